@@ -1,0 +1,135 @@
+"""Layer 4: clips and masks, placed on the simulation field.
+
+A clip's bounding box is centred on the field. Images (.png, .npy, .csv) are the field itself; polygon files keep the
+layout's own coordinates, so that a mask opens on top of its layout in any viewer.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from litho_dl.core.errors import LithoError, MaskError
+from litho_dl.core.grid import Grid
+from litho_dl.core.io import IMAGE_SUFFIXES, read_image, write_png
+from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.files import read_layout, write_layout
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.raster import rasterize
+
+MASK_FILE_PIXEL_NM = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A layout and its place on the field.
+
+    Attributes:
+        name: What files made from it are called.
+        placed: The layout in field coordinates.
+        shift_nm: (dx, dy) from the layout's own coordinates to the field's.
+        field_nm: (height, width).
+    """
+
+    name: str
+    placed: Layout
+    shift_nm: tuple[float, float]
+    field_nm: tuple[float, float]
+
+    def coverage(self, pixel_nm: float) -> Tensor:
+        """Exact area coverage (H, W), float32."""
+        return torch.from_numpy(rasterize(self.placed, Grid.of_field(self.field_nm, pixel_nm)))
+
+
+def place(layout: Layout, field_nm: tuple[float, float], name: str) -> Clip:
+    """Centres a layout on the field; LayoutError if it does not fit."""
+    shift = layout.centring_shift(field_nm)
+    return Clip(name, layout.translated(*shift), shift, field_nm)
+
+
+def load_clip(
+    path: str | Path,
+    field_nm: tuple[float, float],
+    *,
+    layer: str | None = None,
+    cell: str | None = None,
+    window_nm: tuple[float, float, float, float] | None = None,
+) -> Clip:
+    """Reads a layout file and centres it on the field.
+
+    Raises:
+        LayoutError: The file, layer, cell or window is wrong, or the layout does not fit on the field.
+    """
+    layout = read_layout(path, layer=layer, cell=cell, window_nm=window_nm)
+    return place(layout, field_nm, file_stem(path))
+
+
+def file_stem(path: str | Path) -> str:
+    """File name without its format's suffix: `a.oas.gz` and `a.glp` give `a`."""
+    name = Path(path).name
+    return Path(name.removesuffix(".gz")).stem
+
+
+def load_mask_image(path: str | Path, field_nm: tuple[float, float]) -> tuple[Tensor, float]:
+    """Reads a mask (H, W) that fills the field from .png (0 to 255), .npy or .csv, and its pixel in nm.
+
+    Raises:
+        LithoError: The file cannot be read.
+        MaskError: Values are not finite or lie outside [0, 1] (a .png's 255 is 1).
+        GridMismatchError: It does not fill the field with square pixels.
+    """
+    image = read_image(path)
+    scale = np.iinfo(image.dtype).max if Path(path).suffix.lower() == ".png" and image.dtype == np.uint8 else 1
+    values = image.astype(np.float32) / scale
+    if not np.isfinite(values).all():
+        raise MaskError(f"{path}: expected finite mask values, got NaN or infinity.")
+    if values.min() < 0 or values.max() > 1:
+        raise MaskError(
+            f"{path}: expected mask values in [0, 1] (.png: 0 to 255), got {values.min():g} to {values.max():g}."
+        )
+    height, width = values.shape
+    try:
+        return torch.from_numpy(values), Grid.of_shape((height, width), field_nm).pixel_nm
+    except LithoError as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def load_mask(path: str | Path, clip: Clip, *, layer: str | None = None, cell: str | None = None) -> tuple[Tensor, float]:
+    """Reads the mask of a clip, as an image of the field or as polygons in the clip's own layout coordinates.
+
+    Returns:
+        (H, W) values in [0, 1] and their pixel in nm.
+
+    Raises:
+        LithoError: As `load_mask_image` and `layout.read_layout`, or the polygons leave the field.
+    """
+    if Path(path).suffix.lower() in IMAGE_SUFFIXES:
+        return load_mask_image(path, clip.field_nm)
+    placed = read_layout(path, layer=layer, cell=cell).translated(*clip.shift_nm)
+    grid = Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM)
+    try:
+        return torch.from_numpy(rasterize(placed, grid)), grid.pixel_nm
+    except LithoError as error:
+        raise MaskError(f"{path}: {error} Mask polygons are in the target layout's coordinates.") from error
+
+
+def save_mask(mask: Tensor, pixel_nm: float, clip: Clip, folder: str | Path) -> tuple[Path, Path]:
+    """Writes a binary mask, bool (h, w), as NAME.mask.png (the field at 1 nm) and NAME.mask.oas (layout coordinates)."""
+    folder = Path(folder)
+    image, polygons = folder / f"{clip.name}.mask.png", folder / f"{clip.name}.mask.oas"
+    at_file_pixel = magnified(mask, pixel_nm, MASK_FILE_PIXEL_NM).numpy()
+    write_png(image, at_file_pixel.astype(np.uint8) * 255)
+    placed = Layout(clip.name, pixel_polygons(mask.cpu().numpy(), pixel_nm))
+    dx_nm, dy_nm = clip.shift_nm
+    write_layout(polygons, placed.translated(-dx_nm, -dy_nm))
+    return image, polygons
+
+
+def magnified(mask: Tensor, pixel_nm: float, fine_nm: float) -> Tensor:
+    """Each pixel repeated to a pixel a whole number of times finer, on the CPU; MaskError if it is not whole."""
+    factor = round(pixel_nm / fine_nm)
+    if factor < 1 or abs(factor * fine_nm - pixel_nm) > 1e-9 * pixel_nm:
+        raise MaskError(f"Expected a mask pixel that is a multiple of {fine_nm:g} nm, got {pixel_nm:g} nm.")
+    return mask.cpu().repeat_interleave(factor, -2).repeat_interleave(factor, -1)

@@ -1,0 +1,29 @@
+"""The errors a user can cause; every message says what was expected, what came, and what to do."""
+
+
+class LithoError(Exception):
+    """Base of every error that bad input can cause; commands print it as one line."""
+
+
+class LayoutError(LithoError):
+    """A layout file or polygon that cannot be used."""
+
+
+class RecipeError(LithoError):
+    """A recipe (TOML) that is missing, misspelt or out of range."""
+
+
+class KernelError(LithoError):
+    """A kernel file that is missing, damaged or of the wrong shape."""
+
+
+class GridMismatchError(LithoError):
+    """Two objects that belong to different fields or pixels."""
+
+
+class MaskError(LithoError):
+    """A mask image that cannot be simulated: wrong shape, NaN, out of range."""
+
+
+class OutputError(LithoError):
+    """A file or folder that cannot be written."""

@@ -1,0 +1,99 @@
+"""Files: arrays in, and atomic writes (beside the target, fsynced, renamed)."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+
+from litho_dl.core.errors import LithoError, OutputError
+
+IMAGE_SUFFIXES = (".png", ".npy", ".csv")
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Reads a 2-D array from .png (grey, as stored), .npy or .csv; the first row is the lowest y.
+
+    Raises:
+        LithoError: The file is missing, damaged, of another kind, or not 2-D numbers.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise LithoError(f"{path}: no such file.")
+    try:
+        match path.suffix.lower():
+            case ".npy":
+                image = np.load(path, allow_pickle=False)
+            case ".csv":
+                image = np.loadtxt(path, delimiter=",", ndmin=2)
+            case ".png":
+                from PIL import Image
+
+                with Image.open(path) as picture:
+                    image = np.asarray(picture.convert("I") if picture.mode.startswith("I") else picture.convert("L"))
+            case suffix:
+                raise LithoError(f"{path}: expected one of {', '.join(IMAGE_SUFFIXES)}, got {suffix or 'no suffix'}.")
+    except (OSError, ValueError, EOFError, SyntaxError) as error:
+        raise LithoError(f"{path}: cannot be read as an image ({error}).") from error
+    if image.ndim != 2 or image.size == 0 or image.dtype.kind not in "buif":
+        raise LithoError(f"{path}: expected a 2-D array of numbers, got {image.dtype} of shape {image.shape}.")
+    return image
+
+
+def write_png(target: str | Path, image: np.ndarray) -> None:
+    """Writes a uint8 array (H, W) as a grey PNG as it is: the first row is the lowest y."""
+    from PIL import Image
+
+    with atomic_path(target) as temporary:
+        Image.fromarray(image).save(temporary)
+
+
+@contextmanager
+def atomic_path(target: str | Path) -> Iterator[Path]:
+    """Yields a temporary path beside `target` that becomes `target` when the block ends without error.
+
+    The temporary name keeps the suffix, so libraries that choose the format by suffix work. A killed run
+    leaves the old file or the new one, never half of one.
+
+    Raises:
+        OutputError: The folder cannot be made or the file cannot be written.
+    """
+    target = Path(target)
+    temporary = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise OutputError(
+            f"Cannot write {target}: {error.strerror or error}; check that the folder exists, is writable and has room."
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(target: str | Path, text: str) -> None:
+    """Writes UTF-8 text atomically."""
+    with atomic_path(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def require_writable_folder(folder: str | Path) -> Path:
+    """Makes `folder` and proves that a file can be written there, before long work starts.
+
+    Raises:
+        OutputError: The folder cannot be made or written.
+    """
+    folder = Path(folder)
+    probe = folder / f".write-test.{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(f"Cannot write to {folder}: {error.strerror or error}; choose a writable --out.") from error
+    return folder

@@ -1,0 +1,91 @@
+"""TOML settings: those that ship with the package, and the user's own files; checked with clear words."""
+
+import difflib
+import tomllib
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from litho_dl.core.errors import RecipeError
+
+Kind = Literal["optics", "ilt"]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class TomlTable(NamedTuple):
+    """A parsed file, how errors name it, and the folder its relative paths start from (None: packaged)."""
+
+    table: dict[str, Any]
+    origin: str
+    folder: Path | None
+
+
+def shipped_names(kind: Kind) -> list[str]:
+    """Names of the packaged files of one kind."""
+    return sorted(entry.name.removesuffix(".toml") for entry in _folder(kind).iterdir() if entry.name.endswith(".toml"))
+
+
+def shipped_text(kind: Kind, name: str) -> str:
+    """The TOML text of a packaged file.
+
+    Raises:
+        RecipeError: No such file.
+    """
+    names = shipped_names(kind)
+    if name not in names:
+        close = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise RecipeError(
+            f"No {kind} recipe or file named {name!r}; {hint}known: {', '.join(names)}. A file of your own ends in .toml."
+        )
+    return (_folder(kind) / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def read_toml(kind: Kind, name_or_path: str | Path) -> TomlTable:
+    """Reads a packaged file by name, or a file ending in .toml.
+
+    Raises:
+        RecipeError: Unknown name, unreadable file, or not TOML.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        text, origin, folder = shipped_text(kind, str(name_or_path)), f"{kind} recipe {name_or_path}", None
+    else:
+        text, origin, folder = _read_text(path), str(path), path.parent
+    try:
+        return TomlTable(tomllib.loads(text), origin, folder)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{origin}: not valid TOML: {error}.") from error
+
+
+def validated(model: type[Model], table: Any, origin: str) -> Model:
+    """Validates a table against a pydantic model, turning every complaint into one line of a RecipeError."""
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        raise RecipeError(f"{origin}: " + "; ".join(_explain(entry) for entry in error.errors())) from error
+
+
+def _explain(entry: Any) -> str:
+    where = ".".join(str(part) for part in entry["loc"])
+    if entry["type"] == "extra_forbidden":
+        return f"{where}: unknown key; check the spelling"
+    message = entry["msg"].removeprefix("Value error, ")
+    shown = "" if entry["type"] in ("missing", "value_error") else f", got {entry['input']!r:.60}"
+    return f"{where}: {message}{shown}" if where else f"{message}{shown}"
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: expected a UTF-8 text file ({error.reason} at byte {error.start}).") from error
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def _folder(kind: Kind) -> Traversable:
+    return resources.files("litho_dl") / "recipes" / kind

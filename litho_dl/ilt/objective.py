@@ -1,0 +1,85 @@
+"""What a mask is optimised for: a weighted sum of terms, each in nm^2 per clip."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from litho_dl.simulator import Exposure
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One evaluation of a batch of masks, soft (in the loop) or binary (when the best is chosen).
+
+    Attributes:
+        target: Area coverage (B, H, W) in [0, 1] at `pixel_nm`.
+        exposure: What the masks do on the wafer, at `pixel_nm`.
+        mask: (B, h, w) in [0, 1] at `mask_pixel_nm`.
+        binary: Prints are thresholded rather than sigmoid.
+    """
+
+    target: Tensor
+    exposure: Exposure
+    mask: Tensor
+    pixel_nm: float
+    mask_pixel_nm: float
+    binary: bool
+
+    def print(self, corner: str) -> Tensor:
+        """Print at a corner, (B, H, W) in [0, 1]."""
+        if self.binary:
+            return self.exposure.binary_print(corner).to(self.target.dtype)
+        return self.exposure.print(corner)
+
+
+def l2(scene: Scene) -> Tensor:
+    """|print - target|^2 at nominal conditions."""
+    return _area(scene.print("nominal") - scene.target, scene.pixel_nm)
+
+
+def pvb(scene: Scene) -> Tensor:
+    """|outer - inner|^2: the process-variation band."""
+    return _area(scene.print("outer") - scene.print("inner"), scene.pixel_nm)
+
+
+def corner_l2(scene: Scene) -> Tensor:
+    """|print - target|^2 summed over every corner but the nominal one."""
+    corners = (name for name in scene.exposure.corners if name != "nominal")
+    return torch.stack([_area(scene.print(name) - scene.target, scene.pixel_nm) for name in corners]).sum(0)
+
+
+def total_variation(scene: Scene) -> Tensor:
+    """Length of the mask's edges times one mask pixel: ragged edges and specks cost shots."""
+    mask, pixel_nm = scene.mask, scene.mask_pixel_nm
+    lengths = mask.diff(dim=-1).abs().sum((-2, -1)) + mask.diff(dim=-2).abs().sum((-2, -1))
+    return lengths * pixel_nm**2
+
+
+def curvature(scene: Scene) -> Tensor:
+    """|discrete Laplacian of the mask|^2: corners and specks cost, straight edges much less."""
+    mask = scene.mask
+    laplacian = (
+        mask[..., 2:, 1:-1] + mask[..., :-2, 1:-1] + mask[..., 1:-1, 2:] + mask[..., 1:-1, :-2] - 4 * mask[..., 1:-1, 1:-1]
+    )
+    return _area(laplacian, scene.mask_pixel_nm)
+
+
+def _area(difference: Tensor, pixel_nm: float) -> Tensor:
+    return difference.square().sum((-2, -1)) * pixel_nm**2
+
+
+TERMS: dict[str, Callable[[Scene], Tensor]] = {
+    "l2": l2,
+    "pvb": pvb,
+    "corner_l2": corner_l2,
+    "total_variation": total_variation,
+    "curvature": curvature,
+}
+
+
+def evaluate_terms(scene: Scene, weights: dict[str, float]) -> tuple[Tensor, dict[str, Tensor]]:
+    """The weighted sum (B,) and each unweighted term (B,) in nm^2."""
+    values = {name: TERMS[name](scene) for name in weights}
+    return torch.stack([weights[name] * value for name, value in values.items()]).sum(0), values

@@ -1,0 +1,32 @@
+"""Parameters on a control grid coarser than the mask's pixels: smooth edges, fewer of them."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate
+
+CONTROL = 2  # mask pixels per control point
+
+
+class MultiLevel:
+    """mask = sigmoid(sharpness U theta) with U the bilinear interpolation from control points to mask pixels.
+
+    The mask's edge is a level line of a continuous function, so it moves smoothly between pixels and cannot be ragged
+    below the control spacing; and the optimiser works on a quarter of the unknowns. The binary mask goes through the
+    same U, so what is optimised is what is printed.
+    """
+
+    def start(self, mask: Tensor) -> Tensor:
+        """Distance of the mask's mean around each control point from one half."""
+        return avg_pool2d(mask[:, None], CONTROL)[:, 0] - 0.5
+
+    def mask(self, parameters: Tensor, sharpness: float) -> Tensor:
+        """sigmoid(sharpness U theta)."""
+        return torch.sigmoid(sharpness * _interpolated(parameters, CONTROL))
+
+    def refine(self, parameters: Tensor, ratio: float) -> Tensor:
+        """The same function on control points `ratio` times denser."""
+        return _interpolated(parameters, ratio)
+
+
+def _interpolated(values: Tensor, ratio: float) -> Tensor:
+    return interpolate(values[:, None], scale_factor=ratio, mode="bilinear", align_corners=False)[:, 0]

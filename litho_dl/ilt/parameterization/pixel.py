@@ -1,0 +1,25 @@
+"""One parameter per mask pixel, through a sigmoid."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+
+class PixelSigmoid:
+    """mask = sigmoid(sharpness theta): binary in the limit of large sharpness.
+
+    A coarse pixel is simulated exactly (see `core.dft`), so refining to smaller pixels by repetition changes nothing
+    of what is printed.
+    """
+
+    def start(self, mask: Tensor) -> Tensor:
+        """Distance from one half, so that edges start undecided and flat areas at +-1/2."""
+        return mask - 0.5
+
+    def mask(self, parameters: Tensor, sharpness: float) -> Tensor:
+        """sigmoid(sharpness theta)."""
+        return torch.sigmoid(sharpness * parameters)
+
+    def refine(self, parameters: Tensor, ratio: float) -> Tensor:
+        """Each parameter repeated; `ratio` must be whole."""
+        return interpolate(parameters[:, None], scale_factor=ratio, mode="nearest")[:, 0]

@@ -1,0 +1,31 @@
+"""Layouts: polygons in nm, their files (GLP, GDSII, OASIS), rasters, contours, fracture and mask rules.
+
+klayout does the polygon arithmetic and loads on first use; importing this package does not load it.
+"""
+
+from litho_dl.layout.contour import contour_polygons, pixel_polygons
+from litho_dl.layout.files import read_layout, write_layout
+from litho_dl.layout.fracture import fracture
+from litho_dl.layout.gds import read_gds, write_gds
+from litho_dl.layout.glp import read_glp, write_glp
+from litho_dl.layout.layout import Layout, Polygon
+from litho_dl.layout.raster import rasterize
+from litho_dl.layout.rules import MaskRules, RuleViolations, check_rules
+
+__all__ = [
+    "Layout",
+    "MaskRules",
+    "Polygon",
+    "RuleViolations",
+    "check_rules",
+    "contour_polygons",
+    "fracture",
+    "pixel_polygons",
+    "rasterize",
+    "read_gds",
+    "read_glp",
+    "read_layout",
+    "write_gds",
+    "write_glp",
+    "write_layout",
+]

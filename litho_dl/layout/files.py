@@ -1,0 +1,70 @@
+"""Layout files by their suffix."""
+
+import re
+from pathlib import Path
+
+from litho_dl.core.errors import LayoutError
+from litho_dl.layout.gds import GDS_SUFFIXES, read_gds, write_gds
+from litho_dl.layout.glp import read_glp, write_glp
+from litho_dl.layout.layout import Layout
+
+Window = tuple[float, float, float, float]
+
+
+def read_layout(
+    path: str | Path, *, layer: str | None = None, cell: str | None = None, window_nm: Window | None = None
+) -> Layout:
+    """Reads a GLP, GDSII or OASIS file (.glp, .gds, .gds2, .oas, .oasis, the binary ones also with .gz).
+
+    Args:
+        path: The file; the suffix chooses the format.
+        layer: A name for GLP; "11/0" or "11" for GDSII and OASIS. Default: the only layer with shapes.
+        cell: Cell name; default the top cell.
+        window_nm: Only what lies inside (x0, y0, x1, y1), in nm; coordinates stay as they are.
+
+    Raises:
+        LayoutError: The file cannot be read, or nothing is there.
+    """
+    if _is_glp(path):
+        layout = read_glp(path, layer=layer, cell=cell)
+        if window_nm is None:
+            return layout
+        layout = layout.clipped(window_nm)
+        if not layout.polygons:
+            raise LayoutError(f"{path}: Expected shapes inside the window {window_nm} nm, got none; move the window.")
+        return layout
+    return read_gds(path, layer=_layer_pair(layer), cell=cell, window_nm=window_nm)
+
+
+def write_layout(path: str | Path, layout: Layout, *, layer: str | None = None) -> None:
+    """Writes a layout atomically in the format of the suffix (see `read_layout`).
+
+    Args:
+        path: The file.
+        layout: The polygons.
+        layer: A name for GLP (default M1); "1/0" or "1" for GDSII and OASIS (default 1/0).
+
+    Raises:
+        LayoutError: The suffix is unknown, or the format cannot hold the layout.
+    """
+    if _is_glp(path):
+        write_glp(path, layout, layer=layer or "M1")
+    else:
+        write_gds(path, layout, layer=_layer_pair(layer) or (1, 0))
+
+
+def _is_glp(path: str | Path) -> bool:
+    name = Path(path).name.lower()
+    if not name.endswith((".glp", *GDS_SUFFIXES)):
+        raise LayoutError(f"{path}: Expected a layout file ending in .glp, .gds or .oas, got '{Path(path).suffix}'.")
+    return name.endswith(".glp")
+
+
+def _layer_pair(layer: str | None) -> tuple[int, int] | None:
+    """(layer, datatype) from "11/0" or "11"."""
+    if layer is None:
+        return None
+    match = re.fullmatch(r"(\d{1,9})(?:/(\d{1,9}))?", layer.strip(), flags=re.ASCII)
+    if match is None:
+        raise LayoutError(f"Expected a GDSII layer such as 11/0 or 11, got '{layer}'.")
+    return int(match[1]), int(match[2] or 0)

@@ -1,0 +1,152 @@
+"""Polygons and layouts, in nm."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from litho_dl.core.errors import LayoutError
+
+FIT_TOLERANCE_NM = 1e-6
+LARGEST_COORDINATE_NM = 1e9  # 1 m
+
+
+def _vertices(points: np.ndarray) -> np.ndarray:
+    """`points` as an (n, 2) float64 array of at least three finite vertices."""
+    array = np.asarray(points, dtype=np.float64)
+    if array.ndim != 2 or array.shape[1] != 2 or len(array) < 3:
+        raise LayoutError(f"Expected at least three vertices as an (n, 2) array in nm, got shape {array.shape}.")
+    if not np.isfinite(array).all():
+        raise LayoutError("Expected finite vertices, got NaN or infinity; check the source of the polygon.")
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class Polygon:
+    """One polygon with holes; vertices (n, 2) float64 as (x, y) in nm, the last not repeating the first.
+
+    Either orientation is accepted. Functions of this package return hulls counter-clockwise and holes
+    clockwise, so the inside is always on the left.
+    """
+
+    hull: np.ndarray
+    holes: tuple[np.ndarray, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hull", _vertices(self.hull))
+        object.__setattr__(self, "holes", tuple(_vertices(hole) for hole in self.holes))
+
+    @property
+    def loops(self) -> tuple[np.ndarray, ...]:
+        """The hull, then the holes."""
+        return (self.hull, *self.holes)
+
+    def mapped(self, transform: Callable[[np.ndarray], np.ndarray]) -> "Polygon":
+        """The polygon with `transform` applied to each (n, 2) array of vertices."""
+        return Polygon(transform(self.hull), tuple(transform(hole) for hole in self.holes))
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """A named set of polygons; where they overlap, the union counts."""
+
+    name: str
+    polygons: tuple[Polygon, ...]
+
+    @property
+    def bbox_nm(self) -> tuple[float, float, float, float]:
+        """Bounding box (x0, y0, x1, y1) in nm.
+
+        Raises:
+            LayoutError: The layout is empty.
+        """
+        if not self.polygons:
+            raise LayoutError(
+                f"Expected a layout with polygons, got '{self.name}' without any; check layer and window."
+            )
+        low = np.min([polygon.hull.min(axis=0) for polygon in self.polygons], axis=0)
+        high = np.max([polygon.hull.max(axis=0) for polygon in self.polygons], axis=0)
+        return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+    @property
+    def area_nm2(self) -> float:
+        """Area of the union in nm^2."""
+        from litho_dl.layout import region
+
+        units = region.units_per_nm(self.polygons)
+        return region.to_region(self.polygons, units).area() / units**2
+
+    def merged(self) -> "Layout":
+        """The union as polygons that do not overlap, holes kept; polygons that meet in a corner stay apart."""
+        from litho_dl.layout import region
+
+        units = region.units_per_nm(self.polygons)
+        union = region.to_region(self.polygons, units).merged(True, 0)
+        return Layout(self.name, region.from_region(union, units))
+
+    def clipped(self, window_nm: tuple[float, float, float, float]) -> "Layout":
+        """The union inside the window (x0, y0, x1, y1) in nm; coordinates stay as they are.
+
+        Raises:
+            LayoutError: The window has no area.
+        """
+        from litho_dl.layout import region
+
+        x0, y0, x1, y1 = require_window(window_nm)
+        frame = Polygon(np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]))
+        units = region.units_per_nm((*self.polygons, frame))
+        inside = region.to_region(self.polygons, units) & region.to_region((frame,), units)
+        return Layout(self.name, region.from_region(inside.merged(True, 0), units))
+
+    def translated(self, dx_nm: float, dy_nm: float) -> "Layout":
+        """The layout shifted by (dx, dy) nm."""
+        shift = np.array([dx_nm, dy_nm])
+        return Layout(self.name, tuple(polygon.mapped(lambda xy: xy + shift) for polygon in self.polygons))
+
+    def centred(self, field_nm: tuple[float, float], snap_nm: float = 1.0) -> "Layout":
+        """The layout with its bounding box centred on the field [0, width] x [0, height].
+
+        The lower left corner of the box lands on a whole multiple of `snap_nm`; half a step rounds down
+        (towards the origin), which is what the published ICCAD 2013 masks were made with.
+
+        Args:
+            field_nm: (height, width) of the field in nm.
+            snap_nm: Step of the placement in nm.
+
+        Raises:
+            LayoutError: The layout is empty or larger than the field.
+        """
+        x0, y0, x1, y1 = self.bbox_nm
+        height, width = field_nm
+        if not snap_nm > 0:
+            raise LayoutError(f"Expected a positive snap, got {snap_nm:g} nm.")
+        if x1 - x0 > width + FIT_TOLERANCE_NM or y1 - y0 > height + FIT_TOLERANCE_NM:
+            raise LayoutError(
+                f"Expected a layout that fits into the field of {width:g} x {height:g} nm (width x height), got "
+                f"'{self.name}' of {x1 - x0:g} x {y1 - y0:g} nm; check the layer, cut a window, or check the file's "
+                f"database unit."
+            )
+        return self.translated(
+            _snapped_down((width - (x1 - x0)) / 2, snap_nm) - x0,
+            _snapped_down((height - (y1 - y0)) / 2, snap_nm) - y0,
+        )
+
+
+def _snapped_down(margin_nm: float, snap_nm: float) -> float:
+    """`margin_nm` rounded down to a whole number of steps, forgiving rounding noise."""
+    return max(0, math.floor(margin_nm / snap_nm + FIT_TOLERANCE_NM)) * snap_nm
+
+
+def require_window(window_nm: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """The window (x0, y0, x1, y1) in nm, checked.
+
+    Raises:
+        LayoutError: The window is not finite or has no area.
+    """
+    x0, y0, x1, y1 = window_nm
+    if not (math.isfinite(x1 - x0) and math.isfinite(y1 - y0) and x0 < x1 and y0 < y1):
+        raise LayoutError(
+            f"Expected a window x0,y0,x1,y1 in nm with x0 < x1 and y0 < y1, got {x0:g},{y0:g},{x1:g},{y1:g}."
+        )
+    return x0, y0, x1, y1

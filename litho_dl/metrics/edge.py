@@ -1,0 +1,60 @@
+"""Signed, sub-pixel edge placement and image slope, measured on the aerial image at the target's edges."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from litho_dl.metrics.epe import EpeSites
+
+REACH_PX = 60  # how far from the target's edge the printed edge is looked for
+
+
+@dataclass(frozen=True, eq=False)
+class EdgeProfile:
+    """One value per site.
+
+    Attributes:
+        epe_nm: Distance of the printed edge from the target's, positive outwards; NaN where none is within reach.
+        ils_per_um: Image log-slope |d ln I / dx| at the target's edge.
+        nils: Normalised image log-slope: ILS times the target's width behind the edge.
+    """
+
+    epe_nm: np.ndarray
+    ils_per_um: np.ndarray
+    nils: np.ndarray
+
+
+def edge_profile(
+    aerial: np.ndarray, target: np.ndarray, sites: EpeSites, threshold: float, pixel_nm: float
+) -> EdgeProfile:
+    """Walks along the normal through each site and finds where the image crosses the threshold nearest to the edge.
+
+    Linear interpolation between pixel centres; at 1 nm it is off by less than 0.01 nm for images of 193 nm light.
+
+    Args:
+        aerial: Intensity (H, W).
+        target: bool (H, W).
+        sites: Where to measure.
+        threshold: Intensity above which the resist prints.
+        pixel_nm: The images' pixel.
+    """
+    steps = np.arange(-REACH_PX + 1, REACH_PX + 1)
+    rows, columns = (sites.pixels[:, axis, None] + steps * sites.normals[:, axis, None] for axis in (0, 1))
+    rows, columns = rows % aerial.shape[0], columns % aerial.shape[1]
+    profile = aerial[rows, columns]
+    inner, outer = profile[:, REACH_PX - 1], profile[:, REACH_PX]
+    ils = np.abs(np.log(np.maximum(outer, 1e-12) / np.maximum(inner, 1e-12))) / pixel_nm
+    width_px = np.cumprod(target[rows, columns][:, REACH_PX - 1 :: -1], axis=1).sum(1)
+    return EdgeProfile(
+        _nearest_crossing(profile, threshold, steps - 0.5) * pixel_nm, ils * 1000, ils * width_px * pixel_nm
+    )
+
+
+def _nearest_crossing(profile: np.ndarray, threshold: float, positions: np.ndarray) -> np.ndarray:
+    """Position nearest to 0 where each row falls through the threshold; NaN where it never does."""
+    before, after = profile[:, :-1], profile[:, 1:]
+    falls = (before >= threshold) & (after < threshold)
+    share = np.where(falls, (before - threshold) / np.where(falls, before - after, 1.0), np.nan)
+    crossings = np.where(falls, positions[:-1] + share, np.inf)
+    nearest = np.take_along_axis(crossings, np.abs(crossings).argmin(1)[:, None], axis=1)[:, 0]
+    return np.where(np.isinf(nearest), np.nan, nearest)

@@ -1,0 +1,114 @@
+"""Edge placement error (EPE) at sample sites on the target's edges."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class EpeRule:
+    """How edges are sampled and when a site is a violation; lengths in pixels of 1 nm.
+
+    Attributes:
+        long_edge_px: Edges up to this length get one site, at their middle.
+        spacing_px: Longer ones get sites at 1, 2, ... spacings from both ends towards the middle.
+        middle: One more site in the middle of a longer edge where at least a spacing is left between the two rows.
+        probe_px: Distance of the probes from the edge's inner pixel, inwards and outwards.
+        per_probe: Missing print inside and extra print outside count apart; otherwise a site counts once at most.
+    """
+
+    long_edge_px: int = 80
+    spacing_px: int = 40
+    middle: bool = False
+    probe_px: int = 15
+    per_probe: bool = True
+
+
+OPENILT = EpeRule()
+NEURALILT = EpeRule(middle=True, probe_px=16, per_probe=False)
+
+
+@dataclass(frozen=True, eq=False)
+class EpeSites:
+    """Sites on the target's edges.
+
+    Attributes:
+        pixels: (n, 2) int; row and column of the target pixel just inside the edge.
+        normals: (n, 2) int; (dy, dx) of one pixel outwards.
+    """
+
+    pixels: np.ndarray
+    normals: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def positions_nm(self, pixel_nm: float) -> np.ndarray:
+        """(n, 2) as (x, y): the sites on the edge itself."""
+        return ((self.pixels + 0.5 + 0.5 * self.normals) * pixel_nm)[:, ::-1]
+
+    def probes(self, distance_px: int) -> np.ndarray:
+        """(n, 2) row and column of the pixels `distance_px` outwards (negative: inwards) of the inner pixel."""
+        return self.pixels + distance_px * self.normals
+
+
+def find_sites(target: np.ndarray, rule: EpeRule) -> EpeSites:
+    """Samples the edges of a Manhattan target, bool (H, W); an edge is a straight run of boundary pixels."""
+    pixels: list[np.ndarray] = []
+    normals: list[np.ndarray] = []
+    for normal in ((0, -1), (0, 1), (-1, 0), (1, 0)):
+        vertical = normal[0] == 0
+        inside = target.T if vertical else target
+        # `lines` runs across the edges: along x for vertical edges, along y for horizontal ones.
+        lines = inside & ~_shifted(inside, -(normal[1] if vertical else normal[0]))
+        for line, start, end in _runs(lines):
+            along = start + np.array(site_offsets(end - start - 1, rule))
+            across = np.full_like(along, line)
+            pixels.append(np.stack((along, across) if vertical else (across, along), axis=1))
+            normals.append(np.tile(normal, (len(along), 1)))
+    if not pixels:
+        return EpeSites(np.zeros((0, 2), int), np.zeros((0, 2), int))
+    return EpeSites(np.concatenate(pixels), np.concatenate(normals))
+
+
+def site_offsets(span: int, rule: EpeRule) -> list[int]:
+    """Offsets of the sites along an edge whose first and last pixels are `span` apart."""
+    if span <= rule.long_edge_px:
+        return [span // 2]
+    offsets = range(rule.spacing_px, span // 2 + 1, rule.spacing_px)
+    sites = {*offsets, *(span - offset for offset in offsets)}
+    if rule.middle and span - 2 * offsets[-1] >= rule.spacing_px:
+        sites.add(span // 2)
+    return sorted(sites)
+
+
+def violations(printed: np.ndarray, sites: EpeSites, rule: EpeRule) -> np.ndarray:
+    """Violations of each site, (n,) int: 0, 1, or 2 if both probes count.
+
+    A probe violates where the print, bool (H, W), is missing inside the edge or present outside; beyond the image's
+    border the field repeats.
+    """
+    inner, outer = sites.probes(-rule.probe_px), sites.probes(rule.probe_px)
+    height, width = printed.shape
+    missing = ~printed[inner[:, 0] % height, inner[:, 1] % width]
+    extra = printed[outer[:, 0] % height, outer[:, 1] % width]
+    return missing.astype(int) + extra if rule.per_probe else (missing | extra).astype(int)
+
+
+def _shifted(image: np.ndarray, by: int) -> np.ndarray:
+    """image[i - by] in every row i, False beyond the border."""
+    moved = np.zeros_like(image)
+    if by > 0:
+        moved[by:] = image[:-by]
+    else:
+        moved[:by] = image[-by:]
+    return moved
+
+
+def _runs(lines: np.ndarray) -> list[tuple[int, int, int]]:
+    """(line, start, end) of every run of True along the last axis, end exclusive."""
+    padded = np.pad(lines, ((0, 0), (1, 1))).astype(np.int8)
+    steps = np.diff(padded, axis=1)
+    line, start = np.nonzero(steps == 1)
+    _, end = np.nonzero(steps == -1)
+    return list(zip(line.tolist(), start.tolist(), end.tolist(), strict=True))

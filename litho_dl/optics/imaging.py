@@ -1,0 +1,30 @@
+"""Band-limited imaging: from a mask's few low frequencies to the intensity's.
+
+Kernels see only the (2 h + 1)^2 lowest mask frequencies, and the intensity holds only the (4 h + 1)^2 lowest; so each
+kernel is transformed on a grid just large enough for the intensity, and nothing is ever transformed at full size.
+"""
+
+import torch
+from scipy.fft import next_fast_len
+from torch import Tensor
+
+
+def intensity_spectrum(spectrum: Tensor, kernels: Tensor) -> Tensor:
+    """I = sum_k |F^-1{K_k S}|^2, from spectrum to spectrum; exact, with no aliasing.
+
+    Args:
+        spectrum: Mask spectrum (..., 2 h_y + 1, 2 h_x + 1), zero frequency in the centre.
+        kernels: (K, 2 h_y + 1, 2 h_x + 1), each multiplied by the root of its weight.
+
+    Returns:
+        Half spectrum of the intensity, (..., 4 h_y + 1, 2 h_x + 1).
+
+    Source: H. H. Hopkins, Proc. R. Soc. A 217, 408 (1953); N. Cobb, PhD thesis, UC Berkeley (1998), ch. 3.
+    """
+    double_y, double_x = kernels.shape[-2] - 1, kernels.shape[-1] - 1
+    size = next_fast_len(2 * double_y + 1), next_fast_len(2 * double_x + 1)
+    # Zero frequency sits at [h, h] instead of [0, 0]: a phase on E_k that |E_k|^2 does not see.
+    fields = torch.fft.ifft2(spectrum.unsqueeze(-3) * kernels, s=size, norm="forward")
+    intensity = (fields.real.square() + fields.imag.square()).sum(-3)
+    corner = torch.fft.rfft2(intensity, norm="forward")[..., : double_x + 1]
+    return torch.cat((corner[..., size[0] - double_y :, :], corner[..., : double_y + 1, :]), dim=-2)

@@ -1,0 +1,74 @@
+"""Coherent kernels: what the optics do to a mask, as a short sum of coherent systems."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from litho_dl.core.errors import GridMismatchError, KernelError
+from litho_dl.core.grid import same_length
+
+
+@dataclass(frozen=True, eq=False)
+class SocsKernels:
+    """I = sum_k weights_k |F^-1{spectra_k S}|^2 for a mask of spectrum S.
+
+    Attributes:
+        spectra: (K, 2 h_y + 1, 2 h_x + 1) complex; zero frequency in the centre, axes (fy, fx), step 1 / field.
+        weights: (K,) real, >= 0, in descending order.
+        field_nm: (height, width) of the periodic field; the kernels are valid for this field only.
+        mask_pixel_nm: The pixel r whose sampled transform the kernels expect (see `core.dft`); 0 = exact Fourier series.
+        discarded_energy: Share of the TCC's trace that truncation dropped; None if unknown (imported kernels).
+    """
+
+    spectra: Tensor
+    weights: Tensor
+    field_nm: tuple[float, float]
+    mask_pixel_nm: float = 0.0
+    discarded_energy: float | None = None
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.spectra.shape)
+        if len(shape) != 3 or not self.spectra.is_complex() or shape[1] % 2 == 0 or shape[2] % 2 == 0:
+            raise KernelError(
+                f"Expected complex kernels (K, odd, odd), got {self.spectra.dtype} of shape {shape}; "
+                f"the zero frequency must lie in the centre."
+            )
+        if self.weights.is_complex() or tuple(self.weights.shape) != shape[:1]:
+            raise KernelError(
+                f"Expected {shape[0]} real weights, got {self.weights.dtype} of shape {tuple(self.weights.shape)}."
+            )
+        if not (torch.isfinite(torch.view_as_real(self.spectra)).all() and torch.isfinite(self.weights).all()):
+            raise KernelError("Expected finite kernels and weights, got NaN or infinity; the file is damaged.")
+        if (self.weights < 0).any() or not (self.weights > 0).any():
+            raise KernelError("Expected kernel weights >= 0, at least one of them positive; the file is damaged.")
+        if min(self.field_nm) <= 0 or self.mask_pixel_nm < 0:
+            raise KernelError(f"Expected a positive field, got {self.field_nm} nm with pixel {self.mask_pixel_nm} nm.")
+
+    @property
+    def half(self) -> tuple[int, int]:
+        """(h_y, h_x): the highest mask frequencies that pass, in steps of 1 / field."""
+        return self.spectra.shape[1] // 2, self.spectra.shape[2] // 2
+
+    @property
+    def weighted_spectra(self) -> Tensor:
+        """Each kernel multiplied by the root of its weight, as `imaging.intensity_spectrum` takes them."""
+        return self.spectra * self.weights.sqrt()[:, None, None]
+
+    @property
+    def open_frame(self) -> float:
+        """Intensity of a clear mask."""
+        dc = self.spectra[:, self.half[0], self.half[1]]
+        return float((self.weights * dc.abs().square()).sum())
+
+    def scaled(self, factor: float) -> "SocsKernels":
+        """The same kernels with every weight multiplied."""
+        return replace(self, weights=self.weights * factor)
+
+    def require_field(self, field_nm: tuple[float, float]) -> None:
+        """Raises GridMismatchError unless the kernels were made for `field_nm`."""
+        if not all(same_length(a, b) for a, b in zip(self.field_nm, field_nm, strict=True)):
+            raise GridMismatchError(
+                f"These kernels were made for a field of {self.field_nm[0]:g} x {self.field_nm[1]:g} nm, got an image of "
+                f"{field_nm[0]:g} x {field_nm[1]:g} nm; build kernels for that field (litho-dl kernels build --field)."
+            )

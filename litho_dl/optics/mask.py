@@ -1,0 +1,32 @@
+"""Mask technologies: how drawn coverage becomes complex transmission."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+
+class MaskType(BaseModel):
+    """What a mask value m means.
+
+    binary: m in [0, 1] is the clear area; the amplitude is m.
+    attenuated: the background transmits `transmission` of the intensity at 180 degrees; amplitude m - sqrt(T) (1 - m).
+    alternating: m in [-1, 1]; clear areas carry the phase 0 (+1) or 180 degrees (-1); the amplitude is m.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["binary", "attenuated", "alternating"] = "binary"
+    transmission: Annotated[float, Field(gt=0, lt=1)] = 0.06
+
+    @property
+    def lowest(self) -> float:
+        """The smallest mask value that has a meaning."""
+        return -1.0 if self.type == "alternating" else 0.0
+
+    def amplitude(self, mask: Tensor) -> Tensor:
+        """Transmitted amplitude of mask values, real, same shape."""
+        if self.type != "attenuated":
+            return mask
+        background = self.transmission**0.5
+        return mask * (1 + background) - background

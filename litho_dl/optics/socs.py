@@ -1,0 +1,95 @@
+"""Hopkins' transmission cross coefficients (TCC) and their sum of coherent systems (SOCS).
+
+A[f, s] = sqrt(J_s) P(f + s) on the frequencies that any source point passes; TCC = A A^H. The singular vectors of A
+are the kernels and its squared singular values their weights, so the TCC matrix itself is never formed.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from litho_dl.core.errors import KernelError
+from litho_dl.optics.kernels import SocsKernels
+from litho_dl.optics.pupil import Pupil, pupil_function
+from litho_dl.optics.source import Source
+
+RANK_TOLERANCE = 1e-14  # of the largest singular value; below it a kernel is rounding noise
+
+
+def passed_half(pupil: Pupil, sigma_max: float, field_nm: tuple[float, float]) -> tuple[int, int]:
+    """(h_y, h_x): the highest frequency on each axis that some source point brings through the pupil."""
+    reach = (1 + sigma_max) * pupil.na / pupil.wavelength_nm
+    return math.floor(reach * field_nm[0] + 1e-9), math.floor(reach * field_nm[1] + 1e-9)
+
+
+def shifted_pupils(source: Source, pupil: Pupil, field_nm: tuple[float, float], defocus_nm: float) -> Tensor:
+    """P(f + s) for every source point: (S, 2 h_y + 1, 2 h_x + 1) complex128, zero frequency in the centre."""
+    half = passed_half(pupil, source.sigma_max, field_nm)
+    step = pupil.wavelength_nm / pupil.na
+    rho_y, rho_x = (
+        torch.arange(-h, h + 1, dtype=torch.float64) * step / side for h, side in zip(half, field_nm, strict=True)
+    )
+    shift_x, shift_y = torch.from_numpy(source.points).T[..., None, None]
+    rho_x, rho_y = torch.broadcast_tensors(rho_x + shift_x, rho_y[:, None] + shift_y)
+    return pupil_function(pupil, rho_x, rho_y, defocus_nm)
+
+
+def open_frame_intensity(source: Source, pupil: Pupil) -> float:
+    """sum_s J_s |P(s)|^2: what a clear mask would image to before normalisation."""
+    s_x, s_y = torch.from_numpy(source.points).T
+    return float((torch.from_numpy(source.weights) * pupil_function(pupil, s_x, s_y).abs().square()).sum())
+
+
+def build_socs(
+    source: Source,
+    pupil: Pupil,
+    field_nm: tuple[float, float],
+    *,
+    defocus_nm: float = 0.0,
+    count: int | None = None,
+    energy: float | None = None,
+) -> SocsKernels:
+    """SOCS kernels by the singular value decomposition of A, in complex128.
+
+    Weights are rescaled so that a clear mask images to 1 whatever is truncated; `discarded_energy` tells how much of
+    the trace of the TCC was dropped.
+
+    Args:
+        source: Sampled illumination.
+        pupil: The lens.
+        field_nm: (height, width) of the periodic field.
+        defocus_nm: Image plane's distance from best focus.
+        count: Keep at most this many kernels.
+        energy: Keep the fewest kernels that hold this share (0, 1] of the TCC's trace.
+            With neither `count` nor `energy`, every kernel of nonzero weight is kept.
+
+    Raises:
+        KernelError: `count` < 1 or `energy` outside (0, 1].
+    """
+    if count is not None and count < 1:
+        raise KernelError(f"Expected a kernel count of at least 1, got {count}.")
+    if energy is not None and not 0 < energy <= 1:
+        raise KernelError(f"Expected an energy share in (0, 1], got {energy:g}.")
+    pupils = shifted_pupils(source, pupil, field_nm, defocus_nm)
+    size, passed = pupils.shape[1:], (pupils.abs() > 0).any(0).flatten()
+    amplitudes = pupils.flatten(1).T[passed] * torch.from_numpy(source.weights).sqrt()
+    modes, singular, _ = torch.linalg.svd(amplitudes, full_matrices=False)
+    kept = int((singular > RANK_TOLERANCE * singular[0]).sum())
+    share = singular.square().cumsum(0) / singular.square().sum()
+    if energy is not None:
+        kept = min(kept, int((share < energy - 1e-15).sum()) + 1)
+    if count is not None:
+        kept = min(kept, count)
+    spectra = torch.zeros(kept, passed.numel(), dtype=modes.dtype)
+    spectra[:, passed] = modes.T[:kept]
+    kernels = SocsKernels(
+        spectra.unflatten(1, size), singular[:kept].square(), field_nm, discarded_energy=max(0.0, 1 - float(share[kept - 1]))
+    )
+    return kernels.scaled(1 / kernels.open_frame)
+
+
+def tcc_matrix(kernels: SocsKernels) -> Tensor:
+    """TCC[f1, f2] = sum_k w_k K_k(f1) K_k(f2)^*, as a square matrix over the flattened frequencies."""
+    flat = kernels.spectra.flatten(1)
+    return (flat.T * kernels.weights) @ flat.conj()

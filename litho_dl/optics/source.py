@@ -1,0 +1,184 @@
+"""Illumination: shapes in sigma units, sampled to weighted points."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from scipy.ndimage import gaussian_filter
+
+from litho_dl.core.errors import RecipeError
+from litho_dl.core.io import read_image
+
+Sigma = Annotated[float, Field(gt=0, le=1)]
+SUBSAMPLES = 9  # coverage of one source cell is measured on 9 x 9 points
+NEGLIGIBLE = 1e-6  # of the brightest cell; dimmer cells are dropped
+
+
+class SourceShape(BaseModel, ABC):
+    """Base of all shapes. `blur_sigma` softens the edges by a Gaussian of that standard deviation, in sigma units."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shape: str
+    blur_sigma: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+
+    @abstractmethod
+    def brightness(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Brightness at the points (x, y) in sigma units, before blurring."""
+
+
+class Conventional(SourceShape):
+    """A filled disc."""
+
+    shape: Literal["conventional"] = "conventional"
+    sigma: Sigma
+
+    def brightness(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return (np.hypot(x, y) <= self.sigma).astype(float)
+
+
+class _Ring(SourceShape):
+    sigma_inner: Annotated[float, Field(ge=0, lt=1)]
+    sigma_outer: Sigma
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.sigma_inner >= self.sigma_outer:
+            raise ValueError(
+                f"sigma_inner must be below sigma_outer, got {self.sigma_inner:g} and {self.sigma_outer:g}"
+            )
+        return self
+
+    def _ring(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        r = np.hypot(x, y)
+        return (r >= self.sigma_inner) & (r <= self.sigma_outer)
+
+    def _poles(self, x: np.ndarray, y: np.ndarray, first_deg: float, step_deg: float, opening_deg: float) -> np.ndarray:
+        """Sectors of the ring, one every `step_deg` from `first_deg`, each `opening_deg` wide in all."""
+        off_axis = (np.degrees(np.arctan2(y, x)) - first_deg + step_deg / 2) % step_deg - step_deg / 2
+        return (self._ring(x, y) & (np.abs(off_axis) <= opening_deg / 2)).astype(float)
+
+
+class Annular(_Ring):
+    """A ring."""
+
+    shape: Literal["annular"] = "annular"
+
+    def brightness(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return self._ring(x, y).astype(float)
+
+
+class Dipole(_Ring):
+    """Two sectors of a ring, on the x axis (for lines along y) or on the y axis. `opening_deg`: full angle of a pole."""
+
+    shape: Literal["dipole"] = "dipole"
+    opening_deg: Annotated[float, Field(gt=0, le=180)]
+    axis: Literal["x", "y"]
+
+    def brightness(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return self._poles(x, y, 0.0 if self.axis == "x" else 90.0, 180.0, self.opening_deg)
+
+
+class Quasar(_Ring):
+    """Four sectors of a ring on the diagonals. `opening_deg`: full angle of a pole."""
+
+    shape: Literal["quasar"] = "quasar"
+    opening_deg: Annotated[float, Field(gt=0, le=90)]
+
+    def brightness(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return self._poles(x, y, 45.0, 90.0, self.opening_deg)
+
+
+class CQuad(_Ring):
+    """Four sectors of a ring on the axes. `opening_deg`: full angle of a pole."""
+
+    shape: Literal["cquad"] = "cquad"
+    opening_deg: Annotated[float, Field(gt=0, le=90)]
+
+    def brightness(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return self._poles(x, y, 0.0, 90.0, self.opening_deg)
+
+
+class Pole(BaseModel):
+    """One disc of a multipole source, in sigma units."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    x: Annotated[float, Field(ge=-1, le=1)]
+    y: Annotated[float, Field(ge=-1, le=1)]
+    radius: Sigma
+    weight: Annotated[float, Field(gt=0)] = 1.0
+
+
+class Multipole(SourceShape):
+    """Any list of discs; where they overlap their brightness adds."""
+
+    shape: Literal["multipole"] = "multipole"
+    poles: Annotated[tuple[Pole, ...], Field(min_length=1)]
+
+    def brightness(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        discs = (pole.weight * (np.hypot(x - pole.x, y - pole.y) <= pole.radius) for pole in self.poles)
+        return np.sum(list(discs), axis=0)
+
+
+class Freeform(SourceShape):
+    """A pixel map over [-1, 1] x [-1, 1] sigma from a .png, .npy or .csv file; first row = lowest sigma_y.
+
+    Recipes give the path relative to their own file.
+    """
+
+    shape: Literal["freeform"] = "freeform"
+    file: Path
+
+    def brightness(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        image = read_image(self.file).astype(float)
+        if not np.isfinite(image).all() or image.min() < 0 or image.max() <= 0:
+            raise RecipeError(f"{self.file}: expected a source map of finite values >= 0, not all zero.")
+        rows, columns = (
+            np.clip(((c + 1) / 2 * n).astype(int), 0, n - 1) for c, n in zip((y, x), image.shape, strict=True)
+        )
+        return image[rows, columns]
+
+
+SourceSpec = Annotated[
+    Conventional | Annular | Dipole | Quasar | CQuad | Multipole | Freeform, Field(discriminator="shape")
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Source points (S, 2) as (sigma_x, sigma_y), and their weights (S,), which sum to 1."""
+
+    points: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def sigma_max(self) -> float:
+        """Distance of the outermost point from the optical axis."""
+        return float(np.hypot(*self.points.T).max())
+
+
+def sample_source(shape: SourceShape, samples: int) -> Source:
+    """Samples a shape on `samples` x `samples` cells over [-1, 1]^2; each lit cell becomes one point at its centre.
+
+    A cell's weight is its mean brightness, so edges are anti-aliased; a point never lies outside the unit disc.
+
+    Raises:
+        RecipeError: No cell is lit.
+    """
+    fine = (np.arange(samples * SUBSAMPLES) + 0.5) / (samples * SUBSAMPLES) * 2 - 1
+    x, y = np.meshgrid(fine, fine)
+    map_fine = shape.brightness(x, y)
+    if shape.blur_sigma > 0:
+        map_fine = gaussian_filter(map_fine, shape.blur_sigma * samples * SUBSAMPLES / 2, mode="constant")
+    map_fine = map_fine * (np.hypot(x, y) <= 1)
+    weights = map_fine.reshape(samples, SUBSAMPLES, samples, SUBSAMPLES).mean((1, 3))
+    centres = (np.arange(samples) + 0.5) / samples * 2 - 1
+    cx, cy = np.meshgrid(centres, centres)
+    lit = (weights > NEGLIGIBLE * weights.max()) & (np.hypot(cx, cy) <= 1)
+    if not lit.any():
+        raise RecipeError(f"The {shape.shape} source lights no cell of {samples} x {samples}; raise `samples`.")
+    return Source(np.stack((cx[lit], cy[lit]), axis=1), weights[lit] / weights[lit].sum())

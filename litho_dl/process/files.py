@@ -1,0 +1,162 @@
+"""Process models on disk: our own safetensors files, and the ICCAD 2013 contest's kernel folder."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from litho_dl.core.errors import KernelError, LithoError
+from litho_dl.core.io import atomic_path
+from litho_dl.core.settings import validated
+from litho_dl.optics.kernels import SocsKernels
+from litho_dl.optics.mask import MaskType
+from litho_dl.process.model import Corner, ProcessModel, build_process
+from litho_dl.process.recipe import Recipe, load_recipe
+from litho_dl.resist import Resist
+
+FORMAT = "litho_dl.kernels/1"
+CONTEST_FIELD_NM = 2048.0
+CONTEST_RESIST = Resist(threshold=0.225)
+# The contest varies the mask's amplitude by 2 %, so the intensity by its square.
+CONTEST_CORNERS = {
+    "nominal": Corner(1.0, "focus"),
+    "outer": Corner(1.02**2, "focus"),
+    "inner": Corner(0.98**2, "defocus"),
+}
+
+
+def load_process(optics: str | Path, *, field_nm: float | None = None) -> ProcessModel:
+    """What `--optics` means: a recipe's name, a recipe .toml, an exported .safetensors, or a contest kernel folder.
+
+    Args:
+        optics: One of the four.
+        field_nm: Side of the square field; recipes are built for it, kernel files must already have it.
+
+    Raises:
+        RecipeError, KernelError: It cannot be found or read.
+        GridMismatchError: The file's kernels belong to another field.
+    """
+    path = Path(optics)
+    if path.is_dir():
+        process = import_contest(path)
+    elif path.suffix == ".safetensors":
+        process = load_kernels(path)
+    else:
+        return build_process(load_recipe(optics), field_nm=None if field_nm is None else (field_nm, field_nm))
+    if field_nm is not None:
+        next(iter(process.kernels.values())).require_field((field_nm, field_nm))
+    return process
+
+
+def import_contest(folder: str | Path) -> ProcessModel:
+    """Reads `kernels/{focus,defocus}.pt` and `scales/{focus,defocus}.pt` as the ICCAD 2013 contest distributes them.
+
+    The kernels keep their own scale (a clear mask images to 0.95); the process is the contest's: threshold 0.225,
+    mask amplitude +-2 %, defocus in the inner corner.
+
+    Raises:
+        KernelError: A file is missing, damaged or of another shape.
+    """
+    folder = Path(folder)
+    kernels = {name: _contest_kernels(folder, name) for name in ("focus", "defocus")}
+    return ProcessModel(kernels, MaskType(), CONTEST_RESIST, CONTEST_CORNERS)
+
+
+def _contest_kernels(folder: Path, name: str) -> SocsKernels:
+    spectra = _load_tensor(folder / "kernels" / f"{name}.pt")
+    weights = _load_tensor(folder / "scales" / f"{name}.pt")
+    if spectra.ndim != 3 or spectra.shape[0] != spectra.shape[1]:
+        raise KernelError(
+            f"{folder / 'kernels' / name}.pt: expected complex kernels (n, n, count), got {spectra.dtype} of shape "
+            f"{tuple(spectra.shape)}."
+        )
+    try:
+        return SocsKernels(spectra.permute(2, 0, 1), weights, (CONTEST_FIELD_NM,) * 2, mask_pixel_nm=1.0)
+    except KernelError as error:
+        raise KernelError(f"{folder}, {name}: {error}") from error
+
+
+def _load_tensor(path: Path) -> Tensor:
+    try:
+        tensor = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise KernelError(
+            f"{path}: no such file; a contest kernel folder holds kernels/ and scales/ with focus.pt and defocus.pt."
+        ) from None
+    except Exception as error:  # torch.load raises whatever the damaged bytes lead to
+        raise KernelError(f"{path}: cannot be read as a tensor; the file is damaged ({type(error).__name__}).") from error
+    if not isinstance(tensor, Tensor):
+        raise KernelError(f"{path}: expected a tensor, got {type(tensor).__name__}.")
+    return tensor
+
+
+def save_kernels(path: str | Path, process: ProcessModel) -> None:
+    """Writes a process model as safetensors, with the whole recipe and all settings in its metadata."""
+    tensors: dict[str, Tensor] = {}
+    for name, kernels in process.kernels.items():
+        tensors[f"{name}.spectra"] = torch.view_as_real(kernels.spectra.resolve_conj()).contiguous()
+        tensors[f"{name}.weights"] = kernels.weights.contiguous()
+    first = next(iter(process.kernels.values()))
+    settings = {
+        "field_nm": first.field_nm,
+        "mask_pixel_nm": first.mask_pixel_nm,
+        "discarded_energy": {name: kernels.discarded_energy for name, kernels in process.kernels.items()},
+        "mask": process.mask.model_dump(),
+        "resist": process.resist.model_dump(),
+        "corners": {name: corner._asdict() for name, corner in process.corners.items()},
+        "recipe": process.recipe.model_dump(mode="json") if process.recipe else None,
+    }
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={"format": FORMAT, "settings": json.dumps(settings)})
+
+
+def load_kernels(path: str | Path) -> ProcessModel:
+    """Reads what `save_kernels` wrote.
+
+    Raises:
+        KernelError: The file is missing, damaged, or not one of ours.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise KernelError(f"{path}: no such file.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise KernelError(
+                    f"{path}: expected a kernel file of format {FORMAT}, got {metadata.get('format')!r}; "
+                    f"make one with litho-dl kernels build or import."
+                )
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        return _assemble(json.loads(metadata["settings"]), tensors, str(path))
+    except LithoError as error:
+        raise KernelError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
+    except OSError as error:
+        raise KernelError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise KernelError(f"{path}: the kernel file is damaged ({type(error).__name__}: {error}).") from error
+
+
+def _assemble(settings: dict[str, Any], tensors: dict[str, Tensor], origin: str) -> ProcessModel:
+    height, width = settings["field_nm"]
+    kernels = {
+        name: SocsKernels(
+            torch.view_as_complex(tensors[f"{name}.spectra"]),
+            tensors[f"{name}.weights"],
+            (float(height), float(width)),
+            float(settings["mask_pixel_nm"]),
+            discarded,
+        )
+        for name, discarded in settings["discarded_energy"].items()
+    }
+    return ProcessModel(
+        kernels,
+        validated(MaskType, settings["mask"], origin),
+        validated(Resist, settings["resist"], origin),
+        {name: Corner(float(c["dose"]), str(c["kernels"])) for name, c in settings["corners"].items()},
+        validated(Recipe, settings["recipe"], origin) if settings["recipe"] else None,
+    )

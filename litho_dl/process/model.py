@@ -1,0 +1,106 @@
+"""The process model: everything between a mask and its prints, ready to simulate."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from litho_dl.core.errors import KernelError
+from litho_dl.core.grid import same_length
+from litho_dl.optics.kernels import SocsKernels
+from litho_dl.optics.mask import MaskType
+from litho_dl.optics.socs import build_socs
+from litho_dl.optics.source import sample_source
+from litho_dl.process.recipe import Recipe
+from litho_dl.resist import Resist
+
+
+class Corner(NamedTuple):
+    """One process condition: a factor on intensity, and the name of the kernels of its focus."""
+
+    dose: float
+    kernels: str
+
+
+@dataclass(frozen=True, eq=False)
+class ProcessModel:
+    """Kernels by name, mask technology, resist, and corners by name.
+
+    Attributes:
+        kernels: Coherent kernels of each focus, all of one field and size; `focus` is best focus.
+        mask: Mask technology.
+        resist: Resist.
+        corners: Process conditions; `nominal`, `outer` and `inner` are what the metrics use.
+        recipe: What the kernels were built from; None for imported kernels.
+    """
+
+    kernels: dict[str, SocsKernels]
+    mask: MaskType
+    resist: Resist
+    corners: dict[str, Corner]
+    recipe: Recipe | None = None
+
+    def __post_init__(self) -> None:
+        if not self.kernels or not self.corners:
+            raise KernelError("Expected at least one kernel set and one corner, got none.")
+        first = next(iter(self.kernels.values()))
+        for name, kernels in self.kernels.items():
+            first.require_field(kernels.field_nm)
+            if kernels.half != first.half or not same_length(kernels.mask_pixel_nm, first.mask_pixel_nm):
+                raise KernelError(
+                    f"Expected kernel sets of one size and mask pixel, got {kernels.half} at {kernels.mask_pixel_nm:g} nm "
+                    f"for {name!r} beside {first.half} at {first.mask_pixel_nm:g} nm."
+                )
+        for name, corner in self.corners.items():
+            if corner.kernels not in self.kernels:
+                raise KernelError(
+                    f"Corner {name!r} names kernels {corner.kernels!r}, which are not among {', '.join(self.kernels)}."
+                )
+            if not corner.dose > 0:
+                raise KernelError(f"Expected a positive dose, got {corner.dose} for corner {name!r}.")
+
+    @property
+    def field_nm(self) -> tuple[float, float]:
+        """(height, width) of the periodic field."""
+        return next(iter(self.kernels.values())).field_nm
+
+    @property
+    def half(self) -> tuple[int, int]:
+        """(h_y, h_x): the highest mask frequencies that pass."""
+        return next(iter(self.kernels.values())).half
+
+    @property
+    def mask_pixel_nm(self) -> float:
+        """The pixel whose sampled transform the kernels expect; 0 = exact Fourier series."""
+        return next(iter(self.kernels.values())).mask_pixel_nm
+
+
+def build_process(
+    recipe: Recipe, *, field_nm: tuple[float, float] | None = None, count: int | None = None
+) -> ProcessModel:
+    """Builds the kernels of every focus that the recipe's corners name.
+
+    Args:
+        recipe: The recipe.
+        field_nm: (height, width), in place of the recipe's square field.
+        count: Kernels per focus, in place of the recipe's.
+    """
+    settings = recipe.kernels
+    field_nm = field_nm or (settings.field_nm, settings.field_nm)
+    source = sample_source(recipe.source, settings.source_samples)
+    kernels = {
+        kernel_name(defocus_nm): build_socs(
+            source,
+            recipe.pupil,
+            field_nm,
+            defocus_nm=defocus_nm,
+            count=count or settings.count,
+            energy=settings.energy,
+        )
+        for defocus_nm in dict.fromkeys(corner.defocus_nm for corner in recipe.corners.values())
+    }
+    corners = {name: Corner(c.dose, kernel_name(c.defocus_nm)) for name, c in recipe.corners.items()}
+    return ProcessModel(kernels, recipe.mask, recipe.resist, corners, recipe)
+
+
+def kernel_name(defocus_nm: float) -> str:
+    """`focus` at best focus, else `defocus+25nm` and the like."""
+    return "focus" if defocus_nm == 0 else f"defocus{defocus_nm:+g}nm"

@@ -1,0 +1,1 @@
+"""Packaged TOML: optics recipes and ILT presets."""

@@ -1,0 +1,148 @@
+"""Layer 3: the differentiable lithography simulator."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from litho_dl.core.dft import PartialDft, analyse, analysis, full_spectrum, synthesise, synthesis
+from litho_dl.core.errors import GridMismatchError, MaskError
+from litho_dl.core.grid import Grid
+from litho_dl.optics.imaging import intensity_spectrum
+from litho_dl.process.model import Corner, ProcessModel
+from litho_dl.resist import Resist, diffusion_transfer, sigmoid_print, threshold_print
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What a batch of masks does on the wafer; images are made when asked for.
+
+    Attributes:
+        intensity: Image in resist, (..., H, W), of each focus at dose 1, by kernel name.
+        corners: Process conditions by name.
+        resist: The resist.
+    """
+
+    intensity: dict[str, Tensor]
+    corners: dict[str, Corner]
+    resist: Resist
+
+    def aerial(self, corner: str = "nominal") -> Tensor:
+        """Intensity at the corner's focus and dose, (..., H, W)."""
+        condition = self.corners[corner]
+        return condition.dose * self.intensity[condition.kernels]
+
+    def print(self, corner: str = "nominal") -> Tensor:
+        """Differentiable print in (0, 1), (..., H, W)."""
+        condition = self.corners[corner]
+        return sigmoid_print(self.intensity[condition.kernels], self.resist, condition.dose)
+
+    def binary_print(self, corner: str = "nominal") -> Tensor:
+        """What prints, bool (..., H, W)."""
+        condition = self.corners[corner]
+        return threshold_print(self.intensity[condition.kernels], self.resist, condition.dose)
+
+
+class Simulator(nn.Module):
+    """Mask batch in, aerial images and prints out; exact for band-limited optics, and differentiable.
+
+    Example:
+        >>> simulator = Simulator(load_process("duv193-immersion-annular"))
+        >>> exposure = simulator(masks, pixel_nm=4, out_pixel_nm=1)   # masks (B, 512, 512)
+        >>> exposure.print("nominal")                                  # (B, 2048, 2048)
+    """
+
+    def __init__(self, process: ProcessModel, *, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.process = process
+        complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
+        self._buffer_names = {name: f"kernels_{index}" for index, name in enumerate(process.kernels)}
+        for name, kernels in process.kernels.items():
+            self.register_buffer(self._buffer_names[name], kernels.weighted_spectra.to(complex_dtype))
+        half_y, half_x = process.half
+        self.intensity_half = (2 * half_y, 2 * half_x)
+        transfer = diffusion_transfer(self.intensity_half, process.field_nm, process.resist.diffusion_nm)
+        self.register_buffer("diffusion", transfer.to(dtype))
+        self._transforms: dict[tuple[str, tuple[int, int], float], PartialDft] = {}
+
+    diffusion: Tensor
+
+    @property
+    def device(self) -> torch.device:
+        """Where the kernels live."""
+        return self.diffusion.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """float32 or float64."""
+        return self.diffusion.dtype
+
+    def _apply(self, fn, recurse: bool = True) -> Self:  # type: ignore[no-untyped-def]  # noqa: ANN001
+        """Moving the module invalidates the matrices made for the old device or dtype."""
+        self._transforms.clear()
+        return super()._apply(fn, recurse)
+
+    def grid(self, pixel_nm: float) -> Grid:
+        """The field's grid at a pixel that divides it; raises GridMismatchError if it does not."""
+        return Grid.of_field(self.process.field_nm, pixel_nm)
+
+    def spectrum(self, mask: Tensor, pixel_nm: float) -> Tensor:
+        """Spectrum of the transmitted amplitude, (..., 2 h_y + 1, 2 h_x + 1) complex."""
+        self._require_mask(mask, pixel_nm)
+        amplitude = self.process.mask.amplitude(mask.to(self.device, self.dtype))
+        return full_spectrum(analyse(amplitude, self._transform("analysis", pixel_nm)))
+
+    def intensity(self, mask: Tensor, pixel_nm: float, *, out_pixel_nm: float | None = None) -> dict[str, Tensor]:
+        """Image in resist of every focus at dose 1, by kernel name.
+
+        Args:
+            mask: Real mask values (..., H, W) that fill the field; [0, 1], or [-1, 1] for an alternating mask.
+            pixel_nm: The mask's pixel.
+            out_pixel_nm: Pixel of the images, sampled at its centres; the mask's by default.
+
+        Returns:
+            (..., H', W') tensors.
+
+        Raises:
+            MaskError: The mask is not a real tensor of at least two dimensions.
+            GridMismatchError: The mask does not fill the kernels' field, or the output pixel does not divide it.
+        """
+        spectrum = self.spectrum(mask, pixel_nm)
+        transform = self._transform("synthesis", out_pixel_nm or pixel_nm)
+        return {name: synthesise(self.intensity_spectrum(spectrum, name), transform) for name in self._buffer_names}
+
+    def intensity_spectrum(self, spectrum: Tensor, kernels: str) -> Tensor:
+        """Half spectrum of the image in resist, (..., 4 h_y + 1, 2 h_x + 1), from the mask's spectrum."""
+        return intensity_spectrum(spectrum, self.get_buffer(self._buffer_names[kernels])) * self.diffusion
+
+    def forward(self, mask: Tensor, pixel_nm: float, *, out_pixel_nm: float | None = None) -> Exposure:
+        """Exposes a batch of masks; the arguments and errors are those of `intensity`."""
+        intensity = self.intensity(mask, pixel_nm, out_pixel_nm=out_pixel_nm)
+        return Exposure(intensity, self.process.corners, self.process.resist)
+
+    def _transform(self, kind: str, pixel_nm: float) -> PartialDft:
+        grid = self.grid(pixel_nm)
+        key = (kind, grid.shape, pixel_nm)
+        if key not in self._transforms:
+            if kind == "analysis":
+                reference_nm = self.process.mask_pixel_nm
+                made = analysis(
+                    grid, self.process.half, reference_nm=reference_nm, dtype=self.dtype, device=self.device
+                )
+            else:
+                made = synthesis(grid, self.intensity_half, dtype=self.dtype, device=self.device)
+            self._transforms[key] = made
+        return self._transforms[key]
+
+    def _require_mask(self, mask: Tensor, pixel_nm: float) -> None:
+        if mask.ndim < 2 or mask.is_complex():
+            raise MaskError(f"Expected a real mask (..., H, W), got {mask.dtype} of shape {tuple(mask.shape)}.")
+        expected = self.grid(pixel_nm).shape
+        if tuple(mask.shape[-2:]) != expected:
+            height, width = self.process.field_nm
+            raise GridMismatchError(
+                f"The kernels were made for a field of {height:g} x {width:g} nm, {expected[0]} x {expected[1]} pixels of "
+                f"{pixel_nm:g} nm; got a mask of {mask.shape[-2]} x {mask.shape[-1]} pixels. Give the mask's own pixel, or "
+                f"build kernels for its field."
+            )

@@ -1,0 +1,61 @@
+"""One figure a clip: target, mask, aerial image, and what prints."""
+
+from collections.abc import Mapping
+
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from litho_dl.viz.figure import LABEL_SIZE, legend_below, new_figure
+from litho_dl.viz.images import ClipImages, grown
+from litho_dl.viz.panels import aerial_panel, mask_panel, print_panel, target_panel
+
+PANEL_IN = 4.2  # width of a panel
+PANELS = ("target", "mask", "aerial", "nominal")
+
+
+def clip_figure(
+    images: ClipImages,
+    *,
+    threshold: float | None = None,
+    epe_sites_nm: ArrayLike | None = None,
+    score: Mapping[str, float] | None = None,
+    title: str = "",
+    margin_nm: float = 120.0,
+) -> Figure:
+    """Draws what there is of target, mask, aerial image and print, cropped to the target (else the mask).
+
+    Args:
+        images: The clip; target, aerial, outer and inner may be absent, and their panels then are too.
+        threshold: Intensity at which the resist prints; its contour is drawn on the aerial image.
+        epe_sites_nm: (n, 2) x, y of the EPE violations in nm.
+        score: Figures of merit for the caption, in order.
+        title: Heading of the figure.
+        margin_nm: What is shown around the target's bounding box.
+    """
+    images = images.crop(grown(images.bounds(), margin_nm))
+    panels = [name for name in PANELS if getattr(images, name) is not None]
+    columns = 2 if len(panels) == 4 else len(panels)
+    rows = len(panels) // columns
+    panel_height = PANEL_IN * images.shape[0] / images.shape[1]
+    figure = new_figure(PANEL_IN * columns, (panel_height + 0.4) * rows + 1.0, title)
+    for name, axes in zip(panels, figure.subplots(rows, columns, squeeze=False).flat, strict=True):
+        if name == "target":
+            target_panel(axes, images)
+        elif name == "mask":
+            mask_panel(axes, images)
+        elif name == "aerial":
+            aerial_panel(axes, images, threshold)
+        else:
+            legend_below(axes, print_panel(axes, images, epe_sites_nm))
+    if score:
+        figure.supxlabel(caption(score), fontsize=LABEL_SIZE)
+    return figure
+
+
+def caption(score: Mapping[str, float], separator: str = "     ") -> str:
+    """`L2 38,495     PVB 47,015     EPE 3`: whole numbers with thousands separated, others to four digits."""
+    return separator.join(f"{name} {_number(value)}" for name, value in score.items())
+
+
+def _number(value: float) -> str:
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:,.4g}"

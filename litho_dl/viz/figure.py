@@ -1,0 +1,132 @@
+"""The pieces every figure shares: a canvas without global state, image panels in nm, scale bars, saving."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.image import AxesImage
+from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
+from numpy.typing import ArrayLike
+
+from litho_dl.core.io import atomic_path
+
+Extent = tuple[float, float, float, float]  # x0, x1, y0, y1; nm
+
+# Okabe and Ito's palette, told apart by colour-blind readers.
+BLACK, GREY = "#222222", "#8C8C8C"
+ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
+BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
+CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
+
+TITLE_SIZE, LABEL_SIZE, TICK_SIZE = 10, 9, 8  # points
+
+
+def new_figure(width_in: float, height_in: float, title: str = "") -> Figure:
+    """An empty figure on its own Agg canvas, laid out so that labels do not overlap."""
+    figure = Figure(figsize=(width_in, height_in), layout="compressed", facecolor="white")
+    FigureCanvasAgg(figure)
+    if title:
+        figure.suptitle(title, fontsize=TITLE_SIZE + 2, fontweight="bold")
+    return figure
+
+
+def style_axes(axes: Axes, title: str = "", x_label: str = "", y_label: str = "") -> None:
+    """Titles, labels and ticks in the sizes that all figures share."""
+    axes.set_title(title, fontsize=TITLE_SIZE)
+    axes.set_xlabel(x_label, fontsize=LABEL_SIZE)
+    axes.set_ylabel(y_label, fontsize=LABEL_SIZE)
+    axes.tick_params(labelsize=TICK_SIZE, width=0.6, length=3)
+    for spine in axes.spines.values():
+        spine.set_linewidth(0.6)
+
+
+def style_chart(axes: Axes, title: str = "", x_label: str = "", y_label: str = "") -> None:
+    """`style_axes` for curves and points: a light grid behind, no box on the top and right."""
+    style_axes(axes, title, x_label, y_label)
+    axes.grid(True, which="major", color="#DDDDDD", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def image_panel(axes: Axes, image: ArrayLike, extent: Extent, title: str = "", **imshow: Any) -> AxesImage:
+    """Shows an image (row 0 lowest) in nm with a scale bar instead of ticks.
+
+    Args:
+        axes: Where to draw.
+        image: (H, W) values or (H, W, 4) RGBA.
+        extent: x0, x1, y0, y1 of the image's outer edges in nm.
+        title: Panel title.
+        **imshow: Passed to `Axes.imshow` (colour map, limits).
+    """
+    settings: dict[str, Any] = {"cmap": "Greys", "interpolation": "nearest", **imshow}
+    shown = axes.imshow(np.asarray(image), origin="lower", extent=extent, **settings)
+    axes.set_aspect("equal", anchor="N")
+    style_axes(axes, title)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    scale_bar(axes, extent[1] - extent[0])
+    return shown
+
+
+def round_length(span_nm: float) -> float:
+    """The largest of 1, 2, 5 x 10^k nm that is at most a quarter of `span_nm`."""
+    limit = span_nm / 4
+    decade = 10.0 ** np.floor(np.log10(limit))
+    return float(max(step * decade for step in (1, 2, 5) if step * decade <= limit * (1 + 1e-9)))
+
+
+def scale_bar(axes: Axes, span_nm: float) -> None:
+    """Draws a bar of a round length, labelled in nm, in the lower right corner."""
+    length = round_length(span_nm)
+    bar = AnchoredSizeBar(
+        axes.transData,
+        length,
+        f"{length:g} nm",
+        loc="lower right",
+        pad=0.35,
+        borderpad=0.4,
+        sep=2,
+        size_vertical=span_nm / 120,
+        color=BLACK,
+        fontproperties=FontProperties(size=TICK_SIZE - 1),
+    )
+    bar.patch.set(facecolor="white", alpha=0.8, linewidth=0)
+    bar.set_zorder(10)
+    axes.add_artist(bar)
+
+
+def colour_bar(shown: ScalarMappable, axes: Axes, label: str) -> Axes:
+    """A horizontal colour bar right under a panel; returns its axes."""
+    bar = Colorbar(axes.inset_axes((0.04, -0.06, 0.92, 0.035)), shown, orientation="horizontal")
+    bar.set_label(label, fontsize=TICK_SIZE)
+    bar.outline.set_linewidth(0.6)
+    bar.ax.tick_params(labelsize=TICK_SIZE, width=0.6, length=2)
+    return bar.ax
+
+
+def legend_below(axes: Axes, entries: Sequence[Artist]) -> None:
+    """A legend in one row right under a panel."""
+    axes.legend(
+        handles=entries,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.01),
+        ncols=len(entries),
+        fontsize=TICK_SIZE,
+        frameon=False,
+        handlelength=1.4,
+        columnspacing=1.2,
+    )
+
+
+def save_figure(figure: Figure, path: str | Path, dpi: int = 200) -> None:
+    """Writes a figure atomically; the suffix chooses the format (PNG, PDF, SVG)."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=dpi, bbox_inches="tight", pad_inches=0.08)

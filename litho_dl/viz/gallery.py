@@ -1,0 +1,76 @@
+"""A contact sheet: many clips on one page, all at one scale."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from litho_dl.core.errors import LithoError
+from litho_dl.viz.clip import caption
+from litho_dl.viz.figure import TICK_SIZE, TITLE_SIZE, new_figure
+from litho_dl.viz.images import ClipImages, Extent, square_around
+from litho_dl.viz.panels import mask_panel, print_panel, target_panel
+
+CELL_IN = 2.0  # side of a picture
+
+
+@dataclass(frozen=True)
+class GalleryClip:
+    """A clip of the contact sheet: its name, images (with a target), scores and EPE violations (n, 2) in nm."""
+
+    name: str
+    images: ClipImages
+    score: Mapping[str, float] = field(default_factory=dict)
+    epe_sites_nm: ArrayLike | None = None
+
+
+def gallery_figure(
+    clips: Sequence[GalleryClip], *, across: int = 2, margin_nm: float = 200.0, title: str = ""
+) -> Figure:
+    """Draws target, mask and print of every clip, `across` clips side by side, all in windows of one size.
+
+    Args:
+        clips: What to draw, in order.
+        across: Clips a row.
+        margin_nm: What is shown around the largest clip; leaves room for the scale bar.
+        title: Heading of the figure.
+
+    Raises:
+        LithoError: There is nothing to draw.
+    """
+    if not clips:
+        raise LithoError("Expected at least one clip for the gallery, got none; give it some.")
+    across = min(across, len(clips))
+    rows = -(-len(clips) // across)
+    side = 2 * margin_nm + max(_longer_side(clip.images.bounds()) for clip in clips)
+    figure = new_figure(3 * CELL_IN * across + 0.3, (CELL_IN + 0.45) * rows + 0.7, title)
+    places = figure.subplots(rows, 3 * across, squeeze=False)
+    entries: dict[str, Artist] = {}
+    for index in range(rows * across):
+        row, column = divmod(index, across)
+        trio = list(places[row, 3 * column : 3 * column + 3])
+        if index < len(clips):
+            entries |= {str(entry.get_label()): entry for entry in _clip_row(trio, clips[index], side)}
+        else:
+            for axes in trio:
+                axes.set_axis_off()
+    handles = list(entries.values())
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=TICK_SIZE, frameon=False)
+    return figure
+
+
+def _clip_row(trio: Sequence[Axes], clip: GalleryClip, side_nm: float) -> list[Artist]:
+    target, mask, printed = trio
+    images = clip.images.crop(square_around(clip.images.bounds(), side_nm))
+    target_panel(target, images, "")
+    mask_panel(mask, images, "")
+    target.set_title(clip.name, loc="left", fontsize=TITLE_SIZE, fontweight="bold")
+    mask.set_title(caption(clip.score, "   "), loc="left", fontsize=TICK_SIZE)
+    return print_panel(printed, images, clip.epe_sites_nm, "")
+
+
+def _longer_side(bounds: Extent) -> float:
+    return max(bounds[1] - bounds[0], bounds[3] - bounds[2])

@@ -1,0 +1,1 @@
+"""The drawings behind `layouts/`: every clip is a function that returns rectangles in integer nm."""

@@ -1,0 +1,15 @@
+"""Shared fixtures."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The development data folder: $LITHO_DL_DATA, or shared/data beside the repository; skips where absent."""
+    folder = Path(os.environ.get("LITHO_DL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no development data in {folder}; set LITHO_DL_DATA")
+    return folder

@@ -46,7 +46,7 @@ class Clip:
 def place(layout: Layout, field_nm: tuple[float, float], name: str) -> Clip:
     """Centres a layout on the field; LayoutError if it does not fit."""
     shift = layout.centring_shift(field_nm)
-    return Clip(name, layout.translated(*shift), shift, field_nm)
+    return Clip(name, Layout(name, layout.translated(*shift).polygons), shift, field_nm)
 
 
 def load_clip(

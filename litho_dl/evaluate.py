@@ -10,13 +10,13 @@ from torch import Tensor
 
 from litho_dl.core.errors import GridMismatchError, MaskError
 from litho_dl.core.grid import Grid, same_length
-from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
-from litho_dl.layout.rules import MaskRules, check_rules
+from litho_dl.layout.rules import MaskRules
 from litho_dl.metrics.edge import edge_profile
 from litho_dl.metrics.epe import NEURALILT, OPENILT, EpeSites, find_sites, violations
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
+from litho_dl.metrics.mrc import mask_violations
 from litho_dl.metrics.shots import shot_count
 from litho_dl.simulator import Exposure, Simulator
 
@@ -179,7 +179,7 @@ def evaluate(
         shots=shot_count(opened, pixel_nm),
         edges=None if protocol.rules is None else _edge_score(aerial, wanted, sites, exposure, protocol),
         mrc_violations=(
-            None if protocol.rules is None else check_rules(pixel_polygons(opened, pixel_nm), protocol.rules).counts
+            None if protocol.rules is None else mask_violations(opened, pixel_nm, protocol.rules).counts
         ),
         seconds=time.perf_counter() - started,
     )

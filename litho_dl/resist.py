@@ -16,7 +16,7 @@ class Resist(BaseModel):
         diffusion_nm: Standard deviation of the Gaussian acid diffusion.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     threshold: Annotated[float, Field(gt=0)]
     steepness: Annotated[float, Field(gt=0)] = 50.0

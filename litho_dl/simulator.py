@@ -56,15 +56,11 @@ class Simulator(nn.Module):
     def __init__(self, process: ProcessModel, *, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.process = process
-        complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
-        self._buffer_names = {name: f"kernels_{index}" for index, name in enumerate(process.kernels)}
-        for name, kernels in process.kernels.items():
-            self.register_buffer(self._buffer_names[name], kernels.weighted_spectra.to(complex_dtype))
         half_y, half_x = process.half
         self.intensity_half = (2 * half_y, 2 * half_x)
-        transfer = diffusion_transfer(self.intensity_half, process.field_nm, process.resist.diffusion_nm)
-        self.register_buffer("diffusion", transfer.to(dtype))
+        self._buffer_names = {name: f"kernels_{index}" for index, name in enumerate(process.kernels)}
         self._transforms: dict[tuple[str, tuple[int, int], float], PartialDft] = {}
+        self._fill_buffers(dtype, torch.device("cpu"))
 
     diffusion: Tensor
 
@@ -78,10 +74,23 @@ class Simulator(nn.Module):
         """float32 or float64."""
         return self.diffusion.dtype
 
+    def _fill_buffers(self, dtype: torch.dtype, device: torch.device) -> None:
+        """Rounds the process's kernels to `dtype`; complex ones as pairs of reals, which every module move keeps."""
+        complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
+        for name, kernels in self.process.kernels.items():
+            pairs = torch.view_as_real(kernels.weighted_spectra.to(device, complex_dtype).resolve_conj())
+            self.register_buffer(self._buffer_names[name], pairs)
+        transfer = diffusion_transfer(self.intensity_half, self.process.field_nm, self.process.resist.diffusion_nm)
+        self.register_buffer("diffusion", transfer.to(device, dtype))
+
     def _apply(self, fn, recurse: bool = True) -> Self:  # type: ignore[no-untyped-def]  # noqa: ANN001
-        """Moving the module invalidates the matrices made for the old device or dtype."""
+        """A move drops the matrices made for the old device or dtype; a new dtype rounds the kernels afresh."""
         self._transforms.clear()
-        return super()._apply(fn, recurse)
+        before = self.dtype
+        super()._apply(fn, recurse)
+        if self.dtype != before:
+            self._fill_buffers(self.dtype, self.device)
+        return self
 
     def grid(self, pixel_nm: float) -> Grid:
         """The field's grid at a pixel that divides it; raises GridMismatchError if it does not."""
@@ -109,12 +118,13 @@ class Simulator(nn.Module):
             GridMismatchError: The mask does not fill the kernels' field, or the output pixel does not divide it.
         """
         spectrum = self.spectrum(mask, pixel_nm)
-        transform = self._transform("synthesis", out_pixel_nm or pixel_nm)
+        transform = self._transform("synthesis", pixel_nm if out_pixel_nm is None else out_pixel_nm)
         return {name: synthesise(self.intensity_spectrum(spectrum, name), transform) for name in self._buffer_names}
 
     def intensity_spectrum(self, spectrum: Tensor, kernels: str) -> Tensor:
         """Half spectrum of the image in resist, (..., 4 h_y + 1, 2 h_x + 1), from the mask's spectrum."""
-        return intensity_spectrum(spectrum, self.get_buffer(self._buffer_names[kernels])) * self.diffusion
+        pairs = self.get_buffer(self._buffer_names[kernels])
+        return intensity_spectrum(spectrum, torch.view_as_complex(pairs)) * self.diffusion
 
     def forward(self, mask: Tensor, pixel_nm: float, *, out_pixel_nm: float | None = None) -> Exposure:
         """Exposes a batch of masks; the arguments and errors are those of `intensity`."""
@@ -125,15 +135,15 @@ class Simulator(nn.Module):
         grid = self.grid(pixel_nm)
         key = (kind, grid.shape, pixel_nm)
         if key not in self._transforms:
-            if kind == "analysis":
-                reference_nm = self.process.mask_pixel_nm
-                made = analysis(
-                    grid, self.process.half, reference_nm=reference_nm, dtype=self.dtype, device=self.device
-                )
-            else:
-                made = synthesis(grid, self.intensity_half, dtype=self.dtype, device=self.device)
-            self._transforms[key] = made
+            with torch.inference_mode(False):  # a matrix first made there could not serve a later backward pass
+                self._transforms[key] = self._make_transform(kind, grid)
         return self._transforms[key]
+
+    def _make_transform(self, kind: str, grid: Grid) -> PartialDft:
+        if kind == "synthesis":
+            return synthesis(grid, self.intensity_half, dtype=self.dtype, device=self.device)
+        reference_nm = self.process.mask_pixel_nm
+        return analysis(grid, self.process.half, reference_nm=reference_nm, dtype=self.dtype, device=self.device)
 
     def _require_mask(self, mask: Tensor, pixel_nm: float) -> None:
         if mask.ndim < 2 or mask.is_complex():

@@ -130,6 +130,16 @@ def test_layers_and_cells_are_listed(stream):
             read_gds(path, **arguments)
 
 
+def test_cell_names_in_other_encodings(stream):
+    import klayout.db as db
+
+    source, save = stream
+    source.create_cell("BLOCK").shapes(source.layer(1, 0)).insert(db.Box(0, 0, 10, 10))
+    path = save()
+    path.write_bytes(path.read_bytes().replace(b"BLOCK", b"BL\xd6CK"))
+    assert read_gds(path).name == "cell-0"
+
+
 def test_crossing_polygons_are_refused_touching_and_overlapping_ones_are_not(stream):
     import klayout.db as db
 

@@ -105,10 +105,19 @@ def test_fracture_covers_the_union_without_overlap(boxes):
     assert (pixels == truth).all()
 
 
-def test_fracture_takes_the_better_direction():
-    comb = (box(0, 0, 100, 10), *(box(x, 10, x + 5, 20 + x) for x in range(0, 100, 20)))
-    assert len(fracture(comb)) == 6
-    assert len(fracture(tuple(Polygon(polygon.hull[:, ::-1]) for polygon in comb))) == 6
+@pytest.mark.parametrize(
+    "boxes",
+    [
+        [(0, 0, 30, 10), (0, 0, 10, 30), (0, 30, 40, 40)],  # every direction of cuts gives three
+        [(30, 10, 40, 50), (40, 40, 80, 60), (50, 0, 70, 40)],  # vertical cuts give three, horizontal ones four
+        [(20, 20, 40, 30), (10, 30, 30, 60), (10, 30, 50, 50)],  # plain horizontal slices give three, merged ones four
+    ],
+)
+def test_fracture_takes_the_best_direction(boxes):
+    assert len(fracture([box(*corners) for corners in boxes])) == 3
+
+
+def test_fracture_of_nothing():
     assert fracture(()).shape == (0, 4)
 
 
@@ -160,6 +169,13 @@ def test_a_neck_in_a_pixel_mask_is_one_place(outline):
     assert y0 < 150 < y1
     assert x1 - x0 < 30
     assert violations.total == 3
+
+
+@pytest.mark.parametrize(("pitch", "places"), [(75, 1), (120, 2)])
+def test_near_markers_are_one_place(pitch, places):
+    # A wire of 60 nm with two nicks of 30 nm, 8 nm wide.
+    wire = (box(0, 0, 300, 30), *(box(x0, 30, x1, 60) for x0, x1 in ((0, 100), (108, 100 + pitch), (108 + pitch, 300))))
+    assert len(check_rules(wire, MaskRules(40, 0, 0)).width) == places
 
 
 def test_rules_switched_off():

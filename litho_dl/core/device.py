@@ -1,5 +1,7 @@
 """Devices by name."""
 
+import re
+
 import torch
 
 from litho_dl.core.errors import LithoError
@@ -13,10 +15,10 @@ def resolve_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind, _, index = name.partition(":")
-    if kind not in ("cpu", "cuda") or (index and (kind == "cpu" or not index.isdecimal())):
+    match = re.fullmatch(r"cpu|cuda(?::(0|[1-9][0-9]*))?", name)
+    if not match:
         raise LithoError(f"Expected a device auto, cpu, cuda or cuda:N, got {name!r}.")
-    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+    if name != "cpu" and int(match[1] or 0) >= torch.cuda.device_count():
         raise LithoError(
             f"Expected a CUDA device for {name!r}, found {torch.cuda.device_count()}; use --device cpu or auto."
         )

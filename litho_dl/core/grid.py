@@ -1,5 +1,6 @@
 """The periodic simulation field and its pixel grid."""
 
+import math
 from dataclasses import dataclass
 
 from litho_dl.core.errors import GridMismatchError
@@ -41,8 +42,8 @@ class Grid:
         Raises:
             GridMismatchError: The pixel does not divide the field.
         """
-        if not pixel_nm > 0:
-            raise GridMismatchError(f"Expected a positive pixel, got {pixel_nm} nm.")
+        if not pixel_nm > 0 or not all(0 < side < math.inf for side in field_nm):
+            raise GridMismatchError(f"Expected a positive pixel and field, got {pixel_nm} nm and {field_nm} nm.")
         shape = (round(field_nm[0] / pixel_nm), round(field_nm[1] / pixel_nm))
         if min(shape) < 1 or not all(
             same_length(n * pixel_nm, side) for n, side in zip(shape, field_nm, strict=True)
@@ -60,7 +61,7 @@ class Grid:
         Raises:
             GridMismatchError: The pixels are not square.
         """
-        pixel_nm = field_nm[0] / shape[0]
+        pixel_nm = field_nm[0] / max(shape[0], 1)
         if not same_length(pixel_nm * shape[1], field_nm[1]):
             raise GridMismatchError(
                 f"Expected square pixels over the field of {field_nm[0]:g} x {field_nm[1]:g} nm, got an image of "

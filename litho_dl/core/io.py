@@ -34,8 +34,10 @@ def read_image(path: str | Path) -> np.ndarray:
                     image = np.asarray(picture.convert("I") if picture.mode.startswith("I") else picture.convert("L"))
             case suffix:
                 raise LithoError(f"{path}: expected one of {', '.join(IMAGE_SUFFIXES)}, got {suffix or 'no suffix'}.")
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
-        raise LithoError(f"{path}: cannot be read as an image ({error}).") from error
+    except LithoError:
+        raise
+    except Exception as error:  # the readers raise whatever the damaged bytes lead to
+        raise LithoError(f"{path}: cannot be read as an image ({' '.join(str(error).split())}).") from error
     if image.ndim != 2 or image.size == 0 or image.dtype.kind not in "buif":
         raise LithoError(f"{path}: expected a 2-D array of numbers, got {image.dtype} of shape {image.shape}.")
     return image

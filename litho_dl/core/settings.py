@@ -57,7 +57,7 @@ def read_toml(kind: Kind, name_or_path: str | Path) -> TomlTable:
         text, origin, folder = _read_text(path), str(path), path.parent
     try:
         return TomlTable(tomllib.loads(text), origin, folder)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and what tomllib lets through
         raise RecipeError(f"{origin}: not valid TOML: {error}.") from error
 
 
@@ -70,7 +70,7 @@ def validated(model: type[Model], table: Any, origin: str) -> Model:
 
 
 def _explain(entry: Any) -> str:
-    where = ".".join(str(part) for part in entry["loc"])
+    where = ".".join(str(part) if str(part).isprintable() else repr(part) for part in entry["loc"])
     if entry["type"] == "extra_forbidden":
         return f"{where}: unknown key; check the spelling"
     message = entry["msg"].removeprefix("Value error, ")

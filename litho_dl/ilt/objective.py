@@ -3,10 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from litho_dl.metrics.epe import OPENILT, EpeRule, find_sites
 from litho_dl.simulator import Exposure
+
+PROBE_NM2 = OPENILT.spacing_px * OPENILT.probe_px * 1.0  # the strip of edge that a probe stands for
 
 
 @dataclass(frozen=True)
@@ -17,12 +21,14 @@ class Scene:
         target: Area coverage (B, H, W) in [0, 1] at `pixel_nm`.
         exposure: What the masks do on the wafer, at `pixel_nm`.
         mask: (B, h, w) in [0, 1] at `mask_pixel_nm`.
+        probes: How many EPE probes lie in each pixel, (B, H, W); see `epe_probes`.
         binary: Prints are thresholded rather than sigmoid.
     """
 
     target: Tensor
     exposure: Exposure
     mask: Tensor
+    probes: Tensor
     pixel_nm: float
     mask_pixel_nm: float
     binary: bool
@@ -50,6 +56,11 @@ def corner_l2(scene: Scene) -> Tensor:
     return torch.stack([_area(scene.print(name) - scene.target, scene.pixel_nm) for name in corners]).sum(0)
 
 
+def epe(scene: Scene) -> Tensor:
+    """|print - target|^2 at the EPE probes alone; a violated probe costs `PROBE_NM2`."""
+    return (scene.probes * (scene.print("nominal") - scene.target).square()).sum((-2, -1)) * PROBE_NM2
+
+
 def total_variation(scene: Scene) -> Tensor:
     """Length of the mask's edges times one mask pixel: ragged edges and specks cost shots."""
     mask, pixel_nm = scene.mask, scene.mask_pixel_nm
@@ -74,9 +85,33 @@ TERMS: dict[str, Callable[[Scene], Tensor]] = {
     "l2": l2,
     "pvb": pvb,
     "corner_l2": corner_l2,
+    "epe": epe,
     "total_variation": total_variation,
     "curvature": curvature,
 }
+
+
+def epe_probes(target: Tensor, pixel_nm: float) -> Tensor:
+    """Where the `openilt` rule looks for a print, inside and outside the target's edges, on any pixel up to 15 nm.
+
+    Args:
+        target: Area coverage (B, H, W).
+        pixel_nm: Its pixel.
+
+    Returns:
+        Number of probes in each pixel, (B, H, W).
+    """
+    rule = EpeRule(
+        long_edge_px=int(OPENILT.long_edge_px / pixel_nm),
+        spacing_px=max(1, int(OPENILT.spacing_px / pixel_nm)),
+        probe_px=max(1, int(OPENILT.probe_px / pixel_nm)),
+    )
+    counts = np.zeros(tuple(target.shape), dtype=np.float32)
+    for clip, drawn in zip(counts, (target >= 0.5).cpu().numpy(), strict=True):
+        sites = find_sites(drawn, rule)
+        for probes in (sites.probes(-rule.probe_px), sites.probes(rule.probe_px)):
+            np.add.at(clip, (probes[:, 0] % clip.shape[0], probes[:, 1] % clip.shape[1]), 1)
+    return torch.from_numpy(counts).to(target)
 
 
 def evaluate_terms(scene: Scene, weights: dict[str, float]) -> tuple[Tensor, dict[str, Tensor]]:

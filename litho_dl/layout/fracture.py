@@ -11,8 +11,8 @@ from litho_dl.layout.layout import Polygon
 def fracture(polygons: Sequence[Polygon]) -> np.ndarray:
     """Cuts the union of Manhattan polygons into rectangles that do not overlap.
 
-    The tool is klayout's trapezoid decomposition; each polygon takes the direction of cuts (horizontal, vertical or
-    both) that yields the fewest rectangles. That is a heuristic, not the minimum partition.
+    The tool is klayout's trapezoid decomposition; each polygon takes the mode (horizontal or vertical trapezoids,
+    or plain slices) that yields the fewest rectangles. That is a heuristic, not the minimum partition.
 
     Args:
         polygons: Rectilinear polygons in nm.

@@ -140,9 +140,7 @@ def _read_shape(parser: _Parser, keyword: str, values: list[str]) -> None:
         raise parser.error("EQUIV and CELL before the first shape", keyword)
     if len(values) < 2:
         raise parser.error(f"{keyword} N <layer> <coordinates>", f"{len(values)} values")
-    # Whole units to decimal nm: scaling 3 by 1000/10000 must give 0.3, the float that other readers get.
     vertices = np.array(_numbers(parser, values[2:])) * parser.unit_nm
-    vertices = np.round(vertices, 6)
     hull = _rectangle(parser, vertices) if keyword == "RECT" else _polygon(parser, vertices)
     if np.abs(hull).max() > LARGEST_COORDINATE_NM:
         raise parser.error("coordinates within 1e9 nm", f"{np.abs(hull).max():g} nm")

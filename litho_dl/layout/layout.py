@@ -105,7 +105,11 @@ class Layout:
         return Layout(self.name, tuple(polygon.mapped(lambda xy: xy + shift) for polygon in self.polygons))
 
     def centred(self, field_nm: tuple[float, float], snap_nm: float = 1.0) -> "Layout":
-        """The layout with its bounding box centred on the field [0, width] x [0, height].
+        """The layout moved by `centring_shift`."""
+        return self.translated(*self.centring_shift(field_nm, snap_nm))
+
+    def centring_shift(self, field_nm: tuple[float, float], snap_nm: float = 1.0) -> tuple[float, float]:
+        """(dx, dy) in nm that centres the bounding box on the field [0, width] x [0, height].
 
         The lower left corner of the box lands on a whole multiple of `snap_nm`; half a step rounds down
         (towards the origin), which is what the published ICCAD 2013 masks were made with.
@@ -127,7 +131,7 @@ class Layout:
                 f"'{self.name}' of {x1 - x0:g} x {y1 - y0:g} nm; check the layer, cut a window, or check the file's "
                 f"database unit."
             )
-        return self.translated(
+        return (
             _snapped_down((width - (x1 - x0)) / 2, snap_nm) - x0,
             _snapped_down((height - (y1 - y0)) / 2, snap_nm) - y0,
         )

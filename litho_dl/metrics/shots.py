@@ -9,7 +9,7 @@ from litho_dl.layout.fracture import fracture
 def shot_count(binary: np.ndarray, pixel_nm: float) -> int:
     """Number of rectangles that the mask fractures into at its own pixel.
 
-    The tool is klayout's trapezoid decomposition with the better direction of cuts per polygon (see
+    The tool is klayout's trapezoid decomposition in the best of its modes for each polygon (see
     `litho_dl.layout.fracture`). Counts of different tools or pixels are not comparable: state both with the number.
 
     Args:

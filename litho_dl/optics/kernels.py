@@ -1,5 +1,6 @@
 """Coherent kernels: what the optics do to a mask, as a short sum of coherent systems."""
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -42,8 +43,10 @@ class SocsKernels:
             raise KernelError("Expected finite kernels and weights, got NaN or infinity; the file is damaged.")
         if (self.weights < 0).any() or not (self.weights > 0).any():
             raise KernelError("Expected kernel weights >= 0, at least one of them positive; the file is damaged.")
-        if min(self.field_nm) <= 0 or self.mask_pixel_nm < 0:
-            raise KernelError(f"Expected a positive field, got {self.field_nm} nm with pixel {self.mask_pixel_nm} nm.")
+        if not (all(0 < side < math.inf for side in self.field_nm) and 0 <= self.mask_pixel_nm < math.inf):
+            raise KernelError(
+                f"Expected a positive field and a mask pixel >= 0, got {self.field_nm} nm and {self.mask_pixel_nm} nm."
+            )
 
     @property
     def half(self) -> tuple[int, int]:

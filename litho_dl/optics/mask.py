@@ -14,7 +14,7 @@ class MaskType(BaseModel):
     alternating: m in [-1, 1]; clear areas carry the phase 0 (+1) or 180 degrees (-1); the amplitude is m.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     type: Literal["binary", "attenuated", "alternating"] = "binary"
     transmission: Annotated[float, Field(gt=0, lt=1)] = 0.06

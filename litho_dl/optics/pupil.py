@@ -8,13 +8,14 @@ from torch import Tensor
 
 from litho_dl.optics.zernike import zernike
 
+HIGHEST_NOLL = 231  # radial order 20; the explicit sum of far higher orders is rounding noise
 EDGE_TOLERANCE = 1e-12  # a frequency exactly on the rim passes, whatever the rounding of rho
 
 
 class Pupil(BaseModel):
     """The lens. `na` is the image-side numerical aperture, `immersion_index` the medium's refractive index."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     wavelength_nm: Annotated[float, Field(gt=0)]
     na: Annotated[float, Field(gt=0)]
@@ -38,8 +39,13 @@ class Pupil(BaseModel):
                 f"na must be below immersion_index (a wave of larger angle does not propagate), got na = {self.na:g} "
                 f"with immersion_index = {self.immersion_index:g}; water at 193 nm has 1.44"
             )
-        if any(j < 1 for j in self.zernike_waves):
-            raise ValueError("zernike_waves: Noll indices start at 1")
+        if self.obliquity and self.na >= self.reduction:
+            raise ValueError(
+                f"na must be below reduction, or the mask side has no such angle, got na = {self.na:g} with "
+                f"reduction = {self.reduction:g}; scanners reduce by 4"
+            )
+        if not all(1 <= j <= HIGHEST_NOLL for j in self.zernike_waves):
+            raise ValueError(f"zernike_waves: Noll indices run from 1 to {HIGHEST_NOLL}, got {list(self.zernike_waves)}")
         return self
 
 

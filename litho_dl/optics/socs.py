@@ -65,8 +65,10 @@ def build_socs(
             With neither `count` nor `energy`, every kernel of nonzero weight is kept.
 
     Raises:
-        KernelError: `count` < 1 or `energy` outside (0, 1].
+        KernelError: `count` < 1, `energy` outside (0, 1], or a field or defocus that is no length.
     """
+    if not (all(0 < side < math.inf for side in field_nm) and math.isfinite(defocus_nm)):
+        raise KernelError(f"Expected a positive field and a finite defocus, got {field_nm} nm and {defocus_nm} nm.")
     if count is not None and count < 1:
         raise KernelError(f"Expected a kernel count of at least 1, got {count}.")
     if energy is not None and not 0 < energy <= 1:

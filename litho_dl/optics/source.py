@@ -20,7 +20,7 @@ NEGLIGIBLE = 1e-6  # of the brightest cell; dimmer cells are dropped
 class SourceShape(BaseModel, ABC):
     """Base of all shapes. `blur_sigma` softens the edges by a Gaussian of that standard deviation, in sigma units."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     shape: str
     blur_sigma: Annotated[float, Field(ge=0, le=0.5)] = 0.0
@@ -105,7 +105,7 @@ class CQuad(_Ring):
 class Pole(BaseModel):
     """One disc of a multipole source, in sigma units."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     x: Annotated[float, Field(ge=-1, le=1)]
     y: Annotated[float, Field(ge=-1, le=1)]

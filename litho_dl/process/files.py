@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from litho_dl.core.errors import KernelError, LithoError
@@ -98,8 +98,9 @@ def save_kernels(path: str | Path, process: ProcessModel) -> None:
     """Writes a process model as safetensors, with the whole recipe and all settings in its metadata."""
     tensors: dict[str, Tensor] = {}
     for name, kernels in process.kernels.items():
-        tensors[f"{name}.spectra"] = torch.view_as_real(kernels.spectra.resolve_conj()).contiguous()
-        tensors[f"{name}.weights"] = kernels.weights.contiguous()
+        # Copies: the format refuses tensors that share memory, as two names of one kernel set would.
+        tensors[f"{name}.spectra"] = torch.view_as_real(kernels.spectra.resolve_conj().clone()).contiguous()
+        tensors[f"{name}.weights"] = kernels.weights.clone().contiguous()
     first = next(iter(process.kernels.values()))
     settings = {
         "field_nm": first.field_nm,
@@ -111,7 +112,7 @@ def save_kernels(path: str | Path, process: ProcessModel) -> None:
         "recipe": process.recipe.model_dump(mode="json") if process.recipe else None,
     }
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"format": FORMAT, "settings": json.dumps(settings)})
+        temporary.write_bytes(save(tensors, metadata={"format": FORMAT, "settings": json.dumps(settings)}))
 
 
 def load_kernels(path: str | Path) -> ProcessModel:
@@ -149,7 +150,7 @@ def _assemble(settings: dict[str, Any], tensors: dict[str, Tensor], origin: str)
             tensors[f"{name}.weights"],
             (float(height), float(width)),
             float(settings["mask_pixel_nm"]),
-            discarded,
+            None if discarded is None else float(discarded),
         )
         for name, discarded in settings["discarded_energy"].items()
     }

@@ -1,5 +1,6 @@
 """The process model: everything between a mask and its prints, ready to simulate."""
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -54,7 +55,7 @@ class ProcessModel:
                 raise KernelError(
                     f"Corner {name!r} names kernels {corner.kernels!r}, which are not among {', '.join(self.kernels)}."
                 )
-            if not corner.dose > 0:
+            if not 0 < corner.dose < math.inf:
                 raise KernelError(f"Expected a positive dose, got {corner.dose} for corner {name!r}.")
 
     @property
@@ -92,7 +93,7 @@ def build_process(
             recipe.pupil,
             field_nm,
             defocus_nm=defocus_nm,
-            count=count or settings.count,
+            count=settings.count if count is None else count,
             energy=settings.energy,
         )
         for defocus_nm in dict.fromkeys(corner.defocus_nm for corner in recipe.corners.values())

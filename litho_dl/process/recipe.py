@@ -17,7 +17,7 @@ REQUIRED_CORNERS = ("nominal", "outer", "inner")
 class RecipeCorner(BaseModel):
     """One process condition: dose (a factor on intensity) and distance from best focus."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     dose: Annotated[float, Field(gt=0)]
     defocus_nm: float
@@ -29,7 +29,7 @@ class KernelSettings(BaseModel):
     With `count` and `energy` both given, the smaller set is kept.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     field_nm: Annotated[float, Field(gt=0)]
     source_samples: Annotated[int, Field(ge=3, le=501)]
@@ -40,7 +40,7 @@ class KernelSettings(BaseModel):
 class Recipe(BaseModel):
     """One optical system with its process: what `--optics NAME` means."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     description: str
     pupil: Pupil

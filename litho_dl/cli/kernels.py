@@ -1,0 +1,135 @@
+"""litho-dl kernels: build, import and show coherent kernels."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from litho_dl.cli.evaluate import as_lines
+from litho_dl.cli.options import json_option
+from litho_dl.core.errors import KernelError
+
+if TYPE_CHECKING:
+    from litho_dl.process.model import ProcessModel
+
+PUPIL_SAMPLES = 201
+
+kernel_file_option = click.option(
+    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The .safetensors file to write."
+)
+field_option = click.option("--field", "field_nm", type=float, metavar="NM", help="Side of the field.")
+
+
+@click.group()
+def kernels() -> None:
+    """Build, import and show optical kernels (SOCS)."""
+
+
+@kernels.command()
+@click.argument("recipe")
+@kernel_file_option
+@field_option
+@click.option("--count", type=click.IntRange(min=1), help="Kernels per focus, in place of the recipe's.")
+@json_option
+def build(recipe: str, out: Path, field_nm: float | None, count: int | None, as_json: bool) -> None:
+    """Build the kernels of RECIPE (a name or a .toml file) for every focus of its corners."""
+    from litho_dl.core.grid import Grid
+    from litho_dl.process.files import save_kernels
+    from litho_dl.process.model import build_process
+    from litho_dl.process.recipe import load_recipe
+
+    require_suffix(out)
+    field = None if field_nm is None else Grid.of_field((field_nm, field_nm), field_nm).field_nm
+    process = build_process(load_recipe(recipe), field_nm=field, count=count)
+    save_kernels(out, process)
+    report(process, as_json, file=str(out))
+
+
+@kernels.command("import")
+@click.argument("folder", type=click.Path(path_type=Path))
+@kernel_file_option
+@json_option
+def import_(folder: Path, out: Path, as_json: bool) -> None:
+    """Import the ICCAD 2013 contest's kernels from FOLDER (kernels/*.pt, scales/*.pt) into one file of ours."""
+    from litho_dl.process.files import import_contest, save_kernels
+
+    require_suffix(out)
+    process = import_contest(folder)
+    save_kernels(out, process)
+    report(process, as_json, file=str(out))
+
+
+@kernels.command()
+@click.argument("optics")
+@field_option
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for a picture of each focus.")
+@json_option
+def show(optics: str, field_nm: float | None, out: Path | None, as_json: bool) -> None:
+    """Describe OPTICS (recipe, kernel file or contest folder); with --out, draw source, pupil and kernels."""
+    from litho_dl.process.files import load_process
+
+    process = load_process(optics, field_nm=field_nm)
+    figures = []
+    if out is not None:
+        figures = draw_kernels(process, out, Path(optics).stem if Path(optics).suffix else Path(optics).name)
+    report(process, as_json, **({"figures": figures} if figures else {}))
+
+
+def require_suffix(path: Path) -> None:
+    """KernelError unless the file ends in .safetensors."""
+    if path.suffix != ".safetensors":
+        raise KernelError(f"{path}: expected a file name that ends in .safetensors; it is how --optics knows it.")
+
+
+def report(process: "ProcessModel", as_json: bool, **more: Any) -> None:
+    """Prints what a process model holds."""
+    summary = {
+        **more,
+        "field_nm": list(process.field_nm),
+        "threshold": process.resist.threshold,
+        "mask": process.mask.type,
+        "corners": {name: f"dose {c.dose:g}, {c.kernels}" for name, c in process.corners.items()},
+        "kernels": {
+            name: {
+                "count": len(k.weights),
+                "size": f"{k.spectra.shape[1]} x {k.spectra.shape[2]}",
+                "open_frame": k.open_frame,
+                "discarded_energy": k.discarded_energy,
+            }
+            for name, k in process.kernels.items()
+        },
+    }
+    click.echo(json.dumps(summary, indent=2) if as_json else as_lines(summary))
+
+
+def draw_kernels(process: "ProcessModel", out: Path, name: str) -> list[str]:
+    """Draws source, pupil and kernels of every focus into OUT/NAME.FOCUS.png; returns the paths."""
+    import torch
+
+    from litho_dl.optics.pupil import pupil_function
+    from litho_dl.optics.source import sample_source
+    from litho_dl.viz.figure import save_figure
+    from litho_dl.viz.optics import optics_figure
+
+    recipe, paths = process.recipe, []
+    axis = torch.linspace(-1, 1, PUPIL_SAMPLES, dtype=torch.float64)
+    rho_y, rho_x = torch.meshgrid(axis, axis, indexing="ij")
+    source = sample_source(recipe.source, recipe.kernels.source_samples) if recipe else None
+    defocus = {c.kernels: recipe.corners[n].defocus_nm for n, c in process.corners.items()} if recipe else {}
+    for focus, kernels_ in process.kernels.items():
+        pupil = pupil_function(recipe.pupil, rho_x, rho_y, defocus[focus]) if recipe and focus in defocus else None
+        figure = optics_figure(
+            kernels_.spectra.numpy(),
+            kernels_.weights.numpy(),
+            kernels_.field_nm,
+            source_points=source.points if source else None,
+            source_weights=source.weights if source else None,
+            pupil=pupil.numpy() if pupil is not None else None,
+            defocus_nm=defocus.get(focus),
+            discarded_energy=kernels_.discarded_energy,
+            title=f"{name}, {focus}",
+        )
+        paths.append(str(out / f"{name}.{focus}.png"))
+        save_figure(figure, paths[-1])
+    return paths

@@ -1,0 +1,79 @@
+"""The entry point: commands are imported when called, and bad input ends in one line."""
+
+import importlib
+import sys
+
+import click
+
+from litho_dl.core.errors import LithoError
+
+COMMANDS = {
+    "demo": "Optimise layouts that ship with the repository; masks, pictures and a score table.",
+    "evaluate": "Score a mask against its target.",
+    "kernels": "Build, import and show optical kernels.",
+    "optimize": "Find the masks that print given layouts.",
+    "recipes": "List and print the optics recipes and ILT methods.",
+    "simulate": "Expose a layout as drawn: aerial image, prints, picture.",
+}
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name; imports a command's module only to run it or to show its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return getattr(importlib.import_module(f"litho_dl.cli.{cmd_name}"), cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggests the nearest command for a misspelt one (click does so for options only)."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            raise click.UsageError(f"{error.message} Commands: {', '.join(COMMANDS)}.", ctx) from error
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="litho-dl", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Lithography simulation and mask optimization."""
+
+
+def main() -> None:
+    """Runs the command line. Exit codes: 0 done, 1 bad input, 2 wrong usage, 130 interrupted."""
+    try:
+        cli.main(prog_name="litho-dl", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except LithoError as error:
+        _fail(str(error))
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:
+        _fail(f"{error.filename or 'file system'}: {error.strerror or error}")
+    except MemoryError:
+        _fail("Out of memory; pass fewer layouts at once.")
+
+
+def _fail(message: str) -> None:
+    click.echo("Error: " + " ".join(message.split()), err=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""litho-dl optimize: layouts in, masks out."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from litho_dl.cli.options import (
+    device_option,
+    json_option,
+    layout_options,
+    optics_option,
+    out_option,
+    progress_bar,
+)
+from litho_dl.core.errors import LithoError
+
+if TYPE_CHECKING:
+    from litho_dl.ilt.solve import Solution
+    from litho_dl.optimize import Optimized
+    from litho_dl.process.model import ProcessModel
+
+
+@click.command()
+@click.argument("layouts", nargs=-1, required=True, metavar="LAYOUT...", type=click.Path(path_type=Path))
+@optics_option
+@click.option("--method", required=True, metavar="NAME", help="An ILT method (see litho-dl recipes) or a .toml file.")
+@out_option
+@layout_options
+@device_option
+@click.option("--figures/--no-figures", default=True, show_default=True, help="Draw a picture of every clip.")
+@json_option
+def optimize(
+    layouts: tuple[Path, ...],
+    optics: str,
+    field_nm: float | None,
+    method: str,
+    out: Path,
+    layer: str | None,
+    cell: str | None,
+    window_nm: tuple[float, float, float, float] | None,
+    device: str,
+    figures: bool,
+    as_json: bool,
+) -> None:
+    """Find the masks that print LAYOUT..., all as one batch, each centred on the field by its bounding box.
+
+    Writes for each layout OUT/NAME.mask.png (the field at 1 nm, 255 = open, first row = lowest y), OUT/NAME.mask.oas
+    (polygons in the layout's own coordinates) and the picture OUT/NAME.png; for the run OUT/scores.json and
+    OUT/convergence.png. Ctrl-C stops early and writes the best masks found so far.
+    """
+    from litho_dl.clips import load_clip
+    from litho_dl.core.device import resolve_device
+    from litho_dl.core.io import require_writable_folder
+    from litho_dl.ilt.method import load_method
+    from litho_dl.optimize import default_protocol, scored, solve_clips
+    from litho_dl.process.files import load_process
+
+    require_writable_folder(out)
+    resolved, chosen = resolve_device(device), load_method(method)
+    process = load_process(optics, field_nm=field_nm)
+    clips = [load_clip(path, process.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
+    require_distinct([clip.name for clip in clips])
+    with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
+        solution = solve_clips(clips, process, chosen, resolved, advance)
+    results = []
+    for optimized in scored(clips, solution, process, default_protocol(process)):
+        results.append(write_clip(optimized, process, out, method if figures else None))
+    write_run(out, results, solution, optics=optics, method=method, figures=figures)
+    click.echo(json.dumps(results, indent=2) if as_json else score_table(results))
+    if solution.status == "interrupted":
+        raise KeyboardInterrupt
+
+
+def require_distinct(names: Sequence[str]) -> None:
+    """Two layouts of one file name would overwrite each other."""
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise LithoError(f"Expected layouts of different file names, got {', '.join(doubled)} more than once; rename.")
+
+
+def write_clip(optimized: "Optimized", process: "ProcessModel", out: Path, method: str | None) -> dict[str, Any]:
+    """Writes a clip's mask files and, if a method is named for its title, its picture; returns its result."""
+    from litho_dl.cli.pictures import clip_images, draw_clip
+    from litho_dl.clips import MASK_FILE_PIXEL_NM, save_mask
+
+    clip, evaluation = optimized.clip, optimized.evaluation
+    image, polygons = save_mask(optimized.mask, optimized.pixel_nm, clip, out)
+    result = {"clip": clip.name, "mask_png": str(image), "mask_oas": str(polygons), "figure": None}
+    if method is not None:
+        result["figure"] = str(out / f"{clip.name}.png")
+        images = clip_images(evaluation, optimized.mask, optimized.pixel_nm, MASK_FILE_PIXEL_NM)
+        title = f"{clip.name}, {method}"
+        draw_clip(out / f"{clip.name}.png", images, evaluation, process.resist.threshold, title)
+    return {**result, **evaluation.scorecard.as_dict(), "clip": clip.name}
+
+
+def write_run(
+    out: Path, results: list[dict[str, Any]], solution: "Solution", *, optics: str, method: str, figures: bool
+) -> None:
+    """Writes scores.json and the convergence picture."""
+    from litho_dl.cli.pictures import draw_convergence
+    from litho_dl.core.io import write_text
+
+    run = {
+        "optics": optics,
+        "method": method,
+        "status": solution.status,
+        "solve_seconds": solution.seconds,
+        "seconds_per_clip": solution.seconds / len(results),
+        "clips": results,
+    }
+    write_text(out / "scores.json", json.dumps(run, indent=2) + "\n")
+    if figures:
+        draw_convergence(out / "convergence.png", solution, f"Convergence, {method}")
+
+
+def score_table(results: Sequence[dict[str, Any]]) -> str:
+    """Scores as text, one line a clip, and their mean."""
+    keys = {"l2_nm2": "L2 (nm²)", "pvb_nm2": "PVB (nm²)", "epe_violations": "EPE", "shots": "shots"}
+    width = max(len("mean"), *(len(result["clip"]) for result in results))
+    lines = [f"{'clip':<{width}}" + "".join(f"{title:>12}" for title in keys.values())]
+    for result in results:
+        lines.append(f"{result['clip']:<{width}}" + "".join(f"{result[key]:>12,.0f}" for key in keys))
+    if len(results) > 1:
+        means = (sum(result[key] for result in results) / len(results) for key in keys)
+        lines.append(f"{'mean':<{width}}" + "".join(f"{mean:>12,.1f}" for mean in means))
+    return "\n".join(lines)

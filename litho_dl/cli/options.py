@@ -1,0 +1,81 @@
+"""Options that several commands share, and the progress bar."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+Advance = Callable[[int, int, float], None]
+
+
+class Window(click.ParamType):
+    """`X0,Y0,X1,Y1` in nm."""
+
+    name = "X0,Y0,X1,Y1"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float, float, float]:
+        try:
+            x0, y0, x1, y1 = (float(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"expected four numbers X0,Y0,X1,Y1 in nm, got {value!r}", param, ctx)
+        return x0, y0, x1, y1
+
+
+def stacked(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """One decorator of many, in the order of the help page."""
+
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+optics_option = stacked(
+    click.option(
+        "--optics",
+        required=True,
+        metavar="RECIPE_OR_KERNELS",
+        help="A recipe's name (see litho-dl recipes), a recipe file (.toml), an exported kernel file (.safetensors), or "
+        "a folder of contest kernels.",
+    ),
+    click.option("--field", "field_nm", type=float, metavar="NM", help="Side of the field, in place of the recipe's."),
+)
+layout_options = stacked(
+    click.option("--layer", help="Layer: a name (GLP) or LAYER/DATATYPE (GDSII, OASIS). Default: the only one."),
+    click.option("--cell", help="Cell. Default: the only top cell."),
+    click.option("--window", "window_nm", type=Window(), help="Only this window of the layout, in nm."),
+)
+device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+out_option = click.option(
+    "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for what is written."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
+
+
+@contextmanager
+def progress_bar(description: str) -> Iterator[Advance]:
+    """A bar with rate and time left on standard error; yields `advance(done, in all, value)`."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(description, total=None, note="")
+
+        def advance(done: int, total: int, value: float) -> None:
+            progress.update(task, completed=done, total=total, note=f"{value:,.0f}")
+
+        yield advance

@@ -1,0 +1,73 @@
+"""From results to figures on disk."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from litho_dl.clips import magnified
+from litho_dl.evaluate import Evaluation, Scorecard
+from litho_dl.ilt.solve import Solution
+from litho_dl.viz.clip import clip_figure
+from litho_dl.viz.figure import save_figure
+from litho_dl.viz.gallery import GalleryClip, gallery_figure
+from litho_dl.viz.history import history_figure
+from litho_dl.viz.images import ClipImages
+
+
+def headline(score: Scorecard) -> dict[str, float]:
+    """The four figures everybody compares."""
+    return {
+        "L2 (nm²)": score.l2_nm2,
+        "PVB (nm²)": score.pvb_nm2,
+        "EPE violations": score.epe_violations,
+        "shots": score.shots,
+    }
+
+
+def clip_images(evaluation: Evaluation, mask: Tensor, mask_pixel_nm: float, pixel_nm: float) -> ClipImages:
+    """A scored mask's images on the protocol's pixel."""
+    return ClipImages(
+        pixel_nm=pixel_nm,
+        mask=magnified(mask, mask_pixel_nm, pixel_nm).numpy(),
+        nominal=evaluation.prints["nominal"],
+        outer=evaluation.prints["outer"],
+        inner=evaluation.prints["inner"],
+        target=evaluation.target,
+        aerial=evaluation.aerial,
+    )
+
+
+def draw_clip(path: Path, images: ClipImages, evaluation: Evaluation, threshold: float, title: str) -> None:
+    """Target, mask, aerial image, prints with PV band and EPE violations."""
+    figure = clip_figure(
+        images,
+        threshold=threshold,
+        epe_sites_nm=evaluation.violations_nm,
+        score=headline(evaluation.scorecard),
+        title=title,
+    )
+    save_figure(figure, path)
+
+
+def draw_convergence(path: Path, solution: Solution, title: str) -> None:
+    """Every term of the objective against the step, mean over the clips."""
+    terms = {name: values.mean(1).numpy() for name, values in solution.history.items()}
+    figure = history_figure(
+        terms, level_starts=solution.level_starts, total="objective", y_label="mean per clip (nm²)", title=title
+    )
+    save_figure(figure, path)
+
+
+def draw_gallery(path: Path, clips: Sequence[tuple[str, ClipImages, Scorecard, np.ndarray]], title: str) -> None:
+    """One row a clip: target, mask, prints."""
+    rows = [
+        GalleryClip(name, images, score=_short(headline(score)), epe_sites_nm=sites)
+        for name, images, score, sites in clips
+    ]
+    save_figure(gallery_figure(rows, title=title), path)
+
+
+def _short(score: Mapping[str, float]) -> dict[str, float]:
+    return {name.split(" ")[0]: value for name, value in score.items()}

@@ -1,0 +1,32 @@
+"""litho-dl recipes: what ships with the package."""
+
+import json
+
+import click
+
+from litho_dl.cli.options import json_option
+from litho_dl.core.settings import Kind, read_toml, shipped_names, shipped_text
+
+KINDS: tuple[Kind, ...] = ("optics", "ilt")
+
+
+@click.command()
+@click.argument("name", required=False)
+@json_option
+def recipes(name: str | None, as_json: bool) -> None:
+    """List the optics recipes and ILT methods, or print the TOML of NAME to start one of your own.
+
+    Example: litho-dl recipes duv193-immersion-annular > mine.toml
+    """
+    if name is not None:
+        kind = next((kind for kind in KINDS if name in shipped_names(kind)), KINDS[0])
+        click.echo(json.dumps(read_toml(kind, name).table, indent=2) if as_json else shipped_text(kind, name), nl=as_json)
+        return
+    table = {kind: {n: read_toml(kind, n).table["description"] for n in shipped_names(kind)} for kind in KINDS}
+    if as_json:
+        click.echo(json.dumps(table, indent=2))
+        return
+    for kind, entries in table.items():
+        click.secho({"optics": "Optics (--optics NAME)", "ilt": "ILT methods (--method NAME)"}[kind], bold=True)
+        for entry, description in entries.items():
+            click.echo(f"  {entry:<26} {description}")

@@ -1,0 +1,97 @@
+"""litho-dl simulate: a layout or a mask, exposed."""
+
+import json
+from pathlib import Path
+
+import click
+import numpy as np
+
+from litho_dl.cli.evaluate import as_lines
+from litho_dl.cli.options import device_option, json_option, layout_options, optics_option, out_option
+
+LAYOUT_PIXEL_NM = 1.0
+
+
+@click.command()
+@click.argument("layout", type=click.Path(path_type=Path))
+@optics_option
+@out_option
+@layout_options
+@click.option("--pixel", "pixel_nm", type=float, help="Pixel of the images in nm. Default: 1; a mask image's own.")
+@device_option
+@json_option
+def simulate(
+    layout: Path,
+    optics: str,
+    field_nm: float | None,
+    out: Path,
+    layer: str | None,
+    cell: str | None,
+    window_nm: tuple[float, float, float, float] | None,
+    pixel_nm: float | None,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Expose LAYOUT as drawn (.glp, .gds, .oas), or a mask image of the whole field (.png, .npy, .csv).
+
+    Writes OUT/NAME.aerial.npy (intensity at nominal conditions, first row = lowest y), OUT/NAME.CORNER.png (what prints
+    at each corner) and the picture OUT/NAME.simulate.png.
+    """
+    import torch
+
+    from litho_dl.clips import file_stem, load_clip, load_mask_image
+    from litho_dl.core.device import resolve_device
+    from litho_dl.core.io import IMAGE_SUFFIXES, atomic_path, require_writable_folder, write_png
+    from litho_dl.process.files import load_process
+    from litho_dl.simulator import Simulator
+    from litho_dl.viz.clip import clip_figure
+    from litho_dl.viz.figure import save_figure
+    from litho_dl.viz.images import ClipImages
+
+    require_writable_folder(out)
+    simulator = Simulator(load_process(optics, field_nm=field_nm)).to(resolve_device(device))
+    field = simulator.process.field_nm
+    if layout.suffix.lower() in IMAGE_SUFFIXES:
+        mask, mask_pixel_nm = load_mask_image(layout, field)
+    else:
+        mask_pixel_nm = pixel_nm or LAYOUT_PIXEL_NM
+        mask = load_clip(layout, field, layer=layer, cell=cell, window_nm=window_nm).coverage(mask_pixel_nm)
+    pixel_nm = pixel_nm or mask_pixel_nm
+    with torch.no_grad():
+        exposure = simulator(mask, mask_pixel_nm, out_pixel_nm=pixel_nm)
+    name = file_stem(layout)
+    aerial = exposure.aerial().cpu().numpy()
+    prints = {corner: exposure.binary_print(corner).cpu().numpy() for corner in exposure.corners}
+    with atomic_path(out / f"{name}.aerial.npy") as path:
+        np.save(path, aerial)
+    for corner, printed in prints.items():
+        write_png(out / f"{name}.{corner}.png", printed.astype(np.uint8) * 255)
+    images = ClipImages(
+        pixel_nm=pixel_nm,
+        mask=sampled(mask.numpy(), aerial.shape),
+        nominal=prints["nominal"],
+        outer=prints.get("outer"),
+        inner=prints.get("inner"),
+        aerial=aerial,
+    )
+    figure = clip_figure(images, threshold=exposure.resist.threshold, title=f"{name}, {Path(optics).name}")
+    save_figure(figure, out / f"{name}.simulate.png")
+    summary = {
+        "name": name,
+        "field_nm": field,
+        "pixel_nm": pixel_nm,
+        "threshold": exposure.resist.threshold,
+        "intensity_min": float(aerial.min()),
+        "intensity_max": float(aerial.max()),
+        "printed_nm2": {corner: float(printed.sum()) * pixel_nm**2 for corner, printed in prints.items()},
+        "figure": str(out / f"{name}.simulate.png"),
+    }
+    click.echo(json.dumps(summary, indent=2) if as_json else as_lines(summary))
+
+
+def sampled(image: "np.ndarray", shape: tuple[int, int]) -> "np.ndarray":
+    """The image's nearest values on another number of pixels over the same field."""
+    rows, columns = (
+        ((2 * np.arange(n) + 1) * old // (2 * n)) for n, old in zip(shape, image.shape, strict=True)
+    )
+    return image[np.ix_(rows, columns)]

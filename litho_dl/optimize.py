@@ -1,0 +1,61 @@
+"""Layer 5: clips in, scored masks out: one solve for the whole batch, then a scorecard each."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from litho_dl.clips import Clip
+from litho_dl.core.errors import MaskError
+from litho_dl.evaluate import PROTOCOLS, Evaluation, Protocol, RasterConvention, evaluate
+from litho_dl.ilt.method import Method
+from litho_dl.ilt.solve import OnStep, Solution, solve
+from litho_dl.process.model import ProcessModel
+from litho_dl.simulator import Simulator
+
+
+@dataclass(frozen=True, eq=False)
+class Optimized:
+    """A clip with its optimised mask, bool (h, w) at `pixel_nm`, and its score."""
+
+    clip: Clip
+    mask: Tensor
+    pixel_nm: float
+    evaluation: Evaluation
+
+
+def solve_clips(
+    clips: Sequence[Clip], process: ProcessModel, method: Method, device: torch.device, on_step: OnStep | None = None
+) -> Solution:
+    """Optimises all clips as one batch.
+
+    Raises:
+        MaskError: There is no clip, or one has nothing to print.
+        GridMismatchError: A level's pixel does not divide the field.
+    """
+    if not clips:
+        raise MaskError("Expected at least one clip, got none.")
+    finest_nm = min(level.pixel_nm for level in method.levels)
+    targets = torch.stack([clip.coverage(finest_nm) for clip in clips])
+    return solve(Simulator(process).to(device), targets, finest_nm, method, on_step)
+
+
+def scored(
+    clips: Sequence[Clip],
+    solution: Solution,
+    process: ProcessModel,
+    protocol: Protocol,
+    *,
+    raster: RasterConvention = "exact",
+) -> Iterator[Optimized]:
+    """Scores each mask of a solution, in float64, one at a time."""
+    simulator = Simulator(process, dtype=torch.float64).to(solution.mask.device)
+    for clip, mask in zip(clips, solution.mask, strict=True):
+        evaluation = evaluate(mask, solution.pixel_nm, clip.placed, simulator, protocol, raster=raster)
+        yield Optimized(clip, mask, solution.pixel_nm, evaluation)
+
+
+def default_protocol(process: ProcessModel) -> Protocol:
+    """`iccad13` for imported kernels, which have no recipe, else `default`."""
+    return PROTOCOLS["default" if process.recipe else "iccad13"]

@@ -96,7 +96,9 @@ def load_mask_image(path: str | Path, field_nm: tuple[float, float]) -> tuple[Te
         raise type(error)(f"{path}: {error}") from error
 
 
-def load_mask(path: str | Path, clip: Clip, *, layer: str | None = None, cell: str | None = None) -> tuple[Tensor, float]:
+def load_mask(
+    path: str | Path, clip: Clip, *, layer: str | None = None, cell: str | None = None
+) -> tuple[Tensor, float]:
     """Reads the mask of a clip, as an image of the field or as polygons in the clip's own layout coordinates.
 
     Returns:

@@ -178,9 +178,7 @@ def evaluate(
         epe_sites=len(sites),
         shots=shot_count(opened, pixel_nm),
         edges=None if protocol.rules is None else _edge_score(aerial, wanted, sites, exposure, protocol),
-        mrc_violations=(
-            None if protocol.rules is None else mask_violations(opened, pixel_nm, protocol.rules).counts
-        ),
+        mrc_violations=(None if protocol.rules is None else mask_violations(opened, pixel_nm, protocol.rules).counts),
         seconds=time.perf_counter() - started,
     )
     return Evaluation(scorecard, wanted, aerial, prints, sites.positions_nm(protocol.pixel_nm)[violated > 0])

@@ -358,7 +358,8 @@ what any source can reach. With scalar imaging that is little better than the C-
 right, and the rest of the error is not the source's. With the image field taken as a vector in air, sin(theta) = NA
 at the rim, and each pole polarised along its tangent (TE), the same fit halves the error: the contest's kernels
 behave as vector imaging with a polarised source does, and a scalar model cannot follow them further. What gives it
-away: waves that come from poles of unlike axes interfere more weakly than scalar waves do, opposite ones fully.
+away: of one pole's light, orders on opposite sides of the pupil interfere fully, but an order on the x side and one
+on the y side more weakly than scalar waves do.
 
 Z3 and Z7, tilt and coma along y, are the contest's own: its TCC is symmetric in x (to rounding) but not in y.
 Without them the error out of focus is larger. Obliquity and the index of 1.0 or 1.44 hardly change the error; the

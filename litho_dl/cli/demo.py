@@ -70,7 +70,9 @@ def demo(out: Path, layouts: Path, device: str) -> None:
     draw_gallery(out / "gallery.png", gallery, f"{METHOD} on {OPTICS}")
     table = markdown_table(drawn, results)
     write_text(out / "scores.md", f"# {METHOD} on {OPTICS}\n\n{table}\n")
-    click.echo(f"{table}\n\n{solution.seconds / len(clips):.2f} s a clip on {solution.mask.device}; see {out}/gallery.png")
+    click.echo(
+        f"{table}\n\n{solution.seconds / len(clips):.2f} s a clip on {solution.mask.device}; see {out}/gallery.png"
+    )
 
 
 def markdown_table(drawn: list[dict[str, Any]], optimized: list[dict[str, Any]]) -> str:

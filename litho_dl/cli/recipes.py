@@ -20,7 +20,9 @@ def recipes(name: str | None, as_json: bool) -> None:
     """
     if name is not None:
         kind = next((kind for kind in KINDS if name in shipped_names(kind)), KINDS[0])
-        click.echo(json.dumps(read_toml(kind, name).table, indent=2) if as_json else shipped_text(kind, name), nl=as_json)
+        click.echo(
+            json.dumps(read_toml(kind, name).table, indent=2) if as_json else shipped_text(kind, name), nl=as_json
+        )
         return
     table = {kind: {n: read_toml(kind, n).table["description"] for n in shipped_names(kind)} for kind in KINDS}
     if as_json:

@@ -91,7 +91,5 @@ def simulate(
 
 def sampled(image: "np.ndarray", shape: tuple[int, int]) -> "np.ndarray":
     """The image's nearest values on another number of pixels over the same field."""
-    rows, columns = (
-        ((2 * np.arange(n) + 1) * old // (2 * n)) for n, old in zip(shape, image.shape, strict=True)
-    )
+    rows, columns = (((2 * np.arange(n) + 1) * old // (2 * n)) for n, old in zip(shape, image.shape, strict=True))
     return image[np.ix_(rows, columns)]

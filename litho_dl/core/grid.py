@@ -45,9 +45,7 @@ class Grid:
         if not pixel_nm > 0 or not all(0 < side < math.inf for side in field_nm):
             raise GridMismatchError(f"Expected a positive pixel and field, got {pixel_nm} nm and {field_nm} nm.")
         shape = (round(field_nm[0] / pixel_nm), round(field_nm[1] / pixel_nm))
-        if min(shape) < 1 or not all(
-            same_length(n * pixel_nm, side) for n, side in zip(shape, field_nm, strict=True)
-        ):
+        if min(shape) < 1 or not all(same_length(n * pixel_nm, side) for n, side in zip(shape, field_nm, strict=True)):
             raise GridMismatchError(
                 f"Expected a pixel that divides the field of {field_nm[0]:g} x {field_nm[1]:g} nm, got {pixel_nm:g} nm; "
                 f"choose one of field / integer."

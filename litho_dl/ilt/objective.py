@@ -72,7 +72,11 @@ def curvature(scene: Scene) -> Tensor:
     """|discrete Laplacian of the mask|^2: corners and specks cost, straight edges much less."""
     mask = scene.mask
     laplacian = (
-        mask[..., 2:, 1:-1] + mask[..., :-2, 1:-1] + mask[..., 1:-1, 2:] + mask[..., 1:-1, :-2] - 4 * mask[..., 1:-1, 1:-1]
+        mask[..., 2:, 1:-1]
+        + mask[..., :-2, 1:-1]
+        + mask[..., 1:-1, 2:]
+        + mask[..., 1:-1, :-2]
+        - 4 * mask[..., 1:-1, 1:-1]
     )
     return _area(laplacian, scene.mask_pixel_nm)
 

@@ -42,7 +42,9 @@ class Solution:
     seconds: float
 
 
-def solve(simulator: Simulator, target: Tensor, pixel_nm: float, method: Method, on_step: OnStep | None = None) -> Solution:
+def solve(
+    simulator: Simulator, target: Tensor, pixel_nm: float, method: Method, on_step: OnStep | None = None
+) -> Solution:
     """Finds masks whose prints match the targets.
 
     Args:
@@ -162,9 +164,7 @@ class _Run:
         exposure = self.simulator(mask, level.pixel_nm)
         if steepness is not None:
             exposure = replace(exposure, resist=exposure.resist.model_copy(update={"steepness": steepness}))
-        return Scene(
-            target, exposure, mask, self._probes, level.pixel_nm, level.pixel_nm, binary=steepness is None
-        )
+        return Scene(target, exposure, mask, self._probes, level.pixel_nm, level.pixel_nm, binary=steepness is None)
 
 
 def make_optimizer(method: Method, parameters: Tensor) -> torch.optim.Optimizer:
@@ -194,7 +194,9 @@ def coarsened(coverage: Tensor, pixel_nm: float, coarse_nm: float) -> Tensor:
     """Area coverage on pixels a whole number of times coarser; MaskError if it is not whole."""
     factor = round(coarse_nm / pixel_nm)
     if factor < 1 or abs(factor * pixel_nm - coarse_nm) > 1e-9 * coarse_nm:
-        raise MaskError(f"Expected a level pixel that is a multiple of the target's {pixel_nm:g} nm, got {coarse_nm:g} nm.")
+        raise MaskError(
+            f"Expected a level pixel that is a multiple of the target's {pixel_nm:g} nm, got {coarse_nm:g} nm."
+        )
     return avg_pool2d(coverage[:, None], factor)[:, 0] if factor > 1 else coverage
 
 

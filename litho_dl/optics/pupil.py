@@ -45,7 +45,9 @@ class Pupil(BaseModel):
                 f"reduction = {self.reduction:g}; scanners reduce by 4"
             )
         if not all(1 <= j <= HIGHEST_NOLL for j in self.zernike_waves):
-            raise ValueError(f"zernike_waves: Noll indices run from 1 to {HIGHEST_NOLL}, got {list(self.zernike_waves)}")
+            raise ValueError(
+                f"zernike_waves: Noll indices run from 1 to {HIGHEST_NOLL}, got {list(self.zernike_waves)}"
+            )
         return self
 
 

@@ -86,7 +86,10 @@ def build_socs(
     spectra = torch.zeros(kept, passed.numel(), dtype=modes.dtype)
     spectra[:, passed] = modes.T[:kept]
     kernels = SocsKernels(
-        spectra.unflatten(1, size), singular[:kept].square(), field_nm, discarded_energy=max(0.0, 1 - float(share[kept - 1]))
+        spectra.unflatten(1, size),
+        singular[:kept].square(),
+        field_nm,
+        discarded_energy=max(0.0, 1 - float(share[kept - 1])),
     )
     return kernels.scaled(1 / kernels.open_frame)
 

@@ -88,7 +88,9 @@ def _load_tensor(path: Path) -> Tensor:
             f"{path}: no such file; a contest kernel folder holds kernels/ and scales/ with focus.pt and defocus.pt."
         ) from None
     except Exception as error:  # torch.load raises whatever the damaged bytes lead to
-        raise KernelError(f"{path}: cannot be read as a tensor; the file is damaged ({type(error).__name__}).") from error
+        raise KernelError(
+            f"{path}: cannot be read as a tensor; the file is damaged ({type(error).__name__})."
+        ) from error
     if not isinstance(tensor, Tensor):
         raise KernelError(f"{path}: expected a tensor, got {type(tensor).__name__}.")
     return tensor

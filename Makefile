@@ -1,0 +1,37 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+# The CPU build where an index offers it; a CUDA build that is already installed is kept.
+TORCH ?= torch==2.13.0
+
+.PHONY: demo test test-data test-gpu lint bench clean
+
+demo: $(INSTALLED)
+	$(BIN)/litho-dl demo --out demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -m "not data and not slow and not gpu"
+
+test-data: $(INSTALLED)
+	$(BIN)/python -m pytest -m "data or slow"
+
+test-gpu: $(INSTALLED)
+	$(BIN)/python -m pytest -m gpu
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(INSTALLED)
+	$(BIN)/python scripts/benchmark.py
+
+$(INSTALLED): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo build *.egg-info

@@ -1,0 +1,194 @@
+"""Grids, devices, images in, and atomic writes out."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from litho_dl.core.device import resolve_device
+from litho_dl.core.errors import GridMismatchError, LithoError, OutputError
+from litho_dl.core.grid import Grid
+from litho_dl.core.io import atomic_path, read_image, require_writable_folder, write_png, write_text
+
+# Grids
+
+
+@pytest.mark.parametrize(
+    ("field_nm", "pixel_nm", "shape"),
+    [((2048.0, 2048.0), 4.0, (512, 512)), ((400.0, 600.0), 0.1, (4000, 6000)), ((1.5, 0.9), 0.3, (5, 3))],
+)
+def test_a_grid_tiles_its_field(field_nm, pixel_nm, shape):
+    grid = Grid.of_field(field_nm, pixel_nm)
+    assert grid.shape == shape
+    assert grid.field_nm == pytest.approx(field_nm, rel=1e-12)
+    assert Grid.of_shape(shape, field_nm).pixel_nm == pytest.approx(pixel_nm, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Grid.of_field((2048.0, 2048.0), 3.0), "divides the field of 2048 x 2048 nm, got 3 nm"),
+        (lambda: Grid.of_field((2048.0, 2048.00001), 1.0), "divides the field"),
+        (lambda: Grid.of_field((2048.0, 2048.0), 5000.0), "divides the field"),
+        (lambda: Grid.of_field((2048.0, 2048.0), 0.0), "positive pixel"),
+        (lambda: Grid.of_field((2048.0, 2048.0), float("nan")), "positive pixel"),
+        (lambda: Grid.of_field((float("inf"), 2048.0), 1.0), "positive pixel and field"),
+        (lambda: Grid.of_field((float("nan"), 2048.0), 1.0), "positive pixel and field"),
+        (lambda: Grid.of_shape((100, 101), (200.0, 200.0)), "square pixels .* got an image of 100 x 101 pixels"),
+        (lambda: Grid.of_shape((0, 4), (200.0, 200.0)), "square pixels"),
+        (lambda: Grid((0, 4), 1.0), "at least one pixel"),
+        (lambda: Grid((4, 4), -1.0), "at least one pixel"),
+    ],
+)
+def test_impossible_grids_are_refused(make, message):
+    with pytest.raises(GridMismatchError, match=message):
+        make()
+
+
+# Devices
+
+
+def test_device_names():
+    assert resolve_device("cpu") == torch.device("cpu")
+    assert resolve_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "gpu", "cpu:", "cpu:0", "cuda:", "cuda:x", "cuda:-1", "cuda:01", "cuda:\u0663", "CUDA"]
+)
+def test_other_device_names_are_refused(name):
+    with pytest.raises(LithoError, match="auto, cpu, cuda or cuda:N"):
+        resolve_device(name)
+
+
+def test_a_device_that_is_not_there_is_refused():
+    missing = f"cuda:{torch.cuda.device_count()}"
+    with pytest.raises(LithoError, match=f"Expected a CUDA device for '{missing}', found .*--device cpu"):
+        resolve_device(missing)
+
+
+# Images in
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (5, 7)).astype(np.uint8)
+
+
+def write_image(path, image):
+    match path.suffix:
+        case ".npy":
+            np.save(path, image)
+        case ".csv":
+            np.savetxt(path, image, delimiter=",")
+        case ".png":
+            Image.fromarray(image).save(path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.csv", "a.png", "A.NPY"])
+def test_images_keep_values_and_row_order(tmp_path, name):
+    path = write_image(tmp_path / name.lower(), PIXELS).rename(tmp_path / name)
+    np.testing.assert_array_equal(read_image(path), PIXELS)
+
+
+def test_sixteen_bit_pngs_keep_their_depth(tmp_path):
+    image = PIXELS.astype(np.uint16) * 257
+    np.testing.assert_array_equal(read_image(write_image(tmp_path / "a.png", image)), image)
+
+
+def test_written_pngs_hold_the_lowest_y_first(tmp_path):
+    write_png(tmp_path / "deep" / "a.png", PIXELS)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "deep" / "a.png")), PIXELS)
+    np.testing.assert_array_equal(read_image(tmp_path / "deep" / "a.png"), PIXELS)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.npy", np.zeros((2, 3, 4)), r"2-D array of numbers, got float64 of shape \(2, 3, 4\)"),
+        ("a.npy", np.zeros((0, 3)), "2-D array of numbers"),
+        ("a.npy", np.zeros((2, 2), complex), "got complex128"),
+        ("a.npy", np.array([["a"]]), "2-D array of numbers"),
+        ("a.npy", np.array([[{}]]), "cannot be read as an image"),
+        ("a.csv", "1,2\n3,x\n", "cannot be read as an image"),
+        ("a.csv", "1,2\n3\n", "cannot be read as an image"),
+        ("a.png", "not a picture", "cannot be read as an image"),
+        ("a.tif", "", r"expected one of \.png, \.npy, \.csv, got \.tif"),
+        ("a", "", "got no suffix"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, name, content, message):
+    path = tmp_path / name
+    if isinstance(content, str):
+        path.write_text(content)
+    else:
+        np.save(path, content, allow_pickle=True)
+    with pytest.raises(LithoError, match=message) as caught:
+        read_image(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_image_is_named(tmp_path):
+    with pytest.raises(LithoError, match=r"a\.png: no such file"):
+        read_image(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".csv", ".png"])
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_damaged_images_are_read_or_refused_in_one_line(tmp_path_factory, suffix, data):
+    path = write_image(tmp_path_factory.mktemp("images") / f"a{suffix}", PIXELS)
+    content = path.read_bytes()
+    start = data.draw(st.integers(0, len(content)))
+    path.write_bytes(
+        content[:start] + data.draw(st.binary(max_size=4)) + content[start + data.draw(st.integers(0, 40)) :]
+    )
+    try:
+        assert read_image(path).ndim == 2
+    except LithoError as error:
+        assert "\n" not in str(error)
+
+
+# Files out
+
+
+def names(folder) -> list[str]:
+    return sorted(os.listdir(folder))
+
+
+def test_text_replaces_the_old_file(tmp_path):
+    write_text(tmp_path / "new" / "a.txt", "old")
+    write_text(tmp_path / "new" / "a.txt", "σ\n")
+    assert (tmp_path / "new" / "a.txt").read_text(encoding="utf-8") == "σ\n"
+    assert names(tmp_path / "new") == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path, error):
+    write_text(tmp_path / "a.txt", "old")
+    with pytest.raises(error), atomic_path(tmp_path / "a.txt") as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".txt"
+        temporary.write_text("half")
+        raise error
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_places_that_cannot_be_written_are_plain_errors(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    for target in (tmp_path / "folder", tmp_path / "file" / "a.txt"):
+        with pytest.raises(OutputError, match="Cannot write"):
+            write_text(target, "x")
+    with pytest.raises(OutputError, match=r"Cannot write to .*file.*choose a writable --out"):
+        require_writable_folder(tmp_path / "file")
+    assert names(tmp_path) == ["file", "folder"]
+
+
+def test_a_writable_folder_is_made_and_left_empty(tmp_path):
+    assert require_writable_folder(str(tmp_path / "a" / "b")) == tmp_path / "a" / "b"
+    assert names(tmp_path / "a" / "b") == []

@@ -118,7 +118,7 @@ def load_mask(
 
 
 def save_mask(mask: Tensor, pixel_nm: float, clip: Clip, folder: str | Path) -> tuple[Path, Path]:
-    """Writes a binary mask, bool (h, w), as NAME.mask.png (the field at 1 nm) and NAME.mask.oas (layout coordinates)."""
+    """Writes a binary mask, bool (h, w): NAME.mask.png, the field at 1 nm, and NAME.mask.oas, in layout coordinates."""
     folder = Path(folder)
     image, polygons = folder / f"{clip.name}.mask.png", folder / f"{clip.name}.mask.oas"
     at_file_pixel = magnified(mask, pixel_nm, MASK_FILE_PIXEL_NM).numpy()

@@ -20,7 +20,7 @@ class Resist(BaseModel):
 
     threshold: Annotated[float, Field(gt=0)]
     steepness: Annotated[float, Field(gt=0)] = 50.0
-    diffusion_nm: Annotated[float, Field(ge=0)] = 0.0
+    diffusion_nm: Annotated[float, Field(ge=0, le=1000)] = 0.0
 
 
 def diffusion_transfer(half: tuple[int, int], field_nm: tuple[float, float], diffusion_nm: float) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from litho_dl.core.dft import PartialDft, analyse, analysis, full_spectrum, synthesise, synthesis
+from litho_dl.core.dft import PartialDft, analyse, analysis, full_spectrum, synthesis, synthesise
 from litho_dl.core.errors import GridMismatchError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.optics.imaging import intensity_spectrum
@@ -83,7 +83,7 @@ class Simulator(nn.Module):
         transfer = diffusion_transfer(self.intensity_half, self.process.field_nm, self.process.resist.diffusion_nm)
         self.register_buffer("diffusion", transfer.to(device, dtype))
 
-    def _apply(self, fn, recurse: bool = True) -> Self:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    def _apply(self, fn, recurse: bool = True) -> Self:  # type: ignore[no-untyped-def]
         """A move drops the matrices made for the old device or dtype; a new dtype rounds the kernels afresh."""
         self._transforms.clear()
         before = self.dtype
@@ -152,7 +152,7 @@ class Simulator(nn.Module):
         if tuple(mask.shape[-2:]) != expected:
             height, width = self.process.field_nm
             raise GridMismatchError(
-                f"The kernels were made for a field of {height:g} x {width:g} nm, {expected[0]} x {expected[1]} pixels of "
-                f"{pixel_nm:g} nm; got a mask of {mask.shape[-2]} x {mask.shape[-1]} pixels. Give the mask's own pixel, or "
-                f"build kernels for its field."
+                f"The kernels were made for a field of {height:g} x {width:g} nm, {expected[0]} x {expected[1]} pixels "
+                f"of {pixel_nm:g} nm; got a mask of {mask.shape[-2]} x {mask.shape[-1]} pixels. Give the mask's own "
+                f"pixel, or build kernels for its field."
             )

@@ -25,7 +25,7 @@ from full_grid import full_grid_images
 from rich.progress import track
 from torch import Tensor
 
-from litho_dl.core.dft import analyse, analysis, full_spectrum, synthesise, synthesis
+from litho_dl.core.dft import analyse, analysis, full_spectrum, synthesis, synthesise
 from litho_dl.core.grid import Grid
 from litho_dl.core.io import atomic_path, write_text
 from litho_dl.optics.abbe import abbe_intensity_spectrum

@@ -27,7 +27,7 @@ from litho_dl.metrics.image import l2_nm2, pvb_nm2
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.pupil import Pupil
 from litho_dl.optics.socs import shifted_pupils
-from litho_dl.optics.source import CQuad, Source, sample_source
+from litho_dl.optics.source import CQuad, Source, SourceSpec, sample_source
 from litho_dl.process.files import import_contest
 from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.process.recipe import load_recipe
@@ -60,7 +60,7 @@ class Match(NamedTuple):
 class System(NamedTuple):
     """One optical system: illumination, lens, and the defocus of the contest's second kernel set."""
 
-    source: CQuad
+    source: SourceSpec
     pupil: Pupil
     defocus_nm: float
 
@@ -112,7 +112,7 @@ def match(a: Tensor, contest: Tensor) -> Match:
     return Match((max(aa - 2 * ac + cc, 0.0) / cc) ** 0.5, max(1 - ac**2 / (aa * cc), 0.0) ** 0.5, ac / aa)
 
 
-def system(parameters: Sequence[float], variant: Variant) -> System:
+def system(parameters: np.ndarray, variant: Variant) -> System:
     """The system of a parameter vector in the order of `NAMES`; pydantic raises ValueError out of range."""
     na, sigma_inner, sigma_outer, opening_deg, blur_sigma, defocus_nm, z3, z7 = map(float, parameters)
     source = CQuad(sigma_inner=sigma_inner, sigma_outer=sigma_outer, opening_deg=opening_deg, blur_sigma=blur_sigma)
@@ -365,7 +365,7 @@ Z3 and Z7, tilt and coma along y, are the contest's own: its TCC is symmetric in
 Without them the error out of focus is larger. Obliquity and the index of 1.0 or 1.44 hardly change the error; the
 defocus goes with the index. The dry lens with obliquity is shipped because the vector fit agrees with its angles.
 Kernels fix NA / wavelength only, so an immersion lens on a rescaled layout could have made them as well. The width of
-the ring and the blur trade against each other.
+the ring and the blur trade against each other; the recipe holds round numbers from that valley.
 
 ## Prints of the golden masks (nm^2)
 

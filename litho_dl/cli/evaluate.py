@@ -16,7 +16,7 @@ from litho_dl.cli.options import device_option, json_option, layout_options, opt
     "--mask",
     required=True,
     type=click.Path(path_type=Path),
-    help="The mask: an image of the field (.png, .npy, .csv) or polygons in the layout's coordinates (.glp, .gds, .oas).",
+    help="The mask: an image of the field (.png, .npy, .csv) or polygons in the layout's own coordinates.",
 )
 @optics_option
 @click.option(

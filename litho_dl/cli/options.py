@@ -42,8 +42,8 @@ optics_option = stacked(
         "--optics",
         required=True,
         metavar="RECIPE_OR_KERNELS",
-        help="A recipe's name (see litho-dl recipes), a recipe file (.toml), an exported kernel file (.safetensors), or "
-        "a folder of contest kernels.",
+        help="A recipe's name (see litho-dl recipes), a recipe file (.toml), an exported kernel file (.safetensors), "
+        "or a folder of contest kernels.",
     ),
     click.option("--field", "field_nm", type=float, metavar="NM", help="Side of the field, in place of the recipe's."),
 )

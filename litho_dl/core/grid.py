@@ -27,7 +27,7 @@ class Grid:
     def __post_init__(self) -> None:
         if min(self.shape) < 1 or not self.pixel_nm > 0:
             raise GridMismatchError(
-                f"Expected a grid of at least one pixel of positive size, got {self.shape} pixels of {self.pixel_nm} nm."
+                f"Expected at least one pixel of positive size, got {self.shape} pixels of {self.pixel_nm} nm."
             )
 
     @property
@@ -47,8 +47,8 @@ class Grid:
         shape = (round(field_nm[0] / pixel_nm), round(field_nm[1] / pixel_nm))
         if min(shape) < 1 or not all(same_length(n * pixel_nm, side) for n, side in zip(shape, field_nm, strict=True)):
             raise GridMismatchError(
-                f"Expected a pixel that divides the field of {field_nm[0]:g} x {field_nm[1]:g} nm, got {pixel_nm:g} nm; "
-                f"choose one of field / integer."
+                f"Expected a pixel that divides the field of {field_nm[0]:g} x {field_nm[1]:g} nm, got "
+                f"{pixel_nm:g} nm; choose one of field / integer."
             )
         return cls(shape, pixel_nm)
 

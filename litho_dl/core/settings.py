@@ -39,7 +39,7 @@ def shipped_text(kind: Kind, name: str) -> str:
         close = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
         raise RecipeError(
-            f"No {kind} recipe or file named {name!r}; {hint}known: {', '.join(names)}. A file of your own ends in .toml."
+            f"No {kind} recipe or file named {name!r}; {hint}known: {', '.join(names)}. Your own file ends in .toml."
         )
     return (_folder(kind) / f"{name}.toml").read_text(encoding="utf-8")
 

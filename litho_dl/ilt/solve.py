@@ -70,7 +70,8 @@ def solve(
         if run.best is None:
             raise
         status = "interrupted"
-    assert run.best is not None and run.parameters is not None
+    assert run.best is not None
+    assert run.parameters is not None
     return Solution(
         mask=run.best.mask,
         pixel_nm=run.best.pixel_nm,

@@ -18,7 +18,7 @@ class SocsKernels:
         spectra: (K, 2 h_y + 1, 2 h_x + 1) complex; zero frequency in the centre, axes (fy, fx), step 1 / field.
         weights: (K,) real, >= 0, in descending order.
         field_nm: (height, width) of the periodic field; the kernels are valid for this field only.
-        mask_pixel_nm: The pixel r whose sampled transform the kernels expect (see `core.dft`); 0 = exact Fourier series.
+        mask_pixel_nm: The pixel r whose sampled transform they expect (see `core.dft`); 0 = exact Fourier series.
         discarded_energy: Share of the TCC's trace that truncation dropped; None if unknown (imported kernels).
     """
 
@@ -39,7 +39,7 @@ class SocsKernels:
             raise KernelError(
                 f"Expected {shape[0]} real weights, got {self.weights.dtype} of shape {tuple(self.weights.shape)}."
             )
-        if not (torch.isfinite(torch.view_as_real(self.spectra)).all() and torch.isfinite(self.weights).all()):
+        if not (torch.isfinite(self.spectra).all() and torch.isfinite(self.weights).all()):
             raise KernelError("Expected finite kernels and weights, got NaN or infinity; the file is damaged.")
         if (self.weights < 0).any() or not (self.weights > 0).any():
             raise KernelError("Expected kernel weights >= 0, at least one of them positive; the file is damaged.")
@@ -72,6 +72,6 @@ class SocsKernels:
         """Raises GridMismatchError unless the kernels were made for `field_nm`."""
         if not all(same_length(a, b) for a, b in zip(self.field_nm, field_nm, strict=True)):
             raise GridMismatchError(
-                f"These kernels were made for a field of {self.field_nm[0]:g} x {self.field_nm[1]:g} nm, got an image of "
-                f"{field_nm[0]:g} x {field_nm[1]:g} nm; build kernels for that field (litho-dl kernels build --field)."
+                f"These kernels were made for a field of {self.field_nm[0]:g} x {self.field_nm[1]:g} nm, got an image "
+                f"of {field_nm[0]:g} x {field_nm[1]:g} nm; build kernels for that field (kernels build --field)."
             )

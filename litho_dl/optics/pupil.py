@@ -17,10 +17,10 @@ class Pupil(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    wavelength_nm: Annotated[float, Field(gt=0)]
-    na: Annotated[float, Field(gt=0)]
-    immersion_index: Annotated[float, Field(ge=1)] = 1.0
-    reduction: Annotated[float, Field(ge=1)] = 4.0
+    wavelength_nm: Annotated[float, Field(ge=1, le=100_000)]
+    na: Annotated[float, Field(ge=0.001)]
+    immersion_index: Annotated[float, Field(ge=1, le=4)] = 1.0
+    reduction: Annotated[float, Field(ge=1, le=100)] = 4.0
     obliquity: bool = True
     zernike_waves: dict[int, float] = {}
 

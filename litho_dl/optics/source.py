@@ -72,7 +72,7 @@ class Annular(_Ring):
 
 
 class Dipole(_Ring):
-    """Two sectors of a ring, on the x axis (for lines along y) or on the y axis. `opening_deg`: full angle of a pole."""
+    """Two sectors of a ring, on the x axis (for lines along y) or the y axis. `opening_deg`: full angle of a pole."""
 
     shape: Literal["dipole"] = "dipole"
     opening_deg: Annotated[float, Field(gt=0, le=180)]

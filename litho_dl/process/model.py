@@ -47,8 +47,8 @@ class ProcessModel:
             first.require_field(kernels.field_nm)
             if kernels.half != first.half or not same_length(kernels.mask_pixel_nm, first.mask_pixel_nm):
                 raise KernelError(
-                    f"Expected kernel sets of one size and mask pixel, got {kernels.half} at {kernels.mask_pixel_nm:g} nm "
-                    f"for {name!r} beside {first.half} at {first.mask_pixel_nm:g} nm."
+                    f"Expected kernel sets of one size and mask pixel, got {kernels.half} at {kernels.mask_pixel_nm:g} "
+                    f"nm for {name!r} beside {first.half} at {first.mask_pixel_nm:g} nm."
                 )
         for name, corner in self.corners.items():
             if corner.kernels not in self.kernels:

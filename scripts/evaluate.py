@@ -1,0 +1,170 @@
+"""Every method on a suite of clips, one batch each, beside the published rows: results/SUITE.csv, .md and .png."""
+
+import csv
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import click
+import torch
+from published import PUBLISHED
+
+from litho_dl.cli.options import progress_bar
+from litho_dl.cli.pictures import clip_images, draw_gallery
+from litho_dl.clips import Clip, load_clip
+from litho_dl.core.device import resolve_device
+from litho_dl.core.io import atomic_path, require_writable_folder, write_text
+from litho_dl.evaluate import PROTOCOLS
+from litho_dl.ilt.method import load_method
+from litho_dl.optimize import scored, solve_clips
+from litho_dl.process.files import load_process
+from litho_dl.process.model import ProcessModel
+from litho_dl.viz.figure import save_figure
+from litho_dl.viz.tradeoff import tradeoff_figure
+
+ROOT = Path(__file__).resolve().parents[1]
+LAYOUTS_OPTICS = "duv193-immersion-annular"
+METHODS = ("mosaic", "multilevel")
+FIGURES = {"l2_nm2": "L2", "pvb_nm2": "PVB", "epe_violations": "EPE", "shots": "shots"}
+
+
+@dataclass(frozen=True, eq=False)
+class Suite:
+    """Clips of one process, and how they are scored."""
+
+    name: str
+    optics: str
+    process: ProcessModel
+    clips: list[Clip]
+    protocol: str
+
+
+def load_suite(name: str, data: Path) -> Suite:
+    """The ten contest clips with the contest's kernels, or our own layouts with our own optics."""
+    if name == "iccad13":
+        if not (data / "layouts").is_dir():
+            raise click.ClickException(f"{data}: no contest data (layouts, kernels, scales) there; pass --data.")
+        paths = sorted((data / "layouts").glob("*.glp"), key=lambda path: int(path.stem.removeprefix("M1_test")))
+        optics = str(data)
+    else:
+        paths, optics = sorted((ROOT / "layouts").glob("*.glp")), LAYOUTS_OPTICS
+    process = load_process(optics)
+    clips = [load_clip(path, process.field_nm) for path in paths]
+    return Suite(name, optics, process, clips, "iccad13" if name == "iccad13" else "default")
+
+
+def run_method(suite: Suite, method: str, device: torch.device, out: Path) -> list[dict[str, Any]]:
+    """Solves the suite as one batch and scores every mask under both rasters; draws the gallery."""
+    protocol = PROTOCOLS[suite.protocol]
+    with progress_bar(f"{method} on {suite.name}") as advance:
+        solution = solve_clips(suite.clips, suite.process, load_method(method), device, advance)
+    rows, gallery = [], []
+    for raster in ("exact", "inclusive"):
+        for optimized in scored(suite.clips, solution, suite.process, protocol, raster=raster):
+            evaluation = optimized.evaluation
+            card = evaluation.scorecard
+            figures = {key: getattr(card, key) for key in (*FIGURES, "epe_violations_neuralilt")}
+            seconds = solution.seconds / len(suite.clips)
+            rows.append({"method": method, "clip": card.clip, "raster": raster, **figures, "seconds": seconds})
+            if raster == "exact":
+                images = clip_images(evaluation, optimized.mask, optimized.pixel_nm, protocol.pixel_nm)
+                gallery.append((card.clip, images, card, evaluation.violations_nm))
+    draw_gallery(out / f"{suite.name}.{method}.png", gallery, f"{method} on {suite.name}")
+    return rows
+
+
+def mean_row(rows: Iterable[dict[str, Any]], method: str, raster: str) -> dict[str, float]:
+    """Means over the clips."""
+    chosen = [row for row in rows if row["method"] == method and row["raster"] == raster]
+    return {key: fmean(row[key] for row in chosen) for key in (*FIGURES, "epe_violations_neuralilt", "seconds")}
+
+
+def markdown(suite: Suite, rows: list[dict[str, Any]], methods: list[str], command: str, device: torch.device) -> str:
+    """Means beside the published rows, then every clip."""
+    where = torch.cuda.get_device_name() if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
+    lines = [
+        f"# {suite.name}",
+        "",
+        f"`{command}` made this on {where} ({platform.machine()}), torch {torch.__version__}: each method optimises "
+        f"all {len(suite.clips)} clips as one batch; seconds are the solver's, per clip. Protocol `{suite.protocol}`, "
+        f"target raster as stated, 1 nm; shots are rectangles of klayout's trapezoid decomposition.",
+        "",
+        "## Mean",
+        "",
+        "| method | L2 | PVB | L2 + PVB | EPE | shots | s a clip | conditions |",
+        "|---|---:|---:|---:|---:|---:|---:|---|",
+    ]
+    for method in methods:
+        for raster in ("exact", "inclusive"):
+            m = mean_row(rows, method, raster)
+            lines.append(
+                f"| **{method}** | {m['l2_nm2']:,.0f} | {m['pvb_nm2']:,.0f} | {m['l2_nm2'] + m['pvb_nm2']:,.0f} "
+                f"| {m['epe_violations']:.1f} | {m['shots']:,.0f} | {m['seconds']:.2f} | {raster}, measured here |"
+            )
+    if suite.name == "iccad13":
+        for p in PUBLISHED:
+            epe, shots = "-" if p.epe is None else f"{p.epe:.1f}", "-" if p.shots is None else f"{p.shots:,.0f}"
+            lines.append(
+                f"| {p.method} | {p.l2_nm2:,.0f} | {p.pvb_nm2:,.0f} | {p.l2_nm2 + p.pvb_nm2:,.0f} | {epe} | {shots} "
+                f"| {p.seconds} | {p.conditions} |"
+            )
+    return "\n".join([*lines, *clip_tables(rows, methods)]) + "\n"
+
+
+def clip_tables(rows: list[dict[str, Any]], methods: list[str]) -> list[str]:
+    """One table a method: L2 under both rasters, the rest under the exact one."""
+    lines = []
+    for method in methods:
+        titles = ["clip", "L2 exact", "L2 inclusive", "PVB", "EPE", "EPE (neuralilt rule)", "shots"]
+        lines += ["", f"## {method}", "", "| " + " | ".join(titles) + " |", "|---|" + "---:|" * 6]
+        chosen = [row for row in rows if row["method"] == method]
+        inclusive = {row["clip"]: row["l2_nm2"] for row in chosen if row["raster"] == "inclusive"}
+        for row in (row for row in chosen if row["raster"] == "exact"):
+            lines.append(
+                f"| {row['clip']} | {row['l2_nm2']:,.0f} | {inclusive[row['clip']]:,.0f} | {row['pvb_nm2']:,.0f} "
+                f"| {row['epe_violations']} | {row['epe_violations_neuralilt']} | {row['shots']:,} |"
+            )
+    return lines
+
+
+def draw_front(path: Path, rows: list[dict[str, Any]], methods: list[str]) -> None:
+    """L2 against PVB, ours and published."""
+    ours = {method: mean_row(rows, method, "exact") for method in methods}
+    figure = tradeoff_figure(
+        {method: (m["l2_nm2"], m["pvb_nm2"]) for method, m in ours.items()},
+        {p.method: (p.l2_nm2, p.pvb_nm2) for p in PUBLISHED},
+        title="ICCAD 2013, mean of ten clips",
+    )
+    save_figure(figure, path)
+
+
+@click.command()
+@click.option("--suite", "suite_name", type=click.Choice(["iccad13", "layouts"]), required=True)
+@click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data" / "iccad13")
+@click.option("--methods", default=",".join(METHODS), show_default=True, help="Comma-separated names or .toml files.")
+@click.option("--device", default="auto", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
+def main(suite_name: str, data: Path, methods: str, device: str, out: Path) -> None:
+    """Measure ILT methods on a suite of clips."""
+    require_writable_folder(out)
+    suite, names, resolved = load_suite(suite_name, data), methods.split(","), resolve_device(device)
+    rows = [row for name in names for row in run_method(suite, name, resolved, out)]
+    with atomic_path(out / f"{suite.name}.csv") as path, open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    command = f"python scripts/evaluate.py --suite {suite.name} --methods {methods}"
+    write_text(out / f"{suite.name}.md", markdown(suite, rows, names, command, resolved))
+    if suite.name == "iccad13":
+        draw_front(out / f"{suite.name}.png", rows, names)
+    for name in names:
+        m = mean_row(rows, name, "exact")
+        click.echo(f"{name:<14} L2 {m['l2_nm2']:>9,.0f}  PVB {m['pvb_nm2']:>9,.0f}  EPE {m['epe_violations']:.1f}")
+
+
+if __name__ == "__main__":
+    main()

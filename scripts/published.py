@@ -1,0 +1,34 @@
+"""Published results on the ten ICCAD 2013 clips: mean L2 and PVB (nm^2), EPE violations, shots, seconds a clip.
+
+Tables mix two target rasters (the `inclusive` one has one more row and column) and kernels; each row says which.
+"""
+
+from typing import NamedTuple
+
+
+class Published(NamedTuple):
+    """One row; None where the source gives no figure."""
+
+    method: str
+    l2_nm2: float
+    pvb_nm2: float
+    epe: float | None
+    shots: float | None
+    seconds: str
+    conditions: str
+
+
+PUBLISHED = (
+    Published("MOSAIC", 44_013, 50_900, None, 1300, "789", "exact, contest kernels"),
+    Published("GAN-OPC", 40_095, 50_568, None, None, "385", "exact, contest kernels"),
+    Published("PGAN-OPC", 39_949, 49_957, None, 707, "371", "exact, contest kernels"),
+    Published("Neural-ILT", 37_515, 50_964, None, 332, "12", "exact, contest kernels"),
+    Published("DevelSet", 38_403, 48_673, None, 700, "1.3", "exact, contest kernels"),
+    Published("A2-ILT", 36_867, 50_873, 7.9, 220, "4.5 (A6000)", "exact, contest kernels"),
+    Published("SimpleILT (OpenILT)", 33_850, 44_713, 5.2, 712, "2.26 (RTX 3090)", "inclusive, contest kernels"),
+    Published("CurvMulti (OpenILT)", 26_941, 43_417, 2.0, None, "-", "inclusive, contest kernels"),
+    Published("MultiILT (DAC 2023)", 27_174, 39_873, 2.5, None, "3.45 (A6000)", "raster not stated"),
+    Published("curvyILT (ISPD 2025)", 25_991, 38_612, 1.8, None, "1.6-2.1 (A6000)", "exact, own kernels (easier)"),
+    Published("curvyILT, rescored", 27_449, 40_918, 1.9, None, "-", "exact, contest kernels"),
+    Published("Gauss-Newton, no PVB term", 20_661, 44_591, 0.9, None, "760 (4-core CPU)", "inclusive, contest kernels"),
+)

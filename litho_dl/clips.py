@@ -131,7 +131,13 @@ def save_mask(mask: Tensor, pixel_nm: float, clip: Clip, folder: str | Path) -> 
 
 def magnified(mask: Tensor, pixel_nm: float, fine_nm: float) -> Tensor:
     """Each pixel repeated to a pixel a whole number of times finer, on the CPU; MaskError if it is not whole."""
+    factor = whole_factor(pixel_nm, fine_nm)
+    return mask.cpu().repeat_interleave(factor, -2).repeat_interleave(factor, -1)
+
+
+def whole_factor(pixel_nm: float, fine_nm: float) -> int:
+    """How many times a pixel is coarser than another; MaskError if that is not whole."""
     factor = round(pixel_nm / fine_nm)
     if factor < 1 or abs(factor * fine_nm - pixel_nm) > 1e-9 * pixel_nm:
         raise MaskError(f"Expected a mask pixel that is a multiple of {fine_nm:g} nm, got {pixel_nm:g} nm.")
-    return mask.cpu().repeat_interleave(factor, -2).repeat_interleave(factor, -1)
+    return factor

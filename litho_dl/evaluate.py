@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from litho_dl.core.errors import GridMismatchError, MaskError
+from litho_dl.core.errors import GridMismatchError, LayoutError, MaskError
 from litho_dl.core.grid import Grid, same_length
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
@@ -117,6 +117,7 @@ class Evaluation:
 
     Attributes:
         scorecard: The score.
+        pixel_nm: The protocol's pixel.
         target: bool.
         aerial: Intensity at nominal conditions.
         prints: bool by corner.
@@ -124,6 +125,7 @@ class Evaluation:
     """
 
     scorecard: Scorecard
+    pixel_nm: float
     target: np.ndarray
     aerial: np.ndarray
     prints: dict[str, np.ndarray]
@@ -152,12 +154,17 @@ def evaluate(
     Raises:
         MaskError: The mask is not (H, W) or holds NaN.
         GridMismatchError: The mask does not fill the field, or the protocol is defined for another field.
-        LayoutError: The target does not lie on the field.
+        LayoutError: The target does not lie on the field, or covers no pixel.
     """
     started = time.perf_counter()
     _require(mask, simulator, protocol)
     grid = Grid.of_field(simulator.process.field_nm, protocol.pixel_nm)
     wanted = rasterize(target, grid, convention=raster) >= 0.5
+    if not wanted.any():
+        raise LayoutError(
+            f"Expected a target that covers pixels of {protocol.pixel_nm:g} nm, got '{target.name}' that covers none; "
+            f"check the layer and the file's database unit."
+        )
     binary = mask >= 0.5
     with torch.no_grad():
         exposure = simulator(binary.to(simulator.dtype), pixel_nm, out_pixel_nm=protocol.pixel_nm)
@@ -181,7 +188,8 @@ def evaluate(
         mrc_violations=(None if protocol.rules is None else mask_violations(opened, pixel_nm, protocol.rules).counts),
         seconds=time.perf_counter() - started,
     )
-    return Evaluation(scorecard, wanted, aerial, prints, sites.positions_nm(protocol.pixel_nm)[violated > 0])
+    violations_nm = sites.positions_nm(protocol.pixel_nm)[violated > 0]
+    return Evaluation(scorecard, protocol.pixel_nm, wanted, aerial, prints, violations_nm)
 
 
 def _edge_score(

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from litho_dl.core.dft import PartialDft, analyse, analysis, full_spectrum, synthesis, synthesise
-from litho_dl.core.errors import GridMismatchError, MaskError
+from litho_dl.core.errors import GridMismatchError, KernelError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.optics.imaging import intensity_spectrum
 from litho_dl.process.model import Corner, ProcessModel
@@ -30,18 +30,23 @@ class Exposure:
 
     def aerial(self, corner: str = "nominal") -> Tensor:
         """Intensity at the corner's focus and dose, (..., H, W)."""
-        condition = self.corners[corner]
+        condition = self._condition(corner)
         return condition.dose * self.intensity[condition.kernels]
 
     def print(self, corner: str = "nominal") -> Tensor:
         """Differentiable print in (0, 1), (..., H, W)."""
-        condition = self.corners[corner]
+        condition = self._condition(corner)
         return sigmoid_print(self.intensity[condition.kernels], self.resist, condition.dose)
 
     def binary_print(self, corner: str = "nominal") -> Tensor:
         """What prints, bool (..., H, W)."""
-        condition = self.corners[corner]
+        condition = self._condition(corner)
         return threshold_print(self.intensity[condition.kernels], self.resist, condition.dose)
+
+    def _condition(self, corner: str) -> Corner:
+        if corner not in self.corners:
+            raise KernelError(f"Expected a process with a corner {corner!r}, got {', '.join(self.corners)}.")
+        return self.corners[corner]
 
 
 class Simulator(nn.Module):

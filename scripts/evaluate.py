@@ -71,7 +71,7 @@ def run_method(suite: Suite, method: str, device: torch.device, out: Path) -> li
             seconds = solution.seconds / len(suite.clips)
             rows.append({"method": method, "clip": card.clip, "raster": raster, **figures, "seconds": seconds})
             if raster == "exact":
-                images = clip_images(evaluation, optimized.mask, optimized.pixel_nm, protocol.pixel_nm)
+                images = clip_images(evaluation, optimized.mask)
                 gallery.append((card.clip, images, card, evaluation.violations_nm))
     draw_gallery(out / f"{suite.name}.{method}.png", gallery, f"{method} on {suite.name}")
     return rows

@@ -136,6 +136,15 @@ def test_a_missing_image_is_named(tmp_path):
         read_image(tmp_path / "a.png")
 
 
+def refusal(path) -> str | None:
+    """What is said of an image that cannot be read; None if it can."""
+    try:
+        assert read_image(path).ndim == 2
+    except LithoError as error:
+        return str(error)
+    return None
+
+
 @pytest.mark.parametrize("suffix", [".npy", ".csv", ".png"])
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
@@ -146,10 +155,8 @@ def test_damaged_images_are_read_or_refused_in_one_line(tmp_path_factory, suffix
     path.write_bytes(
         content[:start] + data.draw(st.binary(max_size=4)) + content[start + data.draw(st.integers(0, 40)) :]
     )
-    try:
-        assert read_image(path).ndim == 2
-    except LithoError as error:
-        assert "\n" not in str(error)
+    message = refusal(path)
+    assert message is None or (message.startswith(f"{path}: ") and "\n" not in message)
 
 
 # Files out
@@ -169,11 +176,15 @@ def test_text_replaces_the_old_file(tmp_path):
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path, error):
     write_text(tmp_path / "a.txt", "old")
-    with pytest.raises(error), atomic_path(tmp_path / "a.txt") as temporary:
-        assert temporary.parent == tmp_path
-        assert temporary.suffix == ".txt"
-        temporary.write_text("half")
-        raise error
+
+    def break_off() -> None:
+        with atomic_path(tmp_path / "a.txt") as temporary:
+            assert (temporary.parent, temporary.suffix) == (tmp_path, ".txt")
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        break_off()
     assert (tmp_path / "a.txt").read_text() == "old"
     assert names(tmp_path) == ["a.txt"]
 

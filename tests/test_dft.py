@@ -5,7 +5,7 @@ import pytest
 import scipy.fft
 import torch
 
-from litho_dl.core.dft import analyse, analysis, full_spectrum, synthesise, synthesis
+from litho_dl.core.dft import analyse, analysis, full_spectrum, synthesis, synthesise
 from litho_dl.core.grid import Grid
 
 F64 = {"dtype": torch.float64, "device": torch.device("cpu")}

@@ -44,6 +44,15 @@ def assert_same_process(found: ProcessModel, expected: ProcessModel) -> None:
         assert getattr(found, attribute) == getattr(expected, attribute)
 
 
+def refusal(path: Path) -> str | None:
+    """What is said of a file or folder that cannot be read; None if it can."""
+    try:
+        assert isinstance(load_process(path), ProcessModel)
+    except LithoError as error:
+        return str(error)
+    return None
+
+
 # Our own files
 
 
@@ -160,10 +169,8 @@ def test_a_damaged_file_is_read_or_refused(saved, data):
     )
     path = saved.with_name("damaged.safetensors")
     path.write_bytes(content[:start] + inserted + content[start + removed :])
-    try:
-        assert isinstance(load_process(path), ProcessModel)
-    except LithoError as error:
-        assert str(error).startswith(f"{path}: ")
+    message = refusal(path)
+    assert message is None or (message.startswith(f"{path}: ") and "\n" not in message)
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -260,10 +267,8 @@ def test_a_damaged_contest_tensor_is_read_or_refused(tmp_path_factory, data):
     path.write_bytes(
         content[:start] + data.draw(st.binary(max_size=4)) + content[start + data.draw(st.integers(0, 9)) :]
     )
-    try:
-        assert isinstance(load_process(folder), ProcessModel)
-    except LithoError as error:
-        assert str(folder) in str(error)
+    message = refusal(folder)
+    assert message is None or (str(folder) in message and "\n" not in message)
 
 
 @pytest.mark.data

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from litho_dl.core.errors import LithoError, RecipeError
-from litho_dl.core.settings import shipped_names, shipped_text
-from litho_dl.optics.socs import build_socs
+from litho_dl.core.settings import shipped_names, shipped_text, validated
+from litho_dl.optics.socs import build_socs, tcc_matrix
 from litho_dl.optics.source import sample_source
 from litho_dl.process.files import load_process
 from litho_dl.process.model import ProcessModel, build_process, kernel_name
-from litho_dl.process.recipe import load_recipe
+from litho_dl.process.recipe import Recipe, load_recipe
 from litho_dl.simulator import Simulator
 
 BASE = "duv193-immersion-annular"
@@ -32,6 +32,15 @@ def changed(*replacements: tuple[str, str]) -> str:
         assert old in text
         text = text.replace(old, new)
     return text
+
+
+def refusal(path) -> str | None:
+    """What is said of a recipe that cannot be read; None if it can."""
+    try:
+        load_recipe(path)
+    except RecipeError as error:
+        return str(error)
+    return None
 
 
 @pytest.mark.parametrize("name", shipped_names("optics"))
@@ -56,7 +65,7 @@ def test_a_recipes_process_holds_its_foci_doses_and_rank():
     source = sample_source(recipe.source, recipe.kernels.source_samples)
     for name, defocus_nm in (("focus", 0.0), ("defocus+30nm", 30.0)):
         expected = build_socs(source, recipe.pupil, (400.0, 400.0), defocus_nm=defocus_nm, count=48)
-        torch.testing.assert_close(process.kernels[name].weights, expected.weights)
+        torch.testing.assert_close(tcc_matrix(process.kernels[name]), tcc_matrix(expected), atol=1e-12, rtol=0)
         assert len(expected.weights) == 48
     assert len(build_process(recipe, field_nm=(300.0, 300.0), count=5).kernels["focus"].weights) == 5
     with pytest.raises(LithoError, match="count of at least 1, got 0"):
@@ -157,11 +166,8 @@ def test_a_damaged_recipe_is_read_or_refused_in_one_line(tmp_path_factory, data)
     )
     path = tmp_path_factory.mktemp("recipes") / "a.toml"
     path.write_bytes(content[:start] + inserted + content[start + data.draw(st.integers(0, 12)) :])
-    try:
-        load_recipe(path)
-    except RecipeError as error:
-        assert str(error).startswith(f"{path}: ")
-        assert "\n" not in str(error)
+    message = refusal(path)
+    assert message is None or (message.startswith(f"{path}: ") and "\n" not in message)
 
 
 @settings(max_examples=60, deadline=None)
@@ -177,16 +183,9 @@ def test_a_recipe_that_loads_also_builds_or_is_refused(data):
         value += 20
     table[section][key] = value
     try:
-        process = build_process(load_process_table(table))
+        process = build_process(validated(Recipe, table, "table"))
     except LithoError:
         return
     assert isinstance(process, ProcessModel)
     images = Simulator(process, dtype=torch.float64).intensity(torch.ones(10, 10, dtype=torch.float64), 20.0)
     assert all((image - 1).abs().max() < 1e-9 for image in images.values())
-
-
-def load_process_table(table):
-    from litho_dl.core.settings import validated
-    from litho_dl.process.recipe import Recipe
-
-    return validated(Recipe, table, "table")

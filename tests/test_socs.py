@@ -1,12 +1,14 @@
 """Partially coherent imaging: Abbe and SOCS against full-grid sums, interference formulas and symmetries."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import scipy.fft
 import torch
 from scipy.special import j1
 
-from litho_dl.core.dft import analyse, analysis, full_spectrum, synthesise, synthesis
+from litho_dl.core.dft import analyse, analysis, full_spectrum, synthesis, synthesise
 from litho_dl.core.errors import KernelError
 from litho_dl.core.grid import Grid
 from litho_dl.optics.abbe import abbe_intensity_spectrum
@@ -156,7 +158,7 @@ def test_error_falls_with_rank_and_discarded_energy_is_the_tcc_share(system):
         share = eigenvalues[count:].sum() / eigenvalues.sum()
         assert kernels.discarded_energy == pytest.approx(share, rel=1e-9, abs=1e-12)
         errors.append(np.abs(socs(random_mask(), kernels) - expected).max())
-    assert all(later < 0.8 * earlier for earlier, later in zip(errors, errors[1:], strict=False))
+    assert all(later < 0.8 * earlier for earlier, later in pairwise(errors))
 
 
 def test_energy_keeps_the_fewest_kernels_that_hold_it(system):

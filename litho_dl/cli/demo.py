@@ -64,7 +64,7 @@ def demo(out: Path, layouts: Path, device: str) -> None:
         results.append(write_clip(optimized, process, out, METHOD))
         as_drawn = evaluate(clip.coverage(MASK_FILE_PIXEL_NM), MASK_FILE_PIXEL_NM, clip.placed, simulator, protocol)
         drawn.append(as_drawn.scorecard.as_dict())
-        images = clip_images(evaluation, optimized.mask, optimized.pixel_nm, MASK_FILE_PIXEL_NM)
+        images = clip_images(evaluation, optimized.mask)
         gallery.append((clip.name, images, evaluation.scorecard, evaluation.violations_nm))
     write_run(out, results, solution, optics=OPTICS, method=METHOD, figures=True)
     draw_gallery(out / "gallery.png", gallery, f"{METHOD} on {OPTICS}")

@@ -70,7 +70,7 @@ def evaluate(
     simulator = Simulator(process, dtype=torch.float64).to(resolved)
     evaluation = score(values, pixel_nm, clip.placed, simulator, PROTOCOLS[protocol], raster=raster)
     if figure is not None:
-        images = clip_images(evaluation, values >= 0.5, pixel_nm, PROTOCOLS[protocol].pixel_nm)
+        images = clip_images(evaluation, values >= 0.5)
         draw_clip(figure, images, evaluation, process.resist.threshold, f"{clip.name}: {mask.name}")
     card = evaluation.scorecard.as_dict()
     click.echo(json.dumps(card, indent=2) if as_json else as_lines(card))

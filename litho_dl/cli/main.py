@@ -16,6 +16,7 @@ COMMANDS = {
     "simulate": "Expose a layout as drawn: aerial image, prints, picture.",
 }
 INTERRUPTED = 130
+OUT_OF_MEMORY = "Out of memory; pass fewer layouts at once, or choose a larger pixel or a smaller field."
 
 
 class LazyGroup(click.Group):
@@ -67,7 +68,11 @@ def main() -> None:
     except OSError as error:
         _fail(f"{error.filename or 'file system'}: {error.strerror or error}")
     except MemoryError:
-        _fail("Out of memory; pass fewer layouts at once.")
+        _fail(OUT_OF_MEMORY)
+    except RuntimeError as error:  # how torch runs out of memory, on either device
+        if "memory" not in str(error):
+            raise
+        _fail(OUT_OF_MEMORY)
 
 
 def _fail(message: str) -> None:

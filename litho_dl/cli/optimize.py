@@ -51,7 +51,7 @@ def optimize(
     (polygons in the layout's own coordinates) and the picture OUT/NAME.png; for the run OUT/scores.json and
     OUT/convergence.png. Ctrl-C stops early and writes the best masks found so far.
     """
-    from litho_dl.clips import load_clip
+    from litho_dl.clips import MASK_FILE_PIXEL_NM, load_clip, whole_factor
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import require_writable_folder
     from litho_dl.ilt.method import load_method
@@ -60,6 +60,7 @@ def optimize(
 
     require_writable_folder(out)
     resolved, chosen = resolve_device(device), load_method(method)
+    whole_factor(chosen.levels[-1].pixel_nm, MASK_FILE_PIXEL_NM)  # refuse now what could not be saved later
     process = load_process(optics, field_nm=field_nm)
     clips = [load_clip(path, process.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
     require_distinct([clip.name for clip in clips])
@@ -84,14 +85,14 @@ def require_distinct(names: Sequence[str]) -> None:
 def write_clip(optimized: "Optimized", process: "ProcessModel", out: Path, method: str | None) -> dict[str, Any]:
     """Writes a clip's mask files and, if a method is named for its title, its picture; returns its result."""
     from litho_dl.cli.pictures import clip_images, draw_clip
-    from litho_dl.clips import MASK_FILE_PIXEL_NM, save_mask
+    from litho_dl.clips import save_mask
 
     clip, evaluation = optimized.clip, optimized.evaluation
     image, polygons = save_mask(optimized.mask, optimized.pixel_nm, clip, out)
     result = {"clip": clip.name, "mask_png": str(image), "mask_oas": str(polygons), "figure": None}
     if method is not None:
         result["figure"] = str(out / f"{clip.name}.png")
-        images = clip_images(evaluation, optimized.mask, optimized.pixel_nm, MASK_FILE_PIXEL_NM)
+        images = clip_images(evaluation, optimized.mask)
         title = f"{clip.name}, {method}"
         draw_clip(out / f"{clip.name}.png", images, evaluation, process.resist.threshold, title)
     return {**result, **evaluation.scorecard.as_dict(), "clip": clip.name}

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from litho_dl.clips import magnified
 from litho_dl.evaluate import Evaluation, Scorecard
 from litho_dl.ilt.solve import Solution
 from litho_dl.viz.clip import clip_figure
@@ -26,17 +25,23 @@ def headline(score: Scorecard) -> dict[str, float]:
     }
 
 
-def clip_images(evaluation: Evaluation, mask: Tensor, mask_pixel_nm: float, pixel_nm: float) -> ClipImages:
+def clip_images(evaluation: Evaluation, mask: Tensor) -> ClipImages:
     """A scored mask's images on the protocol's pixel."""
     return ClipImages(
-        pixel_nm=pixel_nm,
-        mask=magnified(mask, mask_pixel_nm, pixel_nm).numpy(),
+        pixel_nm=evaluation.pixel_nm,
+        mask=sampled(mask.cpu().numpy(), evaluation.target.shape),
         nominal=evaluation.prints["nominal"],
         outer=evaluation.prints["outer"],
         inner=evaluation.prints["inner"],
         target=evaluation.target,
         aerial=evaluation.aerial,
     )
+
+
+def sampled(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """The image's nearest values on another number of pixels over the same field."""
+    rows, columns = (((2 * np.arange(n) + 1) * old // (2 * n)) for n, old in zip(shape, image.shape, strict=True))
+    return image[np.ix_(rows, columns)]
 
 
 def draw_clip(path: Path, images: ClipImages, evaluation: Evaluation, threshold: float, title: str) -> None:

@@ -39,6 +39,7 @@ def simulate(
     """
     import torch
 
+    from litho_dl.cli.pictures import sampled
     from litho_dl.clips import file_stem, load_clip, load_mask_image
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import IMAGE_SUFFIXES, atomic_path, require_writable_folder, write_png
@@ -54,9 +55,9 @@ def simulate(
     if layout.suffix.lower() in IMAGE_SUFFIXES:
         mask, mask_pixel_nm = load_mask_image(layout, field)
     else:
-        mask_pixel_nm = pixel_nm or LAYOUT_PIXEL_NM
+        mask_pixel_nm = LAYOUT_PIXEL_NM if pixel_nm is None else pixel_nm
         mask = load_clip(layout, field, layer=layer, cell=cell, window_nm=window_nm).coverage(mask_pixel_nm)
-    pixel_nm = pixel_nm or mask_pixel_nm
+    pixel_nm = mask_pixel_nm if pixel_nm is None else pixel_nm
     with torch.no_grad():
         exposure = simulator(mask, mask_pixel_nm, out_pixel_nm=pixel_nm)
     name = file_stem(layout)
@@ -87,9 +88,3 @@ def simulate(
         "figure": str(out / f"{name}.simulate.png"),
     }
     click.echo(json.dumps(summary, indent=2) if as_json else as_lines(summary))
-
-
-def sampled(image: "np.ndarray", shape: tuple[int, int]) -> "np.ndarray":
-    """The image's nearest values on another number of pixels over the same field."""
-    rows, columns = (((2 * np.arange(n) + 1) * old // (2 * n)) for n, old in zip(shape, image.shape, strict=True))
-    return image[np.ix_(rows, columns)]

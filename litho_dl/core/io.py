@@ -1,6 +1,7 @@
 """Files: arrays in, and atomic writes (beside the target, fsynced, renamed)."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,7 +27,8 @@ def read_image(path: str | Path) -> np.ndarray:
             case ".npy":
                 image = np.load(path, allow_pickle=False)
             case ".csv":
-                image = np.loadtxt(path, delimiter=",", ndmin=2)
+                with warnings.catch_warnings(action="error"):  # an empty file
+                    image = np.loadtxt(path, delimiter=",", ndmin=2)
             case ".png":
                 from PIL import Image
 

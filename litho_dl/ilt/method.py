@@ -23,7 +23,7 @@ class Level(BaseModel):
         resist_steepness: Slope of the resist's sigmoid, per unit intensity; in place of the process model's.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     pixel_nm: Positive
     steps: Annotated[int, Field(ge=1)]
@@ -35,7 +35,7 @@ class Level(BaseModel):
 class Method(BaseModel):
     """One ILT method: parameterization x objective x optimizer over one or more levels."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     description: str
     parameterization: Literal["pixel", "multilevel"]

@@ -1,7 +1,7 @@
 """What a mask is optimised for: a weighted sum of terms, each in nm^2 per clip."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -32,12 +32,15 @@ class Scene:
     pixel_nm: float
     mask_pixel_nm: float
     binary: bool
+    _prints: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False)
 
     def print(self, corner: str) -> Tensor:
-        """Print at a corner, (B, H, W) in [0, 1]."""
-        if self.binary:
-            return self.exposure.binary_print(corner).to(self.target.dtype)
-        return self.exposure.print(corner)
+        """Print at a corner, (B, H, W) in [0, 1]; made once, whichever terms ask for it."""
+        if corner not in self._prints:
+            exposure = self.exposure
+            made = exposure.binary_print(corner).to(self.target.dtype) if self.binary else exposure.print(corner)
+            self._prints[corner] = made
+        return self._prints[corner]
 
 
 def l2(scene: Scene) -> Tensor:

@@ -123,11 +123,10 @@ class _Run:
         self.level_starts.append(self.steps_done)
         self.parameters.requires_grad_()
         optimizer = make_optimizer(self.method, self.parameters)
-        self.best = None
         self._probes = epe_probes(target, level.pixel_nm)
         for step in range(level.steps):
             if step % self.method.check_every == 0:
-                self._check(level, target)
+                self._check(level, target, first=step == 0)
             progress = step / max(level.steps - 1, 1)
             for group in optimizer.param_groups:
                 group["lr"] = geometric(level.learning_rate, progress)
@@ -149,13 +148,13 @@ class _Run:
             self.on_step(self.steps_done, self.steps_in_all, float(objective.detach().mean()))
 
     @torch.no_grad()
-    def _check(self, level: Level, target: Tensor) -> None:
-        """Scores the binarised masks and keeps each clip's best."""
+    def _check(self, level: Level, target: Tensor, *, first: bool = False) -> None:
+        """Scores the binarised masks and keeps each clip's best since the level's first check."""
         assert self.parameters is not None
         mask = self.parameterization.mask(self.parameters, level.mask_sharpness[1]) >= 0.5
         scene = self._expose(mask.to(target), level, target, steepness=None)
         value, _ = evaluate_terms(scene, self.method.objective)
-        if self.best is None:
+        if self.best is None or first:
             self.best = _Best(mask, value, level.pixel_nm)
         else:
             self.best.update(mask, value)

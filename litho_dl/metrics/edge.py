@@ -44,10 +44,17 @@ def edge_profile(
     profile = aerial[rows, columns]
     inner, outer = profile[:, REACH_PX - 1], profile[:, REACH_PX]
     ils = np.abs(np.log(np.maximum(outer, 1e-12) / np.maximum(inner, 1e-12))) / pixel_nm
-    width_px = np.cumprod(target[rows, columns][:, REACH_PX - 1 :: -1], axis=1).sum(1)
+    width_px = _depths(target, sites)
     return EdgeProfile(
         _nearest_crossing(profile, threshold, steps - 0.5) * pixel_nm, ils * 1000, ils * width_px * pixel_nm
     )
+
+
+def _depths(target: np.ndarray, sites: EpeSites) -> np.ndarray:
+    """Width in pixels of the target behind each site, along its normal."""
+    steps = np.arange(max(target.shape))
+    rows, columns = (sites.pixels[:, axis, None] - steps * sites.normals[:, axis, None] for axis in (0, 1))
+    return np.cumprod(target[rows % target.shape[0], columns % target.shape[1]], axis=1).sum(1)
 
 
 def _nearest_crossing(profile: np.ndarray, threshold: float, positions: np.ndarray) -> np.ndarray:

@@ -53,14 +53,17 @@ class EpeSites:
 
 
 def find_sites(target: np.ndarray, rule: EpeRule) -> EpeSites:
-    """Samples the edges of a Manhattan target, bool (H, W); an edge is a straight run of boundary pixels."""
+    """Samples the edges of a Manhattan target, bool (H, W); an edge is a straight run of boundary pixels.
+
+    The field is periodic: where the target meets its own repetition across the border there is no edge.
+    """
     pixels: list[np.ndarray] = []
     normals: list[np.ndarray] = []
     for normal in ((0, -1), (0, 1), (-1, 0), (1, 0)):
         vertical = normal[0] == 0
         inside = target.T if vertical else target
         # `lines` runs across the edges: along x for vertical edges, along y for horizontal ones.
-        lines = inside & ~_shifted(inside, -(normal[1] if vertical else normal[0]))
+        lines = inside & ~np.roll(inside, -(normal[1] if vertical else normal[0]), axis=0)
         for line, start, end in _runs(lines):
             along = start + np.array(site_offsets(end - start - 1, rule))
             across = np.full_like(along, line)
@@ -93,16 +96,6 @@ def violations(printed: np.ndarray, sites: EpeSites, rule: EpeRule) -> np.ndarra
     missing = ~printed[inner[:, 0] % height, inner[:, 1] % width]
     extra = printed[outer[:, 0] % height, outer[:, 1] % width]
     return missing.astype(int) + extra if rule.per_probe else (missing | extra).astype(int)
-
-
-def _shifted(image: np.ndarray, by: int) -> np.ndarray:
-    """image[i - by] in every row i, False beyond the border."""
-    moved = np.zeros_like(image)
-    if by > 0:
-        moved[by:] = image[:-by]
-    else:
-        moved[:by] = image[-by:]
-    return moved
 
 
 def _runs(lines: np.ndarray) -> list[tuple[int, int, int]]:

@@ -1,6 +1,7 @@
 """The process model: everything between a mask and its prints, ready to simulate."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -51,6 +52,10 @@ class ProcessModel:
                     f"nm for {name!r} beside {first.half} at {first.mask_pixel_nm:g} nm."
                 )
         for name, corner in self.corners.items():
+            if not re.fullmatch(r"[\w.+-]+", name):
+                raise KernelError(
+                    f"Expected corner names of letters, digits, ., + and - (files bear them), got {name!r}."
+                )
             if corner.kernels not in self.kernels:
                 raise KernelError(
                     f"Corner {name!r} names kernels {corner.kernels!r}, which are not among {', '.join(self.kernels)}."

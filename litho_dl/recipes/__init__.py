@@ -1,1 +1,1 @@
-"""Packaged TOML: optics recipes and ILT presets."""
+"""Packaged TOML: optics recipes (optics/) and ILT methods (ilt/); `core.settings` reads them."""

@@ -16,8 +16,10 @@ from matplotlib.image import AxesImage
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 from numpy.typing import ArrayLike
 
+from litho_dl.core.errors import OutputError
 from litho_dl.core.io import atomic_path
 
+FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
 Extent = tuple[float, float, float, float]  # x0, x1, y0, y1; nm
 
 # Okabe and Ito's palette, told apart by colour-blind readers.
@@ -127,6 +129,12 @@ def legend_below(axes: Axes, entries: Sequence[Artist]) -> None:
 
 
 def save_figure(figure: Figure, path: str | Path, dpi: int = 200) -> None:
-    """Writes a figure atomically; the suffix chooses the format (PNG, PDF, SVG)."""
+    """Writes a figure atomically; the suffix chooses the format.
+
+    Raises:
+        OutputError: The suffix is another, or the file cannot be written.
+    """
+    if Path(path).suffix.lower() not in FIGURE_SUFFIXES:
+        raise OutputError(f"{path}: expected a picture that ends in {', '.join(FIGURE_SUFFIXES)}.")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=dpi, bbox_inches="tight", pad_inches=0.08)

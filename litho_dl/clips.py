@@ -72,12 +72,17 @@ def file_stem(path: str | Path) -> str:
     return Path(name.removesuffix(".gz")).stem
 
 
-def load_mask_image(path: str | Path, field_nm: tuple[float, float]) -> tuple[Tensor, float]:
+def load_mask_image(path: str | Path, field_nm: tuple[float, float], *, lowest: float = 0.0) -> tuple[Tensor, float]:
     """Reads a mask (H, W) that fills the field from .png (0 to 255), .npy or .csv, and its pixel in nm.
+
+    Args:
+        path: The file.
+        field_nm: (height, width) of the field.
+        lowest: The smallest value the mask technology knows: 0, or -1 for an alternating mask.
 
     Raises:
         LithoError: The file cannot be read.
-        MaskError: Values are not finite or lie outside [0, 1] (a .png's 255 is 1).
+        MaskError: Values are not finite or lie outside [lowest, 1] (a .png's 255 is 1).
         GridMismatchError: It does not fill the field with square pixels.
     """
     image = read_image(path)
@@ -85,9 +90,10 @@ def load_mask_image(path: str | Path, field_nm: tuple[float, float]) -> tuple[Te
     values = image.astype(np.float32) / scale
     if not np.isfinite(values).all():
         raise MaskError(f"{path}: expected finite mask values, got NaN or infinity.")
-    if values.min() < 0 or values.max() > 1:
+    if values.min() < lowest or values.max() > 1:
         raise MaskError(
-            f"{path}: expected mask values in [0, 1] (.png: 0 to 255), got {values.min():g} to {values.max():g}."
+            f"{path}: expected mask values in [{lowest:g}, 1] (.png: 0 to 255), got {values.min():g} to "
+            f"{values.max():g}."
         )
     height, width = values.shape
     try:

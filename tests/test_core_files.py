@@ -114,6 +114,7 @@ def test_written_pngs_hold_the_lowest_y_first(tmp_path):
         ("a.npy", np.array([[{}]]), "cannot be read as an image"),
         ("a.csv", "1,2\n3,x\n", "cannot be read as an image"),
         ("a.csv", "1,2\n3\n", "cannot be read as an image"),
+        ("a.csv", "", "cannot be read as an image"),
         ("a.png", "not a picture", "cannot be read as an image"),
         ("a.tif", "", r"expected one of \.png, \.npy, \.csv, got \.tif"),
         ("a", "", "got no suffix"),
@@ -167,8 +168,11 @@ def names(folder) -> list[str]:
 
 
 def test_text_replaces_the_old_file(tmp_path):
+    """Whoever has the old file open goes on reading the old file: it is replaced, never rewritten."""
     write_text(tmp_path / "new" / "a.txt", "old")
-    write_text(tmp_path / "new" / "a.txt", "σ\n")
+    with open(tmp_path / "new" / "a.txt", encoding="utf-8") as reader:
+        write_text(tmp_path / "new" / "a.txt", "σ\n")
+        assert reader.read() == "old"
     assert (tmp_path / "new" / "a.txt").read_text(encoding="utf-8") == "σ\n"
     assert names(tmp_path / "new") == ["a.txt"]
 

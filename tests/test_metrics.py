@@ -48,10 +48,11 @@ def test_areas_count_differing_pixels_in_nm2():
         (82, [40, 41], [40, 41]),
         (100, [40, 59], [40, 59]),
         (120, [40, 79], [40, 79]),
-        (121, [40, 80], [40, 60, 80]),
-        (132, [40, 91], [40, 65, 91]),
+        (121, [40, 80], [40, 80]),
+        (122, [40, 81], [40, 80, 81]),
+        (132, [40, 91], [40, 80, 91]),
         (161, [40, 80, 120], [40, 80, 120]),
-        (320, [40, 80, 120, 199, 239, 279], [40, 80, 120, 159, 199, 239, 279]),
+        (320, [40, 80, 120, 199, 239, 279], [40, 80, 120, 160, 200, 240, 279]),
     ],
 )
 def test_sites_along_an_edge(length, openilt, neuralilt):
@@ -86,6 +87,10 @@ def test_sites_of_an_l_shape():
     assert rows[LEFT] == columns[DOWN] == [90, 130, 169, 209]
     assert list(zip(rows[RIGHT], columns[RIGHT], strict=True)) == [(170, 129), (209, 129), (89, 249)]
     assert list(zip(columns[UP], rows[UP], strict=True)) == [(170, 129), (209, 129), (89, 249)]
+    # The outline, its inside on the right, runs down the inner vertical edge into the inner corner's pixel.
+    published = find_sites(image, NEURALILT)
+    assert by_normal(published, published.pixels[:, 0])[RIGHT] == [169, 209, 89]
+    assert by_normal(published, published.pixels[:, 1])[UP] == [170, 209, 89]
     inside, outside = sites.probes(0), sites.probes(1)
     assert image[inside[:, 0], inside[:, 1]].all()
     assert not image[outside[:, 0], outside[:, 1]].any()

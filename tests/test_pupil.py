@@ -121,6 +121,7 @@ def test_zernike_keys(key):
         ({"zernike_waves": {"Z0": 0.1}}, "Noll indices run from 1 to 231"),
         ({"zernike_waves": {"Z232": 0.1}}, "Noll indices run from 1 to 231"),
         ({"zernike_waves": {"Z4": float("nan")}}, "finite number"),
+        ({"zernike_waves": {"Z9": 0.1, 9: 0.2}}, "each Zernike term once"),
         ({"zernike_waves": {"coma": 0.1}}, "valid integer"),
         ({"sigma": 0.5}, "not permitted"),
     ],

@@ -257,6 +257,12 @@ def test_wrong_masks_and_pixels_are_refused(mask, arguments, error, message):
         Simulator(random_process((240.0, 360.0))).intensity(mask, **{"pixel_nm": 10.0, **arguments})
 
 
+def test_an_unknown_corner_is_told_with_the_known_ones():
+    exposure = Simulator(random_process((240.0, 360.0)))(torch.zeros(24, 36), 10.0)
+    with pytest.raises(KernelError, match="a corner 'outre', got nominal, outer, inner"):
+        exposure.aerial("outre")
+
+
 def kernels_with(**changes: object) -> SocsKernels:
     arguments = {
         "spectra": torch.ones(2, 3, 3, dtype=torch.complex128),
@@ -295,6 +301,7 @@ def test_impossible_kernels_are_refused(changes, message):
         ({}, {"nominal": Corner(1.0, "a")}, KernelError, "at least one kernel set"),
         ({"a": kernels_with()}, {}, KernelError, "at least one kernel set and one corner"),
         ({"a": kernels_with()}, {"nominal": Corner(1.0, "b")}, KernelError, "'nominal' names kernels 'b'.* among a"),
+        ({"a": kernels_with()}, {"no/minal": Corner(1.0, "a")}, KernelError, "corner names of letters.*'no/minal'"),
         ({"a": kernels_with()}, {"nominal": Corner(0.0, "a")}, KernelError, "positive dose"),
         ({"a": kernels_with()}, {"nominal": Corner(float("inf"), "a")}, KernelError, "positive dose"),
         (

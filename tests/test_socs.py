@@ -12,7 +12,7 @@ from litho_dl.core.dft import analyse, analysis, full_spectrum, synthesis, synth
 from litho_dl.core.errors import KernelError
 from litho_dl.core.grid import Grid
 from litho_dl.optics.abbe import abbe_intensity_spectrum
-from litho_dl.optics.imaging import intensity_spectrum
+from litho_dl.optics.imaging import fft_length, intensity_spectrum
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.pupil import Pupil
@@ -205,6 +205,14 @@ def test_impossible_numbers_are_refused(arguments, message):
         build_socs(**{"source": ON_AXIS, "pupil": Pupil(**DRY), "field_nm": (200.0, 200.0), **arguments})
 
 
+def test_kernels_reach_exactly_the_highest_frequency_that_passes():
+    """floor((1 + sigma) NA / lambda * field) on each axis; a frequency on the limit counts."""
+    pupil = Pupil(wavelength_nm=200.0, na=0.8)
+    assert passed_half(pupil, 0.5, (1000.0, 500.0)) == (6, 3)
+    assert passed_half(pupil, 0.5, (999.0, 680.0)) == (5, 4)
+    assert build_socs(ON_AXIS, pupil, (1000.0, 499.0)).half == (4, 1)
+
+
 # Analytic images
 
 
@@ -369,3 +377,7 @@ def test_mirrored_source_lens_and_mask_give_the_mirrored_image(axis, sign):
     np.testing.assert_allclose(found, np.flip(image, axis), atol=1e-13)
     wrong = abbe(np.flip(mask, axis).copy(), source, mirrored_lens, defocus_nm=40.0)
     assert np.abs(wrong - np.flip(image, axis)).max() > 1e-3
+
+
+def test_no_kernel_is_transformed_at_the_length_that_torch_gets_wrong():
+    assert [fft_length(n) for n in (69, 72, 1999, 2045, 2048)] == [70, 72, 2000, 2058, 2058]

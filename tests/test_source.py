@@ -115,6 +115,12 @@ def test_sigma_max_is_the_outermost_point():
     assert Source(np.array([[0.3, -0.4], [0.1, 0.0]]), np.array([0.5, 0.5])).sigma_max == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("samples", [6, 7, 40])
+def test_a_full_source_keeps_its_points_in_the_unit_disc(samples):
+    """A cell on the rim may be lit and still have its centre outside: no such point would pass the lens."""
+    assert sample_source(Conventional(sigma=1.0), samples).sigma_max <= 1
+
+
 def write_map(path, image):
     match path.suffix:
         case ".npy":

@@ -2,12 +2,18 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
 from litho_dl.cli.evaluate import as_lines
 from litho_dl.cli.options import device_option, json_option, layout_options, optics_option, out_option
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from litho_dl.simulator import Exposure
 
 LAYOUT_PIXEL_NM = 1.0
 
@@ -39,21 +45,17 @@ def simulate(
     """
     import torch
 
-    from litho_dl.cli.pictures import sampled
     from litho_dl.clips import file_stem, load_clip, load_mask_image
     from litho_dl.core.device import resolve_device
-    from litho_dl.core.io import IMAGE_SUFFIXES, atomic_path, require_writable_folder, write_png
+    from litho_dl.core.io import IMAGE_SUFFIXES, require_writable_folder
     from litho_dl.process.files import load_process
     from litho_dl.simulator import Simulator
-    from litho_dl.viz.clip import clip_figure
-    from litho_dl.viz.figure import save_figure
-    from litho_dl.viz.images import ClipImages
 
     require_writable_folder(out)
     simulator = Simulator(load_process(optics, field_nm=field_nm)).to(resolve_device(device))
     field = simulator.process.field_nm
     if layout.suffix.lower() in IMAGE_SUFFIXES:
-        mask, mask_pixel_nm = load_mask_image(layout, field)
+        mask, mask_pixel_nm = load_mask_image(layout, field, lowest=simulator.process.mask.lowest)
     else:
         mask_pixel_nm = LAYOUT_PIXEL_NM if pixel_nm is None else pixel_nm
         mask = load_clip(layout, field, layer=layer, cell=cell, window_nm=window_nm).coverage(mask_pixel_nm)
@@ -61,6 +63,21 @@ def simulate(
     with torch.no_grad():
         exposure = simulator(mask, mask_pixel_nm, out_pixel_nm=pixel_nm)
     name = file_stem(layout)
+    summary = write_exposure(exposure, mask, pixel_nm, out, name, title=f"{name}, {Path(optics).name}")
+    summary = {"name": name, "field_nm": field, **summary}
+    click.echo(json.dumps(summary, indent=2) if as_json else as_lines(summary))
+
+
+def write_exposure(
+    exposure: "Exposure", mask: "Tensor", pixel_nm: float, out: Path, name: str, *, title: str
+) -> dict[str, Any]:
+    """Writes the aerial image, the print of every corner and the picture; returns what a reader wants to know."""
+    from litho_dl.cli.pictures import sampled
+    from litho_dl.core.io import atomic_path, write_png
+    from litho_dl.viz.clip import clip_figure
+    from litho_dl.viz.figure import save_figure
+    from litho_dl.viz.images import ClipImages
+
     aerial = exposure.aerial().cpu().numpy()
     prints = {corner: exposure.binary_print(corner).cpu().numpy() for corner in exposure.corners}
     with atomic_path(out / f"{name}.aerial.npy") as path:
@@ -75,16 +92,13 @@ def simulate(
         inner=prints.get("inner"),
         aerial=aerial,
     )
-    figure = clip_figure(images, threshold=exposure.resist.threshold, title=f"{name}, {Path(optics).name}")
-    save_figure(figure, out / f"{name}.simulate.png")
-    summary = {
-        "name": name,
-        "field_nm": field,
+    figure = out / f"{name}.simulate.png"
+    save_figure(clip_figure(images, threshold=exposure.resist.threshold, title=title), figure)
+    return {
         "pixel_nm": pixel_nm,
         "threshold": exposure.resist.threshold,
         "intensity_min": float(aerial.min()),
         "intensity_max": float(aerial.max()),
         "printed_nm2": {corner: float(printed.sum()) * pixel_nm**2 for corner, printed in prints.items()},
-        "figure": str(out / f"{name}.simulate.png"),
+        "figure": str(figure),
     }
-    click.echo(json.dumps(summary, indent=2) if as_json else as_lines(summary))

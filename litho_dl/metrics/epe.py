@@ -12,20 +12,22 @@ class EpeRule:
     Attributes:
         long_edge_px: Edges up to this length get one site, at their middle.
         spacing_px: Longer ones get sites at 1, 2, ... spacings from both ends towards the middle.
-        middle: One more site in the middle of a longer edge where at least a spacing is left between the two rows.
+        from_low_end: Longer ones get sites at 1, 2, ... spacings from the end of lower coordinates instead, and one a
+            spacing before the other end. An edge that runs into an inner corner, the target on its right, is longer by
+            the corner's pixel, as in the contours that the published counts come from.
         probe_px: Distance of the probes from the edge's inner pixel, inwards and outwards.
         per_probe: Missing print inside and extra print outside count apart; otherwise a site counts once at most.
     """
 
     long_edge_px: int = 80
     spacing_px: int = 40
-    middle: bool = False
+    from_low_end: bool = False
     probe_px: int = 15
     per_probe: bool = True
 
 
 OPENILT = EpeRule()
-NEURALILT = EpeRule(middle=True, probe_px=16, per_probe=False)
+NEURALILT = EpeRule(from_low_end=True, probe_px=16, per_probe=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +64,13 @@ def find_sites(target: np.ndarray, rule: EpeRule) -> EpeSites:
     for normal in ((0, -1), (0, 1), (-1, 0), (1, 0)):
         vertical = normal[0] == 0
         inside = target.T if vertical else target
-        # `lines` runs across the edges: along x for vertical edges, along y for horizontal ones.
-        lines = inside & ~np.roll(inside, -(normal[1] if vertical else normal[0]), axis=0)
-        for line, start, end in _runs(lines):
+        # Lines run along the edges: along y for vertical edges, along x for horizontal ones.
+        beyond = np.roll(inside, -(normal[1] if vertical else normal[0]), axis=0)
+        for line, start, end in _runs(inside & ~beyond):
+            if rule.from_low_end and normal in ((0, -1), (1, 0)):
+                end += int(beyond[line, end % beyond.shape[1]])
+            elif rule.from_low_end:
+                start -= int(beyond[line, start - 1])
             along = start + np.array(site_offsets(end - start - 1, rule))
             across = np.full_like(along, line)
             pixels.append(np.stack((along, across) if vertical else (across, along), axis=1))
@@ -78,11 +84,10 @@ def site_offsets(span: int, rule: EpeRule) -> list[int]:
     """Offsets of the sites along an edge whose first and last pixels are `span` apart."""
     if span <= rule.long_edge_px:
         return [span // 2]
+    if rule.from_low_end:
+        return [*range(rule.spacing_px, span - rule.spacing_px, rule.spacing_px), span - rule.spacing_px]
     offsets = range(rule.spacing_px, span // 2 + 1, rule.spacing_px)
-    sites = {*offsets, *(span - offset for offset in offsets)}
-    if rule.middle and span - 2 * offsets[-1] >= rule.spacing_px:
-        sites.add(span // 2)
-    return sorted(sites)
+    return sorted({*offsets, *(span - offset for offset in offsets)})
 
 
 def violations(printed: np.ndarray, sites: EpeSites, rule: EpeRule) -> np.ndarray:

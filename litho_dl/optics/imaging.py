@@ -9,6 +9,15 @@ from scipy.fft import next_fast_len
 from torch import Tensor
 
 
+BROKEN_LENGTH = 2048  # torch's CPU fft2 is wrong at 2048 x 2048 (pytorch issue 169670)
+
+
+def fft_length(samples: int) -> int:
+    """The next length that transforms fast, and right."""
+    length = next_fast_len(samples)
+    return next_fast_len(length + 1) if length == BROKEN_LENGTH else length
+
+
 def intensity_spectrum(spectrum: Tensor, kernels: Tensor) -> Tensor:
     """I = sum_k |F^-1{K_k S}|^2, from spectrum to spectrum; exact, with no aliasing.
 
@@ -22,7 +31,7 @@ def intensity_spectrum(spectrum: Tensor, kernels: Tensor) -> Tensor:
     Source: H. H. Hopkins, Proc. R. Soc. A 217, 408 (1953); N. Cobb, PhD thesis, UC Berkeley (1998), ch. 3.
     """
     double_y, double_x = kernels.shape[-2] - 1, kernels.shape[-1] - 1
-    size = next_fast_len(2 * double_y + 1), next_fast_len(2 * double_x + 1)
+    size = fft_length(2 * double_y + 1), fft_length(2 * double_x + 1)
     # Zero frequency sits at [h, h] instead of [0, 0]: a phase on E_k that |E_k|^2 does not see.
     fields = torch.fft.ifft2(spectrum.unsqueeze(-3) * kernels, s=size, norm="forward")
     intensity = (fields.real.square() + fields.imag.square()).sum(-3)

@@ -28,9 +28,12 @@ class Pupil(BaseModel):
     @classmethod
     def _noll_keys(cls, value: object) -> object:
         """Accepts Z9 as well as 9: TOML keys are strings."""
-        if isinstance(value, dict):
-            return {str(key).lstrip("Zz"): waves for key, waves in value.items()}
-        return value
+        if not isinstance(value, dict):
+            return value
+        waves = {str(key).lstrip("Zz"): amount for key, amount in value.items()}
+        if len(waves) < len(value):
+            raise ValueError(f"expected each Zernike term once, got {', '.join(map(str, value))}")
+        return waves
 
     @model_validator(mode="after")
     def _physical(self) -> Self:

@@ -109,4 +109,4 @@ def build_process(
 
 def kernel_name(defocus_nm: float) -> str:
     """`focus` at best focus, else `defocus+25nm` and the like."""
-    return "focus" if defocus_nm == 0 else f"defocus{defocus_nm:+g}nm"
+    return "focus" if defocus_nm == 0 else f"defocus{defocus_nm:+.12g}nm"

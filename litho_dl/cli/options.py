@@ -61,7 +61,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 
 @contextmanager
 def progress_bar(description: str) -> Iterator[Advance]:
-    """A bar with rate and time left on standard error; yields `advance(done, in all, value)`."""
+    """A bar with time left on standard error, if that is a terminal; yields `advance(done, in all, value)`."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -72,7 +72,8 @@ def progress_bar(description: str) -> Iterator[Advance]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(description, total=None, note="")
 
         def advance(done: int, total: int, value: float) -> None:

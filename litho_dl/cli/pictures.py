@@ -59,8 +59,11 @@ def draw_clip(path: Path, images: ClipImages, evaluation: Evaluation, threshold:
 def draw_convergence(path: Path, solution: Solution, title: str) -> None:
     """Every term of the objective against the step, mean over the clips."""
     terms = {name: values.mean(1).numpy() for name, values in solution.history.items()}
+    # Each binary score holds until the next check.
+    last = np.searchsorted(solution.check_steps, np.arange(len(terms["objective"])), side="right") - 1
+    terms["objective, binary"] = solution.checks.mean(1).numpy()[last]
     figure = history_figure(
-        terms, level_starts=solution.level_starts, total="objective", y_label="mean per clip (nm²)", title=title
+        terms, level_starts=solution.level_starts, total="objective, binary", y_label="mean per clip (nm²)", title=title
     )
     save_figure(figure, path)
 

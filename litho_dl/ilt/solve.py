@@ -27,7 +27,10 @@ class Solution:
         mask: Binary masks, bool (B, h, w), the best of the last level by the objective with binary mask and prints.
         pixel_nm: The mask's pixel.
         parameters: Free parameters at the last step.
-        history: Each objective term per step and clip, (steps, B) in nm^2, and their weighted sum as `objective`.
+        history: Each objective term per step and clip, (steps, B) in nm^2, and their weighted sum as `objective`; soft
+            mask and prints, which sharpen from step to step, so that these may rise while the masks get better.
+        checks: The objective of the binary masks per check and clip, (checks, B) in nm^2: what really counts.
+        check_steps: Steps done before each check.
         level_starts: The step at which each level began.
         status: `finished`, or `interrupted` by Ctrl-C; the masks are then the best so far.
         seconds: Wall time.
@@ -37,6 +40,8 @@ class Solution:
     pixel_nm: float
     parameters: Tensor
     history: dict[str, Tensor]
+    checks: Tensor
+    check_steps: tuple[int, ...]
     level_starts: tuple[int, ...]
     status: Literal["finished", "interrupted"]
     seconds: float
@@ -67,7 +72,7 @@ def solve(
         for level in method.levels:
             run.level(level, coarsened(target, pixel_nm, level.pixel_nm))
     except KeyboardInterrupt:
-        if run.best is None:
+        if not run.history:
             raise
         status = "interrupted"
     assert run.best is not None
@@ -77,6 +82,8 @@ def solve(
         pixel_nm=run.best.pixel_nm,
         parameters=run.parameters.detach(),
         history={name: torch.stack(values).cpu() for name, values in run.history.items()},
+        checks=torch.stack(run.checks).cpu(),
+        check_steps=tuple(run.check_steps),
         level_starts=tuple(run.level_starts),
         status=status,
         seconds=time.perf_counter() - started,
@@ -107,6 +114,8 @@ class _Run:
         self.parameters: Tensor | None = None
         self.best: _Best | None = None
         self.history: dict[str, list[Tensor]] = {}
+        self.checks: list[Tensor] = []
+        self.check_steps: list[int] = []
         self.level_starts: list[int] = []
         self.steps_done = 0
         self.steps_in_all = sum(level.steps for level in method.levels)
@@ -154,6 +163,8 @@ class _Run:
         mask = self.parameterization.mask(self.parameters, level.mask_sharpness[1]) >= 0.5
         scene = self._expose(mask.to(target), level, target, steepness=None)
         value, _ = evaluate_terms(scene, self.method.objective)
+        self.checks.append(value)
+        self.check_steps.append(self.steps_done)
         if self.best is None or first:
             self.best = _Best(mask, value, level.pixel_nm)
         else:

@@ -4,6 +4,7 @@ A clip's bounding box is centred on the field. Images (.png, .npy, .csv) are the
 layout's own coordinates, so that a mask opens on top of its layout in any viewer.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,14 +88,12 @@ def load_mask_image(path: str | Path, field_nm: tuple[float, float], *, lowest: 
     """
     image = read_image(path)
     scale = np.iinfo(image.dtype).max if Path(path).suffix.lower() == ".png" and image.dtype == np.uint8 else 1
-    values = image.astype(np.float32) / scale
-    if not np.isfinite(values).all():
+    low, high = float(image.min()) / scale, float(image.max()) / scale
+    if not math.isfinite(high - low):
         raise MaskError(f"{path}: expected finite mask values, got NaN or infinity.")
-    if values.min() < lowest or values.max() > 1:
-        raise MaskError(
-            f"{path}: expected mask values in [{lowest:g}, 1] (.png: 0 to 255), got {values.min():g} to "
-            f"{values.max():g}."
-        )
+    if low < lowest or high > 1:
+        raise MaskError(f"{path}: expected mask values in [{lowest:g}, 1] (.png: 0 to 255), got {low:g} to {high:g}.")
+    values = image.astype(np.float32) / scale
     height, width = values.shape
     try:
         return torch.from_numpy(values), Grid.of_shape((height, width), field_nm).pixel_nm

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
@@ -107,6 +108,8 @@ def inputs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("inputs")
     process = build_process(load_recipe(RECIPE), field_nm=(512.0, 512.0), count=8)
     save_kernels(folder / "small.safetensors", process)
+    corners = {"best": process.corners["nominal"]}
+    save_kernels(folder / "one-corner.safetensors", replace(process, corners=corners, recipe=None))
     small = shipped_text("optics", RECIPE).replace("2048.0", "512.0").replace("= 41", "= 11").replace("= 48", "= 8")
     texts = {
         "cross.glp": GLP.format(units=1000, shapes=CROSS),
@@ -147,7 +150,7 @@ def inputs(tmp_path_factory) -> Path:
     np.save(folder / "eye.npy", np.eye(16))
     np.savetxt(folder / "eye.csv", np.eye(16), fmt="%g", delimiter=",")
     np.save(folder / "nan.npy", np.full((512, 512), np.nan))
-    np.save(folder / "bright.npy", np.full((512, 512), 2.0))
+    np.save(folder / "bright.npy", np.full((512, 512), 1e300))
     np.save(folder / "oblong.npy", np.zeros((512, 1024)))
     return folder
 
@@ -439,6 +442,7 @@ BAD = {
     SIMULATE.format("cross.glp").replace("small.safetensors", "none.safetensors"): "none.safetensors: no such file",
     SIMULATE.format("cross.glp").replace("small", "damaged"): "damaged.safetensors: .*damaged",
     SIMULATE.format("cross.glp").replace("small", "empty"): "empty.safetensors: .*damaged",
+    SIMULATE.format("cross.glp").replace("small", "one-corner"): "a corner 'nominal', got best",
     SIMULATE.format("cross.glp").replace("small.safetensors", "copy"): "a contest kernel folder holds",
     SIMULATE.format("cross.glp").replace("small.safetensors", "duv193"): "No optics recipe or file named 'duv193'",
     SIMULATE.format("cross.glp").replace("small.safetensors", "misspelt.toml"): "sigma_iner: unknown key",

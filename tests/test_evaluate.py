@@ -86,6 +86,14 @@ def test_masks_whose_score_is_known(simulator):
         json.dumps(card.as_dict(), allow_nan=False)
 
 
+def test_half_is_open_and_half_is_drawn(simulator):
+    clip = place(boxes((0, 0, 60.5, 300)), FIELD, "half")
+    dark, half = (score(torch.full((64, 64), value), clip, simulator).scorecard for value in (0.4999, 0.5))
+    assert dark.l2_nm2 == 61 * 300
+    assert half.l2_nm2 == 512**2 - 61 * 300
+    assert (dark.shots, half.shots) == (0, 1)
+
+
 def test_the_figures_are_those_of_the_images(simulator):
     clip = place(boxes((0, 0, 120, 320), (200, 40, 330, 320)), FIELD, "two")
     found = score(clip.coverage(8.0), clip, simulator)

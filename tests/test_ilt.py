@@ -123,8 +123,8 @@ class TestEveryMethod:
 
     def test_the_best_mask_is_kept(self, simulator, method):
         """Never worse than the start, with steps so long that the last mask is."""
-        level = method.levels[-1].model_copy(update={"steps": 6})
-        for rate in (level.learning_rate, (5.0, 5.0)):
+        level = method.levels[-1].model_copy(update={"steps": 8})
+        for rate in (level.learning_rate, (0.3, 0.3), (5.0, 5.0)):
             one = method.model_copy(
                 update={"levels": (level.model_copy(update={"learning_rate": rate}),), "check_every": 1}
             )
@@ -137,6 +137,7 @@ class TestEveryMethod:
             )
             assert (best <= before).all()
             assert (best <= last).all()
+            torch.testing.assert_close(best, solution.checks.amin(0))
         assert (last > before).any()
 
     def test_a_batch_gives_what_its_clips_give_alone(self, simulator, method):
@@ -216,6 +217,30 @@ def test_the_schedule_reaches_mask_and_resist(simulator):
         soft = torch.sigmoid(steepness * (intensity - RECIPE.resist.threshold))
         expected = (soft - target).square().sum((1, 2)) * 64
         torch.testing.assert_close(history[step], expected, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_the_loop_is_its_optimizer(simulator, optimizer):
+    """Three steps by hand: fresh gradients, the level's rates, the method's momentum; one clip moves no other."""
+    level, target = SIMPLE.levels[1], targets(8.0)
+    method = SIMPLE.model_copy(update={"levels": (level,), "optimizer": optimizer, "momentum": 0.7})
+    theta = target - 0.5
+    mean, square = torch.zeros_like(theta), torch.zeros_like(theta)
+    for step in range(3):
+        theta.requires_grad_()
+        mask = torch.sigmoid(geometric(level.mask_sharpness, step / 2) * theta)
+        resist = RECIPE.resist.model_copy(update={"steepness": geometric(level.resist_steepness, step / 2)})
+        exposure = replace(simulator(mask, 8.0), resist=resist)
+        made = Scene(target, exposure, mask, torch.zeros_like(target), 8.0, 8.0, binary=False)
+        (gradient,) = torch.autograd.grad(evaluate_terms(made, method.objective)[0].sum(), theta)
+        if optimizer == "adam":
+            mean, square = 0.7 * mean + 0.3 * gradient, 0.999 * square + 0.001 * gradient**2
+            move = mean / (1 - 0.7 ** (step + 1)) / ((square / (1 - 0.999 ** (step + 1))).sqrt() + 1e-8)
+        else:
+            mean = move = 0.7 * mean + gradient / gradient.abs().amax((1, 2), keepdim=True)
+        theta = theta.detach() - geometric(level.learning_rate, step / 2) * move
+    solution = solve(simulator, target, 8.0, method)
+    torch.testing.assert_close(solution.parameters, theta, rtol=1e-7, atol=1e-9)
 
 
 def test_geometric_schedule():

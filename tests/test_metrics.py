@@ -123,8 +123,14 @@ def test_the_field_repeats_beyond_its_border():
     corner = drawn((0, 0, 80, 80))
     sites = find_sites(corner, OPENILT)
     assert len(sites) == 4
-    spilt = corner | drawn((380, 20, 400, 60))
-    assert by_normal(sites, violations(spilt, sites, OPENILT)) == {LEFT: [1], RIGHT: [0], DOWN: [0], UP: [0]}
+    spilt = drawn((380, 20, 400, 60))  # missing at all four, extra beyond the left edge
+    assert by_normal(sites, violations(spilt, sites, OPENILT)) == {LEFT: [2], RIGHT: [1], DOWN: [1], UP: [1]}
+    flipped = find_sites(corner[::-1, ::-1], OPENILT)
+    counts = by_normal(flipped, violations(spilt[::-1, ::-1], flipped, OPENILT))
+    assert counts == {LEFT: [1], RIGHT: [2], DOWN: [1], UP: [1]}
+    for thin in (drawn((0, 0, 80, 10)), drawn((320, 390, 400, 400))):
+        sites = find_sites(thin, OPENILT)  # a probe 15 pixels behind a long edge lies beyond the border or the box
+        assert by_normal(sites, violations(thin, sites, OPENILT)) == {LEFT: [0], RIGHT: [0], DOWN: [1], UP: [1]}
     moved = np.roll(corner, (-3, -2), axis=(0, 1)).astype(float)
     epe = by_normal(sites, edge_profile(moved, corner, sites, 0.5, 1.0).epe_nm)
     assert epe == {LEFT: [2], RIGHT: [-2], DOWN: [3], UP: [-3]}

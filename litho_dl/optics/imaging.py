@@ -8,7 +8,6 @@ import torch
 from scipy.fft import next_fast_len
 from torch import Tensor
 
-
 BROKEN_LENGTH = 2048  # torch's CPU fft2 is wrong at 2048 x 2048 (pytorch issue 169670)
 
 

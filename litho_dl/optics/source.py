@@ -7,7 +7,6 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from scipy.ndimage import gaussian_filter
 
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.io import read_image
@@ -173,6 +172,8 @@ def sample_source(shape: SourceShape, samples: int) -> Source:
     x, y = np.meshgrid(fine, fine)
     map_fine = shape.brightness(x, y)
     if shape.blur_sigma > 0:
+        from scipy.ndimage import gaussian_filter  # loads slowly, and few sources are blurred
+
         map_fine = gaussian_filter(map_fine, shape.blur_sigma * samples * SUBSAMPLES / 2, mode="constant")
     map_fine = map_fine * (np.hypot(x, y) <= 1)
     weights = map_fine.reshape(samples, SUBSAMPLES, samples, SUBSAMPLES).mean((1, 3))

@@ -15,6 +15,7 @@ from litho_dl.viz.images import ClipImages, Extent, square_around
 from litho_dl.viz.panels import mask_panel, print_panel, target_panel
 
 CELL_IN = 2.0  # side of a picture
+CELL_PIXELS = 600  # more would not be seen
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def gallery_figure(
 
 def _clip_row(trio: Sequence[Axes], clip: GalleryClip, side_nm: float) -> list[Artist]:
     target, mask, printed = trio
-    images = clip.images.crop(square_around(clip.images.bounds(), side_nm))
+    images = clip.images.crop(square_around(clip.images.bounds(), side_nm)).thinned(CELL_PIXELS)
     target_panel(target, images, "")
     mask_panel(mask, images, "")
     target.set_title(clip.name, loc="left", fontsize=TITLE_SIZE, fontweight="bold")

@@ -17,14 +17,17 @@ PRINT_LEVEL = 0.5  # prints are booleans or sigmoids
 
 
 def tint(image: ArrayLike, colour: str, alpha: float) -> NDArray:
-    """RGBA (H, W, 4) of one colour whose opacity is `alpha` times an image in [0, 1]."""
-    coverage = np.clip(np.asarray(image, dtype=float), 0, 1)
-    return np.dstack([np.broadcast_to(to_rgb(colour), (*coverage.shape, 3)), alpha * coverage])
+    """RGBA (H, W, 4) uint8 of one colour whose opacity is `alpha` times an image in [0, 1]."""
+    opacity = np.clip(np.asarray(image, dtype=np.float32), 0, 1) * (255 * alpha)
+    tinted = np.empty((*opacity.shape, 4), dtype=np.uint8)
+    tinted[..., :3] = np.round(255 * np.array(to_rgb(colour)))
+    tinted[..., 3] = np.round(opacity)
+    return tinted
 
 
 def outline(axes: Axes, images: ClipImages, image: ArrayLike, level: float, colour: str, width: float = 1.0) -> None:
     """Draws where an image crosses a level; nothing if it never does."""
-    values = np.asarray(image, dtype=float)
+    values = np.asarray(image, dtype=np.float32)
     if values.min() < level < values.max():
         axes.contour(*images.centres(), values, levels=[level], colors=[colour], linewidths=width)
 
@@ -37,7 +40,7 @@ def target_panel(axes: Axes, images: ClipImages, title: str = "Target") -> None:
 
 def mask_panel(axes: Axes, images: ClipImages, title: str = "Mask") -> None:
     """The mask's transmission, open parts dark, with the target's outline."""
-    mask = np.asarray(images.mask, dtype=float)
+    mask = np.asarray(images.mask, dtype=np.float32)
     image_panel(axes, mask, images.extent, title, vmin=min(0.0, mask.min()), vmax=max(1.0, mask.max()))
     if images.target is not None:
         outline(axes, images, images.target, 0.5, VERMILION, width=0.7)

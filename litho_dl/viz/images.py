@@ -83,7 +83,7 @@ class ClipImages:
         return replace(self, origin_nm=(x + columns.start * self.pixel_nm, y + rows.start * self.pixel_nm), **cut)
 
     def thinned(self, longest: int) -> Self:
-        """One pixel of every n x n, with the least n that leaves at most `longest` a side: enough for small pictures."""
+        """One pixel of every n x n, with the least n that leaves at most `longest` a side; for small pictures."""
         step = -(-max(self.shape) // longest)
         height, width = (n // step for n in self.shape)
         kept: dict[str, Any] = {

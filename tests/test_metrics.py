@@ -129,8 +129,8 @@ def test_the_field_repeats_beyond_its_border():
     counts = by_normal(flipped, violations(spilt[::-1, ::-1], flipped, OPENILT))
     assert counts == {LEFT: [1], RIGHT: [2], DOWN: [1], UP: [1]}
     for thin in (drawn((0, 0, 80, 10)), drawn((320, 390, 400, 400))):
-        sites = find_sites(thin, OPENILT)  # a probe 15 pixels behind a long edge lies beyond the border or the box
-        assert by_normal(sites, violations(thin, sites, OPENILT)) == {LEFT: [0], RIGHT: [0], DOWN: [1], UP: [1]}
+        edges = find_sites(thin, OPENILT)  # a probe 15 pixels behind a long edge lies beyond the border or the box
+        assert by_normal(edges, violations(thin, edges, OPENILT)) == {LEFT: [0], RIGHT: [0], DOWN: [1], UP: [1]}
     moved = np.roll(corner, (-3, -2), axis=(0, 1)).astype(float)
     epe = by_normal(sites, edge_profile(moved, corner, sites, 0.5, 1.0).epe_nm)
     assert epe == {LEFT: [2], RIGHT: [-2], DOWN: [3], UP: [-3]}

@@ -93,6 +93,8 @@ def load_mask_image(path: str | Path, field_nm: tuple[float, float], *, lowest: 
         raise MaskError(f"{path}: expected finite mask values, got NaN or infinity.")
     if low < lowest or high > 1:
         raise MaskError(f"{path}: expected mask values in [{lowest:g}, 1] (.png: 0 to 255), got {low:g} to {high:g}.")
+    if scale > 1 and image.max() == 1:
+        raise MaskError(f"{path}: expected a .png mask from 0 to 255, got 0 and 1 only; multiply it by 255.")
     values = image.astype(np.float32) / scale
     height, width = values.shape
     try:

@@ -44,6 +44,10 @@ class Protocol:
     field_nm: float | None
     rules: MaskRules | None
 
+    def defined_for(self, field_nm: tuple[float, float]) -> bool:
+        """True if the protocol applies to a field of (height, width) nm."""
+        return self.field_nm is None or all(same_length(side, self.field_nm) for side in field_nm)
+
 
 PROTOCOLS = {
     # The ICCAD 2013 contest's figures; published tables use the contest's kernels (threshold 0.225, amplitude +-2 %).
@@ -90,7 +94,7 @@ class Scorecard:
         shots: Rectangles of the mask's fracture (klayout trapezoid decomposition, at the mask's pixel).
         edges: Sub-pixel edge figures; None under `iccad13`.
         mrc_violations: Violations of the protocol's mask rules, by rule; None under `iccad13`.
-        seconds: Wall time of the scoring.
+        scoring_seconds: Wall time of the scoring.
     """
 
     clip: str
@@ -104,7 +108,7 @@ class Scorecard:
     shots: int
     edges: EdgeScore | None
     mrc_violations: dict[str, int] | None
-    seconds: float
+    scoring_seconds: float
 
     def as_dict(self) -> dict[str, object]:
         """Plain numbers and names, for JSON."""
@@ -152,7 +156,7 @@ def evaluate(
         raster: How the target's pixels are counted; `inclusive` adds one row and column (some published tables).
 
     Raises:
-        MaskError: The mask is not (H, W) or holds NaN.
+        MaskError: The mask is not (H, W) or holds NaN, or the mask technology has more than two values.
         GridMismatchError: The mask does not fill the field, or the protocol is defined for another field.
         LayoutError: The target does not lie on the field, or covers no pixel.
     """
@@ -186,7 +190,7 @@ def evaluate(
         shots=shot_count(opened, pixel_nm),
         edges=None if protocol.rules is None else _edge_score(aerial, wanted, sites, exposure, protocol),
         mrc_violations=(None if protocol.rules is None else mask_violations(opened, pixel_nm, protocol.rules).counts),
-        seconds=time.perf_counter() - started,
+        scoring_seconds=time.perf_counter() - started,
     )
     violations_nm = sites.positions_nm(protocol.pixel_nm)[violated > 0]
     return Evaluation(scorecard, protocol.pixel_nm, wanted, aerial, prints, violations_nm)
@@ -212,7 +216,9 @@ def _require(mask: Tensor, simulator: Simulator, protocol: Protocol) -> None:
         raise MaskError(f"Expected one mask (H, W), got shape {tuple(mask.shape)}.")
     if not torch.isfinite(mask).all():
         raise MaskError("Expected a mask of finite values, got NaN or infinity.")
-    if protocol.field_nm is not None and not all(same_length(s, protocol.field_nm) for s in simulator.process.field_nm):
+    if simulator.process.mask.type == "alternating":
+        raise MaskError("Alternating masks have three values; the protocols score binary and attenuated masks.")
+    if not protocol.defined_for(simulator.process.field_nm):
         raise GridMismatchError(
             f"Protocol {protocol.name} is defined for a field of {protocol.field_nm:g} nm, got optics for "
             f"{simulator.process.field_nm}; use --protocol default."

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from litho_dl.clips import Clip
-from litho_dl.core.errors import MaskError
+from litho_dl.core.errors import KernelError, MaskError
 from litho_dl.evaluate import PROTOCOLS, Evaluation, Protocol, RasterConvention, evaluate
 from litho_dl.ilt.method import Method
 from litho_dl.ilt.solve import OnStep, Solution, solve
 from litho_dl.process.model import ProcessModel
+from litho_dl.process.recipe import REQUIRED_CORNERS
 from litho_dl.simulator import Simulator
 
 
@@ -57,5 +58,14 @@ def scored(
 
 
 def default_protocol(process: ProcessModel) -> Protocol:
-    """`iccad13` for imported kernels, which have no recipe, else `default`."""
-    return PROTOCOLS["default" if process.recipe else "iccad13"]
+    """`iccad13` for imported kernels (they have no recipe) on its field, else `default`.
+
+    Raises:
+        KernelError: The process lacks a corner that scoring needs.
+    """
+    missing = [name for name in REQUIRED_CORNERS if name not in process.corners]
+    if missing:
+        raise KernelError(f"Expected a process with corners {', '.join(REQUIRED_CORNERS)}, got no {missing[0]}.")
+    iccad13 = PROTOCOLS["iccad13"]
+    contest_like = process.recipe is None and iccad13.defined_for(process.field_nm)
+    return iccad13 if contest_like else PROTOCOLS["default"]

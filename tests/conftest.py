@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+# Small tensors gain nothing from threads, and threads that spin lose much on shared cores. Said before torch loads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:

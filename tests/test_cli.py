@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from litho_dl.cli import demo
 from litho_dl.cli.main import COMMANDS, main
+from litho_dl.core.errors import LithoError
 from litho_dl.core.io import read_image, write_png
 from litho_dl.core.settings import shipped_names, shipped_text
 from litho_dl.layout import Layout, Polygon, read_layout, write_layout
@@ -66,14 +67,15 @@ def litho(*arguments: object) -> Result:
         mock.patch.object(sys, "argv", ["litho-dl", *map(str, arguments)]),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
-        warnings.catch_warnings(),
+        warnings.catch_warnings(record=True) as seen,
     ):
-        warnings.simplefilter("error")
+        warnings.simplefilter("always")
         code = 0
         try:
             main()
         except SystemExit as stop:
             code = stop.code
+    assert not seen, seen[0]
     return Result(code, out.getvalue(), err.getvalue())
 
 
@@ -211,6 +213,7 @@ class TestMain:
             (KeyboardInterrupt(), 130, "Interrupted."),
             (MemoryError(), 1, "Error: Out of memory"),
             (RuntimeError("CUDA out of memory. Tried to allocate 9 GiB"), 1, "Error: Out of memory"),
+            (LithoError("two\nlines"), 1, "Error: two lines"),
             (PermissionError(13, "Permission denied", "x.png"), 1, "Error: x.png: Permission denied"),
         ],
     )
@@ -343,7 +346,7 @@ class TestOptimize:
         run = json.loads((tmp_path / "scores.json").read_text())
         assert run["clips"] == results
         assert (run["status"], run["optics"], run["method"]) == ("finished", "small.safetensors", "few.toml")
-        assert run["solve_seconds"] == pytest.approx(2 * run["seconds_per_clip"])
+        assert run["solve_seconds"] == pytest.approx(2 * run["clips"][0]["solve_seconds_per_clip"])
         for result, target in zip(results, ("cross.glp", "square.gds"), strict=True):
             assert all(Path(result[key]).is_file() for key in ("mask_png", "mask_oas", "figure"))
             for mask in (result["mask_png"], result["mask_oas"]):
@@ -367,6 +370,12 @@ class TestOptimize:
             *(f"{n}{suffix}" for n in (name, "cross") for suffix in (".mask.png", ".mask.oas")),
             "scores.json",
         }
+
+    def test_a_mask_that_could_not_be_saved_is_refused_before_the_work(self, here, tmp_path):
+        with mock.patch("litho_dl.optimize.solve_clips") as solving:
+            options = ("--optics", "small.safetensors", "--method", "fine.toml", "--out", tmp_path)
+            assert "multiple of 1 nm, got 0.5 nm" in refused(litho("optimize", "cross.glp", *options))
+        solving.assert_not_called()
 
     def test_ctrl_c_writes_the_best_masks_and_says_so(self, here, tmp_path, monkeypatch):
         def interrupted(done: int, total: int, value: float) -> None:
@@ -470,7 +479,6 @@ BAD = {
     OPTIMIZE.format("cross.glp").replace("few", "misspelt-method"): "optimiser: unknown key",
     OPTIMIZE.format("cross.glp").replace("few", "unknown-term"): "unknown terms pbv; known: l2",
     OPTIMIZE.format("cross.glp").replace("few", "unknown-optimizer"): "optimizer: .*'adams'",
-    OPTIMIZE.format("cross.glp").replace("few", "fine"): "multiple of 1 nm, got 0.5 nm",
     OPTIMIZE.format("cross.glp").replace("small.safetensors", "alternating.toml"): "Alternating masks",
     # kernels, recipes, demo
     "kernels build none --out OUT/k.safetensors": "No optics recipe or file named 'none'",

@@ -177,7 +177,7 @@ def test_masks_start_as_the_target_and_sharpen_to_binary(name):
 def test_refined_pixels_are_the_same_mask(ratio):
     form = PARAMETERIZATIONS["pixel"]
     parameters = torch.randn(2, 8, 12, dtype=torch.float64)
-    fine = form.mask(form.refine(parameters, float(ratio)), 8.0)
+    fine = form.mask(form.refine(parameters, ratio), 8.0)
     coarse = form.mask(parameters, 8.0)
     assert torch.equal(fine, coarse.repeat_interleave(ratio, 1).repeat_interleave(ratio, 2))
 
@@ -190,9 +190,22 @@ def test_refined_control_points_are_the_same_function():
         centres = (torch.arange(cells, dtype=torch.float64) + 0.5) / cells
         return (2 * centres[:, None] - 3 * centres + 0.4)[None]
 
-    fine = form.mask(form.refine(plane(16), 2.0), 8.0)
+    fine = form.mask(form.refine(plane(16), 2), 8.0)
     inside = (slice(None), slice(8, -8), slice(8, -8))
     torch.testing.assert_close(fine[inside], torch.sigmoid(8.0 * plane(64))[inside], rtol=1e-12, atol=0)
+
+
+def test_the_control_grid_is_periodic():
+    """A clip rolled across the border gives the same mask, rolled."""
+    form = PARAMETERIZATIONS["multilevel"]
+    parameters = torch.randn(1, 12, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    rolled = form.mask(parameters.roll((5, 3), (1, 2)), 8.0)
+    torch.testing.assert_close(rolled, form.mask(parameters, 8.0).roll((10, 6), (1, 2)), rtol=1e-12, atol=0)
+
+
+def test_odd_pixels_have_no_control_grid():
+    with pytest.raises(GridMismatchError, match="whole blocks of 2 pixels"):
+        PARAMETERIZATIONS["multilevel"].start(torch.zeros(1, 6, 7))
 
 
 def test_a_level_goes_on_from_the_one_before(simulator):
@@ -501,4 +514,5 @@ def test_masks_print_better_than_the_layout_as_drawn(simulator):
     for entry in scored(CLIPS, solution, simulator.process, DEFAULT):
         drawn = evaluate(entry.clip.coverage(8.0), 8.0, entry.clip.placed, simulator, DEFAULT).scorecard
         found = entry.evaluation.scorecard
+        assert entry.evaluation.aerial.dtype == np.float64
         assert found.l2_nm2 + found.pvb_nm2 < 0.85 * (drawn.l2_nm2 + drawn.pvb_nm2)

@@ -1,1 +1,1 @@
-"""Layer 5: the command `litho-dl`, one click command a file."""
+"""Layer 6: the command `litho-dl`, one click command a file."""

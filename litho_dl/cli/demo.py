@@ -51,7 +51,7 @@ def demo(out: Path, layouts: Path, device: str) -> None:
     paths = [layouts / f"{name}.glp" for name in CLIPS]
     if not all(path.is_file() for path in paths):
         raise LayoutError(f"{layouts}: expected the repository's layouts there; run in a checkout or pass --layouts.")
-    process, protocol = load_process(OPTICS), None
+    process = load_process(OPTICS)
     protocol = default_protocol(process)
     draw_kernels(process, out, OPTICS)
     clips = [load_clip(path, process.field_nm) for path in paths]

@@ -64,11 +64,13 @@ def optimize(
     process = load_process(optics, field_nm=field_nm)
     clips = [load_clip(path, process.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
     require_distinct([clip.name for clip in clips])
+    protocol = default_protocol(process)
     with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
         solution = solve_clips(clips, process, chosen, resolved, advance)
     results = []
-    for optimized in scored(clips, solution, process, default_protocol(process)):
-        results.append(write_clip(optimized, process, out, method if figures else None))
+    for optimized in scored(clips, solution, process, protocol):
+        written = write_clip(optimized, process, out, method if figures else None)
+        results.append({**written, "solve_seconds_per_clip": solution.seconds / len(clips)})
     write_run(out, results, solution, optics=optics, method=method, figures=figures)
     click.echo(json.dumps(results, indent=2) if as_json else score_table(results))
     if solution.status == "interrupted":
@@ -110,7 +112,6 @@ def write_run(
         "method": method,
         "status": solution.status,
         "solve_seconds": solution.seconds,
-        "seconds_per_clip": solution.seconds / len(results),
         "clips": results,
     }
     write_text(out / "scores.json", json.dumps(run, indent=2) + "\n")

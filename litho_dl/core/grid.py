@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from litho_dl.core.errors import GridMismatchError
 
+MOST_PIXELS = 2**30
 FIELD_TOLERANCE = 1e-9  # relative; fields and pixels are decimal numbers of nm
 
 
@@ -45,6 +46,11 @@ class Grid:
         if not pixel_nm > 0 or not all(0 < side < math.inf for side in field_nm):
             raise GridMismatchError(f"Expected a positive pixel and field, got {pixel_nm} nm and {field_nm} nm.")
         shape = (round(field_nm[0] / pixel_nm), round(field_nm[1] / pixel_nm))
+        if shape[0] * shape[1] > MOST_PIXELS:
+            raise GridMismatchError(
+                f"Expected at most 32768 x 32768 pixels, got {shape[0]} x {shape[1]} of {pixel_nm:g} nm; choose a "
+                f"larger pixel or a smaller field."
+            )
         if min(shape) < 1 or not all(same_length(n * pixel_nm, side) for n, side in zip(shape, field_nm, strict=True)):
             raise GridMismatchError(
                 f"Expected a pixel that divides the field of {field_nm[0]:g} x {field_nm[1]:g} nm, got "

@@ -1,5 +1,6 @@
 """Settings of an ILT method; the presets are the TOML files in recipes/ilt."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -33,7 +34,17 @@ class Level(BaseModel):
 
 
 class Method(BaseModel):
-    """One ILT method: parameterization x objective x optimizer over one or more levels."""
+    """One ILT method: parameterization x objective x optimizer over one or more levels.
+
+    Attributes:
+        description: One line for lists.
+        parameterization: A key of `parameterization.PARAMETERIZATIONS`.
+        optimizer: `adam`, or `sgd` with the gradient scaled to a largest entry of 1 in each clip.
+        momentum: SGD's momentum, Adam's beta_1.
+        objective: Weight of each term of `objective.TERMS`.
+        levels: Stages in order, coarse to fine; each pixel is a whole number of times the next.
+        check_every: Steps between two looks at the binary masks.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -44,6 +55,18 @@ class Method(BaseModel):
     objective: Annotated[dict[str, float], Field(min_length=1)]
     levels: Annotated[tuple[Level, ...], Field(min_length=1)]
     check_every: Annotated[int, Field(ge=1)] = 10
+
+    @field_validator("levels")
+    @classmethod
+    def _coarse_to_fine(cls, levels: tuple[Level, ...]) -> tuple[Level, ...]:
+        for coarse, fine in pairwise(levels):
+            ratio = coarse.pixel_nm / fine.pixel_nm
+            if ratio < 1 - 1e-9 or abs(ratio - round(ratio)) > 1e-9:
+                raise ValueError(
+                    f"each pixel_nm must be a whole number of times the next, got {coarse.pixel_nm:g} before "
+                    f"{fine.pixel_nm:g}"
+                )
+        return levels
 
     @field_validator("objective")
     @classmethod

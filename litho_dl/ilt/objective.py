@@ -66,22 +66,16 @@ def epe(scene: Scene) -> Tensor:
 
 def total_variation(scene: Scene) -> Tensor:
     """Length of the mask's edges times one mask pixel: ragged edges and specks cost shots."""
-    mask, pixel_nm = scene.mask, scene.mask_pixel_nm
-    lengths = mask.diff(dim=-1).abs().sum((-2, -1)) + mask.diff(dim=-2).abs().sum((-2, -1))
-    return lengths * pixel_nm**2
+    mask = scene.mask
+    horizontal, vertical = ((mask - mask.roll(1, axis)).abs().sum((-2, -1)) for axis in (-1, -2))
+    return (horizontal + vertical) * scene.mask_pixel_nm**2
 
 
 def curvature(scene: Scene) -> Tensor:
     """|discrete Laplacian of the mask|^2: corners and specks cost, straight edges much less."""
     mask = scene.mask
-    laplacian = (
-        mask[..., 2:, 1:-1]
-        + mask[..., :-2, 1:-1]
-        + mask[..., 1:-1, 2:]
-        + mask[..., 1:-1, :-2]
-        - 4 * mask[..., 1:-1, 1:-1]
-    )
-    return _area(laplacian, scene.mask_pixel_nm)
+    neighbours = [mask.roll(step, axis) for axis in (-2, -1) for step in (-1, 1)]
+    return _area(torch.stack(neighbours).sum(0) - 4 * mask, scene.mask_pixel_nm)
 
 
 def _area(difference: Tensor, pixel_nm: float) -> Tensor:

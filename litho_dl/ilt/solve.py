@@ -127,7 +127,8 @@ class _Run:
         if self.parameters is None:
             self.parameters = self.parameterization.start(target)
         else:
-            self.parameters = self.parameterization.refine(self.parameters.detach(), self._pixel_nm / level.pixel_nm)
+            ratio = round(self._pixel_nm / level.pixel_nm)
+            self.parameters = self.parameterization.refine(self.parameters.detach(), ratio)
         self._pixel_nm = level.pixel_nm
         self.level_starts.append(self.steps_done)
         self.parameters.requires_grad_()
@@ -186,7 +187,10 @@ def make_optimizer(method: Method, parameters: Tensor) -> torch.optim.Optimizer:
 
 
 class NormalisedSgd(torch.optim.SGD):
-    """Gradient descent whose gradient is divided by its largest entry, clip by clip: the rate is the largest move."""
+    """Gradient descent whose gradient is divided by its largest entry, clip by clip.
+
+    Without momentum the learning rate is the largest move of a step, whatever the objective's scale.
+    """
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]

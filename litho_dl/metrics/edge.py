@@ -16,7 +16,8 @@ class EdgeProfile:
     Attributes:
         epe_nm: Distance of the printed edge from the target's, positive outwards; NaN where none is within reach.
         ils_per_um: Image log-slope |d ln I / dx| at the target's edge.
-        nils: Normalised image log-slope: ILS times the target's width behind the edge.
+        nils: Normalised image log-slope: ILS times the target's width at the site, the smaller of its extents across
+            and along the edge (at the end of a line, the line's width).
     """
 
     epe_nm: np.ndarray
@@ -44,17 +45,23 @@ def edge_profile(
     profile = aerial[rows, columns]
     inner, outer = profile[:, REACH_PX - 1], profile[:, REACH_PX]
     ils = np.abs(np.log(np.maximum(outer, 1e-12) / np.maximum(inner, 1e-12))) / pixel_nm
-    width_px = _depths(target, sites)
+    width_px = np.minimum(_extents(target, sites.pixels, sites.normals), _lengths(target, sites))
     return EdgeProfile(
         _nearest_crossing(profile, threshold, steps - 0.5) * pixel_nm, ils * 1000, ils * width_px * pixel_nm
     )
 
 
-def _depths(target: np.ndarray, sites: EpeSites) -> np.ndarray:
-    """Width in pixels of the target behind each site, along its normal."""
+def _extents(target: np.ndarray, pixels: np.ndarray, outwards: np.ndarray) -> np.ndarray:
+    """Target pixels (n,) in a row from each pixel (n, 2) on, against the direction `outwards` (n, 2)."""
     steps = np.arange(max(target.shape))
-    rows, columns = (sites.pixels[:, axis, None] - steps * sites.normals[:, axis, None] for axis in (0, 1))
+    rows, columns = (pixels[:, axis, None] - steps * outwards[:, axis, None] for axis in (0, 1))
     return np.cumprod(target[rows % target.shape[0], columns % target.shape[1]], axis=1).sum(1)
+
+
+def _lengths(target: np.ndarray, sites: EpeSites) -> np.ndarray:
+    """Target pixels (n,) in the line through each site along its edge."""
+    along = sites.normals[:, ::-1]
+    return _extents(target, sites.pixels, along) + _extents(target, sites.pixels, -along) - 1
 
 
 def _nearest_crossing(profile: np.ndarray, threshold: float, positions: np.ndarray) -> np.ndarray:

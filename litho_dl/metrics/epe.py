@@ -57,7 +57,8 @@ class EpeSites:
 def find_sites(target: np.ndarray, rule: EpeRule) -> EpeSites:
     """Samples the edges of a Manhattan target, bool (H, W); an edge is a straight run of boundary pixels.
 
-    The field is periodic: where the target meets its own repetition across the border there is no edge.
+    The field is periodic: where the target meets its own repetition across the border there is no edge. An edge that
+    itself crosses the border counts as two.
     """
     pixels: list[np.ndarray] = []
     normals: list[np.ndarray] = []

@@ -14,6 +14,7 @@ from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.pupil import Pupil, pupil_function
 from litho_dl.optics.source import Source
 
+MOST_VALUES = 2**29  # of shifted pupils: 8 GiB
 RANK_TOLERANCE = 1e-14  # of the largest singular value; below it a kernel is rounding noise
 
 
@@ -26,6 +27,11 @@ def passed_half(pupil: Pupil, sigma_max: float, field_nm: tuple[float, float]) -
 def shifted_pupils(source: Source, pupil: Pupil, field_nm: tuple[float, float], defocus_nm: float) -> Tensor:
     """P(f + s) for every source point: (S, 2 h_y + 1, 2 h_x + 1) complex128, zero frequency in the centre."""
     half = passed_half(pupil, source.sigma_max, field_nm)
+    if len(source.points) * (2 * half[0] + 1) * (2 * half[1] + 1) > MOST_VALUES:
+        raise KernelError(
+            f"A field of {field_nm[0]:g} x {field_nm[1]:g} nm needs pupils of {2 * half[0] + 1} x {2 * half[1] + 1} "
+            f"frequencies for {len(source.points)} source points, more than fits; choose a smaller field."
+        )
     step = pupil.wavelength_nm / pupil.na
     rho_y, rho_x = (
         torch.arange(-h, h + 1, dtype=torch.float64) * step / side for h, side in zip(half, field_nm, strict=True)

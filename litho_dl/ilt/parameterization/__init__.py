@@ -17,7 +17,7 @@ class Parameterization(Protocol):
     def mask(self, parameters: Tensor, sharpness: float) -> Tensor:
         """The mask in (0, 1), differentiable; nearer to binary the larger the sharpness."""
 
-    def refine(self, parameters: Tensor, ratio: float) -> Tensor:
+    def refine(self, parameters: Tensor, ratio: int) -> Tensor:
         """The same mask's parameters where mask pixels are `ratio` times smaller."""
 
 

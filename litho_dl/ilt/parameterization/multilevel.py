@@ -2,7 +2,9 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import avg_pool2d, interpolate, pad
+
+from litho_dl.core.errors import GridMismatchError
 
 CONTROL = 2  # mask pixels per control point
 
@@ -16,17 +18,31 @@ class MultiLevel:
     """
 
     def start(self, mask: Tensor) -> Tensor:
-        """Distance of the mask's mean around each control point from one half."""
+        """Distance of the mask's mean around each control point from one half.
+
+        Raises:
+            GridMismatchError: The mask's sides are no multiples of `CONTROL` pixels.
+        """
+        if mask.shape[-2] % CONTROL or mask.shape[-1] % CONTROL:
+            raise GridMismatchError(
+                f"Expected a mask of whole blocks of {CONTROL} pixels for the multilevel parameterization, got "
+                f"{mask.shape[-2]} x {mask.shape[-1]} pixels; choose another field or pixel_nm."
+            )
         return avg_pool2d(mask[:, None], CONTROL)[:, 0] - 0.5
 
     def mask(self, parameters: Tensor, sharpness: float) -> Tensor:
         """sigmoid(sharpness U theta)."""
         return torch.sigmoid(sharpness * _interpolated(parameters, CONTROL))
 
-    def refine(self, parameters: Tensor, ratio: float) -> Tensor:
+    def refine(self, parameters: Tensor, ratio: int) -> Tensor:
         """The same function on control points `ratio` times denser."""
         return _interpolated(parameters, ratio)
 
 
-def _interpolated(values: Tensor, ratio: float) -> Tensor:
-    return interpolate(values[:, None], scale_factor=ratio, mode="bilinear", align_corners=False)[:, 0]
+def _interpolated(values: Tensor, ratio: int) -> Tensor:
+    """Bilinear between pixel centres, on a periodic field."""
+    if ratio == 1:
+        return values
+    wrapped = pad(values[:, None], (1, 1, 1, 1), mode="circular")
+    fine = interpolate(wrapped, scale_factor=ratio, mode="bilinear", align_corners=False)
+    return fine[:, 0, ratio:-ratio, ratio:-ratio]

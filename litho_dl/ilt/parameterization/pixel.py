@@ -20,6 +20,6 @@ class PixelSigmoid:
         """sigmoid(sharpness theta)."""
         return torch.sigmoid(sharpness * parameters)
 
-    def refine(self, parameters: Tensor, ratio: float) -> Tensor:
-        """Each parameter repeated; `ratio` must be whole."""
+    def refine(self, parameters: Tensor, ratio: int) -> Tensor:
+        """Each parameter repeated."""
         return interpolate(parameters[:, None], scale_factor=ratio, mode="nearest")[:, 0]

@@ -12,7 +12,7 @@ from litho_dl.core.errors import GridMismatchError, LithoError, MaskError, Recip
 from litho_dl.core.settings import shipped_names, shipped_text
 from litho_dl.evaluate import PROTOCOLS, evaluate
 from litho_dl.ilt.method import Level, Method, load_method
-from litho_dl.ilt.objective import PROBE_NM2, TERMS, Scene, epe_probes, evaluate_terms
+from litho_dl.ilt.objective import PROBE_NM2, TERMS, Scene, background, epe_probes, evaluate_terms
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS
 from litho_dl.ilt.solve import NormalisedSgd, coarsened, geometric, solve
 from litho_dl.layout import Layout, Polygon
@@ -410,7 +410,8 @@ def scene(
     corners = {"nominal": Corner(1.0, "focus"), "outer": Corner(1.5, "focus"), "inner": Corner(1.0, "defocus")}
     exposure = Exposure(intensity, corners, Resist(threshold=0.5, steepness=10.0))
     drawn = (target if mask is None else mask)[None]
-    return Scene(target[None], exposure, drawn, torch.zeros_like(target)[None], 2.0, 5.0, binary)
+    none = torch.zeros_like(target)[None]
+    return Scene(target[None], exposure, drawn, none, none, 2.0, 5.0, binary)
 
 
 class TestTerms:
@@ -449,6 +450,20 @@ class TestTerms:
         made = replace(scene(torch.zeros_like(self.image), self.image), probes=probes)
         assert TERMS["epe"](made).tolist() == [2 * PROBE_NM2]
         assert PROBE_NM2 == 40 * 15
+
+    def test_stray_light(self):
+        """Outer dose 1.5, threshold 0.5: an intensity of 0.4 is 1.2 times the threshold, 0.3 over the limit."""
+        light = torch.tensor([[0.4, 0.4], [0.29, 0.1]])
+        made = replace(scene(light, torch.zeros(2, 2)), background=torch.tensor([[[1.0, 0.0], [1.0, 1.0]]]))
+        assert TERMS["stray"](made).item() == pytest.approx(0.3**2 * 4)
+
+    def test_background_keeps_clear_of_targets_across_the_border(self):
+        target = torch.zeros(1, 40, 40)
+        target[0, 0, 20] = 1
+        clear = background(target, 8.0)[0] == 0
+        assert clear.nonzero().amin(0).tolist() == [0, 15]
+        assert clear.sum() == 11 * 11
+        assert clear[-5:, 15:26].all()
 
     def test_mask_shape(self):
         """Perimeter; and for the Laplacian 1 + 1 beside each edge, 4 at a convex corner's pixel, 20 for a speck."""

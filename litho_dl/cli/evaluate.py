@@ -91,5 +91,5 @@ def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
     if isinstance(value, list | tuple):
-        return " x ".join(_shown(entry) for entry in value)
+        return (", " if isinstance(value[0], str) else " x ").join(_shown(entry) for entry in value)
     return f"{value:,}" if isinstance(value, int) else str(value)

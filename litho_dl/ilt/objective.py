@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d, pad
 
 from litho_dl.metrics.epe import OPENILT, EpeRule, find_sites
 from litho_dl.simulator import Exposure
 
 PROBE_NM2 = OPENILT.spacing_px * OPENILT.probe_px * 1.0  # the strip of edge that a probe stands for
+STRAY_LIMIT = 0.9  # of the threshold
+CLEARANCE_NM = 40.0
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Scene:
         exposure: What the masks do on the wafer, at `pixel_nm`.
         mask: (B, h, w) in [0, 1] at `mask_pixel_nm`.
         probes: How many EPE probes lie in each pixel, (B, H, W); see `epe_probes`.
+        background: 1 where nothing may print, (B, H, W); see `background`.
         binary: Prints are thresholded rather than sigmoid.
     """
 
@@ -29,6 +33,7 @@ class Scene:
     exposure: Exposure
     mask: Tensor
     probes: Tensor
+    background: Tensor
     pixel_nm: float
     mask_pixel_nm: float
     binary: bool
@@ -64,6 +69,15 @@ def epe(scene: Scene) -> Tensor:
     return (scene.probes * (scene.print("nominal") - scene.target).square()).sum((-2, -1)) * PROBE_NM2
 
 
+def stray(scene: Scene) -> Tensor:
+    """(I / I_th - 0.9)^2 where it is positive at the outer corner in the background: assist features must not print.
+
+    Unlike a print it does not saturate, so a feature that prints as a whole is pushed back as one.
+    """
+    excess = scene.exposure.aerial("outer") / scene.exposure.resist.threshold - STRAY_LIMIT
+    return _area(scene.background * excess.clamp(min=0), scene.pixel_nm)
+
+
 def total_variation(scene: Scene) -> Tensor:
     """Length of the mask's edges times one mask pixel: ragged edges and specks cost shots."""
     mask = scene.mask
@@ -87,9 +101,17 @@ TERMS: dict[str, Callable[[Scene], Tensor]] = {
     "pvb": pvb,
     "corner_l2": corner_l2,
     "epe": epe,
+    "stray": stray,
     "total_variation": total_variation,
     "curvature": curvature,
 }
+
+
+def background(target: Tensor, pixel_nm: float) -> Tensor:
+    """1 farther than `CLEARANCE_NM` (in x or y) from any target (B, H, W), else 0."""
+    reach = round(CLEARANCE_NM / pixel_nm)
+    near = max_pool2d(pad(target[:, None], (reach,) * 4, mode="circular"), 2 * reach + 1, stride=1)[:, 0]
+    return (near == 0).to(target)
 
 
 def epe_probes(target: Tensor, pixel_nm: float) -> Tensor:

@@ -12,7 +12,7 @@ from torch.nn.functional import avg_pool2d
 from litho_dl.core.errors import MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.ilt.method import Level, Method
-from litho_dl.ilt.objective import Scene, epe_probes, evaluate_terms
+from litho_dl.ilt.objective import Scene, background, epe_probes, evaluate_terms
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Parameterization
 from litho_dl.simulator import Simulator
 
@@ -120,7 +120,7 @@ class _Run:
         self.steps_done = 0
         self.steps_in_all = sum(level.steps for level in method.levels)
         self._pixel_nm = 0.0
-        self._probes = torch.empty(0)
+        self._probes = self._background = torch.empty(0)
 
     def level(self, level: Level, target: Tensor) -> None:
         """Optimises one level, from the previous level's parameters or from the target itself."""
@@ -134,6 +134,7 @@ class _Run:
         self.parameters.requires_grad_()
         optimizer = make_optimizer(self.method, self.parameters)
         self._probes = epe_probes(target, level.pixel_nm)
+        self._background = background(target, level.pixel_nm)
         for step in range(level.steps):
             if step % self.method.check_every == 0:
                 self._check(level, target, first=step == 0)
@@ -176,7 +177,16 @@ class _Run:
         exposure = self.simulator(mask, level.pixel_nm)
         if steepness is not None:
             exposure = replace(exposure, resist=exposure.resist.model_copy(update={"steepness": steepness}))
-        return Scene(target, exposure, mask, self._probes, level.pixel_nm, level.pixel_nm, binary=steepness is None)
+        return Scene(
+            target,
+            exposure,
+            mask,
+            self._probes,
+            self._background,
+            level.pixel_nm,
+            level.pixel_nm,
+            binary=steepness is None,
+        )
 
 
 def make_optimizer(method: Method, parameters: Tensor) -> torch.optim.Optimizer:

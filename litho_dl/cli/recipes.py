@@ -5,6 +5,7 @@ import json
 import click
 
 from litho_dl.cli.options import json_option
+from litho_dl.core.errors import RecipeError
 from litho_dl.core.settings import Kind, read_toml, shipped_names, shipped_text
 
 KINDS: tuple[Kind, ...] = ("optics", "ilt")
@@ -19,7 +20,10 @@ def recipes(name: str | None, as_json: bool) -> None:
     Example: litho-dl recipes duv193-immersion-annular > mine.toml
     """
     if name is not None:
-        kind = next((kind for kind in KINDS if name in shipped_names(kind)), KINDS[0])
+        kind = next((kind for kind in KINDS if name in shipped_names(kind)), None)
+        if kind is None:
+            known = ", ".join(n for kind in KINDS for n in shipped_names(kind))
+            raise RecipeError(f"No recipe or method named {name!r}; known: {known}.")
         click.echo(
             json.dumps(read_toml(kind, name).table, indent=2) if as_json else shipped_text(kind, name), nl=as_json
         )

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Small tensors gain nothing from threads, and threads that spin lose much on shared cores. Said before torch loads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -17,3 +18,8 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no development data in {folder}; set LITHO_DL_DATA")
     return folder
+
+
+# The same examples every time: klayout's merge can take for ever on a random damaged array (known limit).
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")

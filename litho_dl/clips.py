@@ -116,12 +116,28 @@ def load_mask(
     """
     if Path(path).suffix.lower() in IMAGE_SUFFIXES:
         return load_mask_image(path, clip.field_nm)
-    placed = read_layout(path, layer=layer, cell=cell).translated(*clip.shift_nm)
+    placed = _placed_mask(path, clip, layer, cell)
     grid = Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM)
     try:
         return torch.from_numpy(rasterize(placed, grid)), grid.pixel_nm
     except LithoError as error:
         raise MaskError(f"{path}: {error} Mask polygons are in the target layout's coordinates.") from error
+
+
+def load_mask_polygons(path: str | Path, clip: Clip, *, layer: str | None = None, cell: str | None = None) -> Layout:
+    """Reads the mask of a clip as polygons on the field; an image is binarised at 0.5 and outlined along its pixels.
+
+    Raises:
+        LithoError: As `load_mask_image` and `layout.read_layout`.
+    """
+    if Path(path).suffix.lower() in IMAGE_SUFFIXES:
+        values, pixel_nm = load_mask_image(path, clip.field_nm)
+        return Layout(file_stem(path), pixel_polygons((values >= 0.5).numpy(), pixel_nm))
+    return _placed_mask(path, clip, layer, cell)
+
+
+def _placed_mask(path: str | Path, clip: Clip, layer: str | None, cell: str | None) -> Layout:
+    return read_layout(path, layer=layer, cell=cell).translated(*clip.shift_nm)
 
 
 def save_mask(mask: Tensor, pixel_nm: float, clip: Clip, folder: str | Path) -> tuple[Path, Path]:

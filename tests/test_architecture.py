@@ -17,7 +17,7 @@ LAYERS = {
     2: ["process", "metrics"],
     3: ["simulator"],
     4: ["ilt", "clips", "evaluate"],
-    5: ["optimize"],
+    5: ["optimize", "focus_exposure"],
     6: ["cli"],
 }
 LEVEL = {part: level for level, parts in LAYERS.items() for part in parts}

@@ -13,6 +13,7 @@ COMMANDS = {
     "evaluate": "Score a mask against its target.",
     "kernels": "Build, import and show optical kernels.",
     "optimize": "Find the masks that print given layouts.",
+    "process-window": "Sweep dose and focus: CDs, process windows, MEEF.",
     "recipes": "List and print the optics recipes and ILT methods.",
     "simulate": "Expose a layout as drawn: aerial image, prints, picture.",
 }
@@ -29,7 +30,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        return getattr(importlib.import_module(f"litho_dl.cli.{cmd_name}"), cmd_name)
+        module = cmd_name.replace("-", "_")
+        return getattr(importlib.import_module(f"litho_dl.cli.{module}"), module)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -1,5 +1,6 @@
 """Options that several commands share, and the progress bar."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,25 @@ class Window(click.ParamType):
         except ValueError:
             self.fail(f"expected four numbers X0,Y0,X1,Y1 in nm, got {value!r}", param, ctx)
         return x0, y0, x1, y1
+
+
+class Sweep(click.ParamType):
+    """`FROM,TO,STEP`: a rising list of numbers."""
+
+    name = "FROM,TO,STEP"
+    most = 201
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            start, stop, step = (float(part) for part in value.split(","))
+            intervals = (stop - start) / step
+            if not (step > 0 and 0 <= intervals < self.most):
+                raise ValueError
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"expected FROM,TO,STEP, rising, at most {self.most} values, got {value!r}", param, ctx)
+        return tuple(round(start + step * index, 9) for index in range(math.floor(intervals + 1e-9) + 1))
 
 
 def stacked(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:

@@ -98,6 +98,19 @@ def synthesise(spectrum: Tensor, transform: PartialDft) -> Tensor:
     return rows @ transform.columns
 
 
+def synthesise_at(spectrum: Tensor, points_nm: Tensor, field_nm: tuple[float, float]) -> Tensor:
+    """Half spectrum (..., 2 h_y + 1, h_x + 1) -> real values (..., P) at the points (P, 2), rows of (x, y) in nm."""
+    half_y, half_x = spectrum.shape[-2] // 2, spectrum.shape[-1] - 1
+    turns_y, turns_x = points_nm[:, 1] / field_nm[0], points_nm[:, 0] / field_nm[1]
+    angles_y = 2 * torch.pi * turns_y[:, None] * torch.arange(-half_y, half_y + 1, device=points_nm.device)
+    angles_x = 2 * torch.pi * turns_x[:, None] * torch.arange(half_x + 1, device=points_nm.device)
+    rows = torch.polar(torch.ones_like(angles_y), angles_y).to(spectrum.dtype)
+    # Every fx > 0 stands for its mirror image as well.
+    columns = torch.polar(torch.full_like(angles_x, 2.0), angles_x).to(spectrum.dtype)
+    columns[:, 0] /= 2
+    return ((rows @ spectrum) * columns).sum(-1).real
+
+
 def full_spectrum(half_spectrum: Tensor) -> Tensor:
     """Half spectrum of a real image -> all frequencies (..., 2 h_y + 1, 2 h_x + 1), zero in the centre."""
     mirrored = half_spectrum[..., 1:].flip(-2, -1).conj()

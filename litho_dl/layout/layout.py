@@ -99,6 +99,18 @@ class Layout:
         inside = region.to_region(self.polygons, units) & region.to_region((frame,), units)
         return Layout(self.name, region.from_region(inside.merged(True, 0), units))
 
+    def biased(self, bias_nm: float) -> "Layout":
+        """The union with every edge moved outwards by `bias_nm`, inwards if negative; right angles stay sharp.
+
+        Raises:
+            LayoutError: A coordinate lies beyond 1 m.
+        """
+        from litho_dl.layout import region
+
+        units = region.units_per_nm(self.polygons)
+        union = region.to_region(self.polygons, units).merged(True, 0)
+        return Layout(self.name, region.from_region(union.sized(round(bias_nm * units), 2).merged(True, 0), units))
+
     def translated(self, dx_nm: float, dy_nm: float) -> "Layout":
         """The layout shifted by (dx, dy) nm."""
         shift = np.array([dx_nm, dy_nm])

@@ -1,5 +1,6 @@
 """The projection lens: aperture, obliquity, aberrations, exact defocus."""
 
+import math
 from typing import Annotated, Self
 
 import torch
@@ -52,6 +53,12 @@ class Pupil(BaseModel):
                 f"zernike_waves: Noll indices run from 1 to {HIGHEST_NOLL}, got {list(self.zernike_waves)}"
             )
         return self
+
+    @property
+    def rayleigh_unit_nm(self) -> float:
+        """lambda / (2 n (1 - cos theta)): the scale of depths of focus; lambda n / NA^2 at low NA."""
+        cosine = math.sqrt(1 - (self.na / self.immersion_index) ** 2)
+        return self.wavelength_nm / (2 * self.immersion_index * (1 - cosine))
 
 
 def pupil_function(pupil: Pupil, rho_x: Tensor, rho_y: Tensor, defocus_nm: float = 0.0) -> Tensor:

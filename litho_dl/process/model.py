@@ -2,7 +2,7 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from litho_dl.core.errors import KernelError
@@ -78,6 +78,46 @@ class ProcessModel:
         """The pixel whose sampled transform the kernels expect; 0 = exact Fourier series."""
         return next(iter(self.kernels.values())).mask_pixel_nm
 
+    @property
+    def nominal(self) -> tuple[float, float]:
+        """(focus in nm, dose) of the nominal corner.
+
+        Raises:
+            KernelError: There is no such corner, or its kernels' focus is unknown.
+        """
+        corner = self.corners.get("nominal")
+        focus_nm = None if corner is None else named_focus(corner.kernels)
+        if corner is None or focus_nm is None:
+            raise KernelError(
+                f"Expected a corner 'nominal' of known focus, got {', '.join(self.corners)}; give a recipe as --optics."
+            )
+        return focus_nm, corner.dose
+
+    def at_focus(self, defocus_nm: float) -> "ProcessModel":
+        """The process at one focus and dose 1, with one kernel set, `focus`; built from the recipe unless it is here.
+
+        Raises:
+            KernelError: The kernels are imported, and none of them has that focus.
+        """
+        kernels = self.kernels.get(kernel_name(defocus_nm)) or self._built(defocus_nm)
+        return replace(self, kernels={"focus": kernels}, corners={"nominal": Corner(1.0, "focus")})
+
+    def _built(self, defocus_nm: float) -> SocsKernels:
+        if self.recipe is None:
+            raise KernelError(
+                f"Expected one of the imported kernels ({', '.join(self.kernels)}), got a focus of {defocus_nm:g} nm; "
+                f"kernels for other foci are built from a recipe: give one as --optics, or leave out the focus sweep."
+            )
+        settings = self.recipe.kernels
+        return build_socs(
+            sample_source(self.recipe.source, settings.source_samples),
+            self.recipe.pupil,
+            self.field_nm,
+            defocus_nm=defocus_nm,
+            count=max(len(kernels.weights) for kernels in self.kernels.values()) if settings.energy is None else None,
+            energy=settings.energy,
+        )
+
 
 def build_process(
     recipe: Recipe, *, field_nm: tuple[float, float] | None = None, count: int | None = None
@@ -110,3 +150,11 @@ def build_process(
 def kernel_name(defocus_nm: float) -> str:
     """`focus` at best focus, else `defocus+25nm` and the like."""
     return "focus" if defocus_nm == 0 else f"defocus{defocus_nm:+.12g}nm"
+
+
+def named_focus(name: str) -> float | None:
+    """The focus in nm that `kernel_name` gives a name to; None for any other name."""
+    if name == "focus":
+        return 0.0
+    number = re.fullmatch(r"defocus([+-][\d.e+-]+)nm", name)
+    return float(number[1]) if number else None

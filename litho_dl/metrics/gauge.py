@@ -1,0 +1,112 @@
+"""Gauges: the places where a critical dimension (CD) is measured."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from litho_dl.core.errors import LayoutError
+from litho_dl.layout.cutline import Cut, Kind, inside_intervals, narrowest_cuts
+from litho_dl.layout.layout import Layout
+
+REACH_NM = 200.0  # how far beyond the drawn edges a printed edge is looked for, where no neighbour is nearer
+PERPENDICULAR = 0.5  # largest |cosine| between the two default gauges of a kind
+SIMILAR_WIDTH = 1.5  # the second of them is at most this much wider
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """A straight cut across one drawn line or space.
+
+    Attributes:
+        name: What reports call it.
+        kind: "line" (bright where it prints) or "space".
+        start_nm: (x, y) on one drawn edge.
+        end_nm: (x, y) on the other.
+        reach_nm: How far before the start and after the end the printed edges may lie: up to the neighbours' edges.
+    """
+
+    name: str
+    kind: Kind
+    start_nm: tuple[float, float]
+    end_nm: tuple[float, float]
+    reach_nm: tuple[float, float]
+
+    @property
+    def target_nm(self) -> float:
+        """The drawn CD."""
+        return math.dist(self.start_nm, self.end_nm)
+
+    def positions_nm(self, step_nm: float) -> np.ndarray:
+        """Sample positions (P,) along the cut, at whole multiples of about `step_nm` from its middle, distance 0.
+
+        The drawn edges, at +- half the target CD, are among them.
+        """
+        half = self.target_nm / 2
+        step = half / math.ceil(half / step_nm)
+        before, after = (math.floor((half + reach) / step + 1e-9) for reach in self.reach_nm)
+        return step * np.arange(-before, after + 1)
+
+    def points_nm(self, positions_nm: np.ndarray) -> np.ndarray:
+        """(P, 2) points (x, y) at distances (P,) from the middle of the cut."""
+        start, end = np.array(self.start_nm), np.array(self.end_nm)
+        return (start + end) / 2 + positions_nm[:, None] * (end - start) / self.target_nm
+
+
+def gauge_along(layout: Layout, cutline_nm: tuple[float, float, float, float], name: str) -> Gauge:
+    """The gauge of a cutline x0, y0, x1, y1 that crosses exactly one line or one space.
+
+    Raises:
+        LayoutError: It has no length, or crosses no line or space, or several.
+    """
+    start, end = np.array(cutline_nm[:2]), np.array(cutline_nm[2:])
+    length = float(np.hypot(*(end - start)))
+    if not 0 < length < math.inf:
+        raise LayoutError(f"{name}: expected a cutline of two different points in nm, got {cutline_nm}.")
+    direction = (end - start) / length
+    inside = inside_intervals(layout, start, direction)
+    met = inside[(inside[:, 1] > 0) & (inside[:, 0] < length)]
+    edges = met[(met > 0) & (met < length)]
+    if len(edges) != 2:
+        raise LayoutError(
+            f"{name}: expected a cutline over exactly one line (from space to space) or one space (line to line) "
+            f"of '{layout.name}', got one that meets {len(edges)} of its edges; move, shorten or lengthen it."
+        )
+    return _gauge(name, "line" if len(met) == 1 else "space", start, direction, inside, edges)
+
+
+def _gauge(
+    name: str, kind: Kind, start: np.ndarray, direction: np.ndarray, inside: np.ndarray, edges: np.ndarray
+) -> Gauge:
+    """The gauge between two drawn edges, at distances `edges` from `start`."""
+    others = inside[np.abs(inside[..., None] - edges).min(-1) > 1e-6]
+    before, after = edges[0] - others[others < edges[0]], others[others > edges[1]] - edges[1]
+    reach = tuple(float(min(REACH_NM, *gaps)) if len(gaps) else REACH_NM for gaps in (before, after))
+    first, second = (tuple((start + edge * direction).tolist()) for edge in edges)
+    return Gauge(name, kind, first, second, (reach[0], reach[1]))
+
+
+def default_gauges(layout: Layout) -> tuple[Gauge, ...]:
+    """At most four: the narrowest line and the narrowest space, each with the narrowest across to it if similar.
+
+    Raises:
+        LayoutError: No line and no space has parallel sides.
+    """
+    kinds: tuple[Kind, Kind] = ("line", "space")
+    cuts = [(kind, cut) for kind in kinds for cut in _chosen(narrowest_cuts(layout, kind, slack=SIMILAR_WIDTH))]
+    if not cuts:
+        raise LayoutError(f"'{layout.name}' has no lines or spaces with parallel sides; give gauges of your own.")
+    gauges = []
+    for number, (kind, cut) in enumerate(cuts, start=1):
+        start, direction = np.array(cut.start_nm), cut.direction
+        inside = inside_intervals(layout, start, direction)
+        edges = np.array([0.0, cut.width_nm])
+        gauges.append(_gauge(f"g{number}", kind, start, direction, inside, edges))
+    return tuple(gauges)
+
+
+def _chosen(cuts: Sequence[Cut]) -> list[Cut]:
+    """The first cut, and the first that runs across it."""
+    across = [cut for cut in cuts if abs(cut.direction @ cuts[0].direction) < PERPENDICULAR]
+    return [*cuts[:1], *across[:1]]

@@ -1,0 +1,218 @@
+"""Process windows: critical dimension (CD) against focus and dose, from intensity profiles along gauges.
+
+Dose multiplies intensity, so at dose d a resist of threshold t prints where I >= t / d. All limits of dose are found on
+the profiles themselves; they depend on no list of doses.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from litho_dl.core.errors import LithoError
+
+BISECTIONS = 50
+DARKEST = 1e-6  # of the brightest intensity; keeps the search for a dose finite on black profiles
+ROUNDING = 1e-9  # percent of latitude
+FOCUS_INTERVALS = 400  # of the grid on which rectangles are looked for
+
+
+@dataclass(frozen=True, eq=False)
+class GaugeProfile:
+    """The intensity along one gauge through focus, at dose 1.
+
+    Attributes:
+        intensity: (F, P), one row a focus.
+        positions_nm: (P,) equidistant; 0, the middle of the drawn feature, is one of them.
+        target_nm: Drawn CD.
+        bright: True if the feature prints where it is bright (a line of positive tone), False for a space.
+        threshold: Intensity at which the resist prints at dose 1.
+    """
+
+    intensity: np.ndarray
+    positions_nm: np.ndarray
+    target_nm: float
+    bright: bool
+    threshold: float
+
+    def __post_init__(self) -> None:
+        shape, count = self.intensity.shape, len(self.positions_nm)
+        if len(shape) != 2 or shape[1] != count or not np.isfinite(self.intensity).all():
+            raise LithoError(f"Expected a finite intensity (F, {count}), got shape {shape} or NaN or infinity in it.")
+        if not (np.abs(self.positions_nm).min() < 1e-9 and self.target_nm > 0 and self.threshold > 0):
+            raise LithoError(
+                f"Expected positions through 0, a positive target CD and threshold, got target {self.target_nm:g} nm "
+                f"and threshold {self.threshold:g}."
+            )
+
+    def cd_nm(self, doses: np.ndarray) -> np.ndarray:
+        """CD (F, D) of doses (D,), or (F, D) of doses (F, D).
+
+        The printed feature is what is connected to the middle of the drawn one: 0 if that does not print, infinity if
+        it runs into a neighbour (beyond the profile). Linear interpolation between samples.
+        """
+        rises = np.broadcast_to(doses, (len(self.intensity), np.shape(doses)[-1]))[..., None] * self.intensity[:, None]
+        above = (rises - self.threshold) * (1 if self.bright else -1)
+        middle = int(np.abs(self.positions_nm).argmin())
+        after, before = _samples_inside(above[..., middle:]), _samples_inside(above[..., middle::-1])
+        return (after + before) * (self.positions_nm[1] - self.positions_nm[0])
+
+    def nils(self) -> np.ndarray:
+        """Normalised image log-slope (F,): target CD times |d ln I / dx|, the mean of both drawn edges."""
+        logarithm = np.log(np.maximum(self.intensity, DARKEST * self.intensity.max()))
+        slopes = np.abs(np.gradient(logarithm, self.positions_nm, axis=1))
+        half = self.target_nm / 2
+        return self.target_nm * np.array([np.interp([-half, half], self.positions_nm, row).mean() for row in slopes])
+
+
+def _samples_inside(above: np.ndarray) -> np.ndarray:
+    """How many samples (...) from the first on values (..., n) stay >= 0; 0 if not at all, inf if to the end."""
+    outside = above < 0
+    first = outside.argmax(-1)
+    last = np.maximum(first - 1, 0)
+    high, low = (np.take_along_axis(above, index[..., None], -1)[..., 0] for index in (last, first))
+    crossing = last + high / np.where(high > low, high - low, 1)
+    return np.where(outside.any(-1), np.where(first > 0, crossing, 0.0), np.inf)
+
+
+@dataclass(frozen=True, eq=False)
+class ProcessWindow:
+    """The doses at which a CD is in tolerance, through focus.
+
+    Attributes:
+        foci_nm: (F,) rising.
+        low: (F,) lowest dose.
+        high: (F,) highest dose; below `low` where no dose serves all gauges of a common window.
+    """
+
+    foci_nm: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def process_window(profile: GaugeProfile, foci_nm: np.ndarray, tolerance: float = 0.1) -> ProcessWindow:
+    """Where the CD is within +- `tolerance` (a share) of its target.
+
+    Raises:
+        LithoError: The tolerance is not in (0, 1), or the foci do not rise or are not one a profile.
+    """
+    if not 0 < tolerance < 1:
+        raise LithoError(f"Expected a CD tolerance between 0 and 100 %, got {100 * tolerance:g} %.")
+    if len(foci_nm) != len(profile.intensity) or not (np.diff(foci_nm) > 0).all():
+        raise LithoError(f"Expected {len(profile.intensity)} rising foci, got {np.asarray(foci_nm).tolist()} nm.")
+    small, large = (_dose_at(profile, profile.target_nm * (1 + side * tolerance)) for side in (-1, 1))
+    low, high = (small, large) if profile.bright else (large, small)
+    return ProcessWindow(np.asarray(foci_nm, dtype=float), low, high)
+
+
+def _dose_at(profile: GaugeProfile, cd_nm: float) -> np.ndarray:
+    """The dose (F,) at which the CD passes a value; it rises with dose for lines and falls for spaces."""
+    brightest = profile.intensity.max(axis=1)
+    darkest = np.maximum(profile.intensity.min(axis=1), DARKEST * brightest)
+    low, high = np.log(profile.threshold / brightest / 2), np.log(2 * profile.threshold / darkest)
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        cd = profile.cd_nm(np.exp(middle)[:, None])[:, 0]
+        short = cd < cd_nm if profile.bright else cd > cd_nm
+        low, high = np.where(short, middle, low), np.where(short, high, middle)
+    return np.exp((low + high) / 2)
+
+
+def common_window(windows: Sequence[ProcessWindow]) -> ProcessWindow:
+    """The overlap of windows through the same foci."""
+    low = np.max([window.low for window in windows], axis=0)
+    return ProcessWindow(windows[0].foci_nm, low, np.min([window.high for window in windows], axis=0))
+
+
+@dataclass(frozen=True, eq=False)
+class Latitude:
+    """Exposure latitude (EL) against depth of focus (DOF): the largest rectangles that fit into a window.
+
+    Attributes:
+        dof_nm: (n,) rising from 0 to the width of the focus sweep.
+        el_percent: (n,) largest height of a rectangle of that width, in percent of the dose at its centre; 0 if none.
+        least_el_percent: The latitude that the depth of focus is stated for.
+        dof_at_least_el_nm: Largest width with that latitude; 0 if no focus has it, None for a single focus.
+        dof_limited: True if the window goes on beyond the foci swept: the depth of focus is at least as stated.
+        best_focus_nm: Centre of that rectangle (of the highest one, if none has that latitude); None for no window.
+        best_dose: Its dose.
+    """
+
+    dof_nm: np.ndarray
+    el_percent: np.ndarray
+    least_el_percent: float
+    dof_at_least_el_nm: float | None
+    dof_limited: bool
+    best_focus_nm: float | None
+    best_dose: float | None
+
+    @property
+    def max_el_percent(self) -> float:
+        """Exposure latitude at the best single focus."""
+        return float(self.el_percent[0])
+
+
+def latitude(window: ProcessWindow, least_el_percent: float = 5.0) -> Latitude:
+    """EL against DOF; the window's limits are linear between its foci.
+
+    Source: C. A. Mack, Fundamental Principles of Optical Lithography (2007), sec. 8.4: the process window.
+    """
+    foci = _fine_foci(window.foci_nm)
+    low, high = (np.interp(foci, window.foci_nm, limit) for limit in (window.low, window.high))
+    heights, doses = [], []
+    lowest, highest = low, high
+    for width in range(len(foci)):
+        if width:
+            lowest = np.maximum(lowest[:-1], low[width:])
+            highest = np.minimum(highest[:-1], high[width:])
+        doses.append((lowest + highest) / 2)
+        heights.append(np.maximum(100 * (highest - lowest) / doses[-1], 0))
+    el_percent = np.array([height.max() for height in heights])
+    dof_nm = foci - foci[0]
+    enough = int((el_percent >= least_el_percent - ROUNDING).sum())
+    width = max(enough - 1, 0)
+    place = _centre_of_best(heights[width])
+    found = el_percent[0] > 0
+    return Latitude(
+        dof_nm=dof_nm,
+        el_percent=el_percent,
+        least_el_percent=least_el_percent,
+        dof_at_least_el_nm=_width_at(dof_nm, el_percent, least_el_percent, enough) if len(foci) > 1 else None,
+        dof_limited=len(foci) > 1 and enough == len(foci),
+        best_focus_nm=float(foci[place] + dof_nm[width] / 2) if found else None,
+        best_dose=float(doses[width][place]) if found else None,
+    )
+
+
+def _fine_foci(foci_nm: np.ndarray) -> np.ndarray:
+    """Equidistant foci that contain the given ones, if these are equidistant."""
+    intervals = len(foci_nm) - 1
+    if intervals == 0:
+        return foci_nm
+    return np.linspace(foci_nm[0], foci_nm[-1], intervals * math.ceil(FOCUS_INTERVALS / intervals) + 1)
+
+
+def _centre_of_best(heights: np.ndarray) -> int:
+    """Index of the greatest height; of several, the middle one."""
+    best = np.flatnonzero(heights >= heights.max() - ROUNDING)
+    return int(best[len(best) // 2])
+
+
+def _width_at(dof_nm: np.ndarray, el_percent: np.ndarray, least: float, enough: int) -> float:
+    """Where the falling curve passes a latitude that its first `enough` values have."""
+    if enough in (0, len(dof_nm)):
+        return float(dof_nm[-1]) if enough else 0.0
+    before, after = el_percent[enough - 1], el_percent[enough]
+    share = (before - least) / (before - after)
+    return float(dof_nm[enough - 1] + share * (dof_nm[enough] - dof_nm[enough - 1]))
+
+
+def mask_error_factor(cd_grown_nm: float, cd_shrunk_nm: float, bias_nm: float, *, bright: bool) -> float | None:
+    """MEEF = dCD(wafer) / dCD(mask), from masks whose edges moved out and in by `bias_nm`; None if a CD is lost.
+
+    Mask dimensions are those at wafer scale; a grown mask has wider lines and narrower spaces.
+    """
+    if not all(math.isfinite(cd) and cd > 0 for cd in (cd_grown_nm, cd_shrunk_nm)):
+        return None
+    return (cd_grown_nm - cd_shrunk_nm) / (4 * bias_nm if bright else -4 * bias_nm)

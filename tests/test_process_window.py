@@ -35,6 +35,7 @@ from litho_dl.process.files import save_kernels
 from litho_dl.process.model import build_process, kernel_name, named_focus
 from litho_dl.process.recipe import Recipe, RecipeCorner, load_recipe
 from litho_dl.simulator import Simulator
+from litho_dl.viz.process_window import GaugeCurves, WindowCurves, process_window_figure
 
 LAYOUTS = Path(__file__).parents[1] / "layouts"
 PITCH_NM, MEAN, CONTRAST = 140.0, 0.4, 0.6
@@ -155,11 +156,14 @@ class TestWindow:
         first = ProcessWindow(foci, np.array([0.8, 0.9]), np.array([1.0, 1.1]))
         second = ProcessWindow(foci, np.array([0.9, 0.7]), np.array([1.2, 0.8]))
         both = common_window([first, second])
-        assert (both.low.tolist(), both.high.tolist()) == ([0.9, 0.9], [1.0, 0.8])
-        # High passes low in the middle of the sweep (0.9 and 1 - 0.01 (f + 10)).
-        found = latitude(both)
-        end = float(found.dof_nm[(found.el_percent > 0).sum()])
-        assert end == pytest.approx(10, abs=0.1)
+        # In t = 0 ... 1 from end to end: low is max(0.8 + 0.1 t, 0.9 - 0.2 t), high min(1 + 0.1 t, 1.2 - 0.4 t).
+        at = -10 + 20 * np.array([0, 0.25, 0.4, 0.8, 1])
+        assert np.interp(at, both.foci_nm, both.low) == pytest.approx([0.9, 0.85, 0.84, 0.88, 0.9])
+        assert np.interp(at, both.foci_nm, both.high) == pytest.approx([1.0, 1.025, 1.04, 0.88, 0.8])
+        found = latitude(both, least_el_percent=0.5)
+        # The highest at t = 1/3, where low is lowest; the widest from t = 0 to 0.75, where high meets low(0).
+        assert found.max_el_percent == pytest.approx(200 * 0.2 / (1.8 + 2 / 30), rel=1e-3)
+        assert found.dof_nm[(found.el_percent > 0).sum()] == pytest.approx(15, abs=0.1)
 
     def test_no_common_window(self):
         foci = np.array([-10.0, 10.0])
@@ -220,6 +224,11 @@ class TestGauges:
     def test_default_gauges_of_a_square_run_both_ways(self):
         found = [(g.kind, g.start_nm, g.end_nm) for g in default_gauges(Layout("via", (box(0, 0, 80, 80),)))]
         assert sorted(found) == [("line", (0, 40), (80, 40)), ("line", (40, 0), (40, 80))]
+
+    def test_of_equal_widths_the_longest_then_the_most_central_counts(self):
+        lines = (box(0, 0, 60, 300), box(200, 0, 260, 400), box(400, 0, 460, 400), box(620, 0, 680, 400))
+        gauges = default_gauges(Layout("lines", lines))
+        assert [(g.kind, g.start_nm) for g in gauges] == [("line", (400, 200)), ("space", (260, 200))]
 
     def test_nothing_to_measure(self):
         triangle = Layout("t", (Polygon(np.array([(0, 0), (100, 0), (40, 90)])),))
@@ -291,7 +300,8 @@ class TestFocusExposure:
             assert abs(measured.cd_nm[0, 0] - measured.cd_nm[1, 0]) > 1
             assert measured.latitude.best_focus_nm == pytest.approx(0, abs=1e-6)
             assert measured.cd_nominal_nm == pytest.approx(measured.cd_nm[1, 1], abs=1e-9)
-        assert found.window.low.tolist() == np.max([m.window.low for m in found.gauges], axis=0).tolist()
+        lowest = np.max([m.window.low for m in found.gauges], axis=0)
+        assert np.interp(foci, found.window.foci_nm, found.window.low) == pytest.approx(lowest, rel=1e-9)
 
     def test_two_beams_of_opposite_sign_make_a_sinusoid(self):
         # Point source, alternating-like image: an attenuated mask whose mean amplitude vanishes sends only the two
@@ -344,6 +354,46 @@ class TestFocusExposure:
         for focus_nm in (0.0, -25.0, 12.5, 1e-7):
             assert named_focus(kernel_name(focus_nm)) == focus_nm
         assert named_focus("defocus") is None
+
+
+class TestFigure:
+    def test_curves_and_the_best_rectangle(self):
+        foci, doses = np.array([-100.0, 0.0, 100.0]), np.array([0.95, 1.05])
+        low, high = np.array([1.0, 0.9, 1.0]), np.array([1.0, 1.1, 1.0])
+        window = WindowCurves(foci, low, high, np.array([0.0, 200.0]), np.array([20.0, 0.0]), 0.0, 1.0, 150.0)
+        cds = np.array([[0.0, 80.0], [75.0, 85.0], [70.0, np.inf]])
+        gauge = GaugeCurves("g1: line 80 nm", 80.0, (0, 40), (80, 40), cds, window)
+        figure = process_window_figure(
+            [gauge],
+            window,
+            foci_nm=foci,
+            doses=doses,
+            tolerance=0.1,
+            least_el_percent=5.0,
+            outlines_nm=[box(0, 0, 80, 80).hull],
+            nominal=(0.0, 1.0),
+            title="t",
+        )
+        bossung, doses_through_focus, latitudes, drawing = figure.axes
+        assert bossung.get_title() == "g1: line 80 nm"
+        first, second = (line.get_ydata() for line in bossung.lines[1:])
+        assert np.array_equal(first, [np.nan, 75, 70], equal_nan=True)
+        assert np.array_equal(second, [80, 85, np.nan], equal_nan=True)
+        (rectangle,) = doses_through_focus.patches
+        assert rectangle.get_bbox().bounds == pytest.approx((-75, 0.975, 150, 0.05))
+        assert latitudes.get_xlabel() == "depth of focus (nm)"
+        assert drawing.get_title() == "Gauges"
+        with pytest.raises(LithoError, match="at least one gauge"):
+            process_window_figure(
+                [],
+                window,
+                foci_nm=foci,
+                doses=doses,
+                tolerance=0.1,
+                least_el_percent=5.0,
+                outlines_nm=[],
+                nominal=(0, 1),
+            )
 
 
 class Ran:

@@ -213,7 +213,7 @@ def as_table(summary: dict[str, Any]) -> str:
     for row in [*summary["gauges"], {"gauge": "common", "kind": "", **summary["common"]}]:
         cells = ""
         for key, (_, form) in columns.items():
-            shown = "-" if row.get(key) is None else format(row[key] + 0.0, form)
+            shown = "-" if row.get(key) is None else format(round(row[key], int(form[1])) + 0.0, form)
             shown = f">={shown}" if key == dof and row["dof_limited_by_sweep"] else shown
             cells += f"{shown:>{widths[key]}}"
         lines.append(f"{row['gauge']} {row['kind']}".ljust(10) + cells)
@@ -230,6 +230,7 @@ def draw(result: "FocusExposure", clip: "Clip", path: Path, tolerance_percent: f
     def curves(measured: Any) -> WindowCurves:
         window, latitude = measured.window, measured.latitude
         return WindowCurves(
+            window.foci_nm,
             window.low,
             window.high,
             latitude.dof_nm,

@@ -120,9 +120,11 @@ def _dose_at(profile: GaugeProfile, cd_nm: float) -> np.ndarray:
 
 
 def common_window(windows: Sequence[ProcessWindow]) -> ProcessWindow:
-    """The overlap of windows through the same foci."""
-    low = np.max([window.low for window in windows], axis=0)
-    return ProcessWindow(windows[0].foci_nm, low, np.min([window.high for window in windows], axis=0))
+    """The overlap of windows through the same foci, on a finer grid of foci: limits may cross between those swept."""
+    swept = windows[0].foci_nm
+    foci = _fine_foci(swept)
+    low = np.max([np.interp(foci, swept, window.low) for window in windows], axis=0)
+    return ProcessWindow(foci, low, np.min([np.interp(foci, swept, window.high) for window in windows], axis=0))
 
 
 @dataclass(frozen=True, eq=False)

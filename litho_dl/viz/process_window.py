@@ -35,8 +35,9 @@ DOSE_COLOURS = colormaps["viridis"]
 
 @dataclass(frozen=True, eq=False)
 class WindowCurves:
-    """A process window: lowest and highest dose (F,), EL (n,) against DOF (n,), and its best rectangle, if any."""
+    """A process window: lowest and highest dose through focus, EL (n,) against DOF (n,), its best rectangle, if any."""
 
+    foci_nm: NDArray
     low: NDArray
     high: NDArray
     dof_nm: NDArray
@@ -174,7 +175,7 @@ def _windows(
             axes.errorbar(index, (low[0] + high[0]) / 2, (high[0] - low[0]) / 2, color=colour, capsize=6, linewidth=1.4)
             continue
         for limit in (low, high):
-            axes.plot(foci, limit, color=colour, linewidth=1.4)
+            axes.plot(gauge.window.foci_nm, limit, color=colour, linewidth=1.4)
     if single:
         if common.high[0] > common.low[0]:
             axes.axhspan(common.low[0], common.high[0], color=GREY, alpha=0.35, linewidth=0)
@@ -184,9 +185,8 @@ def _windows(
             axes, "Doses in tolerance; grey: common; dotted: nominal", f"gauge, focus {foci[0]:g} nm", "dose (relative)"
         )
     else:
-        fine = np.linspace(foci[0], foci[-1], 500)
-        low, high = np.interp(fine, foci, common.low), np.interp(fine, foci, common.high)
-        axes.fill_between(fine, low, high, where=high > low, color=GREY, alpha=0.35, linewidth=0)
+        low, high = common.low, common.high
+        axes.fill_between(common.foci_nm, low, high, where=list(high > low), color=GREY, alpha=0.35, linewidth=0)
         _rectangle(axes, common, least_el_percent)
         axes.plot(*nominal, marker="+", color=BLACK, markersize=9, markeredgewidth=1.4)
         style_chart(axes, f"Windows; {shared}; +: nominal", "focus (nm)", dose)
@@ -224,13 +224,13 @@ def _latitudes(axes: Axes, gauges: Sequence[GaugeCurves], common: WindowCurves, 
         style_chart(axes, f"Latitude; dashed: {least_el_percent:g} %", "gauge", "exposure latitude (%)")
         return
     for gauge, colour in zip(gauges, _colours(len(gauges)), strict=True):
-        _latitude(axes, gauge.window, colour, 1.4, gauge.label)
+        _latitude(axes, gauge.window, colour, 1.4, gauge.label.partition(":")[0])
     _latitude(axes, common, BLACK, 2.2, "common" if common.el_percent[0] > 0 else "common: none")
     axes.axhline(least_el_percent, color=GREY, linewidth=1, linestyle="dashed", zorder=1)
     axes.set_ylim(bottom=0)
     axes.set_xlim(left=0)
     style_chart(axes, f"Latitude; dashed: {least_el_percent:g} %", "depth of focus (nm)", "exposure latitude (%)")
-    axes.legend(fontsize=TICK_SIZE, frameon=False, loc="upper right")
+    axes.legend(fontsize=TICK_SIZE, facecolor="white", edgecolor="none", framealpha=0.9, loc="lower left")
 
 
 def _latitude(axes: Axes, window: WindowCurves, colour: str, width: float, label: str) -> None:

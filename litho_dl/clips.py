@@ -18,7 +18,7 @@ from litho_dl.core.io import IMAGE_SUFFIXES, read_image, write_png
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.files import read_layout, write_layout
 from litho_dl.layout.layout import Layout
-from litho_dl.layout.raster import rasterize
+from litho_dl.layout.raster import rasterize, require_inside
 
 MASK_FILE_PIXEL_NM = 1.0
 
@@ -117,18 +117,14 @@ def load_mask(
     if Path(path).suffix.lower() in IMAGE_SUFFIXES:
         return load_mask_image(path, clip.field_nm)
     placed = _placed_mask(path, clip, layer, cell)
-    grid = Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM)
-    try:
-        return torch.from_numpy(rasterize(placed, grid)), grid.pixel_nm
-    except LithoError as error:
-        raise MaskError(f"{path}: {error} Mask polygons are in the target layout's coordinates.") from error
+    return torch.from_numpy(rasterize(placed, Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM))), MASK_FILE_PIXEL_NM
 
 
 def load_mask_polygons(path: str | Path, clip: Clip, *, layer: str | None = None, cell: str | None = None) -> Layout:
     """Reads the mask of a clip as polygons on the field; an image is binarised at 0.5 and outlined along its pixels.
 
     Raises:
-        LithoError: As `load_mask_image` and `layout.read_layout`.
+        LithoError: As `load_mask_image` and `layout.read_layout`, or the polygons leave the field.
     """
     if Path(path).suffix.lower() in IMAGE_SUFFIXES:
         values, pixel_nm = load_mask_image(path, clip.field_nm)
@@ -137,7 +133,12 @@ def load_mask_polygons(path: str | Path, clip: Clip, *, layer: str | None = None
 
 
 def _placed_mask(path: str | Path, clip: Clip, layer: str | None, cell: str | None) -> Layout:
-    return read_layout(path, layer=layer, cell=cell).translated(*clip.shift_nm)
+    placed = read_layout(path, layer=layer, cell=cell).translated(*clip.shift_nm)
+    try:
+        require_inside(placed, Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM))
+    except LithoError as error:
+        raise MaskError(f"{path}: {error} Mask polygons are in the target layout's coordinates.") from error
+    return placed
 
 
 def save_mask(mask: Tensor, pixel_nm: float, clip: Clip, folder: str | Path) -> tuple[Path, Path]:

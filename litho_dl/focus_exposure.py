@@ -11,6 +11,7 @@ from litho_dl.clips import MASK_FILE_PIXEL_NM, Clip
 from litho_dl.core.dft import synthesise_at
 from litho_dl.core.errors import LayoutError, MaskError
 from litho_dl.core.grid import Grid
+from litho_dl.layout.cutline import Frame
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
 from litho_dl.metrics.gauge import Gauge, default_gauges, gauge_along
@@ -76,15 +77,25 @@ class FocusExposure:
     latitude: Latitude
 
 
-def choose_gauges(clip: Clip, cutlines_nm: Sequence[tuple[float, float, float, float]] = ()) -> tuple[Gauge, ...]:
-    """Gauges on the field from cutlines x0, y0, x1, y1 in the layout's own coordinates; default ones if there are none.
+def choose_gauges(
+    clip: Clip, cutlines_nm: Sequence[Frame] = (), *, window_nm: Frame | None = None
+) -> tuple[Gauge, ...]:
+    """Gauges on the field: those of given cutlines, else the default ones.
+
+    Args:
+        clip: The drawn layout.
+        cutlines_nm: x0, y0, x1, y1 in the layout's own coordinates.
+        window_nm: The window that the clip was cut by, in the same coordinates; default gauges avoid what it cut.
 
     Raises:
         LayoutError: A cutline leaves the field or does not cross exactly one line or space.
     """
-    if not cutlines_nm:
-        return default_gauges(clip.placed)
     dx, dy = clip.shift_nm
+    if not cutlines_nm:
+        frame = None
+        if window_nm is not None:
+            frame = (window_nm[0] + dx, window_nm[1] + dy, window_nm[2] + dx, window_nm[3] + dy)
+        return default_gauges(clip.placed, frame)
     height, width = clip.field_nm
     gauges = []
     for number, (x0, y0, x1, y1) in enumerate(cutlines_nm, start=1):

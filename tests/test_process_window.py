@@ -230,6 +230,12 @@ class TestGauges:
         gauges = default_gauges(Layout("lines", lines))
         assert [(g.kind, g.start_nm) for g in gauges] == [("line", (400, 200)), ("space", (260, 200))]
 
+    def test_what_a_window_cut_is_not_measured(self):
+        window = (40.0, 0.0, 400.0, 350.0)  # leaves a sliver of the first line
+        clip = place(self.layout.clipped(window), FIELD, "cut")
+        assert {g.target_nm for g in choose_gauges(clip)} == {20.0, 90.0}
+        assert {g.target_nm for g in choose_gauges(clip, window_nm=window)} == {100.0, 90.0}
+
     def test_nothing_to_measure(self):
         triangle = Layout("t", (Polygon(np.array([(0, 0), (100, 0), (40, 90)])),))
         with pytest.raises(LayoutError, match="give gauges of your own"):
@@ -465,6 +471,15 @@ class TestCommand:
         assert (ran.code, ran.out) == (code, "")
         assert message in " ".join(ran.err.split())
         assert not any(tmp_path.iterdir())
+
+    def test_masks_elsewhere(self, kernels, tmp_path):
+        mask = LAYOUTS / "standard_cells.oas"
+        ran = Ran(
+            *("--target", LAYOUTS / "metal_04.glp", "--mask", mask, "--mask-layer", "11/0"),
+            *("--optics", kernels, "--out", tmp_path),
+        )
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err.startswith(f"Error: {mask}: Expected polygons inside the field of 1280 x 1280 nm")
 
     def test_pixel_masks_and_polygon_masks_are_one(self, tmp_path):
         clip = load_clip(LAYOUTS / "metal_04.glp", (1280.0, 1280.0))

@@ -97,7 +97,7 @@ def process_window(
     process = load_process(optics, field_nm=field_nm)
     clip = load_clip(target, process.field_nm, layer=layer, cell=cell, window_nm=window_nm)
     polygons = clip.placed if mask is None else load_mask_polygons(mask, clip, layer=mask_layer)
-    gauges = choose_gauges(clip, cutlines)
+    gauges = choose_gauges(clip, cutlines, window_nm=window_nm)
     foci = default_foci(process) if focus is None else focus
     with progress_bar("Focus (nm)") as advance:
         result = expose_through_focus(

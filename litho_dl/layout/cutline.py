@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     import klayout.db as db
 
 TOUCHING_NM = 1e-6
+FRAME_NM = 1e-3
 PARALLEL_DEG = 1.0
 LEAST_OVERLAP = 0.5  # of the distance: edges that face each other for less are corners
 FIRST_LIMIT_NM, WIDEST_NM = 50.0, 3200.0
 
 Kind = Literal["line", "space"]
+Frame = tuple[float, float, float, float]  # x0, y0, x1, y1; nm
 
 
 class Cut(NamedTuple):
@@ -60,7 +62,7 @@ def inside_intervals(layout: Layout, start_nm: np.ndarray, direction: np.ndarray
     return places[open_gap].reshape(-1, 2)
 
 
-def narrowest_cuts(layout: Layout, kind: Kind, *, slack: float = 1.0) -> list[Cut]:
+def narrowest_cuts(layout: Layout, kind: Kind, *, slack: float = 1.0, frame_nm: Frame | None = None) -> list[Cut]:
     """Cuts across the narrowest lines or spaces, narrowest first, among equals the longest, then the most central.
 
     Only parallel edges that face each other over half their distance or more count. Nothing above `WIDEST_NM` is found.
@@ -69,6 +71,7 @@ def narrowest_cuts(layout: Layout, kind: Kind, *, slack: float = 1.0) -> list[Cu
         layout: The polygons.
         kind: "line": inside polygons; "space": between or around them.
         slack: Widths up to this multiple of the narrowest are returned.
+        frame_nm: x0, y0, x1, y1 of a window that the layout was cut by; edges on it are not drawn ones.
     """
     from litho_dl.layout import region
 
@@ -84,16 +87,16 @@ def narrowest_cuts(layout: Layout, kind: Kind, *, slack: float = 1.0) -> list[Cu
 
     limit_nm, cuts = FIRST_LIMIT_NM, list[Cut]()
     while not cuts and limit_nm <= WIDEST_NM:
-        cuts = _facing_cuts(drawn, kind, limit_nm, units)
+        cuts = _facing_cuts(drawn, kind, limit_nm, units, frame_nm)
         limit_nm *= 2
     if not cuts:
         return []
     widest_nm = slack * min(cut.width_nm for cut in cuts) + TOUCHING_NM
-    cuts = _facing_cuts(drawn, kind, widest_nm + 1, units)
+    cuts = _facing_cuts(drawn, kind, widest_nm + 1, units, frame_nm)
     return sorted((cut for cut in cuts if cut.width_nm <= widest_nm), key=order)
 
 
-def _facing_cuts(drawn: "db.Region", kind: Kind, limit_nm: float, units: int) -> list[Cut]:
+def _facing_cuts(drawn: "db.Region", kind: Kind, limit_nm: float, units: int, frame_nm: Frame | None) -> list[Cut]:
     """A cut through the middle of every pair of parallel edges closer than a limit."""
     import klayout.db as db
 
@@ -106,6 +109,13 @@ def _facing_cuts(drawn: "db.Region", kind: Kind, limit_nm: float, units: int) ->
         end = ((second.x1 + second.x2) / 2 / units, (second.y1 + second.y2) / 2 / units)
         start, end = sorted((start, end))
         cut = Cut(start, end, min(first.length(), second.length()) / units)
-        if cut.width_nm > 0 and cut.overlap_nm >= LEAST_OVERLAP * cut.width_nm:
+        framed = frame_nm is not None and (_on_frame(start, frame_nm) or _on_frame(end, frame_nm))
+        if cut.width_nm > 0 and cut.overlap_nm >= LEAST_OVERLAP * cut.width_nm and not framed:
             cuts.append(cut)
     return cuts
+
+
+def _on_frame(point_nm: tuple[float, float], frame_nm: Frame) -> bool:
+    """True for a point on the border of the frame; cuts end in the middle of edges, never in a corner."""
+    (x, y), (x0, y0, x1, y1) = point_nm, frame_nm
+    return min(abs(x - x0), abs(x - x1), abs(y - y0), abs(y - y1)) <= FRAME_NM

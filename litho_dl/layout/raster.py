@@ -32,12 +32,13 @@ def rasterize(layout: Layout, grid: Grid, *, convention: Literal["exact", "inclu
         raise LayoutError(f"Expected the raster convention 'exact' or 'inclusive', got '{convention}'.")
     if not layout.polygons:
         return np.zeros(grid.shape, dtype=np.float32)
-    _require_inside(layout, grid)
+    require_inside(layout, grid)
     coverage = _coverage(_edges(layout.merged().polygons) / grid.pixel_nm, grid.shape)
     return coverage if convention == "exact" else _inclusive(coverage)
 
 
-def _require_inside(layout: Layout, grid: Grid) -> None:
+def require_inside(layout: Layout, grid: Grid) -> None:
+    """LayoutError if a polygon leaves the grid's field."""
     x0, y0, x1, y1 = layout.bbox_nm
     height, width = grid.field_nm
     margin = FIELD_MARGIN * max(height, width)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.layout.cutline import Cut, Kind, inside_intervals, narrowest_cuts
+from litho_dl.layout.cutline import Cut, Frame, Kind, inside_intervals, narrowest_cuts
 from litho_dl.layout.layout import Layout
 
 REACH_NM = 200.0  # how far beyond the drawn edges a printed edge is looked for, where no neighbour is nearer
@@ -87,14 +87,19 @@ def _gauge(
     return Gauge(name, kind, first, second, (reach[0], reach[1]))
 
 
-def default_gauges(layout: Layout) -> tuple[Gauge, ...]:
+def default_gauges(layout: Layout, frame_nm: Frame | None = None) -> tuple[Gauge, ...]:
     """At most four: the narrowest line and the narrowest space, each with the narrowest across to it if similar.
+
+    Args:
+        layout: The drawn polygons.
+        frame_nm: x0, y0, x1, y1 of a window that they were cut by, if any; what it cut is not measured.
 
     Raises:
         LayoutError: No line and no space has parallel sides.
     """
     kinds: tuple[Kind, Kind] = ("line", "space")
-    cuts = [(kind, cut) for kind in kinds for cut in _chosen(narrowest_cuts(layout, kind, slack=SIMILAR_WIDTH))]
+    found = {kind: narrowest_cuts(layout, kind, slack=SIMILAR_WIDTH, frame_nm=frame_nm) for kind in kinds}
+    cuts = [(kind, cut) for kind in kinds for cut in _chosen(found[kind])]
     if not cuts:
         raise LayoutError(f"'{layout.name}' has no lines or spaces with parallel sides; give gauges of your own.")
     gauges = []

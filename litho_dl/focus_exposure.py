@@ -144,27 +144,11 @@ def expose_through_focus(
     """
     if process.mask.type == "alternating":
         raise MaskError("Alternating masks have three values; process windows take binary and attenuated masks.")
-    wanted = [*dict.fromkeys([*map(float, foci_nm), float(nominal[0])])]
-    if process.recipe is None:
-        for focus_nm in wanted:  # refuse now what would fail later
-            process.at_focus(focus_nm)
-    simulator = Simulator(process, dtype=torch.float64).to(device)
-    spectra = torch.stack([_spectrum(mask, bias_nm, simulator) for bias_nm in (0.0, BIAS_NM, -BIAS_NM)])
-    positions = [gauge.positions_nm(STEP_NM) for gauge in gauges]
-    points = torch.from_numpy(np.concatenate([g.points_nm(x) for g, x in zip(gauges, positions, strict=True)]))
-    through: dict[float, np.ndarray] = {}
-    for done, focus_nm in enumerate(wanted, start=1):
-        only = Simulator(process.at_focus(focus_nm), dtype=torch.float64).to(device)
-        images = only.intensity_spectrum(spectra if focus_nm == nominal[0] else spectra[:1], "focus")
-        values = synthesise_at(images, points.to(device), process.field_nm)
-        through[focus_nm] = values.cpu().numpy()
-        advance(done, len(wanted), focus_nm)
-    ends = np.cumsum([len(x) for x in positions])[:-1]
-    swept = np.split(np.stack([through[float(focus)][0] for focus in foci_nm]), ends, axis=-1)
-    at_nominal = np.split(through[float(nominal[0])], ends, axis=-1)
+    swept, at_nominal = _expose(mask, gauges, process, foci_nm, float(nominal[0]), device, advance)
     threshold = process.resist.threshold
     results = []
-    for gauge, x, sweep, trio in zip(gauges, positions, swept, at_nominal, strict=True):
+    for gauge, sweep, trio in zip(gauges, swept, at_nominal, strict=True):
+        x = gauge.positions_nm(STEP_NM)
         profile, biased = (
             GaugeProfile(intensity, x, gauge.target_nm, gauge.kind == "line", threshold) for intensity in (sweep, trio)
         )
@@ -172,6 +156,35 @@ def expose_through_focus(
         results.append(_result(gauge, profile, biased, window, doses, nominal[1], least_el_percent))
     common = common_window([result.window for result in results])
     return FocusExposure(foci_nm, doses, nominal, tuple(results), common, latitude(common, least_el_percent))
+
+
+def _expose(
+    mask: Layout,
+    gauges: Sequence[Gauge],
+    process: ProcessModel,
+    foci_nm: np.ndarray,
+    nominal_nm: float,
+    device: torch.device | str,
+    advance: Advance,
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Intensity along each gauge: (F, P) through focus; (3, P) at nominal focus of the mask as it is, grown, shrunk."""
+    wanted = list(dict.fromkeys([*map(float, foci_nm), nominal_nm]))
+    if process.recipe is None:
+        for focus_nm in wanted:  # refuse now what would fail later
+            process.at_focus(focus_nm)
+    simulator = Simulator(process, dtype=torch.float64).to(device)
+    spectra = torch.stack([_spectrum(mask, bias_nm, simulator) for bias_nm in (0.0, BIAS_NM, -BIAS_NM)])
+    points = [gauge.points_nm(gauge.positions_nm(STEP_NM)) for gauge in gauges]
+    everywhere = torch.from_numpy(np.concatenate(points)).to(device)
+    through: dict[float, np.ndarray] = {}
+    for done, focus_nm in enumerate(wanted, start=1):
+        only = Simulator(process.at_focus(focus_nm), dtype=torch.float64).to(device)
+        images = only.intensity_spectrum(spectra if focus_nm == nominal_nm else spectra[:1], "focus")
+        through[focus_nm] = synthesise_at(images, everywhere, process.field_nm).cpu().numpy()
+        advance(done, len(wanted), focus_nm)
+    ends = np.cumsum([len(own) for own in points])[:-1]
+    swept = np.stack([through[float(focus_nm)][0] for focus_nm in foci_nm])
+    return np.split(swept, ends, axis=-1), np.split(through[nominal_nm], ends, axis=-1)
 
 
 def _spectrum(mask: Layout, bias_nm: float, simulator: Simulator) -> Tensor:

@@ -86,7 +86,7 @@ def process_window(
 
     from litho_dl.clips import load_clip, load_mask_polygons
     from litho_dl.core.device import resolve_device
-    from litho_dl.core.io import require_writable_folder, write_text
+    from litho_dl.core.io import require_writable_folder
     from litho_dl.focus_exposure import choose_gauges, expose_through_focus
     from litho_dl.process.files import load_process
 
@@ -111,22 +111,10 @@ def process_window(
             device=resolved,
             advance=advance,
         )
-    csv, figure = out / "process_window.csv", out / "process_window.png"
-    write_text(csv, cd_table(result))
-    shown_mask = "as drawn" if mask is None else mask.name
-    draw(result, clip, figure, tolerance_percent, f"{clip.name} ({shown_mask}), {Path(optics).name}")
-    summary = {
-        "clip": clip.name,
-        "mask": None if mask is None else str(mask),
-        "optics": optics,
-        "tolerance_percent": tolerance_percent,
-        **summarised(result, clip),
-        "csv": str(csv),
-        "figure": str(figure),
-    }
-    text = json.dumps(summary, indent=2)
-    write_text(out / "summary.json", text + "\n")
-    click.echo(text if as_json else as_table(summary))
+    settings = {"mask": None if mask is None else str(mask), "optics": optics, "tolerance_percent": tolerance_percent}
+    title = f"{clip.name} ({'as drawn' if mask is None else mask.name}), {Path(optics).name}"
+    summary = write_results(result, clip, out, settings, title)
+    click.echo(json.dumps(summary, indent=2) if as_json else as_table(summary))
 
 
 def default_foci(process: "ProcessModel") -> Sweeps:
@@ -137,6 +125,21 @@ def default_foci(process: "ProcessModel") -> Sweeps:
         return tuple(sorted(f for name in process.kernels if (f := named_focus(name)) is not None))
     step = max(1.0, 2 * round(process.recipe.pupil.rayleigh_unit_nm / FOCUS_STEPS / 2))
     return tuple(step * index for index in range(-FOCUS_STEPS, FOCUS_STEPS + 1))
+
+
+def write_results(
+    result: "FocusExposure", clip: "Clip", out: Path, settings: dict[str, Any], title: str
+) -> dict[str, Any]:
+    """Writes the table, the picture and the summary; returns the summary."""
+    from litho_dl.core.io import write_text
+
+    csv, figure = out / "process_window.csv", out / "process_window.png"
+    write_text(csv, cd_table(result))
+    draw(result, clip, figure, settings["tolerance_percent"], title)
+    figures = summarised(result, clip)
+    summary = {"clip": clip.name, **settings, **figures, "csv": str(csv), "figure": str(figure)}
+    write_text(out / "summary.json", json.dumps(summary, indent=2) + "\n")
+    return summary
 
 
 def cd_table(result: "FocusExposure") -> str:

@@ -2,13 +2,17 @@
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from litho_dl.core.settings import read_toml, validated
-from litho_dl.ilt.objective import TERMS
+from litho_dl.ilt.objective import RULE_TERMS, TERMS
+from litho_dl.layout.rules import MaskRules
 
+Name = Literal["pixel", "multilevel", "levelset", "curvilinear", "manhattan"]
+OptimizerName = Literal["sgd", "adam", "lbfgs", "feedback"]
+Weights = Annotated[dict[str, float], Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -18,10 +22,16 @@ class Level(BaseModel):
     Attributes:
         pixel_nm: Mask pixel; must divide the field.
         steps: Optimizer steps.
-        learning_rate: Step size of the optimizer, in units of the parameters (a mask's edges lie at 0, its flat areas
-            start at +-1/2).
-        mask_sharpness: Slope of the mask's sigmoid.
+        learning_rate: Step size of the optimizer, in units of the parameters: nm for `levelset` and `manhattan`; else a
+            mask's edges lie at 0, and its flat areas start at +-1/2. For `feedback` the share of the error that a move
+            makes good.
+        mask_sharpness: Slope of the mask's sigmoid, per unit of the parameters.
         resist_steepness: Slope of the resist's sigmoid, per unit intensity; in place of the process model's.
+        parameterization: In place of the method's. Where it differs from the level before, the level starts from that
+            level's mask.
+        optimizer: In place of the method's.
+        objective: In place of the method's, except for choosing the best.
+        patience: Checks without a better mask in any clip after which the level ends; None: all steps.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -31,6 +41,29 @@ class Level(BaseModel):
     learning_rate: tuple[Positive, Positive]
     mask_sharpness: tuple[Positive, Positive]
     resist_steepness: tuple[Positive, Positive]
+    parameterization: Name | None = None
+    optimizer: OptimizerName | None = None
+    objective: Weights | None = None
+    patience: Annotated[int, Field(ge=1)] | None = None
+
+    @field_validator("objective")
+    @classmethod
+    def _known_terms(cls, weights: dict[str, float] | None) -> dict[str, float] | None:
+        return None if weights is None else known_terms(weights)
+
+
+class Rules(BaseModel):
+    """Mask rules of a method, in nm and nm^2; see `layout.rules.MaskRules`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    min_width_nm: Positive
+    min_space_nm: Positive
+    min_area_nm2: Positive
+
+    def mask_rules(self) -> MaskRules:
+        """The rules as the layout engine takes them."""
+        return MaskRules(**self.model_dump())
 
 
 class Method(BaseModel):
@@ -39,22 +72,32 @@ class Method(BaseModel):
     Attributes:
         description: One line for lists.
         parameterization: A key of `parameterization.PARAMETERIZATIONS`.
-        optimizer: `adam`, or `sgd` with the gradient scaled to a largest entry of 1 in each clip.
+        optimizer: `adam`; `sgd` with the gradient scaled to a largest entry of 1 in each clip; `lbfgs`; or `feedback`
+            of edge placement errors, for `manhattan`.
         momentum: SGD's momentum, Adam's beta_1.
         objective: Weight of each term of `objective.TERMS`.
         levels: Stages in order, coarse to fine; each pixel is a whole number of times the next.
+        bias_nm: The first level starts from the target grown by this much on every side.
+        rules: Mask rules for the terms `width`, `space` and `area`, and for the clean-up.
+        clean: Repair what breaks the rules in the best masks, at the least cost to the objective.
         check_every: Steps between two looks at the binary masks.
+        source_learning_rate: Step size for the simulator's own parameters, in units of the source's logits; 0 leaves
+            them as they are.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     description: str
-    parameterization: Literal["pixel", "multilevel"]
-    optimizer: Literal["sgd", "adam"]
+    parameterization: Name
+    optimizer: OptimizerName
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    objective: Annotated[dict[str, float], Field(min_length=1)]
+    objective: Weights
     levels: Annotated[tuple[Level, ...], Field(min_length=1)]
+    bias_nm: float = 0.0
+    rules: Rules | None = None
+    clean: bool = False
     check_every: Annotated[int, Field(ge=1)] = 10
+    source_learning_rate: Annotated[float, Field(ge=0)] = 0.0
 
     @field_validator("levels")
     @classmethod
@@ -71,10 +114,39 @@ class Method(BaseModel):
     @field_validator("objective")
     @classmethod
     def _known_terms(cls, weights: dict[str, float]) -> dict[str, float]:
-        unknown = sorted(set(weights) - set(TERMS))
-        if unknown:
-            raise ValueError(f"unknown terms {', '.join(unknown)}; known: {', '.join(TERMS)}")
-        return weights
+        return known_terms(weights)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        used = {name for weights in (self.objective, *(level.objective or {} for level in self.levels)) for name in weights}
+        asking = [name for name in RULE_TERMS if name in used] + ["clean"] * self.clean
+        if asking and self.rules is None:
+            raise ValueError(f"{', '.join(asking)} needs mask rules; add a table [rules]")
+        for level in self.levels:
+            kind = level.optimizer or self.optimizer
+            moves_edges = (level.parameterization or self.parameterization) == "manhattan"
+            if (kind == "feedback") != moves_edges:
+                raise ValueError("the optimizer feedback and the parameterization manhattan go together")
+        return self
+
+    @property
+    def finest_nm(self) -> float:
+        """The last level's pixel."""
+        return self.levels[-1].pixel_nm
+
+    @property
+    def target_nm(self) -> float:
+        """The pixel on which `solve` wants the target: 1 nm where edges are taken from it, else the last level's."""
+        names = {level.parameterization or self.parameterization for level in self.levels}
+        return 1.0 if "manhattan" in names else self.finest_nm
+
+
+def known_terms(weights: dict[str, float]) -> dict[str, float]:
+    """The weights, if all their terms exist; else a ValueError."""
+    unknown = sorted(set(weights) - set(TERMS))
+    if unknown:
+        raise ValueError(f"unknown terms {', '.join(unknown)}; known: {', '.join(TERMS)}")
+    return weights
 
 
 def load_method(name_or_path: str | Path) -> Method:

@@ -8,12 +8,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d, pad
 
+from litho_dl.ilt.morphology import closed, opened, small_parts
+from litho_dl.layout.rules import MaskRules
 from litho_dl.metrics.epe import OPENILT, EpeRule, find_sites
 from litho_dl.simulator import Exposure
 
 PROBE_NM2 = OPENILT.spacing_px * OPENILT.probe_px * 1.0  # the strip of edge that a probe stands for
 STRAY_LIMIT = 0.9  # of the threshold
 CLEARANCE_NM = 40.0
+FLATTEST_PER_NM = 0.002  # log-slope below which an edge displacement is not read off the intensity
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Scene:
         mask: (B, h, w) in [0, 1] at `mask_pixel_nm`.
         probes: How many EPE probes lie in each pixel, (B, H, W); see `epe_probes`.
         background: 1 where nothing may print, (B, H, W); see `background`.
+        rules: Mask rules, for the terms that ask for them.
         binary: Prints are thresholded rather than sigmoid.
     """
 
@@ -36,6 +40,7 @@ class Scene:
     background: Tensor
     pixel_nm: float
     mask_pixel_nm: float
+    rules: MaskRules | None
     binary: bool
     _prints: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False)
 
@@ -58,6 +63,20 @@ def pvb(scene: Scene) -> Tensor:
     return _area(scene.print("outer") - scene.print("inner"), scene.pixel_nm)
 
 
+def l2_area(scene: Scene) -> Tensor:
+    """|print - target|: the area by which the nominal print is wrong, which protocols count, as steepness grows.
+
+    Unlike `l2` it does not make light of small displacements; nor does it tell one pixel of a missing feature from
+    the next, so that it serves after `l2`, not instead of it.
+    """
+    return (scene.print("nominal") - scene.target).abs().sum((-2, -1)) * scene.pixel_nm**2
+
+
+def pvb_area(scene: Scene) -> Tensor:
+    """|outer - inner|: the band's area at any steepness, since two sigmoids a shift apart differ by just the shift."""
+    return (scene.print("outer") - scene.print("inner")).abs().sum((-2, -1)) * scene.pixel_nm**2
+
+
 def corner_l2(scene: Scene) -> Tensor:
     """|print - target|^2 summed over every corner but the nominal one."""
     corners = (name for name in scene.exposure.corners if name != "nominal")
@@ -67,6 +86,23 @@ def corner_l2(scene: Scene) -> Tensor:
 def epe(scene: Scene) -> Tensor:
     """|print - target|^2 at the EPE probes alone; a violated probe costs `PROBE_NM2`."""
     return (scene.probes * (scene.print("nominal") - scene.target).square()).sum((-2, -1)) * PROBE_NM2
+
+
+def contour_epe(scene: Scene) -> Tensor:
+    """Squared edge displacement along the whole target contour, in units of the probes' 15 nm.
+
+    The displacement is read off the intensity at the drawn edge: ln(I / I_th) over the image's log-slope, the slope
+    held fixed in the gradient. Corners count like edges.
+    """
+    aerial = scene.exposure.aerial("nominal")
+    step = [aerial.roll(-1, axis) - aerial.roll(1, axis) for axis in (-2, -1)]
+    log_slope = torch.stack(step).norm(dim=0) / (2 * scene.pixel_nm * aerial.clamp(min=1e-6))
+    edge = [scene.target.roll(-1, axis) - scene.target.roll(1, axis) for axis in (-2, -1)]
+    length = torch.stack(edge).norm(dim=0) / 2 * scene.pixel_nm  # of contour in each pixel
+    displacement = (aerial / scene.exposure.resist.threshold).clamp(min=1e-6).log() / log_slope.detach().clamp(
+        min=FLATTEST_PER_NM
+    )
+    return (length * displacement.square()).sum((-2, -1)) / OPENILT.probe_px
 
 
 def stray(scene: Scene) -> Tensor:
@@ -92,19 +128,55 @@ def curvature(scene: Scene) -> Tensor:
     return _area(torch.stack(neighbours).sum(0) - 4 * mask, scene.mask_pixel_nm)
 
 
+def width(scene: Scene) -> Tensor:
+    """Mask area where a disc of the smallest width does not fit."""
+    return (scene.mask - opened(scene.mask, _rules(scene).min_width_nm / scene.mask_pixel_nm)).sum((-2, -1)) * (
+        scene.mask_pixel_nm**2
+    )
+
+
+def space(scene: Scene) -> Tensor:
+    """Area between mask features where a disc of the smallest space does not fit."""
+    return (closed(scene.mask, _rules(scene).min_space_nm / scene.mask_pixel_nm) - scene.mask).sum((-2, -1)) * (
+        scene.mask_pixel_nm**2
+    )
+
+
+def area(scene: Scene) -> Tensor:
+    """Sum of A (1 - A / A_min) over features smaller than A_min: each is pushed to vanish or to grow, the nearer one."""
+    unit, least = scene.mask_pixel_nm**2, _rules(scene).min_area_nm2
+    sums = []
+    for mask, labels in zip(scene.mask, small_parts(scene.mask, least / unit), strict=True):
+        areas = torch.zeros(int(labels.max()) + 1).to(mask).index_add(0, labels.flatten(), mask.flatten())[1:] * unit
+        sums.append((areas * (1 - areas / least)).sum())
+    return torch.stack(sums)
+
+
+def _rules(scene: Scene) -> MaskRules:
+    assert scene.rules is not None  # a method that names these terms has rules
+    return scene.rules
+
+
 def _area(difference: Tensor, pixel_nm: float) -> Tensor:
     return difference.square().sum((-2, -1)) * pixel_nm**2
 
 
 TERMS: dict[str, Callable[[Scene], Tensor]] = {
     "l2": l2,
+    "l2_area": l2_area,
     "pvb": pvb,
+    "pvb_area": pvb_area,
     "corner_l2": corner_l2,
     "epe": epe,
+    "contour_epe": contour_epe,
     "stray": stray,
     "total_variation": total_variation,
     "curvature": curvature,
+    "width": width,
+    "space": space,
+    "area": area,
 }
+RULE_TERMS = ("width", "space", "area")
 
 
 def background(target: Tensor, pixel_nm: float) -> Tensor:

@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
 from litho_dl.core.errors import MaskError
 from litho_dl.core.grid import Grid
+from litho_dl.ilt.cleanup import clean
 from litho_dl.ilt.method import Level, Method
-from litho_dl.ilt.objective import Scene, background, epe_probes, evaluate_terms
-from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Parameterization
+from litho_dl.ilt.optimizer import make_optimizer
+from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Parameterization, Start
+from litho_dl.ilt.stage import Stage, geometric
+from litho_dl.ilt.start import biased, coarsened
 from litho_dl.simulator import Simulator
 
 OnStep = Callable[[int, int, float], None]
@@ -26,9 +28,10 @@ class Solution:
     Attributes:
         mask: Binary masks, bool (B, h, w), the best of the last level by the objective with binary mask and prints.
         pixel_nm: The mask's pixel.
-        parameters: Free parameters at the last step.
+        parameters: The best masks' parameters, before any clean-up.
         history: Each objective term per step and clip, (steps, B) in nm^2, and their weighted sum as `objective`; soft
-            mask and prints, which sharpen from step to step, so that these may rise while the masks get better.
+            mask and prints, which sharpen from step to step, so that these may rise while the masks get better. A term
+            that a level does not use is NaN there.
         checks: The objective of the binary masks per check and clip, (checks, B) in nm^2: what really counts.
         check_steps: Steps done before each check.
         level_starts: The step at which each level began.
@@ -48,39 +51,52 @@ class Solution:
 
 
 def solve(
-    simulator: Simulator, target: Tensor, pixel_nm: float, method: Method, on_step: OnStep | None = None
+    simulator: Simulator,
+    target: Tensor,
+    pixel_nm: float,
+    method: Method,
+    on_step: OnStep | None = None,
+    *,
+    init: Tensor | None = None,
 ) -> Solution:
     """Finds masks whose prints match the targets.
 
     Args:
-        simulator: The process.
+        simulator: The process; its trainable parameters, if any, are optimised with the masks.
         target: Area coverage (B, H, W) in [0, 1].
         pixel_nm: The target's pixel; must divide every level's.
         method: What to do; see `method.load_method`.
         on_step: Called after each step with (step, steps in all, mean objective in nm^2).
+        init: Masks to continue from, in place of the target; (B, H, W) in [0, 1] on the target's pixel. Only the last
+            level is run: the others are there to find such masks.
 
     Raises:
-        MaskError: The target is not finite, empty, or the mask technology has more than two values.
+        MaskError: Target or start mask is not finite, empty, or the mask technology has more than two values.
         GridMismatchError: Target, field and levels do not fit each other.
     """
     started = time.perf_counter()
-    _require_target(simulator, target, pixel_nm)
-    target = target.to(simulator.device, simulator.dtype)
-    run = _Run(simulator, method, PARAMETERIZATIONS[method.parameterization], on_step)
+    _require_target(simulator, target, pixel_nm, init)
+    target, init = (None if images is None else images.to(simulator.device, simulator.dtype) for images in (target, init))
+    assert target is not None
+    if init is not None:
+        method = method.model_copy(update={"levels": method.levels[-1:]})
+    run = _Run(simulator, target, pixel_nm, method, on_step)
     status: Literal["finished", "interrupted"] = "finished"
     try:
+        begin = biased(target, pixel_nm, method.bias_nm) if init is None else init
         for level in method.levels:
-            run.level(level, coarsened(target, pixel_nm, level.pixel_nm))
+            run.level(level, begin)
+        mask, mask_nm = run.written(clean_up=method.clean)
     except KeyboardInterrupt:
         if not run.history:
             raise
         status = "interrupted"
+        mask, mask_nm = run.written(clean_up=False)
     assert run.best is not None
-    assert run.parameters is not None
     return Solution(
-        mask=run.best.mask,
-        pixel_nm=run.best.pixel_nm,
-        parameters=run.parameters.detach(),
+        mask=mask,
+        pixel_nm=mask_nm,
+        parameters=run.best.parameters,
         history={name: torch.stack(values).cpu() for name, values in run.history.items()},
         checks=torch.stack(run.checks).cpu(),
         check_steps=tuple(run.check_steps),
@@ -92,26 +108,27 @@ def solve(
 
 @dataclass
 class _Best:
-    """The best binary masks of a level, clip by clip."""
+    """The parameters of a level's best binary masks, clip by clip."""
 
-    mask: Tensor
+    parameters: Tensor
     value: Tensor
-    pixel_nm: float
 
-    def update(self, mask: Tensor, value: Tensor) -> None:
+    def update(self, parameters: Tensor, value: Tensor) -> bool:
+        """Keeps what is better; returns whether anything was."""
         better = value < self.value
-        self.mask = torch.where(better[:, None, None], mask, self.mask)
+        self.parameters = torch.where(better.reshape(-1, *[1] * (parameters.ndim - 1)), parameters, self.parameters)
         self.value = torch.where(better, value, self.value)
+        return bool(better.any())
 
 
 class _Run:
     """State of one `solve`: parameters, best masks, history."""
 
     def __init__(
-        self, simulator: Simulator, method: Method, parameterization: Parameterization, on_step: OnStep | None
+        self, simulator: Simulator, target: Tensor, pixel_nm: float, method: Method, on_step: OnStep | None
     ) -> None:
-        self.simulator, self.method, self.parameterization, self.on_step = simulator, method, parameterization, on_step
-        self.parameters: Tensor | None = None
+        self.simulator, self.target, self.target_nm = simulator, target, pixel_nm
+        self.method, self.on_step = method, on_step
         self.best: _Best | None = None
         self.history: dict[str, list[Tensor]] = {}
         self.checks: list[Tensor] = []
@@ -119,117 +136,91 @@ class _Run:
         self.level_starts: list[int] = []
         self.steps_done = 0
         self.steps_in_all = sum(level.steps for level in method.levels)
-        self._pixel_nm = 0.0
-        self._probes = self._background = torch.empty(0)
+        self._name, self._parameterization = "", PARAMETERIZATIONS[method.parameterization]()
+        self._parameters = torch.empty(0)
+        self._stage: Stage | None = None
 
-    def level(self, level: Level, target: Tensor) -> None:
-        """Optimises one level, from the previous level's parameters or from the target itself."""
-        if self.parameters is None:
-            self.parameters = self.parameterization.start(target)
-        else:
-            ratio = round(self._pixel_nm / level.pixel_nm)
-            self.parameters = self.parameterization.refine(self.parameters.detach(), ratio)
-        self._pixel_nm = level.pixel_nm
+    def level(self, level: Level, begin: Tensor) -> None:
+        """Optimises one level, from the previous level's result, or from masks on the target's pixel."""
+        parameters = self._parameters = self._entered(level, begin).requires_grad_()
+        kind = level.optimizer or self.method.optimizer
+        others = [other for other in self.simulator.parameters() if other.requires_grad]
+        rate = self.method.source_learning_rate
+        optimizer = make_optimizer(kind, self.method.momentum, parameters, others if rate > 0 else (), rate)
+        target = coarsened(self.target, self.target_nm, level.pixel_nm)
+        stage = self._stage = Stage(self.simulator, self.method, level, self._parameterization, target)
         self.level_starts.append(self.steps_done)
-        self.parameters.requires_grad_()
-        optimizer = make_optimizer(self.method, self.parameters)
-        self._probes = epe_probes(target, level.pixel_nm)
-        self._background = background(target, level.pixel_nm)
+        self.best, idle = None, 0
         for step in range(level.steps):
             if step % self.method.check_every == 0:
-                self._check(level, target, first=step == 0)
-            progress = step / max(level.steps - 1, 1)
-            for group in optimizer.param_groups:
-                group["lr"] = geometric(level.learning_rate, progress)
-            self._step(optimizer, level, target, progress)
-        self._check(level, target)
+                idle = 0 if self._check(stage, parameters) else idle + 1
+                if level.patience is not None and idle >= level.patience:
+                    break
+            stage.progress = step / max(level.steps - 1, 1)
+            objective = optimizer.step(parameters, stage, geometric(level.learning_rate, stage.progress))
+            with torch.no_grad():
+                self._parameterization.settle(parameters, step)
+            self._record({"objective": objective, **stage.terms})
+        self._check(stage, parameters)
 
-    def _step(self, optimizer: torch.optim.Optimizer, level: Level, target: Tensor, progress: float) -> None:
-        assert self.parameters is not None
-        mask = self.parameterization.mask(self.parameters, geometric(level.mask_sharpness, progress))
-        scene = self._expose(mask, level, target, steepness=geometric(level.resist_steepness, progress))
-        objective, terms = evaluate_terms(scene, self.method.objective)
-        optimizer.zero_grad()
-        objective.sum().backward()
-        optimizer.step()
-        for name, values in {"objective": objective, **terms}.items():
-            self.history.setdefault(name, []).append(values.detach())
+    def _entered(self, level: Level, begin: Tensor) -> Tensor:
+        """The level's first parameters."""
+        name = level.parameterization or self.method.parameterization
+        before, self._name = self._name, name
+        if name == before:
+            assert self._stage is not None
+            ratio = round(self._stage.level.pixel_nm / level.pixel_nm)
+            return self._parameterization.refine(self._parameters.detach(), ratio)
+        if self._stage is None:
+            mask = coarsened(begin, self.target_nm, level.pixel_nm)
+        else:
+            sharpness = self._stage.level.mask_sharpness[1]
+            ratio = round(self._stage.level.pixel_nm / level.pixel_nm)
+            soft = self._parameterization.mask(self._parameters.detach(), sharpness)
+            mask = soft.repeat_interleave(ratio, -2).repeat_interleave(ratio, -1)
+        self._parameterization = PARAMETERIZATIONS[name]()
+        return self._parameterization.start(Start(mask, level.pixel_nm, self.target, self.target_nm))
+
+    def _record(self, terms: dict[str, Tensor]) -> None:
+        """One step's terms; a term that is new or left out is NaN where it was not evaluated."""
+        missing = torch.full_like(terms["objective"], torch.nan)
+        for name in {**self.history, **terms}:
+            values = self.history.setdefault(name, [missing] * self.steps_done)
+            values.append(terms[name].detach() if name in terms else missing)
         self.steps_done += 1
         if self.on_step is not None:
-            self.on_step(self.steps_done, self.steps_in_all, float(objective.detach().mean()))
+            self.on_step(self.steps_done, self.steps_in_all, float(terms["objective"].detach().mean()))
 
     @torch.no_grad()
-    def _check(self, level: Level, target: Tensor, *, first: bool = False) -> None:
-        """Scores the binarised masks and keeps each clip's best since the level's first check."""
-        assert self.parameters is not None
-        mask = self.parameterization.mask(self.parameters, level.mask_sharpness[1]) >= 0.5
-        scene = self._expose(mask.to(target), level, target, steepness=None)
-        value, _ = evaluate_terms(scene, self.method.objective)
+    def _check(self, stage: Stage, parameters: Tensor) -> bool:
+        """Scores the binarised masks and keeps each clip's best of the level; returns whether one became better."""
+        value = stage.binary_objective(self._parameterization.binary(parameters))
         self.checks.append(value)
         self.check_steps.append(self.steps_done)
-        if self.best is None or first:
-            self.best = _Best(mask, value, level.pixel_nm)
-        else:
-            self.best.update(mask, value)
-
-    def _expose(self, mask: Tensor, level: Level, target: Tensor, *, steepness: float | None) -> Scene:
-        """A soft scene at a resist steepness, or a binary one (None)."""
-        exposure = self.simulator(mask, level.pixel_nm)
-        if steepness is not None:
-            exposure = replace(exposure, resist=exposure.resist.model_copy(update={"steepness": steepness}))
-        return Scene(
-            target,
-            exposure,
-            mask,
-            self._probes,
-            self._background,
-            level.pixel_nm,
-            level.pixel_nm,
-            binary=steepness is None,
-        )
-
-
-def make_optimizer(method: Method, parameters: Tensor) -> torch.optim.Optimizer:
-    """The optimizer a method names; its learning rate is set at every step."""
-    if method.optimizer == "adam":
-        return torch.optim.Adam([parameters], betas=(method.momentum, 0.999))
-    return NormalisedSgd([parameters], momentum=method.momentum)
-
-
-class NormalisedSgd(torch.optim.SGD):
-    """Gradient descent whose gradient is divided by its largest entry, clip by clip.
-
-    Without momentum the learning rate is the largest move of a step, whatever the objective's scale.
-    """
+        if self.best is None:
+            self.best = _Best(parameters.detach().clone(), value)
+            return True
+        return self.best.update(parameters.detach(), value)
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            for parameters in group["params"]:
-                parameters.grad /= parameters.grad.abs().amax((-2, -1), keepdim=True).clamp(min=1e-30)
-        super().step(closure)
+    def written(self, *, clean_up: bool) -> tuple[Tensor, float]:
+        """The best masks, bool (B, h, w), and their pixel."""
+        assert self.best is not None and self._stage is not None
+        mask, mask_nm = self._parameterization.written(self.best.parameters, self._stage.level.pixel_nm)
+        if clean_up:
+            assert self.method.rules is not None
+            mask = clean(mask, mask_nm, self.method.rules.mask_rules(), self._stage.binary_objective)
+        return mask, mask_nm
 
 
-def geometric(ends: tuple[float, float], progress: float) -> float:
-    """From the first value to the second at constant ratio, progress in [0, 1]."""
-    return ends[0] * (ends[1] / ends[0]) ** progress
-
-
-def coarsened(coverage: Tensor, pixel_nm: float, coarse_nm: float) -> Tensor:
-    """Area coverage on pixels a whole number of times coarser; MaskError if it is not whole."""
-    factor = round(coarse_nm / pixel_nm)
-    if factor < 1 or abs(factor * pixel_nm - coarse_nm) > 1e-9 * coarse_nm:
-        raise MaskError(
-            f"Expected a level pixel that is a multiple of the target's {pixel_nm:g} nm, got {coarse_nm:g} nm."
-        )
-    return avg_pool2d(coverage[:, None], factor)[:, 0] if factor > 1 else coverage
-
-
-def _require_target(simulator: Simulator, target: Tensor, pixel_nm: float) -> None:
+def _require_target(simulator: Simulator, target: Tensor, pixel_nm: float, init: Tensor | None) -> None:
     if target.ndim != 3:
         raise MaskError(f"Expected targets (B, H, W), got shape {tuple(target.shape)}.")
-    if not torch.isfinite(target).all() or target.amin() < 0 or target.amax() > 1:
-        raise MaskError("Expected target coverage in [0, 1], got values outside it or NaN.")
+    for name, images in (("target coverage", target), ("start masks", init)):
+        if images is not None and not (torch.isfinite(images).all() and images.amin() >= 0 and images.amax() <= 1):
+            raise MaskError(f"Expected {name} in [0, 1], got values outside it or NaN.")
+    if init is not None and init.shape != target.shape:
+        raise MaskError(f"Expected start masks of the targets' shape {tuple(target.shape)}, got {tuple(init.shape)}.")
     empty = (target.sum((-2, -1)) == 0).nonzero().flatten().tolist()
     if empty:
         raise MaskError(f"Expected something to print in every clip, got empty targets at batch index {empty}.")

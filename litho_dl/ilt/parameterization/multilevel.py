@@ -5,11 +5,12 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
 from litho_dl.core.errors import GridMismatchError
+from litho_dl.ilt.parameterization.base import Parameterization, Start
 
 CONTROL = 2  # mask pixels per control point
 
 
-class MultiLevel:
+class MultiLevel(Parameterization):
     """mask = sigmoid(sharpness U theta) with U the bilinear interpolation from control points to mask pixels.
 
     The mask's edge is a level line of a continuous function, so it moves smoothly between pixels and cannot be ragged
@@ -17,12 +18,13 @@ class MultiLevel:
     same U, so what is optimised is what is printed.
     """
 
-    def start(self, mask: Tensor) -> Tensor:
+    def start(self, start: Start) -> Tensor:
         """Distance of the mask's mean around each control point from one half.
 
         Raises:
             GridMismatchError: The mask's sides are no multiples of `CONTROL` pixels.
         """
+        mask = start.mask
         if mask.shape[-2] % CONTROL or mask.shape[-1] % CONTROL:
             raise GridMismatchError(
                 f"Expected a mask of whole blocks of {CONTROL} pixels for the multilevel parameterization, got "
@@ -32,14 +34,14 @@ class MultiLevel:
 
     def mask(self, parameters: Tensor, sharpness: float) -> Tensor:
         """sigmoid(sharpness U theta)."""
-        return torch.sigmoid(sharpness * _interpolated(parameters, CONTROL))
+        return torch.sigmoid(sharpness * interpolated(parameters, CONTROL))
 
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
         """The same function on control points `ratio` times denser."""
-        return _interpolated(parameters, ratio)
+        return interpolated(parameters, ratio)
 
 
-def _interpolated(values: Tensor, ratio: int) -> Tensor:
+def interpolated(values: Tensor, ratio: int) -> Tensor:
     """Bilinear between pixel centres, on a periodic field."""
     if ratio == 1:
         return values

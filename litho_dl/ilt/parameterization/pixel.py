@@ -4,17 +4,19 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from litho_dl.ilt.parameterization.base import Parameterization, Start
 
-class PixelSigmoid:
+
+class PixelSigmoid(Parameterization):
     """mask = sigmoid(sharpness theta): binary in the limit of large sharpness.
 
     A coarse pixel is simulated exactly (see `core.dft`), so refining to smaller pixels by repetition changes nothing
     of what is printed.
     """
 
-    def start(self, mask: Tensor) -> Tensor:
+    def start(self, start: Start) -> Tensor:
         """Distance from one half, so that edges start undecided and flat areas at +-1/2."""
-        return mask - 0.5
+        return start.mask - 0.5
 
     def mask(self, parameters: Tensor, sharpness: float) -> Tensor:
         """sigmoid(sharpness theta)."""

@@ -1,0 +1,131 @@
+"""Manhattan polygons cut into fragments that move along their normals; the classical shapes of OPC."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from litho_dl.layout.layout import Polygon
+
+
+@dataclass(frozen=True)
+class FragmentRules:
+    """How edges are cut; lengths in nm.
+
+    Attributes:
+        corner_nm: Length of the fragments beside corners.
+        length_nm: Longest fragment between them.
+        end_nm: An edge up to this length between two convex corners is the end of a line, and one fragment.
+    """
+
+    corner_nm: float = 40.0
+    length_nm: float = 120.0
+    end_nm: float = 100.0
+
+
+@dataclass(frozen=True, eq=False)
+class Fragments:
+    """Fragments of one clip, and the vertices of the polygons they form.
+
+    Attributes:
+        sites: (n, 2), x and y in nm of the place on the drawn edge where the print is measured.
+        normals: (n, 2), outwards.
+        middles: (n, 2), the fragments' centres.
+        halves: (n,), half their lengths in nm.
+        vertices: (v, 2), drawn x and y in nm; a vertex moves in x with one fragment and in y with another.
+        owners: (v, 2), those fragments; -1 where a coordinate stands still.
+        signs: (v,), +1 or -1: the union's indicator is the sum over vertices of sign H(x - x_v) H(y - y_v).
+    """
+
+    sites: np.ndarray
+    normals: np.ndarray
+    middles: np.ndarray
+    halves: np.ndarray
+    vertices: np.ndarray
+    owners: np.ndarray
+    signs: np.ndarray
+
+
+def fragment(moving: Sequence[Polygon], fixed: Sequence[Polygon], rules: FragmentRules) -> Fragments:
+    """Cuts the edges of Manhattan polygons, hulls counter-clockwise and holes clockwise; `fixed` ones stay whole."""
+    parts: list[Fragments] = []
+    for polygon in moving:
+        for loop in polygon.loops:
+            parts.append(_cut_loop(loop, rules, first=sum(len(part.sites) for part in parts)))
+    nothing = np.zeros((0, 2))
+    for polygon in fixed:
+        for loop in polygon.loops:
+            still = np.full(loop.shape, -1)
+            parts.append(Fragments(nothing, nothing, nothing, nothing[:, 0], loop, still, _corner_signs(loop)))
+    return Fragments(*(np.concatenate([getattr(part, name) for part in parts]) for name in Fragments.__annotations__))
+
+
+def _corner_signs(loop: np.ndarray) -> np.ndarray:
+    """+1 where a loop turns from a vertical into a horizontal edge, -1 where it turns the other way."""
+    out = np.roll(loop, -1, axis=0) - loop
+    return np.where(np.abs(out[:, 0]) > np.abs(out[:, 1]), 1, -1)
+
+
+def _cut_loop(loop: np.ndarray, rules: FragmentRules, *, first: int) -> Fragments:
+    """One closed loop (n, 2) whose edges alternate between horizontal and vertical; fragments count from `first`."""
+    along = np.roll(loop, -1, axis=0) - loop
+    directions, lengths = np.sign(along), np.abs(along).sum(1)
+    into = np.roll(directions, 1, axis=0)
+    convex = into[:, 0] * directions[:, 1] - into[:, 1] * directions[:, 0] > 0  # at each edge's start
+    cuts = [
+        _cut_edge(length, line_end=bool(a and b), rules=rules)
+        for length, a, b in zip(lengths, convex, np.roll(convex, -1), strict=True)
+    ]
+    counts = np.array([len(places) for _, places in cuts])
+    starts = first + np.cumsum(counts) - counts
+    edge_of = np.repeat(np.arange(len(loop)), counts)
+    borders = [np.array([0.0, *inner, length]) for (inner, _), length in zip(cuts, lengths, strict=True)]
+    low, high = (np.concatenate([edge[part] for edge in borders]) for part in (slice(None, -1), slice(1, None)))
+    places = np.concatenate([places for _, places in cuts])
+    vertices, owners, signs = _vertices(loop, directions, borders, starts)
+    return Fragments(
+        sites=loop[edge_of] + places[:, None] * directions[edge_of],
+        normals=np.stack([directions[edge_of, 1], -directions[edge_of, 0]], axis=1),
+        middles=loop[edge_of] + ((low + high) / 2)[:, None] * directions[edge_of],
+        halves=(high - low) / 2,
+        vertices=vertices,
+        owners=owners,
+        signs=signs,
+    )
+
+
+def _vertices(
+    loop: np.ndarray, directions: np.ndarray, borders: list[np.ndarray], starts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Vertices, owners and signs: one where each edge starts, two at each border between its fragments."""
+    last = starts + [len(edge) - 2 for edge in borders]
+    vertices, owners, signs = [], [], []
+    for edge, corner_sign in enumerate(_corner_signs(loop)):
+        axis = int(directions[edge, 0] != 0)  # the coordinate its fragments move: y (1) if it runs along x
+        pair = [0, 0]
+        pair[axis], pair[1 - axis] = int(starts[edge]), int(last[edge - 1])
+        vertices.append(loop[edge])
+        owners.append(pair)
+        signs.append(corner_sign)
+        for piece, border in enumerate(borders[edge][1:-1]):
+            for owner, sign in ((starts[edge] + piece, -corner_sign), (starts[edge] + piece + 1, corner_sign)):
+                vertices.append(loop[edge] + border * directions[edge])
+                owners.append([int(owner) if coordinate == axis else -1 for coordinate in (0, 1)])
+                signs.append(sign)
+    return np.array(vertices), np.array(owners), np.array(signs)
+
+
+def _cut_edge(length: float, *, line_end: bool, rules: FragmentRules) -> tuple[list[float], list[float]]:
+    """Borders between an edge's fragments and each one's site, as distances from the edge's start.
+
+    A fragment beside a corner is measured at its inner border: no mask prints the corner itself.
+    """
+    if length <= 2 * rules.corner_nm or (line_end and length <= rules.end_nm):
+        return [], [length / 2]
+    middle = length - 2 * rules.corner_nm
+    if middle <= rules.corner_nm:
+        return [length / 2], [length / 4, 3 * length / 4]
+    pieces = int(np.ceil(middle / rules.length_nm))
+    borders = rules.corner_nm + middle * np.arange(pieces + 1) / pieces
+    inner = (borders[:-1] + borders[1:]) / 2
+    return borders.tolist(), [rules.corner_nm, *inner.tolist(), length - rules.corner_nm]

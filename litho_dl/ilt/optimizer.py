@@ -1,0 +1,189 @@
+"""How parameters step: one contract, `step(parameters, problem, rate)`, clip by clip independent."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from litho_dl.simulator import Exposure
+
+MEMORY = 10  # pairs of steps and gradient changes that L-BFGS keeps
+TRIALS = 8  # halvings of a line search
+SUFFICIENT = 1e-4  # of the decrease that the slope promises (Armijo)
+LARGEST_FEEDBACK_NM = 8.0
+
+
+class Problem(Protocol):
+    """What an optimizer may ask about parameters (B, ...)."""
+
+    def objective(self, parameters: Tensor) -> Tensor:
+        """Weighted sum of the terms, (B,), differentiable."""
+
+    def edge_errors(self, parameters: Tensor) -> Tensor:
+        """Edge placement errors in the parameters' shape, for parameterizations that move edges."""
+
+
+class Optimizer(Protocol):
+    """One step, in place."""
+
+    def step(self, parameters: Tensor, problem: Problem, rate: float) -> Tensor:
+        """Moves the parameters; returns the objective (B,) from before the step."""
+
+
+class TorchOptimizer:
+    """Any of torch's optimizers on the objective's gradient."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self._optimizer = optimizer
+
+    def step(self, parameters: Tensor, problem: Problem, rate: float) -> Tensor:
+        """The gradient of the clips' sum is each clip's own."""
+        self._optimizer.param_groups[0]["lr"] = rate
+        self._optimizer.zero_grad()
+        objective = problem.objective(parameters)
+        objective.sum().backward()
+        self._optimizer.step()
+        return objective.detach()
+
+
+class NormalisedSgd(torch.optim.SGD):
+    """Gradient descent whose gradient is divided by its largest entry, clip by clip.
+
+    Without momentum the learning rate is the largest move of a step, whatever the objective's scale.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for parameters in group["params"]:
+                parameters.grad /= parameters.grad.abs().amax((-2, -1), keepdim=True).clamp(min=1e-30)
+        super().step(closure)
+
+
+class Lbfgs:
+    """Limited-memory BFGS with a backtracking line search, each clip with its own memory and its own step length.
+
+    A step first tries the quasi-Newton step (without memory, a steepest descent whose largest move is the rate) and
+    halves it until the objective falls enough; a clip for which no trial does stays where it is and forgets its memory.
+    Meant for an objective that stays the same: constant sharpness and steepness.
+
+    Source: J. Nocedal, S. Wright, Numerical Optimization, 2nd ed., algorithms 7.4 and 3.1.
+    """
+
+    def __init__(self) -> None:
+        self._steps: list[Tensor] = []
+        self._changes: list[Tensor] = []
+        self._last: tuple[Tensor, Tensor] | None = None
+
+    def step(self, parameters: Tensor, problem: Problem, rate: float) -> Tensor:
+        """One quasi-Newton step."""
+        value = problem.objective(parameters)
+        (gradient,) = torch.autograd.grad(value.sum(), parameters)
+        value = value.detach()
+        with torch.no_grad():
+            here = parameters.detach().clone()
+            self._remember(here, gradient)
+            descent = -gradient * (rate / gradient.flatten(1).abs().amax(1).clamp(min=1e-30)).reshape(_column(gradient))
+            direction = -self._inverse_hessian(gradient, descent)
+            slope = _dot(direction, gradient)
+            direction = torch.where((slope < 0).reshape(_column(direction)), direction, descent)
+            accepted = self._search(parameters, here, direction, value, _dot(direction, gradient), problem)
+            for pair in (*self._steps, *self._changes):
+                pair *= accepted.reshape(_column(pair)).to(pair)
+        return value
+
+    def _remember(self, here: Tensor, gradient: Tensor) -> None:
+        if self._last is not None:
+            step, change = here - self._last[0], gradient - self._last[1]
+            curved = (_dot(step, change) > 1e-10 * _dot(change, change)).reshape(_column(step)).to(step)
+            self._steps.append(step * curved)
+            self._changes.append(change * curved)
+            del self._steps[:-MEMORY], self._changes[:-MEMORY]
+        self._last = (here, gradient)
+
+    def _inverse_hessian(self, gradient: Tensor, descent: Tensor) -> Tensor:
+        """The two-loop recursion; a clip's empty pairs (zeros) do nothing, and with nothing else it is -descent."""
+        product = gradient.clone()
+        pairs = list(zip(self._steps, self._changes, strict=True))
+        weights = []
+        for step, change in reversed(pairs):
+            weights.append(_ratio(_dot(step, product), _dot(step, change)))
+            product -= weights[-1].reshape(_column(product)) * change
+        scale = torch.zeros_like(_dot(gradient, gradient))
+        for step, change in pairs:  # the latest pair that holds something counts
+            found = _ratio(_dot(step, change), _dot(change, change))
+            scale = torch.where(found > 0, found, scale)
+        known = (scale > 0).reshape(_column(product))
+        product = torch.where(known, product * scale.reshape(_column(product)), -descent)
+        for (step, change), weight in zip(pairs, reversed(weights), strict=True):
+            correction = weight - _ratio(_dot(change, product), _dot(step, change))
+            product += correction.reshape(_column(product)) * step
+        return product
+
+    def _search(
+        self, parameters: Tensor, here: Tensor, direction: Tensor, value: Tensor, slope: Tensor, problem: Problem
+    ) -> Tensor:
+        """Halves each clip's step until it is accepted; returns which clips, (B,) bool, moved."""
+        length = torch.ones_like(value)
+        accepted = torch.zeros_like(value, dtype=torch.bool)
+        for _ in range(TRIALS):
+            parameters.copy_(here + length.reshape(_column(here)) * direction)
+            accepted = problem.objective(parameters) <= value + SUFFICIENT * length * slope
+            if accepted.all():
+                break
+            length = torch.where(accepted, length, length / 2)
+        parameters.copy_(torch.where(accepted.reshape(_column(here)), parameters, here))
+        return accepted
+
+
+class EdgeFeedback:
+    """Moves each edge against its placement error, by `rate` of it and at most `LARGEST_FEEDBACK_NM`.
+
+    Source: N. Cobb, PhD thesis, UC Berkeley (1998), ch. 5.
+    """
+
+    @torch.no_grad()
+    def step(self, parameters: Tensor, problem: Problem, rate: float) -> Tensor:
+        """One round of feedback."""
+        value = problem.objective(parameters)
+        move = (rate * problem.edge_errors(parameters)).clamp(-LARGEST_FEEDBACK_NM, LARGEST_FEEDBACK_NM)
+        parameters -= move
+        return value
+
+
+def make_optimizer(
+    kind: str, momentum: float, parameters: Tensor, others: Iterable[Tensor] = (), others_rate: float = 0.0
+) -> Optimizer:
+    """The optimizer of a name: `sgd`, `adam`, `lbfgs` or `feedback`.
+
+    Args:
+        kind: Its name.
+        momentum: SGD's momentum, Adam's beta_1.
+        parameters: The masks' parameters; their rate is given at every step.
+        others: What is optimised with them at a constant rate, such as a source; by `sgd` and `adam` alone.
+        others_rate: That rate.
+    """
+    if kind == "lbfgs":
+        return Lbfgs()
+    if kind == "feedback":
+        return EdgeFeedback()
+    groups = [{"params": [parameters]}, {"params": list(others), "lr": others_rate}]
+    groups = [group for group in groups if group["params"]]
+    if kind == "adam":
+        return TorchOptimizer(torch.optim.Adam(groups, betas=(momentum, 0.999)))
+    return TorchOptimizer(NormalisedSgd(groups, momentum=momentum))
+
+
+def _column(values: Tensor) -> tuple[int, ...]:
+    """The shape that spreads one number a clip over a clip's values."""
+    return (len(values),) + (1,) * (values.ndim - 1)
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return (a * b).flatten(1).sum(1)
+
+
+def _ratio(a: Tensor, b: Tensor) -> Tensor:
+    """a / b, and 0 where b is 0."""
+    return torch.where(b != 0, a / torch.where(b != 0, b, torch.ones_like(b)), torch.zeros_like(a))

@@ -1,0 +1,61 @@
+"""What the loop needs to know of a parameterization."""
+
+import abc
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from litho_dl.simulator import Exposure
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a parameterization begins.
+
+    Attributes:
+        mask: (B, h, w) in [0, 1]; the parameters shall resemble it.
+        pixel_nm: Its pixel, and that of the masks to come.
+        drawn: Area coverage (B, H, W) of what shall print.
+        drawn_nm: Its pixel, as fine as the loop knows it.
+    """
+
+    mask: Tensor
+    pixel_nm: float
+    drawn: Tensor
+    drawn_nm: float
+
+
+class Parameterization(abc.ABC):
+    """Free parameters (B, ...) <-> masks (B, h, w) on a level's pixel. An object serves one `solve`."""
+
+    @abc.abstractmethod
+    def start(self, start: Start) -> Tensor:
+        """Parameters whose mask resembles a given one."""
+
+    @abc.abstractmethod
+    def mask(self, parameters: Tensor, sharpness: float) -> Tensor:
+        """The mask in [0, 1], differentiable; nearer to binary the larger the sharpness."""
+
+    def binary(self, parameters: Tensor) -> Tensor:
+        """What would be written: 0 or 1, or area coverage where its edges lie between pixels."""
+        return (self.mask(parameters, 1.0) >= 0.5).to(parameters.dtype)
+
+    def written(self, parameters: Tensor, pixel_nm: float) -> tuple[Tensor, float]:
+        """The binary mask, bool (B, H, W), and its pixel, for masks of `pixel_nm`."""
+        return self.binary(parameters) >= 0.5, pixel_nm
+
+    @abc.abstractmethod
+    def refine(self, parameters: Tensor, ratio: int) -> Tensor:
+        """The same mask's parameters where mask pixels are `ratio` times smaller."""
+
+    def settle(self, parameters: Tensor, step: int) -> None:
+        """Puts the parameters (in place) back where they are valid, after step 0, 1, ... of a level."""
+
+    def edge_errors(self, parameters: Tensor, exposure: Exposure) -> Tensor:
+        """Edge placement error of the nominal print at each moving edge, in the parameters' shape; nm, + = too large.
+
+        Raises:
+            NotImplementedError: The parameters are not edges.
+        """
+        raise NotImplementedError

@@ -1,0 +1,135 @@
+"""Edge fragments that move along their normals: classical OPC, on Manhattan masks."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import grid_sample, pad
+
+from litho_dl.ilt.fragments import Fragments, FragmentRules, fragment
+from litho_dl.ilt.parameterization.base import Parameterization, Start
+from litho_dl.ilt.reach import free_moves
+from litho_dl.ilt.sraf import assist_rectangles
+from litho_dl.layout.contour import pixel_polygons
+from litho_dl.simulator import Exposure
+
+WRITING_GRID_NM = 1.0
+RULES = FragmentRules()
+LARGEST_MOVE_NM = 40.0
+KEPT_NM = 24.0  # width and space that moves leave
+SEARCH_NM = 60.0  # how far from an edge its print is looked for
+SAMPLES = 61
+
+
+class Manhattan(Parameterization):
+    """mask = exact area coverage of the target's polygons, each fragment moved outwards by its parameter in nm.
+
+    Where the start mask is open away from the target, rectangles stand in for it as assist features; they stay as they
+    are. Moves are limited so that widths and spaces of `KEPT_NM` remain. The parameters are (B, n), padded with
+    fragments that belong to nothing.
+
+    Source: N. Cobb, PhD thesis, UC Berkeley (1998), ch. 5: fragments, and moves fed back from their placement errors.
+    """
+
+    def __init__(self) -> None:
+        self._pixel_nm = 0.0
+        self._shape = (0, 0)
+
+    def start(self, start: Start) -> Tensor:
+        """Zero moves of the drawn polygons' fragments."""
+        self._pixel_nm, self._shape = start.pixel_nm, tuple(start.mask.shape[-2:])
+        clips, limits = [], []
+        assists = start.mask.detach().cpu().numpy()
+        for drawn, mask in zip((start.drawn >= 0.5).cpu().numpy(), assists, strict=True):
+            targets = list(pixel_polygons(drawn, start.drawn_nm))
+            fixed = assist_rectangles(mask, start.pixel_nm, drawn, start.drawn_nm)
+            clip = fragment(targets, fixed, RULES)
+            clips.append(clip)
+            limits.append(free_moves(clip, targets + fixed, KEPT_NM, LARGEST_MOVE_NM))
+        self._pack(clips, limits, start.mask)
+        return start.mask.new_zeros(len(clips), max(len(clip.sites) for clip in clips))
+
+    def _pack(self, clips: list[Fragments], limits: list[np.ndarray], like: Tensor) -> None:
+        """All clips' fragments as padded tensors (B, n or v, ...)."""
+        count, corners = max(len(c.sites) for c in clips), max(len(c.vertices) for c in clips)
+
+        def padded(parts: list[np.ndarray], length: int, fill: float) -> Tensor:
+            filled = [np.pad(p, [(0, length - len(p))] + [(0, 0)] * (p.ndim - 1), constant_values=fill) for p in parts]
+            return torch.from_numpy(np.stack(filled)).to(like.device)
+
+        self._sites = padded([c.sites for c in clips], count, 0).to(like)
+        self._normals = padded([c.normals for c in clips], count, 0).to(like)
+        self._limits = padded(limits, count, 0).to(like)  # (B, n, 2): most inwards (negative), most outwards
+        self._vertices = padded([c.vertices for c in clips], corners, 0).to(like)
+        self._owners = padded([c.owners for c in clips], corners, -1).long()
+        self._signs = padded([c.signs for c in clips], corners, 0).to(like)
+
+    def mask(self, parameters: Tensor, sharpness: float) -> Tensor:
+        """Exact area coverage; the sharpness has no meaning here."""
+        return self._coverage(parameters, self._pixel_nm, self._shape)
+
+    def _coverage(self, parameters: Tensor, pixel_nm: float, shape: tuple[int, int]) -> Tensor:
+        """The indicator's corner functions, integrated over pixels: two thin matrices and one product a clip."""
+        shifts = (self._normals * parameters[..., None]).sum(-1)  # towards larger x or y; normals have one entry
+        moved = torch.cat((shifts, shifts.new_zeros(len(shifts), 1)), dim=1)
+        xy = self._vertices + torch.stack([moved.gather(1, self._owners[..., axis] % moved.shape[1]) for axis in (0, 1)], -1)
+        low = (torch.arange(n, device=xy.device) + 1 for n in shape)
+        rows, columns = (
+            (edge - xy[..., axis, None] / pixel_nm).clamp(0, 1) for edge, axis in zip(low, (1, 0), strict=True)
+        )
+        return ((rows * self._signs[..., None]).mT @ columns).clamp(0, 1)
+
+    def binary(self, parameters: Tensor) -> Tensor:
+        """Coverage of the polygons with their edges on the writing grid."""
+        return self.mask(on_grid(parameters), 1.0)
+
+    def written(self, parameters: Tensor, pixel_nm: float) -> tuple[Tensor, float]:
+        """The polygons on their writing grid."""
+        ratio = pixel_nm / WRITING_GRID_NM
+        shape = (round(self._shape[0] * ratio), round(self._shape[1] * ratio))
+        return self._coverage(on_grid(parameters), WRITING_GRID_NM, shape) >= 0.5, WRITING_GRID_NM
+
+    def refine(self, parameters: Tensor, ratio: int) -> Tensor:
+        """The same moves; only the pixel changes."""
+        self._pixel_nm /= ratio
+        self._shape = (self._shape[0] * ratio, self._shape[1] * ratio)
+        return parameters
+
+    def settle(self, parameters: Tensor, step: int) -> None:
+        """Keeps moves within their limits."""
+        parameters.copy_(parameters.clamp(self._limits[..., 0], self._limits[..., 1]))
+
+    def edge_errors(self, parameters: Tensor, exposure: Exposure) -> Tensor:
+        """Where the nominal image crosses the threshold nearest to each site, along its normal; nm, + = too large."""
+        image = exposure.aerial("nominal")
+        offsets = torch.linspace(-SEARCH_NM, SEARCH_NM, SAMPLES, device=image.device, dtype=image.dtype)
+        places = self._sites[:, :, None] + offsets[:, None] * self._normals[:, :, None]  # (B, n, samples, 2)
+        profile = sampled(image, places / self._pixel_nm)
+        return nearest_crossing(profile, exposure.resist.threshold, offsets)
+
+
+def on_grid(parameters: Tensor) -> Tensor:
+    """Moves rounded to the writing grid."""
+    return (parameters / WRITING_GRID_NM).round() * WRITING_GRID_NM
+
+
+def sampled(image: Tensor, places: Tensor) -> Tensor:
+    """An image (B, H, W), periodic, at places (B, n, m, 2) = (x, y) in pixels, interpolated with cubics: (B, n, m)."""
+    size = torch.tensor([image.shape[-1], image.shape[-2]]).to(image)
+    margin = 2
+    wrapped = pad(image[:, None], (margin,) * 4, mode="circular")
+    normalised = (places.remainder(size) + margin) / (size + 2 * margin) * 2 - 1
+    return grid_sample(wrapped, normalised, mode="bicubic", align_corners=False)[:, 0]
+
+
+def nearest_crossing(profile: Tensor, threshold: float, offsets: Tensor) -> Tensor:
+    """The offset nearest to 0 at which each profile (..., m) falls through the threshold.
+
+    Without a crossing it is the end of the search: inwards if nothing prints at the site, outwards if everything does.
+    """
+    before, after = profile[..., :-1], profile[..., 1:]
+    falls = (before >= threshold) & (after < threshold)
+    share = (before - threshold) / (before - after).where(falls, torch.ones_like(before))
+    crossing = (offsets[:-1] + share * (offsets[1] - offsets[0])).where(falls, torch.full_like(before, torch.inf))
+    nearest = crossing.gather(-1, crossing.abs().argmin(-1, keepdim=True))[..., 0]
+    printed = profile[..., profile.shape[-1] // 2] >= threshold
+    return torch.where(nearest.isinf(), torch.where(printed, offsets[-1], offsets[0]), nearest)

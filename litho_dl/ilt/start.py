@@ -1,0 +1,38 @@
+"""What an optimisation starts from: targets on coarser pixels, grown targets, given masks."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, max_pool2d, pad
+
+from litho_dl.core.errors import MaskError
+
+
+def coarsened(coverage: Tensor, pixel_nm: float, coarse_nm: float) -> Tensor:
+    """Area coverage on pixels a whole number of times coarser; MaskError if it is not whole."""
+    factor = round(coarse_nm / pixel_nm)
+    if factor < 1 or abs(factor * pixel_nm - coarse_nm) > 1e-9 * coarse_nm:
+        raise MaskError(
+            f"Expected a level pixel that is a multiple of the target's {pixel_nm:g} nm, got {coarse_nm:g} nm."
+        )
+    return avg_pool2d(coverage[:, None], factor)[:, 0] if factor > 1 else coverage
+
+
+def biased(coverage: Tensor, pixel_nm: float, bias_nm: float) -> Tensor:
+    """Coverage (B, H, W) with every edge moved outwards by `bias_nm` (inwards if negative), corners staying square.
+
+    Exact for Manhattan shapes whose edges lie on pixel borders; a part of a pixel becomes grey.
+    """
+    if bias_nm < 0:
+        return 1 - biased(1 - coverage, pixel_nm, -bias_nm)
+    share, whole = math.modf(bias_nm / pixel_nm)
+    grown = _grown(coverage, int(whole))
+    return grown if share == 0 else torch.lerp(grown, _grown(coverage, int(whole) + 1), share)
+
+
+def _grown(coverage: Tensor, pixels: int) -> Tensor:
+    if pixels == 0:
+        return coverage
+    wrapped = pad(coverage[:, None], (pixels,) * 4, mode="circular")
+    return max_pool2d(wrapped, 2 * pixels + 1, stride=1)[:, 0]

@@ -44,6 +44,8 @@ class Method(BaseModel):
         objective: Weight of each term of `objective.TERMS`.
         levels: Stages in order, coarse to fine; each pixel is a whole number of times the next.
         check_every: Steps between two looks at the binary masks.
+        source_learning_rate: Step size for the simulator's own parameters, in units of the source's logits; 0 leaves
+            them as they are.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -55,6 +57,7 @@ class Method(BaseModel):
     objective: Annotated[dict[str, float], Field(min_length=1)]
     levels: Annotated[tuple[Level, ...], Field(min_length=1)]
     check_every: Annotated[int, Field(ge=1)] = 10
+    source_learning_rate: Annotated[float, Field(ge=0)] = 0.0
 
     @field_validator("levels")
     @classmethod

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -132,15 +132,14 @@ class _Run:
         self._pixel_nm = level.pixel_nm
         self.level_starts.append(self.steps_done)
         self.parameters.requires_grad_()
-        optimizer = make_optimizer(self.method, self.parameters)
+        optimizer = make_optimizer(self.method, self.parameters, self.simulator)
         self._probes = epe_probes(target, level.pixel_nm)
         self._background = background(target, level.pixel_nm)
         for step in range(level.steps):
             if step % self.method.check_every == 0:
                 self._check(level, target, first=step == 0)
             progress = step / max(level.steps - 1, 1)
-            for group in optimizer.param_groups:
-                group["lr"] = geometric(level.learning_rate, progress)
+            optimizer.param_groups[0]["lr"] = geometric(level.learning_rate, progress)
             self._step(optimizer, level, target, progress)
         self._check(level, target)
 
@@ -189,11 +188,15 @@ class _Run:
         )
 
 
-def make_optimizer(method: Method, parameters: Tensor) -> torch.optim.Optimizer:
-    """The optimizer a method names; its learning rate is set at every step."""
+def make_optimizer(method: Method, parameters: Tensor, simulator: Simulator) -> torch.optim.Optimizer:
+    """The optimizer a method names, for the mask (its learning rate is set at every step) and a trainable source."""
+    groups: list[dict[str, Any]] = [{"params": [parameters]}]
+    trainable = [parameter for parameter in simulator.parameters() if parameter.requires_grad]
+    if trainable and method.source_learning_rate > 0:
+        groups.append({"params": trainable, "lr": method.source_learning_rate})
     if method.optimizer == "adam":
-        return torch.optim.Adam([parameters], betas=(method.momentum, 0.999))
-    return NormalisedSgd([parameters], momentum=method.momentum)
+        return torch.optim.Adam(groups, betas=(method.momentum, 0.999))
+    return NormalisedSgd(groups, momentum=method.momentum)
 
 
 class NormalisedSgd(torch.optim.SGD):

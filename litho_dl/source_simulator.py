@@ -103,6 +103,11 @@ class SourceSimulator(Simulator):
         points = PointPupils(self.kernels(kernels), self.spectrum_places, self.clear)
         return points_intensity_spectrum(spectrum, points, self.coverage * self.brightness()) * self.diffusion
 
+    def fill(self) -> float:
+        """Pupil fill: the source's light over that of a pupil with every pixel at 1, in (0, 1)."""
+        brightness = self.brightness().detach()
+        return float((self.coverage * brightness).sum() / self.coverage.sum())
+
     def source_map(self) -> np.ndarray:
         """Brightness (samples, samples) in [0, 1], first row = lowest sigma_y; 0 below `DARK` of the brightest."""
         image = np.zeros((self.samples, self.samples))

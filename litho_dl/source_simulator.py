@@ -11,6 +11,7 @@ from litho_dl.optics.abbe import PointPupils, cut_pupils, points_intensity_spect
 from litho_dl.optics.socs import passed_half, shifted_pupils
 from litho_dl.optics.source import Conventional, Source, SourceShape, sample_source
 from litho_dl.process.model import ProcessModel, kernel_name
+from litho_dl.process.recipe import Recipe
 from litho_dl.simulator import Passband, Simulator
 
 Symmetry = Literal["none", "xy"]
@@ -25,9 +26,10 @@ class SourceSimulator(Simulator):
     """Abbe imaging by one source for every mask of the batch, differentiable in masks and source.
 
     The source is a map of n x n pixels over [-1, 1]^2 sigma. Pixel s has the brightness B_s = sigmoid(l_s + t) in
-    (0, 1), and J_s = B_s times the share of the pixel that lies in the unit disc. The shift t >= 0 is 0 unless the
-    pupil fill, sum_s J_s over the sum with every pixel at 1, would fall below its minimum; then t lifts it there. As no
-    pixel exceeds 1, at least that share of the pupil is lit: few points, or one, cannot win.
+    (0, 1), where l is the start's logits plus a Gaussian mean of the free `source_logits` (q, q), so that the source
+    changes smoothly; J_s = B_s times the share of the pixel that lies in the unit disc. The shift t >= 0 is 0 unless
+    the pupil fill, sum_s J_s over the sum with every pixel at 1, would fall below its minimum; then t lifts it there.
+    As no pixel exceeds 1, at least that share of the pupil is lit: few points, or one, cannot win.
 
     Example:
         >>> simulator = SourceSimulator(load_process("duv193-immersion-annular"))
@@ -41,6 +43,7 @@ class SourceSimulator(Simulator):
         *,
         samples: int = 21,
         symmetry: Symmetry = "xy",
+        smooth_sigma: float = 0.08,
         floor: float = 0.02,
         minimum_fill: float = 0.15,
         dtype: torch.dtype = torch.float32,
@@ -51,6 +54,7 @@ class SourceSimulator(Simulator):
             process: Built from a recipe; its field, mask, resist and corners are used, its kernels are not.
             samples: Pixels of the source map on a side.
             symmetry: `xy`: mirrored in both axes, so that poles stay balanced; a start without it is averaged.
+            smooth_sigma: Standard deviation of the Gaussian that every change of the source is smoothed by.
             floor: Least brightness of a pixel at the start, so that dark ones can grow.
             minimum_fill: Least pupil fill; the start's own if that is less.
             dtype: float32 or float64.
@@ -59,43 +63,37 @@ class SourceSimulator(Simulator):
             KernelError: The process has no recipe.
             RecipeError: A setting is out of range, or the source lights no pixel of the map.
         """
-        _require(process, samples, symmetry, floor, minimum_fill)
+        _require(process, samples, symmetry, smooth_sigma, floor, minimum_fill)
         assert process.recipe is not None
-        recipe, cells = process.recipe, sample_source(WHOLE_PUPIL, samples)
-        defocus = {kernel_name(corner.defocus_nm): corner.defocus_nm for corner in recipe.corners.values()}
-        points = {
-            name: cut_pupils(shifted_pupils(cells, recipe.pupil, process.field_nm, defocus[name]))
-            for name in process.kernels
-        }
+        cells = sample_source(WHOLE_PUPIL, samples)
+        points = focus_points(process, process.recipe, cells)
         one = next(iter(points.values()))  # a pupil's disc and clear field are those of every focus
-        super().__init__(
-            process,
-            dtype=dtype,
-            passband=Passband(
-                {name: cut.values for name, cut in points.items()},
-                passed_half(recipe.pupil, cells.sigma_max, process.field_nm),
-                (one.values.shape[1] - 1, one.values.shape[2] - 1),
-            ),
+        passband = Passband(
+            {name: cut.values for name, cut in points.items()},
+            passed_half(process.recipe.pupil, cells.sigma_max, process.field_nm),
+            (one.values.shape[1] - 1, one.values.shape[2] - 1),
         )
-        self.samples, self.cells = samples, cells
-        start = start_map(recipe.source, samples, symmetry)
+        super().__init__(process, dtype=dtype, passband=passband)
+        self.samples, self.cells, side = samples, cells, free_side(samples, symmetry)
         columns, rows = source_pixels(cells, samples).T
-        logits, places = folded_logits(np.clip(start, floor, 1 - floor), rows, columns, symmetry)
-        self.source_logits = nn.Parameter(torch.from_numpy(logits).to(dtype))
-        self.register_buffer("logit_places", torch.from_numpy(places))
+        start = start_map(process.recipe.source, samples, symmetry)[rows, columns]
+        self.minimum_fill = min(minimum_fill, float(cells.weights @ start))
+        self.source_logits = nn.Parameter(torch.zeros(side, side, dtype=dtype))
+        self.register_buffer("start_logits", torch.logit(torch.from_numpy(start), eps=floor).to(dtype))
+        self.register_buffer("spread", torch.from_numpy(spreading(cells, samples, symmetry, smooth_sigma)).to(dtype))
         self.register_buffer("spectrum_places", one.places)
         self.register_buffer("coverage", torch.from_numpy(cells.weights).to(dtype))
         self.register_buffer("clear", one.clear.to(dtype))
-        self.minimum_fill = min(minimum_fill, float(cells.weights @ start[rows, columns]))
 
-    logit_places: Tensor
+    start_logits: Tensor
+    spread: Tensor
     spectrum_places: Tensor
     coverage: Tensor
     clear: Tensor
 
     def brightness(self) -> Tensor:
         """B_s of every source pixel in the unit disc, (S,) in (0, 1)."""
-        logits = self.source_logits.flatten()[self.logit_places]
+        logits = self.start_logits + self.spread @ self.source_logits.flatten()
         return torch.sigmoid(logits + fill_shift(logits, self.coverage, self.minimum_fill))
 
     def intensity_spectrum(self, spectrum: Tensor, kernels: str) -> Tensor:
@@ -123,9 +121,23 @@ class SourceSimulator(Simulator):
         return Source(self.cells.points[lit], weights[lit] / weights[lit].sum())
 
 
+def focus_points(process: ProcessModel, recipe: Recipe, cells: Source) -> dict[str, PointPupils]:
+    """The cut pupils of every source pixel at each focus, by kernel name."""
+    defocus = {kernel_name(corner.defocus_nm): corner.defocus_nm for corner in recipe.corners.values()}
+    return {
+        name: cut_pupils(shifted_pupils(cells, recipe.pupil, process.field_nm, defocus[name]))
+        for name in process.kernels
+    }
+
+
 def source_pixels(source: Source, samples: int) -> np.ndarray:
     """Which pixel of a `samples` x `samples` map each point is the centre of, (S, 2) as (column, row)."""
     return np.rint((source.points + 1) / 2 * samples - 0.5).astype(int)
+
+
+def free_side(samples: int, symmetry: Symmetry) -> int:
+    """Pixels on a side of the part of the map that mirrors do not determine."""
+    return samples if symmetry == "none" else (samples + 1) // 2
 
 
 def start_map(shape: SourceShape, samples: int, symmetry: Symmetry) -> np.ndarray:
@@ -139,16 +151,22 @@ def start_map(shape: SourceShape, samples: int, symmetry: Symmetry) -> np.ndarra
     return image / image.max()
 
 
-def folded_logits(
-    brightness: np.ndarray, rows: np.ndarray, columns: np.ndarray, symmetry: Symmetry
-) -> tuple[np.ndarray, np.ndarray]:
-    """The free logits (q, q) of a map, and each source pixel's place among them, flattened, (S,)."""
-    samples = len(brightness)
-    side = samples if symmetry == "none" else (samples + 1) // 2
+def spreading(cells: Source, samples: int, symmetry: Symmetry, smooth_sigma: float) -> np.ndarray:
+    """How the free changes (q, q) reach the source pixels: (S, q q), each row of sum 1.
+
+    A pixel's change is the mean of those around it under a Gaussian; mirrored pixels share theirs.
+    """
+    columns, rows = source_pixels(cells, samples).T
+    side = free_side(samples, symmetry)
     if symmetry == "xy":
         rows, columns = (np.minimum(index, samples - 1 - index) for index in (rows, columns))
-    free = brightness[:side, :side]
-    return np.log(free) - np.log1p(-free), rows * side + columns
+    shares = np.eye(len(cells.points))
+    if smooth_sigma > 0:
+        distance = np.square(cells.points[:, None] - cells.points).sum(-1)
+        shares = np.exp(-distance / (2 * smooth_sigma**2))
+    folded = np.zeros((side * side, len(cells.points)))
+    np.add.at(folded, rows * side + columns, shares)
+    return folded.T / folded.T.sum(1, keepdims=True)
 
 
 def fill_shift(logits: Tensor, coverage: Tensor, minimum_fill: float) -> Tensor:
@@ -173,7 +191,9 @@ def fill_shift(logits: Tensor, coverage: Tensor, minimum_fill: float) -> Tensor:
     return high - (residual - residual.detach()) / slope.clamp(min=torch.finfo(slope.dtype).tiny)
 
 
-def _require(process: ProcessModel, samples: int, symmetry: str, floor: float, minimum_fill: float) -> None:
+def _require(
+    process: ProcessModel, samples: int, symmetry: str, smooth_sigma: float, floor: float, minimum_fill: float
+) -> None:
     if process.recipe is None:
         raise KernelError(
             "Expected optics with a recipe, got imported kernels, whose source and lens are not known; "
@@ -186,6 +206,8 @@ def _require(process: ProcessModel, samples: int, symmetry: str, floor: float, m
         raise RecipeError(f"Expected a source symmetry among {', '.join(MIRRORS)}, got {symmetry!r}.")
     if samples < 3:
         raise RecipeError(f"Expected a source map of at least 3 x 3 pixels, got {samples} x {samples}.")
+    if not 0 <= smooth_sigma <= 1:
+        raise RecipeError(f"Expected a smoothing length in [0, 1] sigma, got {smooth_sigma:g}.")
     if not 0 < floor < 0.5:
         raise RecipeError(f"Expected a brightness floor in (0, 0.5), got {floor:g}.")
     if not 0 < minimum_fill < 1:

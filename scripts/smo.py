@@ -28,7 +28,14 @@ from litho_dl.viz.optics import source_panel
 
 ROOT = Path(__file__).resolve().parents[1]
 CPU = torch.device("cpu")
-FIGURES = {"l2_nm2": "L2", "pvb_nm2": "PVB", "epe_violations": "EPE", "epe_3sigma_nm": "EPE 3σ (nm)", "nils": "NILS"}
+FIGURES = {
+    "l2_nm2": "L2",
+    "pvb_nm2": "PVB",
+    "weighted_nm2": "weighted",
+    "epe_violations": "EPE",
+    "epe_3sigma_nm": "EPE 3σ (nm)",
+    "nils": "NILS",
+}
 
 
 @dataclass(frozen=True)
@@ -93,12 +100,14 @@ def solved(
     layer: Layer, source: str, process: ProcessModel, clips: list[Clip], mask_method: str
 ) -> list[dict[str, Any]]:
     """One row a clip: masks from the target, with the source fixed."""
+    method = load_method(mask_method)
     with progress_bar(f"{layer.name}: masks, {source}") as advance:
-        solution = solve_clips(clips, process, load_method(mask_method), CPU, advance)
+        solution = solve_clips(clips, process, method, CPU, advance)
     rows = []
     for optimized in scored(clips, solution, process, PROTOCOLS["default"]):
         card = optimized.evaluation.scorecard
         figures = {**card.as_dict(), **(card.as_dict()["edges"] or {})}
+        figures["weighted_nm2"] = sum(method.objective.get(term, 0) * figures[f"{term}_nm2"] for term in ("l2", "pvb"))
         rows.append(
             {
                 "layer": layer.name,
@@ -119,9 +128,10 @@ def markdown(outcomes: list[Outcome], command: str) -> str:
         "",
         f"`{command}` made this on {os.cpu_count()} CPU cores ({platform.machine()}), torch {torch.__version__}. The "
         f"source is optimised with the masks of some clips of a layer; then the masks of these and of held-out clips "
-        f"are solved anew by the ordinary loop, with every source alike. Protocol `default`; areas in nm². The rival "
-        f"is the source of the other optics, everything else unchanged. `smo_LAYER/recipe.toml` beside this file is "
-        f"the optics with the optimised source. The machine was shared: seconds are good for ratios only.",
+        f"are solved anew by the ordinary loop, with every source alike. Protocol `default`; areas in nm²; "
+        f"weighted: L2 and PVB by their weights in the objective of the masks. The rival is the source of the other "
+        f"optics, everything else unchanged. `smo_LAYER/recipe.toml` beside this file is the optics with the optimised "
+        f"source. The machine was shared: seconds are good for ratios only.",
     ]
     for outcome in outcomes:
         layer = outcome.layer
@@ -155,7 +165,7 @@ def mean(rows: list[dict[str, Any]], source: str, held_out: bool) -> dict[str, f
 
 def cells(row: dict[str, Any]) -> str:
     """The figures of one row."""
-    formats = {"l2_nm2": ",.0f", "pvb_nm2": ",.0f", "epe_violations": ".1f"}
+    formats = {"l2_nm2": ",.0f", "pvb_nm2": ",.0f", "weighted_nm2": ",.0f", "epe_violations": ".1f"}
     return " | ".join(format(row[key], formats.get(key, ".2f")) for key in (*FIGURES, "seconds"))
 
 
@@ -183,7 +193,7 @@ def draw(path: Path, outcomes: list[Outcome]) -> None:
         labels = [f"{clip}\nheld out" if clip in outcome.layer.held_out else clip for clip in clips]
         chart.set_xticks(range(len(clips)), labels)
         style_chart(chart, "SMO : recipe (dots: rival : recipe)", "", "ratio, less is better")
-        chart.legend(fontsize=8, frameon=False, loc="upper right")
+        chart.legend(fontsize=8, loc="lower right")
     save_figure(figure, path)
 
 

@@ -92,8 +92,7 @@ def smo(
     require_writable_folder(out)
     resolved, joint, fixed = resolve_device(device), *load_methods(method, mask_method)
     whole_factor(fixed.levels[-1].pixel_nm, MASK_FILE_PIXEL_NM)
-    process = load_process(optics, field_nm=field_nm)
-    simulator = start(process, **source)
+    simulator = start(process := load_process(optics, field_nm=field_nm), **source)
     clips = [load_clip(path, process.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
     require_distinct([clip.name for clip in clips])
     with progress_bar("Optimising the source") as advance:
@@ -102,12 +101,13 @@ def smo(
     recipe = save_freeform(out, process.recipe, simulator.source_map(), field_nm=process.field_nm[0])
     if figures:
         draw(out, process, simulator, solution, method)
-    run: dict[str, Any] = {"optics": optics, "method": method, "mask_method": mask_method or method, **source}
-    run |= {"recipe": str(recipe), "pupil_fill": simulator.fill(), "source_seconds": solution.seconds}
-    run |= {"status": solution.status, "clips": []}
+    run = {
+        **{"optics": optics, "method": method, "mask_method": mask_method or method, **source, "recipe": str(recipe)},
+        **{"pupil_fill": simulator.fill(), "source_seconds": solution.seconds, "status": solution.status, "clips": []},
+    }
     if solution.status == "finished":
-        processes = {"optimised": load_process(recipe), "recipe": process}
-        run |= compare(clips, processes, fixed, resolved, out, (mask_method or method) if figures else None)
+        both = {"optimised": load_process(recipe), "recipe": process}
+        run |= compare(clips, both, fixed, resolved, out, (mask_method or method) if figures else None)
     finish(run, out, as_json)
 
 

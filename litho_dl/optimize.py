@@ -27,9 +27,23 @@ class Optimized:
 
 
 def solve_clips(
-    clips: Sequence[Clip], process: ProcessModel, method: Method, device: torch.device, on_step: OnStep | None = None
+    clips: Sequence[Clip],
+    process: ProcessModel,
+    method: Method,
+    device: torch.device,
+    on_step: OnStep | None = None,
+    *,
+    simulator: Simulator | None = None,
 ) -> Solution:
     """Optimises all clips as one batch.
+
+    Args:
+        clips: What to print.
+        process: The process.
+        method: What to do.
+        device: Where to compute.
+        on_step: See `solve`.
+        simulator: In place of the process's kernels; a trainable one (`SourceSimulator`) is optimised with the masks.
 
     Raises:
         MaskError: There is no clip, or one has nothing to print.
@@ -39,7 +53,8 @@ def solve_clips(
         raise MaskError("Expected at least one clip, got none.")
     finest_nm = min(level.pixel_nm for level in method.levels)
     targets = torch.stack([clip.coverage(finest_nm) for clip in clips])
-    return solve(Simulator(process).to(device), targets, finest_nm, method, on_step)
+    simulator = Simulator(process) if simulator is None else simulator
+    return solve(simulator.to(device), targets, finest_nm, method, on_step)
 
 
 def scored(

@@ -49,6 +49,28 @@ class Exposure:
         return self.corners[corner]
 
 
+@dataclass(frozen=True, eq=False)
+class Passband:
+    """What a simulator sees of a mask, and keeps of its image.
+
+    Attributes:
+        kernels: Complex kernels or pupils of each focus, in full precision.
+        half: (h_y, h_x), the highest mask frequencies.
+        intensity_half: The intensity's.
+    """
+
+    kernels: dict[str, Tensor]
+    half: tuple[int, int]
+    intensity_half: tuple[int, int]
+
+
+def socs_passband(process: ProcessModel) -> Passband:
+    """The process's own kernels, each multiplied by the root of its weight."""
+    half_y, half_x = process.half
+    kernels = {name: kernels.weighted_spectra for name, kernels in process.kernels.items()}
+    return Passband(kernels, (half_y, half_x), (2 * half_y, 2 * half_x))
+
+
 class Simulator(nn.Module):
     """Mask batch in, aerial images and prints out; exact for band-limited optics, and differentiable.
 
@@ -58,12 +80,13 @@ class Simulator(nn.Module):
         >>> exposure.print("nominal")                                  # (B, 2048, 2048)
     """
 
-    def __init__(self, process: ProcessModel, *, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, process: ProcessModel, *, dtype: torch.dtype = torch.float32, passband: Passband | None = None
+    ) -> None:
         super().__init__()
         self.process = process
-        half_y, half_x = process.half
-        self.intensity_half = (2 * half_y, 2 * half_x)
-        self._buffer_names = {name: f"kernels_{index}" for index, name in enumerate(process.kernels)}
+        self.passband = socs_passband(process) if passband is None else passband
+        self._buffer_names = {name: f"kernels_{index}" for index, name in enumerate(self.passband.kernels)}
         self._transforms: dict[tuple[str, tuple[int, int], float], PartialDft] = {}
         self._fill_buffers(dtype, torch.device("cpu"))
 
@@ -80,12 +103,14 @@ class Simulator(nn.Module):
         return self.diffusion.dtype
 
     def _fill_buffers(self, dtype: torch.dtype, device: torch.device) -> None:
-        """Rounds the process's kernels to `dtype`; complex ones as pairs of reals, which every module move keeps."""
+        """Rounds the passband's kernels to `dtype`; complex ones as pairs of reals, which every module move keeps."""
         complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
-        for name, kernels in self.process.kernels.items():
-            pairs = torch.view_as_real(kernels.weighted_spectra.to(device, complex_dtype).resolve_conj())
+        for name, kernels in self.passband.kernels.items():
+            pairs = torch.view_as_real(kernels.to(device, complex_dtype).resolve_conj())
             self.register_buffer(self._buffer_names[name], pairs)
-        transfer = diffusion_transfer(self.intensity_half, self.process.field_nm, self.process.resist.diffusion_nm)
+        transfer = diffusion_transfer(
+            self.passband.intensity_half, self.process.field_nm, self.process.resist.diffusion_nm
+        )
         self.register_buffer("diffusion", transfer.to(device, dtype))
 
     def _apply(self, fn, recurse: bool = True) -> Self:  # type: ignore[no-untyped-def]
@@ -128,8 +153,11 @@ class Simulator(nn.Module):
 
     def intensity_spectrum(self, spectrum: Tensor, kernels: str) -> Tensor:
         """Half spectrum of the image in resist, (..., 4 h_y + 1, 2 h_x + 1), from the mask's spectrum."""
-        pairs = self.get_buffer(self._buffer_names[kernels])
-        return intensity_spectrum(spectrum, torch.view_as_complex(pairs)) * self.diffusion
+        return intensity_spectrum(spectrum, self.kernels(kernels)) * self.diffusion
+
+    def kernels(self, name: str) -> Tensor:
+        """The passband's kernels of one focus, on the device, complex."""
+        return torch.view_as_complex(self.get_buffer(self._buffer_names[name]))
 
     def forward(self, mask: Tensor, pixel_nm: float, *, out_pixel_nm: float | None = None) -> Exposure:
         """Exposes a batch of masks; the arguments and errors are those of `intensity`."""
@@ -146,9 +174,9 @@ class Simulator(nn.Module):
 
     def _make_transform(self, kind: str, grid: Grid) -> PartialDft:
         if kind == "synthesis":
-            return synthesis(grid, self.intensity_half, dtype=self.dtype, device=self.device)
+            return synthesis(grid, self.passband.intensity_half, dtype=self.dtype, device=self.device)
         reference_nm = self.process.mask_pixel_nm
-        return analysis(grid, self.process.half, reference_nm=reference_nm, dtype=self.dtype, device=self.device)
+        return analysis(grid, self.passband.half, reference_nm=reference_nm, dtype=self.dtype, device=self.device)
 
     def _require_mask(self, mask: Tensor, pixel_nm: float) -> None:
         if mask.ndim < 2 or mask.is_complex():

@@ -16,7 +16,7 @@ LAYERS = {
     1: ["optics", "resist", "layout", "viz"],
     2: ["process", "metrics"],
     3: ["simulator"],
-    4: ["ilt", "clips", "evaluate"],
+    4: ["ilt", "clips", "evaluate", "source_simulator"],
     5: ["optimize", "focus_exposure"],
     6: ["cli"],
 }

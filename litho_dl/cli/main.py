@@ -16,6 +16,7 @@ COMMANDS = {
     "process-window": "Sweep dose and focus: CDs, process windows, MEEF.",
     "recipes": "List and print the optics recipes and ILT methods.",
     "simulate": "Expose a layout as drawn: aerial image, prints, picture.",
+    "smo": "Optimise the illumination together with the masks of given layouts.",
 }
 INTERRUPTED = 130
 OUT_OF_MEMORY = "Out of memory; pass fewer layouts at once, or choose a larger pixel or a smaller field."

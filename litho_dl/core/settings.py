@@ -1,6 +1,8 @@
 """TOML settings: those that ship with the package, and the user's own files; checked with clear words."""
 
 import difflib
+import json
+import re
 import tomllib
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -67,6 +69,30 @@ def validated(model: type[Model], table: Any, origin: str) -> Model:
         return model.model_validate(table)
     except ValidationError as error:
         raise RecipeError(f"{origin}: " + "; ".join(_explain(entry) for entry in error.errors())) from error
+
+
+def toml_text(table: dict[str, Any]) -> str:
+    """TOML of plain values, lists and tables; None is left out."""
+    lines = [f"{_key(key)} = {_value(value)}" for key, value in table.items() if not isinstance(value, dict | None)]
+    for key, value in table.items():
+        if isinstance(value, dict):
+            lines += ["", f"[{_key(key)}]"]
+            lines += [f"{_key(name)} = {_value(entry)}" for name, entry in value.items() if entry is not None]
+    return "\n".join(lines) + "\n"
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _value(key)
+
+
+def _value(value: Any) -> str:
+    match value:
+        case dict():
+            return "{ " + ", ".join(f"{_key(key)} = {_value(entry)}" for key, entry in value.items()) + " }"
+        case list() | tuple():
+            return "[" + ", ".join(map(_value, value)) + "]"
+        case _:  # JSON writes text, booleans and numbers as TOML does
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _explain(entry: Any) -> str:

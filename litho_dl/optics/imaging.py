@@ -33,6 +33,10 @@ def intensity_spectrum(spectrum: Tensor, kernels: Tensor) -> Tensor:
     size = fft_length(2 * double_y + 1), fft_length(2 * double_x + 1)
     # Zero frequency sits at [h, h] instead of [0, 0]: a phase on E_k that |E_k|^2 does not see.
     fields = torch.fft.ifft2(spectrum.unsqueeze(-3) * kernels, s=size, norm="forward")
-    intensity = (fields.real.square() + fields.imag.square()).sum(-3)
-    corner = torch.fft.rfft2(intensity, norm="forward")[..., : double_x + 1]
-    return torch.cat((corner[..., size[0] - double_y :, :], corner[..., : double_y + 1, :]), dim=-2)
+    return low_frequencies((fields.real.square() + fields.imag.square()).sum(-3), (double_y, double_x))
+
+
+def low_frequencies(samples: Tensor, half: tuple[int, int]) -> Tensor:
+    """Real samples (..., n_y, n_x) over one period -> half spectrum (..., 2 h_y + 1, h_x + 1)."""
+    corner = torch.fft.rfft2(samples, norm="forward")[..., : half[1] + 1]
+    return torch.cat((corner[..., samples.shape[-2] - half[0] :, :], corner[..., : half[0] + 1, :]), dim=-2)

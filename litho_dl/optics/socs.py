@@ -41,12 +41,6 @@ def shifted_pupils(source: Source, pupil: Pupil, field_nm: tuple[float, float], 
     return pupil_function(pupil, rho_x, rho_y, defocus_nm)
 
 
-def open_frame_intensity(source: Source, pupil: Pupil) -> float:
-    """sum_s J_s |P(s)|^2: what a clear mask would image to before normalisation."""
-    s_x, s_y = torch.from_numpy(source.points).T
-    return float((torch.from_numpy(source.weights) * pupil_function(pupil, s_x, s_y).abs().square()).sum())
-
-
 def build_socs(
     source: Source,
     pupil: Pupil,

@@ -18,6 +18,7 @@ from litho_dl.viz.figure import (
     BLUE,
     LABEL_SIZE,
     TICK_SIZE,
+    TITLE_SIZE,
     VERMILION,
     image_panel,
     new_figure,
@@ -94,6 +95,22 @@ def source_panel(axes: Axes, points: ArrayLike, weights: ArrayLike | None = None
     pixels.set_clim(0, 1)
     axes.add_collection(pixels)
     unit_disc(axes, f"Source ({len(points)} points)", r"$\sigma_x$", r"$\sigma_y$")
+
+
+def sources_figure(sources: Sequence[tuple[str, ArrayLike, ArrayLike]], *, title: str = "") -> Figure:
+    """Draws sources side by side, each scaled to its own brightest point.
+
+    Args:
+        sources: Name, points (S, 2) in sigma, and weights (S,) of each.
+        title: Heading of the figure.
+    """
+    figure = new_figure(3.4 * len(sources), 3.7, title)
+    for axes, (name, points, weights) in zip(
+        figure.subplots(1, len(sources), squeeze=False).flat, sources, strict=True
+    ):
+        source_panel(axes, points, weights)
+        axes.set_title(name, fontsize=TITLE_SIZE)
+    return figure
 
 
 def _spacing(points: NDArray, default: float = 0.05) -> float:

@@ -10,8 +10,81 @@ from litho_dl.ilt.morphology import closed, dilated, opened
 from litho_dl.layout.rules import MaskRules
 from litho_dl.metrics.mrc import mask_violations
 
+ROUNDS = 12
+CONTEXT = 3.0  # of the largest distance rule, about a violation, within which a repair is judged
+
 Cost = Callable[[Tensor, int], Tensor]
 
 
 def clean(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost) -> Tensor:
-    return mask
+    """Masks with no width, space or area violation left, or as few as the repairs can leave.
+
+    First whatever is too narrow for a disc is cut and whatever gap is too narrow is filled. Then each violation that is
+    left is repaired in the way that breaks the fewest rules about it and, among those, costs the print least: the
+    feature made wider or narrower there, the place filled or cleared. Each round reaches farther than the one before.
+
+    Args:
+        mask: bool (B, h, w).
+        pixel_nm: Its pixel.
+        rules: The rules.
+        cost: Objective (n,) of masks (n, h, w), float, of the clip with a given index.
+    """
+    return torch.stack([_clean_clip(clip, pixel_nm, rules, cost, index) for index, clip in enumerate(mask)])
+
+
+def _clean_clip(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost, index: int) -> Tensor:
+    best, fewest = mask, mask_violations(mask.cpu().numpy(), pixel_nm, rules).total
+    mask = _without_narrow(mask, pixel_nm, rules)
+    for round_index in range(ROUNDS):
+        found = mask_violations(mask.cpu().numpy(), pixel_nm, rules)
+        if found.total < fewest or round_index == 0:
+            best, fewest = mask, found.total
+        if found.total == 0:
+            break
+        for box in np.concatenate((found.width, found.space, found.area)):
+            mask = _repaired(mask, box / pixel_nm, round_index, pixel_nm, rules, cost, index)
+    return best
+
+
+def _without_narrow(mask: Tensor, pixel_nm: float, rules: MaskRules) -> Tensor:
+    """Opened by the smallest width, closed by the smallest space."""
+    grey = mask.float()[None]
+    return closed(opened(grey, rules.min_width_nm / pixel_nm), rules.min_space_nm / pixel_nm)[0] >= 0.5
+
+
+def _repaired(
+    mask: Tensor, box_px: np.ndarray, reach: int, pixel_nm: float, rules: MaskRules, cost: Cost, index: int
+) -> Tensor:
+    """The mask with one place repaired; the place is a box x0, y0, x1, y1 in pixels."""
+    limit_px = max(rules.min_width_nm, rules.min_space_nm) / pixel_nm
+    height, width = mask.shape
+    place = torch.zeros_like(mask, dtype=torch.float32)
+    x0, y0, x1, y1 = box_px
+    place[max(int(y0), 0) : int(np.ceil(y1)) + 1, max(int(x0), 0) : int(np.ceil(x1)) + 1] = 1
+    candidates = _candidates(mask, place, limit_px, reach)
+    margin = CONTEXT * limit_px + reach
+    rows = slice(max(int(y0 - margin), 0), min(int(y1 + margin), height))
+    columns = slice(max(int(x0 - margin), 0), min(int(x1 + margin), width))
+    counts = [
+        mask_violations(candidate[rows, columns].cpu().numpy(), pixel_nm, rules).total for candidate in candidates
+    ]
+    chosen = [candidate for candidate, count in zip(candidates, counts, strict=True) if count == min(counts)]
+    costs = cost(torch.stack(chosen).to(torch.float32), index)
+    return chosen[int(costs.argmin())]
+
+
+def _candidates(mask: Tensor, place: Tensor, limit_px: float, reach: int) -> list[Tensor]:
+    """Ways to repair a place: widen, narrow, fill, clear, smooth; all change only what is near it."""
+    near = dilated(place[None], limit_px + 2 * reach + 2)[0] > 0
+    tight = dilated(place[None], 2 * reach + 1)[0] > 0
+    grey = mask.float()[None]
+    wider, narrower = dilated(grey, 3.0 + 2 * (reach // 3))[0] > 0.5, dilated(1 - grey, 3.0 + 2 * (reach // 3))[0] <= 0.5
+    smooth = closed(opened(grey, limit_px + reach), limit_px)[0] > 0.5
+    opposite = opened(closed(grey, limit_px + reach), limit_px)[0] > 0.5
+    repairs = (wider, narrower, smooth, opposite)
+    return [torch.where(near, repair, mask) for repair in repairs] + [
+        mask | tight,
+        mask & ~tight,
+        mask | near,
+        mask & ~near,
+    ]

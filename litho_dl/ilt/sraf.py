@@ -7,8 +7,8 @@ from litho_dl.layout.layout import Polygon
 
 CLEARANCE_NM = 44.0  # from the target; nearer openings are its own serifs
 NARROWEST_NM = 24.0
-SMALLEST_NM2 = 1600.0
-FILLED = 0.7  # of its bounding box; a blob that fills less is cut in two
+SMALLEST_NM2 = 2400.0
+FILLED = 0.5  # of its bounding box; a blob that fills less is cut in two
 
 
 def assist_rectangles(

@@ -9,12 +9,14 @@ from litho_dl.layout.fracture import fracture
 from litho_dl.layout.gds import read_gds, write_gds
 from litho_dl.layout.glp import read_glp, write_glp
 from litho_dl.layout.layout import Layout, Polygon
+from litho_dl.layout.medial import Places
 from litho_dl.layout.raster import rasterize
 from litho_dl.layout.rules import MaskRules, RuleViolations, check_rules
 
 __all__ = [
     "Layout",
     "MaskRules",
+    "Places",
     "Polygon",
     "RuleViolations",
     "check_rules",

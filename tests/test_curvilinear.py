@@ -16,6 +16,7 @@ from litho_dl.layout import (
     write_shots,
 )
 
+pytestmark = pytest.mark.filterwarnings("error")
 PIXEL = 4.0
 STEP = 0.05
 

@@ -6,6 +6,7 @@ import pytest
 from litho_dl.layout import MaskRules, Polygon, check_rules, contour_polygons
 from litho_dl.metrics.mrc import mask_violations
 
+pytestmark = pytest.mark.filterwarnings("error")
 LIMIT = 24.0
 WIDTH, SPACE = MaskRules(LIMIT, 0, 0), MaskRules(0, LIMIT, 0)
 BOTH = MaskRules(LIMIT, LIMIT, 0)

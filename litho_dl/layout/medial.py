@@ -179,7 +179,7 @@ def narrow_places(axis: MedialAxis, limit_nm: float, *, inside: bool, slack_nm: 
     """
     limit = limit_nm * (1 - TOLERANCE)
     pairs, widths = _bottlenecks(axis, limit, inside)
-    small = np.flatnonzero((axis.inside == inside) & (2 * axis.radii < limit))
+    small = np.flatnonzero((axis.inside == inside) & (axis.radii < limit / 2))
     widest = small[_is_widest(axis, small)]
     tapers, tips = _tapers(
         axis, small, np.concatenate([pairs.ravel(), axis.corners[widest].ravel()]), limit_nm, slack_nm

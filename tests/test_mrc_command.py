@@ -10,7 +10,7 @@ import pytest
 
 from litho_dl.cli.main import main
 from litho_dl.core.io import read_image, write_png
-from litho_dl.layout import Layout, Polygon, read_layout, write_layout
+from litho_dl.layout import Layout, Polygon, pixel_polygons, read_layout, write_layout
 from litho_dl.viz.rules import RuleMarkers, worst_places
 
 
@@ -91,6 +91,29 @@ def test_written_files(tmp_path, capsys):
     assert read_image(out / "mask.mrc.png").shape[1] > 1000
     code, _, _ = run(capsys, path, "--width", 0, "--space", 0, "--area", 0, "--out", out)
     assert code == 0
+
+
+def test_markers_stay_apart_in_the_file(tmp_path, capsys):
+    import klayout.db as db
+
+    path = tmp_path / "mask.gds"
+    write_layout(path, Layout("mask", (box(0, 0, 18, 18), box(20, 0, 38, 18))))
+    run(capsys, path, "--out", tmp_path)
+    file = db.Layout()
+    file.read(str(tmp_path / "mask.mrc.oas"))
+    assert [file.top_cell().shapes(file.layer(layer, 0)).size() for layer in (101, 102, 103)] == [2, 1, 2]
+
+
+@pytest.mark.parametrize(("factor", "places"), [(1.4, 0), (0.7, 1)])
+def test_staircases_are_smoothed(factor, places, tmp_path, capsys):
+    """An image's pixel is known, though it is drawn four times finer; polygons need --smooth."""
+    y, x = np.mgrid[:80, :80] + 0.5
+    round_dot = np.hypot(x - 40.3, y - 39.4) < 20 * factor
+    np.save(tmp_path / "mask.npy", np.kron(round_dot, np.ones((4, 4), dtype=bool)))
+    write_layout(tmp_path / "mask.oas", Layout("mask", pixel_polygons(round_dot, 4.0)))
+    for arguments in (("mask.npy", "--pixel", 1), ("mask.oas", "--smooth", 4)):
+        code, out, _ = run(capsys, tmp_path / arguments[0], *arguments[1:], "--radius", 80, "--json")
+        assert (code, json.loads(out)["violations"]["radius"]) == (0, places)
 
 
 @pytest.mark.parametrize(

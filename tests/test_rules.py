@@ -11,6 +11,7 @@ LIMIT = 24.0
 WIDTH, SPACE = MaskRules(LIMIT, 0, 0), MaskRules(0, LIMIT, 0)
 BOTH = MaskRules(LIMIT, LIMIT, 0)
 ANGLES = [0.0, 11.0, 26.565, 45.0, 73.0]
+STAIR_ANGLES = [0.0, 26.565, 73.0]
 
 
 def disc(diameter: float, x: float = 0, y: float = 0, edges: int = 64) -> np.ndarray:
@@ -128,11 +129,37 @@ def test_width_is_the_space_of_the_reversed_mask(kind, degrees):
         assert len(measured([Polygon(plate, holes)], WIDTH, "width")) == places
 
 
-@pytest.mark.parametrize("touching", [True, False])
-def test_corners_that_touch_have_no_space(touching):
-    gap = 0.0 if touching else 0.01
-    (space,) = measured([Polygon(box(0, 0, 60, 60)), Polygon(box(60 + gap, 60, 120, 120))], SPACE, "space")
-    assert space == pytest.approx(gap, abs=0.002)
+@pytest.mark.parametrize("degrees", ANGLES)
+@pytest.mark.parametrize("gap", [0.0, 0.01])
+def test_corners_that_touch(gap, degrees):
+    squares = [turned(box(-60, -60, 0, 0), degrees), turned(box(gap, 0, 60, 60), degrees)]
+    assert measured(squares, SPACE, "space") == [pytest.approx(gap, abs=0.002)]
+    plate = Polygon(disc(800, 400, 400, edges=256), tuple(square.hull for square in squares))
+    # Mask parts that touch in a point are two: their space is zero. Holes that almost touch leave a width.
+    rules, rule = (BOTH, "width") if gap else (SPACE, "space")
+    assert measured([plate], rules, rule) == [pytest.approx(gap, abs=0.002)]
+
+
+def test_distances_are_those_of_the_edges_not_of_the_samples():
+    lines = [Polygon(box(0, 0, 40, 200)), Polygon(box(60, 0.9, 100, 197))]
+    assert measured(lines, SPACE, "space") == [pytest.approx(20, rel=1e-9)]
+    assert sorted(measured(lines, MaskRules(41, 0, 0), "width")) == pytest.approx([40, 40], rel=1e-9)
+
+
+def test_corners_of_pixel_masks_stay():
+    """Two squares 16 nm apart in x and y; a 4 nm staircase would be cut there."""
+    binary = np.zeros((60, 60), dtype=bool)
+    binary[10:30, 10:30] = binary[34:50, 34:50] = True
+    places = mask_violations(binary, 4.0, SPACE).places["space"]
+    assert places.values.tolist() == pytest.approx([16 * np.sqrt(2)])
+
+
+@pytest.mark.parametrize("degrees", np.arange(0, 45, 3))
+def test_right_angles_of_pixel_masks_pass(degrees):
+    """However they are turned, at a limit of three pixels."""
+    square = drawn(turned(box(-100, -100, 100, 100), degrees).hull, 4.0, (0, 0))
+    assert mask_violations(square, 4.0, MaskRules(12, 12, 0)).total == 0
+    assert mask_violations(~square, 4.0, MaskRules(12, 12, 0)).total == 0
 
 
 @pytest.mark.parametrize("ring", [0.98 * LIMIT, 1.01 * LIMIT])
@@ -172,7 +199,7 @@ def drawn(shape: np.ndarray, pixel_nm: float, shift: tuple[float, float]) -> np.
     return inside.reshape(x.shape)
 
 
-@pytest.mark.parametrize("degrees", ANGLES)
+@pytest.mark.parametrize("degrees", STAIR_ANGLES)
 @pytest.mark.parametrize("shape", ["dot", "square", "line", "round-ended line", "neck"])
 def test_width_of_a_staircase_holds_to_a_pixel(shape, degrees):
     """No false alarm a pixel above the limit, no miss a pixel below it, wherever the shape lies on the pixels."""
@@ -185,7 +212,7 @@ def test_width_of_a_staircase_holds_to_a_pixel(shape, degrees):
                 assert mask_violations(binary, 4.0, rules).total == places, (shift, size)
 
 
-@pytest.mark.parametrize("degrees", ANGLES)
+@pytest.mark.parametrize("degrees", STAIR_ANGLES)
 @pytest.mark.parametrize("kind", PAIRS[:-1])
 def test_space_of_a_staircase_holds_to_a_pixel(kind, degrees):
     """Corners that face each other lose up to another half pixel when they are drawn."""

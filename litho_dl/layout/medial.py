@@ -268,16 +268,13 @@ def _tapers(
 
 
 def _connected(axis: MedialAxis, small: np.ndarray) -> np.ndarray:
-    """Number of the connected part of each of some discs; the outline itself does not connect."""
-    outline = axis.outline
+    """Number of the connected part of each of some discs, all inside or all outside."""
     index = np.full(len(axis.radii), -1)
     index[small] = np.arange(len(small))
     links = []
     for k in range(3):
-        i, j = axis.corners[small, k - 2], axis.corners[small, k - 1]
         across = axis.neighbours[small, k]
-        open_side = (across >= 0) & (outline.after[i] != j) & (outline.after[j] != i)
-        target = np.where(open_side, index[across], -1)
+        target = np.where(across >= 0, index[across], -1)
         links.append(np.stack([np.arange(len(small)), target], 1)[target >= 0])
     rows, columns = np.concatenate(links).T
     graph = coo_array((np.ones(len(rows), dtype=bool), (rows, columns)), shape=(len(small), len(small)))

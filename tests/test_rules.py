@@ -133,11 +133,18 @@ def test_width_is_the_space_of_the_reversed_mask(kind, degrees):
 @pytest.mark.parametrize("gap", [0.0, 0.01])
 def test_corners_that_touch(gap, degrees):
     squares = [turned(box(-60, -60, 0, 0), degrees), turned(box(gap, 0, 60, 60), degrees)]
-    assert measured(squares, SPACE, "space") == [pytest.approx(gap, abs=0.002)]
+    assert measured(squares, BOTH, "space") == [pytest.approx(gap, abs=0.002)]
     plate = Polygon(disc(800, 400, 400, edges=256), tuple(square.hull for square in squares))
     # Mask parts that touch in a point are two: their space is zero. Holes that almost touch leave a width.
-    rules, rule = (BOTH, "width") if gap else (SPACE, "space")
-    assert measured([plate], rules, rule) == [pytest.approx(gap, abs=0.002)]
+    assert measured([plate], BOTH, "width" if gap else "space") == [pytest.approx(gap, abs=0.002)]
+
+
+@pytest.mark.parametrize("degrees", ANGLES)
+def test_a_tip_that_touches_an_inner_corner(degrees):
+    inner = np.array([(0, 0), (0, 150), (-60, 150), (-60, -60), (150, -60), (150, 0)])
+    tip = np.insert(wedge(75), 2, wedge(75)[1] + wedge(75)[2], axis=0)
+    parts = [turned(inner, degrees), turned(tip, degrees + 45)]
+    assert measured(parts, BOTH, "space") == [pytest.approx(0, abs=0.002)]
 
 
 def test_distances_are_those_of_the_edges_not_of_the_samples():

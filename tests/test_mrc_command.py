@@ -13,6 +13,8 @@ from litho_dl.core.io import read_image, write_png
 from litho_dl.layout import Layout, Polygon, pixel_polygons, read_layout, write_layout
 from litho_dl.viz.rules import RuleMarkers, worst_places
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 
 def box(x0: float, y0: float, x1: float, y1: float) -> Polygon:
     return Polygon(np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]))

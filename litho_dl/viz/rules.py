@@ -110,12 +110,13 @@ def worst_places(rules: Sequence[RuleMarkers], most: int) -> list[tuple[RuleMark
 
 
 def _extent(mask: Sequence[Loops]) -> Extent:
-    """The bounding box of the mask with a margin, as x0, x1, y0, y1 in nm."""
+    """A square around the mask with a margin, as x0, x1, y0, y1 in nm."""
     if not mask:
         return 0.0, 1.0, 0.0, 1.0
     low, high = np.min([loops[0].min(0) for loops in mask], 0), np.max([loops[0].max(0) for loops in mask], 0)
-    margin = MARGIN * float((high - low).max())
-    return low[0] - margin, high[0] + margin, low[1] - 3 * margin, high[1] + margin  # the scale bar is at the bottom
+    side = float((high - low).max())
+    x0, x1, y0, y1 = square_around((low[0], high[0], low[1], high[1]), side * (1 + 2 * MARGIN))
+    return x0, x1, y0 - 2 * MARGIN * side, y1  # the scale bar is at the bottom
 
 
 def _draw(axes: Axes, mask: Sequence[Loops], extent: Extent) -> None:

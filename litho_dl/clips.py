@@ -86,6 +86,21 @@ def load_mask_image(path: str | Path, field_nm: tuple[float, float], *, lowest: 
         MaskError: Values are not finite or lie outside [lowest, 1] (a .png's 255 is 1).
         GridMismatchError: It does not fill the field with square pixels.
     """
+    values = load_mask_values(path, lowest=lowest)
+    height, width = values.shape
+    try:
+        return values, Grid.of_shape((height, width), field_nm).pixel_nm
+    except LithoError as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def load_mask_values(path: str | Path, *, lowest: float = 0.0) -> Tensor:
+    """Reads mask values (H, W), as `load_mask_image` does, of any field.
+
+    Raises:
+        LithoError: The file cannot be read.
+        MaskError: Values are not finite or lie outside [lowest, 1] (a .png's 255 is 1).
+    """
     image = read_image(path)
     scale = np.iinfo(image.dtype).max if Path(path).suffix.lower() == ".png" and image.dtype == np.uint8 else 1
     low, high = float(image.min()) / scale, float(image.max()) / scale
@@ -95,12 +110,7 @@ def load_mask_image(path: str | Path, field_nm: tuple[float, float], *, lowest: 
         raise MaskError(f"{path}: expected mask values in [{lowest:g}, 1] (.png: 0 to 255), got {low:g} to {high:g}.")
     if scale > 1 and image.max() == 1:
         raise MaskError(f"{path}: expected a .png mask from 0 to 255, got 0 and 1 only; multiply it by 255.")
-    values = image.astype(np.float32) / scale
-    height, width = values.shape
-    try:
-        return torch.from_numpy(values), Grid.of_shape((height, width), field_nm).pixel_nm
-    except LithoError as error:
-        raise type(error)(f"{path}: {error}") from error
+    return torch.from_numpy(image.astype(np.float32) / scale)
 
 
 def load_mask(

@@ -53,7 +53,7 @@ PROTOCOLS = {
     # The ICCAD 2013 contest's figures; published tables use the contest's kernels (threshold 0.225, amplitude +-2 %).
     "iccad13": Protocol("iccad13", version=1, pixel_nm=1.0, field_nm=2048.0, rules=None),
     # The same figures on any optics, and edges measured to a fraction of a nm.
-    "default": Protocol("default", version=1, pixel_nm=1.0, field_nm=None, rules=MaskRules(20.0, 20.0, 1000.0)),
+    "default": Protocol("default", version=2, pixel_nm=1.0, field_nm=None, rules=MaskRules(20.0, 20.0, 1000.0)),
 }
 
 

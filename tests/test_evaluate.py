@@ -82,7 +82,7 @@ def test_masks_whose_score_is_known(simulator):
     assert (dark.shots, clear.shots) == (0, 1)
     for card in (dark, clear):
         assert (card.edges.epe_mean_nm, card.edges.epe_lost) == (None, card.epe_sites)
-        assert (card.protocol, card.raster, card.clip) == ("default/1", "exact", "lines")
+        assert (card.protocol, card.raster, card.clip) == ("default/2", "exact", "lines")
         json.dumps(card.as_dict(), allow_nan=False)
 
 

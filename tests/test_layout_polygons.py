@@ -149,12 +149,18 @@ RULES = MaskRules(min_width_nm=40, min_space_nm=30, min_area_nm2=2000)
         ((disc(100, 0), disc(100, 0, 129)), (0, 1, 0)),  # 29 nm apart at one point
         ((disc(100, 0), disc(100, 0, 131)), (0, 0, 0)),
         ((disc(45),), (0, 0, 1)),  # round, 12 % wider than the limit: only too small in area
-        ((Polygon(np.array([(0, 0), (400, 0), (400, 200), (250, 200), (200, 35), (150, 200), (0, 200)])),), (0, 1, 0)),
-        ((Polygon(np.array([(0, 0), (400, 0), (400, 200), (365, 200), (200, 35), (35, 200), (0, 200)])),), (3, 0, 0)),
+        (
+            (Polygon(np.array([(0, 0), (400, 0), (400, 200), (250, 200), (200, 35), (150, 200), (0, 200)])),),
+            (1, 1, 0),
+        ),  # a sharp notch, 35 nm above the edge
+        (
+            (Polygon(np.array([(0, 0), (400, 0), (400, 200), (365, 200), (200, 35), (35, 200), (0, 200)])),),
+            (1, 0, 0),
+        ),  # a blunt one
     ],
 )
 def test_rules(polygons, counts):
-    assert tuple(check_rules(polygons, RULES).counts.values()) == counts
+    assert tuple(check_rules(polygons, RULES).counts.values()) == (*counts, 0)
 
 
 @pytest.mark.parametrize("outline", [pixel_polygons, lambda mask, pixel: contour_polygons(mask.astype(float), pixel)])
@@ -163,15 +169,15 @@ def test_a_neck_in_a_pixel_mask_is_one_place(outline):
     y, x = np.mgrid[:300, :400] + 0.5
     mask = (np.hypot(x - 130, y - 150) < 80) | (np.hypot(x - 284, y - 150) < 80)
     violations = check_rules(outline(mask, 1.0), MaskRules(50, 50, 0), smooth_nm=1.0)
-    assert violations.counts == {"width": 1, "space": 2, "area": 0}
+    assert violations.counts == {"width": 1, "space": 2, "area": 0, "radius": 0}
     x0, y0, x1, y1 = violations.width[0]
-    assert x0 < 207 < x1
+    assert x0 <= 207 <= x1
     assert y0 < 150 < y1
     assert x1 - x0 < 30
     assert violations.total == 3
 
 
-@pytest.mark.parametrize(("pitch", "places"), [(75, 1), (120, 2)])
+@pytest.mark.parametrize(("pitch", "places"), [(25, 1), (75, 2)])
 def test_near_markers_are_one_place(pitch, places):
     # A wire of 60 nm with two nicks of 30 nm, 8 nm wide.
     wire = (box(0, 0, 300, 30), *(box(x0, 30, x1, 60) for x0, x1 in ((0, 100), (108, 100 + pitch), (108 + pitch, 300))))

@@ -235,7 +235,7 @@ def test_shots(boxes, shots):
     ],
 )
 def test_mask_rules(boxes, broken):
-    assert mask_violations(drawn(*boxes), 1.0, MaskRules(20.0, 20.0, 980.0)).counts == broken
+    assert mask_violations(drawn(*boxes), 1.0, MaskRules(20.0, 20.0, 980.0)).counts == {**broken, "radius": 0}
 
 
 def test_block_size():

@@ -12,6 +12,7 @@ COMMANDS = {
     "demo": "Optimise layouts that ship with the repository; masks, pictures and a score table.",
     "evaluate": "Score a mask against its target.",
     "kernels": "Build, import and show optical kernels.",
+    "mrc": "Check a mask's least width, space, area and curvature radius.",
     "optimize": "Find the masks that print given layouts.",
     "process-window": "Sweep dose and focus: CDs, process windows, MEEF.",
     "recipes": "List and print the optics recipes and ILT methods.",

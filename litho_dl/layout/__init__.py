@@ -9,23 +9,30 @@ from litho_dl.layout.fracture import fracture
 from litho_dl.layout.gds import read_gds, write_gds
 from litho_dl.layout.glp import read_glp, write_glp
 from litho_dl.layout.layout import Layout, Polygon
+from litho_dl.layout.medial import Places
 from litho_dl.layout.raster import rasterize
 from litho_dl.layout.rules import MaskRules, RuleViolations, check_rules
+from litho_dl.layout.shots import fracture_curved, write_shots
+from litho_dl.layout.simplify import simplify
 
 __all__ = [
     "Layout",
     "MaskRules",
+    "Places",
     "Polygon",
     "RuleViolations",
     "check_rules",
     "contour_polygons",
     "fracture",
+    "fracture_curved",
     "pixel_polygons",
     "rasterize",
     "read_gds",
     "read_glp",
     "read_layout",
+    "simplify",
     "write_gds",
     "write_glp",
     "write_layout",
+    "write_shots",
 ]

@@ -1,6 +1,6 @@
 """GDSII and OASIS files, through klayout."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -200,6 +200,29 @@ def write_gds(
     Raises:
         LayoutError: The suffix, layer or unit is not possible, or a coordinate does not fit into 32 bits.
     """
+    write_layers(path, {layer: layout}, dbu_nm=dbu_nm, cell=cell or layout.name)
+
+
+def write_layers(
+    path: str | Path,
+    layers: Mapping[tuple[int, int], Layout],
+    *,
+    dbu_nm: float = 0.1,
+    cell: str = "",
+    merged: bool = True,
+) -> None:
+    """Writes several layers as one flat cell, as `write_gds` does one.
+
+    Args:
+        path: The file, ending in .gds, .gds2, .oas or .oasis, optionally with .gz.
+        layers: Polygons by (layer, datatype).
+        dbu_nm: Database unit in nm.
+        cell: Name of the cell; default TOP.
+        merged: Write the union of each layer; False: each polygon by itself.
+
+    Raises:
+        LayoutError: As `write_gds`.
+    """
     import klayout.db as db
 
     from litho_dl.layout import region
@@ -209,12 +232,12 @@ def write_gds(
         raise LayoutError(
             f"{path}: Expected a file ending in .gds or .oas (or .gz of them), got '{Path(path).suffix}'."
         )
-    units = _writable_units_per_nm(layout, layer, dbu_nm)
-
     target = db.Layout()
     target.dbu = dbu_nm / NM_PER_MICRON
-    union = region.to_region(layout.polygons, units).merged(True, 0)
-    target.create_cell(cell or layout.name or "TOP").shapes(target.layer(*layer)).insert(union)
+    top = target.create_cell(cell or "TOP")
+    for layer, layout in layers.items():
+        shapes = region.to_region(layout.polygons, _writable_units_per_nm(layout, layer, dbu_nm))
+        top.shapes(target.layer(*layer)).insert(shapes.merged(True, 0) if merged else shapes)
     options = db.SaveLayoutOptions()
     options.format = "OASIS" if ".oas" in name else "GDS2"
     options.gds2_write_timestamps = False

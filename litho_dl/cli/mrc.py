@@ -1,0 +1,176 @@
+"""litho-dl mrc: mask rule check."""
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from litho_dl.cli.options import json_option, layout_options
+from litho_dl.core.errors import LithoError
+from litho_dl.core.io import IMAGE_SUFFIXES
+
+if TYPE_CHECKING:
+    from litho_dl.layout.layout import Layout
+    from litho_dl.layout.rules import MaskRules, RuleViolations
+
+UNITS = {"width": "nm", "space": "nm", "area": "nm²", "radius": "nm"}
+MASK_LAYER = (1, 0)
+MARKER_LAYERS = {"width": (101, 0), "space": (102, 0), "area": (103, 0), "radius": (104, 0)}
+MARKER_MARGIN_NM = 2.0  # so that a marker between two corners has an area
+LISTED = 20
+
+
+@click.command()
+@click.argument("mask", metavar="MASK", type=click.Path(path_type=Path))
+@click.option("--pixel", "pixel_nm", type=float, metavar="NM", help="Pixel of an image (.png, .npy, .csv); required.")
+@click.option("--width", default=20.0, show_default=True, metavar="NM", help="Least width; 0: not checked.")
+@click.option("--space", default=20.0, show_default=True, metavar="NM", help="Least space; 0: not checked.")
+@click.option("--area", default=1000.0, show_default=True, metavar="NM2", help="Least area; 0: not checked.")
+@click.option("--radius", default=0.0, metavar="NM", help="Least radius of curvature.  [default: not checked]")
+@click.option("--smooth", "smooth_nm", type=float, metavar="NM", help="Pixel of polygons drawn along pixel edges.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the picture and the markers.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if a rule is broken.")
+@layout_options
+@json_option
+def mrc(
+    mask: Path,
+    pixel_nm: float | None,
+    width: float,
+    space: float,
+    area: float,
+    radius: float,
+    smooth_nm: float | None,
+    out: Path | None,
+    strict: bool,
+    layer: str | None,
+    cell: str | None,
+    window_nm: tuple[float, float, float, float] | None,
+    as_json: bool,
+) -> None:
+    """Check a mask's least width, space, area and curvature radius.
+
+    MASK is an image, open where it is at least half its range, or polygons (.glp, .gds, .oas). --out writes
+    NAME.mrc.png, the mask with its markers and the worst places enlarged, and NAME.mrc.oas: the mask on layer 1/0,
+    markers of width, space, area and radius on 101/0 to 104/0.
+    """
+    from litho_dl.core.io import require_writable_folder
+    from litho_dl.layout.rules import MaskRules, check_rules
+
+    rules = MaskRules(width, space, area, radius)
+    if out is not None:
+        require_writable_folder(out)
+    if mask.suffix.lower() in IMAGE_SUFFIXES:
+        drawn, smooth = image_layout(mask, pixel_nm)
+    else:
+        drawn, smooth = polygon_layout(mask, layer, cell, window_nm), smooth_nm or 0.0
+    if not (math.isfinite(smooth) and smooth >= 0):
+        raise LithoError(f"Expected --smooth of zero or more, got {smooth:g} nm.")
+    violations = check_rules(drawn.polygons, rules, smooth_nm=smooth)
+    result = report(mask, rules, violations)
+    if out is not None:
+        result["files"] = write_check(out, drawn, rules, violations)
+    click.echo(json.dumps(result, indent=2) if as_json else as_table(result))
+    if strict and violations.total:
+        sys.exit(1)
+
+
+def image_layout(path: Path, pixel_nm: float | None) -> tuple["Layout", float]:
+    """The outline of an image along its pixels, and the pixel to smooth it by."""
+    import numpy as np
+
+    from litho_dl.clips import load_mask_values
+    from litho_dl.layout import Layout, pixel_polygons
+    from litho_dl.metrics.mrc import block_size
+
+    if pixel_nm is None or not (math.isfinite(pixel_nm) and pixel_nm > 0):
+        raise LithoError(f"{path}: Expected the image's pixel in nm, got {pixel_nm}; pass --pixel NM.")
+    binary = np.asarray(load_mask_values(path)) >= 0.5
+    return Layout(path.stem, pixel_polygons(binary, pixel_nm)), block_size(binary) * pixel_nm
+
+
+def polygon_layout(
+    path: Path, layer: str | None, cell: str | None, window_nm: tuple[float, float, float, float] | None
+) -> "Layout":
+    """The polygons of a file, named after it."""
+    from litho_dl.clips import file_stem
+    from litho_dl.layout import Layout, read_layout
+
+    return Layout(file_stem(path), read_layout(path, layer=layer, cell=cell, window_nm=window_nm).polygons)
+
+
+def report(mask: Path, rules: "MaskRules", violations: "RuleViolations") -> dict[str, Any]:
+    """Limits, counts and every place, the worst of each rule first."""
+    places = []
+    for rule, found in violations.places.items():
+        for n in abs(found.values).argsort():
+            x0, y0, x1, y1 = (round(float(edge), 3) for edge in found.boxes_nm[n])
+            value = round(float(found.values[n]), 3)
+            places.append({"rule": rule, "measured": value, "unit": UNITS[rule], "box_nm": [x0, y0, x1, y1]})
+    limits = {
+        "width": rules.min_width_nm,
+        "space": rules.min_space_nm,
+        "area": rules.min_area_nm2,
+        "radius": rules.min_radius_nm,
+    }
+    return {
+        "mask": str(mask),
+        "limits": limits,
+        "violations": violations.counts,
+        "total": violations.total,
+        "places": places,
+        "files": None,
+    }
+
+
+def as_table(result: dict[str, Any]) -> str:
+    """One line a rule, then the worst places."""
+    lines = [f"{'rule':<8}{'limit':>14}{'violations':>12}{'worst':>16}"]
+    for rule, limit in result["limits"].items():
+        worst = next((_measured(place) for place in result["places"] if place["rule"] == rule), "-")
+        shown = f"{limit:,g} {UNITS[rule]}" if limit else "off"
+        lines.append(f"{rule:<8}{shown:>14}{result['violations'][rule]:>12}{worst:>16}")
+    lines.append(f"{'total':<8}{'':>14}{result['total']:>12}")
+    if result["places"]:
+        lines += ["", f"{'rule':<8}{'measured':>14}   centre x, y (nm)"]
+    for place in result["places"][:LISTED]:
+        x0, y0, x1, y1 = place["box_nm"]
+        lines.append(f"{place['rule']:<8}{_measured(place):>14}   {(x0 + x1) / 2:,.1f}, {(y0 + y1) / 2:,.1f}")
+    if len(result["places"]) > LISTED:
+        lines.append(f"... and {len(result['places']) - LISTED} more; --json lists all.")
+    return "\n".join(lines + [f"Wrote {path}" for path in result["files"] or ()])
+
+
+def _measured(place: dict[str, Any]) -> str:
+    """`12.3 nm`; a radius where the mask is concave is negative."""
+    digits = 0 if place["rule"] == "area" else 1
+    return f"{place['measured']:,.{digits}f} {place['unit']}"
+
+
+def write_check(out: Path, drawn: "Layout", rules: "MaskRules", violations: "RuleViolations") -> list[str]:
+    """Writes the picture and the markers; returns their paths."""
+    import numpy as np
+
+    from litho_dl.layout import Layout, Polygon
+    from litho_dl.layout.gds import write_layers
+    from litho_dl.viz.figure import save_figure
+    from litho_dl.viz.rules import RuleMarkers, rules_figure
+
+    layers = {MASK_LAYER: drawn}
+    for rule, places in violations.places.items():
+        grown = places.boxes_nm + np.array([-1, -1, 1, 1]) * MARKER_MARGIN_NM
+        shapes = [Polygon(np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])) for x0, y0, x1, y1 in grown]
+        layers[MARKER_LAYERS[rule]] = Layout(rule, tuple(shapes))
+    markers, picture = out / f"{drawn.name}.mrc.oas", out / f"{drawn.name}.mrc.png"
+    write_layers(markers, layers, cell=drawn.name, merged=False)
+    limits = (rules.min_width_nm, rules.min_space_nm, rules.min_area_nm2, rules.min_radius_nm)
+    drawn_rules = [
+        RuleMarkers(rule, limit, UNITS[rule], places.boxes_nm, places.values)
+        for (rule, places), limit in zip(violations.places.items(), limits, strict=True)
+        if limit > 0
+    ]
+    figure = rules_figure([polygon.loops for polygon in drawn.polygons], drawn_rules, title=f"Mask rules, {drawn.name}")
+    save_figure(figure, picture)
+    return [str(picture), str(markers)]

@@ -1,0 +1,297 @@
+"""Where a mask, or the gap between its parts, is narrower than a limit: discs that fit between sampled outlines.
+
+The Delaunay triangles of points along an outline hold the largest discs that fit inside it and outside it (Blum's
+medial axis): each circumscribed disc touches the outline at the triangle's three corners.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import Delaunay, cKDTree
+
+SAMPLES_PER_LIMIT = 10
+SAMPLES_PER_LOOP = 32  # at least, so that small dots are round
+TOLERANCE = 0.005  # of the limit; covers an arc that is drawn with 32 edges a turn
+CORNER_STEPS = 4  # two samples less than this many steps apart along the outline belong to one corner
+TAPER_REACH = 0.75  # of half the limit; a corner of 70 degrees. A right-angled corner reaches 0.41
+MERGE_DISTANCE = 0.5  # of the limit
+NUDGE = 1e-5  # of the step: how far outlines that touch in a point are drawn apart
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """Points along closed loops with the inside on the left.
+
+    Attributes:
+        points: (n, 2) x, y in nm.
+        before: (n,) index of the point before each.
+        after: (n,) index of the point after each.
+        arc_nm: (n,) length along the loop up to each point.
+        loop: (n,) number of the loop.
+        loop_nm: (n,) length of the point's loop.
+        step_nm: (n,) longest step of the point's loop.
+    """
+
+    points: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    arc_nm: np.ndarray
+    loop: np.ndarray
+    loop_nm: np.ndarray
+    step_nm: np.ndarray
+
+    def apart_nm(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """Length of the shorter way along the outline between points; infinite between loops."""
+        way = np.abs(self.arc_nm[i] - self.arc_nm[j])
+        return np.where(self.loop[i] == self.loop[j], np.minimum(way, self.loop_nm[i] - way), np.inf)
+
+    def inward(self, i: np.ndarray, direction: np.ndarray) -> np.ndarray:
+        """True where a direction (n, 2) from the points i leads into the mask."""
+        ahead, behind = self.points[self.after[i]] - self.points[i], self.points[self.before[i]] - self.points[i]
+        convex = (_cross(ahead, direction) > 0) & (_cross(direction, behind) > 0)
+        reflex = (_cross(behind, direction) < 0) | (_cross(direction, ahead) < 0)
+        return np.where(_cross(ahead, behind) > 0, convex, reflex)
+
+    def nearest_nm(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """Distance of the points i from the two steps at the points j."""
+        p, q = self.points[i], self.points[j]
+        return np.minimum(_to_segment(p, q, self.points[self.after[j]]), _to_segment(p, q, self.points[self.before[j]]))
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Places that break a rule: boxes (n, 4) as x0, y0, x1, y1 in nm, and what was measured there, (n,)."""
+
+    boxes_nm: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def none(cls) -> "Places":
+        """No place."""
+        return cls(np.zeros((0, 4)), np.zeros(0))
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+
+
+def _to_segment(p: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    along = b - a
+    t = np.clip(((p - a) * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-300), 0, 1)
+    return np.hypot(*(a + t[..., None] * along - p).T)
+
+
+def sampled_outline(loops: Sequence[np.ndarray], step_nm: float) -> Outline:
+    """All vertices (n, 2) of loops, and points between them so that no step is longer than `step_nm`."""
+    vertices = np.concatenate(loops)
+    counts = np.array([len(loop) for loop in loops])
+    owner = np.repeat(np.arange(len(loops)), counts)
+    following = np.arange(len(vertices)) + 1
+    following[np.cumsum(counts) - 1] = np.cumsum(counts) - counts
+    edge = vertices[following] - vertices
+    length = np.hypot(*edge.T)
+    around = np.bincount(owner, length)
+    step = np.minimum(step_nm, around / SAMPLES_PER_LOOP)
+
+    pieces = np.maximum(np.ceil(length / step[owner] - 1e-9), 1).astype(np.int64)
+    source = np.repeat(np.arange(len(vertices)), pieces)
+    part = (np.arange(len(source)) - np.repeat(np.cumsum(pieces) - pieces, pieces)) / pieces[source]
+    loop = owner[source]
+    first = np.searchsorted(loop, np.arange(len(loops)))
+    last = np.append(first[1:], len(loop)) - 1
+    before, after = np.arange(len(loop)) - 1, np.arange(len(loop)) + 1
+    before[first], after[last] = last, first
+    arc = (np.cumsum(length) - length)[source] + part * length[source]
+    points = _drawn_apart(vertices[source] + part[:, None] * edge[source], before, after, step.min() * NUDGE)
+    return Outline(points, before, after, arc - arc[first][loop], loop, around[loop], step[loop])
+
+
+def _drawn_apart(points: np.ndarray, before: np.ndarray, after: np.ndarray, distance: float) -> np.ndarray:
+    """Points that coincide, each moved a little into its own polygon."""
+    _, group, sizes = np.unique(np.rint(points / distance), axis=0, return_inverse=True, return_counts=True)
+    i = np.flatnonzero(sizes[group.ravel()] > 1)
+    if not len(i):
+        return points
+    ahead, behind = points[after[i]] - points[i], points[before[i]] - points[i]
+    inward = ahead / np.hypot(*ahead.T)[:, None] + behind / np.hypot(*behind.T)[:, None]
+    inward *= np.where(_cross(ahead, behind) < 0, -1, 1)[:, None]
+    moved = points.copy()
+    moved[i] += 4 * distance * inward
+    return moved
+
+
+@dataclass(frozen=True, eq=False)
+class MedialAxis:
+    """The discs that touch an outline in three points, inside and outside.
+
+    Attributes:
+        outline: The sampled outline.
+        corners: (t, 3) indices of the points each disc touches.
+        neighbours: (t, 3) the disc across from each corner; -1: none.
+        centres: (t, 2) in nm.
+        radii: (t,) in nm.
+        inside: (t,) True inside the mask.
+    """
+
+    outline: Outline
+    corners: np.ndarray
+    neighbours: np.ndarray
+    centres: np.ndarray
+    radii: np.ndarray
+    inside: np.ndarray
+
+
+def medial_axis(outline: Outline) -> MedialAxis:
+    """The medial axis of a sampled outline."""
+    origin = outline.points.mean(0)
+    mesh = Delaunay(outline.points - origin)
+    corners = mesh.simplices.astype(np.int64)
+    a, b, c = (outline.points[corners[:, k]] for k in range(3))
+    u, v = b - a, c - a
+    doubled_area = 2 * _cross(u, v)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        uu, vv = (u**2).sum(1), (v**2).sum(1)
+        offset = np.stack([v[:, 1] * uu - u[:, 1] * vv, u[:, 0] * vv - v[:, 0] * uu], 1) / doubled_area[:, None]
+    radii = np.nan_to_num(np.hypot(*offset.T), nan=np.inf)
+    middle = (a + b + c) / 3
+    votes = sum(outline.inward(corners[:, k], middle - outline.points[corners[:, k]]).astype(int) for k in range(3))
+    return MedialAxis(outline, corners, mesh.neighbors.astype(np.int64), a + offset, radii, np.asarray(votes) >= 2)
+
+
+def narrow_places(axis: MedialAxis, limit_nm: float, *, inside: bool, slack_nm: float = 0.0) -> Places:
+    """Places inside the mask, or outside it, that are narrower than a limit.
+
+    Three things count, each if it is below the limit by more than `TOLERANCE`: the shortest distance between two sides
+    (a neck, a line, a gap, two corners); the widest disc in a part (a dot, a hole); and a disc in a part that tapers
+    further than a corner of 70 degrees does. Corners that are blunter do not count.
+
+    Args:
+        axis: The medial axis.
+        limit_nm: The limit.
+        inside: True for width, False for space.
+        slack_nm: How much further a corner may reach.
+
+    Returns:
+        The places and their narrowest distance in nm; parts nearer than half the limit are one place.
+    """
+    limit = limit_nm * (1 - TOLERANCE)
+    pairs, widths = _bottlenecks(axis, limit, inside)
+    small = np.flatnonzero((axis.inside == inside) & (axis.radii < limit / 2))
+    widest = small[_is_widest(axis, small)]
+    tapers, tips = _tapers(
+        axis, small, np.concatenate([pairs.ravel(), axis.corners[widest].ravel()]), limit_nm, slack_nm
+    )
+    points = axis.outline.points
+    corners = [points[pairs], points[axis.corners[widest]], tapers]
+    low, high = (np.concatenate([side(corner, axis=1) for corner in corners]) for side in (np.min, np.max))
+    return joined(low, high, np.concatenate([widths, 2 * axis.radii[widest], tips]), limit_nm * MERGE_DISTANCE)
+
+
+def _bottlenecks(axis: MedialAxis, limit: float, inside: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of points (m, 2) whose connection is the shortest from side to side, and its length.
+
+    No other point may lie in the disc that has the connection as its diameter.
+    """
+    outline = axis.outline
+    points = outline.points
+    found = []
+    for k in range(3):
+        i, j, across = axis.corners[:, k - 2], axis.corners[:, k - 1], axis.neighbours[:, k]
+        near = np.flatnonzero(((i < j) | (across < 0)) & (((points[i] - points[j]) ** 2).sum(1) < (limit * 1.1) ** 2))
+        near = near[_free(points, i[near], j[near], axis.corners[near, k])]
+        beyond = np.where(across[near] < 0, i[near], axis.corners[across[near]].sum(1) - i[near] - j[near])
+        near = near[_free(points, i[near], j[near], beyond)]
+        found.append(np.stack([i[near], j[near]], 1))
+    pairs = np.concatenate(found)
+    i, j = pairs.T
+    way = points[j] - points[i]
+    facing = (outline.inward(i, way) == inside) & (outline.inward(j, -way) == inside)
+    facing &= outline.apart_nm(i, j) >= CORNER_STEPS * np.minimum(outline.step_nm[i], outline.step_nm[j])
+    widths = np.minimum(outline.nearest_nm(i, j), outline.nearest_nm(j, i))
+    kept = facing & (widths < limit)
+    return pairs[kept], widths[kept]
+
+
+def _free(points: np.ndarray, i: np.ndarray, j: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """True where a point is not inside the disc on the diameter from i to j."""
+    a, b = points[i] - points[other], points[j] - points[other]
+    return (a * b).sum(1) >= -1e-6 * ((points[i] - points[j]) ** 2).sum(1)
+
+
+def _is_widest(axis: MedialAxis, small: np.ndarray) -> np.ndarray:
+    """True for discs that are wider than all near them: their centre lies between the points they touch."""
+    outline, corners = axis.outline, axis.corners[small]
+    held = np.ones(len(small), dtype=bool)
+    longest = np.zeros(len(small))
+    for k in range(3):
+        i, j = corners[:, k - 2], corners[:, k - 1]
+        held &= _free(outline.points, i, j, corners[:, k])
+        longest = np.maximum(longest, outline.apart_nm(i, j))
+    return held & (longest >= CORNER_STEPS * outline.step_nm[corners[:, 0]])
+
+
+def _tapers(
+    axis: MedialAxis, small: np.ndarray, counted: np.ndarray, limit_nm: float, slack_nm: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ends that reach far beyond the last disc of the limit's size.
+
+    Args:
+        axis: The medial axis.
+        small: Its discs below the limit.
+        counted: Points of places that count already.
+        limit_nm: The limit.
+        slack_nm: How much further an end may reach.
+
+    Returns:
+        (n, 2, 2) opposite corners of each end's box, and the diameter (n,) of its smallest disc.
+    """
+    part = _connected(axis, small)
+    count = int(part.max(initial=-1)) + 1
+    root = np.full(count, -1)
+    order = np.argsort(axis.radii[small], kind="stable")
+    root[part[order]] = small[order]  # the last one written, the largest, stays
+    tip = np.full(count, -1)
+    tip[part[order[::-1]]] = small[order[::-1]]
+
+    points = axis.outline.points[axis.corners[small]]
+    distance = np.hypot(*np.moveaxis(points - axis.centres[root[part]][:, None], -1, 0)).max(1)
+    reach = np.zeros(count)
+    np.maximum.at(reach, part, distance - axis.radii[root[part]])
+    done = np.zeros(count, dtype=bool)
+    done[part[np.isin(axis.corners[small], counted).any(1)]] = True
+    long = np.flatnonzero(~done & (reach > TAPER_REACH * limit_nm / 2 + slack_nm))
+    boxes = np.array([[points[part == n].min((0, 1)), points[part == n].max((0, 1))] for n in long]).reshape(-1, 2, 2)
+    return boxes, 2 * axis.radii[tip[long]]
+
+
+def _connected(axis: MedialAxis, small: np.ndarray) -> np.ndarray:
+    """Number of the connected part of each of some discs, all inside or all outside."""
+    index = np.full(len(axis.radii), -1)
+    index[small] = np.arange(len(small))
+    links = []
+    for k in range(3):
+        across = axis.neighbours[small, k]
+        target = np.where(across >= 0, index[across], -1)
+        links.append(np.stack([np.arange(len(small)), target], 1)[target >= 0])
+    rows, columns = np.concatenate(links).T
+    graph = coo_array((np.ones(len(rows), dtype=bool), (rows, columns)), shape=(len(small), len(small)))
+    return connected_components(graph, directed=False)[1]
+
+
+def joined(low: np.ndarray, high: np.ndarray, values: np.ndarray, distance_nm: float) -> Places:
+    """Boxes from (n, 2) corners, those whose centres are within a distance joined; the least value of each."""
+    if not len(values):
+        return Places.none()
+    pairs = cKDTree((low + high) / 2).query_pairs(distance_nm, output_type="ndarray")
+    graph = coo_array((np.ones(len(pairs), dtype=bool), tuple(pairs.T)), shape=(len(low), len(low)))
+    count, place = connected_components(graph, directed=False)
+    boxes = np.full((count, 4), np.inf)
+    np.minimum.at(boxes[:, :2], place, low)
+    np.minimum.at(boxes[:, 2:], place, -high)
+    boxes[:, 2:] *= -1
+    least = np.full(count, np.inf)
+    np.minimum.at(least, place, values)
+    return Places(boxes, least)

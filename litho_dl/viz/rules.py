@@ -1,0 +1,178 @@
+"""A mask with the places that break its rules: the whole of it, and the worst places enlarged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.path import Path
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
+
+from litho_dl.viz.figure import (
+    BLUE,
+    GREEN,
+    PURPLE,
+    TICK_SIZE,
+    VERMILION,
+    Extent,
+    legend_below,
+    new_figure,
+    scale_bar,
+    style_axes,
+)
+from litho_dl.viz.images import square_around
+
+COLOURS = {"width": VERMILION, "space": BLUE, "area": GREEN, "radius": PURPLE}
+MASK_FILL, MASK_EDGE = "#D9D9D9", "#6E6E6E"
+WORST = 6  # places enlarged
+MAP_IN, INSET_IN = 7.0, 2.3
+SMALLEST_MARKER = 1 / 60  # of the map's width
+MARGIN = 0.03  # of the map's width
+
+Loops = Sequence[NDArray]
+
+
+@dataclass(frozen=True, eq=False)
+class RuleMarkers:
+    """Places that break one rule.
+
+    Attributes:
+        rule: width, space, area or radius.
+        limit: Least allowed value.
+        unit: Of the limit and the values.
+        boxes_nm: (n, 4) as x0, y0, x1, y1.
+        values: (n,) measured; a negative radius is concave.
+    """
+
+    rule: str
+    limit: float
+    unit: str
+    boxes_nm: NDArray
+    values: NDArray
+
+
+def rules_figure(mask: Sequence[Loops], rules: Sequence[RuleMarkers], *, title: str = "") -> Figure:
+    """Draws the mask with a box at every place that breaks a rule, and the worst places beside it.
+
+    The places enlarged are those farthest below their limits, by ratio, at least one of each rule that is broken.
+
+    Args:
+        mask: The loops (n, 2) in nm of each polygon, hull and holes.
+        rules: What breaks each rule; rules without places are in the legend.
+        title: Heading of the figure.
+    """
+    shown = worst_places(rules, WORST)
+    columns = -(-len(shown) // 3)
+    figure = new_figure(MAP_IN + INSET_IN * columns, MAP_IN + 0.6, title)
+    grid = figure.add_gridspec(3, 3 + columns)
+    overview = figure.add_subplot(grid[:, :3])
+    extent = _extent(mask)
+    _draw(overview, mask, extent)
+    span = extent[1] - extent[0]
+    for markers in rules:
+        for box in markers.boxes_nm:
+            _marker(overview, _at_least(box, span * SMALLEST_MARKER), COLOURS[markers.rule])
+    for n, (markers, index) in enumerate(shown):
+        box = markers.boxes_nm[index]
+        corner = _at_least(box, span * SMALLEST_MARKER)
+        overview.annotate(
+            str(n + 1),
+            (corner[2], corner[3]),
+            xytext=(1, 1),
+            textcoords="offset points",
+            fontsize=TICK_SIZE,
+            fontweight="bold",
+            color=COLOURS[markers.rule],
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            zorder=6,
+        )
+        inset = figure.add_subplot(grid[n % 3, 3 + n // 3])
+        _inset(inset, mask, markers, index, n + 1)
+    legend_below(overview, [_entry(markers) for markers in rules])
+    return figure
+
+
+def worst_places(rules: Sequence[RuleMarkers], most: int) -> list[tuple[RuleMarkers, int]]:
+    """Places by ratio of measured value to limit, the least first, after the worst of each rule."""
+    ranked = sorted(
+        (abs(float(value)) / markers.limit, order > 0, number, int(n))
+        for number, markers in enumerate(rules)
+        for order, n in enumerate(np.argsort(np.abs(markers.values), kind="stable"))
+        for value in (markers.values[n],)
+    )
+    first = sorted(ranked, key=lambda place: place[1])[:most]
+    return [(rules[number], n) for _, _, number, n in sorted(first)]
+
+
+def _extent(mask: Sequence[Loops]) -> Extent:
+    """A square around the mask with a margin, as x0, x1, y0, y1 in nm."""
+    if not mask:
+        return 0.0, 1.0, 0.0, 1.0
+    low, high = np.min([loops[0].min(0) for loops in mask], 0), np.max([loops[0].max(0) for loops in mask], 0)
+    side = float((high - low).max())
+    x0, x1, y0, y1 = square_around((low[0], high[0], low[1], high[1]), side * (1 + 2 * MARGIN))
+    return x0, x1, y0 - 2 * MARGIN * side, y1  # the scale bar is at the bottom
+
+
+def _draw(axes: Axes, mask: Sequence[Loops], extent: Extent) -> None:
+    """The mask as filled shapes inside an extent."""
+    x0, x1, y0, y1 = extent
+    paths = [
+        Path.make_compound_path(*(Path(np.vstack([loop, loop[:1]]), closed=True) for loop in loops))
+        for loops in mask
+        if loops[0][:, 0].max() > x0
+        and loops[0][:, 0].min() < x1
+        and loops[0][:, 1].max() > y0
+        and loops[0][:, 1].min() < y1
+    ]
+    shapes = PathCollection(paths, facecolor=MASK_FILL, edgecolor=MASK_EDGE, linewidth=0.5)
+    axes.add_collection(shapes, autolim=False)
+    axes.set_xlim(x0, x1)
+    axes.set_ylim(y0, y1)
+    axes.set_aspect("equal", anchor="N")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    scale_bar(axes, x1 - x0)
+
+
+def _inset(axes: Axes, mask: Sequence[Loops], markers: RuleMarkers, index: int, number: int) -> None:
+    """One place enlarged, with what was measured there."""
+    x0, y0, x1, y1 = box = markers.boxes_nm[index]
+    reach = markers.limit**0.5 if markers.rule == "area" else markers.limit
+    window = square_around((x0, x1, y0, y1), max(4 * reach, 1.6 * max(x1 - x0, y1 - y0)))
+    style_axes(axes)
+    _draw(axes, mask, window)
+    _marker(axes, _at_least(box, (window[1] - window[0]) / 25), COLOURS[markers.rule])
+    value = float(markers.values[index])
+    bend = "" if markers.rule != "radius" else (" convex" if value > 0 else " concave")
+    digits = 0 if markers.rule == "area" else 1
+    axes.set_title(
+        f"{number}: {markers.rule}{bend} {abs(value):,.{digits}f} {markers.unit}",
+        fontsize=TICK_SIZE,
+        color=COLOURS[markers.rule],
+        fontweight="bold",
+    )
+
+
+def _at_least(box: NDArray, side_nm: float) -> tuple[float, float, float, float]:
+    """The box, grown to a least side about its centre."""
+    grow = np.maximum(side_nm - (box[2:] - box[:2]), 0) / 2
+    return (*(box[:2] - grow).tolist(), *(box[2:] + grow).tolist())
+
+
+def _marker(axes: Axes, box: tuple[float, float, float, float], colour: str) -> None:
+    x0, y0, x1, y1 = box
+    axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour, linewidth=1.2, zorder=5))
+
+
+def _entry(markers: RuleMarkers) -> Line2D:
+    """The rule's legend entry, with its limit and its count."""
+    label = f"{markers.rule} < {markers.limit:,g} {markers.unit}: {len(markers.values)}"
+    return Line2D(
+        [], [], color=COLOURS[markers.rule], label=label, linestyle="none", marker="s", markerfacecolor="none"
+    )

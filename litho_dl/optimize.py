@@ -34,6 +34,7 @@ def solve_clips(
     on_step: OnStep | None = None,
     *,
     simulator: Simulator | None = None,
+    masks: Sequence[Tensor] | None = None,
 ) -> Solution:
     """Optimises all clips as one batch.
 
@@ -44,6 +45,7 @@ def solve_clips(
         device: Where to compute.
         on_step: See `solve`.
         simulator: In place of the process's kernels; a trainable one (`SourceSimulator`) is optimised with the masks.
+        masks: One mask a clip to continue from, (H, W) in [0, 1] on the method's `target_nm`; see `solve`.
 
     Raises:
         MaskError: There is no clip, or one has nothing to print.
@@ -51,10 +53,10 @@ def solve_clips(
     """
     if not clips:
         raise MaskError("Expected at least one clip, got none.")
-    finest_nm = min(level.pixel_nm for level in method.levels)
-    targets = torch.stack([clip.coverage(finest_nm) for clip in clips])
+    targets = torch.stack([clip.coverage(method.target_nm) for clip in clips])
     simulator = Simulator(process) if simulator is None else simulator
-    return solve(simulator.to(device), targets, finest_nm, method, on_step)
+    init = None if masks is None else torch.stack(list(masks))
+    return solve(simulator.to(device), targets, method.target_nm, method, on_step, init=init)
 
 
 def scored(

@@ -78,7 +78,10 @@ def _candidates(mask: Tensor, place: Tensor, limit_px: float, reach: int) -> lis
     near = dilated(place[None], limit_px + 2 * reach + 2)[0] > 0
     tight = dilated(place[None], 2 * reach + 1)[0] > 0
     grey = mask.float()[None]
-    wider, narrower = dilated(grey, 3.0 + 2 * (reach // 3))[0] > 0.5, dilated(1 - grey, 3.0 + 2 * (reach // 3))[0] <= 0.5
+    wider, narrower = (
+        dilated(grey, 3.0 + 2 * (reach // 3))[0] > 0.5,
+        dilated(1 - grey, 3.0 + 2 * (reach // 3))[0] <= 0.5,
+    )
     smooth = closed(opened(grey, limit_px + reach), limit_px)[0] > 0.5
     opposite = opened(closed(grey, limit_px + reach), limit_px)[0] > 0.5
     repairs = (wider, narrower, smooth, opposite)

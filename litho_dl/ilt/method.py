@@ -118,10 +118,14 @@ class Method(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        used = {name for weights in (self.objective, *(level.objective or {} for level in self.levels)) for name in weights}
+        used = {
+            name for weights in (self.objective, *(level.objective or {} for level in self.levels)) for name in weights
+        }
         asking = [name for name in RULE_TERMS if name in used] + ["clean"] * self.clean
         if asking and self.rules is None:
             raise ValueError(f"{', '.join(asking)} needs mask rules; add a table [rules]")
+        if self.clean and (self.levels[-1].parameterization or self.parameterization) == "manhattan":
+            raise ValueError("clean repairs pixel masks; manhattan keeps its own limits")
         for level in self.levels:
             kind = level.optimizer or self.optimizer
             moves_edges = (level.parameterization or self.parameterization) == "manhattan"

@@ -143,7 +143,7 @@ def space(scene: Scene) -> Tensor:
 
 
 def area(scene: Scene) -> Tensor:
-    """Sum of A (1 - A / A_min) over features smaller than A_min: each is pushed to vanish or to grow, the nearer one."""
+    """Sum of A (1 - A / A_min) over features below A_min: each is pushed to vanish or to grow, whichever is nearer."""
     unit, least = scene.mask_pixel_nm**2, _rules(scene).min_area_nm2
     sums = []
     for mask, labels in zip(scene.mask, small_parts(scene.mask, least / unit), strict=True):

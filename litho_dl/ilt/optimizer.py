@@ -1,12 +1,10 @@
 """How parameters step: one contract, `step(parameters, problem, rate)`, clip by clip independent."""
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-
-from litho_dl.simulator import Exposure
 
 MEMORY = 10  # pairs of steps and gradient changes that L-BFGS keeps
 TRIALS = 8  # halvings of a line search
@@ -168,8 +166,9 @@ def make_optimizer(
         return Lbfgs()
     if kind == "feedback":
         return EdgeFeedback()
-    groups = [{"params": [parameters]}, {"params": list(others), "lr": others_rate}]
-    groups = [group for group in groups if group["params"]]
+    groups: list[dict[str, Any]] = [{"params": [parameters]}]
+    if others := list(others):
+        groups.append({"params": others, "lr": others_rate})
     if kind == "adam":
         return TorchOptimizer(torch.optim.Adam(groups, betas=(momentum, 0.999)))
     return TorchOptimizer(NormalisedSgd(groups, momentum=momentum))

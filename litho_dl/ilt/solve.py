@@ -1,5 +1,6 @@
 """The one optimisation loop: any parameterization, any objective, any optimizer, many clips at once."""
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,19 +77,18 @@ def solve(
     """
     started = time.perf_counter()
     _require_target(simulator, target, pixel_nm, init)
-    target, init = (None if images is None else images.to(simulator.device, simulator.dtype) for images in (target, init))
-    assert target is not None
+    target = target.to(simulator.device, simulator.dtype)
+    begin = biased(target, pixel_nm, method.bias_nm) if init is None else init.to(target)
     if init is not None:
         method = method.model_copy(update={"levels": method.levels[-1:]})
     run = _Run(simulator, target, pixel_nm, method, on_step)
     status: Literal["finished", "interrupted"] = "finished"
     try:
-        begin = biased(target, pixel_nm, method.bias_nm) if init is None else init
         for level in method.levels:
             run.level(level, begin)
         mask, mask_nm = run.written(clean_up=method.clean)
     except KeyboardInterrupt:
-        if not run.history:
+        if run.steps_done == 0:
             raise
         status = "interrupted"
         mask, mask_nm = run.written(clean_up=False)
@@ -97,8 +97,8 @@ def solve(
         mask=mask,
         pixel_nm=mask_nm,
         parameters=run.best.parameters,
-        history={name: torch.stack(values).cpu() for name, values in run.history.items()},
-        checks=torch.stack(run.checks).cpu(),
+        history={name: values[: run.steps_done].cpu() for name, values in run.history.items()},
+        checks=run.checks[: len(run.check_steps)].cpu(),
         check_steps=tuple(run.check_steps),
         level_starts=tuple(run.level_starts),
         status=status,
@@ -108,10 +108,12 @@ def solve(
 
 @dataclass
 class _Best:
-    """The parameters of a level's best binary masks, clip by clip."""
+    """The parameters of a level's best binary masks, clip by clip, and how they become masks."""
 
     parameters: Tensor
     value: Tensor
+    parameterization: Parameterization
+    stage: Stage
 
     def update(self, parameters: Tensor, value: Tensor) -> bool:
         """Keeps what is better; returns whether anything was."""
@@ -130,8 +132,10 @@ class _Run:
         self.simulator, self.target, self.target_nm = simulator, target, pixel_nm
         self.method, self.on_step = method, on_step
         self.best: _Best | None = None
-        self.history: dict[str, list[Tensor]] = {}
-        self.checks: list[Tensor] = []
+        # Made at once: small tensors kept step by step lie between the large ones that come and go, and pin the heap.
+        self.history: dict[str, Tensor] = {}
+        most = sum(2 + level.steps // method.check_every for level in method.levels)
+        self.checks = target.new_full((most, len(target)), torch.nan)
         self.check_steps: list[int] = []
         self.level_starts: list[int] = []
         self.steps_done = 0
@@ -150,16 +154,16 @@ class _Run:
         target = coarsened(self.target, self.target_nm, level.pixel_nm)
         stage = self._stage = Stage(self.simulator, self.method, level, self._parameterization, target)
         self.level_starts.append(self.steps_done)
-        self.best, idle = None, 0
+        idle = 0
         for step in range(level.steps):
             if step % self.method.check_every == 0:
-                idle = 0 if self._check(stage, parameters) else idle + 1
+                idle = 0 if self._check(stage, parameters, first=step == 0) else idle + 1
                 if level.patience is not None and idle >= level.patience:
                     break
             stage.progress = step / max(level.steps - 1, 1)
             objective = optimizer.step(parameters, stage, geometric(level.learning_rate, stage.progress))
             with torch.no_grad():
-                self._parameterization.settle(parameters, step)
+                parameters.copy_(self._parameterization.settled(parameters, step))
             self._record({"objective": objective, **stage.terms})
         self._check(stage, parameters)
 
@@ -170,6 +174,7 @@ class _Run:
         if name == before:
             assert self._stage is not None
             ratio = round(self._stage.level.pixel_nm / level.pixel_nm)
+            self._parameterization = copy.copy(self._parameterization)  # the best so far goes on with the old one
             return self._parameterization.refine(self._parameters.detach(), ratio)
         if self._stage is None:
             mask = coarsened(begin, self.target_nm, level.pixel_nm)
@@ -182,34 +187,35 @@ class _Run:
         return self._parameterization.start(Start(mask, level.pixel_nm, self.target, self.target_nm))
 
     def _record(self, terms: dict[str, Tensor]) -> None:
-        """One step's terms; a term that is new or left out is NaN where it was not evaluated."""
-        missing = torch.full_like(terms["objective"], torch.nan)
-        for name in {**self.history, **terms}:
-            values = self.history.setdefault(name, [missing] * self.steps_done)
-            values.append(terms[name].detach() if name in terms else missing)
+        """Keeps one step's terms."""
+        for name, values in terms.items():
+            if name not in self.history:
+                self.history[name] = values.new_full((self.steps_in_all, len(values)), torch.nan)
+            self.history[name][self.steps_done] = values.detach()
         self.steps_done += 1
         if self.on_step is not None:
             self.on_step(self.steps_done, self.steps_in_all, float(terms["objective"].detach().mean()))
 
     @torch.no_grad()
-    def _check(self, stage: Stage, parameters: Tensor) -> bool:
+    def _check(self, stage: Stage, parameters: Tensor, *, first: bool = False) -> bool:
         """Scores the binarised masks and keeps each clip's best of the level; returns whether one became better."""
         value = stage.binary_objective(self._parameterization.binary(parameters))
-        self.checks.append(value)
+        self.checks[len(self.check_steps)] = value
         self.check_steps.append(self.steps_done)
-        if self.best is None:
-            self.best = _Best(parameters.detach().clone(), value)
+        if self.best is None or first:
+            self.best = _Best(parameters.detach().clone(), value, self._parameterization, stage)
             return True
         return self.best.update(parameters.detach(), value)
 
     @torch.no_grad()
     def written(self, *, clean_up: bool) -> tuple[Tensor, float]:
         """The best masks, bool (B, h, w), and their pixel."""
-        assert self.best is not None and self._stage is not None
-        mask, mask_nm = self._parameterization.written(self.best.parameters, self._stage.level.pixel_nm)
+        assert self.best is not None
+        best = self.best
+        mask, mask_nm = best.parameterization.written(best.parameters, best.stage.level.pixel_nm)
         if clean_up:
             assert self.method.rules is not None
-            mask = clean(mask, mask_nm, self.method.rules.mask_rules(), self._stage.binary_objective)
+            mask = clean(mask, mask_nm, self.method.rules.mask_rules(), best.stage.binary_objective)
         return mask, mask_nm
 
 

@@ -11,9 +11,7 @@ SMALLEST_NM2 = 2400.0
 FILLED = 0.5  # of its bounding box; a blob that fills less is cut in two
 
 
-def assist_rectangles(
-    mask: np.ndarray, pixel_nm: float, drawn: np.ndarray, drawn_nm: float
-) -> list[Polygon]:
+def assist_rectangles(mask: np.ndarray, pixel_nm: float, drawn: np.ndarray, drawn_nm: float) -> list[Polygon]:
     """Rectangles on whole nm for the openings of a mask away from the target.
 
     Args:

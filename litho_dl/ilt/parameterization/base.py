@@ -3,7 +3,6 @@
 import abc
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from litho_dl.simulator import Exposure
@@ -49,8 +48,9 @@ class Parameterization(abc.ABC):
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
         """The same mask's parameters where mask pixels are `ratio` times smaller."""
 
-    def settle(self, parameters: Tensor, step: int) -> None:
-        """Puts the parameters (in place) back where they are valid, after step 0, 1, ... of a level."""
+    def settled(self, parameters: Tensor, step: int) -> Tensor:
+        """The parameters put back where they are valid, after step 0, 1, ... of a level."""
+        return parameters
 
     def edge_errors(self, parameters: Tensor, exposure: Exposure) -> Tensor:
         """Edge placement error of the nominal print at each moving edge, in the parameters' shape; nm, + = too large.

@@ -39,10 +39,9 @@ class LevelSet(Parameterization):
         self.pixel_nm /= ratio
         return interpolated(parameters, ratio)
 
-    def settle(self, parameters: Tensor, step: int) -> None:
+    def settled(self, parameters: Tensor, step: int) -> Tensor:
         """Makes phi a distance again."""
-        if step % REDISTANCE_EVERY == REDISTANCE_EVERY - 1:
-            parameters.copy_(redistanced(parameters, self.pixel_nm))
+        return redistanced(parameters, self.pixel_nm) if (step + 1) % REDISTANCE_EVERY == 0 else parameters
 
 
 def redistanced(values: Tensor, pixel_nm: float) -> Tensor:
@@ -57,7 +56,7 @@ def redistanced(values: Tensor, pixel_nm: float) -> Tensor:
     beside = torch.stack([inside.roll(step, axis) != inside for axis in (-2, -1) for step in (-1, 1)]).any(0)
     nearby = (values / slope.clamp(min=1e-12) * pixel_nm).clamp(-pixel_nm, pixel_nm)
     clips = zip(*(part.cpu().numpy() for part in (nearby, inside, beside)), strict=True)
-    distances = [_distance(*clip, pixel_nm) if clip[2].any() else None for clip in clips]
+    distances = [_distance(near, side, edge, pixel_nm) if edge.any() else None for near, side, edge in clips]
     return torch.stack(
         [old if new is None else torch.from_numpy(new).to(old) for old, new in zip(values, distances, strict=True)]
     )

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, pad
 
-from litho_dl.ilt.fragments import Fragments, FragmentRules, fragment
+from litho_dl.ilt.fragments import FragmentRules, Fragments, fragment
 from litho_dl.ilt.parameterization.base import Parameterization, Start
 from litho_dl.ilt.reach import free_moves
 from litho_dl.ilt.sraf import assist_rectangles
@@ -36,7 +36,7 @@ class Manhattan(Parameterization):
 
     def start(self, start: Start) -> Tensor:
         """Zero moves of the drawn polygons' fragments."""
-        self._pixel_nm, self._shape = start.pixel_nm, tuple(start.mask.shape[-2:])
+        self._pixel_nm, self._shape = start.pixel_nm, (start.mask.shape[-2], start.mask.shape[-1])
         clips, limits = [], []
         assists = start.mask.detach().cpu().numpy()
         for drawn, mask in zip((start.drawn >= 0.5).cpu().numpy(), assists, strict=True):
@@ -71,7 +71,9 @@ class Manhattan(Parameterization):
         """The indicator's corner functions, integrated over pixels: two thin matrices and one product a clip."""
         shifts = (self._normals * parameters[..., None]).sum(-1)  # towards larger x or y; normals have one entry
         moved = torch.cat((shifts, shifts.new_zeros(len(shifts), 1)), dim=1)
-        xy = self._vertices + torch.stack([moved.gather(1, self._owners[..., axis] % moved.shape[1]) for axis in (0, 1)], -1)
+        xy = self._vertices + torch.stack(
+            [moved.gather(1, self._owners[..., axis] % moved.shape[1]) for axis in (0, 1)], -1
+        )
         low = (torch.arange(n, device=xy.device) + 1 for n in shape)
         rows, columns = (
             (edge - xy[..., axis, None] / pixel_nm).clamp(0, 1) for edge, axis in zip(low, (1, 0), strict=True)
@@ -94,9 +96,9 @@ class Manhattan(Parameterization):
         self._shape = (self._shape[0] * ratio, self._shape[1] * ratio)
         return parameters
 
-    def settle(self, parameters: Tensor, step: int) -> None:
-        """Keeps moves within their limits."""
-        parameters.copy_(parameters.clamp(self._limits[..., 0], self._limits[..., 1]))
+    def settled(self, parameters: Tensor, step: int) -> Tensor:
+        """Moves within their limits."""
+        return parameters.clamp(self._limits[..., 0], self._limits[..., 1])
 
     def edge_errors(self, parameters: Tensor, exposure: Exposure) -> Tensor:
         """Where the nominal image crosses the threshold nearest to each site, along its normal; nm, + = too large."""

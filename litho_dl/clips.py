@@ -5,19 +5,21 @@ layout's own coordinates, so that a mask opens on top of its layout in any viewe
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from litho_dl.core.errors import LithoError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.core.io import IMAGE_SUFFIXES, read_image, write_png
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.files import read_layout, write_layout
-from litho_dl.layout.layout import Layout
+from litho_dl.layout.layout import Layout, Polygon
 from litho_dl.layout.raster import rasterize, require_inside
 
 MASK_FILE_PIXEL_NM = 1.0
@@ -151,16 +153,42 @@ def _placed_mask(path: str | Path, clip: Clip, layer: str | None, cell: str | No
     return placed
 
 
-def save_mask(mask: Tensor, pixel_nm: float, clip: Clip, folder: str | Path) -> tuple[Path, Path]:
-    """Writes a binary mask, bool (h, w): NAME.mask.png, the field at 1 nm, and NAME.mask.oas, in layout coordinates."""
+def load_start_mask(path: str | Path, clip: Clip, pixel_nm: float) -> Tensor:
+    """Reads the mask of a clip as area coverage (H, W) on a pixel, to continue from.
+
+    Raises:
+        LithoError: As `load_mask`, or an image's pixel is neither a multiple nor a part of the wanted one.
+    """
+    if Path(path).suffix.lower() not in IMAGE_SUFFIXES:
+        return torch.from_numpy(rasterize(load_mask_polygons(path, clip), Grid.of_field(clip.field_nm, pixel_nm)))
+    values, found_nm = load_mask_image(path, clip.field_nm)
+    if found_nm > pixel_nm:
+        return magnified(values, found_nm, pixel_nm)
+    factor = whole_factor(pixel_nm, found_nm)
+    return avg_pool2d(values[None, None], factor)[0, 0]
+
+
+def save_mask(
+    mask: Tensor, pixel_nm: float, clip: Clip, folder: str | Path, polygons: Sequence[Polygon] | None = None
+) -> tuple[Path, Path]:
+    """Writes NAME.mask.png, the field at 1 nm, and NAME.mask.oas, in layout coordinates.
+
+    Args:
+        mask: Binary mask, bool (h, w).
+        pixel_nm: Its pixel.
+        clip: Whose mask it is.
+        folder: Where to write.
+        polygons: The mask as polygons on the field; by default the outline along its pixels.
+    """
     folder = Path(folder)
-    image, polygons = folder / f"{clip.name}.mask.png", folder / f"{clip.name}.mask.oas"
+    image, drawing = folder / f"{clip.name}.mask.png", folder / f"{clip.name}.mask.oas"
     at_file_pixel = magnified(mask, pixel_nm, MASK_FILE_PIXEL_NM).numpy()
     write_png(image, at_file_pixel.astype(np.uint8) * 255)
-    placed = Layout(clip.name, pixel_polygons(mask.cpu().numpy(), pixel_nm))
+    if polygons is None:
+        polygons = pixel_polygons(mask.cpu().numpy(), pixel_nm)
     dx_nm, dy_nm = clip.shift_nm
-    write_layout(polygons, placed.translated(-dx_nm, -dy_nm))
-    return image, polygons
+    write_layout(drawing, Layout(clip.name, tuple(polygons)).translated(-dx_nm, -dy_nm))
+    return image, drawing
 
 
 def magnified(mask: Tensor, pixel_nm: float, fine_nm: float) -> Tensor:

@@ -35,25 +35,28 @@ class Protocol:
         version: Raised whenever a number could change.
         pixel_nm: Pixel of target and prints.
         field_nm: Side of the square field the protocol is defined for; None: any.
-        rules: Mask rules whose violations are counted; None: edges and rules are not measured.
+        rules: Mask rules whose violations are counted.
+        edges: Also measure edges to a fraction of a nm.
     """
 
     name: str
     version: int
     pixel_nm: float
     field_nm: float | None
-    rules: MaskRules | None
+    rules: MaskRules
+    edges: bool
 
     def defined_for(self, field_nm: tuple[float, float]) -> bool:
         """True if the protocol applies to a field of (height, width) nm."""
         return self.field_nm is None or all(same_length(side, self.field_nm) for side in field_nm)
 
 
+RULES = MaskRules(20.0, 20.0, 1000.0)
 PROTOCOLS = {
     # The ICCAD 2013 contest's figures; published tables use the contest's kernels (threshold 0.225, amplitude +-2 %).
-    "iccad13": Protocol("iccad13", version=1, pixel_nm=1.0, field_nm=2048.0, rules=None),
+    "iccad13": Protocol("iccad13", version=1, pixel_nm=1.0, field_nm=2048.0, rules=RULES, edges=False),
     # The same figures on any optics, and edges measured to a fraction of a nm.
-    "default": Protocol("default", version=2, pixel_nm=1.0, field_nm=None, rules=MaskRules(20.0, 20.0, 1000.0)),
+    "default": Protocol("default", version=2, pixel_nm=1.0, field_nm=None, rules=RULES, edges=True),
 }
 
 
@@ -93,7 +96,7 @@ class Scorecard:
         epe_sites: Sites of the `openilt` rule.
         shots: Rectangles of the mask's fracture (klayout trapezoid decomposition, at the mask's pixel).
         edges: Sub-pixel edge figures; None under `iccad13`.
-        mrc_violations: Violations of the protocol's mask rules, by rule; None under `iccad13`.
+        mrc_violations: Violations of the protocol's mask rules, by rule.
         scoring_seconds: Wall time of the scoring.
     """
 
@@ -107,7 +110,7 @@ class Scorecard:
     epe_sites: int
     shots: int
     edges: EdgeScore | None
-    mrc_violations: dict[str, int] | None
+    mrc_violations: dict[str, int]
     scoring_seconds: float
 
     def as_dict(self) -> dict[str, object]:
@@ -188,8 +191,8 @@ def evaluate(
         epe_violations_neuralilt=int(neuralilt.sum()),
         epe_sites=len(sites),
         shots=shot_count(opened, pixel_nm),
-        edges=None if protocol.rules is None else _edge_score(aerial, wanted, sites, exposure, protocol),
-        mrc_violations=(None if protocol.rules is None else mask_violations(opened, pixel_nm, protocol.rules).counts),
+        edges=_edge_score(aerial, wanted, sites, exposure, protocol) if protocol.edges else None,
+        mrc_violations=mask_violations(opened, pixel_nm, protocol.rules).counts,
         scoring_seconds=time.perf_counter() - started,
     )
     violations_nm = sites.positions_nm(protocol.pixel_nm)[violated > 0]

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from litho_dl.clips import Clip
+from litho_dl.clips import MASK_FILE_PIXEL_NM, Clip
 from litho_dl.core.errors import KernelError, MaskError
+from litho_dl.core.grid import Grid
 from litho_dl.evaluate import PROTOCOLS, Evaluation, Protocol, RasterConvention, evaluate
 from litho_dl.ilt.method import Method
 from litho_dl.ilt.solve import OnStep, Solution, solve
+from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.curves import curved_polygons
+from litho_dl.layout.layout import Layout, Polygon
+from litho_dl.layout.raster import rasterize
 from litho_dl.process.model import ProcessModel
 from litho_dl.process.recipe import REQUIRED_CORNERS
 from litho_dl.simulator import Simulator
@@ -18,12 +23,23 @@ from litho_dl.simulator import Simulator
 
 @dataclass(frozen=True, eq=False)
 class Optimized:
-    """A clip with its optimised mask, bool (h, w) at `pixel_nm`, and its score."""
+    """A clip with its optimised mask and its score.
+
+    Attributes:
+        clip: The clip.
+        mask: bool (h, w).
+        pixel_nm: Its pixel.
+        polygons: The mask as polygons on the field: along its pixels, or smooth curves.
+        evaluation: The score of these polygons.
+        pixels: The score of the pixel mask that the curves were drawn from; None if the polygons are along pixels.
+    """
 
     clip: Clip
     mask: Tensor
     pixel_nm: float
+    polygons: tuple[Polygon, ...]
     evaluation: Evaluation
+    pixels: Evaluation | None
 
 
 def solve_clips(
@@ -66,12 +82,30 @@ def scored(
     protocol: Protocol,
     *,
     raster: RasterConvention = "exact",
+    curves_nm: float | None = None,
 ) -> Iterator[Optimized]:
-    """Scores each mask of a solution, in float64, one at a time."""
+    """Scores each mask of a solution, in float64, one at a time.
+
+    Args:
+        clips: The clips.
+        solution: Their masks.
+        process: The process.
+        protocol: How to score.
+        raster: How target pixels are counted.
+        curves_nm: Draw the masks as smooth curves, simplified within this tolerance, and score what is drawn.
+    """
     simulator = Simulator(process, dtype=torch.float64).to(solution.mask.device)
     for clip, mask in zip(clips, solution.mask, strict=True):
         evaluation = evaluate(mask, solution.pixel_nm, clip.placed, simulator, protocol, raster=raster)
-        yield Optimized(clip, mask, solution.pixel_nm, evaluation)
+        if curves_nm is None:
+            polygons = pixel_polygons(mask.cpu().numpy(), solution.pixel_nm)
+            yield Optimized(clip, mask, solution.pixel_nm, polygons, evaluation, None)
+            continue
+        polygons = curved_polygons(mask.cpu().numpy(), solution.pixel_nm, curves_nm)
+        coverage = rasterize(Layout(clip.name, polygons), Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM))
+        drawn = torch.from_numpy(coverage >= 0.5)
+        curved = evaluate(drawn, MASK_FILE_PIXEL_NM, clip.placed, simulator, protocol, raster=raster)
+        yield Optimized(clip, drawn, MASK_FILE_PIXEL_NM, polygons, curved, evaluation)
 
 
 def default_protocol(process: ProcessModel) -> Protocol:

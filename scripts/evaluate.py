@@ -28,8 +28,9 @@ from litho_dl.viz.tradeoff import tradeoff_figure
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYOUTS_OPTICS = "duv193-immersion-annular"
-METHODS = ("mosaic", "multilevel")
-FIGURES = {"l2_nm2": "L2", "pvb_nm2": "PVB", "epe_violations": "EPE", "shots": "shots"}
+# In the order of the tables; smo also changes the source, and has its own script.
+METHODS = ("mosaic", "multilevel", "levelset", "curvilinear", "opc", "fast", "quality")
+FIGURES = ("l2_nm2", "pvb_nm2", "epe_violations", "epe_violations_neuralilt", "shots", "mrc_violations", "seconds")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +68,11 @@ def run_method(suite: Suite, method: str, device: torch.device, out: Path) -> li
         for optimized in scored(suite.clips, solution, suite.process, protocol, raster=raster):
             evaluation = optimized.evaluation
             card = evaluation.scorecard
-            figures = {key: getattr(card, key) for key in (*FIGURES, "epe_violations_neuralilt")}
-            seconds = solution.seconds / len(suite.clips)
-            rows.append({"method": method, "clip": card.clip, "raster": raster, **figures, "seconds": seconds})
+            figures = {key: getattr(card, key) for key in FIGURES[:5]}
+            row = {"method": method, "clip": card.clip, "raster": raster, **figures}
+            row["mrc_violations"] = sum(card.mrc_violations.values())
+            row["printed"] = bool(evaluation.prints["nominal"].any())
+            rows.append({**row, "seconds": solution.seconds / len(suite.clips)})
             if raster == "exact":
                 images = clip_images(evaluation, optimized.mask)
                 gallery.append((card.clip, images, card, evaluation.violations_nm))
@@ -80,7 +83,7 @@ def run_method(suite: Suite, method: str, device: torch.device, out: Path) -> li
 def mean_row(rows: Iterable[dict[str, Any]], method: str, raster: str) -> dict[str, float]:
     """Means over the clips."""
     chosen = [row for row in rows if row["method"] == method and row["raster"] == raster]
-    return {key: fmean(row[key] for row in chosen) for key in (*FIGURES, "epe_violations_neuralilt", "seconds")}
+    return {key: fmean(row[key] for row in chosen) for key in FIGURES}
 
 
 def markdown(suite: Suite, rows: list[dict[str, Any]], methods: list[str], command: str, device: torch.device) -> str:
@@ -91,26 +94,29 @@ def markdown(suite: Suite, rows: list[dict[str, Any]], methods: list[str], comma
         "",
         f"`{command}` made this on {where} ({platform.machine()}), torch {torch.__version__}: each method optimises "
         f"all {len(suite.clips)} clips as one batch; seconds are the solver's, per clip. Protocol `{suite.protocol}`, "
-        f"target raster as stated, 1 nm; shots are rectangles of klayout's trapezoid decomposition.",
+        f"target raster as stated, 1 nm; shots are rectangles of klayout's trapezoid decomposition; MRC are "
+        f"places that break width 20 nm, space 20 nm or area 1000 nm^2. Masks that print nothing: "
+        f"{sum(not row['printed'] for row in rows)}.",
         "",
         "## Mean",
         "",
-        "| method | L2 | PVB | L2 + PVB | EPE | shots | s a clip | conditions |",
-        "|---|---:|---:|---:|---:|---:|---:|---|",
+        "| method | L2 | PVB | L2 + PVB | EPE | shots | MRC | s a clip | conditions |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
     for method in methods:
         for raster in ("exact", "inclusive"):
             m = mean_row(rows, method, raster)
             lines.append(
                 f"| **{method}** | {m['l2_nm2']:,.0f} | {m['pvb_nm2']:,.0f} | {m['l2_nm2'] + m['pvb_nm2']:,.0f} "
-                f"| {m['epe_violations']:.1f} | {m['shots']:,.0f} | {m['seconds']:.2f} | {raster}, measured here |"
+                f"| {m['epe_violations']:.1f} | {m['shots']:,.0f} "
+                f"| {m['mrc_violations']:.1f} | {m['seconds']:.2f} | {raster}, measured here |"
             )
     if suite.name == "iccad13":
         for p in PUBLISHED:
             epe, shots = "-" if p.epe is None else f"{p.epe:.1f}", "-" if p.shots is None else f"{p.shots:,.0f}"
             lines.append(
                 f"| {p.method} | {p.l2_nm2:,.0f} | {p.pvb_nm2:,.0f} | {p.l2_nm2 + p.pvb_nm2:,.0f} | {epe} | {shots} "
-                f"| {p.seconds} | {p.conditions} |"
+                f"| - | {p.seconds} | {p.conditions} |"
             )
     return "\n".join([*lines, *clip_tables(rows, methods)]) + "\n"
 
@@ -119,14 +125,15 @@ def clip_tables(rows: list[dict[str, Any]], methods: list[str]) -> list[str]:
     """One table a method: L2 under both rasters, the rest under the exact one."""
     lines = []
     for method in methods:
-        titles = ["clip", "L2 exact", "L2 inclusive", "PVB", "EPE", "EPE (neuralilt rule)", "shots"]
-        lines += ["", f"## {method}", "", "| " + " | ".join(titles) + " |", "|---|" + "---:|" * 6]
+        titles = ["clip", "L2 exact", "L2 inclusive", "PVB", "EPE", "EPE (neuralilt rule)", "shots", "MRC"]
+        lines += ["", f"## {method}", "", "| " + " | ".join(titles) + " |", "|---|" + "---:|" * 7]
         chosen = [row for row in rows if row["method"] == method]
         inclusive = {row["clip"]: row["l2_nm2"] for row in chosen if row["raster"] == "inclusive"}
         for row in (row for row in chosen if row["raster"] == "exact"):
             lines.append(
                 f"| {row['clip']} | {row['l2_nm2']:,.0f} | {inclusive[row['clip']]:,.0f} | {row['pvb_nm2']:,.0f} "
-                f"| {row['epe_violations']} | {row['epe_violations_neuralilt']} | {row['shots']:,} |"
+                f"| {row['epe_violations']} | {row['epe_violations_neuralilt']} | {row['shots']:,} "
+                f"| {row['mrc_violations']} |"
             )
     return lines
 
@@ -142,16 +149,21 @@ def draw_front(path: Path, rows: list[dict[str, Any]], methods: list[str]) -> No
     save_figure(figure, path)
 
 
+def method_names(given: str) -> list[str]:
+    """The methods that an option names."""
+    return list(METHODS) if given == "all" else given.split(",")
+
+
 @click.command()
 @click.option("--suite", "suite_name", type=click.Choice(["iccad13", "layouts"]), required=True)
 @click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data" / "iccad13")
-@click.option("--methods", default=",".join(METHODS), show_default=True, help="Comma-separated names or .toml files.")
+@click.option("--methods", default="all", show_default=True, help="all, or comma-separated names or .toml files.")
 @click.option("--device", default="auto", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
 def main(suite_name: str, data: Path, methods: str, device: str, out: Path) -> None:
     """Measure ILT methods on a suite of clips."""
     require_writable_folder(out)
-    suite, names, resolved = load_suite(suite_name, data), methods.split(","), resolve_device(device)
+    suite, names, resolved = load_suite(suite_name, data), method_names(methods), resolve_device(device)
     rows = [row for name in names for row in run_method(suite, name, resolved, out)]
     with atomic_path(out / f"{suite.name}.csv") as path, open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
@@ -163,7 +175,10 @@ def main(suite_name: str, data: Path, methods: str, device: str, out: Path) -> N
         draw_front(out / f"{suite.name}.png", rows, names)
     for name in names:
         m = mean_row(rows, name, "exact")
-        click.echo(f"{name:<14} L2 {m['l2_nm2']:>9,.0f}  PVB {m['pvb_nm2']:>9,.0f}  EPE {m['epe_violations']:.1f}")
+        click.echo(
+            f"{name:<14} L2 {m['l2_nm2']:>9,.0f}  PVB {m['pvb_nm2']:>9,.0f}  EPE {m['epe_violations']:>4.1f}  "
+            f"shots {m['shots']:>7,.0f}  MRC {m['mrc_violations']:>5.1f}  {m['seconds']:.2f} s a clip"
+        )
 
 
 if __name__ == "__main__":

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from litho_dl.optimize import Optimized
     from litho_dl.process.model import ProcessModel
 
+LARGEST_TOLERANCE_NM = 10.0
+SHOT_GRID_NM, SHOT_TOLERANCE_NM = 0.5, 2.0
+
 
 @click.command()
 @click.argument("layouts", nargs=-1, required=True, metavar="LAYOUT...", type=click.Path(path_type=Path))
@@ -30,6 +33,22 @@ if TYPE_CHECKING:
 @out_option
 @layout_options
 @device_option
+@click.option(
+    "--init",
+    "start_masks",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Continue from a mask (image of the field, or polygons): one for each LAYOUT in order, or a folder with "
+    "NAME.mask.oas or NAME.mask.png of each.",
+)
+@click.option(
+    "--curves",
+    "curves_nm",
+    type=float,
+    metavar="NM",
+    help="Write the masks as smooth curves, simplified within this tolerance, and score these.",
+)
+@click.option("--shots", is_flag=True, help="Also write the rectangles of each mask's fracture (.csv and .oas).")
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw a picture of every clip.")
 @json_option
 def optimize(
@@ -42,6 +61,9 @@ def optimize(
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
     device: str,
+    start_masks: tuple[Path, ...],
+    curves_nm: float | None,
+    shots: bool,
     figures: bool,
     as_json: bool,
 ) -> None:
@@ -50,8 +72,10 @@ def optimize(
     Writes for each layout OUT/NAME.mask.png (the field at 1 nm, 255 = open, first row = lowest y), OUT/NAME.mask.oas
     (polygons in the layout's own coordinates) and the picture OUT/NAME.png; for the run OUT/scores.json and
     OUT/convergence.png. Ctrl-C stops early and writes the best masks found so far.
+
+    --init runs the method's last level alone, from the given masks.
     """
-    from litho_dl.clips import MASK_FILE_PIXEL_NM, load_clip, whole_factor
+    from litho_dl.clips import MASK_FILE_PIXEL_NM, load_clip, load_start_mask, whole_factor
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import require_writable_folder
     from litho_dl.ilt.method import load_method
@@ -59,22 +83,66 @@ def optimize(
     from litho_dl.process.files import load_process
 
     require_writable_folder(out)
+    if curves_nm is not None and not 0 < curves_nm <= LARGEST_TOLERANCE_NM:
+        raise LithoError(f"Expected --curves from 0 to {LARGEST_TOLERANCE_NM:g} nm, got {curves_nm:g}.")
     resolved, chosen = resolve_device(device), load_method(method)
     whole_factor(chosen.levels[-1].pixel_nm, MASK_FILE_PIXEL_NM)  # refuse now what could not be saved later
     process = load_process(optics, field_nm=field_nm)
     clips = [load_clip(path, process.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
     require_distinct([clip.name for clip in clips])
     protocol = default_protocol(process)
+    masks = None
+    if start_masks:
+        found = start_mask_files(start_masks, [clip.name for clip in clips])
+        masks = [load_start_mask(path, clip, chosen.target_nm) for path, clip in zip(found, clips, strict=True)]
     with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
-        solution = solve_clips(clips, process, chosen, resolved, advance)
+        solution = solve_clips(clips, process, chosen, resolved, advance, masks=masks)
     results = []
-    for optimized in scored(clips, solution, process, protocol):
+    for optimized in scored(clips, solution, process, protocol, curves_nm=curves_nm):
         written = write_clip(optimized, process, out, method if figures else None)
+        if shots:
+            written.update(write_fracture(optimized, out, curves_nm))
         results.append({**written, "solve_seconds_per_clip": solution.seconds / len(clips)})
     write_run(out, results, solution, optics=optics, method=method, figures=figures)
     click.echo(json.dumps(results, indent=2) if as_json else score_table(results))
+    if curves_nm is not None and not as_json:
+        click.echo(curve_cost(results))
     if solution.status == "interrupted":
         raise KeyboardInterrupt
+
+
+def start_mask_files(given: Sequence[Path], names: Sequence[str]) -> list[Path]:
+    """The file of each clip's start mask."""
+    if len(given) == 1 and given[0].is_dir():
+        found = [
+            next((path for end in ("oas", "png") if (path := given[0] / f"{name}.mask.{end}").is_file()), None)
+            for name in names
+        ]
+        missing = [name for name, path in zip(names, found, strict=True) if path is None]
+        if missing:
+            raise LithoError(f"{given[0]}: expected {missing[0]}.mask.oas or .png there; found neither.")
+        return [path for path in found if path is not None]
+    if len(given) != len(names):
+        raise LithoError(f"Expected one --init for each of {len(names)} layouts, or one folder, got {len(given)}.")
+    return list(given)
+
+
+def write_fracture(optimized: "Optimized", out: Path, curves_nm: float | None) -> dict[str, Any]:
+    """Writes NAME.shots.csv and NAME.shots.oas in the layout's coordinates; returns the count and the files."""
+    import numpy as np
+
+    from litho_dl.layout.fracture import fracture
+    from litho_dl.layout.shots import fracture_curved, write_shots
+
+    polygons, clip = optimized.polygons, optimized.clip
+    if curves_nm is None:
+        shots = fracture(polygons)
+    else:
+        shots = fracture_curved(polygons, grid_nm=SHOT_GRID_NM, tolerance_nm=max(curves_nm, SHOT_TOLERANCE_NM))
+    files = [out / f"{clip.name}.shots.{suffix}" for suffix in ("csv", "oas")]
+    for path in files:
+        write_shots(path, shots - np.tile(clip.shift_nm, 2))
+    return {"fracture_shots": len(shots), "fracture_files": [str(path) for path in files]}
 
 
 def require_distinct(names: Sequence[str]) -> None:
@@ -86,17 +154,19 @@ def require_distinct(names: Sequence[str]) -> None:
 
 def write_clip(optimized: "Optimized", process: "ProcessModel", out: Path, method: str | None) -> dict[str, Any]:
     """Writes a clip's mask files and, if a method is named for its title, its picture; returns its result."""
-    from litho_dl.cli.pictures import clip_images, draw_clip
+    from litho_dl.cli.pictures import clip_images, draw_clip, headline
     from litho_dl.clips import save_mask
 
     clip, evaluation = optimized.clip, optimized.evaluation
-    image, polygons = save_mask(optimized.mask, optimized.pixel_nm, clip, out)
-    result = {"clip": clip.name, "mask_png": str(image), "mask_oas": str(polygons), "figure": None}
+    image, polygons = save_mask(optimized.mask, optimized.pixel_nm, clip, out, optimized.polygons)
+    result: dict[str, Any] = {"clip": clip.name, "mask_png": str(image), "mask_oas": str(polygons), "figure": None}
     if method is not None:
         result["figure"] = str(out / f"{clip.name}.png")
         images = clip_images(evaluation, optimized.mask)
         title = f"{clip.name}, {method}"
         draw_clip(out / f"{clip.name}.png", images, evaluation, process.resist.threshold, title)
+    if optimized.pixels is not None:
+        result["before_curves"] = headline(optimized.pixels.scorecard)
     return {**result, **evaluation.scorecard.as_dict(), "clip": clip.name}
 
 
@@ -117,6 +187,16 @@ def write_run(
     write_text(out / "scores.json", json.dumps(run, indent=2) + "\n")
     if figures:
         draw_convergence(out / "convergence.png", solution, f"Convergence, {method}")
+
+
+def curve_cost(results: Sequence[dict[str, Any]]) -> str:
+    """What drawing the masks as curves did to the scores, as one line."""
+    keys = {"l2_nm2": "L2 (nm²)", "pvb_nm2": "PVB (nm²)", "epe_violations": "EPE violations"}
+    changes = (
+        f"{title} {sum(result[key] - result['before_curves'][title] for result in results) / len(results):+,.1f}"
+        for key, title in keys.items()
+    )
+    return "Curves against the pixel masks they were drawn from, mean: " + ", ".join(changes)
 
 
 def score_table(results: Sequence[dict[str, Any]]) -> str:

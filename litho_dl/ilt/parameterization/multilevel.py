@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate, pad
+from torch.nn.functional import avg_pool2d
 
 from litho_dl.core.errors import GridMismatchError
 from litho_dl.ilt.parameterization.base import Parameterization, Start
@@ -42,9 +42,10 @@ class MultiLevel(Parameterization):
 
 
 def interpolated(values: Tensor, ratio: int) -> Tensor:
-    """Bilinear between pixel centres, on a periodic field."""
-    if ratio == 1:
-        return values
-    wrapped = pad(values[:, None], (1, 1, 1, 1), mode="circular")
-    fine = interpolate(wrapped, scale_factor=ratio, mode="bilinear", align_corners=False)
-    return fine[:, 0, ratio:-ratio, ratio:-ratio]
+    """Bilinear between pixel centres, on a periodic field: (B, h, w) -> (B, ratio h, ratio w)."""
+    for axis in (2, 1):
+        before, after = values.roll(1, axis), values.roll(-1, axis)
+        shares = [(phase + 0.5) / ratio - 0.5 for phase in range(ratio)]
+        phases = [torch.lerp(values, before if share < 0 else after, abs(share)) for share in shares]
+        values = torch.stack(phases, axis + 1).flatten(axis, axis + 1)
+    return values

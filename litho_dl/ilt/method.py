@@ -27,6 +27,9 @@ class Level(BaseModel):
             makes good.
         mask_sharpness: Slope of the mask's sigmoid, per unit of the parameters.
         resist_steepness: Slope of the resist's sigmoid, per unit intensity; in place of the process model's.
+        image_pixel_nm: Pixel on which prints are compared with the target, in place of the mask's. A print's edge costs
+            what it should only if the resist's sigmoid is as wide as a pixel there: at a slope of 0.006 / nm and 4 nm,
+            a steepness of about 200; at 2 nm, twice that.
         parameterization: In place of the method's. Where it differs from the level before, the level starts from that
             level's mask.
         optimizer: In place of the method's.
@@ -41,10 +44,16 @@ class Level(BaseModel):
     learning_rate: tuple[Positive, Positive]
     mask_sharpness: tuple[Positive, Positive]
     resist_steepness: tuple[Positive, Positive]
+    image_pixel_nm: Positive | None = None
     parameterization: Name | None = None
     optimizer: OptimizerName | None = None
     objective: Weights | None = None
     patience: Annotated[int, Field(ge=1)] | None = None
+
+    @property
+    def image_nm(self) -> float:
+        """The pixel of the prints."""
+        return self.image_pixel_nm or self.pixel_nm
 
     @field_validator("objective")
     @classmethod
@@ -134,15 +143,11 @@ class Method(BaseModel):
         return self
 
     @property
-    def finest_nm(self) -> float:
-        """The last level's pixel."""
-        return self.levels[-1].pixel_nm
-
-    @property
     def target_nm(self) -> float:
-        """The pixel on which `solve` wants the target: 1 nm where edges are taken from it, else the last level's."""
+        """The pixel on which `solve` wants the target: 1 nm where edges are taken from it, else the finest in use."""
         names = {level.parameterization or self.parameterization for level in self.levels}
-        return 1.0 if "manhattan" in names else self.finest_nm
+        finest = min(min(level.pixel_nm, level.image_nm) for level in self.levels)
+        return 1.0 if "manhattan" in names else finest
 
 
 def known_terms(weights: dict[str, float]) -> dict[str, float]:

@@ -151,7 +151,7 @@ class _Run:
         others = [other for other in self.simulator.parameters() if other.requires_grad]
         rate = self.method.source_learning_rate
         optimizer = make_optimizer(kind, self.method.momentum, parameters, others if rate > 0 else (), rate)
-        target = coarsened(self.target, self.target_nm, level.pixel_nm)
+        target = coarsened(self.target, self.target_nm, level.image_nm)
         stage = self._stage = Stage(self.simulator, self.method, level, self._parameterization, target)
         self.level_starts.append(self.steps_done)
         idle = 0

@@ -8,11 +8,13 @@ from torch import Tensor
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.objective import Scene, background, epe_probes, evaluate_terms
 from litho_dl.ilt.parameterization import Parameterization
-from litho_dl.simulator import Simulator
+from litho_dl.simulator import Exposure, Simulator
 
 
 class Stage:
     """The problem that an optimizer works on, at a progress from 0 to 1 of its level.
+
+    The target is on the pixel of the level's prints.
 
     Attributes:
         progress: How far the level's ranges have run; the loop sets it.
@@ -28,8 +30,8 @@ class Stage:
         self._weights = level.objective or method.objective
         self._final_weights = method.objective
         self._rules = None if method.rules is None else method.rules.mask_rules()
-        self._probes = epe_probes(target, level.pixel_nm)
-        self._background = background(target, level.pixel_nm)
+        self._probes = epe_probes(target, level.image_nm)
+        self._background = background(target, level.image_nm)
 
     def objective(self, parameters: Tensor) -> Tensor:
         """Weighted sum (B,) for soft masks and prints, differentiable."""
@@ -42,7 +44,7 @@ class Stage:
     def edge_errors(self, parameters: Tensor) -> Tensor:
         """Edge placement errors in the parameters' shape, in nm."""
         mask = self._parameterization.mask(parameters, self._now(self.level.mask_sharpness))
-        return self._parameterization.edge_errors(parameters, self._simulator(mask, self.level.pixel_nm))
+        return self._parameterization.edge_errors(parameters, self._expose(mask), self.level.image_nm)
 
     @torch.no_grad()
     def binary_objective(self, mask: Tensor, clip: int | None = None) -> Tensor:
@@ -60,13 +62,16 @@ class Stage:
 
     def _scene(self, mask: Tensor, *, steepness: float | None, clip: int | None = None) -> Scene:
         """A soft scene at a resist steepness, or a binary one (None)."""
-        exposure = self._simulator(mask, self.level.pixel_nm)
+        exposure = self._expose(mask)
         if steepness is not None:
             exposure = replace(exposure, resist=exposure.resist.model_copy(update={"steepness": steepness}))
         fixed = (self._target, self._probes, self._background)
         target, probes, far = fixed if clip is None else (part[clip : clip + 1] for part in fixed)
-        pixel_nm = self.level.pixel_nm
-        return Scene(target, exposure, mask, probes, far, pixel_nm, pixel_nm, self._rules, binary=steepness is None)
+        image_nm, mask_nm = self.level.image_nm, self.level.pixel_nm
+        return Scene(target, exposure, mask, probes, far, image_nm, mask_nm, self._rules, binary=steepness is None)
+
+    def _expose(self, mask: Tensor) -> Exposure:
+        return self._simulator(mask, self.level.pixel_nm, out_pixel_nm=self.level.image_nm)
 
 
 def geometric(ends: tuple[float, float], progress: float) -> float:

@@ -52,7 +52,7 @@ class Parameterization(abc.ABC):
         """The parameters put back where they are valid, after step 0, 1, ... of a level."""
         return parameters
 
-    def edge_errors(self, parameters: Tensor, exposure: Exposure) -> Tensor:
+    def edge_errors(self, parameters: Tensor, exposure: Exposure, image_nm: float) -> Tensor:
         """Edge placement error of the nominal print at each moving edge, in the parameters' shape; nm, + = too large.
 
         Raises:

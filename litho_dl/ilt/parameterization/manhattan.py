@@ -100,12 +100,12 @@ class Manhattan(Parameterization):
         """Moves within their limits."""
         return parameters.clamp(self._limits[..., 0], self._limits[..., 1])
 
-    def edge_errors(self, parameters: Tensor, exposure: Exposure) -> Tensor:
+    def edge_errors(self, parameters: Tensor, exposure: Exposure, image_nm: float) -> Tensor:
         """Where the nominal image crosses the threshold nearest to each site, along its normal; nm, + = too large."""
         image = exposure.aerial("nominal")
         offsets = torch.linspace(-SEARCH_NM, SEARCH_NM, SAMPLES, device=image.device, dtype=image.dtype)
         places = self._sites[:, :, None] + offsets[:, None] * self._normals[:, :, None]  # (B, n, samples, 2)
-        profile = sampled(image, places / self._pixel_nm)
+        profile = sampled(image, places / image_nm)
         return nearest_crossing(profile, exposure.resist.threshold, offsets)
 
 

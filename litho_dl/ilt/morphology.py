@@ -39,9 +39,14 @@ def closed(mask: Tensor, diameter_px: float) -> Tensor:
     return -dilated(-dilated(mask, diameter_px), diameter_px)
 
 
-def small_parts(mask: Tensor, least_px: float) -> Tensor:
-    """Connected features of fewer than `least_px` pixels at one half: their numbers from 1, else 0; int64 (B, h, w)."""
+def small_parts(mask: Tensor, least_px: float) -> tuple[Tensor, list[int]]:
+    """Connected features of fewer than `least_px` pixels at one half, found on the CPU.
+
+    Returns:
+        Their numbers from 1, else 0, int64 (B, h, w), and how many there are in each clip.
+    """
     numbers = np.zeros(tuple(mask.shape), dtype=np.int64)
+    counts = []
     for clip, binary in zip(numbers, (mask.detach() >= 0.5).cpu().numpy(), strict=True):
         labels, count = ndimage.label(binary)
         sizes = np.bincount(labels.ravel(), minlength=count + 1)
@@ -49,4 +54,5 @@ def small_parts(mask: Tensor, least_px: float) -> Tensor:
         small = np.flatnonzero((sizes < least_px) & (np.arange(count + 1) > 0))
         renumbered[small] = 1 + np.arange(len(small))
         clip[:] = renumbered[labels]
-    return torch.from_numpy(numbers).to(mask.device)
+        counts.append(len(small))
+    return torch.from_numpy(numbers).to(mask.device), counts

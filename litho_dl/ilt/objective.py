@@ -146,8 +146,9 @@ def area(scene: Scene) -> Tensor:
     """Sum of A (1 - A / A_min) over features below A_min: each is pushed to vanish or to grow, whichever is nearer."""
     unit, least = scene.mask_pixel_nm**2, _rules(scene).min_area_nm2
     sums = []
-    for mask, labels in zip(scene.mask, small_parts(scene.mask, least / unit), strict=True):
-        areas = torch.zeros(int(labels.max()) + 1).to(mask).index_add(0, labels.flatten(), mask.flatten())[1:] * unit
+    labels, counts = small_parts(scene.mask, least / unit)
+    for mask, numbers, count in zip(scene.mask, labels, counts, strict=True):
+        areas = mask.new_zeros(count + 1).index_add(0, numbers.flatten(), mask.flatten())[1:] * unit
         sums.append((areas * (1 - areas / least)).sum())
     return torch.stack(sums)
 

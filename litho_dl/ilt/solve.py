@@ -115,12 +115,12 @@ class _Best:
     parameterization: Parameterization
     stage: Stage
 
-    def update(self, parameters: Tensor, value: Tensor) -> bool:
-        """Keeps what is better; returns whether anything was."""
+    def update(self, parameters: Tensor, value: Tensor) -> Tensor:
+        """Keeps what is better; returns which clips, (B,) bool, became so."""
         better = value < self.value
         self.parameters = torch.where(better.reshape(-1, *[1] * (parameters.ndim - 1)), parameters, self.parameters)
         self.value = torch.where(better, value, self.value)
-        return bool(better.any())
+        return better
 
 
 class _Run:
@@ -157,9 +157,11 @@ class _Run:
         idle = 0
         for step in range(level.steps):
             if step % self.method.check_every == 0:
-                idle = 0 if self._check(stage, parameters, first=step == 0) else idle + 1
-                if level.patience is not None and idle >= level.patience:
-                    break
+                better = self._check(stage, parameters, first=step == 0)
+                if level.patience is not None:  # asked only then: the answer waits for the device
+                    idle = 0 if bool(better.any()) else idle + 1
+                    if idle >= level.patience:
+                        break
             stage.progress = step / max(level.steps - 1, 1)
             objective = optimizer.step(parameters, stage, geometric(level.learning_rate, stage.progress))
             with torch.no_grad():
@@ -197,14 +199,14 @@ class _Run:
             self.on_step(self.steps_done, self.steps_in_all, float(terms["objective"].detach().mean()))
 
     @torch.no_grad()
-    def _check(self, stage: Stage, parameters: Tensor, *, first: bool = False) -> bool:
-        """Scores the binarised masks and keeps each clip's best of the level; returns whether one became better."""
+    def _check(self, stage: Stage, parameters: Tensor, *, first: bool = False) -> Tensor:
+        """Scores the binarised masks and keeps each clip's best of the level; returns which, (B,) bool, got better."""
         value = stage.binary_objective(self._parameterization.binary(parameters))
         self.checks[len(self.check_steps)] = value
         self.check_steps.append(self.steps_done)
         if self.best is None or first:
             self.best = _Best(parameters.detach().clone(), value, self._parameterization, stage)
-            return True
+            return torch.ones_like(value, dtype=torch.bool)
         return self.best.update(parameters.detach(), value)
 
     @torch.no_grad()

@@ -19,6 +19,9 @@ class Curvilinear(Parameterization):
     Source: M. Unser, IEEE Signal Processing Magazine 16(6), 22 (1999).
     """
 
+    def __init__(self) -> None:
+        self._weights: dict[tuple[int, int], Tensor] = {}
+
     def start(self, start: Start) -> Tensor:
         """Distance of the mask's mean around each control point from one half.
 
@@ -35,15 +38,24 @@ class Curvilinear(Parameterization):
 
     def mask(self, parameters: Tensor, sharpness: float) -> Tensor:
         """sigmoid(sharpness B theta)."""
-        rows, columns = (spline_matrix(n, CONTROL).to(parameters) for n in parameters.shape[-2:])
+        rows, columns = (self._spline(n, CONTROL, parameters) for n in parameters.shape[-2:])
         return torch.sigmoid(sharpness * (rows @ parameters @ columns.T))
 
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
         """The same function's values on control points `ratio` times denser, as good as the spline can follow."""
         if ratio == 1:
             return parameters
-        rows, columns = (spline_matrix(n, ratio).to(parameters) for n in parameters.shape[-2:])
+        rows, columns = (self._spline(n, ratio, parameters) for n in parameters.shape[-2:])
         return rows @ parameters @ columns.T
+
+    def _spline(self, control_points: int, ratio: int, like: Tensor) -> Tensor:
+        """`spline_matrix` on the parameters' device, made once: it is computed on the CPU."""
+        key = (control_points, ratio)
+        found = self._weights.get(key)
+        if found is None or (found.dtype, found.device) != (like.dtype, like.device):
+            with torch.inference_mode(False):  # a matrix first made there could not serve a later backward pass
+                found = self._weights[key] = spline_matrix(control_points, ratio).to(like.device, like.dtype)
+        return found
 
 
 def spline_matrix(control_points: int, ratio: int) -> Tensor:

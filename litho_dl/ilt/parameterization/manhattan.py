@@ -116,11 +116,11 @@ def on_grid(parameters: Tensor) -> Tensor:
 
 def sampled(image: Tensor, places: Tensor) -> Tensor:
     """An image (B, H, W), periodic, at places (B, n, m, 2) = (x, y) in pixels, interpolated with cubics: (B, n, m)."""
-    size = torch.tensor([image.shape[-1], image.shape[-2]]).to(image)
     margin = 2
     wrapped = pad(image[:, None], (margin,) * 4, mode="circular")
-    normalised = (places.remainder(size) + margin) / (size + 2 * margin) * 2 - 1
-    return grid_sample(wrapped, normalised, mode="bicubic", align_corners=False)[:, 0]
+    sides = enumerate((image.shape[-1], image.shape[-2]))  # plain numbers: a tensor of them would wait for the device
+    normalised = [(places[..., axis].remainder(n) + margin) / (n + 2 * margin) * 2 - 1 for axis, n in sides]
+    return grid_sample(wrapped, torch.stack(normalised, -1), mode="bicubic", align_corners=False)[:, 0]
 
 
 def nearest_crossing(profile: Tensor, threshold: float, offsets: Tensor) -> Tensor:

@@ -20,6 +20,23 @@ def data_dir() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory) -> Path:
+    """A folder of good and bad input files, all for a field of 512 nm."""
+    from command_line import write_inputs
+
+    folder = tmp_path_factory.mktemp("inputs")
+    write_inputs(folder)
+    return folder
+
+
+@pytest.fixture
+def here(inputs, monkeypatch) -> Path:
+    """The inputs as the working folder."""
+    monkeypatch.chdir(inputs)
+    return inputs
+
+
 # The same examples every time: klayout's merge can take for ever on a random damaged array (known limit).
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")

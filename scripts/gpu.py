@@ -72,18 +72,20 @@ class WrappedSimulator(Simulator):
     def __init__(self, process: ProcessModel, wrap: Wrap, *, dtype: torch.dtype = torch.float32) -> None:
         super().__init__(process, dtype=dtype)
         self._wrap = wrap
-        self._wrapped: dict[tuple[torch.Size, float], Imaging] = {}
+        self._wrapped: dict[tuple[torch.Size, float, float | None], Imaging] = {}
 
     def intensity(self, mask: Tensor, pixel_nm: float, *, out_pixel_nm: float | None = None) -> dict[str, Tensor]:
         """As `Simulator.intensity`."""
         plain = super().intensity
-        if not mask.requires_grad or out_pixel_nm is not None:
+        if not mask.requires_grad:
             return plain(mask, pixel_nm, out_pixel_nm=out_pixel_nm)
-        key = (mask.shape, pixel_nm)
+        key = (mask.shape, pixel_nm, out_pixel_nm)
         if key not in self._wrapped:
             with torch.no_grad():
-                plain(mask, pixel_nm)  # makes the matrices, which a capture could not
-            self._wrapped[key] = self._wrap(lambda values: tuple(plain(values, pixel_nm).values()), mask)
+                plain(mask, pixel_nm, out_pixel_nm=out_pixel_nm)  # makes the matrices, which a capture could not
+            self._wrapped[key] = self._wrap(
+                lambda values: tuple(plain(values, pixel_nm, out_pixel_nm=out_pixel_nm).values()), mask
+            )
         return dict(zip(self.passband.kernels, self._wrapped[key](mask), strict=True))
 
 
@@ -138,9 +140,9 @@ def step_ms(simulator: Simulator, targets: Tensor, method: Method) -> tuple[floa
     """Milliseconds of one step of the last level, and how many parameters a clip has there."""
     level = method.levels[-1]
     drawn = targets.to(simulator.device, simulator.dtype)
-    target = coarsened(drawn, method.target_nm, level.pixel_nm)
+    mask, target = (coarsened(drawn, method.target_nm, pixel_nm) for pixel_nm in (level.pixel_nm, level.image_nm))
     parameterization = PARAMETERIZATIONS[level.parameterization or method.parameterization]()
-    parameters = parameterization.start(Start(target, level.pixel_nm, drawn, method.target_nm)).requires_grad_()
+    parameters = parameterization.start(Start(mask, level.pixel_nm, drawn, method.target_nm)).requires_grad_()
     optimizer = make_optimizer(level.optimizer or method.optimizer, method.momentum, parameters)
     stage = Stage(simulator, method, level, parameterization, target)
     stage.progress = PROGRESS

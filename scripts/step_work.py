@@ -37,7 +37,8 @@ class StepShape:
 
     Attributes:
         batch: Clips.
-        pixels: (H, W) of masks and images.
+        pixels: (H, W) of masks.
+        image_pixels: (H, W) of prints.
         parameters: Free parameters of a clip.
         half: (h_y, h_x), the highest mask frequencies.
         kernels: Kernels of each focus.
@@ -46,6 +47,7 @@ class StepShape:
 
     batch: int
     pixels: tuple[int, int]
+    image_pixels: tuple[int, int]
     parameters: int
     half: tuple[int, int]
     kernels: tuple[int, ...]
@@ -86,8 +88,8 @@ class Product:
 def step_shape(simulator: Simulator, level: Level, batch: int, parameters: int, terms: int) -> StepShape:
     """The shape of a step at a level."""
     kernels = tuple(len(kernels) for kernels in simulator.passband.kernels.values())
-    height, width = simulator.grid(level.pixel_nm).shape
-    return StepShape(batch, (height, width), parameters, simulator.passband.half, kernels, terms)
+    pixels, image_pixels = (simulator.grid(pixel_nm).shape for pixel_nm in (level.pixel_nm, level.image_nm))
+    return StepShape(batch, pixels, image_pixels, parameters, simulator.passband.half, kernels, terms)
 
 
 def products(shape: StepShape) -> list[Product]:
@@ -97,6 +99,7 @@ def products(shape: StepShape) -> list[Product]:
         Product(b, height, width, 2 * (h_x + 1), is_complex=False, shared_is_left=False),
         Product(b, 2 * h_y + 1, height, h_x + 1, is_complex=True, shared_is_left=True),
     ]
+    height, width = shape.image_pixels
     synthesis = [
         Product(b, height, 4 * h_y + 1, 2 * h_x + 1, is_complex=True, shared_is_left=True),
         Product(b, height, 2 * (2 * h_x + 1), width, is_complex=False, shared_is_left=False),
@@ -134,11 +137,11 @@ def _kernel_work(shape: StepShape) -> Work:
 
 def _image_work(shape: StepShape) -> Work:
     """Mask sigmoid, prints and terms, with their gradients."""
-    pixels = shape.batch * math.prod(shape.pixels)
+    pixels, images = (shape.batch * math.prod(sides) for sides in (shape.pixels, shape.image_pixels))
     mask = Work(4 + 4, (2 + 3) * REAL)  # scaled sigmoid; m (1 - m) dm
     prints = Work(6 + 5, (2 + 3) * REAL).times(PRINTS)
     terms = Work(4 + 4, (2 + 4) * REAL).times(shape.terms)  # two images in; both and their gradients
-    return (mask + prints + terms).times(pixels)
+    return mask.times(pixels) + (prints + terms).times(images)
 
 
 def _parameter_work(shape: StepShape) -> Work:

@@ -160,7 +160,7 @@ class _Run:
                 idle = 0 if self._check(stage, parameters, first=step == 0) else idle + 1
                 if level.patience is not None and idle >= level.patience:
                     break
-            stage.progress = step / max(level.steps - 1, 1)
+            stage.begin_step(step / max(level.steps - 1, 1))
             objective = optimizer.step(parameters, stage, geometric(level.learning_rate, stage.progress))
             with torch.no_grad():
                 parameters.copy_(self._parameterization.settled(parameters, step))

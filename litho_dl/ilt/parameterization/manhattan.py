@@ -76,7 +76,7 @@ class Manhattan(Parameterization):
         )
         low = (torch.arange(n, device=xy.device) + 1 for n in shape)
         rows, columns = (
-            (edge - xy[..., axis, None] / pixel_nm).clamp(0, 1) for edge, axis in zip(low, (1, 0), strict=True)
+            _share(edge - xy[..., axis, None] / pixel_nm) for edge, axis in zip(low, (1, 0), strict=True)
         )
         return ((rows * self._signs[..., None]).mT @ columns).clamp(0, 1)
 
@@ -107,6 +107,11 @@ class Manhattan(Parameterization):
         places = self._sites[:, :, None] + offsets[:, None] * self._normals[:, :, None]  # (B, n, samples, 2)
         profile = sampled(image, places / self._pixel_nm)
         return nearest_crossing(profile, exposure.resist.threshold, offsets)
+
+
+def _share(values: Tensor) -> Tensor:
+    """Clamped to [0, 1]; on a pixel's border half of the gradient goes to each neighbour, where `clamp` doubles it."""
+    return torch.minimum(torch.maximum(values, values.new_zeros(())), values.new_ones(()))
 
 
 def on_grid(parameters: Tensor) -> Tensor:

@@ -75,9 +75,7 @@ class Manhattan(Parameterization):
             [moved.gather(1, self._owners[..., axis] % moved.shape[1]) for axis in (0, 1)], -1
         )
         low = (torch.arange(n, device=xy.device) + 1 for n in shape)
-        rows, columns = (
-            _share(edge - xy[..., axis, None] / pixel_nm) for edge, axis in zip(low, (1, 0), strict=True)
-        )
+        rows, columns = (_share(edge - xy[..., axis, None] / pixel_nm) for edge, axis in zip(low, (1, 0), strict=True))
         return ((rows * self._signs[..., None]).mT @ columns).clamp(0, 1)
 
     def binary(self, parameters: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Edge fragments: how polygons are cut, what their moves cover, how far they may go, and what feedback makes of them."""
+"""Edge fragments: how polygons are cut, what moves cover, how far they may go, and what feedback makes of them."""
 
 import numpy as np
 import pytest
@@ -282,7 +282,9 @@ class TestEdgeErrors:
         form, parameters = edges(drawn((140, 50, 260, 350)))
         found = form.edge_errors(parameters, self.ramp(60 + shift_nm))[0]
         vertical = torch.from_numpy(cut(drawn((140, 50, 260, 350))).normals[:, 0] != 0)
-        torch.testing.assert_close(found[vertical], torch.full((int(vertical.sum()),), shift_nm).double(), atol=1e-6, rtol=0)
+        torch.testing.assert_close(
+            found[vertical], torch.full((int(vertical.sum()),), shift_nm).double(), atol=1e-6, rtol=0
+        )
         moved = form.edge_errors(parameters + 5, self.ramp(60 + shift_nm))[0]
         assert torch.equal(moved, found)  # measured from the drawn edge, not from the mask's
 

@@ -206,7 +206,9 @@ class TestSignedDistance:
     def test_the_slope_is_one(self, distorted):
         """In nm per nm, but for the disc's centre, the medial line and the diagonal steps beside the edge."""
         found = redistanced(distorted, self.nm)
-        slope = torch.stack([(found.roll(-1, axis) - found.roll(1, axis)) / (2 * self.nm) for axis in (1, 2)]).norm(dim=0)
+        slope = torch.stack([(found.roll(-1, axis) - found.roll(1, axis)) / (2 * self.nm) for axis in (1, 2)]).norm(
+            dim=0
+        )
         band = (self.apart().abs() < 10) & (self.apart().abs() > 2)
         assert (slope[band] - 1).abs().mean() < 0.03
         assert (slope[band] - 1).abs().quantile(0.95) < 0.15

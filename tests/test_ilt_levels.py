@@ -7,6 +7,7 @@ from ilt_scenes import SIMPLE, changed, printed_objective, small_simulator, targ
 from litho_dl.core.errors import MaskError
 from litho_dl.ilt.method import Level
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
+from litho_dl.ilt.parameterization.levelset import LevelSet
 from litho_dl.ilt.solve import Solution, solve
 from litho_dl.ilt.stage import Stage, geometric
 from litho_dl.ilt.start import biased, coarsened
@@ -77,6 +78,20 @@ def test_a_refined_level_set_keeps_its_line_and_its_unit():
     from_coarse = PARAMETERIZATIONS["multilevel"]().refine(coarse.parameters, 2)
     assert (both.parameters - from_coarse).abs().amax() < 16
     assert ((both.parameters > 0) == (from_coarse > 0)).all()
+
+
+def test_every_step_is_settled_with_its_number(monkeypatch):
+    """From 0 in each level: that is what a level set's redistancing goes by."""
+    numbers = []
+
+    def settled(form: LevelSet, parameters: torch.Tensor, step: int) -> torch.Tensor:
+        numbers.append(step)
+        return parameters + 1000
+
+    monkeypatch.setattr(LevelSet, "settled", settled)
+    solution = solved(COARSE, FINE, parameterization="levelset", optimizer="sgd", check_every=1)
+    assert numbers == [0, 1, 2, 3, 0, 1, 2]
+    assert (solution.checks[[1, 6]] > 4 * solution.checks[0]).all()
 
 
 def test_a_level_may_have_an_objective_of_its_own():

@@ -123,6 +123,30 @@ class TestLbfgs:
         values = [optimizer.step(parameters, problem, 0.5) for _ in range(40)]
         assert (values[-1] - 3)[:2].abs().amax() < 1e-9
 
+    def test_a_refused_step_clears_that_clip_s_memory_alone(self):
+        """The next one is a steepest descent of the rate's length; the other clips go on as if nothing had been."""
+        problem = Quadratics.conditioned(2.0, 30.0, 1000.0)
+        free, blocked = (self.begin.clone().requires_grad_() for _ in range(2))
+        optimizers = Lbfgs(), Lbfgs()
+        for _ in range(4):
+            for parameters, optimizer in zip((free, blocked), optimizers, strict=True):
+                optimizer.step(parameters, problem, 0.5)
+        wall = Quadratics(problem.hessians, problem.minima)
+        open_value = wall.objective
+        wall.objective = lambda moved: (  # type: ignore[method-assign]
+            open_value(moved) + torch.tensor([0.0, 1e9, 0.0]) * (wall.asked > 1)
+        )
+        before = blocked.detach().clone()
+        optimizers[0].step(free, problem, 0.5)
+        optimizers[1].step(blocked, wall, 0.5)
+        assert torch.equal(blocked[1], before[1])
+        torch.testing.assert_close(blocked[[0, 2]], free[[0, 2]])
+        optimizers[0].step(free, problem, 1e-3)
+        optimizers[1].step(blocked, problem, 1e-3)
+        gradient = torch.einsum("ij,j->i", problem.hessians[1], before[1].flatten() - problem.minima[1])
+        torch.testing.assert_close((blocked - before)[1].flatten(), -1e-3 * gradient / gradient.abs().amax())
+        torch.testing.assert_close(blocked[[0, 2]], free[[0, 2]])
+
     def test_a_clip_at_its_minimum_stays(self):
         problem = Quadratics.conditioned(1.0, 30.0, 1000.0)
         begin = self.begin.clone()

@@ -158,6 +158,18 @@ class TestClean:
             assert len(asked) > 1
             assert torch.equal(asked[int(spy(asked, 0).argmin())] >= 0.5, repaired)
 
+    def test_rules_come_before_the_cost(self):
+        """Where the cost likes the fault best, it is repaired all the same, in as few rounds as any."""
+        dot = rounded(block((44, 49, 38, 47)))
+        rules = MaskRules(min_width_nm=20, min_space_nm=20, min_area_nm2=1000)
+        mask = rounded(self.pads) | dot
+        spy = Spy(mask)
+        repaired = clean(mask[None], PIXEL_NM, rules, spy)[0]
+        assert mask_violations(repaired.numpy(), PIXEL_NM, rules).total == 0
+        assert len(spy.asked) == 1
+        left = [mask_violations(found.numpy() >= 0.5, PIXEL_NM, rules).total for found in spy.asked[0][0]]
+        assert left == [0] * len(left)
+
     def test_each_clip_is_repaired_by_its_own_cost(self):
         """And gives what it gives alone."""
         dot = rounded(block((44, 49, 38, 47)))

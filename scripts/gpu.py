@@ -145,10 +145,10 @@ def step_ms(simulator: Simulator, targets: Tensor, method: Method) -> tuple[floa
     parameters = parameterization.start(Start(mask, level.pixel_nm, drawn, method.target_nm)).requires_grad_()
     optimizer = make_optimizer(level.optimizer or method.optimizer, method.momentum, parameters)
     stage = Stage(simulator, method, level, parameterization, target)
-    stage.progress = PROGRESS
 
     def steps(count: int) -> None:
         for step in range(count):
+            stage.begin_step(PROGRESS)
             optimizer.step(parameters, stage, geometric(level.learning_rate, PROGRESS))
             with torch.no_grad():
                 parameters.copy_(parameterization.settled(parameters, step))

@@ -1,5 +1,6 @@
 """Repairs of what breaks mask rules, chosen by what they do to the print."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -37,7 +38,7 @@ def _clean_clip(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost, ind
     mask = _without_narrow(mask, pixel_nm, rules)
     for round_index in range(ROUNDS):
         found = mask_violations(mask.cpu().numpy(), pixel_nm, rules)
-        if found.total < fewest or round_index == 0:
+        if found.total < fewest or (round_index == 0 and found.total == fewest):
             best, fewest = mask, found.total
         if found.total == 0:
             break
@@ -47,9 +48,15 @@ def _clean_clip(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost, ind
 
 
 def _without_narrow(mask: Tensor, pixel_nm: float, rules: MaskRules) -> Tensor:
-    """Opened by the smallest width, closed by the smallest space."""
-    grey = mask.float()[None]
-    return closed(opened(grey, rules.min_width_nm / pixel_nm), rules.min_space_nm / pixel_nm)[0] >= 0.5
+    """Opened by the smallest width, closed by the smallest space, by discs that fit into whatever is legal."""
+    width_px, space_px = (_odd(limit_nm / pixel_nm) for limit_nm in (rules.min_width_nm, rules.min_space_nm))
+    return closed(opened(mask.float()[None], width_px), space_px)[0] >= 0.5
+
+
+def _odd(limit_px: float) -> int:
+    """The largest odd number of pixels within the narrowest legal strip."""
+    strip = math.ceil(limit_px - 1e-9)
+    return max(strip - 1 + strip % 2, 1)
 
 
 def _repaired(

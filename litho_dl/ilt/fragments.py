@@ -116,7 +116,7 @@ def _vertices(
 
 
 def _cut_edge(length: float, *, line_end: bool, rules: FragmentRules) -> tuple[list[float], list[float]]:
-    """Borders between an edge's fragments and each one's site, as distances from the edge's start.
+    """Borders between an edge's fragments, on whole nm, and each one's site, as distances from the edge's start.
 
     A fragment beside a corner is measured at its inner border: no mask prints the corner itself.
     """
@@ -124,8 +124,8 @@ def _cut_edge(length: float, *, line_end: bool, rules: FragmentRules) -> tuple[l
         return [], [length / 2]
     middle = length - 2 * rules.corner_nm
     if middle <= rules.corner_nm:
-        return [length / 2], [length / 4, 3 * length / 4]
+        return [float(np.rint(length / 2))], [length / 4, 3 * length / 4]
     pieces = int(np.ceil(middle / rules.length_nm))
-    borders = rules.corner_nm + middle * np.arange(pieces + 1) / pieces
+    borders = np.rint(rules.corner_nm + middle * np.arange(pieces + 1) / pieces)
     inner = (borders[:-1] + borders[1:]) / 2
     return borders.tolist(), [rules.corner_nm, *inner.tolist(), length - rules.corner_nm]

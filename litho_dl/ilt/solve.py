@@ -162,7 +162,7 @@ class _Run:
                     idle = 0 if bool(better.any()) else idle + 1
                     if idle >= level.patience:
                         break
-            stage.progress = step / max(level.steps - 1, 1)
+            stage.begin_step(step / max(level.steps - 1, 1))
             objective = optimizer.step(parameters, stage, geometric(level.learning_rate, stage.progress))
             with torch.no_grad():
                 parameters.copy_(self._parameterization.settled(parameters, step))

@@ -24,42 +24,58 @@ def assist_rectangles(mask: np.ndarray, pixel_nm: float, drawn: np.ndarray, draw
     far = ndimage.distance_transform_edt(~drawn) * drawn_nm > CLEARANCE_NM
     blocks = far.reshape(mask.shape[0], factor, mask.shape[1], factor).all((1, 3))
     labels, _ = ndimage.label((mask >= 0.5) & blocks)
-    rectangles = []
+    rectangles: list[Polygon] = []
     for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
         blob = labels[rows, columns] == number
-        for part, (i, j) in _compact(blob, (rows.start, columns.start)):
-            rectangle = _rectangle(part, pixel_nm)
-            if rectangle is not None:
-                rectangles.append(Polygon(rectangle + np.array([j, i]) * pixel_nm))
+        corner = rows.start, columns.start
+        rectangles += (Polygon(corners) for corners in _rectangles(blob, corner, pixel_nm, far, drawn_nm))
     return rectangles
 
 
-def _compact(blob: np.ndarray, corner: tuple[int, int]) -> list[tuple[np.ndarray, tuple[int, int]]]:
-    """The blob cut in halves across its longer side until each part fills its bounding box well."""
-    rows, columns = (np.flatnonzero(blob.any(axis)) for axis in (1, 0))
-    if not len(rows):
+def _rectangles(
+    blob: np.ndarray, corner: tuple[int, int], pixel_nm: float, far: np.ndarray, drawn_nm: float
+) -> list[np.ndarray]:
+    """Rectangles (4, 2) in nm for a blob at a corner, cut in halves until each fits its part and is clear of targets.
+
+    Args:
+        blob: Its pixels, bool.
+        corner: Row and column of its first pixel.
+        pixel_nm: Its pixel.
+        far: Where rectangles may lie, on a pixel of `drawn_nm`.
+        drawn_nm: That pixel.
+    """
+    if blob.sum() * pixel_nm**2 < SMALLEST_NM2:
         return []
+    rows, columns = (np.flatnonzero(blob.any(axis)) for axis in (1, 0))
     part = blob[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    corner = (corner[0] + int(rows[0]), corner[1] + int(columns[0]))
-    if part.mean() >= FILLED or max(part.shape) < 2:
-        return [(part, corner)]
-    i, j = corner
+    i, j = corner[0] + int(rows[0]), corner[1] + int(columns[0])
+    rectangle = _rectangle(part, pixel_nm) + np.array([j, i]) * pixel_nm
+    if part.mean() >= FILLED and _is_clear(rectangle, far, drawn_nm):
+        return [rectangle]
+    if max(part.shape) < 2:
+        return []
     if part.shape[0] >= part.shape[1]:
         half = part.shape[0] // 2
-        return _compact(part[:half], (i, j)) + _compact(part[half:], (i + half, j))
-    half = part.shape[1] // 2
-    return _compact(part[:, :half], (i, j)) + _compact(part[:, half:], (i, j + half))
+        halves = (part[:half], (i, j)), (part[half:], (i + half, j))
+    else:
+        half = part.shape[1] // 2
+        halves = (part[:, :half], (i, j)), (part[:, half:], (i, j + half))
+    return [found for piece, at in halves for found in _rectangles(piece, at, pixel_nm, far, drawn_nm)]
 
 
-def _rectangle(part: np.ndarray, pixel_nm: float) -> np.ndarray | None:
-    """A rectangle (4, 2) of the part's area and length about its centre, on whole nm; None if it is too small."""
+def _rectangle(part: np.ndarray, pixel_nm: float) -> np.ndarray:
+    """A rectangle (4, 2) of the part's area and length about its centre, on whole nm."""
     height, width = part.shape
-    area = part.sum() * pixel_nm**2
-    if area < SMALLEST_NM2:
-        return None
     length = max(height, width) * pixel_nm
-    breadth = max(area / length, NARROWEST_NM)
+    breadth = max(part.sum() * pixel_nm**2 / length, NARROWEST_NM)
     half = np.array([length, breadth] if width >= height else [breadth, length]) / 2
     centre = np.array([width, height]) * pixel_nm / 2
     (x0, y0), (x1, y1) = np.rint(centre - half), np.rint(centre + half)
     return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+
+
+def _is_clear(rectangle: np.ndarray, far: np.ndarray, drawn_nm: float) -> bool:
+    """Whether a rectangle lies where rectangles may."""
+    low = np.floor(rectangle.min(0) / drawn_nm).astype(int).clip(0)
+    high = np.ceil(rectangle.max(0) / drawn_nm).astype(int)
+    return bool(far[low[1] : high[1], low[0] : high[0]].all())

@@ -17,8 +17,8 @@ class Stage:
     The target is on the pixel of the level's prints.
 
     Attributes:
-        progress: How far the level's ranges have run; the loop sets it.
-        terms: Each unweighted term (B,) of the last soft objective.
+        progress: How far the level's ranges have run; see `begin_step`.
+        terms: Each unweighted term (B,) of the step's first soft objective; an optimizer may try others after it.
     """
 
     def __init__(
@@ -33,12 +33,17 @@ class Stage:
         self._probes = epe_probes(target, level.image_nm)
         self._background = background(target, level.image_nm)
 
+    def begin_step(self, progress: float) -> None:
+        """Sets the progress, and forgets the last step's terms."""
+        self.progress, self.terms = progress, {}
+
     def objective(self, parameters: Tensor) -> Tensor:
         """Weighted sum (B,) for soft masks and prints, differentiable."""
         mask = self._parameterization.mask(parameters, self._now(self.level.mask_sharpness))
-        objective, self.terms = evaluate_terms(
+        objective, terms = evaluate_terms(
             self._scene(mask, steepness=self._now(self.level.resist_steepness)), self._weights
         )
+        self.terms = self.terms or terms
         return objective
 
     def edge_errors(self, parameters: Tensor) -> Tensor:

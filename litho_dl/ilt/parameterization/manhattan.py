@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, pad
 
+from litho_dl.core.errors import MaskError
 from litho_dl.ilt.fragments import FragmentRules, Fragments, fragment
 from litho_dl.ilt.parameterization.base import Parameterization, Start
 from litho_dl.ilt.reach import free_moves
@@ -35,12 +36,21 @@ class Manhattan(Parameterization):
         self._shape = (0, 0)
 
     def start(self, start: Start) -> Tensor:
-        """Zero moves of the drawn polygons' fragments."""
+        """Zero moves of the drawn polygons' fragments.
+
+        Raises:
+            MaskError: A target covers no pixel by half.
+        """
         self._pixel_nm, self._shape = start.pixel_nm, (start.mask.shape[-2], start.mask.shape[-1])
         clips, limits = [], []
         assists = start.mask.detach().cpu().numpy()
         for drawn, mask in zip((start.drawn >= 0.5).cpu().numpy(), assists, strict=True):
             targets = list(pixel_polygons(drawn, start.drawn_nm))
+            if not targets:
+                raise MaskError(
+                    f"Expected targets whose edges can be found on {start.drawn_nm:g} nm pixels, got one that covers "
+                    f"none by half; use a finer pixel."
+                )
             fixed = assist_rectangles(mask, start.pixel_nm, drawn, start.drawn_nm)
             clip = fragment(targets, fixed, RULES)
             clips.append(clip)
@@ -75,9 +85,7 @@ class Manhattan(Parameterization):
             [moved.gather(1, self._owners[..., axis] % moved.shape[1]) for axis in (0, 1)], -1
         )
         low = (torch.arange(n, device=xy.device) + 1 for n in shape)
-        rows, columns = (
-            (edge - xy[..., axis, None] / pixel_nm).clamp(0, 1) for edge, axis in zip(low, (1, 0), strict=True)
-        )
+        rows, columns = (_share(edge - xy[..., axis, None] / pixel_nm) for edge, axis in zip(low, (1, 0), strict=True))
         return ((rows * self._signs[..., None]).mT @ columns).clamp(0, 1)
 
     def binary(self, parameters: Tensor) -> Tensor:
@@ -107,6 +115,11 @@ class Manhattan(Parameterization):
         places = self._sites[:, :, None] + offsets[:, None] * self._normals[:, :, None]  # (B, n, samples, 2)
         profile = sampled(image, places / image_nm)
         return nearest_crossing(profile, exposure.resist.threshold, offsets)
+
+
+def _share(values: Tensor) -> Tensor:
+    """Clamped to [0, 1]; on a pixel's border half of the gradient goes to each neighbour, where `clamp` doubles it."""
+    return torch.minimum(torch.maximum(values, values.new_zeros(())), values.new_ones(()))
 
 
 def on_grid(parameters: Tensor) -> Tensor:

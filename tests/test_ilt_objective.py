@@ -1,0 +1,280 @@
+"""The objective's terms: values on scenes drawn by hand, and gradients against differences."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from ilt_scenes import FIELD, rectangle, scene, small_simulator, targets
+from torch import Tensor
+
+from litho_dl.ilt.objective import (
+    FLATTEST_PER_NM,
+    PROBE_NM2,
+    RULE_TERMS,
+    TERMS,
+    Scene,
+    background,
+    epe_probes,
+    evaluate_terms,
+)
+from litho_dl.layout import MaskRules
+from litho_dl.metrics.epe import OPENILT, find_sites
+
+RULES = MaskRules(min_width_nm=25, min_space_nm=25, min_area_nm2=2500)
+
+
+class TestValues:
+    """In nm^2; images on 2 nm pixels, masks on 5 nm ones."""
+
+    image = rectangle(12, 12, (2, 8), (3, 8))
+    faint = image.clone()
+    faint[8, 3:8] = 0.4  # prints at the outer corner's dose alone
+    shrunk = image.clone()
+    shrunk[2, 3:8] = 0.4
+
+    def test_areas(self):
+        target = self.image.clone()
+        target[0, 0] = 1
+        made = scene(self.faint, target, inner=self.shrunk)
+        assert TERMS["l2"](made).tolist() == [4]
+        assert TERMS["l2_area"](made).tolist() == [4]
+        assert TERMS["pvb"](made).tolist() == [(5 + 5) * 4]
+        assert TERMS["pvb_area"](made).tolist() == [(5 + 5) * 4]
+        assert TERMS["corner_l2"](made).tolist() == [(5 + 1) * 4 + (5 + 1) * 4]
+
+    def test_soft_prints(self):
+        made = scene(torch.full((4, 4), 0.4), torch.zeros(4, 4), inner=torch.full((4, 4), 0.2), binary=False)
+        nominal, outer, inner = torch.sigmoid(torch.tensor([-1.0, 1.0, -3.0])).tolist()
+        assert TERMS["l2"](made).item() == pytest.approx(64 * nominal**2, rel=1e-5)
+        assert TERMS["l2_area"](made).item() == pytest.approx(64 * nominal, rel=1e-5)
+        assert TERMS["pvb"](made).item() == pytest.approx(64 * (outer - inner) ** 2, rel=1e-5)
+        assert TERMS["pvb_area"](made).item() == pytest.approx(64 * (outer - inner), rel=1e-5)
+        assert TERMS["corner_l2"](made).item() == pytest.approx(64 * (outer**2 + inner**2), rel=1e-5)
+
+    def test_partly_covered_target(self):
+        made = scene(self.image, 0.5 * self.image)
+        assert TERMS["l2"](made).item() == pytest.approx(30 * 0.25 * 4)
+        assert TERMS["l2_area"](made).item() == pytest.approx(30 * 0.5 * 4)
+
+    def test_areas_count_missing_and_superfluous_pixels_alike(self):
+        made = scene(self.image.roll(2, 0), self.image)
+        assert TERMS["l2_area"](made).tolist() == [2 * 2 * 5 * 4]
+
+    @pytest.mark.parametrize("steepness", [2.0, 10.0, 300.0])
+    def test_the_band_of_a_ramp_is_its_area_at_any_steepness(self, steepness):
+        """Two prints of ramps a shift of 6 nm apart differ by 6 nm times the length, where their squares do not."""
+        x = (torch.arange(400, dtype=torch.float64) + 0.5) * 2.0
+        ramp = (0.5 + (400 - x) / 40).expand(3, -1)
+        made = scene(ramp, torch.zeros_like(ramp), inner=ramp + 6 / 40, binary=False)
+        resist = made.exposure.resist.model_copy(update={"steepness": steepness})
+        corners = {**made.exposure.corners, "outer": made.exposure.corners["nominal"]}
+        made = replace(made, exposure=replace(made.exposure, resist=resist, corners=corners))
+        assert TERMS["pvb_area"](made).item() == pytest.approx(6 * 3 * 2, rel=1e-3)
+
+    @pytest.mark.parametrize("shift_nm", [0.0, 1.0, -3.0, 7.0])
+    def test_the_contour_of_a_shifted_linear_image(self, shift_nm):
+        """Edges of a 120 nm line, each printed `shift_nm` too far out, by an image that falls linearly from its middle.
+
+        The edge lies between two pixels, half its length in each, whose centres are 1 nm inside and outside of it:
+        there the displacement ln(I / I_th) / (|I'| / I) is, with I / I_th = 1 + (shift -+ 1) s, exactly
+        (1 + (shift -+ 1) s) ln(1 + (shift -+ 1) s) / s.
+        """
+        slope = 0.006  # of I / I_th, per nm
+        x = (torch.arange(128, dtype=torch.float64) + 0.5) * 2.0 - 128
+        image = 0.5 * (1 + slope * (60 + shift_nm - x.abs())).expand(8, -1)
+        target = (x.abs() < 60).double().expand(8, -1)
+        relative = [1 + slope * (shift_nm + offset) for offset in (-1.0, 1.0)]
+        squares = [(r * np.log(r) / slope) ** 2 for r in relative]
+        expected = 2 * 16.0 * np.mean(squares) / 15
+        assert TERMS["contour_epe"](scene(image, target)).item() == pytest.approx(expected, rel=1e-9)
+        assert TERMS["contour_epe"](scene(image.T, target.T)).item() == pytest.approx(expected, rel=1e-9)
+        assert expected == pytest.approx(2 * 16 * (shift_nm**2 + 1) / 15, rel=0.12)
+
+    def test_a_flat_image_is_not_infinitely_wrong(self):
+        """Its slope counts as the flattest one."""
+        image = torch.full((6, 12), 0.55, dtype=torch.float64)
+        target = rectangle(6, 12, (0, 6), (3, 9))
+        expected = 2 * 12.0 * (np.log(1.1) / FLATTEST_PER_NM) ** 2 / 15
+        assert TERMS["contour_epe"](scene(image, target)).item() == pytest.approx(expected)
+        assert TERMS["contour_epe"](scene(0 * image, target)).isfinite().all()
+
+    def test_epe_probes_alone(self):
+        probes = torch.zeros(1, 12, 12, dtype=torch.float64)
+        probes[0, 0, 0], probes[0, 5, 5], probes[0, 1, 5] = 1, 2, 1
+        made = replace(scene(self.image, self.image), probes=probes)
+        assert TERMS["epe"](made).tolist() == [0]
+        made = replace(scene(torch.zeros_like(self.image), self.image), probes=probes)
+        assert TERMS["epe"](made).tolist() == [2 * PROBE_NM2]
+        assert PROBE_NM2 == 40 * 15
+
+    def test_stray_light(self):
+        """Outer dose 1.5, threshold 0.5: an intensity of 0.4 is 1.2 times the threshold, 0.3 over the limit."""
+        light = torch.tensor([[0.4, 0.4], [0.29, 0.1]])
+        made = replace(scene(light, torch.zeros(2, 2)), background=torch.tensor([[[1.0, 0.0], [1.0, 1.0]]]))
+        assert TERMS["stray"](made).item() == pytest.approx(0.3**2 * 4)
+
+    def test_mask_shape(self):
+        """Perimeter; and for the Laplacian 1 + 1 beside each edge, 4 at a convex corner's pixel, 20 for a speck."""
+        made = scene(self.image, self.image, mask=self.image)
+        assert TERMS["total_variation"](made).tolist() == [2 * (5 + 6) * 25]
+        assert TERMS["curvature"](made).tolist() == [(2 * (5 + 6) + 2 * (3 + 4) + 4 * 4) * 25]
+        made = scene(self.image, self.image, mask=rectangle(12, 12, (5, 6), (5, 6)))
+        assert TERMS["total_variation"](made).tolist() == [4 * 25]
+        assert TERMS["curvature"](made).tolist() == [20 * 25]
+
+    def test_weights(self):
+        made = scene(self.faint, torch.zeros_like(self.image), inner=self.shrunk)
+        total, values = evaluate_terms(made, {"l2": 2.0, "pvb": 0.5})
+        assert list(values) == ["l2", "pvb"]
+        assert total.tolist() == [2 * 30 * 4 + 0.5 * 10 * 4]
+
+
+class TestRuleTerms:
+    """Strips and dots just below the limits of 25 nm, 5 pixels, and at them."""
+
+    blank = torch.zeros(24, 24, dtype=torch.float64)
+
+    def value(self, name: str, mask: Tensor, **changes: float) -> float:
+        rules = replace(RULES, **changes)
+        return TERMS[name](scene(mask, self.blank, mask=mask, rules=rules)).item()
+
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_width(self, turned):
+        """All around the field, so without ends."""
+        for pixels, expected in ((3, 3 * 24 * 25), (4, 4 * 24 * 25), (5, 0), (6, 0)):
+            strip = rectangle(24, 24, (0, 24), (8, 8 + pixels))
+            assert self.value("width", strip.T if turned else strip) == expected
+            assert self.value("width", 0.6 * strip) == pytest.approx(0.6 * expected)
+            assert self.value("space", strip) == 0
+
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_space(self, turned):
+        for pixels, expected in ((3, 3 * 24 * 25), (4, 4 * 24 * 25), (5, 0), (6, 0)):
+            gap = 1 - rectangle(24, 24, (0, 24), (8, 8 + pixels))
+            assert self.value("space", gap.T if turned else gap) == expected
+            assert self.value("width", gap) == 0
+
+    def test_strips_across_the_border(self):
+        for pixels, expected in ((4, 4 * 24 * 25), (5, 0)):
+            strip = rectangle(24, 24, (0, 24), (0, pixels)).roll(-2, 1)
+            assert self.value("width", strip) == expected
+            assert self.value("space", 1 - strip) == expected
+
+    def test_grey_gaps_cost_what_they_lack(self):
+        """A gap of 0.3 between full sides of 1 lacks 0.7."""
+        gap = 1 - 0.7 * rectangle(24, 24, (0, 24), (8, 11))
+        assert self.value("space", gap) == pytest.approx(0.7 * 3 * 24 * 25)
+
+    def test_area(self):
+        """A (1 - A / A_min) below 2500 nm^2, nothing from there on; a part's grey pixels count as they are."""
+        for pixels, expected in ((4, 400 * (1 - 400 / 2500)), (9, 2025 * (1 - 2025 / 2500)), (10, 0.0), (11, 0.0)):
+            side = {4: (4, 4), 9: (9, 9), 10: (10, 10), 11: (11, 11)}[pixels]
+            dot = rectangle(24, 24, (3, 3 + side[0]), (5, 5 + side[1]))
+            assert self.value("area", dot) == pytest.approx(expected)
+        dots = rectangle(24, 24, (2, 4), (2, 4)) + 0.8 * rectangle(24, 24, (10, 12), (10, 13))
+        small, grey = 4 * 25, 0.8 * 6 * 25
+        expected = small * (1 - small / 2500) + grey * (1 - grey / 2500)
+        assert self.value("area", dots) == pytest.approx(expected)
+        assert self.value("area", 0.4 * dots) == 0
+        assert self.value("area", self.blank) == 0
+
+    def test_area_pushes_to_the_nearer_end(self):
+        """Below half the limit a pixel more costs; above it, it pays."""
+        for rows, sign in ((3, 1.0), (9, -1.0)):
+            dot = rectangle(24, 24, (3, 3 + rows), (3, 10)).requires_grad_()
+            TERMS["area"](scene(self.blank, self.blank, mask=dot, rules=RULES)).sum().backward()
+            assert dot.grad is not None
+            assert (dot.grad[3 : 3 + rows, 3:10].sign() == sign).all()
+            assert dot.grad[20:].abs().sum() == 0
+
+    def test_each_clip_has_its_own_value(self):
+        masks = torch.stack([rectangle(24, 24, (0, 24), (8, 11)), self.blank, rectangle(24, 24, (3, 7), (3, 7))])
+        made = replace(scene(self.blank, self.blank, rules=RULES), mask=masks)
+        for name in RULE_TERMS:
+            alone = [self.value(name, mask) for mask in masks]
+            assert TERMS[name](made).tolist() == pytest.approx(alone)
+
+
+def contour_epe_at_fixed_slope(made: Scene, at: Scene) -> Tensor:
+    """The term written out, with the slope, and so what its clamp does, of another scene."""
+
+    def gradient(image: Tensor) -> Tensor:
+        steps = [image.roll(-1, axis) - image.roll(1, axis) for axis in (-2, -1)]
+        return (steps[0].square() + steps[1].square()).sqrt() / 2
+
+    frozen = at.exposure.aerial().detach()
+    slope = (gradient(frozen) / made.pixel_nm / frozen).clamp(min=FLATTEST_PER_NM)
+    displacement = (made.exposure.aerial() / made.exposure.resist.threshold).log() / slope
+    return (gradient(made.target) * made.pixel_nm * displacement**2).sum((-2, -1)) / 15
+
+
+class TestGradients:
+    """Through mask, optics and resist, against differences, in float64.
+
+    The mask is random, so that no two pixels tie where a term takes a maximum or a modulus, and its parts keep their
+    pixels under the differences' steps; where two values are near each other the check would fail, not pass.
+    """
+
+    pixel_nm = 64.0
+    mask = torch.rand(2, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+    def made(self, mask: Tensor) -> Scene:
+        target = targets(self.pixel_nm)
+        probes = epe_probes(targets(16.0), 16.0).reshape(2, 8, 4, 8, 4).sum((2, 4))
+        rules = MaskRules(min_width_nm=190, min_space_nm=190, min_area_nm2=40000)
+        exposure = small_simulator()(mask, self.pixel_nm)
+        clear = torch.ones_like(target)
+        return Scene(target, exposure, mask, probes, clear, self.pixel_nm, self.pixel_nm, rules, binary=False)
+
+    def check(self, term: Callable[[Tensor], Tensor]) -> None:
+        assert torch.autograd.gradcheck(term, self.mask.clone().requires_grad_(), rtol=1e-5, atol=1e-8)
+
+    @pytest.mark.parametrize("name", TERMS.keys() - {"contour_epe"})
+    def test_every_term(self, name):
+        self.check(lambda mask: TERMS[name](self.made(mask)) / 4096)
+        assert (TERMS[name](self.made(self.mask)) > 0).all()
+
+    def test_contour_epe_at_fixed_slope(self):
+        """The value is the term's; its gradient is that of the term whose slope stays where it is."""
+        frozen = self.made(self.mask)
+        mask = self.mask.clone().requires_grad_()
+        term, written_out = TERMS["contour_epe"](self.made(mask)), contour_epe_at_fixed_slope(self.made(mask), frozen)
+        torch.testing.assert_close(term, written_out)
+        (found,), (expected,) = (torch.autograd.grad(value.sum(), mask) for value in (term, written_out))
+        torch.testing.assert_close(found, expected)
+        self.check(lambda mask: contour_epe_at_fixed_slope(self.made(mask), frozen) / 4096)
+
+
+@pytest.mark.parametrize("pixel_nm", [1.0, 5.0])
+def test_epe_probes_are_those_of_the_rule(pixel_nm):
+    """A 200 x 75 nm box: two sites on each long edge at 1 nm, one on each short; a probe 15 nm in, one 15 nm out."""
+    x0, x1, y0, y1 = (round(edge / pixel_nm) for edge in (150, 350, 200, 275))
+    n = round(FIELD[0] // pixel_nm)
+    target = torch.zeros(2, n, n)
+    target[0, y0:y1, x0:x1] = 1
+    counts = epe_probes(target, pixel_nm)
+    assert counts.shape == target.shape
+    assert counts[1].sum() == 0
+    reach, spacing = round(15 / pixel_nm), round(40 / pixel_nm)
+    rows, columns = np.nonzero(counts[0].numpy())
+    probes = set(zip(rows.tolist(), columns.tolist(), strict=True))
+    middle = y0 + (y1 - y0 - 1) // 2
+    expected = {(middle, x0 + reach), (middle, x0 - reach), (middle, x1 - 1 - reach), (middle, x1 - 1 + reach)}
+    along = {x0 + k * spacing for k in (1, 2)} | {x1 - 1 - k * spacing for k in (1, 2)}
+    for row in (y0 + reach, y0 - reach, y1 - 1 - reach, y1 - 1 + reach):
+        expected |= {(row, column) for column in along}
+    assert probes == expected
+    assert counts.sum() == len(expected)
+    if pixel_nm == 1:
+        assert counts.sum() == 2 * len(find_sites(target[0].numpy() > 0.5, OPENILT))
+
+
+def test_background_keeps_clear_of_targets_across_the_border():
+    target = torch.zeros(1, 40, 40)
+    target[0, 0, 20] = 1
+    clear = background(target, 8.0)[0] == 0
+    assert clear.nonzero().amin(0).tolist() == [0, 15]
+    assert clear.sum() == 11 * 11
+    assert clear[-5:, 15:26].all()

@@ -1,0 +1,110 @@
+"""Assist rectangles: what a pixel mask opens away from the target, as rectangles that keep clear of it."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from litho_dl.ilt.sraf import CLEARANCE_NM, NARROWEST_NM, SMALLEST_NM2, assist_rectangles
+
+NM = 4.0
+SIDE = 400  # nm
+
+
+def image(*boxes: tuple[int, int, int, int], pixel_nm: float = NM) -> np.ndarray:
+    """Boxes x0, y0, x1, y1 in nm."""
+    n = round(SIDE / pixel_nm)
+    pixels = np.zeros((n, n))
+    for box in boxes:
+        x0, y0, x1, y1 = (round(edge / pixel_nm) for edge in box)
+        pixels[y0:y1, x0:x1] = 1
+    return pixels
+
+
+def found(mask: np.ndarray, drawn: np.ndarray) -> list[tuple[float, ...]]:
+    """Each rectangle's x0, y0, x1, y1; four corners, counter-clockwise."""
+    boxes = []
+    for polygon in assist_rectangles(mask, NM, drawn, 1.0):
+        (x0, y0), (x1, y1) = polygon.hull.min(0), polygon.hull.max(0)
+        assert polygon.hull.tolist() == [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
+        assert not polygon.holes
+        boxes.append((x0, y0, x1, y1))
+    return boxes
+
+
+TARGET = image((160, 160, 240, 240), pixel_nm=1.0) > 0.5
+
+
+def test_bars_are_taken_as_they_are():
+    bars = (60, 100, 92, 300), (100, 300, 300, 340)
+    assert found(image(*bars), TARGET) == list(bars)
+    assert found(0.6 * image(*bars), TARGET) == list(bars)
+    assert found(0.4 * image(*bars), TARGET) == []
+
+
+def test_what_is_near_the_target_is_its_own():
+    """The target itself, serifs, and the near part of a larger opening."""
+    serifs = image((140, 140, 260, 260))
+    assert found(serifs, TARGET) == []
+    assert found(image((80, 160, 160, 240)), TARGET) == [(80, 160, 116, 240)]
+    assert CLEARANCE_NM == 160 - 116
+
+
+def test_small_openings_are_left_out_and_thin_ones_widened():
+    assert found(image((40, 40, 88, 88)), TARGET) == []  # 2304 nm^2 is less than the smallest
+    assert found(image((40, 40, 92, 88)), TARGET) == [(40, 40, 92, 88)]
+    assert 48 * 48 < SMALLEST_NM2 < 52 * 48
+    thin = (40, 40, 60, 240)
+    assert found(image(thin), TARGET) == [(38, 40, 62, 240)]
+    assert NARROWEST_NM == 24
+
+
+def test_a_frame_becomes_bars():
+    """A ring fills little of its bounding box; its pieces stay in it, hold its area, and cover no target."""
+    ring = image((40, 40, 360, 360)) - image((80, 80, 320, 320))
+    boxes = found(ring, TARGET)
+    assert len(boxes) >= 4
+    covered = np.zeros((SIDE, SIDE), dtype=bool)
+    for x0, y0, x1, y1 in boxes:
+        covered[int(y0) : int(y1), int(x0) : int(x1)] = True
+    assert covered.sum() == pytest.approx(ring.sum() * NM**2, rel=0.2)
+    assert not (covered & TARGET).any()
+
+
+def test_the_rectangle_of_a_bent_blob_keeps_clear_of_the_corner_it_goes_around():
+    """It fills its bounding box well enough, and a rectangle of its area would lie on the target."""
+    bent = image((56, 56, 216, 116), (56, 56, 116, 216))
+    boxes = found(bent, TARGET)
+    assert boxes
+    apart = ndimage.distance_transform_edt(~TARGET)
+    for x0, y0, x1, y1 in boxes:
+        assert apart[int(y0) : int(y1), int(x0) : int(x1)].min() > CLEARANCE_NM
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_noise(seed):
+    """Whatever opens: whole nm, large and wide enough, clear of every target, inside the field."""
+    generator = np.random.default_rng(seed)
+    drawn = np.zeros((SIDE, SIDE), dtype=bool)
+    for _ in range(3):
+        x, y = generator.integers(60, 280, 2)
+        width, height = generator.integers(40, 120, 2)
+        drawn[y : y + height, x : x + width] = True
+    mask = ndimage.gaussian_filter(generator.standard_normal((100, 100)), 3, mode="wrap") > 0.03
+    boxes = found(mask.astype(float), drawn)
+    assert boxes
+    apart = ndimage.distance_transform_edt(~drawn)
+    for x0, y0, x1, y1 in boxes:
+        assert (x0, y0, x1, y1) == tuple(np.rint((x0, y0, x1, y1)))
+        assert min(x1 - x0, y1 - y0) >= NARROWEST_NM - 1
+        assert (x1 - x0 + 1) * (y1 - y0 + 1) >= SMALLEST_NM2
+        assert min(x0, y0) > -NARROWEST_NM / 2
+        assert max(x1, y1) < SIDE + NARROWEST_NM / 2
+        assert apart[max(int(y0), 0) : int(y1), max(int(x0), 0) : int(x1)].min() > CLEARANCE_NM
+
+
+def test_coarser_drawn_pixels():
+    """The target on the mask's own pixel."""
+    bar = (60, 100, 92, 300)
+    target = image((160, 160, 240, 240)) > 0.5
+    (polygon,) = assist_rectangles(image(bar), NM, target, NM)
+    assert (*polygon.hull.min(0), *polygon.hull.max(0)) == bar

@@ -43,6 +43,11 @@ class Quadratics:
         apart = parameters.flatten(1) - self.minima
         return torch.einsum("bi,bij,bj->b", apart, self.hessians, apart) / 2 + 3
 
+    def backward(self, parameters: Tensor) -> Tensor:
+        objective = self.objective(parameters)
+        objective.sum().backward()
+        return objective.detach()
+
     def edge_errors(self, parameters: Tensor) -> Tensor:
         return parameters - self.minima.reshape(parameters.shape)
 

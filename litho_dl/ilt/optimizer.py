@@ -16,7 +16,10 @@ class Problem(Protocol):
     """What an optimizer may ask about parameters (B, ...)."""
 
     def objective(self, parameters: Tensor) -> Tensor:
-        """Weighted sum of the terms, (B,), differentiable."""
+        """Weighted sum of the terms, (B,)."""
+
+    def backward(self, parameters: Tensor) -> Tensor:
+        """The objective; adds the gradient of its sum over the clips to the parameters' `grad`."""
 
     def edge_errors(self, parameters: Tensor) -> Tensor:
         """Edge placement errors in the parameters' shape, for parameterizations that move edges."""
@@ -39,10 +42,9 @@ class TorchOptimizer:
         """The gradient of the clips' sum is each clip's own."""
         self._optimizer.param_groups[0]["lr"] = rate
         self._optimizer.zero_grad()
-        objective = problem.objective(parameters)
-        objective.sum().backward()
+        objective = problem.backward(parameters)
         self._optimizer.step()
-        return objective.detach()
+        return objective
 
 
 class NormalisedSgd(torch.optim.SGD):
@@ -76,9 +78,9 @@ class Lbfgs:
 
     def step(self, parameters: Tensor, problem: Problem, rate: float) -> Tensor:
         """One quasi-Newton step."""
-        value = problem.objective(parameters)
-        (gradient,) = torch.autograd.grad(value.sum(), parameters)
-        value = value.detach()
+        parameters.grad = None
+        value, gradient = problem.backward(parameters), parameters.grad
+        assert gradient is not None
         with torch.no_grad():
             here = parameters.detach().clone()
             self._remember(here, gradient)

@@ -10,6 +10,8 @@ from litho_dl.ilt.objective import Scene, background, epe_probes, evaluate_terms
 from litho_dl.ilt.parameterization import Parameterization
 from litho_dl.simulator import Exposure, Simulator
 
+PIXELS_AT_ONCE = 2**20  # of prints on a CPU
+
 
 class Stage:
     """The problem that an optimizer works on, at a progress from 0 to 1 of its level.
@@ -40,11 +42,42 @@ class Stage:
     def objective(self, parameters: Tensor) -> Tensor:
         """Weighted sum (B,) for soft masks and prints, differentiable."""
         mask = self._parameterization.mask(parameters, self._now(self.level.mask_sharpness))
-        objective, terms = evaluate_terms(
-            self._scene(mask, steepness=self._now(self.level.resist_steepness)), self._weights
-        )
-        self.terms = self.terms or terms
-        return objective
+        values = [self._soft(mask[clips], clips) for clips in self._together()]
+        return self._kept(values)
+
+    def backward(self, parameters: Tensor) -> Tensor:
+        """Adds the gradient of the clips' sum to that of the parameters, and of the simulator's; returns `objective`.
+
+        A few clips go all the way at a time, so that their prints stay in the processor's cache.
+        """
+        mask = self._parameterization.mask(parameters, self._now(self.level.mask_sharpness))
+        values, gradients = [], []
+        for clips in self._together():
+            part = mask[clips].detach().requires_grad_()
+            objective, terms = self._soft(part, clips)
+            objective.sum().backward()
+            assert part.grad is not None
+            gradients.append(part.grad)
+            values.append((objective.detach(), {name: value.detach() for name, value in terms.items()}))
+        mask.backward(torch.cat(gradients))
+        return self._kept(values)
+
+    def _together(self) -> list[slice]:
+        """The clips that are exposed at once: all of them on a GPU."""
+        count, pixels = len(self._target), self._target[0].numel()
+        size = max(1, PIXELS_AT_ONCE // pixels) if self._target.device.type == "cpu" else count
+        return [slice(start, start + size) for start in range(0, count, size)]
+
+    def _soft(self, mask: Tensor, clips: slice) -> tuple[Tensor, dict[str, Tensor]]:
+        """Objective and terms of a few clips' soft masks."""
+        scene = self._scene(mask, steepness=self._now(self.level.resist_steepness), clips=clips)
+        return evaluate_terms(scene, self._weights)
+
+    def _kept(self, parts: list[tuple[Tensor, dict[str, Tensor]]]) -> Tensor:
+        """The objective of all clips; the terms are kept if they are the step's first."""
+        if not self.terms:
+            self.terms = {name: torch.cat([terms[name] for _, terms in parts]) for name in parts[0][1]}
+        return torch.cat([objective for objective, _ in parts])
 
     def edge_errors(self, parameters: Tensor) -> Tensor:
         """Edge placement errors in the parameters' shape, in nm."""
@@ -59,19 +92,19 @@ class Stage:
             mask: One mask for each clip (B, h, w), or any number of masks of one clip.
             clip: That clip's index.
         """
-        value, _ = evaluate_terms(self._scene(mask, steepness=None, clip=clip), self._final_weights)
-        return value
+        parts = [(mask, slice(clip, clip + 1))] if clip is not None else [(mask[c], c) for c in self._together()]
+        scenes = (self._scene(part, steepness=None, clips=clips) for part, clips in parts)
+        return torch.cat([evaluate_terms(scene, self._final_weights)[0] for scene in scenes])
 
     def _now(self, ends: tuple[float, float]) -> float:
         return geometric(ends, self.progress)
 
-    def _scene(self, mask: Tensor, *, steepness: float | None, clip: int | None = None) -> Scene:
+    def _scene(self, mask: Tensor, *, steepness: float | None, clips: slice) -> Scene:
         """A soft scene at a resist steepness, or a binary one (None)."""
         exposure = self._expose(mask)
         if steepness is not None:
             exposure = replace(exposure, resist=exposure.resist.model_copy(update={"steepness": steepness}))
-        fixed = (self._target, self._probes, self._background)
-        target, probes, far = fixed if clip is None else (part[clip : clip + 1] for part in fixed)
+        target, probes, far = (part[clips] for part in (self._target, self._probes, self._background))
         image_nm, mask_nm = self.level.image_nm, self.level.pixel_nm
         return Scene(target, exposure, mask, probes, far, image_nm, mask_nm, self._rules, binary=steepness is None)
 

@@ -78,13 +78,14 @@ def test_limits_strict_and_table(mask, capsys):
     assert rows["total"] == ["15"]
 
 
-def test_written_files(tmp_path, capsys):
+@pytest.mark.parametrize("suffix", ["oas", "gds"])
+def test_written_files(suffix, tmp_path, capsys):
     path, out = tmp_path / "mask.oas", tmp_path / "out"
     write_layout(path, Layout("mask", SHAPES))
-    code, text, _ = run(capsys, path, "--out", out, "--json")
+    code, text, _ = run(capsys, path, "--out", out, "--markers", suffix, "--json")
     assert code == 0
-    assert json.loads(text)["files"] == [str(out / "mask.mrc.png"), str(out / "mask.mrc.oas")]
-    markers = out / "mask.mrc.oas"
+    assert json.loads(text)["files"] == [str(out / "mask.mrc.png"), str(out / f"mask.mrc.{suffix}")]
+    markers = out / f"mask.mrc.{suffix}"
     assert read_layout(markers, layer="1/0").area_nm2 == Layout("mask", SHAPES).area_nm2
     for layer, (x0, x1) in {"101/0": (98, 120), "102/0": (116, 136), "103/0": (248, 282)}.items():
         box_nm = read_layout(markers, layer=layer).bbox_nm

@@ -32,6 +32,9 @@ LISTED = 20
 @click.option("--radius", default=0.0, metavar="NM", help="Least radius of curvature.  [default: not checked]")
 @click.option("--smooth", "smooth_nm", type=float, metavar="NM", help="Pixel of polygons drawn along pixel edges.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the picture and the markers.")
+@click.option(
+    "--markers", type=click.Choice(["oas", "gds"]), default="oas", show_default=True, help="Format of the markers."
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 if a rule is broken.")
 @layout_options
 @json_option
@@ -44,6 +47,7 @@ def mrc(
     radius: float,
     smooth_nm: float | None,
     out: Path | None,
+    markers: str,
     strict: bool,
     layer: str | None,
     cell: str | None,
@@ -53,7 +57,7 @@ def mrc(
     """Check a mask's least width, space, area and curvature radius.
 
     MASK is an image, open where it is at least half its range, or polygons (.glp, .gds, .oas). --out writes
-    NAME.mrc.png, the mask with its markers and the worst places enlarged, and NAME.mrc.oas: the mask on layer 1/0,
+    NAME.mrc.png, the mask with its markers and the worst places enlarged, and NAME.mrc.oas (or .gds): the mask on 1/0,
     markers of width, space, area and radius on 101/0 to 104/0.
     """
     from litho_dl.core.io import require_writable_folder
@@ -71,7 +75,7 @@ def mrc(
     violations = check_rules(drawn.polygons, rules, smooth_nm=smooth)
     result = report(mask, rules, violations)
     if out is not None:
-        result["files"] = write_check(out, drawn, rules, violations)
+        result["files"] = write_check(out, drawn, rules, violations, markers)
     click.echo(json.dumps(result, indent=2) if as_json else as_table(result))
     if strict and violations.total:
         sys.exit(1)
@@ -149,7 +153,7 @@ def _measured(place: dict[str, Any]) -> str:
     return f"{place['measured']:,.{digits}f} {place['unit']}"
 
 
-def write_check(out: Path, drawn: "Layout", rules: "MaskRules", violations: "RuleViolations") -> list[str]:
+def write_check(out: Path, drawn: "Layout", rules: "MaskRules", violations: "RuleViolations", suffix: str) -> list[str]:
     """Writes the picture and the markers; returns their paths."""
     import numpy as np
 
@@ -163,7 +167,7 @@ def write_check(out: Path, drawn: "Layout", rules: "MaskRules", violations: "Rul
         grown = places.boxes_nm + np.array([-1, -1, 1, 1]) * MARKER_MARGIN_NM
         shapes = [Polygon(np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])) for x0, y0, x1, y1 in grown]
         layers[MARKER_LAYERS[rule]] = Layout(rule, tuple(shapes))
-    markers, picture = out / f"{drawn.name}.mrc.oas", out / f"{drawn.name}.mrc.png"
+    markers, picture = out / f"{drawn.name}.mrc.{suffix}", out / f"{drawn.name}.mrc.png"
     write_layers(markers, layers, cell=drawn.name, merged=False)
     limits = (rules.min_width_nm, rules.min_space_nm, rules.min_area_nm2, rules.min_radius_nm)
     drawn_rules = [

@@ -182,6 +182,15 @@ class TestClean:
         alone = [clean(mask[None], PIXEL_NM, rules, Spy(self.pads))[0] for mask in masks]
         assert torch.equal(both, torch.stack(alone))
 
+    @pytest.mark.parametrize("needed", [False, True])
+    def test_what_crosses_the_border_is_cut_back_unless_it_is_needed(self, needed):
+        """Three pixels, half the least space, on each side of the border."""
+        crossing = rounded(block((28, 34, 0, 24), (28, 34, 46, 64)))
+        mask = rounded(self.pads) | crossing
+        (cleaned,) = clean(mask[None], PIXEL_NM, RULES, Spy(mask if needed else rounded(self.pads)))
+        assert bool(cleaned[:, :3].any()) == bool(cleaned[:, -3:].any()) == needed
+        assert torch.equal(cleaned[:, 6:58], mask[:, 6:58])
+
     def test_what_is_legal_at_the_limit_stays(self):
         """A limit of an even number of pixels, on which no centred disc fits exactly."""
         rules = MaskRules(min_width_nm=24, min_space_nm=24, min_area_nm2=1600)

@@ -13,6 +13,7 @@ from litho_dl.metrics.mrc import mask_violations
 
 ROUNDS = 12
 CONTEXT = 3.0  # of the largest distance rule, about a violation, within which a repair is judged
+BORDER_COST = 0.02  # of the objective, up to which features at the border are given up
 
 Cost = Callable[[Tensor, int], Tensor]
 
@@ -20,7 +21,8 @@ Cost = Callable[[Tensor, int], Tensor]
 def clean(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost) -> Tensor:
     """Masks with no width, space or area violation left, or as few as the repairs can leave.
 
-    First whatever is too narrow for a disc is cut and whatever gap is too narrow is filled. Then each violation that is
+    First whatever crosses the field's border is cut back, whatever is too narrow for a disc is cut, and whatever gap is
+    too narrow is filled. Then each violation that is
     left is repaired in the way that breaks the fewest rules about it and, among those, costs the print least: the
     feature made wider or narrower there, the place filled or cleared. Each round reaches farther than the one before.
 
@@ -35,7 +37,7 @@ def clean(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost) -> Tensor
 
 def _clean_clip(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost, index: int) -> Tensor:
     best, fewest = mask, mask_violations(mask.cpu().numpy(), pixel_nm, rules).total
-    mask = _without_narrow(mask, pixel_nm, rules)
+    mask = _prepared(mask, pixel_nm, rules, cost, index)
     for round_index in range(ROUNDS):
         found = mask_violations(mask.cpu().numpy(), pixel_nm, rules)
         if found.total < fewest or (round_index == 0 and found.total == fewest):
@@ -45,6 +47,21 @@ def _clean_clip(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost, ind
         for box in np.concatenate((found.width, found.space, found.area)):
             mask = _repaired(mask, box / pixel_nm, round_index, pixel_nm, rules, cost, index)
     return best
+
+
+def _prepared(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost, index: int) -> Tensor:
+    """The mask without what is narrow and, unless the print needs it, without what crosses the field's border.
+
+    A written mask ends at the border.
+    """
+    frame = math.ceil(rules.min_space_nm / pixel_nm / 2)
+    inner = torch.zeros_like(mask)
+    inner[frame:-frame, frame:-frame] = mask[frame:-frame, frame:-frame]
+    if torch.equal(inner, mask):
+        return _without_narrow(mask, pixel_nm, rules)
+    whole, inner = (_without_narrow(part, pixel_nm, rules) for part in (mask, inner))
+    before, after = cost(torch.stack((whole, inner)).to(torch.float32), index).tolist()
+    return inner if after <= (1 + BORDER_COST) * before else whole
 
 
 def _without_narrow(mask: Tensor, pixel_nm: float, rules: MaskRules) -> Tensor:
@@ -64,20 +81,21 @@ def _repaired(
 ) -> Tensor:
     """The mask with one place repaired; the place is a box x0, y0, x1, y1 in pixels."""
     limit_px = max(rules.min_width_nm, rules.min_space_nm) / pixel_nm
-    height, width = mask.shape
-    place = torch.zeros_like(mask, dtype=torch.float32)
+    margin = CONTEXT * limit_px + 4 * reach + 4  # farther than any repair looks
     x0, y0, x1, y1 = box_px
+    rows, columns = (
+        slice(max(int(low - margin), 0), min(int(high + margin), size))
+        for low, high, size in zip((y0, x0), (y1, x1), mask.shape, strict=True)
+    )
+    place = torch.zeros_like(mask, dtype=torch.float32)
     place[max(int(y0), 0) : int(np.ceil(y1)) + 1, max(int(x0), 0) : int(np.ceil(x1)) + 1] = 1
-    candidates = _candidates(mask, place, limit_px, reach)
-    margin = CONTEXT * limit_px + reach
-    rows = slice(max(int(y0 - margin), 0), min(int(y1 + margin), height))
-    columns = slice(max(int(x0 - margin), 0), min(int(x1 + margin), width))
-    counts = [
-        mask_violations(candidate[rows, columns].cpu().numpy(), pixel_nm, rules).total for candidate in candidates
-    ]
-    chosen = [candidate for candidate, count in zip(candidates, counts, strict=True) if count == min(counts)]
-    costs = cost(torch.stack(chosen).to(torch.float32), index)
-    return chosen[int(costs.argmin())]
+    repairs = _candidates(mask[rows, columns], place[rows, columns], limit_px, reach)
+    counts = [mask_violations(repair.cpu().numpy(), pixel_nm, rules).total for repair in repairs]
+    chosen = [repair for repair, count in zip(repairs, counts, strict=True) if count == min(counts)]
+    whole = mask.repeat(len(chosen), 1, 1)
+    whole[:, rows, columns] = torch.stack(chosen)
+    costs = cost(whole.to(torch.float32), index)
+    return whole[int(costs.argmin())]
 
 
 def _candidates(mask: Tensor, place: Tensor, limit_px: float, reach: int) -> list[Tensor]:

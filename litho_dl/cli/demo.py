@@ -8,7 +8,7 @@ import click
 from litho_dl.cli.options import device_option, progress_bar
 from litho_dl.core.errors import LayoutError
 
-OPTICS, METHOD = "duv193-immersion-annular", "multilevel"
+OPTICS, METHOD = "duv193-immersion-annular", "fast"
 CLIPS = ("metal_01", "metal_04", "metal_07", "metal_10", "via_01", "via_04", "via_07", "via_10")
 
 

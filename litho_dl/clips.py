@@ -164,7 +164,13 @@ def load_start_mask(path: str | Path, clip: Clip, pixel_nm: float) -> Tensor:
     values, found_nm = load_mask_image(path, clip.field_nm)
     if found_nm > pixel_nm:
         return magnified(values, found_nm, pixel_nm)
-    factor = whole_factor(pixel_nm, found_nm)
+    try:
+        factor = whole_factor(pixel_nm, found_nm)
+    except MaskError as error:
+        raise MaskError(
+            f"{path}: expected a mask whose pixel divides the method's {pixel_nm:g} nm, or is a multiple of it, got "
+            f"{found_nm:g} nm."
+        ) from error
     return avg_pool2d(values[None, None], factor)[0, 0]
 
 

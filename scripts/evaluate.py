@@ -72,14 +72,14 @@ def run_method(suite: Suite, method: str, device: torch.device, out: Path) -> li
             evaluation = optimized.evaluation
             card = evaluation.scorecard
             figures = {key: getattr(card, key) for key in FIGURES[:5]}
-            row = {"method": method, "clip": card.clip, "raster": raster, **figures}
+            row = {"method": Path(method).stem, "clip": card.clip, "raster": raster, **figures}
             row["mrc_violations"] = sum(card.mrc_violations.values())
             row["printed"] = bool(evaluation.prints["nominal"].any())
             rows.append({**row, "seconds": solution.seconds / len(suite.clips)})
             if raster == "exact":
                 images = clip_images(evaluation, optimized.mask)
                 gallery.append((card.clip, images, card, evaluation.violations_nm))
-    draw_gallery(out / f"{suite.name}.{method}.png", gallery, f"{method} on {suite.name}")
+    draw_gallery(out / f"{suite.name}.{Path(method).stem}.png", gallery, f"{Path(method).stem} on {suite.name}")
     return rows
 
 
@@ -99,7 +99,7 @@ def markdown(suite: Suite, rows: list[dict[str, Any]], methods: list[str], comma
         f"all {len(suite.clips)} clips as one batch; seconds are the solver's, per clip. Protocol `{suite.protocol}`, "
         f"target raster as stated, 1 nm; shots are rectangles of klayout's trapezoid decomposition; MRC are "
         f"places that break width 20 nm, space 20 nm or area 1000 nm^2. Masks that print nothing: "
-        f"{sum(not row['printed'] for row in rows)}.",
+        f"{sum(not row['printed'] for row in rows if row['raster'] == 'exact')}.",
         "",
         "## Mean",
         "",
@@ -167,6 +167,7 @@ def main(suite_name: str, data: Path, methods: str, device: str, out: Path) -> N
     require_writable_folder(out)
     suite, names, resolved = load_suite(suite_name, data), method_names(methods), resolve_device(device)
     rows = [row for name in names for row in run_method(suite, name, resolved, out)]
+    names = [Path(name).stem for name in names]
     with atomic_path(out / f"{suite.name}.csv") as path, open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()

@@ -107,7 +107,10 @@ def solved(
     for optimized in scored(clips, solution, process, PROTOCOLS["default"]):
         card = optimized.evaluation.scorecard
         figures = {**card.as_dict(), **(card.as_dict()["edges"] or {})}
-        figures["weighted_nm2"] = sum(method.objective.get(term, 0) * figures[f"{term}_nm2"] for term in ("l2", "pvb"))
+        figures["weighted_nm2"] = sum(
+            (method.objective.get(term, 0) + method.objective.get(f"{term}_area", 0)) * figures[f"{term}_nm2"]
+            for term in ("l2", "pvb")
+        )
         rows.append(
             {
                 "layer": layer.name,

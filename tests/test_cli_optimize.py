@@ -145,7 +145,7 @@ class TestCurvesAndShots:
 
     def test_tolerance(self, here, tmp_path):
         error = refused(litho("optimize", "cross.glp", *self.OPTIONS, "--curves", "-1", "--out", tmp_path / "out"))
-        assert "--curves from 0 to 10 nm" in error
+        assert "--curves above 0 and at most 10 nm" in error
 
 
 def test_demo(here, tmp_path, monkeypatch):

@@ -242,7 +242,7 @@ class TestReach:
         assert self.limits(two, (-1, 0), 230) == (-(100 - 24) / 2, (80 - 24) / 2)
         assert self.limits(two, (-1, 0), 60) == (-(90 - 24) / 2, 40)
         assert self.limits(two, (0, 1), 340) == (-40, 40)
-        assert self.limits(SHAPES["bar"], (0, 1), 201) == (-(81 - 24) / 2, 40)
+        assert self.limits(SHAPES["bar"], (0, 1), 201) == (-28, 40)  # half of 57, in whole nm
         assert self.limits(SHAPES["frame"], (1, 0), 150) == (-33, 40)
         assert self.limits(drawn((60, 60, 340, 80)), (0, 1), 80) == (0, 40)
 
@@ -264,7 +264,7 @@ class TestReach:
                 for line in lines:
                     runs = np.diff(np.flatnonzero(np.diff(np.concatenate(([2], line.astype(int), [2])))))
                     runs = runs[1:-1]  # not those to the border
-                    assert not len(runs) or runs.min() >= KEPT_NM - 1
+                    assert not len(runs) or runs.min() >= KEPT_NM
             assert moved.abs().max() <= LARGEST_MOVE_NM
 
 

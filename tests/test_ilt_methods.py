@@ -134,3 +134,15 @@ class TestEdges:
         unclean = ('optimizer = "feedback"', 'optimizer = "feedback"\nclean = true')
         with pytest.raises(RecipeError, match="clean repairs pixel masks"):
             load_method(own_method(tmp_path, "opc", unclean, tail=RULES))
+
+
+def test_only_gradient_steps_move_a_source(tmp_path):
+    for kind, fine in (("adam", True), ("lbfgs", False)):
+        path = own_method(
+            tmp_path, "multilevel", ('optimizer = "adam"', f'optimizer = "{kind}"\nsource_learning_rate = 0.1')
+        )
+        if fine:
+            assert load_method(path).source_learning_rate == 0.1
+        else:
+            with pytest.raises(RecipeError, match="source_learning_rate needs the optimizer sgd or adam, got lbfgs"):
+                load_method(path)

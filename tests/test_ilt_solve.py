@@ -326,3 +326,9 @@ def test_what_does_not_fit_the_field_or_the_mask_technology(simulator):
     alternating = replace(simulator.process, mask=MaskType(type="alternating"))
     with pytest.raises(MaskError, match="three values"):
         solve(Simulator(alternating), targets(8.0), 8.0, SIMPLE)
+
+
+def test_manhattan_masks_start_from_drawn_edges(simulator):
+    method = load_method("opc")
+    with pytest.raises(MaskError, match="start from the drawn edges"):
+        solve(simulator, targets(1.0), 1.0, method, init=targets(1.0))

@@ -73,7 +73,7 @@ def optimize(
     (polygons in the layout's own coordinates) and the picture OUT/NAME.png; for the run OUT/scores.json and
     OUT/convergence.png. Ctrl-C stops early and writes the best masks found so far.
 
-    --init runs the method's last level alone, from the given masks.
+    --init runs the method's last level alone, from the given masks as its parameterization redraws them.
     """
     from litho_dl.clips import MASK_FILE_PIXEL_NM, load_clip, load_start_mask, whole_factor
     from litho_dl.core.device import resolve_device
@@ -84,7 +84,7 @@ def optimize(
 
     require_writable_folder(out)
     if curves_nm is not None and not 0 < curves_nm <= LARGEST_TOLERANCE_NM:
-        raise LithoError(f"Expected --curves from 0 to {LARGEST_TOLERANCE_NM:g} nm, got {curves_nm:g}.")
+        raise LithoError(f"Expected --curves above 0 and at most {LARGEST_TOLERANCE_NM:g} nm, got {curves_nm:g}.")
     resolved, chosen = resolve_device(device), load_method(method)
     whole_factor(chosen.levels[-1].pixel_nm, MASK_FILE_PIXEL_NM)  # refuse now what could not be saved later
     process = load_process(optics, field_nm=field_nm)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from litho_dl.ilt.morphology import closed, dilated, opened
-from litho_dl.layout.rules import MaskRules
-from litho_dl.metrics.mrc import mask_violations
+from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.rules import MaskRules, RuleViolations, check_rules
 
 ROUNDS = 12
 CONTEXT = 3.0  # of the largest distance rule, about a violation, within which a repair is judged
@@ -30,23 +30,28 @@ def clean(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost) -> Tensor
         mask: bool (B, h, w).
         pixel_nm: Its pixel.
         rules: The rules.
-        cost: Objective (n,) of masks (n, h, w), float, of the clip with a given index.
+        cost: Objective (n,) of masks, bool (n, h, w), of the clip with a given index.
     """
     return torch.stack([_clean_clip(clip, pixel_nm, rules, cost, index) for index, clip in enumerate(mask)])
 
 
 def _clean_clip(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost, index: int) -> Tensor:
-    best, fewest = mask, mask_violations(mask.cpu().numpy(), pixel_nm, rules).total
+    best, fewest = mask, _violations(mask, pixel_nm, rules).total
     mask = _prepared(mask, pixel_nm, rules, cost, index)
-    for round_index in range(ROUNDS):
-        found = mask_violations(mask.cpu().numpy(), pixel_nm, rules)
+    for round_index in range(ROUNDS + 1):
+        found = _violations(mask, pixel_nm, rules)
         if found.total < fewest or (round_index == 0 and found.total == fewest):
             best, fewest = mask, found.total
-        if found.total == 0:
+        if found.total == 0 or round_index == ROUNDS:
             break
         for box in np.concatenate((found.width, found.space, found.area)):
             mask = _repaired(mask, box / pixel_nm, round_index, pixel_nm, rules, cost, index)
     return best
+
+
+def _violations(mask: Tensor, pixel_nm: float, rules: MaskRules) -> RuleViolations:
+    """Of a mask or a part of one, bool (h, w); staircases are smoothed by the pixel, whatever the part."""
+    return check_rules(pixel_polygons(mask.cpu().numpy(), pixel_nm), rules, smooth_nm=pixel_nm)
 
 
 def _prepared(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost, index: int) -> Tensor:
@@ -60,7 +65,7 @@ def _prepared(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost, index
     if torch.equal(inner, mask):
         return _without_narrow(mask, pixel_nm, rules)
     whole, inner = (_without_narrow(part, pixel_nm, rules) for part in (mask, inner))
-    before, after = cost(torch.stack((whole, inner)).to(torch.float32), index).tolist()
+    before, after = cost(torch.stack((whole, inner)), index).tolist()
     return inner if after <= (1 + BORDER_COST) * before else whole
 
 
@@ -90,16 +95,16 @@ def _repaired(
     place = torch.zeros_like(mask, dtype=torch.float32)
     place[max(int(y0), 0) : int(np.ceil(y1)) + 1, max(int(x0), 0) : int(np.ceil(x1)) + 1] = 1
     repairs = _candidates(mask[rows, columns], place[rows, columns], limit_px, reach)
-    counts = [mask_violations(repair.cpu().numpy(), pixel_nm, rules).total for repair in repairs]
+    counts = [_violations(repair, pixel_nm, rules).total for repair in repairs]
     chosen = [repair for repair, count in zip(repairs, counts, strict=True) if count == min(counts)]
     whole = mask.repeat(len(chosen), 1, 1)
     whole[:, rows, columns] = torch.stack(chosen)
-    costs = cost(whole.to(torch.float32), index)
+    costs = cost(whole, index)
     return whole[int(costs.argmin())]
 
 
 def _candidates(mask: Tensor, place: Tensor, limit_px: float, reach: int) -> list[Tensor]:
-    """Ways to repair a place: widen, narrow, fill, clear, smooth; all change only what is near it."""
+    """Ways to repair a place: nothing (another repair has done it), widen, narrow, smooth, fill, clear."""
     near = dilated(place[None], limit_px + 2 * reach + 2)[0] > 0
     tight = dilated(place[None], 2 * reach + 1)[0] > 0
     grey = mask.float()[None]
@@ -109,7 +114,7 @@ def _candidates(mask: Tensor, place: Tensor, limit_px: float, reach: int) -> lis
     )
     smooth = closed(opened(grey, limit_px + reach), limit_px)[0] > 0.5
     opposite = opened(closed(grey, limit_px + reach), limit_px)[0] > 0.5
-    repairs = (wider, narrower, smooth, opposite)
+    repairs = (mask, wider, narrower, smooth, opposite)
     return [torch.where(near, repair, mask) for repair in repairs] + [
         mask | tight,
         mask & ~tight,

@@ -86,7 +86,7 @@ class Method(BaseModel):
         momentum: SGD's momentum, Adam's beta_1.
         objective: Weight of each term of `objective.TERMS`.
         levels: Stages in order, coarse to fine; each pixel is a whole number of times the next.
-        bias_nm: The first level starts from the target grown by this much on every side.
+        bias_nm: The first level starts from the target grown by this much on every side; `manhattan` from the target.
         rules: Mask rules for the terms `width`, `space` and `area`, and for the clean-up.
         clean: Repair what breaks the rules in the best masks, at the least cost to the objective.
         check_every: Steps between two looks at the binary masks.
@@ -138,6 +138,8 @@ class Method(BaseModel):
         for level in self.levels:
             kind = level.optimizer or self.optimizer
             moves_edges = (level.parameterization or self.parameterization) == "manhattan"
+            if self.source_learning_rate > 0 and kind not in ("sgd", "adam"):
+                raise ValueError(f"source_learning_rate needs the optimizer sgd or adam, got {kind}")
             if (kind == "feedback") != moves_edges:
                 raise ValueError("the optimizer feedback and the parameterization manhattan go together")
         return self

@@ -12,7 +12,7 @@ def free_moves(clip: Fragments, polygons: list[Polygon], kept_nm: float, largest
     """Limits (n, 2) in nm of each fragment's move: most inwards (zero or negative) and most outwards.
 
     Whatever faces a fragment, across its own shape or across the space before it, may move towards it by as much; half
-    of what exceeds `kept_nm` is each one's. No move exceeds `largest_nm`.
+    of what exceeds `kept_nm` is each one's, in whole nm. No move exceeds `largest_nm`.
 
     Args:
         clip: The fragments.
@@ -35,5 +35,5 @@ def free_moves(clip: Fragments, polygons: list[Polygon], kept_nm: float, largest
         outwards, inwards = ahead[ahead > 0], -ahead[ahead < 0]
         for column, gaps, sign in ((0, inwards, -1), (1, outwards, 1)):
             nearest = gaps.min(initial=np.inf)
-            limits[index, column] = sign * np.clip((nearest - kept_nm) / 2, 0, largest_nm)
+            limits[index, column] = sign * np.clip(np.floor((nearest - kept_nm) / 2), 0, largest_nm)
     return limits

@@ -36,7 +36,7 @@ class Solution:
         checks: The objective of the binary masks per check and clip, (checks, B) in nm^2: what really counts.
         check_steps: Steps done before each check.
         level_starts: The step at which each level began.
-        status: `finished`, or `interrupted` by Ctrl-C; the masks are then the best so far.
+        status: `finished`, or `interrupted` by Ctrl-C; the masks are then the best of the level it was in.
         seconds: Wall time.
     """
 
@@ -63,20 +63,21 @@ def solve(
     """Finds masks whose prints match the targets.
 
     Args:
-        simulator: The process; its trainable parameters, if any, are optimised with the masks.
+        simulator: The process; its trainable parameters are optimised with the masks if the method has a
+            `source_learning_rate`. A source moves on under the best masks, so the latest ones are kept then.
         target: Area coverage (B, H, W) in [0, 1].
         pixel_nm: The target's pixel; must divide every level's.
         method: What to do; see `method.load_method`.
         on_step: Called after each step with (step, steps in all, mean objective in nm^2).
         init: Masks to continue from, in place of the target; (B, H, W) in [0, 1] on the target's pixel. Only the last
-            level is run: the others are there to find such masks.
+            level is run: the others are there to find such masks. The level's parameterization redraws them.
 
     Raises:
         MaskError: Target or start mask is not finite, empty, or the mask technology has more than two values.
         GridMismatchError: Target, field and levels do not fit each other.
     """
     started = time.perf_counter()
-    _require_target(simulator, target, pixel_nm, init)
+    _require_target(simulator, target, pixel_nm, method, init)
     target = target.to(simulator.device, simulator.dtype)
     begin = biased(target, pixel_nm, method.bias_nm) if init is None else init.to(target)
     if init is not None:
@@ -154,10 +155,10 @@ class _Run:
         target = coarsened(self.target, self.target_nm, level.image_nm)
         stage = self._stage = Stage(self.simulator, self.method, level, self._parameterization, target)
         self.level_starts.append(self.steps_done)
-        idle = 0
+        idle, moving = 0, bool(others) and rate > 0
         for step in range(level.steps):
             if step % self.method.check_every == 0:
-                better = self._check(stage, parameters, first=step == 0)
+                better = self._check(stage, parameters, first=step == 0 or moving)
                 if level.patience is not None:  # asked only then: the answer waits for the device
                     idle = 0 if bool(better.any()) else idle + 1
                     if idle >= level.patience:
@@ -167,7 +168,7 @@ class _Run:
             with torch.no_grad():
                 parameters.copy_(self._parameterization.settled(parameters, step))
             self._record({"objective": objective, **stage.terms})
-        self._check(stage, parameters)
+        self._check(stage, parameters, first=moving)
 
     def _entered(self, level: Level, begin: Tensor) -> Tensor:
         """The level's first parameters."""
@@ -221,12 +222,14 @@ class _Run:
         return mask, mask_nm
 
 
-def _require_target(simulator: Simulator, target: Tensor, pixel_nm: float, init: Tensor | None) -> None:
+def _require_target(simulator: Simulator, target: Tensor, pixel_nm: float, method: Method, init: Tensor | None) -> None:
     if target.ndim != 3:
         raise MaskError(f"Expected targets (B, H, W), got shape {tuple(target.shape)}.")
     for name, images in (("target coverage", target), ("start masks", init)):
         if images is not None and not (torch.isfinite(images).all() and images.amin() >= 0 and images.amax() <= 1):
             raise MaskError(f"Expected {name} in [0, 1], got values outside it or NaN.")
+    if init is not None and (method.levels[-1].parameterization or method.parameterization) == "manhattan":
+        raise MaskError("Manhattan masks start from the drawn edges; continue from a mask with another method.")
     if init is not None and init.shape != target.shape:
         raise MaskError(f"Expected start masks of the targets' shape {tuple(target.shape)}, got {tuple(init.shape)}.")
     empty = (target.sum((-2, -1)) == 0).nonzero().flatten().tolist()

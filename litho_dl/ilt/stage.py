@@ -89,9 +89,10 @@ class Stage:
         """The method's objective for masks as they would be written, and thresholded prints.
 
         Args:
-            mask: One mask for each clip (B, h, w), or any number of masks of one clip.
+            mask: One mask for each clip (B, h, w), or any number of masks of one clip; bool, or area coverage.
             clip: That clip's index.
         """
+        mask = mask.to(self._target.dtype)
         parts = [(mask, slice(clip, clip + 1))] if clip is not None else [(mask[c], c) for c in self._together()]
         scenes = (self._scene(part, steepness=None, clips=clips) for part, clips in parts)
         return torch.cat([evaluate_terms(scene, self._final_weights)[0] for scene in scenes])

@@ -15,9 +15,9 @@ WRAP_PX = 32
 class LevelSet(Parameterization):
     """mask = sigmoid(sharpness phi), phi the signed distance to the edge in nm, positive inside.
 
-    The gradient dL/dphi = dL/dmask sigmoid' lives on a band along the edge and is its normal velocity; no shape appears
-    away from an edge. A step distorts phi, so that the sigmoid's width varies along the edge; phi is made a distance
-    again every few steps.
+    The gradient dL/dphi = dL/dmask sharpness sigmoid' lives on a band along the edge and is its normal velocity; no
+    shape appears away from an edge. A step distorts phi, so that the sigmoid's width varies along the edge; phi is made
+    a distance again every few steps.
 
     Source: S. Osher, J. Sethian, J. Comput. Phys. 79, 12 (1988); Y. Shen et al., Opt. Express 17, 23690 (2009).
     """

@@ -37,7 +37,7 @@ class MultiLevel(Parameterization):
         return torch.sigmoid(sharpness * interpolated(parameters, CONTROL))
 
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
-        """The same function on control points `ratio` times denser."""
+        """Nearly the same function, on control points `ratio` times denser."""
         return interpolated(parameters, ratio)
 
 

@@ -151,6 +151,19 @@ def draw_front(path: Path, rows: list[dict[str, Any]], methods: list[str]) -> No
     save_figure(figure, path)
 
 
+def write_results(
+    suite: Suite, rows: list[dict[str, Any]], methods: list[str], command: str, device: torch.device, out: Path
+) -> None:
+    """Tables and front of the methods that are done; written after each, so that a run that is stopped leaves them."""
+    with atomic_path(out / f"{suite.name}.csv") as path, open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    write_text(out / f"{suite.name}.md", markdown(suite, rows, methods, command, device))
+    if suite.name == "iccad13":
+        draw_front(out / f"{suite.name}.png", rows, methods)
+
+
 def method_names(given: str) -> list[str]:
     """The methods that an option names."""
     return list(METHODS) if given == "all" else given.split(",")
@@ -166,16 +179,12 @@ def main(suite_name: str, data: Path, methods: str, device: str, out: Path) -> N
     """Measure ILT methods on a suite of clips."""
     require_writable_folder(out)
     suite, names, resolved = load_suite(suite_name, data), method_names(methods), resolve_device(device)
-    rows = [row for name in names for row in run_method(suite, name, resolved, out)]
-    names = [Path(name).stem for name in names]
-    with atomic_path(out / f"{suite.name}.csv") as path, open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
     command = f"python scripts/evaluate.py --suite {suite.name} --methods {methods}"
-    write_text(out / f"{suite.name}.md", markdown(suite, rows, names, command, resolved))
-    if suite.name == "iccad13":
-        draw_front(out / f"{suite.name}.png", rows, names)
+    rows: list[dict[str, Any]] = []
+    for count, name in enumerate(names, start=1):
+        rows += run_method(suite, name, resolved, out)
+        write_results(suite, rows, [Path(done).stem for done in names[:count]], command, resolved, out)
+    names = [Path(name).stem for name in names]
     for name in names:
         m = mean_row(rows, name, "exact")
         click.echo(

@@ -4,7 +4,9 @@ import abc
 from dataclasses import dataclass
 
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
+from litho_dl.core.errors import GridMismatchError
 from litho_dl.simulator import Exposure
 
 
@@ -23,6 +25,20 @@ class Start:
     pixel_nm: float
     drawn: Tensor
     drawn_nm: float
+
+
+def control_values(mask: Tensor, control: int, name: str) -> Tensor:
+    """Distance from one half of the mask's mean around each control point, `control` pixels apart.
+
+    Raises:
+        GridMismatchError: The mask's sides are no multiples of that.
+    """
+    if mask.shape[-2] % control or mask.shape[-1] % control:
+        raise GridMismatchError(
+            f"Expected a mask of whole blocks of {control} pixels for the {name} parameterization, got "
+            f"{mask.shape[-2]} x {mask.shape[-1]} pixels; choose another field or pixel_nm."
+        )
+    return avg_pool2d(mask[:, None], control)[:, 0] - 0.5
 
 
 class Parameterization(abc.ABC):

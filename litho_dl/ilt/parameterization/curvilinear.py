@@ -2,10 +2,8 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
-from litho_dl.core.errors import GridMismatchError
-from litho_dl.ilt.parameterization.base import Parameterization, Start
+from litho_dl.ilt.parameterization.base import Parameterization, Start, control_values
 
 CONTROL = 4  # mask pixels per control point
 
@@ -23,18 +21,8 @@ class Curvilinear(Parameterization):
         self._weights: dict[tuple[int, int], Tensor] = {}
 
     def start(self, start: Start) -> Tensor:
-        """Distance of the mask's mean around each control point from one half.
-
-        Raises:
-            GridMismatchError: The mask's sides are no multiples of `CONTROL` pixels.
-        """
-        mask = start.mask
-        if mask.shape[-2] % CONTROL or mask.shape[-1] % CONTROL:
-            raise GridMismatchError(
-                f"Expected a mask of whole blocks of {CONTROL} pixels for the curvilinear parameterization, got "
-                f"{mask.shape[-2]} x {mask.shape[-1]} pixels; choose another field or pixel_nm."
-            )
-        return avg_pool2d(mask[:, None], CONTROL)[:, 0] - 0.5
+        """Distance of the mask's mean around each control point from one half; see `control_values`."""
+        return control_values(start.mask, CONTROL, "curvilinear")
 
     def mask(self, parameters: Tensor, sharpness: float) -> Tensor:
         """sigmoid(sharpness B theta)."""

@@ -70,9 +70,10 @@ class TestEveryPreset:
         levels = tuple(steady(level) for level in method.levels)
         short = shortened(method.model_copy(update={"levels": levels}), 12)
         solution = solve(simulator, targets(method.target_nm), method.target_nm, short)
-        for start in solution.level_starts:
+        for start, level in zip(solution.level_starts, levels, strict=True):
             values = solution.history["objective"][start : start + 12]
-            assert (values[-3:].mean(0) < 0.995 * values[0]).all()
+            least = 0.97 if level.image_pixel_nm is None else 0.995  # fine prints come last, near the end
+            assert (values[-3:].mean(0) < least * values[0]).all()
         assert (solution.checks[-1] < solution.checks[0]).all()
 
     def test_the_solution_is_whole_and_repeatable(self, simulator, method):

@@ -4,7 +4,6 @@ Every batch runs in a process of its own, so its peak memory is its own. The cli
 under optics fitted to the contest's kernels: no outside data.
 """
 
-import csv
 import json
 import os
 import platform
@@ -19,7 +18,7 @@ import torch
 from benchmark import resident_peak_mb
 
 from litho_dl.clips import load_clip
-from litho_dl.core.io import atomic_path, require_writable_folder, write_text
+from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.ilt.method import load_method
 from litho_dl.optimize import solve_clips
 from litho_dl.process.files import load_process
@@ -82,10 +81,7 @@ def main(methods: str, batches: str, repeats: int, out: Path, one: str | None) -
     require_writable_folder(out)
     cases = [(method, int(batch)) for method in methods.split(",") for batch in batches.split(",")]
     rows = [in_own_process(method, batch, repeats) for method, batch in cases]
-    with atomic_path(out / "batch.csv") as path, open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(out / "batch.csv", rows)
     text = markdown(rows, f"python scripts/batch.py --methods {methods} --batches {batches}")
     write_text(out / "batch.md", text)
     click.echo(text)

@@ -4,7 +4,6 @@ Every case runs in a process of its own, so its peak memory is its own. A case c
 out of focus, with 24 + 24 kernels, of random Manhattan masks at 1 nm; forward+backward adds the gradient of the mask.
 """
 
-import csv
 import json
 import os
 import platform
@@ -27,7 +26,7 @@ from torch import Tensor
 
 from litho_dl.core.dft import analyse, analysis, full_spectrum, synthesis, synthesise
 from litho_dl.core.grid import Grid
-from litho_dl.core.io import atomic_path, write_text
+from litho_dl.core.io import write_csv, write_text
 from litho_dl.optics.abbe import abbe_intensity_spectrum
 from litho_dl.optics.source import sample_source
 from litho_dl.process.files import load_kernels, save_kernels
@@ -196,10 +195,7 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, float]:
 
 def write_results(rows: list[dict[str, Any]], out: Path) -> None:
     """CSV, Markdown and figure."""
-    with atomic_path(out / "speed.csv") as path, open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(out / "speed.csv", rows)
     write_text(out / "speed.md", markdown(rows))
     series: dict[str, tuple[list[int], list[float]]] = {}
     for row in rows:

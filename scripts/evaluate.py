@@ -1,6 +1,5 @@
 """Every method on a suite of clips, one batch each, beside the published rows: results/SUITE.csv, .md and .png."""
 
-import csv
 import os
 import platform
 from collections.abc import Iterable
@@ -17,7 +16,7 @@ from litho_dl.cli.options import progress_bar
 from litho_dl.cli.pictures import clip_images, draw_gallery
 from litho_dl.clips import Clip, load_clip
 from litho_dl.core.device import resolve_device
-from litho_dl.core.io import atomic_path, require_writable_folder, write_text
+from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.evaluate import PROTOCOLS, RasterConvention
 from litho_dl.ilt.method import load_method
 from litho_dl.optimize import scored, solve_clips
@@ -155,10 +154,7 @@ def write_results(
     suite: Suite, rows: list[dict[str, Any]], methods: list[str], command: str, device: torch.device, out: Path
 ) -> None:
     """Tables and front of the methods that are done; written after each, so that a run that is stopped leaves them."""
-    with atomic_path(out / f"{suite.name}.csv") as path, open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(out / f"{suite.name}.csv", rows)
     write_text(out / f"{suite.name}.md", markdown(suite, rows, methods, command, device))
     if suite.name == "iccad13":
         draw_front(out / f"{suite.name}.png", rows, methods)

@@ -1,6 +1,5 @@
 """ILT on a CUDA device: seconds, memory, agreement with the CPU, shares of the card's peak; results/gpu.csv and .md."""
 
-import csv
 import gc
 import statistics
 import time
@@ -18,7 +17,7 @@ from step_work import Work, step_shape, step_work, total
 from torch import Tensor
 
 from litho_dl.clips import load_clip
-from litho_dl.core.io import atomic_path, require_writable_folder, write_text
+from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.evaluate import PROTOCOLS, Scorecard
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.ilt.optimizer import make_optimizer
@@ -329,10 +328,7 @@ def step_lines(rows: Sequence[Row], known: bool) -> list[str]:
 
 def write_results(out: Path, suite: Suite, rows: Sequence[Row], command: str, repeats: int, card: str) -> None:
     """CSV, where a row lacks what does not concern it, and Markdown."""
-    with atomic_path(out / "gpu.csv") as path, open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)), restval="")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(out / "gpu.csv", rows)
     write_text(out / "gpu.md", markdown(suite, rows, command, repeats, card))
 
 

@@ -1,6 +1,5 @@
 """One source for a layer, optimised with its masks, against the fixed sources: results/smo.csv, .md and .png."""
 
-import csv
 import os
 import platform
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import torch
 
 from litho_dl.cli.options import progress_bar
 from litho_dl.clips import Clip, load_clip
-from litho_dl.core.io import atomic_path, require_writable_folder, write_text
+from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.evaluate import PROTOCOLS
 from litho_dl.ilt.method import load_method
 from litho_dl.optics.source import Source, sample_source
@@ -211,10 +210,7 @@ def main(method: str, mask_method: str, layers: str, out: Path) -> None:
     chosen = [layer for layer in LAYERS if layer.name in layers.split(",")]
     outcomes = [measure(layer, method, mask_method, out) for layer in chosen]
     rows = [row for outcome in outcomes for row in outcome.rows]
-    with atomic_path(out / "smo.csv") as path, open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(out / "smo.csv", rows)
     command = f"python scripts/smo.py --method {method} --mask-method {mask_method} --layers {layers}"
     write_text(out / "smo.md", markdown(outcomes, command))
     draw(out / "smo.png", outcomes)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from shapes import box
 
 from litho_dl.clips import (
     Clip,
@@ -17,13 +18,9 @@ from litho_dl.clips import (
 from litho_dl.core.errors import GridMismatchError, LayoutError, LithoError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.core.io import read_image, write_png
-from litho_dl.layout import Layout, Polygon, rasterize, read_layout, write_layout
+from litho_dl.layout import Layout, rasterize, read_layout, write_layout
 
 FIELD = (256.0, 320.0)  # height, width
-
-
-def box(x0: float, y0: float, x1: float, y1: float) -> Polygon:
-    return Polygon(np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], dtype=float))
 
 
 @pytest.fixture

@@ -63,10 +63,6 @@ class TestEvery:
         form, parameters = begun(name, targets(16.0), 16.0)
         assert torch.equal(form.refine(parameters, 1), parameters)
 
-    def test_edges_are_not_its_parameters(self, name):
-        with pytest.raises(NotImplementedError):
-            PARAMETERIZATIONS[name]().edge_errors(noise(1, 4, 4), None, 4.0)  # type: ignore[arg-type]
-
     def test_steps_are_valid_as_they_are(self, name):
         """But for the level set's, now and then."""
         form, parameters = begun(name, targets(16.0), 16.0)

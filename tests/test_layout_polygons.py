@@ -7,14 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapes import box
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.layout import Layout, MaskRules, Polygon, check_rules, contour_polygons, fracture, pixel_polygons
 from litho_dl.metrics.shots import shot_count
-
-
-def box(x0: float, y0: float, x1: float, y1: float) -> Polygon:
-    return Polygon(np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]))
 
 
 def disc(diameter: float, x: float = 0, y: float = 0, edges: int = 128) -> Polygon:
@@ -186,3 +183,9 @@ def test_near_markers_are_one_place(pitch, places):
 
 def test_rules_switched_off():
     assert check_rules((box(0, 0, 1, 1), box(2, 0, 3, 1)), MaskRules(0, 0, 0)).total == 0
+
+
+def test_biased_polygons():
+    ring = Layout("ring", (Polygon(box(0, 0, 100, 80).hull, (box(30, 30, 60, 50).hull,)),))
+    assert ring.biased(1.5).area_nm2 == pytest.approx(103 * 83 - 27 * 17)
+    assert ring.biased(-0.25).area_nm2 == pytest.approx(99.5 * 79.5 - 30.5 * 20.5)

@@ -1,38 +1,22 @@
 """litho-dl mrc: counts, exit codes and files."""
 
 import json
-import sys
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pytest
+from command_line import litho
+from shapes import box
 
-from litho_dl.cli.main import main
 from litho_dl.core.io import read_image, write_png
-from litho_dl.layout import Layout, Polygon, pixel_polygons, read_layout, write_layout
+from litho_dl.layout import Layout, pixel_polygons, read_layout, write_layout
 from litho_dl.viz.rules import RuleMarkers, worst_places
 
 pytestmark = pytest.mark.filterwarnings("error")
 
 
-def box(x0: float, y0: float, x1: float, y1: float) -> Polygon:
-    return Polygon(np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]))
-
-
 # Two lines 16 nm apart, the left one 18 nm wide, and a small square.
 SHAPES = (box(100, 100, 118, 300), box(134, 100, 174, 300), box(250, 150, 280, 180))
-
-
-def run(capsys, *arguments: object) -> tuple[int, str, str]:
-    code = 0
-    with mock.patch.object(sys, "argv", ["litho-dl", "mrc", *map(str, arguments)]):
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 @pytest.fixture(params=[".glp", ".gds", ".oas", ".png", ".npy"])
@@ -50,8 +34,8 @@ def mask(request, tmp_path: Path) -> list[object]:
     return [path]
 
 
-def test_every_format_gives_the_same_report(mask, capsys):
-    code, out, _ = run(capsys, *mask, "--json")
+def test_every_format_gives_the_same_report(mask):
+    code, out, _ = litho("mrc", *mask, "--json")
     result = json.loads(out)
     assert code == 0
     assert result["limits"] == {"width": 20, "space": 20, "area": 1000, "radius": 0}
@@ -66,10 +50,10 @@ def test_every_format_gives_the_same_report(mask, capsys):
     assert 100 <= y0 < 110 < 290 < y1 <= 300
 
 
-def test_limits_strict_and_table(mask, capsys):
-    code, out, _ = run(capsys, *mask, "--width", 18, "--space", 16, "--area", 900, "--strict")
+def test_limits_strict_and_table(mask):
+    code, out, _ = litho("mrc", *mask, "--width", 18, "--space", 16, "--area", 900, "--strict")
     assert (code, out.splitlines()[-1].split()) == (0, ["total", "0"])
-    code, out, _ = run(capsys, *mask, "--radius", 12, "--strict")
+    code, out, _ = litho("mrc", *mask, "--radius", 12, "--strict")
     assert code == 1
     rows = {line.split()[0]: line.split()[1:] for line in out.splitlines()[1:6]}
     assert rows["width"] == ["20", "nm", "1", "18.0", "nm"]
@@ -79,10 +63,10 @@ def test_limits_strict_and_table(mask, capsys):
 
 
 @pytest.mark.parametrize("suffix", ["oas", "gds"])
-def test_written_files(suffix, tmp_path, capsys):
+def test_written_files(suffix, tmp_path):
     path, out = tmp_path / "mask.oas", tmp_path / "out"
     write_layout(path, Layout("mask", SHAPES))
-    code, text, _ = run(capsys, path, "--out", out, "--markers", suffix, "--json")
+    code, text, _ = litho("mrc", path, "--out", out, "--markers", suffix, "--json")
     assert code == 0
     assert json.loads(text)["files"] == [str(out / "mask.mrc.png"), str(out / f"mask.mrc.{suffix}")]
     markers = out / f"mask.mrc.{suffix}"
@@ -92,30 +76,30 @@ def test_written_files(suffix, tmp_path, capsys):
         assert (box_nm[0], box_nm[2]) == (x0, x1)
     assert box_nm == (248, 148, 282, 182)
     assert read_image(out / "mask.mrc.png").shape[1] > 1000
-    code, _, _ = run(capsys, path, "--width", 0, "--space", 0, "--area", 0, "--out", out)
+    code, _, _ = litho("mrc", path, "--width", 0, "--space", 0, "--area", 0, "--out", out)
     assert code == 0
 
 
-def test_markers_stay_apart_in_the_file(tmp_path, capsys):
+def test_markers_stay_apart_in_the_file(tmp_path):
     import klayout.db as db
 
     path = tmp_path / "mask.gds"
     write_layout(path, Layout("mask", (box(0, 0, 18, 18), box(20, 0, 38, 18))))
-    run(capsys, path, "--out", tmp_path)
+    litho("mrc", path, "--out", tmp_path)
     file = db.Layout()
     file.read(str(tmp_path / "mask.mrc.oas"))
     assert [file.top_cell().shapes(file.layer(layer, 0)).size() for layer in (101, 102, 103)] == [2, 1, 2]
 
 
 @pytest.mark.parametrize(("factor", "places"), [(1.4, 0), (0.7, 1)])
-def test_staircases_are_smoothed(factor, places, tmp_path, capsys):
+def test_staircases_are_smoothed(factor, places, tmp_path):
     """An image's pixel is known, though it is drawn four times finer; polygons need --smooth."""
     y, x = np.mgrid[:80, :80] + 0.5
     round_dot = np.hypot(x - 40.3, y - 39.4) < 20 * factor
     np.save(tmp_path / "mask.npy", np.kron(round_dot, np.ones((4, 4), dtype=bool)))
     write_layout(tmp_path / "mask.oas", Layout("mask", pixel_polygons(round_dot, 4.0)))
     for arguments in (("mask.npy", "--pixel", 1), ("mask.oas", "--smooth", 4)):
-        code, out, _ = run(capsys, tmp_path / arguments[0], *arguments[1:], "--radius", 80, "--json")
+        code, out, _ = litho("mrc", tmp_path / arguments[0], *arguments[1:], "--radius", 80, "--json")
         assert (code, json.loads(out)["violations"]["radius"]) == (0, places)
 
 
@@ -131,11 +115,11 @@ def test_staircases_are_smoothed(factor, places, tmp_path, capsys):
         (["missing.png", "--pixel", "1"], "no such file"),
     ],
 )
-def test_bad_input(arguments, message, tmp_path, capsys):
+def test_bad_input(arguments, message, tmp_path):
     oas, png = tmp_path / "mask.oas", tmp_path / "mask.png"
     write_layout(oas, Layout("mask", SHAPES))
     write_png(png, np.zeros((8, 8), dtype=np.uint8))
-    code, out, err = run(capsys, *(argument.format(oas=oas, png=png) for argument in arguments))
+    code, out, err = litho("mrc", *(argument.format(oas=oas, png=png) for argument in arguments))
     assert (code, out) == (1, "")
     assert err.startswith("Error: ")
     assert message in err

@@ -1,10 +1,12 @@
 """Files: arrays in, and atomic writes (beside the target, fsynced, renamed)."""
 
+import csv
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -84,6 +86,15 @@ def write_text(target: str | Path, text: str) -> None:
     """Writes UTF-8 text atomically."""
     with atomic_path(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_csv(target: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes one line a row under the names of all rows' columns; a column that a row lacks stays empty."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with atomic_path(target) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def require_writable_folder(folder: str | Path) -> Path:

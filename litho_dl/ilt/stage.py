@@ -7,7 +7,7 @@ from torch import Tensor
 
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.objective import Scene, background, epe_probes, evaluate_terms
-from litho_dl.ilt.parameterization import Parameterization
+from litho_dl.ilt.parameterization import EdgeParameterization, Parameterization
 from litho_dl.simulator import Exposure, Simulator
 
 PIXELS_AT_ONCE = 2**20  # of prints on a CPU
@@ -81,6 +81,7 @@ class Stage:
 
     def edge_errors(self, parameters: Tensor) -> Tensor:
         """Edge placement errors in the parameters' shape, in nm."""
+        assert isinstance(self._parameterization, EdgeParameterization)  # `Method` pairs it with `feedback`
         mask = self._parameterization.mask(parameters, self._now(self.level.mask_sharpness))
         return self._parameterization.edge_errors(parameters, self._expose(mask), self.level.image_nm)
 

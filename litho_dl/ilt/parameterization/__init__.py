@@ -1,13 +1,13 @@
 """How free parameters become a mask."""
 
-from litho_dl.ilt.parameterization.base import Parameterization, Start
+from litho_dl.ilt.parameterization.base import EdgeParameterization, Parameterization, Start
 from litho_dl.ilt.parameterization.curvilinear import Curvilinear
 from litho_dl.ilt.parameterization.levelset import LevelSet
 from litho_dl.ilt.parameterization.manhattan import Manhattan
 from litho_dl.ilt.parameterization.multilevel import MultiLevel
 from litho_dl.ilt.parameterization.pixel import PixelSigmoid
 
-__all__ = ["PARAMETERIZATIONS", "Parameterization", "Start"]
+__all__ = ["PARAMETERIZATIONS", "EdgeParameterization", "Parameterization", "Start"]
 
 PARAMETERIZATIONS: dict[str, type[Parameterization]] = {
     "pixel": PixelSigmoid,

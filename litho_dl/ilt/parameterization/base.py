@@ -68,10 +68,10 @@ class Parameterization(abc.ABC):
         """The parameters put back where they are valid, after step 0, 1, ... of a level."""
         return parameters
 
-    def edge_errors(self, parameters: Tensor, exposure: Exposure, image_nm: float) -> Tensor:
-        """Edge placement error of the nominal print at each moving edge, in the parameters' shape; nm, + = too large.
 
-        Raises:
-            NotImplementedError: The parameters are not edges.
-        """
-        raise NotImplementedError
+class EdgeParameterization(Parameterization):
+    """Parameters that are moves of edges outwards, in nm, to which the print's placement errors can be fed back."""
+
+    @abc.abstractmethod
+    def edge_errors(self, parameters: Tensor, exposure: Exposure, image_nm: float) -> Tensor:
+        """Placement error of the nominal print at each moving edge, in the parameters' shape; nm, + = too large."""

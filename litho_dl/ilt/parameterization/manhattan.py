@@ -7,7 +7,7 @@ from torch.nn.functional import grid_sample, pad
 
 from litho_dl.core.errors import MaskError
 from litho_dl.ilt.fragments import FragmentRules, Fragments, fragment
-from litho_dl.ilt.parameterization.base import Parameterization, Start
+from litho_dl.ilt.parameterization.base import EdgeParameterization, Start
 from litho_dl.ilt.reach import free_moves
 from litho_dl.ilt.sraf import assist_rectangles
 from litho_dl.layout.contour import pixel_polygons
@@ -21,7 +21,7 @@ SEARCH_NM = 60.0  # how far from an edge its print is looked for
 SAMPLES = 61
 
 
-class Manhattan(Parameterization):
+class Manhattan(EdgeParameterization):
     """mask = exact area coverage of the target's polygons, each fragment moved outwards by its parameter in nm.
 
     Where the start mask is open away from the target, rectangles stand in for it as assist features; they stay as they

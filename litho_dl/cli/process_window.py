@@ -131,10 +131,10 @@ def write_results(
     result: "FocusExposure", clip: "Clip", out: Path, settings: dict[str, Any], title: str
 ) -> dict[str, Any]:
     """Writes the table, the picture and the summary; returns the summary."""
-    from litho_dl.core.io import write_text
+    from litho_dl.core.io import write_csv, write_text
 
     csv, figure = out / "process_window.csv", out / "process_window.png"
-    write_text(csv, cd_table(result))
+    write_csv(csv, cd_rows(result))
     draw(result, clip, figure, settings["tolerance_percent"], title)
     figures = summarised(result, clip)
     summary = {"clip": clip.name, **settings, **figures, "csv": str(csv), "figure": str(figure)}
@@ -142,15 +142,19 @@ def write_results(
     return summary
 
 
-def cd_table(result: "FocusExposure") -> str:
-    """CSV of every gauge, focus and dose; the CD is empty where the feature is lost or runs into a neighbour."""
-    lines = ["gauge,focus_nm,dose,cd_nm"]
-    for measured in result.gauges:
-        for focus, row in zip(result.foci_nm, measured.cd_nm, strict=True):
-            for dose, cd in zip(result.doses, row, strict=True):
-                printed = f"{cd:.3f}" if _measured(cd) else ""
-                lines.append(f"{measured.gauge.name},{focus:g},{dose:g},{printed}")
-    return "\n".join(lines) + "\n"
+def cd_rows(result: "FocusExposure") -> list[dict[str, str]]:
+    """Every gauge, focus and dose; the CD is empty where the feature is lost or runs into a neighbour."""
+    return [
+        {
+            "gauge": measured.gauge.name,
+            "focus_nm": f"{focus:g}",
+            "dose": f"{dose:g}",
+            "cd_nm": f"{cd:.3f}" if _measured(cd) else "",
+        }
+        for measured in result.gauges
+        for focus, row in zip(result.foci_nm, measured.cd_nm, strict=True)
+        for dose, cd in zip(result.doses, row, strict=True)
+    ]
 
 
 def _measured(cd_nm: float) -> float | None:

@@ -35,7 +35,7 @@ class Protocol:
         version: Raised whenever a number could change.
         pixel_nm: Pixel of target and prints.
         field_nm: Side of the square field the protocol is defined for; None: any.
-        rules: Mask rules whose violations are counted.
+        rules: Mask rules whose violations are counted; None: they are not.
         edges: Also measure edges to a fraction of a nm.
     """
 
@@ -43,7 +43,7 @@ class Protocol:
     version: int
     pixel_nm: float
     field_nm: float | None
-    rules: MaskRules
+    rules: MaskRules | None
     edges: bool
 
     def defined_for(self, field_nm: tuple[float, float]) -> bool:
@@ -96,7 +96,7 @@ class Scorecard:
         epe_sites: Sites of the `openilt` rule.
         shots: Rectangles of the mask's fracture (klayout trapezoid decomposition, at the mask's pixel).
         edges: Sub-pixel edge figures; None under `iccad13`.
-        mrc_violations: Violations of the protocol's mask rules, by rule.
+        mrc_violations: Violations of the protocol's mask rules, by rule; None if it has none.
         scoring_seconds: Wall time of the scoring.
     """
 
@@ -110,7 +110,7 @@ class Scorecard:
     epe_sites: int
     shots: int
     edges: EdgeScore | None
-    mrc_violations: dict[str, int]
+    mrc_violations: dict[str, int] | None
     scoring_seconds: float
 
     def as_dict(self) -> dict[str, object]:
@@ -192,7 +192,7 @@ def evaluate(
         epe_sites=len(sites),
         shots=shot_count(opened, pixel_nm),
         edges=_edge_score(aerial, wanted, sites, exposure, protocol) if protocol.edges else None,
-        mrc_violations=mask_violations(opened, pixel_nm, protocol.rules).counts,
+        mrc_violations=mask_violations(opened, pixel_nm, protocol.rules).counts if protocol.rules else None,
         scoring_seconds=time.perf_counter() - started,
     )
     violations_nm = sites.positions_nm(protocol.pixel_nm)[violated > 0]

@@ -13,12 +13,13 @@ ROOT = Path(litho_dl.__file__).parent
 MODULES = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path for path in sorted(ROOT.rglob("*.py"))}
 LAYERS = {
     0: ["core"],
-    1: ["optics", "resist", "layout", "viz"],
+    1: ["optics", "resist", "layout", "data", "viz"],
     2: ["process", "metrics"],
     3: ["simulator"],
-    4: ["ilt", "clips", "evaluate", "source_simulator"],
+    4: ["ilt", "clips", "evaluate", "source_simulator", "symmetry"],
     5: ["optimize", "focus_exposure"],
-    6: ["cli"],
+    6: ["dataset"],
+    7: ["cli"],
 }
 LEVEL = {part: level for level, parts in LAYERS.items() for part in parts}
 DATA_ONLY = {"recipes"}

@@ -25,5 +25,9 @@ class MaskError(LithoError):
     """A mask image that cannot be simulated: wrong shape, NaN, out of range."""
 
 
+class DatasetError(LithoError):
+    """A data set or shard that is missing, damaged, or of another recipe."""
+
+
 class OutputError(LithoError):
     """A file or folder that cannot be written."""

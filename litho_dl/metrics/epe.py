@@ -60,11 +60,12 @@ def find_sites(target: np.ndarray, rule: EpeRule) -> EpeSites:
     The field is periodic: where the target meets its own repetition across the border there is no edge. An edge that
     itself crosses the border counts as two.
     """
+    turned = np.ascontiguousarray(target.T)
     pixels: list[np.ndarray] = []
     normals: list[np.ndarray] = []
     for normal in ((0, -1), (0, 1), (-1, 0), (1, 0)):
         vertical = normal[0] == 0
-        inside = target.T if vertical else target
+        inside = turned if vertical else target
         # Lines run along the edges: along y for vertical edges, along x for horizontal ones.
         beyond = np.roll(inside, -(normal[1] if vertical else normal[0]), axis=0)
         for line, start, end in _runs(inside & ~beyond):
@@ -106,8 +107,10 @@ def violations(printed: np.ndarray, sites: EpeSites, rule: EpeRule) -> np.ndarra
 
 def _runs(lines: np.ndarray) -> list[tuple[int, int, int]]:
     """(line, start, end) of every run of True along the last axis, end exclusive."""
-    padded = np.pad(lines, ((0, 0), (1, 1))).astype(np.int8)
-    steps = np.diff(padded, axis=1)
-    line, start = np.nonzero(steps == 1)
-    _, end = np.nonzero(steps == -1)
-    return list(zip(line.tolist(), start.tolist(), end.tolist(), strict=True))
+    width = lines.shape[1]
+    places = np.flatnonzero(lines)
+    breaks = (np.diff(places) != 1) | (places[1:] % width == 0)
+    first = np.concatenate(([True], breaks))[: len(places)]
+    last = np.concatenate((breaks, [True]))[: len(places)]
+    line, start = np.divmod(places[first], width)
+    return list(zip(line.tolist(), start.tolist(), (places[last] % width + 1).tolist(), strict=True))

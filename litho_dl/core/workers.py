@@ -1,0 +1,147 @@
+"""Independent tasks in this process, in local worker processes, or on a Dask cluster: the same results from all.
+
+Each task runs on one thread, so that sums are taken in the same order wherever it runs. Tasks write files and return
+what is small.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.context import SpawnContext
+from multiprocessing.queues import SimpleQueue
+from typing import Any, TypeVar
+
+import torch
+
+from litho_dl.core.errors import LithoError
+
+Task = TypeVar("Task", bound=Hashable)
+Result = TypeVar("Result")
+
+MOST_LOSSES = 3  # workers lost in a row, no task done between
+
+
+def run_tasks(
+    function: Callable[[Task], Result], tasks: Iterable[Task], *, workers: int = 1, scheduler: str | None = None
+) -> Iterator[Result]:
+    """Results in the order in which they are done.
+
+    A local worker that dies is replaced and its task done again. Leaving the iteration stops the workers; they also end
+    with this process, however it ends.
+
+    Args:
+        function: A function of a module, so that other processes can import it.
+        tasks: What it is called with, one at a time.
+        workers: Local processes; 1 runs the tasks in this process. With CUDA, worker i sees GPU i modulo their number.
+        scheduler: Address of a Dask scheduler, or `local` for a Dask cluster of `workers` processes on this machine.
+
+    Raises:
+        LithoError: Workers die again and again, or Dask is not installed or cannot be reached.
+        Exception: What the function raises.
+    """
+    if scheduler is not None:
+        yield from _on_dask(function, tasks, workers, scheduler)
+    elif workers > 1:
+        yield from _in_processes(function, tasks, workers)
+    else:
+        for task in tasks:
+            yield on_one_thread(function, task)
+
+
+def on_one_thread(function: Callable[[Task], Result], task: Task) -> Result:
+    """The function's result with torch held to one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return function(task)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _in_processes(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
+    waiting, losses = dict.fromkeys(tasks), 0
+    while waiting:
+        with _pool(min(workers, len(waiting))) as pool:
+            futures = {pool.submit(on_one_thread, function, task): task for task in waiting}
+            try:
+                for future in as_completed(futures):
+                    result = future.result()
+                    del waiting[futures.pop(future)]
+                    losses = 0
+                    yield result
+            except BrokenProcessPool:
+                losses += 1
+                if losses > MOST_LOSSES:
+                    raise LithoError(
+                        f"Worker processes died {losses} times in a row without finishing a task, perhaps for want of "
+                        f"memory; use fewer workers or smaller tasks."
+                    ) from None
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """A pool whose processes are stopped at once when the block is left by an exception."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, _start_worker, (_numbers(context, workers),))
+    before = set(multiprocessing.active_children())
+    try:
+        yield pool
+    except BaseException:
+        for process in set(multiprocessing.active_children()) - before:
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _numbers(context: SpawnContext, workers: int) -> "SimpleQueue[int]":
+    """0, 1, ... for the workers to draw from."""
+    numbers: SimpleQueue[int] = context.SimpleQueue()
+    for number in range(workers):
+        numbers.put(number)
+    return numbers
+
+
+def _start_worker(numbers: "SimpleQueue[int]") -> None:
+    """Ctrl-C is the main process's business; a worker takes its GPU and ends when the main process does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if (gpus := torch.cuda.device_count()) > 1:
+        torch.cuda.set_device(numbers.get() % gpus)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _on_dask(
+    function: Callable[[Task], Result], tasks: Iterable[Task], workers: int, scheduler: str
+) -> Iterator[Result]:
+    try:
+        from dask import config
+        from distributed import Client, LocalCluster, as_completed
+    except ImportError as error:
+        raise LithoError("Expected Dask for --scheduler, which is not installed; pip install 'litho-dl[cluster]'.") from error
+    settings: dict[str, Any] = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+    # A lost worker's tasks go to the others, several times: machines of a cluster come and go.
+    with config.set({"distributed.scheduler.allowed-failures": 10}):
+        try:
+            client = Client(LocalCluster(**settings) if scheduler == "local" else scheduler, timeout="20s")
+        except (OSError, TimeoutError, ValueError) as error:
+            raise LithoError(f"Expected a Dask scheduler at {scheduler}, got no answer ({error}); is it running?") from error
+        with client:
+            try:
+                futures = [client.submit(on_one_thread, function, task, pure=False) for task in tasks]
+                for future in as_completed(futures):
+                    yield future.result()
+            finally:
+                if scheduler == "local":
+                    client.cluster.close()

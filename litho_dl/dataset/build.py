@@ -1,0 +1,151 @@
+"""Builds a data set: whatever is finished stays, whatever is missing is made; at any time it may be killed."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from litho_dl.core.errors import DatasetError, OutputError
+from litho_dl.core.io import require_writable_folder, write_csv
+from litho_dl.core.workers import run_tasks
+from litho_dl.data.pairs import read_settings
+from litho_dl.dataset.blueprint import Blueprint, draw_blueprint
+from litho_dl.dataset.manifest import (
+    CLIPS,
+    MANIFEST,
+    OPTICS,
+    SHARDS,
+    Manifest,
+    ShardEntry,
+    read_manifest,
+    shard_path,
+    write_manifest,
+)
+from litho_dl.dataset.plan import count_clips, plan_clips, write_clips
+from litho_dl.dataset.recipe import DatasetRecipe
+from litho_dl.dataset.shard import ShardReport, ShardTask, make_shard
+from litho_dl.dataset.verify import file_digest
+from litho_dl.process.files import save_kernels
+
+TIMING = "timing.csv"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a build is: clips done, clips in all, pairs left out; `planning` while the clips are drawn."""
+
+    done: int
+    total: int
+    rejected: int
+    planning: bool = False
+
+
+def build(
+    recipe: DatasetRecipe,
+    folder: Path,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    device: str = "cpu",
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Manifest:
+    """Makes the shards that a folder lacks; the bytes are the same for any number of workers and interruptions.
+
+    Args:
+        recipe: What to make.
+        folder: Where; a folder of the same recipe is continued.
+        workers: See `core.workers.run_tasks`.
+        scheduler: See `core.workers.run_tasks`; Dask's workers must see the folder under the same path.
+        device: Where to compute: `cpu`, `cuda`, `cuda:N`.
+        on_progress: Called as the build goes on.
+
+    Raises:
+        DatasetError: The folder holds another data set, or somebody is building in it.
+        LithoError: The recipe's parts cannot be read.
+        OutputError: The folder cannot be written, or the disk is full; what is finished stays.
+    """
+    folder = require_writable_folder(folder.absolute())
+    require_writable_folder(folder / SHARDS)
+    blueprint = draw_blueprint(recipe)
+    with _locked(folder):
+        manifest = _adopted(folder, _prepared(folder, blueprint, on_progress))
+        timing: list[dict[str, float]] = []
+
+        def report(manifest: Manifest) -> None:
+            done = sum(entry.clips for entry in manifest.shards.values())
+            on_progress(Progress(done, manifest.clips, done - manifest.pairs))
+
+        report(manifest)
+        tasks = [ShardTask(str(folder), manifest.digest, index, device) for index in manifest.missing]
+        for made in run_tasks(make_shard, tasks, workers=workers, scheduler=scheduler):
+            manifest = manifest.with_shard(made.index, made.entry)
+            write_manifest(folder, manifest)
+            timing.append(_timing(made))
+            write_csv(folder / TIMING, timing)
+            report(manifest)
+    return manifest
+
+
+def _timing(made: ShardReport) -> dict[str, float]:
+    return {"shard": made.index, "clips": made.entry.clips, **{k: round(v, 3) for k, v in made.seconds.items()}}
+
+
+def _prepared(folder: Path, blueprint: Blueprint, on_progress: Callable[[Progress], None]) -> Manifest:
+    """The folder's manifest; a new folder gets optics, clips and manifest, in this order."""
+    if (folder / MANIFEST).exists():
+        manifest = read_manifest(folder)
+        if manifest.digest != blueprint.digest:
+            raise DatasetError(
+                f"{folder}: expected an empty folder or a data set of this recipe, got one made with other settings; "
+                f"choose another --out."
+            )
+        count_clips(folder / CLIPS, manifest.digest)
+        return manifest
+    if any((folder / SHARDS).glob("*.h5")):
+        raise DatasetError(f"{folder}: expected an empty folder, got shards without {MANIFEST}; choose another --out.")
+    save_kernels(folder / OPTICS, blueprint.process)
+    total = sum(source.count or 0 for source in blueprint.recipe.clips)
+    clips = plan_clips(blueprint.recipe, lambda done: on_progress(Progress(done, max(total, done), 0, planning=True)))
+    write_clips(folder / CLIPS, clips, blueprint.digest)
+    manifest = Manifest(blueprint.settings, len(clips))
+    write_manifest(folder, manifest)
+    return manifest
+
+
+def _adopted(folder: Path, manifest: Manifest) -> Manifest:
+    """The manifest with the shards that were finished just before a run was killed, without those that are gone."""
+    for leftover in (*folder.glob(".*.*.*"), *(folder / SHARDS).glob(".*.*.*")):
+        leftover.unlink()  # half of a file whose writer was killed
+    found = {index for index in range(manifest.shard_count) if shard_path(folder, index).exists()}
+    shards = {index: entry for index, entry in manifest.shards.items() if index in found}
+    for index in sorted(found - set(shards)):
+        path = shard_path(folder, index)
+        settings = read_settings(path)
+        if settings.get("digest") != manifest.digest or settings.get("shard") != index:
+            raise DatasetError(f"{path}: expected shard {index} of this recipe, got another; remove it.")
+        shards[index] = _entry(path, settings["clips"], settings["rejected"])
+    if shards != manifest.shards:
+        manifest = Manifest(manifest.settings, manifest.clips, dict(sorted(shards.items())))
+        write_manifest(folder, manifest)
+    return manifest
+
+
+def _entry(path: Path, clips: int, rejected: dict[str, int]) -> ShardEntry:
+    return ShardEntry(file_digest(path), clips, clips - sum(rejected.values()), rejected)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Holds the folder for this process; the lock goes with the process, however it ends."""
+    import fcntl
+
+    try:
+        with open(folder / ".lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DatasetError(f"{folder}: another process is building here; wait for it or stop it.") from None
+            yield
+    except PermissionError as error:
+        raise OutputError(f"Cannot write to {folder}: {error.strerror}; choose a writable --out.") from error

@@ -1,0 +1,123 @@
+"""`dataset.json`: what a data set is made of, and which shards are finished."""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from litho_dl.core.errors import DatasetError
+from litho_dl.core.io import write_text
+
+FORMAT = "litho_dl.dataset/1"
+MANIFEST = "dataset.json"
+CLIPS = "clips.h5"
+OPTICS = "optics.safetensors"
+SHARDS = "shards"
+
+
+@dataclass(frozen=True)
+class ShardEntry:
+    """A finished shard.
+
+    Attributes:
+        sha256: Of the file, hexadecimal.
+        clips: Clips that it was made of.
+        pairs: Pairs that it holds.
+        rejected: Pairs left out, by the limit that they missed first.
+    """
+
+    sha256: str
+    clips: int
+    pairs: int
+    rejected: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A data set as it stands.
+
+    Attributes:
+        settings: See `blueprint.Blueprint`.
+        clips: Clips in all.
+        shards: Finished shards by index.
+    """
+
+    settings: dict[str, Any]
+    clips: int
+    shards: dict[int, ShardEntry] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the settings that decide the bytes."""
+        return str(self.settings["digest"])
+
+    @property
+    def shard_clips(self) -> int:
+        """Clips of every shard but the last."""
+        return int(self.settings["recipe"]["shard_clips"])
+
+    @property
+    def shard_count(self) -> int:
+        """Shards when it is finished."""
+        return -(-self.clips // self.shard_clips)
+
+    @property
+    def missing(self) -> list[int]:
+        """Shards still to be made."""
+        return [index for index in range(self.shard_count) if index not in self.shards]
+
+    @property
+    def pairs(self) -> int:
+        """Pairs in the finished shards."""
+        return sum(shard.pairs for shard in self.shards.values())
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """Pairs left out of the finished shards, by limit."""
+        names = sorted({name for shard in self.shards.values() for name in shard.rejected})
+        return {name: sum(shard.rejected.get(name, 0) for shard in self.shards.values()) for name in names}
+
+    def with_shard(self, index: int, entry: ShardEntry) -> "Manifest":
+        """The manifest with one more finished shard."""
+        return replace(self, shards=dict(sorted({**self.shards, index: entry}.items())))
+
+
+def shard_path(folder: Path, index: int) -> Path:
+    """Where a shard lies in a data set's folder."""
+    return folder / SHARDS / f"shard-{index:05d}.h5"
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Writes the manifest atomically."""
+    table = {
+        "format": FORMAT,
+        "clips": manifest.clips,
+        "shards": {str(index): asdict(entry) for index, entry in manifest.shards.items()},
+        "settings": manifest.settings,
+    }
+    write_text(folder / MANIFEST, json.dumps(table, indent=1, sort_keys=True) + "\n")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Reads a data set's manifest.
+
+    Raises:
+        DatasetError: It is missing, damaged, or of another format.
+    """
+    path = folder / MANIFEST
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        if table["format"] != FORMAT:
+            raise DatasetError(f"{path}: expected a data set of format {FORMAT}, got {table['format']!r}.")
+        shards = {int(index): ShardEntry(**entry) for index, entry in table["shards"].items()}
+        manifest = Manifest(dict(table["settings"]), int(table["clips"]), shards)
+        _ = manifest.digest, manifest.shard_count
+    except FileNotFoundError:
+        raise DatasetError(
+            f"{folder}: expected a data set ({MANIFEST} in it), got none; make one with litho-dl dataset build."
+        ) from None
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror}).") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"{path}: the manifest is damaged ({error}); restore it, or build anew elsewhere.") from error
+    return manifest

@@ -1,0 +1,193 @@
+"""Which clips a data set has, in which order and split: drawn once, and kept in `clips.h5`."""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from litho_dl.clips import file_stem
+from litho_dl.core.errors import DatasetError
+from litho_dl.core.io import atomic_path
+from litho_dl.data.pairs import SPLITS
+from litho_dl.dataset.recipe import DatasetRecipe, GeneratedClips, LayoutClips, Splits
+from litho_dl.layout.design_rules import load_rules
+from litho_dl.layout.generate import unique_clips
+from litho_dl.layout.layout import Layout, Polygon
+from litho_dl.layout.windows import cut_windows
+
+FORMAT = "litho_dl.clips/1"
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedClip:
+    """One clip.
+
+    Attributes:
+        name: What files made from it are called.
+        seed: What it was drawn from; 0 for windows of a layout file.
+        pattern: Its pattern hash.
+        split: One of `SPLITS`.
+        layout: Its polygons.
+    """
+
+    name: str
+    seed: int
+    pattern: str
+    split: str
+    layout: Layout
+
+
+def plan_clips(recipe: DatasetRecipe, on_clip: Callable[[int], None] | None = None) -> list[PlannedClip]:
+    """Draws and cuts all clips, no pattern twice (mirrored and turned ones are the same).
+
+    Args:
+        recipe: What to draw.
+        on_clip: Called with the number of clips so far.
+
+    Raises:
+        LayoutError: A family, rules or layout file cannot give the clips.
+        DatasetError: There is none.
+    """
+    planned: list[PlannedClip] = []
+    known: set[str] = set()
+    for position, source in enumerate(recipe.clips):
+        drawn = (
+            _generated(recipe, position, source, known)
+            if isinstance(source, GeneratedClips)
+            else _windows(recipe.splits, source, known)
+        )
+        for clip in drawn:
+            known.add(clip.pattern)
+            planned.append(clip)
+            if on_clip is not None:
+                on_clip(len(planned))
+    if not planned:
+        raise DatasetError("Expected clips, got none; enlarge the windows or lower least_coverage.")
+    return planned
+
+
+def _generated(recipe: DatasetRecipe, position: int, source: GeneratedClips, known: set[str]) -> Iterator[PlannedClip]:
+    rules = load_rules(source.rules)
+    seed = int(np.random.SeedSequence((recipe.seed, position)).generate_state(1)[0])
+    for clip in unique_clips(source.family, rules, seed, source.count, source.extent_nm, known=set(known)):
+        name = f"{source.family}-{position}-{clip.index:06d}"
+        yield PlannedClip(name, clip.seed, clip.pattern_hash, _split(clip.pattern_hash, recipe.splits), clip.layout)
+
+
+def _windows(splits: Splits, source: LayoutClips, known: set[str]) -> Iterator[PlannedClip]:
+    windows = [
+        window
+        for window in cut_windows(
+            source.layout,
+            layer=source.layer,
+            cell=source.cell,
+            window_nm=source.window_nm,
+            stride_nm=source.stride_nm,
+            least_coverage=source.least_coverage,
+            min_width_nm=source.min_width_nm,
+        )
+        if window.pattern_hash not in known
+    ]
+    if source.count is not None and source.count < len(windows):
+        windows = [windows[index * len(windows) // source.count] for index in range(source.count)]
+    for window in windows:
+        name = f"{file_stem(source.layout)}_x{window.x0_nm:g}_y{window.y0_nm:g}"
+        split = source.split or _split(window.pattern_hash, splits)
+        yield PlannedClip(name, 0, window.pattern_hash, split, window.layout)
+
+
+def _split(pattern: str, splits: Splits) -> str:
+    """The same for the same pattern, in any data set of these shares."""
+    place = int(hashlib.sha256(pattern.encode()).hexdigest()[:12], 16) / 16**12
+    if place < splits.test:
+        return "test"
+    return "validation" if place < splits.test + splits.validation else "train"
+
+
+def write_clips(path: Path, clips: Iterable[PlannedClip], digest: str) -> None:
+    """Writes the clips with their polygons, in one file from which single clips can be read."""
+    import h5py
+
+    clips = list(clips)
+    loops = [[(loop, hole > 0) for polygon in clip.layout.polygons for hole, loop in enumerate(polygon.loops)] for clip in clips]
+    flat = [entry for own in loops for entry in own]
+    arrays = {
+        "vertices": np.concatenate([loop for loop, _ in flat]),
+        "loop_ends": np.cumsum([len(loop) for loop, _ in flat]),
+        "loop_is_hole": np.array([hole for _, hole in flat]),
+        "clip_ends": np.cumsum([len(own) for own in loops]),
+        "seed": np.array([clip.seed for clip in clips], dtype=np.uint64),
+        "pattern": np.array([clip.pattern for clip in clips], dtype="S64"),
+        "split": np.array([SPLITS.index(clip.split) for clip in clips], dtype=np.uint8),
+    }
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", libver="v110") as file:
+        file.attrs["format"], file.attrs["digest"] = FORMAT, digest
+        for name, values in arrays.items():
+            file.create_dataset(name, data=values, compression="gzip")
+        names = np.array([clip.name for clip in clips], dtype=object)
+        file.create_dataset("name", data=names, dtype=h5py.string_dtype())
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())
+
+
+def count_clips(path: Path, digest: str) -> int:
+    """How many clips a file holds.
+
+    Raises:
+        DatasetError: It is missing, damaged, or of another recipe.
+    """
+    with _opened(path, digest) as file:
+        return len(file["name"])
+
+
+def read_clips(path: Path, digest: str, start: int, stop: int) -> list[PlannedClip]:
+    """Clips `start` to `stop` - 1 of a file.
+
+    Raises:
+        DatasetError: It is missing, damaged, or of another recipe.
+    """
+    with _opened(path, digest) as file:
+        try:
+            clip_ends, loop_ends = np.append(0, file["clip_ends"][()]), np.append(0, file["loop_ends"][()])
+            stop = min(stop, len(clip_ends) - 1)
+            first, last = clip_ends[start], clip_ends[stop]
+            vertices = file["vertices"][loop_ends[first] : loop_ends[last]]
+            loops = np.split(vertices, loop_ends[first + 1 : last] - loop_ends[first])
+            holes = file["loop_is_hole"][first:last]
+            part = slice(start, stop)
+            columns = (file["name"][part], file["seed"][part], file["pattern"][part], file["split"][part])
+        except (KeyError, OSError, RuntimeError, ValueError) as error:
+            raise DatasetError(f"{path}: the file is damaged ({' '.join(str(error).split())}).") from error
+    clips = []
+    for place, (name, seed, pattern, split) in enumerate(zip(*columns, strict=True), start=start):
+        own = slice(clip_ends[place] - first, clip_ends[place + 1] - first)
+        layout = Layout(name.decode(), _polygons(loops[own], holes[own]))
+        clips.append(PlannedClip(name.decode(), int(seed), pattern.decode(), SPLITS[split], layout))
+    return clips
+
+
+def _polygons(loops: list[np.ndarray], holes: np.ndarray) -> tuple[Polygon, ...]:
+    """A polygon for each hull and the holes that follow it."""
+    hulls = [*np.flatnonzero(~holes), len(loops)]
+    return tuple(
+        Polygon(loops[hull], tuple(loops[hull + 1 : following]))
+        for hull, following in zip(hulls, hulls[1:], strict=False)
+    )
+
+
+def _opened(path: Path, digest: str) -> Any:
+    import h5py
+
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read as HDF5; remove it and build again.") from error
+    if file.attrs.get("format") != FORMAT or file.attrs.get("digest") != digest:
+        file.close()
+        raise DatasetError(f"{path}: expected the clips of this recipe, got others; use another --out.")
+    return file

@@ -1,0 +1,157 @@
+"""Data set recipes: which clips, which optics, which ILT method, what is kept."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from litho_dl.core.settings import read_toml, validated
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Strict = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class GeneratedClips(BaseModel):
+    """Random design-rule-clean clips.
+
+    Attributes:
+        family: A key of `layout.generate.FAMILIES`.
+        rules: Design rules, by name or as a .toml file.
+        count: How many.
+        extent_nm: Side of the square that they are drawn in.
+    """
+
+    model_config = Strict
+
+    family: str
+    rules: str
+    count: Annotated[int, Field(ge=1)]
+    extent_nm: Positive
+
+
+class LayoutClips(BaseModel):
+    """Windows of a layout file.
+
+    Attributes:
+        layout: The file: GLP, GDSII or OASIS.
+        layer: Layer as `--layer` takes it; default the only one.
+        cell: Cell; default the top cell.
+        window_nm: Side of the windows.
+        stride_nm: Step between windows; smaller than `window_nm` they overlap.
+        least_coverage: Windows with a smaller covered share are skipped.
+        min_width_nm: What the cut leaves narrower than this is dropped.
+        count: The most windows taken, evenly spread over those that hold something new; default all.
+        split: The one split that all windows go to; windows that overlap need one.
+    """
+
+    model_config = Strict
+
+    layout: str
+    layer: str | None = None
+    cell: str | None = None
+    window_nm: Positive
+    stride_nm: Positive
+    least_coverage: Share = 0.05
+    min_width_nm: Annotated[float, Field(ge=0)] = 0.0
+    count: Annotated[int, Field(ge=1)] | None = None
+    split: Literal["train", "validation", "test"] | None = None
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.stride_nm < self.window_nm and self.split is None:
+            raise ValueError(
+                f"windows of {self.window_nm:g} nm every {self.stride_nm:g} nm overlap, so that a random split would "
+                f'show the network parts of its test clips; set split = "train", or stride_nm >= window_nm'
+            )
+        return self
+
+
+class Quality(BaseModel):
+    """What a pair may have at most; a pair that misses a limit is counted and left out.
+
+    Attributes:
+        l2_share: L2 over the target's area.
+        pvb_share: PV band over the target's area.
+        epe_violations: Violations by the `openilt` rule.
+        mrc_violations: Places that break the protocol's mask rules; checking them takes about as long as `fast`.
+    """
+
+    model_config = Strict
+
+    l2_share: Positive | None = None
+    pvb_share: Positive | None = None
+    epe_violations: Annotated[int, Field(ge=0)] | None = None
+    mrc_violations: Annotated[int, Field(ge=0)] | None = None
+
+
+class Splits(BaseModel):
+    """Shares of the clips that are held out, drawn by pattern; the rest is for training."""
+
+    model_config = Strict
+
+    validation: Share = 0.1
+    test: Share = 0.1
+
+    @model_validator(mode="after")
+    def _leave_some(self) -> Self:
+        if self.validation + self.test > 1:
+            raise ValueError(f"validation + test must be at most 1, got {self.validation + self.test:g}")
+        return self
+
+
+class DatasetRecipe(BaseModel):
+    """A whole data set.
+
+    Attributes:
+        description: One line for lists.
+        optics: As `--optics`: a recipe's name, a recipe or kernel file, a folder of contest kernels.
+        method: ILT method, by name or as a .toml file.
+        seed: Of everything random.
+        pixel_nm: Pixel of the stored images.
+        clips: Where the clips come from.
+        shard_clips: Clips of a shard, which are optimised as one batch.
+        images: Images stored beside target and mask: the nominal `aerial` image (float16) and its `print`.
+        quality: What is kept.
+        splits: What is held out.
+    """
+
+    model_config = Strict
+
+    description: str
+    optics: str
+    method: str
+    seed: Annotated[int, Field(ge=0)]
+    pixel_nm: Positive
+    clips: Annotated[tuple[GeneratedClips | LayoutClips, ...], Field(min_length=1)]
+    shard_clips: Annotated[int, Field(ge=1)] = 32
+    images: tuple[Literal["aerial", "print"], ...] = ()
+    quality: Quality = Quality()
+    splits: Splits = Splits()
+
+
+def load_dataset_recipe(name_or_path: str | Path) -> DatasetRecipe:
+    """Loads a shipped recipe by name, or a file ending in .toml, whose own folder its relative paths start from.
+
+    Raises:
+        RecipeError: Unknown name, missing file, broken TOML, unknown key or value out of range.
+    """
+    table, origin, folder = read_toml("dataset", name_or_path)
+    recipe = validated(DatasetRecipe, table, origin)
+    return recipe if folder is None else _located(recipe, folder)
+
+
+def _located(recipe: DatasetRecipe, folder: Path) -> DatasetRecipe:
+    """The recipe with the files it names beside it found there."""
+
+    def found(name: str) -> str:
+        return str(folder / name) if (folder / name).exists() else name
+
+    clips = tuple(
+        source.model_copy(update={"layout": found(source.layout)})
+        if isinstance(source, LayoutClips)
+        else source.model_copy(update={"rules": found(source.rules)})
+        for source in recipe.clips
+    )
+    update = {"optics": found(recipe.optics), "method": found(recipe.method), "clips": clips}
+    return recipe.model_copy(update=update)

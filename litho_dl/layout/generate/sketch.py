@@ -1,0 +1,146 @@
+"""What a style draws with: random numbers, rules in grid steps, and the shapes that keep them so far."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from litho_dl.layout.design_rules import DesignRules
+
+Box = tuple[int, int, int, int]  # x0, y0, x1, y1; grid steps
+Shape = list[Box]  # boxes that touch and do not overlap; their union is one polygon
+Choice = TypeVar("Choice")
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Design rules in grid steps; `run_space` is the space of edges that run side by side."""
+
+    width: int
+    max_width: int
+    space: int
+    run_space: int
+    tip_to_tip: int
+    tip_width: int
+    pitch: int
+    area: int
+
+    @classmethod
+    def of(cls, rules: DesignRules) -> "Steps":
+        """The rules' lengths over their grid."""
+
+        def steps(length_nm: float) -> int:
+            return round(length_nm / rules.grid_nm)
+
+        width, space, pitch = steps(rules.width_nm), steps(rules.space_nm), steps(rules.pitch_nm)
+        return cls(
+            width=width,
+            max_width=steps(rules.max_width_nm),
+            space=space,
+            run_space=pitch - width if rules.layer == "metal" else space,
+            tip_to_tip=steps(rules.tip_to_tip_nm),
+            tip_width=steps(rules.tip_width_nm),
+            pitch=pitch,
+            area=int(np.ceil(rules.area_nm2 / rules.grid_nm**2 - 1e-9)),
+        )
+
+
+class Sketch:
+    """A drawing in progress on [0, size] x [0, size] grid steps.
+
+    Random numbers come from `Generator.random` alone, whose stream is fixed for PCG64: the same seed draws the same.
+    """
+
+    def __init__(self, steps: Steps, size: int, seed: Sequence[int]) -> None:
+        self.steps = steps
+        self.size = size
+        self.area = 0
+        self.mirrored = False
+        self._random = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed))).random
+        self._boxes = np.zeros((64, 4), dtype=np.int64)
+        self._count = 0
+
+    @property
+    def boxes(self) -> np.ndarray:
+        """All boxes so far, int64 (n, 4)."""
+        return self._boxes[: self._count]
+
+    @property
+    def density(self) -> float:
+        """Covered share of the extent."""
+        return self.area / self.size**2
+
+    def integer(self, low: int, high: int) -> int:
+        """Uniform from `low` to `high`, both included; `low` if there is no number between."""
+        return low + int(self._random() * (max(high, low) - low + 1))
+
+    def number(self, low: float, high: float) -> float:
+        """Uniform between two limits."""
+        return low + self._random() * (high - low)
+
+    def chance(self, probability: float) -> bool:
+        """True with a probability."""
+        return self._random() < probability
+
+    def choice(self, options: Sequence[Choice]) -> Choice:
+        """One of several, each as likely."""
+        return options[self.integer(0, len(options) - 1)]
+
+    def add(self, shape: Shape) -> bool:
+        """Adds a shape if it keeps all rules with itself and with what is there; says whether it did.
+
+        A mirrored sketch adds its mirror image at x = size / 2 too, joined to it if they touch.
+        """
+        if not self.mirrored:
+            return self._add(np.array(shape, dtype=np.int64))
+        left = np.array(shape, dtype=np.int64)
+        right = left[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [self.size, 0, self.size, 0]
+        if 2 * left[:, 2].max() == self.size:
+            return self._add(np.concatenate([left, right]))
+        apart = 2 * left[:, 2].max() < self.size and bool(clear(left, right, self.steps).all())
+        return apart and self._add(left) and self._add(right)
+
+    def _add(self, new: np.ndarray) -> bool:
+        sides = new[:, 2:] - new[:, :2]
+        area = int(sides.prod(axis=1).sum())
+        if new.min() < 0 or new.max() > self.size or sides.min() <= 0 or area < self.steps.area:
+            return False
+        if self._count and not clear(new, self.boxes, self.steps).all():
+            return False
+        if len(new) > 1 and not _clear_of_itself(new, self.steps):
+            return False
+        while self._count + len(new) > len(self._boxes):
+            self._boxes = np.concatenate([self._boxes, np.zeros_like(self._boxes)])
+        self._boxes[self._count : self._count + len(new)] = new
+        self._count += len(new)
+        self.area += area
+        return True
+
+
+def clear(a: np.ndarray, b: np.ndarray, steps: Steps) -> np.ndarray:
+    """Whether boxes (m, 4) and (n, 4) of different shapes keep their distance, bool (m, n).
+
+    Boxes that face each other along an axis need the space of tips if both may be tips, that of long runs if they face
+    over more than the tip width, and the least space otherwise; boxes that meet corner to corner the least space.
+    """
+    gap = np.maximum(a[:, None, :2] - b[None, :, 2:], b[None, :, :2] - a[:, None, 2:])
+    narrow_a, narrow_b = (boxes[:, 2:] - boxes[:, :2] <= steps.tip_width for boxes in (a, b))
+    tips = (narrow_a[:, None] & narrow_b[None])[..., ::-1]  # facing along x, the heights count
+    overlap = -gap[..., ::-1]
+    needed = np.where(tips, steps.tip_to_tip, np.where(overlap > steps.tip_width, steps.run_space, steps.space))
+    facing = (overlap > 0) & (gap >= needed)
+    outside = np.maximum(gap, 0)
+    corner = (gap >= 0).all(axis=2) & ((outside**2).sum(axis=2) >= steps.space**2)
+    return facing.any(axis=2) | corner
+
+
+def _clear_of_itself(shape: np.ndarray, steps: Steps) -> bool:
+    """Whether no two boxes of one shape leave a gap that is too narrow; a gap that a third box fills is none."""
+    first, second = np.nonzero(np.triu(~clear(shape, shape, steps), 1))
+    if not len(first):
+        return True
+    edges = np.sort(np.concatenate([shape[first].reshape(-1, 2, 2), shape[second].reshape(-1, 2, 2)], axis=1), axis=1)
+    low, high = edges[:, 1], edges[:, 2]  # the middle two of four edges bound the gap, or what is shared
+    filled = (shape[None, :, :2] <= low[:, None]).all(axis=2) & (shape[None, :, 2:] >= high[:, None]).all(axis=2)
+    return bool(filled.any(axis=1).all())

@@ -1,0 +1,130 @@
+"""Square windows cut from a large layout."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from litho_dl.core.errors import LayoutError
+from litho_dl.layout.files import read_layout
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.pattern import pattern_hash
+
+if TYPE_CHECKING:
+    import klayout.db as db
+
+
+@dataclass(frozen=True, eq=False)
+class CutWindow:
+    """One window of a layout.
+
+    Attributes:
+        x0_nm: Left edge of the window in the layout's own coordinates.
+        y0_nm: Its lower edge.
+        layout: What lies inside, moved to [0, window] x [0, window].
+        pattern_hash: See `pattern.pattern_hash`.
+    """
+
+    x0_nm: float
+    y0_nm: float
+    layout: Layout
+    pattern_hash: str
+
+
+def cut_windows(
+    path: str | Path,
+    *,
+    layer: str | None = None,
+    cell: str | None = None,
+    window_nm: float,
+    stride_nm: float,
+    least_coverage: float = 0.0,
+    min_width_nm: float = 0.0,
+    skipped: Counter[str] | None = None,
+) -> Iterator[CutWindow]:
+    """Cuts a GLP, GDSII or OASIS file into square windows; the file is read once.
+
+    Windows start at the lower-left corner of the layer's bounding box, row by row, and cover all of it, so the last ones
+    may reach beyond it. A pattern is yielded once, the first time it comes, however it is turned or mirrored.
+
+    A cut can leave parts that nobody drew: the side of a wire that runs along the window's edge, a stub of its end. With
+    `min_width_nm` those along the edge that are narrower are removed; what is drawn narrower inside stays. Use the
+    layer's least width. Shapes are not kept whole instead: they would leave the window, and a wire's far end would
+    stand for the same wire in several clips.
+
+    Args:
+        path: The file.
+        layer: As for `read_layout`.
+        cell: As for `read_layout`.
+        window_nm: Side of a window.
+        stride_nm: Step from one window to the next.
+        least_coverage: Windows with a smaller covered share of their area are skipped; empty ones always are.
+        min_width_nm: Parts at the window's edge narrower than this are removed; 0 keeps all.
+        skipped: Counts skipped windows while they are cut, as "empty", "sparse" and "duplicate".
+
+    Raises:
+        LayoutError: The file cannot be read, nothing is there, or a length is out of range.
+    """
+    if not (window_nm > 0 and stride_nm > 0 and 0 <= least_coverage < 1 and 0 <= min_width_nm < window_nm):
+        raise LayoutError(
+            f"Expected a positive window and stride, a coverage from 0 to below 1 and a least width below the window, "
+            f"got {window_nm:g} nm, {stride_nm:g} nm, {least_coverage:g} and {min_width_nm:g} nm."
+        )
+    layout = read_layout(path, layer=layer, cell=cell)
+    return _cut(layout, window_nm, stride_nm, least_coverage, min_width_nm, Counter() if skipped is None else skipped)
+
+
+def _cut(
+    layout: Layout, window_nm: float, stride_nm: float, least: float, min_width_nm: float, skipped: Counter[str]
+) -> Iterator[CutWindow]:
+    import klayout.db as db
+
+    from litho_dl.layout import region
+
+    x0, y0, x1, y1 = layout.bbox_nm
+    units = region.units_per_nm(layout.translated(window_nm, window_nm).polygons)
+    shapes = db.Shapes()
+    shapes.insert(region.to_region(layout.polygons, units))
+    side = round(window_nm * units)
+    seen: set[str] = set()
+    for y in _starts(y0, y1, window_nm, stride_nm):
+        for x in _starts(x0, x1, window_nm, stride_nm):
+            left, bottom = round(x * units), round(y * units)
+            frame = db.Box(left, bottom, left + side, bottom + side)
+            inside = _clipped(shapes, frame, round(min_width_nm * units))
+            coverage = inside.area() / side**2
+            if coverage == 0 or coverage < least:
+                skipped["sparse" if coverage else "empty"] += 1
+                continue
+            polygons = region.from_region(inside.moved(-left, -bottom), units)
+            window = Layout(f"{layout.name}_{x:g}_{y:g}", polygons)
+            pattern = pattern_hash(window)
+            if pattern in seen:
+                skipped["duplicate"] += 1
+                continue
+            seen.add(pattern)
+            yield CutWindow(left / units, bottom / units, window, pattern)
+
+
+def _starts(low_nm: float, high_nm: float, window_nm: float, stride_nm: float) -> np.ndarray:
+    """Lower edges of the windows along one axis, enough to reach `high_nm`."""
+    steps = max(0, int(np.ceil((high_nm - low_nm - window_nm) / stride_nm - 1e-9)))
+    return low_nm + stride_nm * np.arange(steps + 1)
+
+
+def _clipped(shapes: "db.Shapes", frame: "db.Box", min_width: int) -> "db.Region":
+    """The shapes inside a frame, without what the cut left narrower than `min_width`."""
+    import klayout.db as db
+
+    touching = db.Region()
+    for shape in shapes.each_touching(frame):
+        touching.insert(shape.polygon)
+    inside = (touching & db.Region(frame)).merged(True, 0)
+    if not min_width:
+        return inside
+    wide = inside.sized(-(min_width // 2), 2).sized(min_width // 2, 2)
+    slivers = (inside - wide).interacting(db.Region(frame).edges())
+    return (inside - slivers).merged(True, 0)

@@ -9,6 +9,7 @@ import click
 from litho_dl.core.errors import LithoError
 
 COMMANDS = {
+    "dataset": "Make, check and export data sets of (target, mask) pairs.",
     "demo": "Optimise layouts that ship with the repository; masks, pictures and a score table.",
     "evaluate": "Score a mask against its target.",
     "kernels": "Build, import and show optical kernels.",

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 Command = Callable[..., Any]
-Advance = Callable[[int, int, float], None]
+Advance = Callable[[int, int, float | str], None]
 
 
 class Window(click.ParamType):
@@ -81,7 +81,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 
 @contextmanager
 def progress_bar(description: str) -> Iterator[Advance]:
-    """A bar with time left on standard error, if that is a terminal; yields `advance(done, in all, value)`."""
+    """A bar with time left on standard error, if that is a terminal; yields `advance(done, in all, value or note)`."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -96,7 +96,8 @@ def progress_bar(description: str) -> Iterator[Advance]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(description, total=None, note="")
 
-        def advance(done: int, total: int, value: float) -> None:
-            progress.update(task, completed=done, total=total, note=f"{value:,.0f}")
+        def advance(done: int, total: int, value: float | str) -> None:
+            note = value if isinstance(value, str) else f"{value:,.0f}"
+            progress.update(task, completed=done, total=total, note=note)
 
         yield advance

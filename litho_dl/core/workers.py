@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing.context import SpawnContext
 from multiprocessing.queues import SimpleQueue
 from typing import Any, TypeVar
@@ -129,19 +129,18 @@ def _on_dask(
         from dask import config
         from distributed import Client, LocalCluster, as_completed
     except ImportError as error:
-        raise LithoError("Expected Dask for --scheduler, which is not installed; pip install 'litho-dl[cluster]'.") from error
-    settings: dict[str, Any] = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
-    # A lost worker's tasks go to the others, several times: machines of a cluster come and go.
-    with config.set({"distributed.scheduler.allowed-failures": 10}):
+        raise LithoError("Expected Dask for a scheduler, got none; pip install 'litho-dl[cluster]'.") from error
+    with ExitStack() as stack:
+        # A lost worker's tasks go to the others, several times: machines of a cluster come and go.
+        stack.enter_context(config.set({"distributed.scheduler.allowed-failures": 10}))
+        address: Any = scheduler
+        if scheduler == "local":
+            cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+            address = stack.enter_context(cluster)
         try:
-            client = Client(LocalCluster(**settings) if scheduler == "local" else scheduler, timeout="20s")
-        except (OSError, TimeoutError, ValueError) as error:
-            raise LithoError(f"Expected a Dask scheduler at {scheduler}, got no answer ({error}); is it running?") from error
-        with client:
-            try:
-                futures = [client.submit(on_one_thread, function, task, pure=False) for task in tasks]
-                for future in as_completed(futures):
-                    yield future.result()
-            finally:
-                if scheduler == "local":
-                    client.cluster.close()
+            client = stack.enter_context(Client(address, timeout="20s"))
+        except (OSError, ValueError) as error:
+            raise LithoError(f"Expected a Dask scheduler at {scheduler}, got none ({error}); is it running?") from error
+        futures = [client.submit(on_one_thread, function, task, pure=False) for task in tasks]
+        for future in as_completed(futures):
+            yield future.result()

@@ -8,6 +8,7 @@ from typing import Any
 
 from litho_dl import __version__
 from litho_dl.core.errors import DatasetError
+from litho_dl.core.grid import Grid
 from litho_dl.dataset.recipe import DatasetRecipe, GeneratedClips, LayoutClips
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.layout.design_rules import load_rules
@@ -41,15 +42,17 @@ def draw_blueprint(recipe: DatasetRecipe) -> Blueprint:
     Raises:
         LithoError: Optics, method, rules or a layout file cannot be read.
         DatasetError: Clips are larger than the field.
+        GridMismatchError: The pixel does not divide the field.
     """
     method, process = load_method(recipe.method), load_process(recipe.optics)
     for source in recipe.clips:
         side = source.extent_nm if isinstance(source, GeneratedClips) else source.window_nm
         if side > min(process.field_nm):
             raise DatasetError(
-                f"Expected clips that fit the optics' field of {min(process.field_nm):g} nm, got {side:g} nm; leave some "
-                f"300 nm on each side for the light's reach."
+                f"Expected clips that fit the optics' field of {min(process.field_nm):g} nm, got {side:g} nm; leave "
+                f"some 300 nm on each side for the light's reach."
             )
+    Grid.of_field(process.field_nm, recipe.pixel_nm)
     plain = recipe.model_dump(mode="json")
     plain["optics"], plain["method"] = _optics(process), method.model_dump(mode="json")
     plain["clips"] = [_source(source) for source in recipe.clips]
@@ -87,5 +90,7 @@ def _source(source: GeneratedClips | LayoutClips) -> dict[str, Any]:
     try:
         content = hashlib.sha256(Path(source.layout).read_bytes()).hexdigest()
     except OSError as error:
-        raise DatasetError(f"{source.layout}: cannot be read ({error.strerror}); a recipe's paths start from it.") from error
+        raise DatasetError(
+            f"{source.layout}: cannot be read ({error.strerror}); a recipe's paths start from it."
+        ) from error
     return {**plain, "layout": content}

@@ -1,6 +1,5 @@
 """Builds a data set: whatever is finished stays, whatever is missing is made; at any time it may be killed."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -119,5 +119,7 @@ def read_manifest(folder: Path) -> Manifest:
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror}).") from error
     except (KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"{path}: the manifest is damaged ({error}); restore it, or build anew elsewhere.") from error
+        raise DatasetError(
+            f"{path}: the manifest is damaged ({error}); restore it, or build anew elsewhere."
+        ) from error
     return manifest

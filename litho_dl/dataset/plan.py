@@ -4,6 +4,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,10 @@ def write_clips(path: Path, clips: Iterable[PlannedClip], digest: str) -> None:
     import h5py
 
     clips = list(clips)
-    loops = [[(loop, hole > 0) for polygon in clip.layout.polygons for hole, loop in enumerate(polygon.loops)] for clip in clips]
+    loops = [
+        [(loop, hole > 0) for polygon in clip.layout.polygons for hole, loop in enumerate(polygon.loops)]
+        for clip in clips
+    ]
     flat = [entry for own in loops for entry in own]
     arrays = {
         "vertices": np.concatenate([loop for loop, _ in flat]),
@@ -174,10 +178,7 @@ def read_clips(path: Path, digest: str, start: int, stop: int) -> list[PlannedCl
 def _polygons(loops: list[np.ndarray], holes: np.ndarray) -> tuple[Polygon, ...]:
     """A polygon for each hull and the holes that follow it."""
     hulls = [*np.flatnonzero(~holes), len(loops)]
-    return tuple(
-        Polygon(loops[hull], tuple(loops[hull + 1 : following]))
-        for hull, following in zip(hulls, hulls[1:], strict=False)
-    )
+    return tuple(Polygon(loops[hull], tuple(loops[hull + 1 : following])) for hull, following in pairwise(hulls))
 
 
 def _opened(path: Path, digest: str) -> Any:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from litho_dl.core.errors import RecipeError
 from litho_dl.core.settings import read_toml, validated
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -128,6 +129,22 @@ class DatasetRecipe(BaseModel):
     images: tuple[Literal["aerial", "print"], ...] = ()
     quality: Quality = Quality()
     splits: Splits = Splits()
+
+    def scaled(self, factor: float) -> "DatasetRecipe":
+        """The recipe with every count of generated clips multiplied, at least one each.
+
+        Raises:
+            RecipeError: The factor is not positive.
+        """
+        if not factor > 0:
+            raise RecipeError(f"Expected a positive scale, got {factor:g}.")
+        clips = tuple(
+            source.model_copy(update={"count": max(1, round(source.count * factor))})
+            if isinstance(source, GeneratedClips)
+            else source
+            for source in self.clips
+        )
+        return self.model_copy(update={"clips": clips})
 
 
 def load_dataset_recipe(name_or_path: str | Path) -> DatasetRecipe:

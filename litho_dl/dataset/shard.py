@@ -98,7 +98,9 @@ def make_shard(task: ShardTask) -> ShardReport:
     lap("score")
     missed = [missed_limit(score, recipe.quality) for score in scored]
     kept = [index for index, limit in enumerate(missed) if limit is None]
-    block = _block(setting, [planned[i] for i in kept], [clips[i] for i in kept], solution.mask[kept], solution.pixel_nm)
+    block = _block(
+        setting, [planned[i] for i in kept], [clips[i] for i in kept], solution.mask[kept], solution.pixel_nm
+    )
     block = replace(block, score={name: np.array([scored[i][name] for i in kept]) for name in scored[0]})
     rejected = dict(sorted(Counter(limit for limit in missed if limit is not None).items()))
     lap("images")

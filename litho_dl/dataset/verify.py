@@ -76,7 +76,9 @@ def _checked(path: Path, index: int, entry: ShardEntry, manifest: Manifest) -> P
     block = read_shard(path)
     if len(block) != entry.pairs or any(len(images) != entry.pairs for images in block.images.values()):
         raise DatasetError(f"{path}: expected {entry.pairs} pairs, got {len(block)}.")
-    empty = [block.name[i] for i in range(len(block)) if not all(np.any(block.images[n][i]) for n in ("target", "mask"))]
+    empty = [
+        block.name[i] for i in range(len(block)) if not all(np.any(block.images[n][i]) for n in ("target", "mask"))
+    ]
     if empty:
         raise DatasetError(f"{path}: empty target or mask of {', '.join(empty)}.")
     return block

@@ -1,0 +1,176 @@
+"""litho-dl dataset: training pairs, made, described, checked and exported."""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from litho_dl.cli.options import json_option, out_option, progress_bar
+from litho_dl.core.errors import LithoError
+
+if TYPE_CHECKING:
+    from litho_dl.dataset.build import Progress
+    from litho_dl.dataset.manifest import Manifest
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.group()
+def dataset() -> None:
+    """Make, check and export data sets of (target, mask) pairs."""
+
+
+@dataset.command()
+@click.argument("recipe", metavar="RECIPE")
+@out_option
+@click.option("--workers", type=click.IntRange(1), help="Local processes, one thread each. Default: the CPU cores.")
+@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler; local: one here, with --workers.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N; several GPUs are shared out.")
+@click.option("--seed", type=click.IntRange(0), help="In place of the recipe's.")
+@click.option("--scale", type=float, default=1.0, help="Multiplies every count of generated clips.")
+@json_option
+def build(
+    recipe: str,
+    out: Path,
+    workers: int | None,
+    scheduler: str | None,
+    device: str,
+    seed: int | None,
+    scale: float,
+    as_json: bool,
+) -> None:
+    """Make the pairs of a recipe (see litho-dl recipes) or a .toml file in a folder.
+
+    A folder that holds part of them is continued; a build may be stopped or killed at any time. The bytes are the same
+    for any number of workers.
+    """
+    from litho_dl.dataset.build import build as build_dataset
+    from litho_dl.dataset.recipe import load_dataset_recipe
+
+    wanted = load_dataset_recipe(recipe).scaled(scale)
+    if seed is not None:
+        wanted = wanted.model_copy(update={"seed": seed})
+    with progress_bar("Drawing clips") as advance:
+        manifest = build_dataset(
+            wanted,
+            out,
+            workers=workers or os.cpu_count() or 1,
+            scheduler=scheduler,
+            device=device,
+            on_progress=Reporter(advance),
+        )
+    click.echo(json.dumps(summary(out, manifest), indent=2) if as_json else described(out, manifest))
+
+
+class Reporter:
+    """Turns a build's progress into the bar, or into a line a shard where standard error is no terminal."""
+
+    def __init__(self, advance: Any) -> None:
+        self._advance = advance
+        self._first: tuple[float, int] | None = None
+
+    def __call__(self, progress: "Progress") -> None:
+        """Reports one step."""
+        if progress.planning:
+            self._advance(progress.done, progress.total, "clips")
+            return
+        now = time.monotonic()
+        if self._first is None:
+            self._first = now, progress.done
+        started, before = self._first
+        minutes, done = (now - started) / 60, progress.done - before
+        rate = f"{done / minutes:.0f} pairs a minute, " if done else ""
+        note = f"{rate}{progress.rejected} rejected"
+        self._advance(progress.done, progress.total, note)
+        if not sys.stderr.isatty():
+            click.echo(f"{progress.done} of {progress.total} clips, {note}", err=True)
+
+
+@dataset.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--out", type=FOLDER, help="Draw OUT/pairs.png, ten pairs, and OUT/scores.png, histograms of the scores.")
+@json_option
+def info(folder: Path, out: Path | None, as_json: bool) -> None:
+    """Say what a data set holds: pairs, splits, scores, settings."""
+    from litho_dl.dataset.manifest import read_manifest
+
+    manifest = read_manifest(folder)
+    click.echo(json.dumps(summary(folder, manifest), indent=2) if as_json else described(folder, manifest))
+    if out is not None:
+        from litho_dl.cli.pair_pictures import draw_pairs, draw_scores
+
+        draw_pairs(out / "pairs.png", folder, manifest)
+        draw_scores(out / "scores.png", folder, manifest)
+
+
+@dataset.command()
+@click.argument("folder", type=FOLDER)
+def verify(folder: Path) -> None:
+    """Check every byte and every pair; exits with 1 and a line for each fault."""
+    from litho_dl.dataset.manifest import read_manifest
+    from litho_dl.dataset.verify import verify as verify_dataset
+
+    with progress_bar("Checking shards") as advance:
+        faults = verify_dataset(folder, lambda done, total: advance(done, total, ""))
+    for fault in faults:
+        click.echo(fault)
+    if faults:
+        raise LithoError(f"{folder}: {len(faults)} fault{'s'[: len(faults) > 1]}; see above.")
+    manifest = read_manifest(folder)
+    missing = f"; {len(manifest.missing)} shards are still to be made" if manifest.missing else ""
+    click.echo(f"{folder}: {manifest.pairs} pairs in {len(manifest.shards)} shards are as they were written{missing}.")
+
+
+@dataset.command()
+@click.argument("folder", type=FOLDER)
+@out_option
+@click.option("--format", "kind", type=click.Choice(["png", "npz"]), required=True, help="Folders of PNG, or NPZ.")
+def export(folder: Path, out: Path, kind: str) -> None:
+    """Write the pairs as PNG folders (OUT/SPLIT/target, OUT/SPLIT/mask) or as OUT/SPLIT.npz, with a table pairs.csv."""
+    from litho_dl.dataset.export import export_npz, export_png
+
+    with progress_bar("Exporting shards") as advance:
+        write = {"png": export_png, "npz": export_npz}[kind]
+        pairs = write(folder, out, lambda done, total: advance(done, total, ""))
+    click.echo(f"Wrote {pairs} pairs to {out}")
+
+
+def summary(folder: Path, manifest: "Manifest") -> dict[str, Any]:
+    """Counts, splits, mean scores and settings."""
+    from litho_dl.dataset.summary import read_scores, score_means, split_counts
+
+    pairs = read_scores(folder, manifest)
+    return {
+        "folder": str(folder),
+        "clips": manifest.clips,
+        "shards": len(manifest.shards),
+        "shards_missing": len(manifest.missing),
+        "pairs": manifest.pairs,
+        "rejected": manifest.rejected,
+        "splits": split_counts(pairs),
+        "mean_score": score_means(pairs),
+        "symmetries": manifest.settings["symmetries"],
+        "recipe": manifest.settings["recipe"],
+    }
+
+
+def described(folder: Path, manifest: "Manifest") -> str:
+    """`summary` as text."""
+    found = summary(folder, manifest)
+    recipe = found["recipe"]
+    rejected = ", ".join(f"{count} by {name}" for name, count in found["rejected"].items()) or "none"
+    state = f"{found['shards_missing']} shards missing" if found["shards_missing"] else "complete"
+    means = ", ".join(f"{name} {value:,.1f}" for name, value in found["mean_score"].items())
+    lines = [
+        f"{folder}: {recipe['description']}",
+        f"  pairs      {found['pairs']:,} of {found['clips']:,} clips; rejected: {rejected}; {state}",
+        "  splits     " + ", ".join(f"{name} {count:,}" for name, count in found["splits"].items()),
+        f"  scores     {means}",
+        f"  made with  {recipe['method']} on {recipe['optics']}, seed {recipe['seed']}, pixel {recipe['pixel_nm']:g} nm",
+        f"  symmetries of the optics: {', '.join(found['symmetries'])}",
+    ]
+    return "\n".join(lines)

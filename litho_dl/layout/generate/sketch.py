@@ -135,10 +135,10 @@ def clear(a: np.ndarray, b: np.ndarray, steps: Steps) -> np.ndarray:
     tips = (narrow_a[:, None] & narrow_b[None])[..., ::-1]  # facing along x, the heights count
     overlap = -gap[..., ::-1]
     needed = np.where(tips, steps.tip_to_tip, np.where(overlap > steps.tip_width, steps.run_space, steps.space))
-    facing = np.logical_and(overlap > 0, gap >= needed)
+    faces: np.ndarray = (overlap > 0) & (gap >= needed)
     outside = np.maximum(gap, 0)
-    corner = np.logical_and((gap >= 0).all(axis=2), (outside**2).sum(axis=2) >= steps.space**2)
-    return np.logical_or(facing.any(axis=2), corner)
+    corner = (gap >= 0).all(axis=2) & ((outside**2).sum(axis=2) >= steps.space**2)
+    return faces.any(axis=2) | corner
 
 
 def _clear_of_itself(shape: np.ndarray, steps: Steps) -> bool:
@@ -148,5 +148,6 @@ def _clear_of_itself(shape: np.ndarray, steps: Steps) -> bool:
         return True
     edges = np.sort(np.concatenate([shape[first].reshape(-1, 2, 2), shape[second].reshape(-1, 2, 2)], axis=1), axis=1)
     low, high = edges[:, 1], edges[:, 2]  # the middle two of four edges bound the gap, or what is shared
-    filled = (shape[None, :, :2] <= low[:, None]).all(axis=2) & (shape[None, :, 2:] >= high[:, None]).all(axis=2)
+    below, above = shape[None, :, :2] <= low[:, None], shape[None, :, 2:] >= high[:, None]
+    filled: np.ndarray = (below & above).all(axis=2)
     return bool(filled.any(axis=1).all())

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from litho_dl.viz.layouts import ClipGroup, Weighted
 
 LIBRARY_SUFFIXES = (".gds", ".oas")
-SHOWN = 32
+SHOWN = 24
 
 
 class Collection:

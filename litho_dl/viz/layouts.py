@@ -1,4 +1,4 @@
-"""Galleries of layout clips above the distributions of their widths, spaces and densities."""
+"""Galleries of layout clips beside the histograms of their widths, spaces and densities."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +11,11 @@ from matplotlib.path import Path
 from numpy.typing import ArrayLike
 
 from litho_dl.core.errors import LithoError
-from litho_dl.viz.figure import BLACK, BLUE, CYCLE, TICK_SIZE, new_figure, style_axes, style_chart
+from litho_dl.viz.figure import BLUE, TICK_SIZE, TITLE_SIZE, new_figure, style_axes, style_chart
 
-CLIP_IN, CHART_IN = 1.35, 2.6
-MOST_BINS = 60
+CLIP_IN, CHART_IN = 1.35, 2.3  # sides of a picture, and width of a chart
+BINS = 50
+COVERED = 0.95
 Loops = Sequence[ArrayLike]  # vertices (n, 2) in nm; holes run the other way round than hulls
 Weighted = tuple[ArrayLike, ArrayLike]  # values (n,) and their weights (n,)
 
@@ -37,38 +38,36 @@ class ClipGroup:
 
 
 def clips_figure(groups: Sequence[ClipGroup], *, across: int = 8, title: str = "") -> Figure:
-    """Draws the clips of every group, `across` in a row, and one chart with a line a group for each distribution.
+    """Draws every group in a row: its clips, `across` side by side, and right of them a histogram of each distribution.
+
+    The histograms of all groups share their bins.
 
     Args:
         groups: What to draw, in order.
-        across: Clips a row.
+        across: Clips side by side.
         title: Heading of the figure.
 
     Raises:
-        LithoError: There is nothing to draw.
+        LithoError: A group is empty.
     """
-    if not any(group.clips for group in groups):
-        raise LithoError("Expected at least one clip for the gallery, got none; give it some.")
+    if not groups or not all(group.clips for group in groups):
+        raise LithoError("Expected at least one clip in every group of the gallery, got none; give it some.")
     rows = [-(-len(group.clips) // across) for group in groups]
-    height = (CLIP_IN + 0.25) * sum(rows)
-    figure = new_figure(CLIP_IN * across + 0.4, height + CHART_IN + 0.5, title)
-    gallery, charts = np.asarray(figure.subfigures(2, 1, height_ratios=(height, CHART_IN)))
-    places = gallery.subplots(sum(rows), across, squeeze=False)
-    for axes in places.ravel():
-        axes.set_axis_off()
-    first = 0
-    for group, count in zip(groups, rows, strict=True):
-        for place, (name, loops) in zip(places[first : first + count].ravel(), group.clips.items(), strict=False):
-            clip_panel(place, loops, group.extent_nm, name)
-        if count:
-            places[first, 0].set_title(group.name, loc="left", fontsize=TICK_SIZE, fontweight="bold")
-        first += count
     labels = list(dict.fromkeys(label for group in groups for label in group.charts))
-    for axes, label in zip(np.atleast_1d(charts.subplots(1, len(labels))), labels, strict=True):
-        distribution_panel(axes, {group.name: group.charts[label] for group in groups if label in group.charts}, label)
-    handles, names = charts.axes[0].get_legend_handles_labels()
-    if len(groups) > 1:
-        charts.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=TICK_SIZE, frameon=False)
+    edges = {label: _edges([group.charts[label] for group in groups if label in group.charts]) for label in labels}
+    height = (CLIP_IN + 0.2) * sum(rows) + 0.3 * len(rows)
+    figure = new_figure(CLIP_IN * across + CHART_IN * len(labels), height + 0.5, title)
+    parts = figure.subfigures(len(groups), 2, squeeze=False, height_ratios=rows, width_ratios=(across, 2 * len(labels)))
+    for (gallery, charts), group, count in zip(parts, groups, rows, strict=True):
+        places = gallery.subplots(count, across, squeeze=False).ravel()
+        for place in places:
+            place.set_axis_off()
+        for place, (name, loops) in zip(places, group.clips.items(), strict=False):
+            clip_panel(place, loops, group.extent_nm, name if len(groups) == 1 else "")
+        gallery.suptitle(group.name, fontsize=TITLE_SIZE, x=0.01, ha="left")
+        for axes, label in zip(charts.subplots(1, len(labels), squeeze=False).ravel(), labels, strict=True):
+            if label in group.charts:
+                histogram_panel(axes, group.charts[label], edges[label], label)
     return figure
 
 
@@ -83,23 +82,20 @@ def clip_panel(axes: Axes, loops: Loops, extent_nm: float, title: str = "") -> N
         axes.add_patch(PathPatch(Path.make_compound_path(*outlines), facecolor=BLUE, linewidth=0))
 
 
-def distribution_panel(axes: Axes, series: Mapping[str, Weighted], label: str) -> None:
-    """Draws the share of the weight in even bins, one stepped line a series; the last bin also holds all beyond it."""
-    weighted = {
-        name: (np.asarray(values, float), np.asarray(weights, float)) for name, (values, weights) in series.items()
-    }
-    filled = {name: pair for name, pair in weighted.items() if pair[1].sum() > 0}
-    top = max((_quantile(*pair, 0.98) for pair in filled.values()), default=1.0)
-    edges = np.linspace(0, top * 1.02, MOST_BINS + 1)
-    for index, (name, (values, weights)) in enumerate(filled.items()):
-        share, _ = np.histogram(np.minimum(values, edges[-1]), edges, weights=weights / weights.sum())
-        colour = (*CYCLE, BLACK)[index % (len(CYCLE) + 1)]
-        axes.stairs(100 * share, edges, color=colour, linewidth=1.2, label=name)
+def histogram_panel(axes: Axes, weighted: Weighted, edges: np.ndarray, label: str) -> None:
+    """Draws the share of the weight in each bin; the last bin also holds all that lies beyond it."""
+    values, weights = (np.asarray(column, dtype=float) for column in weighted)
+    share, _ = np.histogram(np.minimum(values, edges[-1]), edges, weights=weights / max(weights.sum(), 1e-300))
+    axes.stairs(100 * share, edges, color=BLUE, fill=True)
     style_chart(axes, "", label, "share (%)")
 
 
-def _quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
-    """The value below which a share of the weight lies."""
-    order = np.argsort(values)
-    total = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(total, share * total[-1])])
+def _edges(series: Sequence[Weighted]) -> np.ndarray:
+    """Even bins from zero that hold all but a few per cent of every series."""
+    top = 0.0
+    for values, weights in series:
+        order = np.argsort(np.asarray(values, dtype=float))
+        total = np.cumsum(np.asarray(weights, dtype=float)[order])
+        if len(total):
+            top = max(top, float(np.asarray(values, dtype=float)[order][np.searchsorted(total, COVERED * total[-1])]))
+    return np.linspace(0, 1.02 * top or 1.0, BINS + 1)

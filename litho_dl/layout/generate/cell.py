@@ -44,7 +44,7 @@ def _strapped(sketch: Sketch, y: int, rail: int, height: int, columns: list[int]
             shape.append((x, y + rail, x + steps.width, min(y + rail + up, sketch.size)))
         if sketch.chance(share):
             shape.append((x, max(y - down, 0), x + steps.width, y))
-    return [box for box in shape if box[3] > box[1]]
+    return [box for box in shape if box[3] - box[1] >= steps.width]
 
 
 def _outputs(sketch: Sketch, low: int, high: int, columns: list[int]) -> None:

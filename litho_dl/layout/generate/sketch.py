@@ -149,5 +149,5 @@ def _clear_of_itself(shape: np.ndarray, steps: Steps) -> bool:
     edges = np.sort(np.concatenate([shape[first].reshape(-1, 2, 2), shape[second].reshape(-1, 2, 2)], axis=1), axis=1)
     low, high = edges[:, 1], edges[:, 2]  # the middle two of four edges bound the gap, or what is shared
     below, above = shape[None, :, :2] <= low[:, None], shape[None, :, 2:] >= high[:, None]
-    filled: np.ndarray = (below & above).all(axis=2)
+    filled = np.asarray((below & above).all(axis=2))
     return bool(filled.any(axis=1).all())

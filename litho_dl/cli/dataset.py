@@ -170,7 +170,7 @@ def described(folder: Path, manifest: "Manifest") -> str:
         f"  pairs      {found['pairs']:,} of {found['clips']:,} clips; rejected: {rejected}; {state}",
         "  splits     " + ", ".join(f"{name} {count:,}" for name, count in found["splits"].items()),
         f"  scores     {means}",
-        f"  made with  {recipe['method']} on {recipe['optics']}, seed {recipe['seed']}, pixel {recipe['pixel_nm']:g} nm",
+        f"  made with  {recipe['method']} on {recipe['optics']}, seed {recipe['seed']}, {recipe['pixel_nm']:g} nm",
         f"  symmetries of the optics: {', '.join(found['symmetries'])}",
     ]
     return "\n".join(lines)

@@ -9,6 +9,7 @@ import click
 from litho_dl.core.errors import LithoError
 
 COMMANDS = {
+    "clips": "Generate random layout clips that keep design rules, or cut clips from a layout.",
     "dataset": "Make, check and export data sets of (target, mask) pairs.",
     "demo": "Optimise layouts that ship with the repository; masks, pictures and a score table.",
     "evaluate": "Score a mask against its target.",
@@ -16,7 +17,7 @@ COMMANDS = {
     "mrc": "Check a mask's least width, space, area and curvature radius.",
     "optimize": "Find the masks that print given layouts.",
     "process-window": "Sweep dose and focus: CDs, process windows, MEEF.",
-    "recipes": "List and print the optics recipes and ILT methods.",
+    "recipes": "List and print the optics recipes, ILT methods and design rules.",
     "simulate": "Expose a layout as drawn: aerial image, prints, picture.",
     "smo": "Optimise the illumination together with the masks of given layouts.",
 }

@@ -8,14 +8,19 @@ from litho_dl.cli.options import json_option
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.settings import Kind, read_toml, shipped_names, shipped_text
 
-KINDS: tuple[Kind, ...] = ("optics", "ilt")
+KINDS: tuple[Kind, ...] = ("optics", "ilt", "rules", "dataset")
+HEADINGS: dict[Kind, str] = {
+    "optics": "Optics (--optics NAME)",
+    "ilt": "ILT methods (--method NAME)",
+    "rules": "Design rules (--rules NAME)",
+}
 
 
 @click.command()
 @click.argument("name", required=False)
 @json_option
 def recipes(name: str | None, as_json: bool) -> None:
-    """List the optics recipes and ILT methods, or print the TOML of NAME to start one of your own.
+    """List the optics recipes, ILT methods and design rules, or print the TOML of NAME to start one of your own.
 
     Example: litho-dl recipes duv193-immersion-annular > mine.toml
     """
@@ -23,7 +28,7 @@ def recipes(name: str | None, as_json: bool) -> None:
         kind = next((kind for kind in KINDS if name in shipped_names(kind)), None)
         if kind is None:
             known = ", ".join(n for kind in KINDS for n in shipped_names(kind))
-            raise RecipeError(f"No recipe or method named {name!r}; known: {known}.")
+            raise RecipeError(f"No recipe, method or rules named {name!r}; known: {known}.")
         click.echo(
             json.dumps(read_toml(kind, name).table, indent=2) if as_json else shipped_text(kind, name), nl=as_json
         )
@@ -33,6 +38,6 @@ def recipes(name: str | None, as_json: bool) -> None:
         click.echo(json.dumps(table, indent=2))
         return
     for kind, entries in table.items():
-        click.secho({"optics": "Optics (--optics NAME)", "ilt": "ILT methods (--method NAME)"}[kind], bold=True)
+        click.secho(HEADINGS[kind], bold=True)
         for entry, description in entries.items():
             click.echo(f"  {entry:<26} {description}")

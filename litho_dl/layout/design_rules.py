@@ -1,4 +1,4 @@
-"""Design rules of a drawn layer, and how a layout is checked against them; the shipped ones are recipes/rules/*.toml."""
+"""Design rules of a drawn layer, and the check of a layout against them; recipes/rules holds the shipped ones."""
 
 import math
 from pathlib import Path
@@ -58,7 +58,9 @@ class DesignRules(BaseModel):
             raise ValueError(f"grid_nm must be a multiple of {1 / UNITS_PER_NM} nm, got {self.grid_nm:g}")
         for name in ("width_nm", "max_width_nm", "space_nm", "tip_to_tip_nm", "tip_width_nm", "pitch_nm"):
             if not _whole(getattr(self, name) / self.grid_nm):
-                raise ValueError(f"{name} must be a multiple of grid_nm = {self.grid_nm:g}, got {getattr(self, name):g}")
+                raise ValueError(
+                    f"{name} must be a multiple of grid_nm = {self.grid_nm:g}, got {getattr(self, name):g}"
+                )
         low, high = self.density
         needed = {
             "max_width_nm must be at least width_nm": self.max_width_nm >= self.width_nm,

@@ -223,21 +223,60 @@ def write_layers(
     Raises:
         LayoutError: As `write_gds`.
     """
-    import klayout.db as db
-
     from litho_dl.layout import region
 
-    name = Path(path).name.lower()
-    if not name.endswith(GDS_SUFFIXES):
+    target = _new_stream(path, dbu_nm)
+    top = target.create_cell(cell or "TOP")
+    for layer, layout in layers.items():
+        shapes = region.to_region(layout.polygons, _writable_units_per_nm(layout, layer, dbu_nm))
+        top.shapes(target.layer(*layer)).insert(shapes.merged(True, 0) if merged else shapes)
+    _save_stream(path, target)
+
+
+def write_library(
+    path: str | Path, layouts: Iterable[Layout], *, layer: tuple[int, int] = (1, 0), dbu_nm: float = 0.1
+) -> None:
+    """Writes the union of each layout as a flat cell of its name, as `write_gds` does one.
+
+    Args:
+        path: The file, ending in .gds, .gds2, .oas or .oasis, optionally with .gz.
+        layouts: Each with a name of its own.
+        layer: (layer, datatype) of all cells.
+        dbu_nm: Database unit in nm.
+
+    Raises:
+        LayoutError: As `write_gds`, or two layouts have one name.
+    """
+    from litho_dl.layout import region
+
+    target = _new_stream(path, dbu_nm)
+    index = target.layer(*layer)
+    for layout in layouts:
+        if target.has_cell(layout.name):
+            raise LayoutError(f"{path}: Expected layouts with names of their own, got '{layout.name}' twice.")
+        shapes = region.to_region(layout.polygons, _writable_units_per_nm(layout, layer, dbu_nm))
+        target.create_cell(layout.name).shapes(index).insert(shapes.merged(True, 0))
+    _save_stream(path, target)
+
+
+def _new_stream(path: str | Path, dbu_nm: float) -> "db.Layout":
+    """An empty layout for a file, after checking its suffix."""
+    import klayout.db as db
+
+    if not Path(path).name.lower().endswith(GDS_SUFFIXES):
         raise LayoutError(
             f"{path}: Expected a file ending in .gds or .oas (or .gz of them), got '{Path(path).suffix}'."
         )
     target = db.Layout()
     target.dbu = dbu_nm / NM_PER_MICRON
-    top = target.create_cell(cell or "TOP")
-    for layer, layout in layers.items():
-        shapes = region.to_region(layout.polygons, _writable_units_per_nm(layout, layer, dbu_nm))
-        top.shapes(target.layer(*layer)).insert(shapes.merged(True, 0) if merged else shapes)
+    return target
+
+
+def _save_stream(path: str | Path, target: "db.Layout") -> None:
+    """Writes a layout atomically in the format of the suffix, without time stamps."""
+    import klayout.db as db
+
+    name = Path(path).name.lower()
     options = db.SaveLayoutOptions()
     options.format = "OASIS" if ".oas" in name else "GDS2"
     options.gds2_write_timestamps = False

@@ -1,4 +1,4 @@
-"""What makes two layouts the same pattern: their polygons, wherever they lie and however they are turned or mirrored."""
+"""When two layouts are one pattern: wherever they lie, and however they are turned or mirrored."""
 
 import hashlib
 
@@ -18,7 +18,7 @@ def pattern_hash(layout: Layout) -> str:
     """SHA-256 (hex) of the union of a layout's polygons, up to translation, rotation by 90 degrees and mirroring.
 
     Exact in klayout's integer units (1e-5 nm up to a size of 10 um): a vertex moved by one unit changes it. The edges
-    of the union determine it; of its eight images, moved to the origin, the one with the least sorted list of edges
+    of the union determine it; of its eight images, moved to the origin, the one whose sorted edges come first
     counts. Layouts that differ in how polygons are cut, ordered or overlap have one hash.
 
     Args:
@@ -43,7 +43,7 @@ def _edges(layout: Layout) -> np.ndarray:
 
 
 def _image(edges: np.ndarray, matrix: np.ndarray) -> bytes:
-    """The sorted edges of one image, lower-left corner at the origin, as bytes in which order is that of the numbers."""
+    """The sorted edges of one image, its lower-left corner at the origin, as bytes."""
     if not len(edges):
         return b""
     ends = edges @ matrix.T

@@ -43,17 +43,16 @@ def cut_windows(
     stride_nm: float,
     least_coverage: float = 0.0,
     min_width_nm: float = 0.0,
-    skipped: Counter[str] | None = None,
+    counts: Counter[str] | None = None,
 ) -> Iterator[CutWindow]:
     """Cuts a GLP, GDSII or OASIS file into square windows; the file is read once.
 
-    Windows start at the lower-left corner of the layer's bounding box, row by row, and cover all of it, so the last ones
-    may reach beyond it. A pattern is yielded once, the first time it comes, however it is turned or mirrored.
+    Windows start at the lower-left corner of the layer's bounding box, row by row, and cover all of it, so the last
+    ones may reach beyond it. A pattern is yielded once, the first time it comes, however it is turned or mirrored.
 
-    A cut can leave parts that nobody drew: the side of a wire that runs along the window's edge, a stub of its end. With
-    `min_width_nm` those along the edge that are narrower are removed; what is drawn narrower inside stays. Use the
-    layer's least width. Shapes are not kept whole instead: they would leave the window, and a wire's far end would
-    stand for the same wire in several clips.
+    A cut can leave parts that nobody drew: the side of a wire that runs along the window's edge, a stub of its end.
+    With `min_width_nm` those along the edge that are narrower are removed; what is drawn narrower inside stays. Use the
+    layer's least width. Shapes are not kept whole instead: they would leave the window.
 
     Args:
         path: The file.
@@ -63,7 +62,8 @@ def cut_windows(
         stride_nm: Step from one window to the next.
         least_coverage: Windows with a smaller covered share of their area are skipped; empty ones always are.
         min_width_nm: Parts at the window's edge narrower than this are removed; 0 keeps all.
-        skipped: Counts skipped windows while they are cut, as "empty", "sparse" and "duplicate".
+        counts: Receives the number of "windows" on the raster, and while they are cut of those skipped as "empty",
+            "sparse" and "duplicate".
 
     Raises:
         LayoutError: The file cannot be read, nothing is there, or a length is out of range.
@@ -74,11 +74,11 @@ def cut_windows(
             f"got {window_nm:g} nm, {stride_nm:g} nm, {least_coverage:g} and {min_width_nm:g} nm."
         )
     layout = read_layout(path, layer=layer, cell=cell)
-    return _cut(layout, window_nm, stride_nm, least_coverage, min_width_nm, Counter() if skipped is None else skipped)
+    return _cut(layout, window_nm, stride_nm, least_coverage, min_width_nm, Counter() if counts is None else counts)
 
 
 def _cut(
-    layout: Layout, window_nm: float, stride_nm: float, least: float, min_width_nm: float, skipped: Counter[str]
+    layout: Layout, window_nm: float, stride_nm: float, least: float, min_width_nm: float, counts: Counter[str]
 ) -> Iterator[CutWindow]:
     import klayout.db as db
 
@@ -90,20 +90,22 @@ def _cut(
     shapes.insert(region.to_region(layout.polygons, units))
     side = round(window_nm * units)
     seen: set[str] = set()
-    for y in _starts(y0, y1, window_nm, stride_nm):
-        for x in _starts(x0, x1, window_nm, stride_nm):
+    columns, rows = _starts(x0, x1, window_nm, stride_nm), _starts(y0, y1, window_nm, stride_nm)
+    counts["windows"] = len(columns) * len(rows)
+    for y in rows:
+        for x in columns:
             left, bottom = round(x * units), round(y * units)
             frame = db.Box(left, bottom, left + side, bottom + side)
             inside = _clipped(shapes, frame, round(min_width_nm * units))
             coverage = inside.area() / side**2
             if coverage == 0 or coverage < least:
-                skipped["sparse" if coverage else "empty"] += 1
+                counts["sparse" if coverage else "empty"] += 1
                 continue
             polygons = region.from_region(inside.moved(-left, -bottom), units)
             window = Layout(f"{layout.name}_{x:g}_{y:g}", polygons)
             pattern = pattern_hash(window)
             if pattern in seen:
-                skipped["duplicate"] += 1
+                counts["duplicate"] += 1
                 continue
             seen.add(pattern)
             yield CutWindow(left / units, bottom / units, window, pattern)

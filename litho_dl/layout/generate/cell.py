@@ -1,10 +1,11 @@
 """Styles of standard-cell metal: power rails with straps, pins, and wires between them."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.layout.generate.sketch import Shape, Sketch
-from litho_dl.layout.generate.wires import fill_track, route, wire
+from litho_dl.layout.generate.wires import fill_track, lattice_pitch, route, wire
 
 Style = Callable[[Sketch], None]
 FEWEST_TRACKS, MOST_TRACKS = 6, 11
@@ -24,77 +25,78 @@ def _place_rails(sketch: Sketch, bands: int) -> list[tuple[int, int]]:
     for y in edges:
         sketch.add(_strapped(sketch, y, rail, height, column, straps))
     bounds = [-rail, *edges, sketch.size]
-    return [(low + rail, high) for low, high in zip(bounds, bounds[1:], strict=False) if high - low - rail > 0]
+    return [(low + rail, high) for low, high in pairwise(bounds) if high - low - rail > 0]
 
 
 def _columns(sketch: Sketch) -> list[int]:
     """Left edges of the wires on the gates' pitch, somewhat wider than that of metal."""
-    pitch = sketch.steps.pitch + sketch.integer(0, sketch.steps.pitch // 2)
+    pitch = lattice_pitch(sketch, sketch.steps.width) + sketch.integer(0, sketch.steps.pitch // 2)
     return list(range(sketch.integer(0, pitch - 1), sketch.size - sketch.steps.width + 1, pitch))
 
 
 def _strapped(sketch: Sketch, y: int, rail: int, height: int, columns: list[int], share: float) -> Shape:
     """A rail across the extent with straps up and down on some columns."""
-    width, shape = sketch.steps.width, [(0, y, sketch.size, y + rail)]
+    steps = sketch.steps
+    shape: Shape = [(0, y, sketch.size, y + rail)]
     for x in columns:
+        up, down = (sketch.integer(steps.width, (height - rail) * 2 // 5) for _ in range(2))
         if sketch.chance(share):
-            shape.append((x, y + rail, x + width, min(y + rail + _strap(sketch, height), sketch.size)))
+            shape.append((x, y + rail, x + steps.width, min(y + rail + up, sketch.size)))
         if sketch.chance(share):
-            shape.append((x, max(y - _strap(sketch, height), 0), x + width, y))
-    return [box for box in shape if box[3] > box[1]]
-
-
-def _strap(sketch: Sketch, height: int) -> int:
-    return sketch.integer(sketch.steps.width, height * 2 // 5)
+            shape.append((x, max(y - down, 0), x + steps.width, y))
+    return [box for box in shape if box[3] - box[1] >= steps.width]
 
 
 def _outputs(sketch: Sketch, low: int, high: int, columns: list[int]) -> None:
-    """Wires that cross most of a band, straight or with a jog to another column."""
-    steps = sketch.steps
-    margin, width = steps.run_space, steps.width
-    for _ in range(sketch.integer(1, max(2, len(columns) // 3))):
+    """Wires that cross most of a band, straight, with a jog to another column, or two joined by a bar."""
+    steps, width = sketch.steps, sketch.steps.width
+    for _ in range(sketch.integer(1, max(2, len(columns) // 2))):
         i = sketch.integer(0, len(columns) - 1)
-        k = min(max(i + sketch.integer(-3, 3), 0), len(columns) - 1)
-        bottom, top = low + margin + sketch.integer(0, 2 * steps.pitch), high - margin - width
-        top -= sketch.integer(0, 2 * steps.pitch)
-        bend = sketch.integer(bottom + steps.pitch, top - steps.pitch)
-        x, far = columns[i], columns[k]
-        if x == far or top - bottom < 2 * steps.pitch:
+        x, far = columns[i], columns[min(i + sketch.integer(0, 3), len(columns) - 1)]
+        x, far = (x, far) if sketch.chance(0.5) else (far, x)
+        bottom = low + steps.tip_to_tip + sketch.integer(0, 2 * steps.pitch)
+        top = high - steps.tip_to_tip - width - sketch.integer(0, 2 * steps.pitch)
+        bend = sketch.integer(bottom + width, top - width)
+        if x == far or not bottom + width <= bend <= top - width:
             sketch.add([(x, bottom, x + width, top + width)])
+        elif sketch.chance(0.3):
+            left, right = min(x, far), max(x, far)
+            bar = (left + width, bend, right, bend + sketch.integer(width, min(2 * width, steps.max_width)))
+            sketch.add([(left, bottom, left + width, top + width), bar, (right, bottom, right + width, top + width)])
         else:
             sketch.add(wire([(x, bottom), (x, bend), (far, bend), (far, top)], width))
 
 
 def _pins(sketch: Sketch, low: int, high: int, columns: list[int]) -> None:
-    """Input pads near the middle of a band."""
-    steps = sketch.steps
-    for _ in range(sketch.integer(2, max(3, len(columns)))):
-        width = sketch.integer(steps.width, min(steps.max_width, steps.width * 7 // 4))
-        height = max(sketch.integer(width, width * 2), -(-steps.area // width))
-        x = sketch.choice(columns)
-        y = (low + high - height) // 2 + sketch.integer(-(high - low) // 6, (high - low) // 6)
-        sketch.add([(x, y, x + width, y + height)])
+    """Input pads of one size in a row near the middle of a band, on some columns."""
+    steps, share = sketch.steps, sketch.number(0.2, 0.7)
+    width = sketch.integer(steps.width, min(steps.max_width, steps.width * 7 // 4))
+    height = max(sketch.integer(width, width * 2), -(-steps.area // width))
+    y = (low + high - height) // 2 + sketch.integer(-(high - low) // 8, (high - low) // 8)
+    for x in columns:
+        if sketch.chance(share):
+            sketch.add([(x, y, x + width, y + height)])
 
 
-def _fill_band(sketch: Sketch, low: int, high: int, *, crowding: float) -> None:
+def _fill_band(sketch: Sketch, low: int, high: int, crowding: float) -> None:
     """Outputs, pins, wandering wires and bars of one band."""
-    steps, columns = sketch.steps, _columns(sketch)
-    lanes = list(range(low + steps.run_space, high - steps.run_space - steps.width + 1, steps.pitch))
+    steps, columns, pitch = sketch.steps, _columns(sketch), lattice_pitch(sketch, sketch.steps.width)
+    lanes = list(range(low + steps.tip_to_tip, high - steps.tip_to_tip - steps.width + 1, pitch))
     if not lanes:
         return
     if len(lanes) >= FEWEST_TRACKS - 2:
-        _outputs(sketch, low, high, columns)
-        _pins(sketch, low, high, columns)
+        for part in (_outputs, _pins) if sketch.chance(0.5) else (_pins, _outputs):
+            part(sketch, low, high, columns)
     wanted = sketch.density + crowding * (high - low) / sketch.size
-    route(sketch, columns, lanes, width=steps.width, density=wanted, turns=3, reach=4, branches=0.3, tries=25)
+    route(sketch, columns, lanes, width=steps.width, density=wanted, longest=10, straight=0.7, tries=100)
     for y in lanes:
-        fill_track(sketch, y, steps.width, lengths=(steps.pitch, 5 * steps.pitch), gap=2 * steps.pitch, skip=0.6)
+        fill_track(sketch, y, steps.width, lengths=(steps.pitch, 4 * steps.pitch), gap=steps.pitch, skip=0.6)
 
 
 def _cell(sketch: Sketch, bands: int) -> None:
-    crowding = sketch.number(0.0, 0.15)
+    crowding = sketch.number(0.0, 0.2)
     for low, high in _place_rails(sketch, bands):
-        _fill_band(sketch, low, high, crowding=crowding)
+        _fill_band(sketch, low, high, crowding)
 
 
 def one_row(sketch: Sketch) -> None:

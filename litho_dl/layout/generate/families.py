@@ -25,10 +25,14 @@ class Family:
 
 
 FAMILIES: dict[str, Family] = {
-    "metal": Family("Routed metal: tracks, bars, wandering wires, islands, buses; dense to isolated", "metal", metal.STYLES),
+    "metal": Family(
+        "Routed metal: tracks, bars, wandering wires, islands, buses; dense to isolated", "metal", metal.STYLES
+    ),
     "via": Family("Vias: arrays, staggered arrays, random places, redundant clusters, rows", "via", via.STYLES),
     "cell": Family("Standard-cell metal 1: rails, straps, pins and internal wires", "metal", cell.STYLES),
-    "structures": Family("Calibration structures: gratings, ramps, tips, elbows, combs, islands", "metal", structures.STYLES),
+    "structures": Family(
+        "Calibration structures: gratings, ramps, tips, elbows, combs, islands", "metal", structures.STYLES
+    ),
 }
 
 
@@ -60,14 +64,18 @@ def drawn(family: str, rules: DesignRules, seed: int, extent_nm: float) -> tuple
     chosen = _chosen(family, rules, seed)
     steps, size = Steps.of(rules), int(require_extent(extent_nm) / rules.grid_nm + 1e-9)
     if size < 3 * steps.pitch:
-        raise LayoutError(f"Expected an extent of at least {3 * rules.pitch_nm:g} nm for {family}, got {extent_nm:g} nm.")
+        raise LayoutError(
+            f"Expected an extent of at least {3 * rules.pitch_nm:g} nm for {family}, got {extent_nm:g} nm."
+        )
     broken: dict[str, int] = {}
     for draw in range(DRAWS):
         sketch = Sketch(steps, size, (seed, draw))
         try:
             sketch.choice(list(chosen.styles.values()))(sketch)
         except LayoutError as error:
-            raise LayoutError(f"Expected an extent that holds {family}, got {extent_nm:g} nm: {error}; enlarge it.") from error
+            raise LayoutError(
+                f"Expected an extent that holds {family}, got {extent_nm:g} nm: {error}; enlarge it."
+            ) from error
         turned = family != "cell" and sketch.chance(0.5)
         boxes = sketch.boxes[:, [1, 0, 3, 2]] if turned else sketch.boxes
         layout = Layout(f"{family}_{seed}", _polygons(boxes * rules.grid_nm)).merged()

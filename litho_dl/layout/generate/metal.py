@@ -3,7 +3,15 @@
 from collections.abc import Callable
 
 from litho_dl.layout.generate.sketch import Sketch
-from litho_dl.layout.generate.wires import branch, fill_track, islands, route, track_places, wire
+from litho_dl.layout.generate.wires import (
+    branch,
+    fill_track,
+    islands,
+    lattice_pitch,
+    route,
+    track_places,
+    wire,
+)
 
 Style = Callable[[Sketch], None]
 
@@ -14,16 +22,16 @@ def _wire_width(sketch: Sketch) -> int:
     return width if sketch.chance(0.6) else sketch.integer(width, width * 3 // 2)
 
 
-def _density(sketch: Sketch) -> float:
-    """A covered share to aim at, from sparse to as dense as wires become."""
-    return sketch.number(0.12, 0.5)
+def _skewed(sketch: Sketch, most: int) -> int:
+    """From 0 to `most`, small numbers more often."""
+    return int(most * sketch.number(0, 1) ** 2)
 
 
 def _sprinkle(sketch: Sketch, width: int) -> None:
-    """A few large wires with turns, before tracks are filled around them."""
-    steps, places = sketch.steps, track_places(sketch, width + sketch.steps.run_space, 0)
+    """A few long wires with turns, before the rest is filled around them."""
+    places = track_places(sketch, lattice_pitch(sketch, width), sketch.steps.space)
     wanted = sketch.density + sketch.number(0.02, 0.12)
-    route(sketch, places, places, width=width, density=wanted, reach=max(2, sketch.size // steps.pitch // 2), tries=12)
+    route(sketch, places, places, width=width, density=wanted, longest=2 * len(places), straight=0.85, tries=12)
 
 
 def tracks(sketch: Sketch) -> None:
@@ -33,7 +41,7 @@ def tracks(sketch: Sketch) -> None:
     if sketch.chance(0.5):
         _sprinkle(sketch, width)
     longest = sketch.integer(4 * steps.pitch, max(sketch.size, 5 * steps.pitch))
-    gap, skip = sketch.integer(0, 3 * steps.pitch), sketch.number(0, 0.4)
+    gap, skip = _skewed(sketch, 3 * steps.pitch), _skewed(sketch, 100) / 200
     for y in track_places(sketch, pitch, 0):
         fill_track(sketch, y, width, lengths=(2 * width, longest), gap=gap, skip=skip)
 
@@ -42,8 +50,8 @@ def rows(sketch: Sketch) -> None:
     """Rows of bars of many widths and lengths, some ends hooked: the look of old contest clips."""
     steps = sketch.steps
     widest = min(steps.max_width, sketch.integer(steps.width, 2 * steps.width))
-    longest, gap = sketch.integer(3 * steps.pitch, 7 * steps.pitch), sketch.integer(0, 2 * steps.pitch)
-    hooks, skip, spread = sketch.number(0.1, 0.6), sketch.number(0, 0.3), sketch.integer(0, steps.pitch)
+    longest, gap = sketch.integer(3 * steps.pitch, 7 * steps.pitch), _skewed(sketch, 2 * steps.pitch)
+    hooks, skip, spread = sketch.number(0.1, 0.7), _skewed(sketch, 100) / 300, _skewed(sketch, steps.pitch)
     y = sketch.integer(0, steps.pitch)
     while y + steps.width <= sketch.size:
         width = min(sketch.integer(steps.width, widest), sketch.size - y)
@@ -54,18 +62,18 @@ def rows(sketch: Sketch) -> None:
 def routing(sketch: Sketch) -> None:
     """Wandering wires on uneven tracks of both directions: L, U, Z and T shapes, then bars where room is left."""
     steps, width = sketch.steps, _wire_width(sketch)
-    density, pitch, spread = _density(sketch), width + steps.run_space, sketch.integer(0, steps.pitch // 2)
+    density, pitch, spread = sketch.number(0.15, 0.5), lattice_pitch(sketch, width), _skewed(sketch, steps.pitch)
     columns, lanes = track_places(sketch, pitch, spread), track_places(sketch, pitch, spread)
-    turns, reach = sketch.integer(1, 5), sketch.integer(2, 7)
-    route(sketch, columns, lanes, width=width, density=density, turns=turns, reach=reach)
+    longest, straight = sketch.integer(4, 16), sketch.number(0.55, 0.9)
+    route(sketch, columns, lanes, width=width, density=density, longest=longest, straight=straight)
     if sketch.density < density and sketch.chance(0.7):
         for y in lanes:
-            fill_track(sketch, y, width, lengths=(width, reach * steps.pitch), gap=steps.pitch, skip=0.3)
+            fill_track(sketch, y, width, lengths=(width, 5 * steps.pitch), gap=steps.space, skip=0.2)
 
 
 def patches(sketch: Sketch) -> None:
     """Islands of many sizes between a few turning wires."""
-    steps, width, density = sketch.steps, _wire_width(sketch), _density(sketch)
+    steps, width, density = sketch.steps, _wire_width(sketch), sketch.number(0.15, 0.45)
     _sprinkle(sketch, width)
     widest = min(steps.max_width, sketch.integer(steps.width, 3 * steps.width))
     islands(sketch, density=density, widest=widest, longest=sketch.integer(widest + steps.pitch, 5 * steps.pitch))

@@ -106,7 +106,7 @@ class Sketch:
         area = int(sides.prod(axis=1).sum())
         if new.min() < 0 or new.max() > self.size or sides.min() <= 0 or area < self.steps.area:
             return False
-        if self._count and not clear(new, self.boxes, self.steps).all():
+        if not clear(new, self._near(new), self.steps).all():
             return False
         if len(new) > 1 and not _clear_of_itself(new, self.steps):
             return False
@@ -116,6 +116,12 @@ class Sketch:
         self._count += len(new)
         self.area += area
         return True
+
+    def _near(self, new: np.ndarray) -> np.ndarray:
+        """The boxes within reach of any rule around new ones."""
+        reach = max(self.steps.tip_to_tip, self.steps.run_space)
+        low, high = new[:, :2].min(axis=0) - reach, new[:, 2:].max(axis=0) + reach
+        return self.boxes[((self.boxes[:, :2] < high) & (self.boxes[:, 2:] > low)).all(axis=1)]
 
 
 def clear(a: np.ndarray, b: np.ndarray, steps: Steps) -> np.ndarray:
@@ -129,10 +135,10 @@ def clear(a: np.ndarray, b: np.ndarray, steps: Steps) -> np.ndarray:
     tips = (narrow_a[:, None] & narrow_b[None])[..., ::-1]  # facing along x, the heights count
     overlap = -gap[..., ::-1]
     needed = np.where(tips, steps.tip_to_tip, np.where(overlap > steps.tip_width, steps.run_space, steps.space))
-    facing = (overlap > 0) & (gap >= needed)
+    faces: np.ndarray = (overlap > 0) & (gap >= needed)
     outside = np.maximum(gap, 0)
     corner = (gap >= 0).all(axis=2) & ((outside**2).sum(axis=2) >= steps.space**2)
-    return facing.any(axis=2) | corner
+    return faces.any(axis=2) | corner
 
 
 def _clear_of_itself(shape: np.ndarray, steps: Steps) -> bool:
@@ -142,5 +148,6 @@ def _clear_of_itself(shape: np.ndarray, steps: Steps) -> bool:
         return True
     edges = np.sort(np.concatenate([shape[first].reshape(-1, 2, 2), shape[second].reshape(-1, 2, 2)], axis=1), axis=1)
     low, high = edges[:, 1], edges[:, 2]  # the middle two of four edges bound the gap, or what is shared
-    filled = (shape[None, :, :2] <= low[:, None]).all(axis=2) & (shape[None, :, 2:] >= high[:, None]).all(axis=2)
+    below, above = shape[None, :, :2] <= low[:, None], shape[None, :, 2:] >= high[:, None]
+    filled = np.asarray((below & above).all(axis=2))
     return bool(filled.any(axis=1).all())

@@ -23,7 +23,7 @@ def _length(sketch: Sketch) -> int:
 
 
 def _centred(sketch: Sketch, shapes: list[Shape]) -> None:
-    """Adds the shapes with their common bounding box in the middle of the extent; those that do not fit are left out."""
+    """Adds the shapes with their common bounding box centred; those that do not fit are left out."""
     boxes = [box for shape in shapes for box in shape]
     low = [min(box[axis] for box in boxes) for axis in (0, 1)]
     high = [max(box[axis + 2] for box in boxes) for axis in (0, 1)]
@@ -61,7 +61,12 @@ def isolated(sketch: Sketch) -> None:
 
 def pitch_ramp(sketch: Sketch) -> None:
     """Lines of one width whose spaces grow."""
-    width, space, growth, length = _width(sketch), _space(sketch), sketch.integer(1, sketch.steps.width), _length(sketch)
+    width, space, growth, length = (
+        _width(sketch),
+        _space(sketch),
+        sketch.integer(1, sketch.steps.width),
+        _length(sketch),
+    )
     x, shapes = 0, []
     while x + width <= sketch.size:
         shapes.append([(x, 0, x + width, length)])
@@ -106,7 +111,8 @@ def elbows(sketch: Sketch) -> None:
 def cups(sketch: Sketch) -> None:
     """Nested U wires, with a line in the innermost one."""
     width, space, length = _width(sketch), _space(sketch), _length(sketch)
-    pitch, shapes, low, high = width + space, [], 0, length - width
+    pitch, low, high = width + space, 0, length - width
+    shapes: list[Shape] = []
     while high - low >= 2 * pitch + sketch.steps.run_space and len(shapes) < 8:
         shapes.append(wire([(low, length - width), (low, low), (high, low), (high, length - width)], width))
         low, high = low + pitch, high - pitch
@@ -180,7 +186,8 @@ def pads(sketch: Sketch) -> None:
 def jogs(sketch: Sketch) -> None:
     """Lines with one jog each, growing from line to line."""
     width, space, length = _width(sketch), _space(sketch), _length(sketch)
-    x, jog, growth, shapes = 0, sketch.integer(1, width), sketch.integer(0, width // 2), []
+    x, jog, growth = 0, sketch.integer(1, width), sketch.integer(0, width // 2)
+    shapes: list[Shape] = []
     bend = sketch.integer(length // 4, length * 3 // 4)
     while x + jog + width <= sketch.size and len(shapes) < 12:
         shapes.append(wire([(x, 0), (x, bend), (x + jog, bend), (x + jog, length - width)], width))

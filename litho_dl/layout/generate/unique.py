@@ -7,7 +7,7 @@ import numpy as np
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.layout.design_rules import DesignRules
-from litho_dl.layout.generate.families import generate
+from litho_dl.layout.generate.families import drawn
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.pattern import pattern_hash
 
@@ -23,7 +23,8 @@ class GeneratedClip:
         seed: What `generate` takes to draw it again.
         layout: The clip.
         pattern_hash: See `pattern.pattern_hash`.
-        attempt: How many patterns that were already known were drawn before it.
+        attempt: How many known patterns were drawn in its place before it.
+        redraws: How many drawings that break a rule were discarded before it.
     """
 
     index: int
@@ -31,6 +32,7 @@ class GeneratedClip:
     layout: Layout
     pattern_hash: str
     attempt: int
+    redraws: int
 
 
 def unique_clips(
@@ -55,7 +57,7 @@ def unique_clips(
     for index in range(count):
         for attempt in range(ATTEMPTS):
             clip_seed = _clip_seed(seed, index, attempt)
-            layout = generate(family, rules, clip_seed, extent_nm)
+            layout, redraws = drawn(family, rules, clip_seed, extent_nm)
             pattern = pattern_hash(layout)
             if pattern not in seen:
                 break
@@ -65,7 +67,7 @@ def unique_clips(
                 f"enlarge the extent or ask for fewer."
             )
         seen.add(pattern)
-        yield GeneratedClip(index, clip_seed, layout, pattern, attempt)
+        yield GeneratedClip(index, clip_seed, layout, pattern, attempt, redraws)
 
 
 def _clip_seed(seed: int, index: int, attempt: int) -> int:

@@ -3,15 +3,26 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from litho_dl.layout.generate.sketch import Box, Shape, Sketch
+import numpy as np
+
+from litho_dl.layout.generate.sketch import Box, Shape, Sketch, clear
 
 Point = tuple[int, int]  # lower-left corner of a wire's square; grid steps
+Node = tuple[int, int]  # numbers of a column and a row
+DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 
 def wire(points: Sequence[Point], width: int) -> Shape:
     """A Manhattan wire through the squares of side `width` at `points`, one box a segment."""
-    (x, y), boxes = points[0], []
-    boxes.append((x, y, x + width, y + width))
+    x, y = points[0]
+    start = (x, y, x + width, y + width)
+    boxes = segments(points, width)
+    return [_hull(start, boxes[0]), *boxes[1:]] if boxes else [start]
+
+
+def segments(points: Sequence[Point], width: int) -> Shape:
+    """The boxes of a wire without the square at its first point."""
+    boxes = []
     for (xa, ya), (xb, yb) in pairwise(points):
         if xb > xa:
             box = (xa + width, ya, xb + width, ya + width)
@@ -22,7 +33,7 @@ def wire(points: Sequence[Point], width: int) -> Shape:
         else:
             box = (xa, yb, xa + width, ya)
         boxes.append(box)
-    return [_hull(boxes[0], boxes[1]), *boxes[2:]] if len(boxes) > 1 else boxes
+    return boxes
 
 
 def _hull(a: Box, b: Box) -> Box:
@@ -44,10 +55,15 @@ def branch(sketch: Sketch, shape: Shape, width: int, longest: int) -> Shape:
 
 def track_places(sketch: Sketch, pitch: int, spread: int) -> list[int]:
     """Lower edges of tracks across the extent, `pitch` to `pitch + spread` apart, the first one anywhere."""
-    places = [sketch.integer(0, pitch - 1)]
-    while places[-1] + pitch <= sketch.size:
-        places.append(places[-1] + pitch + sketch.integer(0, spread))
-    return places[:-1] if len(places) > 1 else places
+    places = [sketch.integer(0, min(pitch, sketch.size - sketch.steps.max_width))]
+    while (following := places[-1] + pitch + sketch.integer(0, spread)) <= sketch.size - sketch.steps.width:
+        places.append(following)
+    return places
+
+
+def lattice_pitch(sketch: Sketch, width: int) -> int:
+    """The least pitch of tracks on which wires may also end at neighbouring crossings."""
+    return width + max(sketch.steps.run_space, sketch.steps.tip_to_tip)
 
 
 def route(
@@ -57,44 +73,80 @@ def route(
     *,
     width: int,
     density: float,
-    turns: int = 3,
-    reach: int = 5,
+    longest: int,
+    straight: float = 0.75,
     branches: float = 0.25,
-    tries: int = 120,
+    tries: int = 250,
 ) -> None:
-    """Adds wires that wander over the tracks until a density is met.
+    """Adds wires that wander over free crossings of tracks until a density is met.
 
     Args:
         sketch: What is drawn on.
-        columns: Left edges of the vertical tracks.
+        columns: Left edges of the vertical tracks, at least the lattice's pitch apart.
         rows: Lower edges of the horizontal tracks.
         width: Of every wire.
         density: Covered share at which to stop.
-        turns: The most turns of a wire.
-        reach: The most tracks of one segment.
+        longest: The most crossings of one wire.
+        straight: Probability that a wire goes straight on at a crossing.
         branches: Probability of a T.
-        tries: Wires to try.
+        tries: Crossings to start from.
     """
+    free = _free_nodes(sketch, columns, rows, width)
     for _ in range(tries):
         if sketch.density >= density:
             return
-        i, j = sketch.integer(0, len(columns) - 1), sketch.integer(0, len(rows) - 1)
-        points = [(columns[i], rows[j])]
-        along_x = sketch.chance(0.5)
-        for _ in range(1 + sketch.integer(0, turns)):
-            step = sketch.integer(1, reach) * (1 if sketch.chance(0.5) else -1)
-            if along_x:
-                i = min(max(i + step, 0), len(columns) - 1)
-            else:
-                j = min(max(j + step, 0), len(rows) - 1)
-            if (columns[i], rows[j]) == points[-1]:
+        start = sketch.integer(0, len(columns) - 1), sketch.integer(0, len(rows) - 1)
+        if start not in free:
+            continue
+        nodes = _walk(sketch, free, start, sketch.integer(2, longest), straight)
+        shape = wire([(columns[i], rows[j]) for i, j in nodes], width)
+        if len(nodes) > 2 and sketch.chance(branches):
+            side = _walk(sketch, free - set(nodes), sketch.choice(nodes[1:-1]), sketch.integer(2, longest), straight)
+            shape += segments([(columns[i], rows[j]) for i, j in side], width)
+            nodes += side
+        if sketch.add(_straightened(shape)):
+            free -= set(nodes)
+
+
+def _free_nodes(sketch: Sketch, columns: Sequence[int], rows: Sequence[int], width: int) -> set[Node]:
+    """Crossings (column, row) at which a square of the wire's width is clear of what is drawn."""
+    nodes = [(i, j) for i in range(len(columns)) for j in range(len(rows))]
+    corners = np.array([(columns[i], rows[j]) for i, j in nodes], dtype=np.int64)
+    squares = np.hstack([corners, corners + width])
+    free = clear(squares, sketch.boxes, sketch.steps).all(axis=1) & (squares.max(axis=1) <= sketch.size)
+    return {node for node, is_free in zip(nodes, free, strict=True) if is_free}
+
+
+def _walk(sketch: Sketch, free: set[Node], start: Node, length: int, straight: float) -> list[Node]:
+    """Neighbouring free crossings from a start, without coming back; shorter where there is no way on."""
+    nodes, direction = [start], sketch.choice(DIRECTIONS)
+    while len(nodes) < length:
+        i, j = direction
+        side = sketch.choice(((j, i), (-j, -i)))
+        ways = (direction, side) if sketch.chance(straight) else (side, direction)
+        for way in ways:
+            node = nodes[-1][0] + way[0], nodes[-1][1] + way[1]
+            if node in free and node not in nodes:
                 break
-            points.append((columns[i], rows[j]))
-            along_x = not along_x
-        shape = wire(points, width)
-        if sketch.chance(branches):
-            shape = branch(sketch, shape, width, reach * sketch.steps.pitch // 2)
-        sketch.add(shape)
+        else:
+            break
+        nodes.append(node)
+        direction = way
+    return nodes
+
+
+def _straightened(shape: Shape) -> Shape:
+    """The shape with neighbouring boxes of one straight run as one box."""
+    runs = shape[:1]
+    for box in shape[1:]:
+        last = runs[-1]
+        along_y = (box[0], box[2]) == (last[0], last[2]) and box[1] <= last[3] and last[1] <= box[3]
+        along_x = (box[1], box[3]) == (last[1], last[3]) and box[0] <= last[2] and last[0] <= box[2]
+        if along_x or along_y:
+            runs[-1] = _hull(last, box)
+        else:
+            runs.append(box)
+    return runs
 
 
 def islands(sketch: Sketch, *, density: float, widest: int, longest: int, tries: int = 80) -> None:

@@ -13,6 +13,7 @@ HEADINGS: dict[Kind, str] = {
     "optics": "Optics (--optics NAME)",
     "ilt": "ILT methods (--method NAME)",
     "rules": "Design rules (--rules NAME)",
+    "dataset": "Data sets (litho-dl dataset build NAME)",
 }
 
 
@@ -20,7 +21,7 @@ HEADINGS: dict[Kind, str] = {
 @click.argument("name", required=False)
 @json_option
 def recipes(name: str | None, as_json: bool) -> None:
-    """List the optics recipes, ILT methods and design rules, or print the TOML of NAME to start one of your own.
+    """List the optics, ILT methods, design rules and data sets that ship, or print the TOML of NAME to start one of your own.
 
     Example: litho-dl recipes duv193-immersion-annular > mine.toml
     """

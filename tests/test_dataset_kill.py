@@ -1,0 +1,153 @@
+"""Builds that are killed, interrupted or run out of room: nothing is lost, damaged or doubled."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pair_factory import built, digests, write_recipe
+
+from litho_dl.dataset.manifest import read_manifest
+from litho_dl.dataset.verify import verify
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
+STEPS = 120  # about a second a shard
+PATIENCE_S = 120
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    return write_recipe(tmp_path_factory.mktemp("recipe"), steps=STEPS)
+
+
+@pytest.fixture(scope="module")
+def expected(recipe, tmp_path_factory):
+    """The files of an uninterrupted build in one process."""
+    folder = tmp_path_factory.mktemp("whole") / "out"
+    built(recipe, folder)
+    return digests(folder)
+
+
+def started(recipe: Path, out: Path, *more: object, **settings: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "litho_dl.cli.main", "dataset", "build", str(recipe), "--out", str(out)]
+    return subprocess.Popen(
+        [*command, *map(str, more)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings
+    )
+
+
+def until(condition, run: subprocess.Popen[str]) -> None:
+    """Waits for a condition while a build runs."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert run.poll() is None, run.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def shards(out: Path) -> list[Path]:
+    return sorted(out.glob("shards/shard-*.h5"))
+
+
+def workers(process: int) -> list[int]:
+    """The worker processes below a process, by number."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    found = []
+    for child in map(int, children):
+        command = Path(f"/proc/{child}/cmdline").read_bytes()
+        if b"spawn_main" in command:
+            found.append(child)
+        found += workers(child)
+    return found
+
+
+def alive(process: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{process}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_main_process_is_killed(recipe, expected, tmp_path, count):
+    run = started(recipe, tmp_path / "out", "--workers", count)
+    until(lambda: len(shards(tmp_path / "out")) > 1, run)
+    orphans = workers(run.pid)
+    assert len(orphans) == (2 if count == 2 else 0)
+    run.kill()
+    run.communicate()
+    end = time.monotonic() + 20
+    while any(map(alive, orphans)):
+        assert time.monotonic() < end, "workers outlive the build"
+        time.sleep(0.02)
+    left = {path: path.stat().st_mtime_ns for path in shards(tmp_path / "out")}
+    assert 1 < len(left) < 6
+    assert verify(tmp_path / "out") == [] or len(left) > len(read_manifest(tmp_path / "out").shards)
+    built(recipe, tmp_path / "out")
+    assert digests(tmp_path / "out") == expected
+    assert all(path.stat().st_mtime_ns == time for path, time in left.items())
+
+
+@pytest.mark.parametrize("scheduler", [(), ("--scheduler", "local")], ids=["local worker", "Dask worker"])
+def test_a_worker_is_killed(recipe, expected, tmp_path, scheduler):
+    if scheduler:
+        pytest.importorskip("distributed", reason="Dask is an extra")
+    run = started(recipe, tmp_path / "out", "--workers", 2, *scheduler)
+    until(lambda: len(shards(tmp_path / "out")) > 0, run)
+    os.kill(workers(run.pid)[0], signal.SIGKILL)
+    out, errors = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 0, errors
+    assert "11 of 11 clips" in out
+    assert digests(tmp_path / "out") == expected
+    assert verify(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_ctrl_c(recipe, expected, tmp_path, count):
+    run = started(recipe, tmp_path / "out", "--workers", count, start_new_session=True)
+    until(lambda: len(shards(tmp_path / "out")) > 0, run)
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal does, to the workers too
+    out, errors = run.communicate(timeout=20)
+    assert (run.returncode, out) == (130, "")
+    assert errors.strip().splitlines()[-1] == "Interrupted."
+    assert "Traceback" not in errors
+    built(recipe, tmp_path / "out")
+    assert digests(tmp_path / "out") == expected
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_full_disk(recipe, expected, tmp_path, count):
+    """No file may grow beyond a size that the clips and optics fit in, and the shards do not: as where room ends."""
+    whole = tmp_path / "out"
+    built(recipe, whole)
+    for path in shards(whole)[2:]:
+        path.unlink()
+    room = max(path.stat().st_size for path in (whole / "dataset.json", whole / "timing.csv")) + 100
+    assert room < min(path.stat().st_size for path in shards(whole))
+    run = started(
+        recipe,
+        whole,
+        "--workers",
+        count,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+    )
+    _, errors = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 1
+    last = errors.strip().splitlines()[-1]
+    assert last.startswith("Error: Cannot write ")
+    assert "has room" in last
+    assert "Traceback" not in errors
+    assert len(shards(whole)) == 2
+    assert not list(whole.rglob(".shard*"))
+    built(recipe, whole)
+    assert digests(whole) == expected
+
+
+def test_a_read_only_folder(recipe):
+    run = started(recipe, Path("/proc/pairs"), "--workers", 1)
+    _, errors = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 1
+    assert errors.strip().splitlines()[-1].startswith("Error: Cannot write to /proc/pairs")

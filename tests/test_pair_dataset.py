@@ -1,0 +1,152 @@
+"""The torch data set over shards: splits, pixels, crops, symmetries, workers."""
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from litho_dl.core.errors import DatasetError
+from litho_dl.core.symmetry import SYMMETRIES
+from litho_dl.data import PairBlock, read_shard, write_shard
+from litho_dl.data.dataset import MOST_OPEN, PairDataset
+
+KEPT = ("identity", "flip_x", "rotate_180", "flip_y")
+SETTINGS = {"digest": "d", "recipe": {"pixel_nm": 4.0}, "field_nm": [64.0, 64.0], "symmetries": KEPT}
+SIDE, PER_SHARD, SHARDS = 16, 3, 4
+
+
+def write(folder, index: int, **changes: object) -> None:
+    random = np.random.default_rng(index)
+    target = random.integers(0, 256, (PER_SHARD, SIDE, SIDE), dtype=np.uint8)
+    given = PairBlock(
+        images={"target": target, "mask": 255 - target, "aerial": (target / 255).astype(np.float16)},
+        name=[f"{index}-{i}" for i in range(PER_SHARD)],
+        seed=np.zeros(PER_SHARD),
+        pattern=["0" * 64] * PER_SHARD,
+        split=np.arange(PER_SHARD),
+    )
+    write_shard(folder / f"shard-{index:05d}.h5", given, {**SETTINGS, **changes})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pairs")
+    for index in range(SHARDS):
+        write(folder, index)
+    return folder
+
+
+def stored(folder, name: str = "target") -> np.ndarray:
+    shards = (read_shard(folder / f"shard-{index:05d}.h5") for index in range(SHARDS))
+    return np.concatenate([shard.images[name] for shard in shards])
+
+
+def test_items_are_the_stored_pairs(folder):
+    pairs = PairDataset(folder, None)
+    assert len(pairs) == PER_SHARD * SHARDS
+    for index in (7, 0, 11):
+        target, mask = pairs[index]
+        assert target.shape == mask.shape == (1, SIDE, SIDE)
+        assert target.dtype == torch.float32
+        np.testing.assert_allclose(target[0], stored(folder)[index] / 255, atol=1e-7)
+        torch.testing.assert_close(mask, 1 - target)
+
+
+@pytest.mark.parametrize(("split", "first"), [("train", 0), ("validation", 1), ("test", 2)])
+def test_splits(folder, split, first):
+    pairs = PairDataset(folder, split)
+    assert len(pairs) == SHARDS
+    np.testing.assert_allclose(pairs[2][0][0], stored(folder)[first + 2 * PER_SHARD] / 255, atol=1e-7)
+
+
+def test_a_coarser_pixel_is_the_mean(folder):
+    pairs = PairDataset(folder, None, pixel_nm=16, images=("target", "aerial"))
+    for image, name, scale in zip(pairs[4], ("target", "aerial"), (255, 1), strict=True):
+        means = stored(folder, name)[4].astype(float).reshape(4, 4, 4, 4).mean((1, 3)) / scale
+        np.testing.assert_allclose(image[0], means, atol=1e-3 if name == "aerial" else 1e-7)
+
+
+def test_a_centred_crop(folder):
+    pairs = PairDataset(folder, None, pixel_nm=8, crop_nm=32)
+    whole = PairDataset(folder, None, pixel_nm=8)
+    torch.testing.assert_close(pairs[5][0], whole[5][0][:, 2:6, 2:6])
+
+
+def test_targets_and_masks_turn_together(folder):
+    plain, turned = PairDataset(folder, None), PairDataset(folder, None, augment=True)
+    assert turned.symmetries == KEPT
+    torch.manual_seed(0)
+    seen = set()
+    for _ in range(60):
+        target, mask = turned[3]
+        torch.testing.assert_close(mask, 1 - target)
+        seen |= {n for n in SYMMETRIES if np.array_equal(SYMMETRIES[n](plain[3][0].numpy()), target.numpy())}
+    assert seen == set(KEPT)
+    torch.manual_seed(4)
+    first = [turned[i][0] for i in range(5)]
+    torch.manual_seed(4)
+    assert all(torch.equal(turned[i][0], first[i]) for i in range(5))
+
+
+def test_named_symmetries_only(folder):
+    flipped = PairDataset(folder, None, augment=["flip_x"])
+    plain = PairDataset(folder, None)
+    assert torch.equal(flipped[3][1], plain[3][1].flip(-1))
+    with pytest.raises(DatasetError, match=r"symmetries of the optics \(identity, flip_x.*\), got rotate_90"):
+        PairDataset(folder, augment=["flip_x", "rotate_90"])
+
+
+def test_worker_processes_read_the_same(folder):
+    pairs = PairDataset(folder, None)
+    pairs[0]  # a file is open in this process when the workers start
+    loaded = torch.cat([targets for targets, _ in DataLoader(pairs, batch_size=5, num_workers=2)])
+    np.testing.assert_allclose(loaded[:, 0], stored(folder) / 255, atol=1e-7)
+
+
+def test_few_files_are_open_at_once(tmp_path):
+    for index in range(MOST_OPEN + 2):
+        write(tmp_path, index)
+    pairs = PairDataset(tmp_path, "train")
+    expected = [pairs[i][0] for i in range(len(pairs))]
+    assert len(pairs._files) == MOST_OPEN
+    assert torch.equal(pairs[0][0], expected[0])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"pixel_nm": 6}, "a pixel that is a multiple of 4 nm, got 6 nm"),
+        ({"crop_nm": 30}, "a crop of whole pixels of 4 nm, got 30 nm"),
+        ({"crop_nm": 36}, "a crop that is centred"),
+        ({"crop_nm": 72}, "a crop that is centred"),
+        ({"images": ("target", "print")}, "got no print"),
+    ],
+)
+def test_what_does_not_fit_is_refused(folder, settings, message):
+    with pytest.raises(DatasetError, match=message):
+        PairDataset(folder, None, **settings)
+
+
+def test_folders_that_are_no_data_set(tmp_path):
+    with pytest.raises(DatasetError, match="got none"):
+        PairDataset(tmp_path)
+    write(tmp_path, 0)
+    write(tmp_path, 1, digest="other")
+    with pytest.raises(DatasetError, match=r"shard-00001.h5: expected shards of one recipe"):
+        PairDataset(tmp_path)
+
+
+def test_a_damaged_pair_is_named(tmp_path):
+    write(tmp_path, 0)
+    path = tmp_path / "shard-00000.h5"
+    import h5py
+
+    with h5py.File(path) as file:
+        chunk = file["mask"].id.get_chunk_info(1)
+    content = bytearray(path.read_bytes())
+    content[chunk.byte_offset + 4 : chunk.byte_offset + chunk.size] = bytes(chunk.size - 4)
+    path.write_bytes(content)
+    pairs = PairDataset(tmp_path, None)
+    pairs[0]
+    with pytest.raises(DatasetError, match=r"shard-00000.h5: pair 1 is damaged"):
+        pairs[1]

@@ -1,0 +1,73 @@
+"""Tasks in this process, in worker processes and on Dask: the same results, whoever dies."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from litho_dl.core.errors import LithoError, OutputError
+from litho_dl.core.workers import on_one_thread, run_tasks
+
+
+def threads_and_square(number: int) -> tuple[int, int]:
+    return torch.get_num_threads(), number**2
+
+
+def dying_once(mark: str) -> str:
+    """Kills its process the first time it sees a mark."""
+    path = Path(mark)
+    if not path.exists():
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return path.name
+
+
+def dying(mark: str) -> str:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return mark
+
+
+def failing(number: int) -> int:
+    raise OutputError(f"no room for {number}")
+
+
+@pytest.mark.parametrize(("workers", "scheduler"), [(1, None), (2, None), (2, "local")], ids=["here", "local", "dask"])
+def test_the_same_results_everywhere(workers, scheduler):
+    if scheduler:
+        pytest.importorskip("distributed", reason="Dask is an extra")
+    found = run_tasks(threads_and_square, range(5), workers=workers, scheduler=scheduler)
+    assert sorted(found) == [(1, number**2) for number in range(5)]
+
+
+def test_a_dead_worker_is_replaced(tmp_path):
+    marks = [str(tmp_path / f"mark-{number}") for number in range(3)]
+    assert sorted(run_tasks(dying_once, marks, workers=2)) == ["mark-0", "mark-1", "mark-2"]
+
+
+def test_workers_that_always_die_end_the_run():
+    with pytest.raises(LithoError, match="died 4 times in a row"):
+        list(run_tasks(dying, ["a", "b"], workers=2))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_task_raises_comes_back(workers):
+    with pytest.raises(OutputError, match="no room"):
+        list(run_tasks(failing, [1, 2], workers=workers))
+
+
+def test_threads_are_given_back():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert on_one_thread(threads_and_square, 3) == (1, 9)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_scheduler_that_is_not_there():
+    pytest.importorskip("distributed", reason="Dask is an extra")
+    with pytest.raises(LithoError, match="Expected a Dask scheduler at nowhere"):
+        list(run_tasks(failing, [1], scheduler="nowhere"))

@@ -228,6 +228,11 @@ def test_a_sketch_takes_only_what_keeps_its_distance():
     assert not sketch.add([wire])
     assert sketch.area == 14 * (60 + 60 + 34)
 
+    tight, wide = ([(100, 100, 114, 150), (114, 100, x, 114), (x, 100, x + 14, 150)] for x in (127, 128))
+    assert not sketch.add(tight)  # a notch of 65 between long arms
+    assert sketch.add(wide)
+    assert sketch.add([(160, 100, 174, 130), (160, 130, 195, 144), (181, 144, 195, 180)])  # a Z has no notch
+
     crowded = Sketch(Steps.of(rules), 400, (2,))
     for _ in range(3000):
         width, height = crowded.integer(14, 50), crowded.integer(14, 120)

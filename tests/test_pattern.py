@@ -55,6 +55,12 @@ def test_the_cut_order_and_overlap_of_polygons_do_not_count():
     assert pattern_hash(whole) == pattern_hash(parts)
 
 
+def test_scaled_copies_are_two():
+    """Beyond 10 um klayout's units are coarser: ten times the size must not look like the same integers."""
+    small, large = (Layout("l", (box(0, 0, 2000 * scale, 500 * scale),)) for scale in (1, 10))
+    assert pattern_hash(small) != pattern_hash(large)
+
+
 def test_corner_to_corner_squares_are_two():
     """Squares that meet in a corner, and the other diagonal, are one pattern; a square apart is another."""
     a = pattern_hash(Layout("a", (box(0, 0, 10, 10), box(10, 10, 20, 20))))

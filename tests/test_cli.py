@@ -91,13 +91,14 @@ class TestMain:
 class TestRecipes:
     def test_list(self):
         table = succeeded("recipes")
-        assert sorted(table) == ["ilt", "optics"]
+        assert sorted(table) == ["ilt", "optics", "rules"]
         assert sorted(table["ilt"]) == shipped_names("ilt")
         assert sorted(table["optics"]) == shipped_names("optics")
+        assert sorted(table["rules"]) == shipped_names("rules")
         shown = litho("recipes").out
         assert all(name in shown and text in shown for names in table.values() for name, text in names.items())
 
-    @pytest.mark.parametrize(("kind", "name"), [("optics", RECIPE), ("ilt", "mosaic")])
+    @pytest.mark.parametrize(("kind", "name"), [("optics", RECIPE), ("ilt", "mosaic"), ("rules", "m1-45")])
     def test_one(self, kind, name):
         assert litho("recipes", name).out == shipped_text(kind, name)
         assert succeeded("recipes", name)["description"] in shipped_text(kind, name)

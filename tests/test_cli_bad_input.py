@@ -95,7 +95,7 @@ BAD = {
     "kernels import none --out OUT/k.safetensors": "a contest kernel folder holds",
     "kernels show none.safetensors": "none.safetensors: no such file",
     "kernels show small.safetensors --field 1024": "field of 512 x 512 nm",
-    "recipes none": "No recipe or method named 'none'",
+    "recipes none": "No recipe, method or rules named 'none'",
     "demo --layouts copy --out OUT": "expected the repository's layouts",
 }
 

@@ -127,6 +127,7 @@ def _clipped(shapes: "db.Shapes", frame: "db.Box", min_width: int) -> "db.Region
     inside = (touching & db.Region(frame)).merged(True, 0)
     if not min_width:
         return inside
-    wide = inside.sized(-(min_width // 2), 2).sized(min_width // 2, 2)
+    half = (min_width - 1) // 2  # what is exactly as wide as the limit survives
+    wide = inside.sized(-half, 2).sized(half, 2)
     slivers = (inside - wide).interacting(db.Region(frame).edges())
     return (inside - slivers).merged(True, 0)

@@ -22,11 +22,6 @@ def _wire_width(sketch: Sketch) -> int:
     return width if sketch.chance(0.6) else sketch.integer(width, width * 3 // 2)
 
 
-def _skewed(sketch: Sketch, most: int) -> int:
-    """From 0 to `most`, small numbers more often."""
-    return int(most * sketch.number(0, 1) ** 2)
-
-
 def _sprinkle(sketch: Sketch, width: int) -> None:
     """A few long wires with turns, before the rest is filled around them."""
     places = track_places(sketch, lattice_pitch(sketch, width), sketch.steps.space)
@@ -41,7 +36,7 @@ def tracks(sketch: Sketch) -> None:
     if sketch.chance(0.5):
         _sprinkle(sketch, width)
     longest = sketch.integer(4 * steps.pitch, max(sketch.size, 5 * steps.pitch))
-    gap, skip = _skewed(sketch, 3 * steps.pitch), _skewed(sketch, 100) / 200
+    gap, skip = sketch.skewed(3 * steps.pitch), sketch.skewed(100) / 200
     for y in track_places(sketch, pitch, 0):
         fill_track(sketch, y, width, lengths=(2 * width, longest), gap=gap, skip=skip)
 
@@ -50,8 +45,8 @@ def rows(sketch: Sketch) -> None:
     """Rows of bars of many widths and lengths, some ends hooked: the look of old contest clips."""
     steps = sketch.steps
     widest = min(steps.max_width, sketch.integer(steps.width, 2 * steps.width))
-    longest, gap = sketch.integer(3 * steps.pitch, 7 * steps.pitch), _skewed(sketch, 2 * steps.pitch)
-    hooks, skip, spread = sketch.number(0.1, 0.7), _skewed(sketch, 100) / 300, _skewed(sketch, steps.pitch)
+    longest, gap = sketch.integer(3 * steps.pitch, 7 * steps.pitch), sketch.skewed(2 * steps.pitch)
+    hooks, skip, spread = sketch.number(0.1, 0.7), sketch.skewed(100) / 300, sketch.skewed(steps.pitch)
     y = sketch.integer(0, steps.pitch)
     while y + steps.width <= sketch.size:
         width = min(sketch.integer(steps.width, widest), sketch.size - y)
@@ -62,7 +57,7 @@ def rows(sketch: Sketch) -> None:
 def routing(sketch: Sketch) -> None:
     """Wandering wires on uneven tracks of both directions: L, U, Z and T shapes, then bars where room is left."""
     steps, width = sketch.steps, _wire_width(sketch)
-    density, pitch, spread = sketch.number(0.15, 0.5), lattice_pitch(sketch, width), _skewed(sketch, steps.pitch)
+    density, pitch, spread = sketch.number(0.15, 0.5), lattice_pitch(sketch, width), sketch.skewed(steps.pitch)
     columns, lanes = track_places(sketch, pitch, spread), track_places(sketch, pitch, spread)
     longest, straight = sketch.integer(4, 16), sketch.number(0.55, 0.9)
     route(sketch, columns, lanes, width=width, density=density, longest=longest, straight=straight)

@@ -79,6 +79,11 @@ class Sketch:
         """Uniform between two limits."""
         return low + self._random() * (high - low)
 
+    def skewed(self, most: int) -> int:
+        """From 0 to `most`, small numbers more often: the square of a uniform number."""
+        share = self._random()
+        return int(most * (share * share))  # a product, since `pow` may differ in the last bit from machine to machine
+
     def chance(self, probability: float) -> bool:
         """True with a probability."""
         return self._random() < probability

@@ -14,8 +14,7 @@ def _width(sketch: Sketch) -> int:
 
 def _space(sketch: Sketch) -> int:
     """From the least space of long lines to twice the pitch, small ones more often."""
-    widest = 2 * sketch.steps.pitch - sketch.steps.run_space
-    return sketch.steps.run_space + int(widest * sketch.number(0, 1) ** 2)
+    return sketch.steps.run_space + sketch.skewed(2 * sketch.steps.pitch - sketch.steps.run_space)
 
 
 def _length(sketch: Sketch) -> int:

@@ -51,7 +51,7 @@ def scattered(sketch: Sketch) -> None:
     """Random places on the grid, from one via to many."""
     room = sketch.size - sketch.steps.width
     most = max(1, (sketch.size // sketch.steps.pitch) ** 2 // 3)
-    for _ in range(max(1, round(most ** sketch.number(0, 1)))):
+    for _ in range(1 + sketch.skewed(most)):
         _put(sketch, sketch.integer(0, room), sketch.integer(0, room))
 
 

@@ -166,7 +166,7 @@ class TestRecipe:
             (("pixel_nm = 8.0", "pixels_nm = 8.0"), "pixels_nm: unknown key"),
             (('family = "via"', 'famly = "via"'), "famly: unknown key"),
             (("validation = 0.3", "validation = 0.9"), "must be at most 1, got 1.1"),
-            (("[splits]", WINDOWS.replace("stride_nm = 500", "stride_nm = 400")), "windows of 500 nm every 400 nm overlap"),
+            (("[splits]", WINDOWS.replace("stride_nm = 500", "stride_nm = 400")), "windows of 500 nm every 400 nm"),
         ],
     )  # fmt: skip
     def test_bad_settings(self, tmp_path, change, message):

@@ -54,7 +54,7 @@ def shards(out: Path) -> list[Path]:
 
 def workers(process: int) -> list[int]:
     """The worker processes below a process, by number."""
-    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    children = " ".join(path.read_text() for path in Path(f"/proc/{process}/task").glob("*/children")).split()
     found = []
     for child in map(int, children):
         command = Path(f"/proc/{child}/cmdline").read_bytes()

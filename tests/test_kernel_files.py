@@ -108,12 +108,11 @@ def test_kernels_of_another_field_name_their_own(process, tmp_path):
 @pytest.mark.parametrize(
     ("metadata", "message"),
     [
-        (None, "expected a kernel file of format litho_dl.kernels/1, got None"),
-        ({"format": "other"}, "got 'other'"),
-        ({"format": "litho_dl.kernels/1"}, "damaged .*settings"),
-        ({"format": "litho_dl.kernels/1", "settings": "{"}, "damaged"),
-        ({"format": "litho_dl.kernels/1", "settings": "[]"}, "damaged"),
-        ({"format": "litho_dl.kernels/1", "settings": "{}"}, "damaged .*field_nm"),
+        (None, "expected a kernel file of format litho_dl.kernels/1, got no settings"),
+        ({"other/1": "{}"}, "got other/1"),
+        ({"litho_dl.kernels/1": "{"}, "damaged"),
+        ({"litho_dl.kernels/1": "[]"}, "damaged"),
+        ({"litho_dl.kernels/1": "{}"}, "damaged .*field_nm"),
     ],
 )
 def test_other_safetensors_are_refused(tmp_path, metadata, message):

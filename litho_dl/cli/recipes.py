@@ -21,7 +21,7 @@ HEADINGS: dict[Kind, str] = {
 @click.argument("name", required=False)
 @json_option
 def recipes(name: str | None, as_json: bool) -> None:
-    """List the optics, ILT methods, design rules and data sets that ship, or print the TOML of NAME to start one of your own.
+    """List the optics, methods, rules and data sets that ship, or print the TOML of NAME to start one of your own.
 
     Example: litho-dl recipes duv193-immersion-annular > mine.toml
     """

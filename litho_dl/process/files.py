@@ -114,7 +114,8 @@ def save_kernels(path: str | Path, process: ProcessModel) -> None:
         "recipe": process.recipe.model_dump(mode="json") if process.recipe else None,
     }
     with atomic_path(path) as temporary:
-        temporary.write_bytes(save(tensors, metadata={"format": FORMAT, "settings": json.dumps(settings)}))
+        # One entry: safetensors writes several in any order, and the same kernels shall give the same bytes.
+        temporary.write_bytes(save(tensors, metadata={FORMAT: json.dumps(settings)}))
 
 
 def load_kernels(path: str | Path) -> ProcessModel:
@@ -129,13 +130,13 @@ def load_kernels(path: str | Path) -> ProcessModel:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
+            if FORMAT not in metadata:
                 raise KernelError(
-                    f"{path}: expected a kernel file of format {FORMAT}, got {metadata.get('format')!r}; "
+                    f"{path}: expected a kernel file of format {FORMAT}, got {', '.join(metadata) or 'no settings'}; "
                     f"make one with litho-dl kernels build or import."
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        return _assemble(json.loads(metadata["settings"]), tensors, str(path))
+        return _assemble(json.loads(metadata[FORMAT]), tensors, str(path))
     except LithoError as error:
         raise KernelError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
     except OSError as error:

@@ -1,5 +1,6 @@
 """Builds a data set: whatever is finished stays, whatever is missing is made; at any time it may be killed."""
 
+import csv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ def build(
     blueprint = draw_blueprint(recipe)
     with _locked(folder):
         manifest = _adopted(folder, _prepared(folder, blueprint, on_progress))
-        timing: list[dict[str, float]] = []
+        timing = read_timing(folder)
 
         def report(manifest: Manifest) -> None:
             done = sum(entry.clips for entry in manifest.shards.values())
@@ -80,10 +81,20 @@ def build(
         for made in run_tasks(make_shard, tasks, workers=workers, scheduler=scheduler):
             manifest = manifest.with_shard(made.index, made.entry)
             write_manifest(folder, manifest)
-            timing.append(_timing(made))
-            write_csv(folder / TIMING, timing)
+            timing[made.index] = _timing(made)
+            write_csv(folder / TIMING, list(timing.values()))
             report(manifest)
     return manifest
+
+
+def read_timing(folder: Path) -> dict[int, dict[str, float]]:
+    """Clips and seconds of each shard that was made in a folder: `clips`, and a column for each part of the work."""
+    try:
+        with open(folder / TIMING, newline="", encoding="utf-8") as file:
+            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    except (OSError, ValueError, TypeError):
+        return {}
+    return {int(row["shard"]): row for row in rows}
 
 
 def _timing(made: ShardReport) -> dict[str, float]:

@@ -43,12 +43,12 @@ def loader_rate(folder: Path, workers: int) -> float:
     return median(rates[1:])
 
 
-def shares(folder: Path) -> tuple[dict[str, float], float]:
+def shares(folder: Path, manifest: Manifest) -> tuple[dict[str, float], float]:
     """Each part's share of the work, and the work's seconds a clip."""
     rows = list(read_timing(folder).values())
     parts = {name: sum(row[name] for row in rows) for name in rows[0] if name not in ("shard", "clips")}
     whole = sum(parts.values())
-    return {name: seconds / whole for name, seconds in parts.items()}, whole / sum(row["clips"] for row in rows)
+    return {name: seconds / whole for name, seconds in parts.items()}, whole / manifest.clips
 
 
 CARD = """# {name}
@@ -61,8 +61,8 @@ bytes, on any number of workers.
 - **Masks:** `{method}` under `{optics}`, seed {seed}, {pixel:g} nm pixels on a field of {field:g} nm.
 - **Symmetries** of the optics, and so of the augmentation: {symmetries}.
 - **Size:** {pair_kb:.1f} KB a pair, {data_mb:.0f} MB in {shards} shards.
-- **Rate:** {rate:.0f} pairs a minute with {workers} workers of one thread each, {work_s:.2f} s of one core a pair; of that
-  the solver takes {solve:.1%}, scoring {score:.1%}, rasters, compression and writing {rest:.1%}.
+- **Rate:** {work_s:.2f} s of a worker a pair, {rate:.0f} pairs a minute from {workers} workers of one thread each; the
+  solver takes {solve:.1%} of that, scoring {score:.1%}, rasters, compression and writing {rest:.1%}.
 - **Loader:** {one:,.0f} pairs a second from one worker process, {two:,.0f} from two, in shuffled batches of {batch},
   {network_px} x {network_px} pixels of {network:g} nm, float32.
 
@@ -80,10 +80,10 @@ bytes, on any number of workers.
 """
 
 
-def card(name: str, folder: Path, manifest: Manifest, seconds: float, workers: int, command: str) -> str:
+def card(name: str, folder: Path, manifest: Manifest, workers: int, command: str) -> str:
     """The data card."""
     settings, pairs = manifest.settings, read_scores(folder, manifest)
-    recipe, (part, work_s) = settings["recipe"], shares(folder)
+    recipe, (part, work_s) = settings["recipe"], shares(folder, manifest)
     size = sum(shard_path(folder, index).stat().st_size for index in manifest.shards)
     limits = (f"{limit} at most {value:g}" for limit, value in recipe["quality"].items() if value is not None)
     return CARD.format(
@@ -107,7 +107,7 @@ def card(name: str, folder: Path, manifest: Manifest, seconds: float, workers: i
         pair_kb=size / manifest.pairs / 1024,
         data_mb=size / 2**20,
         shards=len(manifest.shards),
-        rate=manifest.clips / seconds * 60,
+        rate=60 * workers / work_s,
         workers=workers,
         work_s=work_s,
         solve=part["solve"],
@@ -150,18 +150,13 @@ def main(recipe: str, scale: float, workers: int, folder: Path | None, out: Path
     folder = folder or Path("runs") / name
     require_writable_folder(out)
     wanted = load_dataset_recipe(recipe).scaled(scale)
-    before = len(read_timing(folder))
     with progress_bar(name) as advance:
-        started = time.perf_counter()
         manifest = build(wanted, folder, workers=workers, on_progress=Reporter(advance))
-        seconds = time.perf_counter() - started
-    if before:  # part of it was there: what the whole would have taken
-        seconds = shares(folder)[1] * manifest.clips / workers
     faults = verify(folder)
     if faults:
         raise click.ClickException("; ".join(faults))
     command = f"python scripts/make_dataset.py --recipe {recipe}" + (f" --scale {scale:g}" if scale != 1 else "")
-    write_text(out / f"{name}.md", card(name, folder, manifest, seconds, workers, command))
+    write_text(out / f"{name}.md", card(name, folder, manifest, workers, command))
     rows: list[dict[str, Any]] = pair_table(read_scores(folder, manifest))
     write_csv(out / f"{name}.csv", rows)
     draw_pairs(out / f"{name}.png", folder, manifest)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.options import json_option, out_option, progress_bar
+from litho_dl.cli.options import device_option, json_option, out_option, progress_bar
 from litho_dl.core.errors import LithoError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def dataset() -> None:
 @out_option
 @click.option("--workers", type=click.IntRange(1), help="Local processes, one thread each. Default: the CPU cores.")
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler; local: one here, with --workers.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N; several GPUs are shared out.")
+@device_option
 @click.option("--seed", type=click.IntRange(0), help="In place of the recipe's.")
 @click.option("--scale", type=float, default=1.0, help="Multiplies every count of generated clips.")
 @json_option
@@ -46,14 +46,17 @@ def build(
     """Make the pairs of a recipe (see litho-dl recipes) or a .toml file in a folder.
 
     A folder that holds part of them is continued; a build may be stopped or killed at any time. The bytes are the same
-    for any number of workers.
+    for any number of workers on the same kind of device; several GPUs are shared out among them.
     """
+    from litho_dl.core.device import resolve_device
     from litho_dl.dataset.build import build as build_dataset
     from litho_dl.dataset.recipe import load_dataset_recipe
 
     wanted = load_dataset_recipe(recipe).scaled(scale)
     if seed is not None:
         wanted = wanted.model_copy(update={"seed": seed})
+    if scheduler is None:
+        resolve_device(device)
     with progress_bar("Drawing clips") as advance:
         manifest = build_dataset(
             wanted,

@@ -29,9 +29,10 @@ CLIPS = ("metal_01", "metal_04", "metal_07", "metal_10", "via_01", "via_04", "vi
 )
 @device_option
 def demo(out: Path, layouts: Path, device: str) -> None:
-    """Optimise layouts that ship with the repository, and compare with printing them as drawn.
+    """Optimise layouts that ship with the repository, and compare with printing them as drawn; then make a few pairs.
 
-    Writes OUT/scores.md, OUT/gallery.png, pictures of the optics, and for each clip its mask (.png, .oas) and picture.
+    Writes OUT/scores.md, OUT/gallery.png, pictures of the optics, and for each clip its mask (.png, .oas) and picture;
+    and the data set OUT/pairs of four generated clips with their picture OUT/pairs.png.
     """
     import torch
 
@@ -73,6 +74,26 @@ def demo(out: Path, layouts: Path, device: str) -> None:
     click.echo(
         f"{table}\n\n{solution.seconds / len(clips):.2f} s a clip on {solution.mask.device}; see {out}/gallery.png"
     )
+    make_pairs(out, device)
+
+
+def make_pairs(out: Path, device: str) -> None:
+    """A data set of four generated clips, and its picture."""
+    from litho_dl.cli.pair_pictures import draw_pairs
+    from litho_dl.core.device import resolve_device
+    from litho_dl.dataset.build import build
+    from litho_dl.dataset.recipe import load_dataset_recipe
+
+    with progress_bar("Making pairs of generated clips") as advance:
+        recipe = load_dataset_recipe("demo")
+        manifest = build(
+            recipe,
+            out / "pairs",
+            device=str(resolve_device(device)),
+            on_progress=lambda p: advance(p.done, p.total, ""),
+        )
+    draw_pairs(out / "pairs.png", out / "pairs", manifest)
+    click.echo(f"{manifest.pairs} training pairs of generated clips: {out}/pairs, see {out}/pairs.png")
 
 
 def markdown_table(drawn: list[dict[str, Any]], optimized: list[dict[str, Any]]) -> str:

@@ -57,7 +57,7 @@ def build(
         folder: Where; a folder of the same recipe is continued.
         workers: See `core.workers.run_tasks`.
         scheduler: See `core.workers.run_tasks`; Dask's workers must see the folder under the same path.
-        device: Where to compute: `cpu`, `cuda`, `cuda:N`.
+        device: Where the workers compute, as `--device`.
         on_progress: Called as the build goes on.
 
     Raises:

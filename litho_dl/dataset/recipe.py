@@ -108,7 +108,7 @@ class DatasetRecipe(BaseModel):
         description: One line for lists.
         optics: As `--optics`: a recipe's name, a recipe or kernel file, a folder of contest kernels.
         method: ILT method, by name or as a .toml file.
-        seed: Of everything random.
+        seed: Of everything random: the generated clips.
         pixel_nm: Pixel of the stored images.
         clips: Where the clips come from.
         shard_clips: Clips of a shard, which are optimised as one batch.
@@ -119,10 +119,10 @@ class DatasetRecipe(BaseModel):
 
     model_config = Strict
 
-    description: str
+    description: str = ""
     optics: str
     method: str
-    seed: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0)] = 0
     pixel_nm: Positive
     clips: Annotated[tuple[GeneratedClips | LayoutClips, ...], Field(min_length=1)]
     shard_clips: Annotated[int, Field(ge=1)] = 32

@@ -90,7 +90,7 @@ def make_shard(task: ShardTask) -> ShardReport:
     first = task.index * recipe.shard_clips
     planned = read_clips(folder / CLIPS, setting.digest, first, first + recipe.shard_clips)
     clips = [place(clip.layout, process.field_nm, clip.name) for clip in planned]
-    lap("clips")
+    lap("read")
     device = setting.simulator.device
     solution = solve_clips(clips, process, setting.method, device, simulator=setting.simulator)
     lap("solve")

@@ -1,9 +1,11 @@
 """A torch `Dataset` over the shards of a data set."""
 
+import math
 import os
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -55,8 +57,8 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
                 f"{folder}: expected shards (shard-*.h5), got none; make some with litho-dl dataset build."
             )
         self.settings = read_settings(self._paths[0])
-        self._places = np.array(self._index(split), dtype=np.int64).reshape(-1, 2)
-        if not len(self._places):
+        self._chunks = [chunk for number in range(len(self._paths)) for chunk in self._indexed(number, split)]
+        if not self._chunks:
             raise DatasetError(f"{folder}: expected pairs of split {split}, got none.")
         stored_nm = float(self.settings["recipe"]["pixel_nm"])
         self.pixel_nm = stored_nm if pixel_nm is None else pixel_nm
@@ -65,25 +67,20 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
         )
         self._crop = self._cropped(stored_nm, crop_nm)
         self.symmetries = self._allowed(augment)
-        self._files: dict[int, Any] = {}
-        self._process = os.getpid()
+        self._files: dict[int, int] = {}
 
-    def _index(self, split: str | None) -> list[tuple[int, int]]:
-        """(shard, row) of the split's pairs."""
-        places = []
-        for number, path in enumerate(self._paths):
-            with open_shard(path) as file:
-                missing = [name for name in self.images if name not in file]
-                if missing:
-                    raise DatasetError(
-                        f"{path}: expected images {', '.join(self.images)}, got no {', '.join(missing)}."
-                    )
-                splits = file["split"][()]
-            if read_settings(path)["digest"] != self.settings["digest"]:
-                raise DatasetError(f"{path}: expected shards of one recipe, got several; give a folder for each.")
-            rows = np.arange(len(splits)) if split is None else np.flatnonzero(splits == SPLITS.index(split))
-            places += [(number, row) for row in rows.tolist()]
-        return places
+    def _indexed(self, number: int, split: str | None) -> list[tuple["_Chunk", ...]]:
+        """Where the images of one shard's pairs of the split lie in its file."""
+        path = self._paths[number]
+        if read_settings(path)["digest"] != self.settings["digest"]:
+            raise DatasetError(f"{path}: expected shards of one recipe, got several; give a folder for each.")
+        with open_shard(path) as file:
+            missing = [name for name in self.images if name not in file]
+            if missing:
+                raise DatasetError(f"{path}: expected images {', '.join(self.images)}, got no {', '.join(missing)}.")
+            splits = file["split"][()]
+            rows = range(len(splits)) if split is None else np.flatnonzero(splits == SPLITS.index(split)).tolist()
+            return [tuple(_chunk(file[name], number, row) for name in self.images) for row in rows]
 
     def _cropped(self, stored_nm: float, crop_nm: float | None) -> tuple[slice, slice]:
         """Rows and columns of the stored images that items are made from."""
@@ -111,43 +108,74 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
         return tuple(augment) or ("identity",)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._chunks)
 
     def __getitem__(self, index: int) -> tuple[Tensor, ...]:
-        shard, row = self._places[index].tolist()
         drawn = int(torch.randint(len(self.symmetries), ())) if len(self.symmetries) > 1 else 0
-        turn, file = SYMMETRIES[self.symmetries[drawn]], self._opened(shard)
-        images = (turn(self._image(file[name], row)) for name in self.images)
+        turn = SYMMETRIES[self.symmetries[drawn]]
+        images = (turn(self._image(chunk)) for chunk in self._chunks[index])
         return tuple(torch.from_numpy(np.ascontiguousarray(image))[None] for image in images)
 
-    def _image(self, stored: Any, row: int) -> np.ndarray:
-        """One image (h, w), float32."""
-        try:
-            values = stored[row][self._crop]
-        except OSError as error:
-            raise DatasetError(
-                f"{stored.file.filename}: pair {row} is damaged; run litho-dl dataset verify."
-            ) from error
-        scale = 255.0 if values.dtype == np.uint8 else 1.0
-        n = self._factor
-        if n > 1:
-            wide = np.uint32 if values.dtype == np.uint8 else np.float32  # sums of whole numbers are faster than means
-            rows = sum(values[start::n].astype(wide) for start in range(n))
-            values, scale = sum(rows[:, start::n] for start in range(n)), scale * n * n
-        return np.multiply(values, 1 / scale, dtype=np.float32)
+    def _image(self, chunk: "_Chunk") -> np.ndarray:
+        """One image (h, w), float32.
 
-    def _opened(self, shard: int) -> Any:
-        """The shard's file, opened in this process."""
-        if self._process != os.getpid():  # a worker does not read through its parent's files
-            self._files, self._process = {}, os.getpid()
+        The chunk is read past HDF5: that is twice as fast, and a forked worker shares no state with its parent.
+        """
+        room = math.prod(chunk.shape) * np.dtype(chunk.dtype).itemsize
+        try:
+            content = zlib.decompress(os.pread(self._opened(chunk.shard), chunk.size, chunk.offset), bufsize=room)
+            stored = np.frombuffer(content, chunk.dtype).reshape(chunk.shape)[self._crop]
+        except (OSError, ValueError, zlib.error) as error:
+            path = self._paths[chunk.shard]
+            raise DatasetError(f"{path}: pair {chunk.row} is damaged; run litho-dl dataset verify.") from error
+        n = self._factor
+        if stored.dtype == np.uint8:  # whole numbers add up faster
+            return _summed(stored, n, np.uint16 if n <= 16 else np.uint32) * np.float32(1 / (255 * n * n))
+        return _summed(stored, n, np.float32) * np.float32(1 / (n * n))
+
+    def _opened(self, shard: int) -> int:
+        """The descriptor of a shard's file."""
         if shard not in self._files:
             if len(self._files) >= MOST_OPEN:
-                self._files.pop(next(iter(self._files))).close()
-            self._files[shard] = open_shard(self._paths[shard])
+                os.close(self._files.pop(next(iter(self._files))))
+            self._files[shard] = os.open(self._paths[shard], os.O_RDONLY)
         return self._files[shard]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_files": {}}
+
+    def __del__(self) -> None:
+        for descriptor in self.__dict__.get("_files", {}).values():
+            os.close(descriptor)
+
+
+class _Chunk(NamedTuple):
+    """Where one image lies: its shard and row, and the bytes of its gzip stream."""
+
+    shard: int
+    row: int
+    offset: int
+    size: int
+    shape: tuple[int, int]
+    dtype: str
+
+
+def _chunk(images: Any, shard: int, row: int) -> _Chunk:
+    found = images.id.get_chunk_info_by_coord((row, 0, 0))
+    return _Chunk(shard, row, found.byte_offset, found.size, images.shape[1:], images.dtype.str)
+
+
+def _summed(values: np.ndarray, n: int, dtype: Any) -> np.ndarray:
+    """Sums of blocks of n x n values."""
+    if n == 1:
+        return values.astype(dtype)
+    rows = values[::n].astype(dtype)
+    for start in range(1, n):
+        rows += values[start::n]
+    sums = rows[:, ::n].copy()
+    for start in range(1, n):
+        sums += rows[:, start::n]
+    return sums
 
 
 def _whole(ratio: float, expected: str, got_nm: float) -> int:

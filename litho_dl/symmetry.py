@@ -2,7 +2,7 @@
 
 import torch
 
-from litho_dl.core.symmetry import SYMMETRIES
+from litho_dl.core.symmetry import SYMMETRIES, turned
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulator import Simulator
 
@@ -26,13 +26,13 @@ def imaging_symmetries(process: ProcessModel) -> tuple[str, ...]:
     mask = (blocks > 0.5).double().repeat_interleave(4, 0).repeat_interleave(4, 1)[:, :columns].numpy()
     simulator = Simulator(process, dtype=torch.float64)
     kept = []
-    for name, turn in SYMMETRIES.items():
-        if not square and turn(mask).shape != mask.shape:
+    for name in SYMMETRIES:
+        if not square and turned(mask, name).shape != mask.shape:
             continue
-        pair = torch.stack([torch.from_numpy(mask), torch.from_numpy(turn(mask).copy())])
+        pair = torch.stack([torch.from_numpy(mask), torch.from_numpy(turned(mask, name).copy())])
         with torch.no_grad():
             exposure = simulator(pair, pixel_nm, out_pixel_nm=pixel_nm)
             images = [exposure.aerial(corner).numpy() for corner in exposure.corners]
-        if all(abs(turn(plain) - turned).max() <= TOLERANCE * abs(plain).max() for plain, turned in images):
+        if all(abs(turned(plain, name) - image).max() <= TOLERANCE * abs(plain).max() for plain, image in images):
             kept.append(name)
     return tuple(kept)

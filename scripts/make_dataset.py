@@ -19,6 +19,7 @@ from litho_dl.cli.dataset import Reporter
 from litho_dl.cli.options import progress_bar
 from litho_dl.cli.pair_pictures import draw_pairs, draw_scores
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
+from litho_dl.core.workers import default_workers
 from litho_dl.data.dataset import PairDataset
 from litho_dl.dataset.build import build, read_timing
 from litho_dl.dataset.export import pair_table
@@ -141,7 +142,9 @@ def figure_row(figure: str, values: np.ndarray) -> str:
 @click.command()
 @click.option("--recipe", required=True, help="A data set recipe: a name or a .toml file.")
 @click.option("--scale", default=1.0, show_default=True, help="Multiplies every count of clips.")
-@click.option("--workers", type=int, default=os.cpu_count(), show_default="CPU cores")
+@click.option(
+    "--workers", type=click.IntRange(1), default=default_workers(torch.device("cpu")), show_default="CPU cores"
+)
 @click.option("--folder", type=click.Path(path_type=Path), help="Where the data set goes.  [default: runs/RECIPE]")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
 def main(recipe: str, scale: float, workers: int, folder: Path | None, out: Path) -> None:
@@ -150,7 +153,7 @@ def main(recipe: str, scale: float, workers: int, folder: Path | None, out: Path
     folder = folder or Path("runs") / name
     require_writable_folder(out)
     wanted = load_dataset_recipe(recipe).scaled(scale)
-    with progress_bar(name) as advance:
+    with progress_bar(name, time_left=False) as advance:
         manifest = build(wanted, folder, workers=workers, on_progress=Reporter(advance))
     faults = verify(folder)
     if faults:

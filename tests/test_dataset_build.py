@@ -11,6 +11,7 @@ from pair_factory import FIELD, built, digests, write_recipe
 
 from litho_dl.clips import place
 from litho_dl.core.errors import DatasetError, LithoError, OutputError, RecipeError
+from litho_dl.core.workers import on_one_thread
 from litho_dl.data import read_shard
 from litho_dl.data.dataset import PairDataset
 from litho_dl.data.pairs import SPLITS
@@ -26,7 +27,7 @@ from litho_dl.layout.design_rules import load_rules
 from litho_dl.layout.generate import generate
 from litho_dl.layout.pattern import pattern_hash
 from litho_dl.optimize import solve_clips
-from litho_dl.process.files import load_kernels
+from litho_dl.process.files import load_kernels, load_process
 from litho_dl.simulator import Simulator
 
 WINDOWS = '[[clips]]\nlayout = "chip.gds"\nwindow_nm = 500.0\nstride_nm = 500.0\n[splits]'
@@ -143,19 +144,32 @@ class TestPlan:
         write_layout(tmp_path / "chip.gds", Layout("chip", tuple(map(Polygon, bars))))
         path = write_recipe(tmp_path, ("[splits]", WINDOWS))
         clips = plan_clips(load_dataset_recipe(path))[11:]
-        assert [clip.name for clip in clips] == [f"chip_x{500 * i}_y0" for i in range(6)]
+        assert [clip.name for clip in clips] == [f"chip-2_x{500 * i}_y0" for i in range(6)]
         assert all(clip.seed == 0 for clip in clips)
         manifest = built(path, tmp_path / "out")
         assert manifest.pairs == 17
-        # The recipe is known by the layout's content, not by its place.
-        (tmp_path / "chip.gds").rename(tmp_path / "moved.gds")
-        moved = write_recipe(tmp_path, ("[splits]", WINDOWS.replace("chip", "moved")))
-        assert draw_blueprint(load_dataset_recipe(moved)).digest == manifest.digest
-        fewer = write_recipe(
-            tmp_path, ("[splits]", WINDOWS.replace("chip", "moved").replace("stride", "count = 3\nstride"))
-        )
+        fewer = write_recipe(tmp_path, ("[splits]", WINDOWS.replace("stride", "count = 3\nstride")))
         names = [clip.name for clip in plan_clips(load_dataset_recipe(fewer))[11:]]
-        assert names == [f"moved_x{1000 * i}_y0" for i in range(3)]
+        assert names == [f"chip-2_x{1000 * i}_y0" for i in range(3)]
+
+    def test_the_same_windows_twice_are_taken_once(self, tmp_path):
+        write_layout(
+            tmp_path / "chip.gds", Layout("chip", (Polygon(np.array([(0, 0), (90, 0), (90, 400), (0, 400)])),))
+        )
+        twice = WINDOWS.replace("[splits]", 'split = "test"\n') * 2 + "[splits]"
+        clips = plan_clips(load_dataset_recipe(write_recipe(tmp_path, ("[splits]", twice))))[11:]
+        assert [(clip.name, clip.split) for clip in clips] == [("chip-2_x0_y0", "test")]
+
+    def test_windows_far_out_have_names_of_their_own(self, tmp_path):
+        bars = [np.array([(x, 0), (x + 70 + i, 0), (x + 70 + i, 400), (x, 400)]) for i, x in enumerate((2e6, 2e6 + 1))]
+        names = set()
+        for bar in bars:
+            write_layout(tmp_path / "chip.gds", Layout("chip", (Polygon(bar),)))
+            names |= {
+                clip.name
+                for clip in plan_clips(load_dataset_recipe(write_recipe(tmp_path, ("[splits]", WINDOWS))))[11:]
+            }
+        assert names == {"chip-2_x2000000_y0", "chip-2_x2000001_y0"}
 
 
 class TestRecipe:
@@ -167,6 +181,7 @@ class TestRecipe:
             (('family = "via"', 'famly = "via"'), "famly: unknown key"),
             (("validation = 0.3", "validation = 0.9"), "must be at most 1, got 1.1"),
             (("[splits]", WINDOWS.replace("stride_nm = 500", "stride_nm = 400")), "windows of 500 nm every 400 nm"),
+            (("[splits]", WINDOWS.replace("[splits]", "") * 2 + "[splits]"), "two sources cut windows from chip.gds"),
         ],
     )  # fmt: skip
     def test_bad_settings(self, tmp_path, change, message):
@@ -182,7 +197,8 @@ class TestRecipe:
             (('family = "via"', 'family = "vias"'), "vias"),
             (("count = 3\nextent_nm = 600", "count = 3\nextent_nm = 6000"), "clips that fit the optics' field of 1024"),
             (("pixel_nm = 8.0", "pixel_nm = 7.0"), "a pixel that divides the field"),
-            (("[splits]", WINDOWS), "chip.gds: cannot be read"),
+            (("[splits]", WINDOWS), "chip.gds: no such file"),
+            (("pixel_nm = 8.0", "pixel_nm = 12.8"), "a multiple of 8 nm, got 12.8 nm"),
         ],
     )  # fmt: skip
     def test_what_it_names_must_exist(self, tmp_path, change, message):
@@ -196,6 +212,31 @@ class TestRecipe:
         assert digest() == digest()
         others = [digest(steps=5), digest(("seed = 5", "seed = 6")), digest(("count = 3", "count = 4"))]
         assert len({digest(), *others}) == 4
+
+    @pytest.mark.parametrize("threads", [1, 2])
+    def test_optics_have_the_same_bytes_on_any_number_of_threads(self, tmp_path, threads):
+        path = write_recipe(tmp_path, ('"small.safetensors"', '"duv193-immersion-annular"'))
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            process = draw_blueprint(load_dataset_recipe(path)).process
+        finally:
+            torch.set_num_threads(before)
+        one = on_one_thread(load_process, "duv193-immersion-annular")
+        assert all(torch.equal(process.kernels[name].spectra, one.kernels[name].spectra) for name in one.kernels)
+
+    def test_bytes_do_not_depend_on_how_the_recipe_is_named(self, tmp_path, monkeypatch):
+        path = write_recipe(tmp_path)
+        digest = draw_blueprint(load_dataset_recipe(path)).settings
+        monkeypatch.chdir(tmp_path)
+        assert draw_blueprint(load_dataset_recipe("pairs.toml")).settings == digest
+        shutil.copytree(tmp_path, tmp_path / "moved")
+        assert draw_blueprint(load_dataset_recipe(tmp_path / "moved" / "pairs.toml")).settings == digest
+
+    @pytest.mark.parametrize("factor", [0.0, -1.0, float("inf"), float("nan")])
+    def test_impossible_scales(self, recipe, factor):
+        with pytest.raises(RecipeError, match="Expected a positive scale"):
+            load_dataset_recipe(recipe).scaled(factor)
 
     @pytest.mark.parametrize("name", ["metal-2k", "via-1k"])
     def test_shipped_recipes(self, name):
@@ -220,6 +261,29 @@ class TestQuality:
         kept = read_shard(shard_path(tmp_path / "out", 0))
         assert (kept.score["l2_nm2"] / kept.score["target_nm2"] <= limit).all()
         assert "mrc_violations" in kept.score
+
+    def test_what_cannot_be_drawn_or_seen_is_left_out(self, tmp_path):
+        """Clips thinner than any pixel have no target, and a method may end with nothing on the mask."""
+        hair = np.array([(100.1, 0), (100.3, 0), (100.3, 400), (100.1, 400)])
+        bar = np.array([(700.0, 0), (800, 0), (800, 400), (700, 400)])
+        write_layout(tmp_path / "chip.gds", Layout("chip", (Polygon(hair), Polygon(bar))))
+        windows = WINDOWS.replace("stride", "least_coverage = 0.0\nstride")
+        manifest = built(write_recipe(tmp_path, ("[splits]", windows)), tmp_path / "out")
+        assert (manifest.clips, manifest.pairs, manifest.rejected) == (13, 12, {"empty_target": 1})
+        assert verify(tmp_path / "out") == []
+
+    def test_an_empty_mask_is_left_out(self, tmp_path, monkeypatch):
+        from litho_dl.dataset import shard
+
+        def emptied(*arguments, **settings):
+            solution = solve_clips(*arguments, **settings)
+            solution.mask[0] = False
+            return solution
+
+        monkeypatch.setattr(shard, "solve_clips", emptied)
+        manifest = built(write_recipe(tmp_path), tmp_path / "out")
+        assert (manifest.pairs, manifest.rejected) == (5, {"empty_mask": 6})
+        assert verify(tmp_path / "out") == []
 
     def test_a_shard_without_pairs(self, tmp_path):
         manifest = built(write_recipe(tmp_path, ("[splits]", "[quality]\nl2_share = 1e-9\n[splits]")), tmp_path / "out")
@@ -247,10 +311,23 @@ class TestGoingOn:
         assert shard_path(copied, 2).stat().st_mtime_ns == before
 
     def test_half_files_of_killed_writers_are_removed(self, recipe, copied, reference):
-        (copied / "shards" / ".shard-00001.4711.h5").write_text("half")
-        (copied / ".dataset.4711.json").write_text("half")
+        (copied / "shards" / ".shard-00001.0123456789abcdef.part.h5").write_text("half")
+        (copied / ".dataset.0123456789abcdef.part.json").write_text("half")
+        (copied / ".notes.mine.txt").write_text("not ours")
+        (copied / ".folder.of.mine").mkdir()
         built(recipe, copied)
+        (copied / ".notes.mine.txt").unlink()
         assert digests(copied) == digests(reference)
+        assert (copied / ".folder.of.mine").is_dir()
+
+    @pytest.mark.parametrize("name", [CLIPS, OPTICS])
+    def test_damaged_parts_are_refused(self, recipe, copied, name):
+        content = bytearray((copied / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (copied / name).write_bytes(content)
+        shard_path(copied, 3).unlink()
+        with pytest.raises(DatasetError, match=f"{name}: its bytes are not those that were written"):
+            built(recipe, copied)
 
     def test_another_recipe_is_refused(self, copied, tmp_path, reference):
         other = write_recipe(tmp_path, ("seed = 5", "seed = 6"))
@@ -284,6 +361,22 @@ class TestVerify:
         path.write_bytes(content)
         (fault,) = verify(copied)
         assert fault.startswith(str(path))
+
+    @pytest.mark.parametrize("name", [MANIFEST, CLIPS, OPTICS, "shards/shard-00001.h5"])
+    def test_any_flipped_bit_is_a_fault_in_a_line(self, copied, name):
+        whole = (copied / name).read_bytes()
+        random = np.random.default_rng(0)
+        for _ in range(60):
+            content = bytearray(whole)
+            place, bit = random.integers(len(whole)), 1 << random.integers(8)
+            content[place] ^= bit
+            (copied / name).write_bytes(content)
+            try:
+                faults = verify(copied)
+            except DatasetError as error:
+                faults = [str(error)]
+            assert faults, (place, bit)
+            assert all("\n" not in fault for fault in faults)
 
     def test_a_truncated_shard(self, copied):
         path = shard_path(copied, 1)

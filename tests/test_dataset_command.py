@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 
 import numpy as np
@@ -28,7 +29,7 @@ def whole(recipe, tmp_path_factory):
     assert lines[0] == f"{folder}: a dozen pairs"
     assert lines[1] == "pairs      11 of 11 clips; rejected: none; complete"
     assert result.err.splitlines()[-1].startswith("11 of 11 clips, ")
-    assert result.err.splitlines()[-1].endswith("pairs a minute, 0 rejected")
+    assert re.search(r", \d+ a minute, 0 min left, 0 rejected$", result.err)
     return folder
 
 
@@ -98,11 +99,24 @@ def test_export(whole, tmp_path, kind):
                 aerial = np.rint(shard.images["aerial"][place].astype(float).clip(0, 1) * 255)
                 assert np.array_equal(images.pop("aerial"), aerial)
             else:
-                arrays = np.load(tmp_path / f"{split}.npz")
+                arrays = np.load(tmp_path / split / f"{index:05d}.npz")
                 row = arrays["name"].tolist().index(name)
                 images = {image: arrays[image][row] for image in shard.images}
             for image, found in images.items():
                 assert np.array_equal(found, shard.images[image][place])
+
+
+def test_workers_of_a_remote_scheduler_are_its_own(recipe, tmp_path):
+    result = litho("dataset", "build", recipe, "--out", tmp_path, "--scheduler", "tcp://nowhere:1", "--workers", 2)
+    assert result.code == 2
+    assert "--workers is for local workers" in result.err
+
+
+def test_exports_do_not_mix(whole, tmp_path):
+    (tmp_path / "pairs.csv").touch()
+    assert "expected an empty folder" in refused(
+        litho("dataset", "export", whole, "--out", tmp_path, "--format", "png")
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,6 +124,7 @@ def test_export(whole, tmp_path, kind):
     [
         (("build", "metal-3k", "--out", "OUT"), "did you mean metal-2k?"),
         (("build", "RECIPE", "--out", "OUT", "--scale", "0"), "a positive scale, got 0"),
+        (("build", "RECIPE", "--out", "OUT", "--scale", "inf"), "a positive scale, got inf"),
         (("build", "RECIPE", "--out", "OUT", "--device", "cuda:99"), "Expected a CUDA device"),
         (("build", "RECIPE", "--out", "WHOLE", "--seed", "9"), "got one made with other settings"),
         (("info", "OUT"), "expected a data set (dataset.json in it), got none"),

@@ -1,12 +1,14 @@
 """The torch data set over shards: splits, pixels, crops, symmetries, workers."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
 from litho_dl.core.errors import DatasetError
-from litho_dl.core.symmetry import SYMMETRIES
+from litho_dl.core.symmetry import SYMMETRIES, turned
 from litho_dl.data import PairBlock, read_shard, write_shard
 from litho_dl.data.dataset import MOST_OPEN, PairDataset
 
@@ -73,27 +75,53 @@ def test_a_centred_crop(folder):
 
 
 def test_targets_and_masks_turn_together(folder):
-    plain, turned = PairDataset(folder, None), PairDataset(folder, None, augment=True)
-    assert turned.symmetries == KEPT
+    plain, drawn = PairDataset(folder, None), PairDataset(folder, None, augment=True)
+    assert drawn.symmetries == KEPT
     torch.manual_seed(0)
     seen = set()
     for _ in range(60):
-        target, mask = turned[3]
+        target, mask = drawn[3]
         torch.testing.assert_close(mask, 1 - target)
-        seen |= {n for n in SYMMETRIES if np.array_equal(SYMMETRIES[n](plain[3][0].numpy()), target.numpy())}
+        seen |= {n for n in SYMMETRIES if np.array_equal(turned(plain[3][0].numpy(), n), target.numpy())}
     assert seen == set(KEPT)
     torch.manual_seed(4)
-    first = [turned[i][0] for i in range(5)]
+    first = [drawn[i][0] for i in range(5)]
     torch.manual_seed(4)
-    assert all(torch.equal(turned[i][0], first[i]) for i in range(5))
+    assert all(torch.equal(drawn[i][0], first[i]) for i in range(5))
 
 
 def test_named_symmetries_only(folder):
-    flipped = PairDataset(folder, None, augment=["flip_x"])
-    plain = PairDataset(folder, None)
-    assert torch.equal(flipped[3][1], plain[3][1].flip(-1))
+    plain = PairDataset(folder, None)[3][1]
+    for names in (["flip_x"], "flip_x", ["identity", "flip_x"]):
+        flipped = PairDataset(folder, None, augment=names)
+        assert flipped.symmetries == ("identity", "flip_x")
+        torch.manual_seed(0)
+        found = [flipped[3][1] for _ in range(20)]
+        assert any(torch.equal(image, plain) for image in found)
+        assert all(torch.equal(image, plain) or torch.equal(image, plain.flip(-1)) for image in found)
+        assert any(torch.equal(image, plain.flip(-1)) for image in found)
     with pytest.raises(DatasetError, match=r"symmetries of the optics \(identity, flip_x.*\), got rotate_90"):
         PairDataset(folder, augment=["flip_x", "rotate_90"])
+
+
+def test_only_the_folder_itself_is_read(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "shards")
+    shutil.copytree(folder, tmp_path / "backup")
+    shutil.copytree(folder, tmp_path / "shards" / "older")
+    assert len(PairDataset(tmp_path, None)) == len(PairDataset(folder, None))
+
+
+def test_an_unknown_split(folder):
+    with pytest.raises(DatasetError, match=r"Expected a split \(train, validation, test\) or None, got 'val'"):
+        PairDataset(folder, "val")
+
+
+@pytest.mark.parametrize("length", [float("nan"), float("inf"), -8.0, 0.0])
+def test_impossible_lengths(folder, length):
+    with pytest.raises(DatasetError, match="Expected a pixel that is a multiple"):
+        PairDataset(folder, pixel_nm=length)
+    with pytest.raises(DatasetError, match="Expected a crop of whole pixels"):
+        PairDataset(folder, crop_nm=length)
 
 
 def test_worker_processes_read_the_same(folder):

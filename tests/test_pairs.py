@@ -72,8 +72,19 @@ def test_other_files_are_refused(tmp_path):
         read_shard(tmp_path / "a.h5")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file.attrs["format"] = "something"
-    with pytest.raises(DatasetError, match=r"expected a shard of format litho_dl.pairs/1, got 'something'"):
+    with pytest.raises(DatasetError, match=r"expected a file of format litho_dl.pairs/1, got 'something'"):
         read_shard(tmp_path / "other.h5")
+
+
+def test_bytes_do_not_depend_on_when_python_lets_go(tmp_path, monkeypatch):
+    import h5py
+
+    expected = write_shard(tmp_path / "a.h5", block(), SETTINGS)
+    kept = []
+    create = h5py.File.create_dataset
+    monkeypatch.setattr(h5py.File, "create_dataset", lambda *given, **named: kept.append(create(*given, **named)))
+    assert write_shard(tmp_path / "b.h5", block(), SETTINGS) == expected
+    assert kept
 
 
 def test_where_nothing_can_be_written(tmp_path):

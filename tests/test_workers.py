@@ -2,13 +2,14 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
 from litho_dl.core.errors import LithoError, OutputError
-from litho_dl.core.workers import on_one_thread, run_tasks
+from litho_dl.core.workers import default_workers, on_one_thread, run_tasks
 
 
 def threads_and_square(number: int) -> tuple[int, int]:
@@ -27,6 +28,11 @@ def dying_once(mark: str) -> str:
 def dying(mark: str) -> str:
     os.kill(os.getpid(), signal.SIGKILL)
     return mark
+
+
+def sleeping(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
 
 
 def failing(number: int) -> int:
@@ -49,6 +55,27 @@ def test_a_dead_worker_is_replaced(tmp_path):
 def test_workers_that_always_die_end_the_run():
     with pytest.raises(LithoError, match="died 4 times in a row"):
         list(run_tasks(dying, ["a", "b"], workers=2))
+
+
+def test_dask_workers_that_always_die_end_the_run():
+    pytest.importorskip("distributed", reason="Dask is an extra")
+    with pytest.raises(LithoError, match="Dask workers died again and again"):
+        list(run_tasks(dying, ["a"], workers=1, scheduler="local"))
+
+
+def test_leaving_stops_the_workers():
+    results = run_tasks(sleeping, [0.01, 60.0, 60.1], workers=2)
+    assert next(results) == 0.01
+    started = time.monotonic()
+    results.close()
+    assert time.monotonic() - started < 10
+
+
+def test_default_workers(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    assert default_workers(torch.device("cuda")) == 3
+    assert default_workers(torch.device("cuda:1")) == 1
+    assert default_workers(torch.device("cpu")) == len(os.sched_getaffinity(0))
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -1,7 +1,6 @@
 """litho-dl dataset: training pairs, made, described, checked and exported."""
 
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -27,7 +26,9 @@ def dataset() -> None:
 @dataset.command()
 @click.argument("recipe", metavar="RECIPE")
 @out_option
-@click.option("--workers", type=click.IntRange(1), help="Local processes, one thread each. Default: the CPU cores.")
+@click.option(
+    "--workers", type=click.IntRange(1), help="Local processes, one thread each. Default: one a CPU core or GPU."
+)
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler; local: one here, with --workers.")
 @device_option
 @click.option("--seed", type=click.IntRange(0), help="In place of the recipe's.")
@@ -49,19 +50,22 @@ def build(
     for any number of workers on the same kind of device; several GPUs are shared out among them.
     """
     from litho_dl.core.device import resolve_device
+    from litho_dl.core.workers import default_workers
     from litho_dl.dataset.build import build as build_dataset
     from litho_dl.dataset.recipe import load_dataset_recipe
 
     wanted = load_dataset_recipe(recipe).scaled(scale)
     if seed is not None:
         wanted = wanted.model_copy(update={"seed": seed})
-    if scheduler is None:
-        resolve_device(device)
-    with progress_bar("Drawing clips") as advance:
+    remote = scheduler not in (None, "local")
+    if remote and workers is not None:
+        raise click.UsageError("--workers is for local workers; the scheduler has its own.")
+    here = resolve_device("auto" if remote else device)
+    with progress_bar("Clips", time_left=False) as advance:
         manifest = build_dataset(
             wanted,
             out,
-            workers=workers or os.cpu_count() or 1,
+            workers=workers or default_workers(here),
             scheduler=scheduler,
             device=device,
             on_progress=Reporter(advance),
@@ -77,17 +81,18 @@ class Reporter:
         self._first: tuple[float, int] | None = None
 
     def __call__(self, progress: "Progress") -> None:
-        """Reports one step."""
+        """Reports one step; rate and time left count what this run did."""
         if progress.planning:
-            self._advance(progress.done, progress.total, "clips")
+            self._advance(progress.done, progress.total, "drawn")
             return
         now = time.monotonic()
         if self._first is None:
             self._first = now, progress.done
         started, before = self._first
         minutes, done = (now - started) / 60, progress.done - before
-        rate = f"{done / minutes:.0f} pairs a minute, " if done else ""
-        note = f"{rate}{progress.rejected} rejected"
+        rate = f"{done / minutes:.0f} a minute, " if done else ""
+        left = f"{(progress.total - progress.done) * minutes / done:.0f} min left, " if done else ""
+        note = f"{rate}{left}{progress.rejected} rejected"
         self._advance(progress.done, progress.total, note)
         if not sys.stderr.isatty():
             click.echo(f"{progress.done} of {progress.total} clips, {note}", err=True)
@@ -133,13 +138,15 @@ def verify(folder: Path) -> None:
 @out_option
 @click.option("--format", "kind", type=click.Choice(["png", "npz"]), required=True, help="Folders of PNG, or NPZ.")
 def export(folder: Path, out: Path, kind: str) -> None:
-    """Write the pairs as PNG folders (OUT/SPLIT/target, OUT/SPLIT/mask) or as OUT/SPLIT.npz, with a table pairs.csv."""
+    """Write the pairs as OUT/SPLIT/target/*.png and OUT/SPLIT/mask/*.png or OUT/SPLIT/*.npz, with a table pairs.csv."""
     from litho_dl.dataset.export import export_npz, export_png
+    from litho_dl.dataset.manifest import read_manifest
 
     with progress_bar("Exporting shards") as advance:
         write = {"png": export_png, "npz": export_npz}[kind]
         pairs = write(folder, out, lambda done, total: advance(done, total, ""))
-    click.echo(f"Wrote {pairs} pairs to {out}")
+    missing = len(read_manifest(folder).missing)
+    click.echo(f"Wrote {pairs} pairs to {out}" + (f"; {missing} shards are still to be made" if missing else ""))
 
 
 def summary(folder: Path, manifest: "Manifest") -> dict[str, Any]:

@@ -1,7 +1,10 @@
 """Files: arrays in, and atomic writes (beside the target, fsynced, renamed)."""
 
 import csv
+import hashlib
 import os
+import re
+import secrets
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +16,7 @@ import numpy as np
 from litho_dl.core.errors import LithoError, OutputError
 
 IMAGE_SUFFIXES = (".png", ".npy", ".csv")
+_TEMPORARY = re.compile(r"\..*\.[0-9a-f]{16}\.part(\.[^.]*)?")
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -66,7 +70,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         OutputError: The folder cannot be made or the file cannot be written.
     """
     target = Path(target)
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
+    temporary = target.with_name(f".{target.stem}.{secrets.token_hex(8)}.part{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -80,6 +84,28 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes the temporary files that killed writers left in a folder; nobody may be writing there."""
+    for path in folder.glob(".*.part*"):
+        if _TEMPORARY.fullmatch(path.name) and path.is_file():
+            path.unlink()
+
+
+def file_digest(path: str | Path) -> str:
+    """SHA-256 of a file, hexadecimal.
+
+    Raises:
+        LithoError: It cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise LithoError(f"{path}: no such file.") from None
+    except OSError as error:
+        raise LithoError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
 def write_text(target: str | Path, text: str) -> None:
@@ -104,7 +130,7 @@ def require_writable_folder(folder: str | Path) -> Path:
         OutputError: The folder cannot be made or written.
     """
     folder = Path(folder)
-    probe = folder / f".write-test.{os.getpid()}"
+    probe = folder / f".write-test.{secrets.token_hex(8)}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.touch()

@@ -1,19 +1,23 @@
-"""The eight symmetries of the square, acting on images."""
-
-from collections.abc import Callable
+"""The eight symmetries of the square."""
 
 import numpy as np
 
-Transform = Callable[[np.ndarray], np.ndarray]
-
-# What each does to the last two axes (rows = y upwards, columns = x), as a view.
-SYMMETRIES: dict[str, Transform] = {
-    "identity": lambda image: image,
-    "rotate_90": lambda image: image.swapaxes(-1, -2)[..., ::-1],
-    "rotate_180": lambda image: image[..., ::-1, ::-1],
-    "rotate_270": lambda image: image.swapaxes(-1, -2)[..., ::-1, :],
-    "flip_x": lambda image: image[..., ::-1],
-    "flip_y": lambda image: image[..., ::-1, :],
-    "transpose": lambda image: image.swapaxes(-1, -2),
-    "anti_transpose": lambda image: image[..., ::-1, ::-1].swapaxes(-1, -2),
+# Rows of the matrices that map (x, y) to (x', y').
+SYMMETRIES: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
+    "identity": ((1, 0), (0, 1)),
+    "rotate_90": ((0, -1), (1, 0)),
+    "rotate_180": ((-1, 0), (0, -1)),
+    "rotate_270": ((0, 1), (-1, 0)),
+    "flip_x": ((-1, 0), (0, 1)),
+    "flip_y": ((1, 0), (0, -1)),
+    "transpose": ((0, 1), (1, 0)),
+    "anti_transpose": ((0, -1), (-1, 0)),
 }
+
+
+def turned(image: np.ndarray, symmetry: str) -> np.ndarray:
+    """The image (..., H, W), rows = y upwards and columns = x, turned or mirrored about its centre; a view."""
+    (xx, xy), (yx, yy) = SYMMETRIES[symmetry]
+    if xx == 0:
+        image = image.swapaxes(-1, -2)
+    return image[..., :: yx + yy, :: xx + xy]

@@ -9,9 +9,10 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
+from logging import CRITICAL
 from multiprocessing.context import SpawnContext
 from multiprocessing.queues import SimpleQueue
 from typing import Any, TypeVar
@@ -26,6 +27,13 @@ Result = TypeVar("Result")
 MOST_LOSSES = 3  # workers lost in a row, no task done between
 
 
+def default_workers(device: torch.device) -> int:
+    """One worker for each GPU that a device name leaves open, or for each CPU core that this process may use."""
+    if device.type == "cuda":
+        return torch.cuda.device_count() if device.index is None else 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def run_tasks(
     function: Callable[[Task], Result], tasks: Iterable[Task], *, workers: int = 1, scheduler: str | None = None
 ) -> Iterator[Result]:
@@ -37,11 +45,12 @@ def run_tasks(
     Args:
         function: A function of a module, so that other processes can import it.
         tasks: What it is called with, one at a time.
-        workers: Local processes; 1 runs the tasks in this process. With CUDA, worker i sees GPU i modulo their number.
-        scheduler: Address of a Dask scheduler, or `local` for a Dask cluster of `workers` processes on this machine.
+        workers: Local processes; 1 runs the tasks in this process. Worker i takes GPU i modulo their number as `cuda`.
+        scheduler: Address of a Dask scheduler, whose workers have one GPU each if any, or `local` for a Dask cluster of
+            `workers` processes on this machine.
 
     Raises:
-        LithoError: Workers die again and again, or Dask is not installed or cannot be reached.
+        LithoError: Workers die again and again, or Dask is not installed, cannot be reached or is lost.
         Exception: What the function raises.
     """
     if scheduler is not None:
@@ -125,22 +134,48 @@ def _end_with_parent() -> None:
 def _on_dask(
     function: Callable[[Task], Result], tasks: Iterable[Task], workers: int, scheduler: str
 ) -> Iterator[Result]:
+    """A cluster's own rule says how many workers a task may lose, by default three."""
     try:
-        from dask import config
-        from distributed import Client, LocalCluster, as_completed
+        from distributed import Client, KilledWorker, LocalCluster, as_completed
+        from distributed.comm import CommClosedError
     except ImportError as error:
         raise LithoError("Expected Dask for a scheduler, got none; pip install 'litho-dl[cluster]'.") from error
     with ExitStack() as stack:
-        # A lost worker's tasks go to the others, several times: machines of a cluster come and go.
-        stack.enter_context(config.set({"distributed.scheduler.allowed-failures": 10}))
         address: Any = scheduler
         if scheduler == "local":
-            cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
-            address = stack.enter_context(cluster)
+            address = stack.enter_context(
+                LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    dashboard_address=None,
+                    silence_logs=CRITICAL,
+                    preload=[
+                        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+                    ],  # Ctrl-C is for this process
+                )
+            )
         try:
             client = stack.enter_context(Client(address, timeout="20s"))
         except (OSError, ValueError) as error:
             raise LithoError(f"Expected a Dask scheduler at {scheduler}, got none ({error}); is it running?") from error
-        futures = [client.submit(on_one_thread, function, task, pure=False) for task in tasks]
-        for future in as_completed(futures):
-            yield future.result()
+        pin = scheduler == "local" and torch.cuda.device_count() > 1
+        futures = [client.submit(_on_dask_worker, function, task, pin, pure=False) for task in tasks]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except KilledWorker as error:
+            raise LithoError(
+                "Dask workers died again and again on one task, perhaps for want of memory; use fewer workers or "
+                "smaller tasks."
+            ) from error
+        except (CancelledError, CommClosedError) as error:
+            raise LithoError(f"The Dask scheduler at {scheduler} was lost; start it and run again.") from error
+
+
+def _on_dask_worker(function: Callable[[Task], Result], task: Task, pin: bool) -> Result:
+    """The function's result on one thread; with `pin`, worker i of a local cluster takes GPU i modulo their number."""
+    if pin:
+        from distributed import get_worker
+
+        torch.cuda.set_device(int(get_worker().name) % torch.cuda.device_count())
+    return on_one_thread(function, task)

@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from litho_dl.core.errors import DatasetError
-from litho_dl.core.symmetry import SYMMETRIES
-from litho_dl.data.pairs import SPLITS, open_shard, read_settings
+from litho_dl.core.grid import same_length
+from litho_dl.core.symmetry import turned
+from litho_dl.data.pairs import SHARDS, SPLITS, open_shard, read_settings
 
 MOST_OPEN = 64  # files at once
 
@@ -26,17 +27,17 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
     mask's, unless told otherwise.
 
     Args:
-        folder: A data set, or a folder of shards.
+        folder: A data set, or a folder with shards in it.
         split: `train`, `validation` or `test`; None: all pairs.
         pixel_nm: Pixel of the items, a multiple of the stored one; default the stored one.
         crop_nm: Side of a centred square that is cut out; default the whole field.
         images: Names of stored images.
-        augment: Draw one of the symmetries at random for each item: `True` for all that the optics allow, or their
-            names. Drawn from torch's generator, which a `DataLoader` seeds in its workers.
+        augment: Draw one of the symmetries at random for each item: `True` for all that the optics allow, or the names
+            of those besides the identity. Drawn from torch's generator, which a `DataLoader` seeds in its workers.
 
     Raises:
-        DatasetError: There are no shards or no pairs, they are damaged or of different recipes, the images are not
-            stored, the pixel or crop does not fit, or a symmetry is one that the optics break.
+        DatasetError: There is no such split, there are no shards or no pairs, they are damaged or of different recipes,
+            the images are not stored, the pixel or crop does not fit, or a symmetry is one that the optics break.
     """
 
     def __init__(
@@ -51,7 +52,9 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
     ) -> None:
         folder = Path(folder)
         self.images = tuple(images)
-        self._paths = sorted(folder.glob("**/shard-*.h5"))
+        if split is not None and split not in SPLITS:
+            raise DatasetError(f"Expected a split ({', '.join(SPLITS)}) or None, got {split!r}.")
+        self._paths = sorted((folder / SHARDS if (folder / SHARDS).is_dir() else folder).glob("shard-*.h5"))
         if not self._paths:
             raise DatasetError(
                 f"{folder}: expected shards (shard-*.h5), got none; make some with litho-dl dataset build."
@@ -62,9 +65,7 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
             raise DatasetError(f"{folder}: expected pairs of split {split}, got none.")
         stored_nm = float(self.settings["recipe"]["pixel_nm"])
         self.pixel_nm = stored_nm if pixel_nm is None else pixel_nm
-        self._factor = _whole(
-            self.pixel_nm / stored_nm, f"a pixel that is a multiple of {stored_nm:g} nm", self.pixel_nm
-        )
+        self._factor = _times(self.pixel_nm, stored_nm, f"a pixel that is a multiple of {stored_nm:g} nm")
         self._crop = self._cropped(stored_nm, crop_nm)
         self.symmetries = self._allowed(augment)
         self._files: dict[int, int] = {}
@@ -87,7 +88,7 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
         cuts = []
         for side in self.settings["field_nm"]:
             pixels, size = round(side / stored_nm), side if crop_nm is None else crop_nm
-            kept = _whole(size / self.pixel_nm, f"a crop of whole pixels of {self.pixel_nm:g} nm", size) * self._factor
+            kept = _times(size, self.pixel_nm, f"a crop of whole pixels of {self.pixel_nm:g} nm") * self._factor
             if kept > pixels or (pixels - kept) % 2:
                 raise DatasetError(
                     f"Expected a crop that is centred on the field of {side:g} nm, got {size:g} nm; choose another."
@@ -99,21 +100,21 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
         allowed = tuple(self.settings["symmetries"])
         if isinstance(augment, bool):
             return allowed if augment else ("identity",)
-        broken = [name for name in augment if name not in allowed]
+        wanted = (augment,) if isinstance(augment, str) else tuple(augment)
+        broken = [name for name in wanted if name not in allowed]
         if broken:
             raise DatasetError(
                 f"Expected symmetries of the optics ({', '.join(allowed)}), got {', '.join(broken)}: a mask so turned "
                 f"is not the mask of the turned target; leave it out."
             )
-        return tuple(augment) or ("identity",)
+        return tuple(dict.fromkeys(("identity", *wanted)))
 
     def __len__(self) -> int:
         return len(self._chunks)
 
     def __getitem__(self, index: int) -> tuple[Tensor, ...]:
         drawn = int(torch.randint(len(self.symmetries), ())) if len(self.symmetries) > 1 else 0
-        turn = SYMMETRIES[self.symmetries[drawn]]
-        images = (turn(self._image(chunk)) for chunk in self._chunks[index])
+        images = (turned(self._image(chunk), self.symmetries[drawn]) for chunk in self._chunks[index])
         return tuple(torch.from_numpy(np.ascontiguousarray(image))[None] for image in images)
 
     def _image(self, chunk: "_Chunk") -> np.ndarray:
@@ -178,8 +179,10 @@ def _summed(values: np.ndarray, n: int, dtype: Any) -> np.ndarray:
     return sums
 
 
-def _whole(ratio: float, expected: str, got_nm: float) -> int:
-    """The ratio, if it is a whole number of at least 1."""
-    if ratio < 1 - 1e-9 or abs(ratio - round(ratio)) > 1e-9 * ratio:
-        raise DatasetError(f"Expected {expected}, got {got_nm:g} nm.")
-    return round(ratio)
+def _times(length_nm: float, unit_nm: float, expected: str) -> int:
+    """How many units a length is; DatasetError if that is not a whole number of at least 1."""
+    if math.isfinite(length_nm):
+        count = max(1, round(length_nm / unit_nm))
+        if same_length(count * unit_nm, length_nm):
+            return count
+    raise DatasetError(f"Expected {expected}, got {length_nm:g} nm.")

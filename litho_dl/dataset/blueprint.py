@@ -3,12 +3,14 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from litho_dl import __version__
+from litho_dl.clips import whole_factor
 from litho_dl.core.errors import DatasetError
 from litho_dl.core.grid import Grid
+from litho_dl.core.io import file_digest
+from litho_dl.core.workers import on_one_thread
 from litho_dl.dataset.recipe import DatasetRecipe, GeneratedClips, LayoutClips
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.layout.design_rules import load_rules
@@ -26,7 +28,7 @@ class Blueprint:
         method: Its ILT method.
         process: Its optics.
         settings: All of it as JSON, with the symmetries of the optics; shards carry it.
-        digest: SHA-256 of what decides the bytes, hexadecimal.
+        digest: SHA-256 of the recipe and of all that it names, hexadecimal.
     """
 
     recipe: DatasetRecipe
@@ -43,8 +45,10 @@ def draw_blueprint(recipe: DatasetRecipe) -> Blueprint:
         LithoError: Optics, method, rules or a layout file cannot be read.
         DatasetError: Clips are larger than the field.
         GridMismatchError: The pixel does not divide the field.
+        MaskError: Neither of the pixel and the method's mask pixel divides the other.
     """
-    method, process = load_method(recipe.method), load_process(recipe.optics)
+    method = load_method(recipe.located(recipe.method))
+    process = on_one_thread(load_process, recipe.located(recipe.optics))  # sums are taken in the same order anywhere
     for source in recipe.clips:
         side = source.extent_nm if isinstance(source, GeneratedClips) else source.window_nm
         if side > min(process.field_nm):
@@ -53,13 +57,18 @@ def draw_blueprint(recipe: DatasetRecipe) -> Blueprint:
                 f"some 300 nm on each side for the light's reach."
             )
     Grid.of_field(process.field_nm, recipe.pixel_nm)
+    finer_nm, coarser_nm = sorted((recipe.pixel_nm, method.levels[-1].pixel_nm))
+    whole_factor(coarser_nm, finer_nm)
     plain = recipe.model_dump(mode="json")
-    plain["optics"], plain["method"] = _optics(process), method.model_dump(mode="json")
-    plain["clips"] = [_source(source) for source in recipe.clips]
-    digest = hashlib.sha256(json.dumps([__version__, plain], sort_keys=True).encode()).hexdigest()
+    named = {
+        "optics": _optics(process),
+        "method": method.model_dump(mode="json"),
+        "clips": [_source(recipe, source) for source in recipe.clips],
+    }
+    digest = hashlib.sha256(json.dumps([__version__, plain, named], sort_keys=True).encode()).hexdigest()
     settings = {
-        "recipe": recipe.model_dump(mode="json"),
-        "resolved": plain,
+        "recipe": plain,
+        "resolved": {**plain, **named},
         "field_nm": list(process.field_nm),
         "symmetries": list(imaging_symmetries(process)),
         "package_version": __version__,
@@ -83,14 +92,8 @@ def _optics(process: ProcessModel) -> dict[str, Any]:
     }
 
 
-def _source(source: GeneratedClips | LayoutClips) -> dict[str, Any]:
+def _source(recipe: DatasetRecipe, source: GeneratedClips | LayoutClips) -> dict[str, Any]:
     plain = source.model_dump(mode="json")
     if isinstance(source, GeneratedClips):
-        return {**plain, "rules": load_rules(source.rules).model_dump(mode="json")}
-    try:
-        content = hashlib.sha256(Path(source.layout).read_bytes()).hexdigest()
-    except OSError as error:
-        raise DatasetError(
-            f"{source.layout}: cannot be read ({error.strerror}); a recipe's paths start from it."
-        ) from error
-    return {**plain, "layout": content}
+        return {**plain, "rules": load_rules(recipe.located(source.rules)).model_dump(mode="json")}
+    return {**plain, "layout": file_digest(recipe.located(source.layout))}

@@ -1,34 +1,35 @@
 """Builds a data set: whatever is finished stays, whatever is missing is made; at any time it may be killed."""
 
 import csv
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from litho_dl.core.errors import DatasetError, OutputError
-from litho_dl.core.io import require_writable_folder, write_csv
+from litho_dl.core.io import file_digest, remove_leftovers, require_writable_folder, write_csv
 from litho_dl.core.workers import run_tasks
-from litho_dl.data.pairs import read_settings
+from litho_dl.data.pairs import SHARDS, read_settings
 from litho_dl.dataset.blueprint import Blueprint, draw_blueprint
 from litho_dl.dataset.manifest import (
     CLIPS,
     MANIFEST,
     OPTICS,
-    SHARDS,
     Manifest,
     ShardEntry,
+    changed_files,
     read_manifest,
     shard_path,
     write_manifest,
 )
-from litho_dl.dataset.plan import count_clips, plan_clips, write_clips
+from litho_dl.dataset.plan import plan_clips, write_clips
 from litho_dl.dataset.recipe import DatasetRecipe
 from litho_dl.dataset.shard import ShardReport, ShardTask, make_shard
-from litho_dl.dataset.verify import file_digest
 from litho_dl.process.files import save_kernels
 
 TIMING = "timing.csv"
+SAVE_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,23 @@ def build(
 
         report(manifest)
         tasks = [ShardTask(str(folder), manifest.digest, index, device) for index in manifest.missing]
-        for made in run_tasks(make_shard, tasks, workers=workers, scheduler=scheduler):
-            manifest = manifest.with_shard(made.index, made.entry)
-            write_manifest(folder, manifest)
-            timing[made.index] = _timing(made)
-            write_csv(folder / TIMING, list(timing.values()))
-            report(manifest)
+        saved = time.monotonic()
+        try:
+            for made in run_tasks(make_shard, tasks, workers=workers, scheduler=scheduler):
+                manifest = manifest.with_shard(made.index, made.entry)
+                timing[made.index] = _timing(made)
+                if time.monotonic() > saved + SAVE_EVERY_S:
+                    _save(folder, manifest, timing)
+                    saved = time.monotonic()
+                report(manifest)
+        finally:  # a killed build's shards are found by the next
+            _save(folder, manifest, timing)
     return manifest
+
+
+def _save(folder: Path, manifest: Manifest, timing: dict[int, dict[str, float]]) -> None:
+    write_manifest(folder, manifest)
+    write_csv(folder / TIMING, list(timing.values()))
 
 
 def read_timing(folder: Path) -> dict[int, dict[str, float]]:
@@ -110,7 +121,8 @@ def _prepared(folder: Path, blueprint: Blueprint, on_progress: Callable[[Progres
                 f"{folder}: expected an empty folder or a data set of this recipe, got one made with other settings; "
                 f"choose another --out."
             )
-        count_clips(folder / CLIPS, manifest.digest)
+        if changed := changed_files(folder, manifest):
+            raise DatasetError(" ".join(changed))
         return manifest
     if any((folder / SHARDS).glob("*.h5")):
         raise DatasetError(f"{folder}: expected an empty folder, got shards without {MANIFEST}; choose another --out.")
@@ -118,25 +130,29 @@ def _prepared(folder: Path, blueprint: Blueprint, on_progress: Callable[[Progres
     total = sum(source.count or 0 for source in blueprint.recipe.clips)
     clips = plan_clips(blueprint.recipe, lambda done: on_progress(Progress(done, max(total, done), 0, planning=True)))
     write_clips(folder / CLIPS, clips, blueprint.digest)
-    manifest = Manifest(blueprint.settings, len(clips))
+    files = {name: file_digest(folder / name) for name in (CLIPS, OPTICS)}
+    manifest = Manifest(blueprint.settings, len(clips), files)
     write_manifest(folder, manifest)
     return manifest
 
 
 def _adopted(folder: Path, manifest: Manifest) -> Manifest:
     """The manifest with the shards that were finished just before a run was killed, without those that are gone."""
-    for leftover in (*folder.glob(".*.*.*"), *(folder / SHARDS).glob(".*.*.*")):
-        leftover.unlink()  # half of a file whose writer was killed
+    for place in (folder, folder / SHARDS):
+        remove_leftovers(place)
     found = {index for index in range(manifest.shard_count) if shard_path(folder, index).exists()}
     shards = {index: entry for index, entry in manifest.shards.items() if index in found}
     for index in sorted(found - set(shards)):
         path = shard_path(folder, index)
-        settings = read_settings(path)
+        try:
+            settings = read_settings(path)
+        except DatasetError as error:
+            raise DatasetError(f"{error} Remove it.") from error
         if settings.get("digest") != manifest.digest or settings.get("shard") != index:
             raise DatasetError(f"{path}: expected shard {index} of this recipe, got another; remove it.")
         shards[index] = _entry(path, settings["clips"], settings["rejected"])
     if shards != manifest.shards:
-        manifest = Manifest(manifest.settings, manifest.clips, dict(sorted(shards.items())))
+        manifest = replace(manifest, shards=dict(sorted(shards.items())))
         write_manifest(folder, manifest)
     return manifest
 

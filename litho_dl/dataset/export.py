@@ -47,10 +47,10 @@ def export_png(folder: Path, out: Path, on_shard: OnShard = lambda done, total: 
     An aerial image is written as 255 I, cut off at I = 1.
 
     Raises:
-        DatasetError: As `finished_shards`.
+        DatasetError: As `finished_shards`, or OUT is not empty.
         OutputError: The folder cannot be written.
     """
-    require_writable_folder(out)
+    _require_empty(out)
     rows: list[dict[str, object]] = []
     for block in finished_shards(folder, on_shard):
         rows += pair_table(block)
@@ -63,25 +63,26 @@ def export_png(folder: Path, out: Path, on_shard: OnShard = lambda done, total: 
 
 
 def export_npz(folder: Path, out: Path, on_shard: OnShard = lambda done, total: None) -> int:
-    """Writes OUT/SPLIT.npz with the images (n, H, W) and `name`, and OUT/pairs.csv; returns the pairs.
+    """Writes OUT/SPLIT/00000.npz ..., one a shard: images (n, H, W) and `name`; and OUT/pairs.csv; returns the pairs.
 
     Raises:
-        DatasetError: As `finished_shards`.
+        DatasetError: As `finished_shards`, or OUT is not empty.
         OutputError: The folder cannot be written.
     """
-    require_writable_folder(out)
-    blocks = list(finished_shards(folder, on_shard))
-    for number, split in enumerate(SPLITS):
-        chosen = [block.split == number for block in blocks]
-        if not any(own.any() for own in chosen):
-            continue
-        images = {
-            name: np.concatenate([block.images[name][own] for block, own in zip(blocks, chosen, strict=True)])
-            for name in blocks[0].images
-        }
-        names = [name for block, own in zip(blocks, chosen, strict=True) for name in np.array(block.name)[own]]
-        with atomic_path(out / f"{split}.npz") as temporary:
-            np.savez_compressed(temporary, allow_pickle=False, name=np.array(names), **images)
-    rows = [row for block in blocks for row in pair_table(block)]
+    _require_empty(out)
+    rows: list[dict[str, object]] = []
+    for number, block in enumerate(finished_shards(folder, on_shard)):
+        rows += pair_table(block)
+        for split in np.unique(block.split):
+            own = block.split == split
+            images = {name: values[own] for name, values in block.images.items()}
+            with atomic_path(out / SPLITS[split] / f"{number:05d}.npz") as temporary:
+                np.savez_compressed(temporary, name=np.array(block.name)[own], **images)
     write_csv(out / "pairs.csv", rows)
     return len(rows)
+
+
+def _require_empty(out: Path) -> None:
+    """Refuses to mix two exports."""
+    if any(require_writable_folder(out).iterdir()):
+        raise DatasetError(f"{out}: expected an empty folder, got files in it; choose another --out.")

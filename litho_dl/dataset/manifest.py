@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from litho_dl.core.errors import DatasetError
-from litho_dl.core.io import write_text
+from litho_dl.core.errors import DatasetError, LithoError
+from litho_dl.core.io import file_digest, write_text
+from litho_dl.data.pairs import SHARDS
 
 FORMAT = "litho_dl.dataset/1"
 MANIFEST = "dataset.json"
 CLIPS = "clips.h5"
 OPTICS = "optics.safetensors"
-SHARDS = "shards"
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,13 @@ class Manifest:
     Attributes:
         settings: See `blueprint.Blueprint`.
         clips: Clips in all.
+        files: SHA-256 of the files that all shards are made from, by name.
         shards: Finished shards by index.
     """
 
     settings: dict[str, Any]
     clips: int
+    files: dict[str, str]
     shards: dict[int, ShardEntry] = field(default_factory=dict)
 
     @property
@@ -82,6 +84,18 @@ class Manifest:
         return replace(self, shards=dict(sorted({**self.shards, index: entry}.items())))
 
 
+def changed_files(folder: Path, manifest: Manifest) -> list[str]:
+    """A line for each of the files that shards are made from that is not as it was written."""
+    lines = []
+    for name, sha256 in manifest.files.items():
+        try:
+            if file_digest(folder / name) != sha256:
+                lines.append(f"{folder / name}: its bytes are not those that were written; restore it or build anew.")
+        except LithoError as error:
+            lines.append(str(error))
+    return lines
+
+
 def shard_path(folder: Path, index: int) -> Path:
     """Where a shard lies in a data set's folder."""
     return folder / SHARDS / f"shard-{index:05d}.h5"
@@ -92,10 +106,16 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     table = {
         "format": FORMAT,
         "clips": manifest.clips,
+        "files": manifest.files,
         "shards": {str(index): asdict(entry) for index, entry in manifest.shards.items()},
         "settings": manifest.settings,
     }
     write_text(folder / MANIFEST, json.dumps(table, indent=1, sort_keys=True) + "\n")
+
+
+def _entry(table: dict[str, Any]) -> ShardEntry:
+    rejected = {str(name): int(count) for name, count in table["rejected"].items()}
+    return ShardEntry(str(table["sha256"]), int(table["clips"]), int(table["pairs"]), rejected)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -109,8 +129,9 @@ def read_manifest(folder: Path) -> Manifest:
         table = json.loads(path.read_text(encoding="utf-8"))
         if table["format"] != FORMAT:
             raise DatasetError(f"{path}: expected a data set of format {FORMAT}, got {table['format']!r}.")
-        shards = {int(index): ShardEntry(**entry) for index, entry in table["shards"].items()}
-        manifest = Manifest(dict(table["settings"]), int(table["clips"]), shards)
+        shards = {int(index): _entry(entry) for index, entry in table["shards"].items()}
+        files = {name: str(table["files"][name]) for name in (CLIPS, OPTICS)}
+        manifest = Manifest(dict(table["settings"]), int(table["clips"]), files, shards)
         _ = manifest.digest, manifest.shard_count
     except FileNotFoundError:
         raise DatasetError(
@@ -118,7 +139,7 @@ def read_manifest(folder: Path) -> Manifest:
         ) from None
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror}).") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
         raise DatasetError(
             f"{path}: the manifest is damaged ({error}); restore it, or build anew elsewhere."
         ) from error

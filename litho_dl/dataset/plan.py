@@ -1,8 +1,8 @@
 """Which clips a data set has, in which order and split: drawn once, and kept in `clips.h5`."""
 
 import hashlib
-import io
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 
 from litho_dl.clips import file_stem
 from litho_dl.core.errors import DatasetError
+from litho_dl.core.hdf5 import file_bytes, opened
 from litho_dl.core.io import atomic_path
 from litho_dl.data.pairs import SPLITS
 from litho_dl.dataset.recipe import DatasetRecipe, GeneratedClips, LayoutClips, Splits
@@ -59,7 +60,7 @@ def plan_clips(recipe: DatasetRecipe, on_clip: Callable[[int], None] | None = No
         drawn = (
             _generated(recipe, position, source, known)
             if isinstance(source, GeneratedClips)
-            else _windows(recipe.splits, source, known)
+            else _windows(recipe, position, source, known)
         )
         for clip in drawn:
             known.add(clip.pattern)
@@ -72,18 +73,18 @@ def plan_clips(recipe: DatasetRecipe, on_clip: Callable[[int], None] | None = No
 
 
 def _generated(recipe: DatasetRecipe, position: int, source: GeneratedClips, known: set[str]) -> Iterator[PlannedClip]:
-    rules = load_rules(source.rules)
+    rules = load_rules(recipe.located(source.rules))
     seed = int(np.random.SeedSequence((recipe.seed, position)).generate_state(1)[0])
-    for clip in unique_clips(source.family, rules, seed, source.count, source.extent_nm, known=set(known)):
+    for clip in unique_clips(source.family, rules, seed, source.count, source.extent_nm, known=known):
         name = f"{source.family}-{position}-{clip.index:06d}"
         yield PlannedClip(name, clip.seed, clip.pattern_hash, _split(clip.pattern_hash, recipe.splits), clip.layout)
 
 
-def _windows(splits: Splits, source: LayoutClips, known: set[str]) -> Iterator[PlannedClip]:
+def _windows(recipe: DatasetRecipe, position: int, source: LayoutClips, known: set[str]) -> Iterator[PlannedClip]:
     windows = [
         window
         for window in cut_windows(
-            source.layout,
+            recipe.located(source.layout),
             layer=source.layer,
             cell=source.cell,
             window_nm=source.window_nm,
@@ -96,8 +97,8 @@ def _windows(splits: Splits, source: LayoutClips, known: set[str]) -> Iterator[P
     if source.count is not None and source.count < len(windows):
         windows = [windows[index * len(windows) // source.count] for index in range(source.count)]
     for window in windows:
-        name = f"{file_stem(source.layout)}_x{window.x0_nm:g}_y{window.y0_nm:g}"
-        split = source.split or _split(window.pattern_hash, splits)
+        name = f"{file_stem(source.layout)}-{position}_x{window.x0_nm:.12g}_y{window.y0_nm:.12g}"
+        split = source.split or _split(window.pattern_hash, recipe.splits)
         yield PlannedClip(name, 0, window.pattern_hash, split, window.layout)
 
 
@@ -111,15 +112,14 @@ def _split(pattern: str, splits: Splits) -> str:
 
 def write_clips(path: Path, clips: Iterable[PlannedClip], digest: str) -> None:
     """Writes the clips with their polygons, in one file from which single clips can be read."""
-    import h5py
-
     clips = list(clips)
     loops = [
         [(loop, hole > 0) for polygon in clip.layout.polygons for hole, loop in enumerate(polygon.loops)]
         for clip in clips
     ]
     flat = [entry for own in loops for entry in own]
-    arrays = {
+    arrays: dict[str, np.ndarray | list[str]] = {
+        "name": [clip.name for clip in clips],
         "vertices": np.concatenate([loop for loop, _ in flat]),
         "loop_ends": np.cumsum([len(loop) for loop, _ in flat]),
         "loop_is_hole": np.array([hole for _, hole in flat]),
@@ -128,67 +128,57 @@ def write_clips(path: Path, clips: Iterable[PlannedClip], digest: str) -> None:
         "pattern": np.array([clip.pattern for clip in clips], dtype="S64"),
         "split": np.array([SPLITS.index(clip.split) for clip in clips], dtype=np.uint8),
     }
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w", libver="v110") as file:
-        file.attrs["format"], file.attrs["digest"] = FORMAT, digest
-        for name, values in arrays.items():
-            file.create_dataset(name, data=values, compression="gzip")
-        names = np.array([clip.name for clip in clips], dtype=object)
-        file.create_dataset("name", data=names, dtype=h5py.string_dtype())
     with atomic_path(path) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+        temporary.write_bytes(file_bytes(FORMAT, {"digest": digest}, arrays))
 
 
-def count_clips(path: Path, digest: str) -> int:
-    """How many clips a file holds.
+def read_columns(path: Path, digest: str) -> list[tuple[str, int, str]]:
+    """Name, seed and pattern hash of every clip.
 
     Raises:
-        DatasetError: It is missing, damaged, or of another recipe.
+        DatasetError: The file is missing, damaged, or of another recipe.
     """
     with _opened(path, digest) as file:
-        return len(file["name"])
+        columns = (file[name][()] for name in ("name", "seed", "pattern"))
+        return [(name.decode(), int(seed), pattern.decode()) for name, seed, pattern in zip(*columns, strict=True)]
 
 
 def read_clips(path: Path, digest: str, start: int, stop: int) -> list[PlannedClip]:
-    """Clips `start` to `stop` - 1 of a file.
+    """Clips `start` to `stop` - 1 of a file, or to its last.
 
     Raises:
-        DatasetError: It is missing, damaged, or of another recipe.
+        DatasetError: The file is missing, damaged, or of another recipe.
     """
     with _opened(path, digest) as file:
-        try:
-            clip_ends, loop_ends = np.append(0, file["clip_ends"][()]), np.append(0, file["loop_ends"][()])
-            stop = min(stop, len(clip_ends) - 1)
-            first, last = clip_ends[start], clip_ends[stop]
-            vertices = file["vertices"][loop_ends[first] : loop_ends[last]]
-            loops = np.split(vertices, loop_ends[first + 1 : last] - loop_ends[first])
-            holes = file["loop_is_hole"][first:last]
-            part = slice(start, stop)
-            columns = (file["name"][part], file["seed"][part], file["pattern"][part], file["split"][part])
-        except (KeyError, OSError, RuntimeError, ValueError) as error:
-            raise DatasetError(f"{path}: the file is damaged ({' '.join(str(error).split())}).") from error
-    clips = []
-    for place, (name, seed, pattern, split) in enumerate(zip(*columns, strict=True), start=start):
-        own = slice(clip_ends[place] - first, clip_ends[place + 1] - first)
-        layout = Layout(name.decode(), _polygons(loops[own], holes[own]))
-        clips.append(PlannedClip(name.decode(), int(seed), pattern.decode(), SPLITS[split], layout))
-    return clips
+        columns = (file[name][start:stop] for name in ("name", "seed", "pattern", "split"))
+        clips = list(zip(*columns, strict=True))
+        loops_from = _bounds(file["clip_ends"], start, start + len(clips))
+        vertices_from = _bounds(file["loop_ends"], loops_from[0], loops_from[-1])
+        vertices = file["vertices"][vertices_from[0] : vertices_from[-1]]
+        loops = np.split(vertices, vertices_from[1:-1] - vertices_from[0])
+        holes = file["loop_is_hole"][loops_from[0] : loops_from[-1]]
+        planned = []
+        for (name, seed, pattern, split), own in zip(clips, pairwise(loops_from - loops_from[0]), strict=True):
+            layout = Layout(name.decode(), _polygons(loops[slice(*own)], holes[slice(*own)]))
+            planned.append(PlannedClip(name.decode(), int(seed), pattern.decode(), SPLITS[split], layout))
+    return planned
+
+
+def _bounds(ends: Any, start: int, stop: int) -> np.ndarray:
+    """Where items `start` to `stop` - 1 begin, and where the last ends, of a stored list of ends."""
+    found = ends[max(start - 1, 0) : stop].astype(np.int64)
+    return found if start else np.append(0, found)
+
+
+@contextmanager
+def _opened(path: Path, digest: str) -> Iterator[Any]:
+    with opened(path, FORMAT) as file:
+        if file.attrs["digest"] != digest:
+            raise DatasetError(f"{path}: expected the clips of this recipe, got others; use another --out.")
+        yield file
 
 
 def _polygons(loops: list[np.ndarray], holes: np.ndarray) -> tuple[Polygon, ...]:
     """A polygon for each hull and the holes that follow it."""
     hulls = [*np.flatnonzero(~holes), len(loops)]
     return tuple(Polygon(loops[hull], tuple(loops[hull + 1 : following])) for hull, following in pairwise(hulls))
-
-
-def _opened(path: Path, digest: str) -> Any:
-    import h5py
-
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read as HDF5; remove it and build again.") from error
-    if file.attrs.get("format") != FORMAT or file.attrs.get("digest") != digest:
-        file.close()
-        raise DatasetError(f"{path}: expected the clips of this recipe, got others; use another --out.")
-    return file

@@ -1,9 +1,12 @@
 """Data set recipes: which clips, which optics, which ILT method, what is kept."""
 
+from itertools import combinations
+from math import isfinite
+from os.path import normpath
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.settings import read_toml, validated
@@ -66,6 +69,11 @@ class LayoutClips(BaseModel):
                 f'show the network parts of its test clips; set split = "train", or stride_nm >= window_nm'
             )
         return self
+
+    def may_share_patterns(self, other: "LayoutClips") -> bool:
+        """True unless the other is cut from another file or layer; a cell may lie within another."""
+        layers = {self.layer, other.layer}
+        return normpath(self.layout) == normpath(other.layout) and (len(layers) == 1 or None in layers)
 
 
 class Quality(BaseModel):
@@ -130,13 +138,29 @@ class DatasetRecipe(BaseModel):
     quality: Quality = Quality()
     splits: Splits = Splits()
 
+    _folder: Path | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _split_alike(self) -> Self:
+        for one, two in combinations([source for source in self.clips if isinstance(source, LayoutClips)], 2):
+            if one.may_share_patterns(two) and (one.split is None or one.split != two.split):
+                raise ValueError(
+                    f"two sources cut windows from {one.layout}, which may show the network parts of its test clips; "
+                    f"give both the same split"
+                )
+        return self
+
+    def located(self, name: str) -> str:
+        """A file that the recipe names, found beside it; any other name as it is."""
+        return str(self._folder / name) if self._folder is not None and (self._folder / name).exists() else name
+
     def scaled(self, factor: float) -> "DatasetRecipe":
         """The recipe with every count of generated clips multiplied, at least one each.
 
         Raises:
-            RecipeError: The factor is not positive.
+            RecipeError: The factor is not positive and finite.
         """
-        if not factor > 0:
+        if not (factor > 0 and isfinite(factor)):
             raise RecipeError(f"Expected a positive scale, got {factor:g}.")
         clips = tuple(
             source.model_copy(update={"count": max(1, round(source.count * factor))})
@@ -155,20 +179,5 @@ def load_dataset_recipe(name_or_path: str | Path) -> DatasetRecipe:
     """
     table, origin, folder = read_toml("dataset", name_or_path)
     recipe = validated(DatasetRecipe, table, origin)
-    return recipe if folder is None else _located(recipe, folder)
-
-
-def _located(recipe: DatasetRecipe, folder: Path) -> DatasetRecipe:
-    """The recipe with the files it names beside it found there."""
-
-    def found(name: str) -> str:
-        return str(folder / name) if (folder / name).exists() else name
-
-    clips = tuple(
-        source.model_copy(update={"layout": found(source.layout)})
-        if isinstance(source, LayoutClips)
-        else source.model_copy(update={"rules": found(source.rules)})
-        for source in recipe.clips
-    )
-    update = {"optics": found(recipe.optics), "method": found(recipe.method), "clips": clips}
-    return recipe.model_copy(update=update)
+    recipe._folder = folder
+    return recipe

@@ -1,5 +1,6 @@
 """One shard, start to end: clips read, masks optimised as one batch, scored, checked, written."""
 
+import platform
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -14,11 +15,13 @@ from torch.nn.functional import avg_pool2d
 
 from litho_dl.clips import Clip, magnified, place, whole_factor
 from litho_dl.core.device import resolve_device
+from litho_dl.core.errors import DatasetError
+from litho_dl.core.grid import Grid
 from litho_dl.data.pairs import SPLITS, PairBlock, write_shard
-from litho_dl.dataset.manifest import CLIPS, OPTICS, ShardEntry, read_manifest, shard_path
-from litho_dl.dataset.plan import PlannedClip, read_clips
+from litho_dl.dataset.manifest import CLIPS, MANIFEST, OPTICS, ShardEntry, read_manifest, shard_path
+from litho_dl.dataset.plan import read_clips
 from litho_dl.dataset.recipe import DatasetRecipe, Quality
-from litho_dl.evaluate import Evaluation, evaluate
+from litho_dl.evaluate import Evaluation, Protocol, evaluate
 from litho_dl.ilt.method import Method
 from litho_dl.optimize import default_protocol, solve_clips
 from litho_dl.process.files import load_kernels
@@ -60,7 +63,11 @@ class _Setting:
 @lru_cache(maxsize=1)
 def _setting(folder: str, digest: str, device: str) -> _Setting:
     """Read once a process."""
+    if not (Path(folder) / MANIFEST).exists():
+        raise DatasetError(f"{folder}: not there on {platform.node()}; all workers must see the folder by this path.")
     manifest = read_manifest(Path(folder))
+    if manifest.digest != digest:
+        raise DatasetError(f"{folder}: {platform.node()} sees another data set by this path.")
     process = load_kernels(Path(folder) / OPTICS)
     return _Setting(
         recipe=DatasetRecipe.model_validate(manifest.settings["recipe"]),
@@ -91,36 +98,65 @@ def make_shard(task: ShardTask) -> ShardReport:
     planned = read_clips(folder / CLIPS, setting.digest, first, first + recipe.shard_clips)
     clips = [place(clip.layout, process.field_nm, clip.name) for clip in planned]
     lap("read")
-    device = setting.simulator.device
-    solution = solve_clips(clips, process, setting.method, device, simulator=setting.simulator)
+    missed = [None if _visible(setting, clip) else "empty_target" for clip in clips]
+    drawn = [index for index, limit in enumerate(missed) if limit is None]
+    masks, mask_nm = _solved(setting, [clips[index] for index in drawn])
     lap("solve")
-    scored = [_scored(setting, clip, mask, solution.pixel_nm) for clip, mask in zip(clips, solution.mask, strict=True)]
+    scores = {}
+    for index, mask in zip(drawn, masks, strict=True):
+        scores[index] = _score(setting, clips[index], mask, mask_nm)
+        written = _bytes(on_pixel(mask, mask_nm, recipe.pixel_nm)).any()
+        missed[index] = missed_limit(scores[index], recipe.quality) if written else "empty_mask"
     lap("score")
-    missed = [missed_limit(score, recipe.quality) for score in scored]
     kept = [index for index, limit in enumerate(missed) if limit is None]
-    block = _block(
-        setting, [planned[i] for i in kept], [clips[i] for i in kept], solution.mask[kept], solution.pixel_nm
+    images = _images(setting, [clips[index] for index in kept], masks[[drawn.index(index) for index in kept]], mask_nm)
+    block = PairBlock(
+        images=images,
+        name=[planned[index].name for index in kept],
+        seed=np.array([planned[index].seed for index in kept], dtype=np.uint64),
+        pattern=[planned[index].pattern for index in kept],
+        split=np.array([SPLITS.index(planned[index].split) for index in kept], dtype=np.uint8),
+        score={name: np.array([scores[index][name] for index in kept]) for name in scores[kept[0]]} if kept else {},
     )
-    block = replace(block, score={name: np.array([scored[i][name] for i in kept]) for name in scored[0]})
-    rejected = dict(sorted(Counter(limit for limit in missed if limit is not None).items()))
     lap("images")
-    sha256 = write_shard(
-        shard_path(folder, task.index),
-        block,
-        {**setting.settings, "shard": task.index, "clips": len(clips), "rejected": rejected},
-    )
+    rejected = dict(sorted(Counter(limit for limit in missed if limit is not None).items()))
+    settings = {
+        **setting.settings,
+        "shard": task.index,
+        "clips": len(clips),
+        "rejected": rejected,
+        "device": setting.simulator.device.type,
+    }
+    sha256 = write_shard(shard_path(folder, task.index), block, settings)
     lap("write")
     return ShardReport(task.index, ShardEntry(sha256, len(clips), len(kept), rejected), seconds)
 
 
-def _scored(setting: _Setting, clip: Clip, mask: Tensor, pixel_nm: float) -> dict[str, float]:
+def _visible(setting: _Setting, clip: Clip) -> bool:
+    """True if the clip covers a pixel of those that are scored and of those that are stored."""
+    scored = clip.coverage(_protocol(setting).pixel_nm) >= 0.5
+    return bool(scored.any()) and bool(_bytes(clip.coverage(setting.recipe.pixel_nm)).any())
+
+
+def _solved(setting: _Setting, clips: list[Clip]) -> tuple[Tensor, float]:
+    """The clips' masks, bool (n, h, w), and their pixel; there may be no clip."""
+    simulator = setting.simulator
+    if not clips:
+        return torch.zeros(0, 1, 1, dtype=torch.bool), setting.recipe.pixel_nm
+    solution = solve_clips(clips, simulator.process, setting.method, simulator.device, simulator=simulator)
+    return solution.mask, solution.pixel_nm
+
+
+def _score(setting: _Setting, clip: Clip, mask: Tensor, pixel_nm: float) -> dict[str, float]:
     """Figures of one mask."""
-    quality = setting.recipe.quality
+    return figures(evaluate(mask, pixel_nm, clip.placed, setting.simulator, _protocol(setting)))
+
+
+def _protocol(setting: _Setting) -> Protocol:
+    """The process's own, without what no limit asks for."""
     protocol = default_protocol(setting.simulator.process)
-    rules = None if quality.mrc_violations is None else protocol.rules
-    protocol = replace(protocol, edges=False, rules=rules)
-    evaluation = evaluate(mask, pixel_nm, clip.placed, setting.simulator, protocol)
-    return figures(evaluation)
+    rules = None if setting.recipe.quality.mrc_violations is None else protocol.rules
+    return replace(protocol, edges=False, rules=rules)
 
 
 def figures(evaluation: Evaluation) -> dict[str, float]:
@@ -145,34 +181,25 @@ def missed_limit(score: dict[str, float], quality: Quality) -> str | None:
     return next((name for name, value in found.items() if limits[name] is not None and value > limits[name]), None)
 
 
-def _block(
-    setting: _Setting, planned: list[PlannedClip], clips: list[Clip], masks: Tensor, mask_nm: float
-) -> PairBlock:
-    """The pairs' images on the recipe's pixel, and what is known of their clips."""
+def _images(setting: _Setting, clips: list[Clip], masks: Tensor, mask_nm: float) -> dict[str, np.ndarray]:
+    """The pairs' images on the recipe's pixel, (n, H, W) each; there may be no pair."""
     pixel_nm = setting.recipe.pixel_nm
-    images: dict[str, list[np.ndarray]] = {name: [] for name in ("target", "mask", *setting.recipe.images)}
-    for clip, mask in zip(clips, masks, strict=True):
-        images["target"].append(_bytes(clip.coverage(pixel_nm)))
-        images["mask"].append(_bytes(on_pixel(mask, mask_nm, pixel_nm)))
+    shape = Grid.of_field(setting.simulator.process.field_nm, pixel_nm).shape
+    images = {
+        name: np.zeros((len(clips), *shape), np.float16 if name == "aerial" else np.uint8)
+        for name in ("target", "mask", *setting.recipe.images)
+    }
+    for row, (clip, mask) in enumerate(zip(clips, masks, strict=True)):
+        images["target"][row] = _bytes(clip.coverage(pixel_nm))
+        images["mask"][row] = _bytes(on_pixel(mask, mask_nm, pixel_nm))
         if setting.recipe.images:
             with torch.no_grad():
                 exposure = setting.simulator(mask.to(setting.simulator.dtype), mask_nm, out_pixel_nm=pixel_nm)
             if "aerial" in images:
-                images["aerial"].append(exposure.aerial("nominal").cpu().numpy().astype(np.float16))
+                images["aerial"][row] = exposure.aerial("nominal").cpu().numpy()
             if "print" in images:
-                images["print"].append(exposure.binary_print("nominal").cpu().numpy().astype(np.uint8) * 255)
-    height, width = (round(side / pixel_nm) for side in setting.simulator.process.field_nm)
-    kinds = {"aerial": np.float16}
-    return PairBlock(
-        images={
-            name: np.stack(own) if own else np.zeros((0, height, width), kinds.get(name, np.uint8))
-            for name, own in images.items()
-        },
-        name=[clip.name for clip in planned],
-        seed=np.array([clip.seed for clip in planned], dtype=np.uint64),
-        pattern=[clip.pattern for clip in planned],
-        split=np.array([SPLITS.index(clip.split) for clip in planned], dtype=np.uint8),
-    )
+                images["print"][row] = exposure.binary_print("nominal").cpu().numpy() * np.uint8(255)
+    return images
 
 
 def on_pixel(mask: Tensor, mask_nm: float, pixel_nm: float) -> Tensor:

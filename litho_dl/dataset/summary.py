@@ -19,6 +19,7 @@ def read_scores(folder: Path, manifest: Manifest) -> PairBlock:
     blocks = [read_shard(shard_path(folder, index), images=()) for index in manifest.shards]
     if not blocks:
         raise DatasetError(f"{folder}: expected finished shards, got none; run litho-dl dataset build.")
+    blocks = [block for block in blocks if len(block)] or blocks[:1]
     return PairBlock(
         images={},
         name=[name for block in blocks for name in block.name],

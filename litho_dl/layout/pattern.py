@@ -4,14 +4,8 @@ import hashlib
 
 import numpy as np
 
+from litho_dl.core.symmetry import SYMMETRIES
 from litho_dl.layout.layout import Layout
-
-# Rows of the matrices that map (x, y): the identity, the rotations and the mirrors of a square.
-SYMMETRIES = tuple(
-    np.array(matrix, dtype=np.int64)
-    for x, y in ((1, 1), (1, -1), (-1, 1), (-1, -1))
-    for matrix in (((x, 0), (0, y)), ((0, x), (y, 0)))
-)
 
 
 def pattern_hash(layout: Layout) -> str:
@@ -25,7 +19,7 @@ def pattern_hash(layout: Layout) -> str:
         layout: The polygons; an empty layout has a hash too.
     """
     edges = _edges(layout)
-    return hashlib.sha256(min(_image(edges, matrix) for matrix in SYMMETRIES)).hexdigest()
+    return hashlib.sha256(min(_image(edges, matrix) for matrix in SYMMETRIES.values())).hexdigest()
 
 
 def _edges(layout: Layout) -> np.ndarray:
@@ -42,11 +36,11 @@ def _edges(layout: Layout) -> np.ndarray:
     return np.array(ends, dtype=np.int64) * (region.FINEST_UNITS_PER_NM // units)
 
 
-def _image(edges: np.ndarray, matrix: np.ndarray) -> bytes:
+def _image(edges: np.ndarray, matrix: tuple[tuple[int, int], tuple[int, int]]) -> bytes:
     """The sorted edges of one image, its lower-left corner at the origin, as bytes."""
     if not len(edges):
         return b""
-    ends = edges @ matrix.T
+    ends = edges @ np.array(matrix).T
     ends -= ends.reshape(-1, 2).min(axis=0)
     swapped = (ends[:, 0, 0] > ends[:, 1, 0]) | ((ends[:, 0, 0] == ends[:, 1, 0]) & (ends[:, 0, 1] > ends[:, 1, 1]))
     rows = np.where(swapped[:, None, None], ends[:, ::-1], ends).reshape(-1, 4)

@@ -102,7 +102,7 @@ def _cut(
                 counts["sparse" if coverage else "empty"] += 1
                 continue
             polygons = region.from_region(inside.moved(-left, -bottom), units)
-            window = Layout(f"{layout.name}_{x:g}_{y:g}", polygons)
+            window = Layout(f"{layout.name}_{x:.12g}_{y:.12g}", polygons)
             pattern = pattern_hash(window)
             if pattern in seen:
                 counts["duplicate"] += 1

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from idx_files import idx_bytes, write_set
+from scipy.ndimage import label
 
 from litho_dl.core.errors import DatasetError, OutputError
 from litho_dl.data import mnist
@@ -214,6 +215,19 @@ def test_rendered_digits_can_be_told_apart():
     images, labels = rendered_digits(100, seed=1)
     distance = torch.cdist(images.flatten(1).float(), known.flatten(1).float())
     assert (known_labels[distance.argmin(1)] == labels).float().mean() > 0.85
+
+
+def test_rendered_digits_are_what_their_labels_say():
+    """By the holes in each digit, and where they lie: above the middle in a 9, below it in a 6."""
+    images, labels = rendered_digits(300, seed=2)
+    holes = np.array([1, 0, 0, 0, 1, 0, 1, 0, 2, 1])
+    right = []
+    for image, digit in zip(images.numpy(), labels.tolist(), strict=True):
+        parts, count = label(image < 128)
+        middle = np.nonzero(image)[0].mean()
+        hole = np.nonzero(parts > 1)[0].mean() if count > 1 else middle
+        right.append(count - 1 == holes[digit] and (digit not in (6, 9) or (hole > middle) == (digit == 6)))
+    assert np.mean(right) > 0.95
 
 
 def test_pixel_classes_are_the_digit_where_there_is_ink():

@@ -13,8 +13,8 @@ ROOT = Path(litho_dl.__file__).parent
 MODULES = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path for path in sorted(ROOT.rglob("*.py"))}
 LAYERS = {
     0: ["core"],
-    1: ["optics", "resist", "layout", "data", "viz"],
-    2: ["process", "metrics"],
+    1: ["optics", "resist", "layout", "nn", "data", "viz"],
+    2: ["process", "metrics", "models"],
     3: ["simulator"],
     4: ["ilt", "clips", "evaluate", "source_simulator", "symmetry"],
     5: ["optimize", "focus_exposure"],

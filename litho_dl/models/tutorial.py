@@ -1,0 +1,22 @@
+"""The small convolutional network of many tutorials."""
+
+from torch import nn
+
+from litho_dl.nn.classifier import ClassifierHead
+from litho_dl.nn.conv import ConvBNAct
+
+
+def tutorial() -> nn.Sequential:
+    """Two 5x5 convolutions, 1-10-20, then 320-50-10 with dropout: (B, 1, 28, 28) -> logits (B, 10).
+
+    The pools come before the ReLUs: that changes no value and leaves a quarter of the pixels to them.
+    """
+    return nn.Sequential(
+        ConvBNAct(1, 10, 5, padding=0, norm="none", activation="none"),
+        nn.MaxPool2d(2),
+        nn.ReLU(),
+        ConvBNAct(10, 20, 5, padding=0, norm="none", activation="none"),
+        nn.MaxPool2d(2),
+        nn.ReLU(),
+        ClassifierHead(320, [50], 10, dropout=0.5),
+    )

@@ -1,0 +1,1 @@
+"""Blocks that networks are made of; network tensors are (B, C, H, W)."""

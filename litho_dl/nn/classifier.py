@@ -1,0 +1,52 @@
+"""Classifier head."""
+
+from collections.abc import Callable, Sequence
+
+from torch import nn
+
+from litho_dl.nn.activation import activation as activation_of
+from litho_dl.nn.activation import channels_before
+from litho_dl.nn.choice import choose
+
+GATHERS: dict[str, Callable[[], list[nn.Module]]] = {
+    "flatten": lambda: [nn.Flatten()],
+    "average": lambda: [nn.AdaptiveAvgPool2d(1), nn.Flatten()],
+    "max": lambda: [nn.AdaptiveMaxPool2d(1), nn.Flatten()],
+}
+
+
+class ClassifierHead(nn.Sequential):
+    """Features -> fully connected layers -> logits: (B, C, H, W) -> (B, classes).
+
+    Args:
+        in_features: C H W for `flatten`, C for the global pools.
+        hidden: Widths of the hidden layers; none: logits are linear in the features.
+        classes: How many there are.
+        dropout: Probability before each hidden layer's output is dropped; with no hidden layer, that of a feature.
+        activation: Of the hidden layers; a name of `ACTIVATIONS`.
+        gather: How an image becomes a vector: `flatten`, or the global pool `average` or `max`.
+
+    Raises:
+        RecipeError: Unknown activation or gather.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden: Sequence[int],
+        classes: int,
+        *,
+        dropout: float = 0.0,
+        activation: str = "relu",
+        gather: str = "flatten",
+    ) -> None:
+        layers = choose(GATHERS, gather, "a way to gather features")()
+        width = in_features
+        for following in hidden:
+            layers += [nn.Linear(width, channels_before(activation, following)), activation_of(activation)]
+            width = following
+            if dropout:
+                layers.append(nn.Dropout(dropout))
+        if dropout and not hidden:
+            layers.append(nn.Dropout(dropout))
+        super().__init__(*layers, nn.Linear(width, classes))

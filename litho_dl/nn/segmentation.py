@@ -1,0 +1,31 @@
+"""Segmentation head of a fully convolutional network."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from litho_dl.nn.conv import ConvBNAct
+
+
+class FCNHead(nn.Module):
+    """Scores each feature map by a 1x1 convolution and adds the scores from the coarsest map to the finest.
+
+    Maps (B, C_i, H_i, W_i), finest first -> logits (B, classes, H_0, W_0). Scores grow from map to map bilinearly.
+
+    Args:
+        channels: C_i of each map.
+        classes: How many there are.
+
+    Source: Long, Shelhamer, Darrell, Fully Convolutional Networks (2015), section 4.2.
+    """
+
+    def __init__(self, channels: Sequence[int], classes: int) -> None:
+        super().__init__()
+        self.scores = nn.ModuleList(ConvBNAct(width, classes, 1, norm="none", activation="none") for width in channels)
+
+    def forward(self, maps: Sequence[Tensor]) -> Tensor:
+        logits, *finer = (score(map_) for score, map_ in zip(self.scores[::-1], maps[::-1], strict=True))
+        for scores in finer:
+            logits = scores + interpolate(logits, size=scores.shape[-2:], mode="bilinear")
+        return logits

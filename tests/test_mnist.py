@@ -1,0 +1,238 @@
+"""IDX files, MNIST on disk and from mirrors, rendered digits."""
+
+import gzip
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from idx_files import idx_bytes, write_set
+from scipy.ndimage import label
+
+from litho_dl.core.errors import DatasetError, OutputError
+from litho_dl.data import mnist
+from litho_dl.data.digits import BACKGROUND, pixel_classes, rendered_digits
+from litho_dl.data.idx import read_idx
+from litho_dl.data.mnist import FILES, load_mnist
+
+IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = FILES
+VALUES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("values", [VALUES, VALUES.ravel(), VALUES[:0]])
+def test_reads_what_was_written(tmp_path, pack, values):
+    """Big-endian sizes: a single byte order passes for no size above 255."""
+    values = np.resize(values, (300, *values.shape[1:])) if values.size else values
+    path = tmp_path / "values.idx"
+    path.write_bytes(pack(idx_bytes(values)))
+    read = read_idx(path)
+    assert read.dtype == torch.uint8
+    np.testing.assert_array_equal(read, values)
+
+
+GOOD = idx_bytes(VALUES)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"expected an IDX file \(00 00 TYPE AXES\), got nothing"),
+        (b"\x89PNG\r\n", r"expected an IDX file \(00 00 TYPE AXES\), got 89 50 4e 47"),
+        (b"\0\1" + GOOD[2:], "expected an IDX file"),
+        (GOOD[:3] + b"\0", "expected an IDX file"),
+        (GOOD[:2] + b"\x0d" + GOOD[3:], r"expected unsigned bytes \(type 08\), got type 0d"),
+        (GOOD[:13], "expected the sizes of 3 axes, got 13 bytes; the file is cut short"),
+        (GOOD[:-1], "expected 2 x 3 x 4 values, got 23; the file is damaged: fetch it again"),
+        (GOOD + b"\0", "expected 2 x 3 x 4 values, got 25"),
+        (gzip.compress(GOOD)[:-9], "damaged gzip file .*; fetch it again"),
+        (gzip.compress(GOOD)[:9], "damaged gzip file"),
+        (b"\x1f\x8b\x08" + bytes(30), "damaged gzip file"),
+        (gzip.compress(GOOD)[:-8] + bytes(8), "damaged gzip file"),
+    ],
+)
+def test_foreign_and_damaged_files_are_refused(tmp_path, content, message):
+    path = tmp_path / "values.idx"
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match=rf"values\.idx: {message}"):
+        read_idx(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DatasetError, match=r"values\.idx: cannot be read \(No such file"):
+        read_idx(tmp_path / "values.idx")
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [lambda name: f"{name}.gz", lambda name: name, lambda name: name.replace("-idx", ".idx")],
+    ids=["gzip", "plain", "dotted"],
+)
+def test_every_spelling_is_found(tmp_path, spelled):
+    arrays = write_set(tmp_path)
+    for name, values in arrays.items():
+        (tmp_path / f"{name}.gz").rename(tmp_path / spelled(name))
+        if not spelled(name).endswith(".gz"):
+            (tmp_path / spelled(name)).write_bytes(idx_bytes(values))
+    loaded = load_mnist(tmp_path)
+    read = (loaded.train_images, loaded.train_labels, loaded.test_images, loaded.test_labels)
+    for values, (name, written) in zip(read, arrays.items(), strict=True):
+        np.testing.assert_array_equal(values, written, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        (IMAGES, np.zeros((5, 32, 32)), r"expected images of 28 x 28 pixels, got values of \(5, 32, 32\)"),
+        (IMAGES, np.zeros(5), r"expected images of 28 x 28 pixels, got values of \(5,\)"),
+        (TEST_LABELS, np.zeros(5), r"expected 3 labels, got values of \(5,\)"),
+        (TEST_LABELS, np.zeros((3, 1)), r"expected 3 labels, got values of \(3, 1\)"),
+        (LABELS, np.array([0, 1, 2, 10, 3]), "expected digits 0 to 9, got 10"),
+    ],
+)
+def test_files_that_do_not_fit_are_refused(tmp_path, name, values, message):
+    write_set(tmp_path)
+    (tmp_path / f"{name}.gz").write_bytes(idx_bytes(values))
+    with pytest.raises(DatasetError, match=rf"{name}\.gz: {message}"):
+        load_mnist(tmp_path)
+
+
+def test_an_empty_set_is_refused(tmp_path):
+    write_set(tmp_path, test=0)
+    with pytest.raises(DatasetError, match=rf"{TEST_LABELS}\.gz: expected digits 0 to 9, got none"):
+        load_mnist(tmp_path)
+
+
+def test_missing_files_are_listed_with_where_to_get_them(tmp_path):
+    write_set(tmp_path)
+    (tmp_path / f"{LABELS}.gz").unlink()
+    expected = (
+        rf"expected MNIST, got no {LABELS}; allow its download, or put {LABELS}\.gz into .* by hand, from https://"
+    )
+    with pytest.raises(DatasetError, match=expected):
+        load_mnist(tmp_path)
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch) -> Path:
+    """A folder of four files that pass for MNIST."""
+    folder = tmp_path / "mirror"
+    folder.mkdir()
+    arrays = write_set(folder)
+    digests = {name: hashlib.sha256(idx_bytes(values)).hexdigest() for name, values in arrays.items()}
+    monkeypatch.setattr(mnist, "FILES", digests)
+    return folder
+
+
+def url(folder: Path) -> str:
+    return f"{folder.as_uri()}/"
+
+
+def test_downloads_what_is_missing_and_keeps_it(mirror, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    own = gzip.compress(idx_bytes(np.full((5, 28, 28), 7)))
+    (data / f"{IMAGES}.gz").write_bytes(own)
+    loaded = load_mnist(data, download=True, mirrors=[url(mirror)])
+    assert (loaded.train_images == 7).all()
+    assert sorted(path.name for path in data.iterdir()) == sorted(f"{name}.gz" for name in FILES)
+    assert (data / f"{IMAGES}.gz").read_bytes() == own
+    assert (data / f"{LABELS}.gz").read_bytes() == (mirror / f"{LABELS}.gz").read_bytes()
+    shutil.rmtree(mirror)
+    load_mnist(data, download=True, mirrors=[url(mirror)])
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda packed: gzip.compress(idx_bytes(np.zeros((5, 28, 28)))), "wrong content, SHA-256 [0-9a-f]{64}"),
+        (lambda packed: packed[:-20], "Compressed file ended"),
+        (lambda packed: b"<html>", "Not a gzipped file"),
+        (lambda packed: None, "No such file"),
+    ],
+    ids=["other", "short", "page", "absent"],
+)
+def test_a_bad_mirror_is_passed_over_and_named_when_it_is_the_last(mirror, tmp_path, damage, message):
+    bad = shutil.copytree(mirror, tmp_path / "bad")
+    file = bad / f"{IMAGES}.gz"
+    content = damage(file.read_bytes())
+    file.unlink() if content is None else file.write_bytes(content)
+    said = rf"{IMAGES} cannot be downloaded \({url(bad)}{IMAGES}\.gz: .*{message}.*\); put {IMAGES}\.gz, .* by hand"
+    with pytest.raises(DatasetError, match=said):
+        load_mnist(tmp_path / "data", download=True, mirrors=[url(bad)])
+    assert not (tmp_path / "data").exists()
+    assert len(load_mnist(tmp_path / "data", download=True, mirrors=[url(bad), url(mirror)]).train_images) == 5
+
+
+def test_a_folder_that_cannot_be_written_is_named(mirror, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"Cannot write .*file"):
+        load_mnist(tmp_path / "file", download=True, mirrors=[url(mirror)])
+
+
+@pytest.mark.data
+def test_the_real_set(data_dir):
+    """Sizes, first labels and pixel statistics as published everywhere, and the checksums of the plain content."""
+    loaded = load_mnist(data_dir / "mnist")
+    assert loaded.train_images.shape == (60000, 28, 28)
+    assert loaded.test_images.shape == (10000, 28, 28)
+    assert loaded.train_labels[:8].tolist() == [5, 0, 4, 1, 9, 2, 1, 3]
+    assert loaded.test_labels[:5].tolist() == [7, 2, 1, 0, 4]
+    assert loaded.train_labels.bincount().tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    grey = loaded.train_images.double() / 255
+    assert (grey.mean().item(), grey.std().item()) == pytest.approx((0.1307, 0.3081), abs=5e-5)
+    arrays = (loaded.train_images, loaded.train_labels, loaded.test_images, loaded.test_labels)
+    for values, digest in zip(arrays, FILES.values(), strict=True):
+        assert hashlib.sha256(idx_bytes(values.numpy())).hexdigest() == digest
+
+
+def test_rendered_digits_follow_the_seed_and_differ():
+    images, labels = rendered_digits(200, seed=3)
+    assert images.shape == (200, 28, 28)
+    assert labels.shape == (200,)
+    assert images.dtype == labels.dtype == torch.uint8
+    again, _ = rendered_digits(200, seed=3)
+    assert torch.equal(images, again)
+    assert not torch.equal(images, rendered_digits(200, seed=4)[0])
+    assert len(torch.unique(images, dim=0)) == 200
+    assert labels.unique().tolist() == list(range(10))
+
+
+def test_rendered_digits_lie_inside_their_image_with_as_much_ink_as_handwriting():
+    """MNIST: 13 % of the pixels are ink, and the digits keep away from the edge."""
+    images, _ = rendered_digits(300, seed=0)
+    rim = torch.cat([images[:, [0, -1]].flatten(1), images[:, :, [0, -1]].flatten(1)], 1)
+    assert rim.max() < 128
+    assert 0.09 < (images >= 128).float().mean() < 0.16
+    assert images.amax((1, 2)).min() == 255
+
+
+def test_rendered_digits_can_be_told_apart():
+    """Nearest neighbour among 400 others; chance is 10 %."""
+    known, known_labels = rendered_digits(400, seed=0)
+    images, labels = rendered_digits(100, seed=1)
+    distance = torch.cdist(images.flatten(1).float(), known.flatten(1).float())
+    assert (known_labels[distance.argmin(1)] == labels).float().mean() > 0.85
+
+
+def test_rendered_digits_are_what_their_labels_say():
+    """By the holes in each digit, and where they lie: above the middle in a 9, below it in a 6."""
+    images, labels = rendered_digits(300, seed=2)
+    holes = np.array([1, 0, 0, 0, 1, 0, 1, 0, 2, 1])
+    right = []
+    for image, digit in zip(images.numpy(), labels.tolist(), strict=True):
+        parts, count = label(image < 128)
+        middle = np.nonzero(image)[0].mean()
+        hole = np.nonzero(parts > 1)[0].mean() if count > 1 else middle
+        right.append(count - 1 == holes[digit] and (digit not in (6, 9) or (hole > middle) == (digit == 6)))
+    assert np.mean(right) > 0.95
+
+
+def test_pixel_classes_are_the_digit_where_there_is_ink():
+    images = torch.tensor([[[0, 127], [128, 255]], [[255, 0], [0, 0]]], dtype=torch.uint8)
+    classes = pixel_classes(images, torch.tensor([3, 0], dtype=torch.uint8))
+    assert classes.tolist() == [[[10, 10], [3, 3]], [[0, 10], [10, 10]]]
+    assert classes.dtype == torch.int64
+    assert BACKGROUND == 10

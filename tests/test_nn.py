@@ -1,0 +1,288 @@
+"""Blocks of networks: shapes, what they compute, how they start, and what they refuse."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from litho_dl.core.errors import RecipeError
+from litho_dl.nn.activation import ACTIVATIONS, Maxout, activation
+from litho_dl.nn.classifier import GATHERS, ClassifierHead
+from litho_dl.nn.conv import ConvBNAct, conv_stack
+from litho_dl.nn.inception import Inception
+from litho_dl.nn.initialise import initialise
+from litho_dl.nn.norm import NORMS
+from litho_dl.nn.resample import DOWNSAMPLINGS, UPSAMPLINGS, downsample, upsample
+from litho_dl.nn.residual import ResidualBlock
+from litho_dl.nn.segmentation import FCNHead
+
+RAW = {"norm": "none", "activation": "none"}
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize("size", [(9, 12), (8, 15)])
+@pytest.mark.parametrize(("kernel", "stride", "dilation"), [(1, 1, 1), (3, 1, 2), (5, 2, 1), (3, 3, 1), (7, 1, 1)])
+def test_conv_keeps_the_size_but_for_the_stride(size, kernel, stride, dilation):
+    y = ConvBNAct(2, 5, kernel, stride=stride, dilation=dilation)(torch.randn(2, 2, *size))
+    assert y.shape == (2, 5, *(math.ceil(side / stride) for side in size))
+
+
+@pytest.mark.parametrize("kernel", [2, 4])
+def test_even_kernels_halve_even_sizes(kernel):
+    assert ConvBNAct(1, 1, kernel, stride=2)(torch.randn(2, 1, 8, 14)).shape == (2, 1, 4, 7)
+
+
+def test_conv_takes_its_padding_as_told():
+    assert ConvBNAct(1, 3, 5, padding=0)(torch.randn(2, 1, 28, 28)).shape == (2, 3, 24, 24)
+
+
+def test_conv_in_groups_does_not_mix_them():
+    conv, x = ConvBNAct(4, 4, groups=2, **RAW), torch.randn(1, 4, 6, 6)
+    other = x.clone()
+    other[:, :2] += 1
+    changed = (conv(x) != conv(other)).any((0, 2, 3))
+    assert changed.tolist() == [True, True, False, False]
+
+
+def test_circular_padding_makes_a_periodic_field():
+    conv, x = ConvBNAct(1, 2, 5, padding_mode="circular", **RAW), torch.randn(1, 1, 9, 8)
+    torch.testing.assert_close(conv(x.roll((3, -2), (2, 3))), conv(x).roll((3, -2), (2, 3)))
+
+
+def test_a_stack_changes_the_channels_once():
+    stack = conv_stack(3, 6, 4, kernel=5)
+    assert [tuple(block.conv.weight.shape) for block in stack] == [(6, 3, 5, 5)] + [(6, 6, 5, 5)] * 3
+    assert stack(torch.randn(2, 3, 7, 7)).shape == (2, 6, 7, 7)
+
+
+@pytest.mark.parametrize(("norm", "over"), [("batch", (0, 2, 3)), ("instance", (2, 3)), ("group", (1, 2, 3))])
+def test_norms_bring_their_own_set_of_values_to_mean_0_and_variance_1(norm, over):
+    """Of 12 channels, `group` makes 4 groups of 3: the most groups of equal size, up to 8."""
+    conv = ConvBNAct(2, 12, norm=norm, activation="none")
+    y = conv(5 + 3 * torch.randn(3, 2, 16, 16))
+    groups = y.reshape(3, 4, 3, 16, 16).flatten(0, 1) if norm == "group" else y
+    assert [tuple(parameter.shape) for parameter in conv.norm.parameters()] == [(12,), (12,)]
+    torch.testing.assert_close(groups.mean(over), torch.zeros(()).expand(groups.mean(over).shape), atol=1e-5, rtol=0)
+    torch.testing.assert_close(groups.var(over, correction=0), torch.ones_like(groups.mean(over)), atol=1e-3, rtol=0)
+    assert (y.mean((2, 3)).abs() > 0.01).any() == (norm != "instance")
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("kind", [None, *UPSAMPLINGS])
+def test_a_bias_only_where_no_norm_takes_it_away(norm, kind):
+    block = ConvBNAct(2, 4, norm=norm) if kind is None else upsample(kind, 2, 4, norm=norm)
+    biases = [part.bias is not None for part in block.modules() if isinstance(part, nn.Conv2d | nn.ConvTranspose2d)]
+    assert biases == [norm == "none"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("relu", lambda x: np.maximum(x, 0)),
+        ("leaky_relu", lambda x: np.where(x > 0, x, 0.2 * x)),
+        ("elu", lambda x: np.where(x > 0, x, np.exp(x) - 1)),
+        ("tanh", np.tanh),
+        ("sigmoid", lambda x: 1 / (1 + np.exp(-x))),
+        ("maxout", lambda x: np.maximum(x[:, ::2], x[:, 1::2])),
+        ("none", lambda x: x),
+    ],
+)
+def test_activations(name, expected):
+    x = np.random.default_rng(0).normal(size=(3, 4, 5))
+    np.testing.assert_allclose(activation(name)(torch.from_numpy(x)), expected(x), rtol=1e-12)
+
+
+def test_maxout_of_three_pieces():
+    x = torch.tensor([[1.0, 5.0, 2.0, -3.0, -1.0, -2.0]])
+    assert Maxout(3)(x).tolist() == [[5.0, -1.0]]
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_activation_leaves_the_channels_asked_for(name):
+    assert ConvBNAct(2, 6, activation=name)(torch.randn(2, 2, 5, 5)).shape == (2, 6, 5, 5)
+    assert upsample("pixel_shuffle", 2, 6, activation=name)(torch.randn(2, 2, 5, 5)).shape == (2, 6, 10, 10)
+    assert upsample("transposed", 2, 6, activation=name)(torch.randn(2, 2, 5, 5)).shape == (2, 6, 10, 10)
+    assert ClassifierHead(8, [6], 3, activation=name)(torch.randn(2, 8, 1, 1)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("kind", DOWNSAMPLINGS)
+@pytest.mark.parametrize("factor", [2, 3])
+def test_downsampling_divides_the_size(kind, factor):
+    assert downsample(kind, 2, 5, factor=factor)(torch.randn(2, 2, 12, 18)).shape == (2, 5, 12 // factor, 18 // factor)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("max", [[4.0, 8.0]]), ("average", [[2.5, 6.5]]), ("strided", [[1.0, 5.0]])]
+)
+def test_what_is_left_of_a_block_of_pixels(kind, expected):
+    layer = downsample(kind, 1, 1, kernel=1, **RAW)
+    set_weights(layer, 1)
+    assert layer(torch.tensor([[[[1.0, 2.0, 5.0, 6.0], [3.0, 4.0, 7.0, 8.0]]]]))[0, 0].tolist() == expected
+
+
+def set_weights(module: nn.Module, value: float) -> None:
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.constant_(part.weight, value)
+            nn.init.zeros_(part.bias)
+
+
+@pytest.mark.parametrize("kind", UPSAMPLINGS)
+@pytest.mark.parametrize(("factor", "kernel"), [(2, 3), (3, 5), (4, 3)])
+def test_upsampling_multiplies_the_size(kind, factor, kernel):
+    y = upsample(kind, 2, 5, factor=factor, kernel=kernel)(torch.randn(2, 2, 5, 8))
+    assert y.shape == (2, 5, 5 * factor, 8 * factor)
+
+
+@pytest.mark.parametrize(("factor", "kernel"), [(2, 4), (2, 2), (3, 6), (4, 4)])
+def test_transposed_kernels_of_a_multiple_of_the_factor_draw_no_chequerboard(factor, kernel):
+    """Every pixel inside then gets (kernel / factor)^2 equal taps."""
+    layer = upsample("transposed", 1, 1, factor=factor, kernel=kernel, **RAW)
+    set_weights(layer, 1)
+    y = layer(torch.ones(1, 1, 6, 6))
+    assert y.shape == (1, 1, 6 * factor, 6 * factor)
+    inside = y[..., kernel:-kernel, kernel:-kernel]
+    torch.testing.assert_close(inside, torch.full_like(inside, (kernel / factor) ** 2))
+
+
+def test_nearest_and_bilinear_pixels():
+    x = torch.tensor([[[[0.0, 4.0]]]])
+    for kind, row in (("nearest", [0.0, 0.0, 4.0, 4.0]), ("bilinear", [0.0, 1.0, 3.0, 4.0])):
+        layer = upsample(kind, 1, 1, kernel=1, **RAW)
+        set_weights(layer, 1)
+        assert layer(x)[0, 0].tolist() == [row, row]
+
+
+def test_pixel_shuffle_lays_neighbouring_channels_side_by_side():
+    layer = upsample("pixel_shuffle", 1, 1, kernel=1, **RAW)
+    set_weights(layer, 1)
+    nn.init.zeros_(layer.conv.weight)
+    layer.conv.bias.data = torch.arange(4.0)
+    assert layer(torch.zeros(1, 1, 1, 2))[0, 0].tolist() == [[0, 1, 0, 1], [2, 3, 2, 3]]
+
+
+def test_residual_is_the_identity_where_its_branch_is_zero():
+    block, x = ResidualBlock(3, 3, norm="none", last="none"), torch.randn(2, 3, 7, 6)
+    set_weights(block.branch, 0)
+    assert torch.equal(block(x), x)
+
+
+def test_residual_adds_the_branch_before_its_last_activation():
+    block, x = ResidualBlock(2, 2).eval(), torch.randn(1, 2, 5, 5)
+    torch.testing.assert_close(block(x), (x + block.branch(x)).relu())
+    assert block.branch[1](torch.randn(1, 2, 5, 5)).min() < 0
+
+
+@pytest.mark.parametrize(("out_channels", "stride"), [(3, 2), (5, 1), (5, 2)])
+def test_residual_projects_where_the_shape_changes(out_channels, stride):
+    block = ResidualBlock(3, out_channels, stride=stride)
+    assert block(torch.randn(2, 3, 7, 8)).shape == (2, out_channels, math.ceil(7 / stride), 8 // stride)
+    assert block.shortcut.conv.kernel_size == (1, 1)
+
+
+def test_inception_lays_its_branches_side_by_side():
+    block, x = Inception(3, one=2, three=(4, 5), five=(1, 3), pool=6).eval(), torch.randn(2, 3, 9, 8)
+    one, three, five, pool = (block.branches[i] for i in range(4))
+    assert block.out_channels == 16
+    assert [branch.conv.kernel_size for branch in (one, three[1], five[1], pool[1])] == [(1, 1), (3, 3), (5, 5), (1, 1)]
+    assert (three[0].conv.out_channels, five[0].conv.out_channels) == (4, 1)
+    largest = nn.functional.max_pool2d(nn.functional.pad(x, [1] * 4, value=-math.inf), 3, 1)
+    torch.testing.assert_close(block(x), torch.cat([one(x), three(x), five(x), pool[1](largest)], 1))
+
+
+@pytest.mark.parametrize("gather", GATHERS)
+def test_classifier_gathers_an_image_into_a_vector(gather):
+    x = torch.randn(2, 3, 4, 5)
+    vector = {"flatten": x.reshape(2, 60), "average": x.mean((2, 3)), "max": x.amax((2, 3))}[gather]
+    head = ClassifierHead(vector.shape[1], [], 7, gather=gather)
+    torch.testing.assert_close(head(x), vector @ head[-1].weight.T + head[-1].bias)
+
+
+def test_classifier_drops_hidden_values_or_else_features():
+    kinds = [type(layer).__name__ for layer in ClassifierHead(8, [5, 4], 3, dropout=0.25)]
+    assert kinds == ["Flatten", "Linear", "ReLU", "Dropout", "Linear", "ReLU", "Dropout", "Linear"]
+    plain = ClassifierHead(8, [], 3, dropout=0.25)
+    assert [type(layer).__name__ for layer in plain] == ["Flatten", "Dropout", "Linear"]
+    assert plain[1].p == 0.25
+
+
+def test_fcn_head_adds_scores_from_coarse_to_fine():
+    """Constant maps stay constant under bilinear growth, so the sum of the scores is their sum at every pixel."""
+    head = FCNHead([2, 3, 4], 5)
+    maps = [torch.randn(2, c, 1, 1).expand(2, c, n, m) for c, n, m in ((2, 9, 8), (3, 5, 4), (4, 2, 2))]
+    logits = head(maps)
+    scores = [conv(map_)[..., :1, :1] for conv, map_ in zip(head.scores, maps, strict=True)]
+    torch.testing.assert_close(logits, sum(scores).expand(2, 5, 9, 8))
+
+
+def test_fcn_head_grows_maps_bilinearly():
+    head = FCNHead([1, 1], 1)
+    set_weights(head, 1)
+    logits = head([torch.full((1, 1, 1, 4), 10.0), torch.tensor([[[[0.0, 4.0]]]])])
+    assert logits[0, 0].tolist() == [[10.0, 11.0, 13.0, 14.0]]
+
+
+LAYERS = {
+    "linear": (lambda: nn.Linear(600, 400), 600, 400),
+    "conv": (lambda: nn.Conv2d(60, 80, 3), 60 * 9, 80 * 9),
+    "transposed": (lambda: nn.ConvTranspose2d(60, 80, 3), 60 * 9, 80 * 9),
+}
+
+
+@pytest.mark.parametrize(("make", "fan_in", "fan_out"), LAYERS.values(), ids=LAYERS)
+@pytest.mark.parametrize("name", ["kaiming", "xavier", "normal"])
+def test_initial_variances(make, fan_in, fan_out, name):
+    layer = make()
+    assert initialise(layer, name) is layer
+    variance = {"kaiming": 2 / fan_in, "xavier": 2 / (fan_in + fan_out), "normal": 0.02**2}[name]
+    assert layer.weight.var().item() == pytest.approx(variance, rel=0.03)
+    assert layer.weight.mean().abs() < 0.03 * variance**0.5
+    assert not layer.bias.any()
+
+
+def test_xavier_is_uniform_and_kaiming_normal():
+    """Fourth moment over squared variance: 9/5 of a uniform distribution, 3 of a normal one."""
+    for name, kurtosis in (("xavier", 1.8), ("kaiming", 3.0)):
+        weight = initialise(nn.Linear(600, 400), name).weight
+        assert ((weight**4).mean() / weight.var() ** 2).item() == pytest.approx(kurtosis, rel=0.03)
+
+
+@pytest.mark.parametrize("make", [lambda: nn.Conv2d(20, 10, 3), lambda: nn.ConvTranspose2d(20, 10, 3)])
+def test_orthogonal_outputs(make):
+    layer = initialise(make(), "orthogonal")
+    rows = (layer.weight.transpose(0, 1) if isinstance(layer, nn.ConvTranspose2d) else layer.weight).flatten(1)
+    torch.testing.assert_close(rows @ rows.T, torch.eye(10), atol=1e-5, rtol=0)
+
+
+def test_initialisation_follows_the_seed_and_leaves_norms_alone():
+    block = ConvBNAct(2, 4)
+    nn.init.constant_(block.norm.weight, 3)
+    weights = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        weights.append(initialise(block, "kaiming").conv.weight.clone())
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+    assert (block.norm.weight == 3).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ConvBNAct(1, 2, norm="layer"), r"a norm \(batch, instance, group, none\), got 'layer'; choose one"),
+        (lambda: ConvBNAct(1, 2, activation="gelu"), r"an activation \(relu, leaky_relu, .*none\), got 'gelu'"),
+        (lambda: downsample("bilinear", 1, 2), r"a down-sampling \(max, average, strided\), got 'bilinear'"),
+        (lambda: upsample("max", 1, 2), r"an up-sampling \(nearest, bilinear, pixel_shuffle, transposed\), got 'max'"),
+        (lambda: ClassifierHead(1, [], 2, gather="sum"), r"a way to gather features \(flatten, average, max\), got"),
+        (lambda: initialise(nn.Linear(1, 1), "zeros"), r"an initialisation \(kaiming, xavier, orthogonal, normal\)"),
+    ],
+)
+def test_unknown_names_are_answered_with_the_known(make, message):
+    with pytest.raises(RecipeError, match=message):
+        make()

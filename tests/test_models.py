@@ -131,6 +131,11 @@ def test_the_classics_have_the_parameters_that_they_should(name, count):
     assert sum(parameter.numel() for parameter in MODELS[name]().parameters()) == count
 
 
+@pytest.mark.parametrize(("name", "expected"), [("mlp", [0.2, 0.2]), ("tutorial", [0.5]), ("lenet", []), ("speed", [])])
+def test_dropout(name, expected):
+    assert [part.p for part in MODELS[name]().modules() if isinstance(part, nn.Dropout)] == expected
+
+
 def fit(network: nn.Module, images: Tensor, classes: Tensor, steps: int, learning_rate: float) -> None:
     optimizer = torch.optim.AdamW(network.parameters(), learning_rate)
     network.to(memory_format=torch.channels_last).train()
@@ -179,6 +184,10 @@ def test_generator_gives_coverage():
     image = made("digit_generator")(torch.randn(4, 1, 28, 28) * 100)
     assert 0 <= image.min() < 0.4
     assert 0.6 < image.max() <= 1
+
+
+def test_discriminator_starts_undecided():
+    assert made("digit_discriminator")(*inputs("digit_discriminator", 4)).abs().mean() < 0.4
 
 
 def test_discriminator_says_real_and_fake_of_pairs_whose_parts_are_all_real():

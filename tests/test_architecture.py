@@ -16,7 +16,7 @@ LAYERS = {
     1: ["optics", "resist", "layout", "nn", "data", "viz"],
     2: ["process", "metrics", "models"],
     3: ["simulator"],
-    4: ["ilt", "clips", "evaluate", "source_simulator", "symmetry"],
+    4: ["ilt", "clips", "evaluate", "source_simulator", "symmetry", "training"],
     5: ["optimize", "focus_exposure"],
     6: ["dataset"],
     7: ["cli"],

@@ -31,3 +31,11 @@ class DatasetError(LithoError):
 
 class OutputError(LithoError):
     """A file or folder that cannot be written."""
+
+
+class CheckpointError(LithoError):
+    """A checkpoint or file of weights that is missing, damaged, or of another run or network."""
+
+
+class TrainingError(LithoError):
+    """A training run that cannot start or go on."""

@@ -1,0 +1,35 @@
+"""Progress of a training run: a line an epoch, and a bar on a terminal."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from litho_dl.cli.options import progress_bar
+from litho_dl.training.run import Progress
+
+
+@contextmanager
+def training_progress() -> Iterator[Callable[[Progress], None]]:
+    """Yields what `train` takes as `on_progress`."""
+    with progress_bar("Training") as advance:
+
+        def report(progress: Progress) -> None:
+            done = (progress.epoch - 1) * progress.steps + progress.step
+            advance(done, progress.epochs * progress.steps, f"epoch {progress.epoch}")
+            if progress.row is not None:
+                click.echo(described(progress), err=True)  # above the bar, if there is one
+
+        yield report
+
+
+def described(progress: Progress) -> str:
+    """The figures of an epoch that is done, in one line."""
+    assert progress.row is not None
+    shown = {
+        name.removeprefix("train_"): value
+        for name, value in progress.row.items()
+        if name.startswith(("train_", "validation_"))
+    }
+    figures = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in shown.items())
+    return f"epoch {progress.epoch} of {progress.epochs}: {figures} ({progress.row['seconds']:.1f} s)"

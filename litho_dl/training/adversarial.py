@@ -1,0 +1,82 @@
+"""A conditional generator against a discriminator that sees pairs."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from litho_dl.training.task import Batch, Figures, Task
+
+
+class PairGan(Task):
+    """A generator G that makes an image y from a condition x, and a discriminator D that tells (x, y) from (x, G(x)).
+
+    The discriminator minimises (l(D(x, y), 1) + l(D(x, G(x)), 0)) / 2, the generator
+    l(D(x, G(x)), 1) + `pixel_weight` |G(x) - y|, with l the logistic loss of logits or the squared error of scores.
+    G(x) is made anew for the generator's turn: that costs a forward pass, and keeps the turns apart.
+
+    Args:
+        generator: Conditions (B, C, H, W) to images (B, C', H, W).
+        discriminator: Called with conditions and images; logits or scores of any shape, such as one a patch.
+        adversarial_loss: `logistic`, or `least-squares`.
+        pixel_weight: Of the mean absolute difference to the true image.
+        description: What else tells this task from others, such as the networks' names.
+
+    Source: P. Isola et al., Image-to-image translation with conditional adversarial networks, CVPR 2017, eqs. 1-4;
+    X. Mao et al., Least squares generative adversarial networks, ICCV 2017, eq. 9.
+    """
+
+    turns = ("discriminator", "generator")
+    selected_by = "l1"
+    larger_is_better = False
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        *,
+        adversarial_loss: Literal["logistic", "least-squares"],
+        pixel_weight: float,
+        description: str = "",
+    ) -> None:
+        self.networks = nn.ModuleDict({"generator": generator, "discriminator": discriminator})
+        self._pixel_weight = pixel_weight
+        self._logistic = adversarial_loss == "logistic"
+        self.description = {
+            "name": "pair GAN",
+            "adversarial_loss": adversarial_loss,
+            "pixel_weight": pixel_weight,
+            "networks": description,
+        }
+
+    def loss(self, turn: str, batch: Batch) -> tuple[Tensor, Figures]:
+        """The discriminator's with its accuracy on real and fake pairs, or the generator's with the two parts of it."""
+        condition, real = batch
+        fake = self.networks["generator"](condition)
+        if turn == "discriminator":
+            return self._discriminator_loss(condition, real, fake)
+        fooled = self._against(self.networks["discriminator"](condition, fake), 1.0)
+        l1 = functional.l1_loss(fake, real)
+        return fooled + self._pixel_weight * l1, {"fooled": fooled.detach(), "l1": l1.detach()}
+
+    def validate(self, batch: Batch) -> Figures:
+        """Mean absolute difference of the generator's images, times the images."""
+        condition, real = batch
+        count = torch.tensor(len(real), device=real.device)
+        return {"count": count, "l1": count * functional.l1_loss(self.networks["generator"](condition), real)}
+
+    def _discriminator_loss(self, condition: Tensor, real: Tensor, fake: Tensor) -> tuple[Tensor, Figures]:
+        on_real = self.networks["discriminator"](condition, real)
+        on_fake = self.networks["discriminator"](condition, fake)
+        loss = (self._against(on_real, 1.0) + self._against(on_fake, 0.0)) / 2
+        undecided = 0.0 if self._logistic else 0.5
+        return loss, {
+            "accuracy_real": (on_real.detach() > undecided).float().mean(),
+            "accuracy_fake": (on_fake.detach() < undecided).float().mean(),
+        }
+
+    def _against(self, scores: Tensor, truth: float) -> Tensor:
+        """The adversarial loss of scores whose pairs are all real (1) or all fake (0)."""
+        compare = functional.binary_cross_entropy_with_logits if self._logistic else functional.mse_loss
+        return compare(scores, torch.full_like(scores, truth))

@@ -1,0 +1,106 @@
+"""What a run leaves in its folder: `last.pt`, to go on from, and `best.safetensors`, the weights worth keeping."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+from litho_dl import __version__
+from litho_dl.core.errors import CheckpointError
+from litho_dl.core.io import atomic_path
+
+LAST = "last.pt"
+BEST = "best.safetensors"
+FORMAT = "litho_dl.checkpoint/1"
+WEIGHTS_FORMAT = "litho_dl.weights/1"
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what a run that was killed while it wrote left behind."""
+    for path in (*folder.glob(".last.*.pt"), *folder.glob(".best.*.safetensors"), *folder.glob(".metrics.*.csv")):
+        path.unlink()
+
+
+def save_checkpoint(path: Path, recipe: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Writes, atomically, a run's state and the recipe that it belongs to (plain values)."""
+    with atomic_path(path) as temporary:
+        torch.save({"format": FORMAT, "version": __version__, "recipe": recipe, "state": state}, temporary)
+
+
+def load_checkpoint(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The state of a run of this recipe; None where there is no checkpoint.
+
+    Raises:
+        CheckpointError: The file is damaged, no checkpoint of ours, or of another recipe.
+    """
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # torch.load raises whatever the damaged bytes lead to
+        raise CheckpointError(
+            f"{path}: expected a checkpoint, got a damaged file or another kind ({type(error).__name__}); "
+            f"remove it to start anew."
+        ) from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        got = found.get("format", "no format") if isinstance(found, dict) else type(found).__name__
+        raise CheckpointError(f"{path}: expected a checkpoint of format {FORMAT}, got {got}; choose another folder.")
+    for name, wanted, stored in _differences(recipe, found["recipe"]):
+        raise CheckpointError(
+            f"{path}: expected a run with {name} = {wanted}, got one with {stored}; restore the setting, or choose "
+            f"another folder."
+        )
+    return dict(found["state"])
+
+
+def save_weights(path: Path, networks: nn.ModuleDict, metadata: Mapping[str, Any]) -> None:
+    """Writes networks' weights as safetensors, with how they came about."""
+    # Copies: the format refuses tensors that share memory or are not contiguous.
+    tensors = {name: value.cpu().clone().contiguous() for name, value in networks.state_dict().items()}
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(save(tensors, {WEIGHTS_FORMAT: json.dumps({"version": __version__, **metadata})}))
+
+
+def load_weights(path: str | Path, networks: nn.ModuleDict) -> dict[str, Any]:
+    """Loads the weights of the named networks, which may be some of those in the file; returns the file's metadata.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, none of ours, or of other networks.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if WEIGHTS_FORMAT not in metadata:
+                raise CheckpointError(f"{path}: expected weights of format {WEIGHTS_FORMAT}, got another file.")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        described = dict(json.loads(metadata[WEIGHTS_FORMAT]))
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such file; training leaves its best weights in {BEST}.") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    except (SafetensorError, ValueError) as error:
+        raise CheckpointError(f"{path}: the file of weights is damaged ({error}).") from error
+    wanted = {name: value for name, value in tensors.items() if name.split(".")[0] in networks}
+    try:
+        networks.load_state_dict(wanted)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: expected weights of another network ({_one_line(error)}).") from error
+    return described
+
+
+def _differences(wanted: Any, stored: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Name and both values of whatever two tables of plain values do not share."""
+    if isinstance(wanted, Mapping) and isinstance(stored, Mapping):
+        for key in {**wanted, **stored}:
+            yield from _differences(wanted.get(key), stored.get(key), f"{name}.{key}".removeprefix("."))
+    elif wanted != stored:
+        yield name, wanted, stored
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,60 @@
+"""Classification: of images, or of every pixel."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from litho_dl.training.task import Batch, Figures, Task
+
+
+class Classification(Task):
+    """Cross-entropy of logits (B, classes) with labels (B,), or of logits (B, classes, H, W) with labels (B, H, W).
+
+    Args:
+        network: Images to logits.
+        selected_by: Whether the best epoch has the least loss or the largest accuracy.
+        label_smoothing: Share of the training targets spread evenly over all classes; validation has none of it.
+        description: What else tells this task from others, such as the network's name.
+    """
+
+    turns = ("network",)
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        selected_by: Literal["loss", "accuracy"] = "accuracy",
+        label_smoothing: float = 0.0,
+        description: str = "",
+    ) -> None:
+        self.networks = nn.ModuleDict({"network": network})
+        self.selected_by, self.larger_is_better = selected_by, selected_by == "accuracy"
+        self._label_smoothing = label_smoothing
+        self.description = {
+            "name": "classification",
+            "label_smoothing": label_smoothing,
+            "selected_by": selected_by,
+            "network": description,
+        }
+
+    def loss(self, turn: str, batch: Batch) -> tuple[Tensor, Figures]:
+        """Cross-entropy, with label smoothing; and the accuracy."""
+        images, labels = batch
+        logits = self.networks["network"](images)
+        loss = functional.cross_entropy(logits, labels, label_smoothing=self._label_smoothing)
+        return loss, {"accuracy": accuracy(logits.detach(), labels)}
+
+    def validate(self, batch: Batch) -> Figures:
+        """Loss and accuracy, times the images."""
+        images, labels = batch
+        logits = self.networks["network"](images)
+        count = torch.tensor(len(images), device=images.device)
+        loss = functional.cross_entropy(logits, labels)
+        return {"count": count, "loss": count * loss, "accuracy": count * accuracy(logits, labels)}
+
+
+def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Share of the labels that have the largest logit; one minus the error rate."""
+    return (logits.argmax(1) == labels).float().mean()

@@ -1,0 +1,83 @@
+"""Optimizers by their settings; biases and normalisations keep out of weight decay."""
+
+from abc import ABC, abstractmethod
+from typing import Annotated, Any, Literal, Self
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import nn
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Groups = list[dict[str, Any]]
+
+
+class _Optimizer(BaseModel, ABC):
+    """Base of all optimizers.
+
+    Attributes:
+        kind: Its name.
+        learning_rate: The largest of the schedule.
+        weight_decay: Pull towards zero: as a square in the loss (`sgd`, `adam`), or on the weights (`adamw`).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    kind: str
+    learning_rate: Annotated[float, Field(gt=0)]
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+
+    @abstractmethod
+    def make(self, groups: Groups, **how: bool) -> torch.optim.Optimizer:
+        """Torch's optimizer of these parameter groups."""
+
+
+class Sgd(_Optimizer):
+    """Gradient descent with momentum; `nesterov` looks ahead along it."""
+
+    kind: Literal["sgd"] = "sgd"
+    momentum: Share = 0.0
+    nesterov: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs momentum above 0")
+        return self
+
+    def make(self, groups: Groups, **how: bool) -> torch.optim.Optimizer:
+        return torch.optim.SGD(groups, self.learning_rate, self.momentum, nesterov=self.nesterov, **how)
+
+
+class Adam(_Optimizer):
+    """Adam, or AdamW with its decay apart from the gradient; `beta1` and `beta2` are the decays of its two moments."""
+
+    kind: Literal["adam", "adamw"] = "adam"
+    beta1: Share = 0.9
+    beta2: Share = 0.999
+
+    def make(self, groups: Groups, **how: bool) -> torch.optim.Optimizer:
+        kind = torch.optim.AdamW if self.kind == "adamw" else torch.optim.Adam
+        return kind(groups, self.learning_rate, (self.beta1, self.beta2), **how)
+
+
+OptimizerSettings = Annotated[Sgd | Adam, Field(discriminator="kind")]
+
+
+def make_optimizer(settings: Sgd | Adam, network: nn.Module) -> torch.optim.Optimizer:
+    """The optimizer of a network's trainable parameters."""
+    decayed: list[nn.Parameter] = []
+    spared: list[nn.Parameter] = []
+    for module in network.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if parameter.requires_grad:
+                (spared if _is_spared(module, name, parameter) else decayed).append(parameter)
+    groups = [
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": spared, "weight_decay": 0.0},
+    ]
+    real = not any(parameter.is_complex() for parameter in (*decayed, *spared))  # fused kernels know no complex weights
+    return settings.make(groups, **{"fused" if real else "foreach": True})
+
+
+def _is_spared(module: nn.Module, name: str, parameter: nn.Parameter) -> bool:
+    return name == "bias" or parameter.ndim < 2 or isinstance(module, nn.LayerNorm | nn.RMSNorm)

@@ -1,0 +1,42 @@
+"""Settings of a training run, as TOML: length, optimizers, schedule, precision, stopping."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from litho_dl.training.optimizer import OptimizerSettings
+from litho_dl.training.schedule import Constant, Schedule
+
+
+class TrainingSettings(BaseModel):
+    """One training run, whatever the network and the data.
+
+    Attributes:
+        epochs: Passes through the training data.
+        batch_size: Items a step, over all processes together.
+        optimizer: The optimizer of every network without one of its own.
+        optimizers: Optimizers by network, such as a discriminator's.
+        schedule: Of all learning rates.
+        clip_norm: Largest norm of a network's gradient; larger ones are scaled down to it.
+        precision: Of what is safe in less than `float32` (torch's autocast); `float16` scales its losses.
+        channels_last: Keep images with channels innermost.
+        average_decay: Of an exponential moving average of the weights, which is then what is validated and kept.
+        patience: Epochs without a better validation after which the run stops; default never.
+        deterministic: The same bits from the same run on a GPU too, at some cost in speed; a CPU gives them anyway.
+        seed: Of order, augmentation and dropout. Weights are drawn before: seed torch when building the networks.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    epochs: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1)]
+    optimizer: OptimizerSettings
+    optimizers: dict[str, OptimizerSettings] = {}
+    schedule: Schedule = Constant()
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    channels_last: bool = False
+    average_decay: Annotated[float, Field(ge=0, lt=1)] | None = None
+    patience: Annotated[int, Field(ge=1)] | None = None
+    deterministic: bool = False
+    seed: Annotated[int, Field(ge=0)] = 0

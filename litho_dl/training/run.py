@@ -1,0 +1,224 @@
+"""The state of a training run, and what is done to it in an epoch."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from litho_dl.core.errors import CheckpointError, TrainingError
+from litho_dl.training import processes
+from litho_dl.training.batches import Items, Order, in_order, seed_of, shuffled
+from litho_dl.training.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint, save_weights
+from litho_dl.training.figures import StepFigures, Sums
+from litho_dl.training.learner import Learner
+from litho_dl.training.log import Row, write_metrics
+from litho_dl.training.recipe import TrainingSettings
+from litho_dl.training.task import Batch, Figures, Task
+
+CHECK_EVERY = 16  # steps between waits for the device
+ORDER, DROPOUT, AUGMENTATION = range(3)  # what an epoch draws, each from a seed of its own
+Status = Literal["finished", "stopped early", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        epoch: The present one, from 1.
+        epochs: In all, unless the run stops early.
+        step: Steps done of the epoch.
+        steps: Of every epoch.
+        row: The epoch's figures, once it is done.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    row: Row | None = None
+
+
+class Run:
+    """The networks, their learners, and the history, from which best epoch and status follow."""
+
+    def __init__(
+        self,
+        task: Task,
+        training: Items,
+        validation: Items,
+        settings: TrainingSettings,
+        folder: Path,
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self.task, self.training, self.validation = task, training, validation
+        self.settings, self.folder, self.on_progress = settings, folder, on_progress
+        self.history: list[Row] = []
+        self.device = next(task.networks.parameters()).device
+        processes.unify(task.networks, self.device)
+        self._format = torch.channels_last if settings.channels_last else torch.preserve_format
+        task.networks.to(memory_format=self._format)  # type: ignore[call-overload]
+        self.learners = {name: Learner(name, task.networks[name], settings) for name in task.turns}
+        several = len(self.learners) > 1
+        self._losses = {turn: f"train_{turn}_loss" if several else "train_loss" for turn in self.learners}
+        self._norms = {turn: f"gradient_norm_{turn}" for turn in self.learners}
+        # A gradient that overflows in float16 is the loss scale's business.
+        self._watched = {*self._losses.values(), *(self._norms.values() if settings.precision != "float16" else ())}
+        items = {"training": len(training), "validation": len(validation)}
+        recipe = {"task": dict(task.description), "items": items, **settings.model_dump()}
+        self._recipe = json.loads(json.dumps(recipe))  # tuples and lists are one
+
+    @property
+    def best_epoch(self) -> int:
+        """The first epoch with the best validation, from 1; the history must not be empty."""
+        values = [row[f"validation_{self.task.selected_by}"] for row in self.history]
+        return values.index(max(values) if self.task.larger_is_better else min(values)) + 1
+
+    @property
+    def status(self) -> Status | None:
+        """How the run ended, if it did."""
+        done, patience = len(self.history), self.settings.patience
+        if done == self.settings.epochs:
+            return "finished"
+        if done and patience is not None and done - self.best_epoch >= patience:
+            return "stopped early"
+        return None
+
+    def resume(self) -> None:
+        """Goes on from the folder's checkpoint, if there is one."""
+        path = self.folder / LAST
+        state = load_checkpoint(path, self._recipe)
+        if state is None:
+            return
+        try:
+            self.task.networks.load_state_dict(state["networks"])
+            for name, learner in self.learners.items():
+                learner.load_state_dict(state["learners"][name])
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise CheckpointError(
+                f"{path}: expected a run of the same networks, got others ({' '.join(str(error).split()):.200}); "
+                f"choose another folder."
+            ) from error
+        self.history = state["history"]
+
+    def write(self) -> None:
+        """Leaves the run in the folder; the checkpoint last, so that it vouches for the rest."""
+        if self.best_epoch == len(self.history):
+            metadata = {"recipe": self._recipe, "figures": self.history[-1]}
+            with self._averages():
+                save_weights(self.folder / BEST, self.task.networks, metadata)
+        write_metrics(self.folder, self.history)
+        state = {
+            "networks": self.task.networks.state_dict(),
+            "learners": {name: learner.state_dict() for name, learner in self.learners.items()},
+            "history": self.history,
+        }
+        save_checkpoint(self.folder / LAST, self._recipe, state)
+
+    def epoch(self) -> None:
+        """Trains and validates once through the data."""
+        began = time.perf_counter()
+        torch.manual_seed(seed_of(self.settings.seed, len(self.history), DROPOUT, processes.rank()))
+        trained = self._train()
+        row = {
+            "epoch": len(self.history) + 1,
+            **trained,
+            **self._validate(),
+            **{f"learning_rate_{name}": learner.learning_rate for name, learner in self.learners.items()},
+            "seconds": time.perf_counter() - began,
+        }
+        self.history.append(row)
+        steps = len(self.training) // self.settings.batch_size
+        self.on_progress(Progress(len(self.history), self.settings.epochs, steps, steps, row))
+
+    def _train(self) -> Row:
+        """Means of the training figures."""
+        number, epochs = len(self.history), self.settings.epochs
+        self.task.networks.eval()
+        for name in self.learners:
+            self.task.networks[name].train()
+        order = shuffled(len(self.training), self.settings.batch_size, seed_of(self.settings.seed, number, ORDER))
+        seed = seed_of(self.settings.seed, number, AUGMENTATION, processes.rank())
+        figures = StepFigures()
+        try:
+            for step, batch in enumerate(self._batches(self.training, order, seed)):
+                figures.add(self._step(batch, self.settings.schedule.share(number + step / len(order), epochs)))
+                if (step + 1) % CHECK_EVERY == 0 or step + 1 == len(order):
+                    if (bad := figures.settle(self._watched)) is not None:
+                        raise self._diverged(bad.name, bad.value, f", step {bad.step + 1}")
+                    self.on_progress(Progress(number + 1, epochs, step + 1, len(order)))
+        finally:
+            for learner in self.learners.values():
+                learner.ask_for_gradient(True)
+        return figures.means()
+
+    def _step(self, batch: Batch, share: float) -> Figures:
+        """One turn of each network."""
+        found: Figures = {}
+        for turn in self.task.turns:
+            if len(self.learners) > 1:
+                for name, learner in self.learners.items():
+                    learner.ask_for_gradient(name == turn)
+            with self._precision():
+                loss, figures = self.task.loss(turn, batch)
+            found[self._losses[turn]] = loss.detach()
+            found |= {f"train_{name}": value for name, value in figures.items()}
+            found[self._norms[turn]] = self.learners[turn].step(loss, share)
+        return found
+
+    @torch.no_grad()
+    def _validate(self) -> Row:
+        """Means of the validation figures, with averaged weights if there are any."""
+        processes.spread(self.task.networks.buffers())
+        self.task.networks.eval()
+        order = in_order(len(self.validation), self.settings.batch_size)
+        sums = Sums()
+        with self._averages():
+            for batch in self._batches(self.validation, order, self.settings.seed):
+                with self._precision():
+                    sums.add(self.task.validate(batch))
+        means = {f"validation_{name}": value for name, value in sums.means().items()}
+        name = f"validation_{self.task.selected_by}"
+        if not math.isfinite(means[name]):
+            raise self._diverged(name, means[name], "")
+        return means
+
+    def _batches(self, items: Items, order: Order, seed: int) -> Iterator[Batch]:
+        """This process's share of each batch, on the device."""
+        for batch in items.batches(processes.share(order), seed):
+            yield tuple(
+                tensor.to(
+                    self.device,
+                    non_blocking=True,
+                    memory_format=self._format if tensor.ndim == 4 else torch.preserve_format,
+                )
+                for tensor in batch
+            )
+
+    def _precision(self) -> AbstractContextManager[object]:
+        if self.settings.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, getattr(torch, self.settings.precision))
+
+    @contextmanager
+    def _averages(self) -> Iterator[None]:
+        """Within, the networks have their averaged weights, if there are any."""
+        with ExitStack() as stack:
+            for learner in self.learners.values():
+                if learner.average is not None:
+                    stack.enter_context(learner.average.in_place())
+            yield
+
+    def _diverged(self, name: str, value: float, where: str) -> TrainingError:
+        done = len(self.history)
+        kept = f"{self.folder / LAST} holds the epochs before" if done else "no epoch was finished"
+        return TrainingError(
+            f"Expected a finite {name}, got {value} in epoch {done + 1}{where}; try a lower learning rate, a warm-up, "
+            f"clip_norm or another precision ({kept})."
+        )

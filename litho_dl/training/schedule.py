@@ -1,0 +1,81 @@
+"""Learning rates as functions of how far a run is."""
+
+import math
+from abc import ABC, abstractmethod
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class _Schedule(BaseModel, ABC):
+    """Base of all schedules: a linear rise, then a curve.
+
+    Attributes:
+        kind: Name of the curve.
+        warmup_epochs: Epochs, whole or not, of the rise.
+        initial: Share of the largest learning rate at which it starts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    kind: str
+    warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
+    initial: Annotated[float, Field(gt=0, le=1)] = 0.01
+
+    def share(self, epoch: float, epochs: int) -> float:
+        """The learning rate's share of its largest after `epoch` of `epochs` epochs, whole or not."""
+        if epoch < self.warmup_epochs:
+            return self.initial + (1 - self.initial) * epoch / self.warmup_epochs
+        return self._curve(epoch - self.warmup_epochs, epochs - self.warmup_epochs)
+
+    @abstractmethod
+    def _curve(self, epoch: float, epochs: float) -> float:
+        """The share after `epoch` of the `epochs` epochs that follow the rise."""
+
+
+class Constant(_Schedule):
+    """The largest throughout."""
+
+    kind: Literal["constant"] = "constant"
+
+    def _curve(self, epoch: float, epochs: float) -> float:
+        return 1.0
+
+
+class Step(_Schedule):
+    """Times `gamma` after every `step_epochs`."""
+
+    kind: Literal["step"] = "step"
+    step_epochs: Annotated[float, Field(gt=0)]
+    gamma: Annotated[float, Field(gt=0, le=1)]
+
+    def _curve(self, epoch: float, epochs: float) -> float:
+        return self.gamma ** math.floor(epoch / self.step_epochs + 1e-9)
+
+
+class Cosine(_Schedule):
+    """Half a cosine down to the share `final`.
+
+    Source: I. Loshchilov, F. Hutter, SGDR: Stochastic gradient descent with warm restarts, ICLR 2017, eq. 5.
+    """
+
+    kind: Literal["cosine"] = "cosine"
+    final: Share = 0.0
+
+    def _curve(self, epoch: float, epochs: float) -> float:
+        return self.final + (1 - self.final) * (1 + math.cos(math.pi * epoch / epochs)) / 2
+
+
+class Linear(_Schedule):
+    """A straight line down to the share `final`."""
+
+    kind: Literal["linear"] = "linear"
+    final: Share = 0.0
+
+    def _curve(self, epoch: float, epochs: float) -> float:
+        return self.final + (1 - self.final) * (1 - epoch / epochs)
+
+
+Schedule = Annotated[Constant | Step | Cosine | Linear, Field(discriminator="kind")]

@@ -84,7 +84,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(whole, tmp_path):
     killed = subprocess.run([sys.executable, script, "kill", tmp_path], capture_output=True, timeout=120)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert len(contents(tmp_path)[2]) == 2
-    (tmp_path / ".last.123.pt").write_bytes(b"half")
+    (tmp_path / ".last.0123456789abcdef.part.pt").write_bytes(b"half")
     task = classifier()
     result = train(task, TRAINING, VALIDATION, EVERYTHING, tmp_path)
     assert_same(contents(tmp_path), contents(whole[0]))

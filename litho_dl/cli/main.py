@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": "Optimise layouts that ship with the repository; masks, pictures and a score table.",
     "evaluate": "Score a mask against its target.",
     "kernels": "Build, import and show optical kernels.",
+    "mnist": "Train and score a sanity benchmark of networks and training loop.",
     "mrc": "Check a mask's least width, space, area and curvature radius.",
     "optimize": "Find the masks that print given layouts.",
     "process-window": "Sweep dose and focus: CDs, process windows, MEEF.",

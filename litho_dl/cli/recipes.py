@@ -8,12 +8,13 @@ from litho_dl.cli.options import json_option
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.settings import Kind, read_toml, shipped_names, shipped_text
 
-KINDS: tuple[Kind, ...] = ("optics", "ilt", "rules", "dataset")
+KINDS: tuple[Kind, ...] = ("optics", "ilt", "rules", "dataset", "mnist")
 HEADINGS: dict[Kind, str] = {
     "optics": "Optics (--optics NAME)",
     "ilt": "ILT methods (--method NAME)",
     "rules": "Design rules (--rules NAME)",
     "dataset": "Data sets (litho-dl dataset build NAME)",
+    "mnist": "Sanity benchmarks (litho-dl mnist --model NAME)",
 }
 
 
@@ -21,7 +22,7 @@ HEADINGS: dict[Kind, str] = {
 @click.argument("name", required=False)
 @json_option
 def recipes(name: str | None, as_json: bool) -> None:
-    """List the optics, methods, rules and data sets that ship, or print the TOML of NAME to start one of your own.
+    """List the recipes that ship, or print the TOML of NAME to start one of your own.
 
     Example: litho-dl recipes duv193-immersion-annular > mine.toml
     """

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from litho_dl.core.errors import RecipeError
 
-Kind = Literal["optics", "ilt", "rules", "dataset"]
+Kind = Literal["optics", "ilt", "rules", "dataset", "mnist"]
 Model = TypeVar("Model", bound=BaseModel)
 
 

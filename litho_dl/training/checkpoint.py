@@ -20,12 +20,6 @@ FORMAT = "litho_dl.checkpoint/1"
 WEIGHTS_FORMAT = "litho_dl.weights/1"
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Removes what a run that was killed while it wrote left behind."""
-    for path in (*folder.glob(".last.*.pt"), *folder.glob(".best.*.safetensors"), *folder.glob(".metrics.*.csv")):
-        path.unlink()
-
-
 def save_checkpoint(path: Path, recipe: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     """Writes, atomically, a run's state and the recipe that it belongs to (plain values)."""
     with atomic_path(path) as temporary:

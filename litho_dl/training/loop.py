@@ -10,10 +10,9 @@ from pathlib import Path
 import torch
 
 from litho_dl.core.errors import TrainingError
-from litho_dl.core.io import require_writable_folder
+from litho_dl.core.io import remove_leftovers, require_writable_folder
 from litho_dl.training import processes
 from litho_dl.training.batches import Items
-from litho_dl.training.checkpoint import remove_leftovers
 from litho_dl.training.log import Row, TensorBoard
 from litho_dl.training.recipe import TrainingSettings
 from litho_dl.training.run import Progress, Run, Status

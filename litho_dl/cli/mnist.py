@@ -1,0 +1,91 @@
+"""litho-dl mnist: train and score one of the sanity benchmarks."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from litho_dl.cli.options import device_option, json_option
+
+if TYPE_CHECKING:
+    from litho_dl.mnist.run import MnistRun
+
+
+@click.command()
+@click.option("--model", required=True, help="A benchmark (see litho-dl recipes) or a .toml file.")
+@click.option(
+    "--data-dir", required=True, type=click.Path(path_type=Path, file_okay=False), help="The four MNIST files."
+)
+@click.option("--download", is_flag=True, help="Fetch what --data-dir lacks.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the run.  [default: runs/mnist/MODEL]"
+)
+@click.option("--epochs", type=click.IntRange(1), help="In place of the recipe's.")
+@click.option("--seed", type=click.IntRange(0), help="In place of the recipe's.")
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard's events too.")
+@device_option
+@json_option
+def mnist(
+    model: str,
+    data_dir: Path,
+    download: bool,
+    out: Path | None,
+    epochs: int | None,
+    seed: int | None,
+    tensorboard: bool,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Train a benchmark on MNIST and score it on the test images, with pictures; again after any end: it goes on.
+
+    Example: litho-dl mnist --model lenet --data-dir mnist --download
+    """
+    from litho_dl.cli.mnist_pictures import draw_run
+    from litho_dl.cli.training import training_progress
+    from litho_dl.core.device import resolve_device
+    from litho_dl.data.mnist import load_mnist
+    from litho_dl.mnist.recipe import load_mnist_recipe
+    from litho_dl.mnist.run import run_mnist
+
+    recipe = load_mnist_recipe(model)
+    changes = {name: value for name, value in (("epochs", epochs), ("seed", seed)) if value is not None}
+    recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update=changes)})
+    folder = out or Path("runs") / "mnist" / Path(model).stem
+    chosen, images = resolve_device(device), load_mnist(data_dir, download=download)
+    with training_progress() as report:
+        run = run_mnist(recipe, images, folder, device=chosen, on_progress=report, tensorboard=tensorboard)
+    draw_run(folder, run, images)
+    found = summary(run)
+    click.echo(json.dumps(found, indent=2) if as_json else described(found, folder))
+
+
+def summary(run: "MnistRun") -> dict[str, Any]:
+    """What a run came to."""
+    return {
+        "network": run.recipe.network,
+        "seed": run.recipe.training.seed,
+        "status": run.training.status,
+        "epochs": len(run.training.history),
+        "best_epoch": run.training.best_epoch,
+        "parameters": run.parameters,
+        "seconds_an_epoch": run.epoch_s,
+        **{f"test_{name}": value for name, value in run.test.figures.items()},
+    }
+
+
+def described(found: dict[str, Any], folder: Path) -> str:
+    """`summary` as text."""
+    figures = ", ".join(
+        f"{name.removeprefix('test_')} {value:.2%}"
+        if name == "test_accuracy"
+        else f"{name.removeprefix('test_')} {value:.4f}"
+        for name, value in found.items()
+        if name.startswith("test_")
+    )
+    return (
+        f"{found['network']}: test {figures}\n"
+        f"  {found['parameters']:,} parameters, {found['status']} after {found['epochs']} epochs of "
+        f"{found['seconds_an_epoch']:.1f} s, weights of epoch {found['best_epoch']}\n"
+        f"  pictures, metrics.csv and weights in {folder}"
+    )

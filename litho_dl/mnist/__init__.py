@@ -1,0 +1,1 @@
+"""Layer 5: sanity benchmarks of the shared blocks and the training loop on MNIST."""

@@ -44,7 +44,8 @@ def load_checkpoint(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any] | N
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         got = found.get("format", "no format") if isinstance(found, dict) else type(found).__name__
         raise CheckpointError(f"{path}: expected a checkpoint of format {FORMAT}, got {got}; choose another folder.")
-    for name, wanted, stored in _differences(recipe, found["recipe"]):
+    if difference := next(_differences(recipe, found["recipe"]), None):
+        name, wanted, stored = difference
         raise CheckpointError(
             f"{path}: expected a run with {name} = {wanted}, got one with {stored}; restore the setting, or choose "
             f"another folder."

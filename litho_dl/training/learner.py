@@ -43,7 +43,8 @@ class Learner:
         self.learning_rate = self._largest_rate * share
         for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate
-        self._optimizer.zero_grad()
+        for parameter in self._parameters:  # on small networks noticeably quicker than the optimizer's zero_grad
+            parameter.grad = None
         self._scaler.scale(loss).backward()
         gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
         processes.average(gradients)  # while scaled: an overflow in one process reaches all

@@ -70,13 +70,12 @@ def make_optimizer(settings: Sgd | Adam, network: nn.Module) -> torch.optim.Opti
     for module in network.modules():
         for name, parameter in module.named_parameters(recurse=False):
             if parameter.requires_grad:
-                (spared if _is_spared(module, name, parameter) else decayed).append(parameter)
-    groups = [
-        {"params": decayed, "weight_decay": settings.weight_decay},
-        {"params": spared, "weight_decay": 0.0},
-    ]
+                apart = settings.weight_decay > 0 and not _is_spared(module, name, parameter)
+                (decayed if apart else spared).append(parameter)
+    groups = [{"params": spared, "weight_decay": 0.0}, {"params": decayed, "weight_decay": settings.weight_decay}]
     real = not any(parameter.is_complex() for parameter in (*decayed, *spared))  # fused kernels know no complex weights
-    return settings.make(groups, **{"fused" if real else "foreach": True})
+    filled = [group for group in groups if group["params"]]  # each group costs time at every step
+    return settings.make(filled, **{"fused" if real else "foreach": True})
 
 
 def _is_spared(module: nn.Module, name: str, parameter: nn.Parameter) -> bool:

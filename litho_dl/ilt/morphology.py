@@ -1,32 +1,114 @@
 """Opening and closing of masks by discs, differentiable, on periodic fields."""
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
 from scipy import ndimage
 from torch import Tensor
-from torch.nn.functional import max_pool2d, pad
+from torch.nn.functional import pad
 
 
-def disc(diameter_px: float) -> list[tuple[int, int]]:
-    """Half sides (i, j) of the centred pixel rectangles whose union is a disc, rounded up to an odd diameter."""
+def disc(diameter_px: float) -> tuple[int, ...]:
+    """Half widths of a disc's rows, from the middle one outwards; the diameter is rounded up to an odd one."""
     radius = max(math.ceil(diameter_px / 2 - 0.5 - 1e-9), 0)
     reach = max(diameter_px / 2, float(radius))
-    widths = [int(math.sqrt(max(reach**2 - i**2, 0.0)) + 1e-9) for i in range(radius + 1)]
-    widths = [min(j, radius) for j in widths]
-    return [(i, j) for i, j in enumerate(widths) if i == radius or widths[i + 1] < j]
+    widths = (int(math.sqrt(max(reach**2 - i**2, 0.0)) + 1e-9) for i in range(radius + 1))
+    return tuple(min(width, radius) for width in widths)
 
 
 def dilated(mask: Tensor, diameter_px: float) -> Tensor:
-    """Largest value (B, h, w) within a disc about each pixel."""
-    pooled = None
-    for i, j in disc(diameter_px):
-        wrapped = pad(mask[:, None], (j, j, i, i), mode="circular")
-        found = max_pool2d(wrapped, (2 * i + 1, 2 * j + 1), stride=1)[:, 0]
-        pooled = found if pooled is None else torch.maximum(pooled, found)
-    assert pooled is not None
-    return pooled
+    """Largest value (B, h, w) within a disc about each pixel; the gradient goes to one pixel that has it."""
+    return _Dilation.apply(mask, disc(diameter_px))
+
+
+class _Dilation(torch.autograd.Function):
+    """Whole images are shifted and compared: some twenty times faster than `max_pool2d` on a CPU.
+
+    Rows of the disc are grown from one half width to the next, R_0 = x and R_w = max(R_{w-1}, x moved by +-w along the
+    row), and the result is the largest of R_{w_i} moved by +-i across the rows.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, widths: tuple[int, ...]) -> Tensor:
+        wrapped = _wrapped(image, len(widths) - 1)
+        rows = _rows(wrapped, widths)
+        out = None
+        for i, width in _offsets(widths):
+            moved = _moved(rows[width], i, widths)
+            out = moved.clone() if out is None else torch.maximum(out, moved, out=out)
+        assert out is not None
+        ctx.widths = widths
+        ctx.save_for_backward(wrapped, out, *(rows if ctx.needs_input_grad[0] else ()))
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        widths = ctx.widths
+        wrapped, out, *rows = ctx.saved_tensors
+        gradients = [torch.zeros_like(row) for row in rows]
+        left = gradient.clone()
+        for i, width in _offsets(widths):
+            _hand_over(left, out, _moved(rows[width], i, widths), _moved(gradients[width], i, widths))
+        whole = torch.zeros_like(wrapped)
+        for width in range(len(rows) - 1, 0, -1):
+            left, found = gradients[width], rows[width]
+            _hand_over(left, found, rows[width - 1], gradients[width - 1])
+            for shift in (width, -width):
+                _hand_over(left, found, _shifted(wrapped, shift, widths), _shifted(whole, shift, widths))
+        _shifted(whole, 0, widths).add_(gradients[0])
+        return _unwrapped(whole, len(widths) - 1), None
+
+
+def _hand_over(left: Tensor, largest: Tensor, candidate: Tensor, gradient: Tensor) -> None:
+    """Moves what is left of the gradient to a candidate's, where the candidate is the largest."""
+    part = left * (candidate == largest)
+    gradient += part
+    left -= part
+
+
+def _offsets(widths: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Each row of the disc: how far it lies from the middle one, which comes first, and its half width."""
+    return [(sign * i, width) for i, width in enumerate(widths) for sign in ((1, -1) if i else (1,))]
+
+
+def _rows(wrapped: Tensor, widths: tuple[int, ...]) -> list[Tensor]:
+    """R_0 ... R_w of `_Dilation`, (B, h + 2 r, w)."""
+    rows = [_shifted(wrapped, 0, widths)]
+    for width in range(1, widths[0] + 1):
+        longer = torch.maximum(rows[-1], _shifted(wrapped, width, widths))
+        rows.append(torch.maximum(longer, _shifted(wrapped, -width, widths), out=longer))
+    return rows
+
+
+def _shifted(wrapped: Tensor, shift: int, widths: tuple[int, ...]) -> Tensor:
+    """The columns of a wrapped image that lie `shift` to the right of the image's."""
+    reach = len(widths) - 1
+    return wrapped[:, :, reach + shift : wrapped.shape[2] - reach + shift]
+
+
+def _moved(rows: Tensor, shift: int, widths: tuple[int, ...]) -> Tensor:
+    """The rows that lie `shift` above the image's."""
+    reach = len(widths) - 1
+    return rows[:, reach + shift : rows.shape[1] - reach + shift]
+
+
+def _wrapped(image: Tensor, reach: int) -> Tensor:
+    """The periodic image with `reach` pixels more on each side."""
+    return pad(image[:, None], (reach,) * 4, mode="circular")[:, 0]
+
+
+def _unwrapped(gradient: Tensor, reach: int) -> Tensor:
+    """The adjoint of `_wrapped`."""
+    for axis in (1, 2):
+        if reach:
+            size = gradient.shape[axis] - 2 * reach
+            inner = gradient.narrow(axis, reach, size).clone()
+            inner.narrow(axis, 0, reach).add_(gradient.narrow(axis, reach + size, reach))
+            inner.narrow(axis, size - reach, reach).add_(gradient.narrow(axis, 0, reach))
+            gradient = inner
+    return gradient
 
 
 def opened(mask: Tensor, diameter_px: float) -> Tensor:

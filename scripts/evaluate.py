@@ -1,5 +1,9 @@
-"""Every method on a suite of clips, one batch each, beside the published rows: results/SUITE.csv, .md and .png."""
+"""Every method on a suite of clips, one batch each, beside the published rows: results/SUITE.csv, .md and .png.
 
+Methods that are not named keep the rows that results/SUITE.csv has of them.
+"""
+
+import csv
 import os
 import platform
 from collections.abc import Iterable
@@ -88,6 +92,17 @@ def mean_row(rows: Iterable[dict[str, Any]], method: str, raster: str) -> dict[s
     return {key: fmean(row[key] for row in chosen) for key in FIGURES}
 
 
+def earlier_rows(path: Path, without: Iterable[str]) -> list[dict[str, Any]]:
+    """What a file of results holds of other shipped methods."""
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["method"] in set(METHODS) - set(without)]
+    return [
+        {**row, **{name: float(row[name]) for name in FIGURES}, "printed": row["printed"] == "True"} for row in rows
+    ]
+
+
 def markdown(suite: Suite, rows: list[dict[str, Any]], methods: list[str], command: str, device: torch.device) -> str:
     """Means beside the published rows, then every clip."""
     where = torch.cuda.get_device_name() if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
@@ -98,7 +113,8 @@ def markdown(suite: Suite, rows: list[dict[str, Any]], methods: list[str], comma
         f"all {len(suite.clips)} clips as one batch; seconds are the solver's, per clip. Protocol `{suite.protocol}`, "
         f"target raster as stated, 1 nm; shots are rectangles of klayout's trapezoid decomposition; MRC are "
         f"places that break width 20 nm, space 20 nm or area 1000 nm^2. Masks that print nothing: "
-        f"{sum(not row['printed'] for row in rows if row['raster'] == 'exact')}.",
+        f"{sum(not row['printed'] for row in rows if row['raster'] == 'exact')}. Methods that it does "
+        f"not name are of an earlier run, on whatever the machine was then.",
         "",
         "## Mean",
         "",
@@ -176,12 +192,15 @@ def main(suite_name: str, data: Path, methods: str, device: str, out: Path) -> N
     require_writable_folder(out)
     suite, names, resolved = load_suite(suite_name, data), method_names(methods), resolve_device(device)
     command = f"python scripts/evaluate.py --suite {suite.name} --methods {methods}"
-    rows: list[dict[str, Any]] = []
-    for count, name in enumerate(names, start=1):
-        rows += run_method(suite, name, resolved, out)
-        write_results(suite, rows, [Path(done).stem for done in names[:count]], command, resolved, out)
-    names = [Path(name).stem for name in names]
+    stems = [Path(name).stem for name in names]
+    rows = earlier_rows(out / f"{suite.name}.csv", stems)
     for name in names:
+        rows += run_method(suite, name, resolved, out)
+        known = dict.fromkeys((*METHODS, *stems))
+        done = [stem for stem in known if any(row["method"] == stem for row in rows)]
+        rows.sort(key=lambda row: done.index(row["method"]))
+        write_results(suite, rows, done, command, resolved, out)
+    for name in stems:
         m = mean_row(rows, name, "exact")
         click.echo(
             f"{name:<14} L2 {m['l2_nm2']:>9,.0f}  PVB {m['pvb_nm2']:>9,.0f}  EPE {m['epe_violations']:>4.1f}  "

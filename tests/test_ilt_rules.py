@@ -34,7 +34,7 @@ class TestMorphology:
         assert grown.sum() == pixels
         assert torch.equal(grown, grown.T)
         assert torch.equal(grown[1:, 1:], grown[1:, 1:].flip(0))
-        assert all(i >= 0 and j >= 0 for i, j in disc(diameter))
+        assert sum(disc(diameter)[abs(i)] * 2 + 1 for i in range(-(across // 2), across // 2 + 1)) == pixels
 
     def test_dilation_is_the_largest_value_nearby(self):
         image = noise(2, 9, 11)
@@ -42,6 +42,14 @@ class TestMorphology:
         offsets = [(i - 4, j - 5) for i, j in shape.nonzero().tolist()]
         expected = torch.stack([image.roll(offset, (1, 2)) for offset in offsets]).amax(0)
         assert torch.equal(dilated(image, 5), expected)
+
+    @pytest.mark.parametrize("diameter", [1, 3, 5, 9])
+    def test_the_gradient_of_dilation(self, diameter):
+        image = noise(2, 13, 15).requires_grad_()
+        assert torch.autograd.gradcheck(lambda x: dilated(x, diameter), image)
+        flat = torch.ones(1, 13, 15, dtype=torch.float64, requires_grad=True)
+        (gradient,) = torch.autograd.grad(dilated(flat, diameter).sum(), flat)
+        assert torch.equal(gradient, torch.ones_like(flat))  # of equal pixels, the one in the middle
 
     def test_opening_and_closing_are_ordered_idempotent_and_dual(self):
         image = noise(1, 24, 24)

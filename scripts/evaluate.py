@@ -92,12 +92,12 @@ def mean_row(rows: Iterable[dict[str, Any]], method: str, raster: str) -> dict[s
     return {key: fmean(row[key] for row in chosen) for key in FIGURES}
 
 
-def earlier_rows(path: Path, without: Iterable[str]) -> list[dict[str, Any]]:
-    """What a file of results holds of other shipped methods."""
+def earlier_rows(path: Path) -> list[dict[str, Any]]:
+    """What a file of results holds already."""
     if not path.exists():
         return []
     with open(path, newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["method"] in set(METHODS) - set(without)]
+        rows = list(csv.DictReader(file))
     return [
         {**row, **{name: float(row[name]) for name in FIGURES}, "printed": row["printed"] == "True"} for row in rows
     ]
@@ -193,11 +193,11 @@ def main(suite_name: str, data: Path, methods: str, device: str, out: Path) -> N
     suite, names, resolved = load_suite(suite_name, data), method_names(methods), resolve_device(device)
     command = f"python scripts/evaluate.py --suite {suite.name} --methods {methods}"
     stems = [Path(name).stem for name in names]
-    rows = earlier_rows(out / f"{suite.name}.csv", stems)
-    for name in names:
-        rows += run_method(suite, name, resolved, out)
-        known = dict.fromkeys((*METHODS, *stems))
-        done = [stem for stem in known if any(row["method"] == stem for row in rows)]
+    rows = earlier_rows(out / f"{suite.name}.csv")
+    for name, stem in zip(names, stems, strict=True):
+        rows = [row for row in rows if row["method"] != stem] + run_method(suite, name, resolved, out)
+        found = {row["method"] for row in rows}
+        done = [method for method in dict.fromkeys((*METHODS, *sorted(found))) if method in found]
         rows.sort(key=lambda row: done.index(row["method"]))
         write_results(suite, rows, done, command, resolved, out)
     for name in stems:

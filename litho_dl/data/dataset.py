@@ -1,5 +1,6 @@
 """A torch `Dataset` over the shards of a data set."""
 
+import json
 import math
 import os
 import zlib
@@ -60,6 +61,9 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
                 f"{folder}: expected shards (shard-*.h5), got none; make some with litho-dl dataset build."
             )
         self.settings = read_settings(self._paths[0])
+        lacking = [name for name in ("digest", "recipe", "field_nm", "symmetries") if name not in self.settings]
+        if lacking:
+            raise DatasetError(f"{folder}: expected shards of litho-dl dataset build, got some without {lacking[0]}.")
         self._chunks = [chunk for number in range(len(self._paths)) for chunk in self._indexed(number, split)]
         if not self._chunks:
             raise DatasetError(f"{folder}: expected pairs of split {split}, got none.")
@@ -73,15 +77,16 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
     def _indexed(self, number: int, split: str | None) -> list[tuple["_Chunk", ...]]:
         """Where the images of one shard's pairs of the split lie in its file."""
         path = self._paths[number]
-        if read_settings(path)["digest"] != self.settings["digest"]:
-            raise DatasetError(f"{path}: expected shards of one recipe, got several; give a folder for each.")
         with open_shard(path) as file:
+            if json.loads(file.attrs["settings"])["digest"] != self.settings["digest"]:
+                raise DatasetError(f"{path}: expected shards of one recipe, got several; give a folder for each.")
             missing = [name for name in self.images if name not in file]
             if missing:
                 raise DatasetError(f"{path}: expected images {', '.join(self.images)}, got no {', '.join(missing)}.")
             splits = file["split"][()]
             rows = range(len(splits)) if split is None else np.flatnonzero(splits == SPLITS.index(split)).tolist()
-            return [tuple(_chunk(file[name], number, row) for name in self.images) for row in rows]
+            chunks = [_chunks(file[name], number) for name in self.images]
+            return [tuple(own[row] for own in chunks) for row in rows]
 
     def _cropped(self, stored_nm: float, crop_nm: float | None) -> tuple[slice, slice]:
         """Rows and columns of the stored images that items are made from."""
@@ -131,7 +136,8 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
             raise DatasetError(f"{path}: pair {chunk.row} is damaged; run litho-dl dataset verify.") from error
         n = self._factor
         if stored.dtype == np.uint8:  # whole numbers add up faster
-            return _summed(stored, n, np.uint16 if n <= 16 else np.uint32) * np.float32(1 / (255 * n * n))
+            sums = _summed(stored, n, np.uint16 if n <= 16 else np.uint32)
+            return sums.astype(np.float32) * np.float32(1 / (255 * n * n))
         return _summed(stored, n, np.float32) * np.float32(1 / (n * n))
 
     def _opened(self, shard: int) -> int:
@@ -161,9 +167,16 @@ class _Chunk(NamedTuple):
     dtype: str
 
 
-def _chunk(images: Any, shard: int, row: int) -> _Chunk:
-    found = images.id.get_chunk_info_by_coord((row, 0, 0))
-    return _Chunk(shard, row, found.byte_offset, found.size, images.shape[1:], images.dtype.str)
+def _chunks(images: Any, shard: int) -> dict[int, _Chunk]:
+    """Every image of a stored array by its row."""
+    found: dict[int, _Chunk] = {}
+
+    def note(info: Any) -> None:
+        row = info.chunk_offset[0]
+        found[row] = _Chunk(shard, row, info.byte_offset, info.size, images.shape[1:], images.dtype.str)
+
+    images.id.chunk_iter(note)
+    return found
 
 
 def _summed(values: np.ndarray, n: int, dtype: Any) -> np.ndarray:

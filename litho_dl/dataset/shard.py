@@ -97,9 +97,9 @@ def make_shard(task: ShardTask) -> ShardReport:
     first = task.index * recipe.shard_clips
     planned = read_clips(folder / CLIPS, setting.digest, first, first + recipe.shard_clips)
     clips = [place(clip.layout, process.field_nm, clip.name) for clip in planned]
-    lap("read")
     missed = [None if _visible(setting, clip) else "empty_target" for clip in clips]
     drawn = [index for index, limit in enumerate(missed) if limit is None]
+    lap("read")
     masks, mask_nm = _solved(setting, [clips[index] for index in drawn])
     lap("solve")
     scores = {}
@@ -134,8 +134,10 @@ def make_shard(task: ShardTask) -> ShardReport:
 
 def _visible(setting: _Setting, clip: Clip) -> bool:
     """True if the clip covers a pixel of those that are scored and of those that are stored."""
-    scored = clip.coverage(_protocol(setting).pixel_nm) >= 0.5
-    return bool(scored.any()) and bool(_bytes(clip.coverage(setting.recipe.pixel_nm)).any())
+    stored, scored_nm = clip.coverage(setting.recipe.pixel_nm), _protocol(setting).pixel_nm
+    if stored.max() == 1 and setting.recipe.pixel_nm >= 2 * scored_nm:  # a whole scored pixel lies within
+        return True
+    return bool(_bytes(stored).any()) and bool((clip.coverage(scored_nm) >= 0.5).any())
 
 
 def _solved(setting: _Setting, clips: list[Clip]) -> tuple[Tensor, float]:

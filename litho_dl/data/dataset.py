@@ -134,11 +134,12 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
         except (OSError, ValueError, zlib.error) as error:
             path = self._paths[chunk.shard]
             raise DatasetError(f"{path}: pair {chunk.row} is damaged; run litho-dl dataset verify.") from error
-        n = self._factor
-        if stored.dtype == np.uint8:  # whole numbers add up faster
-            sums = _summed(stored, n, np.uint16 if n <= 16 else np.uint32)
-            return sums.astype(np.float32) * np.float32(1 / (255 * n * n))
-        return _summed(stored, n, np.float32) * np.float32(1 / (n * n))
+        if stored.dtype == np.uint8:
+            scale = np.float32(1 / (255 * self._factor**2))
+            return np.multiply(_block_sums(stored, self._factor), scale, dtype=np.float32)
+        height, width = (side // self._factor for side in stored.shape)
+        blocks = stored.reshape(height, self._factor, width, self._factor)
+        return blocks.mean((1, 3), dtype=np.float32)
 
     def _opened(self, shard: int) -> int:
         """The descriptor of a shard's file."""
@@ -179,17 +180,20 @@ def _chunks(images: Any, shard: int) -> dict[int, _Chunk]:
     return found
 
 
-def _summed(values: np.ndarray, n: int, dtype: Any) -> np.ndarray:
-    """Sums of blocks of n x n values."""
-    if n == 1:
-        return values.astype(dtype)
-    rows = values[::n].astype(dtype)
-    for start in range(1, n):
-        rows += values[start::n]
-    sums = rows[:, ::n].copy()
-    for start in range(1, n):
-        sums += rows[:, start::n]
-    return sums
+def _block_sums(values: np.ndarray, n: int) -> np.ndarray:
+    """Sums of blocks of n x n unsigned numbers.
+
+    Two neighbours in a row are one number of twice the bits, whose halves are added for all of a row at once: several
+    times faster than strided sums.
+    """
+    while n % 2 == 0 and values.itemsize < 8:
+        bits = 8 * values.itemsize
+        pairs = values.view(f"u{2 * values.itemsize}")
+        pairs = (pairs & (1 << bits) - 1) + (pairs >> bits)
+        values, n = pairs[::2] + pairs[1::2], n // 2
+    if n > 1:
+        values = values.reshape(len(values) // n, n, -1, n).sum((1, 3), dtype=np.uint64)
+    return values
 
 
 def _times(length_nm: float, unit_nm: float, expected: str) -> int:

@@ -77,6 +77,20 @@ def test_very_coarse_pixels_are_float32_too(tmp_path):
     assert target.item() == pytest.approx(fine.mean() / 255, rel=1e-6)
 
 
+@pytest.mark.parametrize("pixel_nm", [4, 8, 16, 64])
+def test_bytes(folder, pixel_nm):
+    whole, small = (PairDataset(folder, None, pixel_nm=pixel_nm, dtype=dtype) for dtype in (torch.float32, torch.uint8))
+    for exact, rounded in zip(whole[4], small[4], strict=True):
+        assert rounded.dtype == torch.uint8
+        assert (exact * 255 - rounded).abs().max() <= 0.5 + 1e-4
+
+
+@pytest.mark.parametrize(("dtype", "images"), [(torch.float16, ("target",)), (torch.uint8, ("target", "aerial"))])
+def test_other_types_are_refused(folder, dtype, images):
+    with pytest.raises(DatasetError, match="Expected float32, or uint8 of target, mask and print"):
+        PairDataset(folder, dtype=dtype, images=images)
+
+
 def test_shards_of_other_making(tmp_path):
     write(tmp_path, 0)
     block = read_shard(next(tmp_path.glob("*.h5")))

@@ -98,9 +98,8 @@ def earlier_rows(path: Path) -> list[dict[str, Any]]:
         return []
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    return [
-        {**row, **{name: float(row[name]) for name in FIGURES}, "printed": row["printed"] == "True"} for row in rows
-    ]
+    figures = ({name: float(row[name]) if "." in row[name] else int(row[name]) for name in FIGURES} for row in rows)
+    return [{**row, **own, "printed": row["printed"] == "True"} for row, own in zip(rows, figures, strict=True)]
 
 
 def markdown(suite: Suite, rows: list[dict[str, Any]], methods: list[str], command: str, device: torch.device) -> str:

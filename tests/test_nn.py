@@ -55,6 +55,35 @@ def test_circular_padding_makes_a_periodic_field():
     torch.testing.assert_close(conv(x.roll((3, -2), (2, 3))), conv(x).roll((3, -2), (2, 3)))
 
 
+PADDED = {
+    "stack": (1, lambda mode: conv_stack(2, 3, 2, padding_mode=mode)),
+    "residual": (1, lambda mode: ResidualBlock(2, 3, padding_mode=mode)),
+    "residual, strided": (0.5, lambda mode: ResidualBlock(2, 3, stride=2, padding_mode=mode)),
+    "inception": (1, lambda mode: Inception(2, 2, (2, 3), (2, 3), 2, padding_mode=mode)),
+    **{
+        f"down, {kind}": (0.5, lambda mode, kind=kind: downsample(kind, 2, 3, padding_mode=mode))
+        for kind in DOWNSAMPLINGS
+    },
+    **{f"up, {kind}": (2, lambda mode, kind=kind: upsample(kind, 2, 3, padding_mode=mode)) for kind in UPSAMPLINGS},
+    "up, transposed by 4": (2, lambda mode: upsample("transposed", 2, 3, kernel=4, padding_mode=mode)),
+}
+
+
+@pytest.mark.parametrize(("scale", "make"), PADDED.values(), ids=PADDED)
+def test_every_block_can_see_a_periodic_field(scale, make):
+    """Moved around the field, the input moves the output; inside, padding makes no difference."""
+    block, x = make("circular").eval(), torch.randn(1, 2, 16, 20)
+    moved = block(x.roll((4, -6), (2, 3)))
+    expected = block(x).roll((int(4 * scale), int(-6 * scale)), (2, 3))
+    torch.testing.assert_close(moved, expected)
+    plain = make("zeros").eval()
+    plain.load_state_dict(dict(zip(plain.state_dict(), block.state_dict().values(), strict=True)))
+    edge = int(6 * scale)
+    inside = (..., slice(edge, -edge), slice(edge, -edge))
+    torch.testing.assert_close(plain(x)[inside], block(x)[inside])
+    assert not torch.allclose(plain(x), block(x), atol=1e-3)
+
+
 def test_a_stack_changes_the_channels_once():
     stack = conv_stack(3, 6, 4, kernel=5)
     assert [tuple(block.conv.weight.shape) for block in stack] == [(6, 3, 5, 5)] + [(6, 6, 5, 5)] * 3
@@ -202,6 +231,7 @@ def test_classifier_gathers_an_image_into_a_vector(gather):
     vector = {"flatten": x.reshape(2, 60), "average": x.mean((2, 3)), "max": x.amax((2, 3))}[gather]
     head = ClassifierHead(vector.shape[1], [], 7, gather=gather)
     torch.testing.assert_close(head(x), vector @ head[-1].weight.T + head[-1].bias)
+    assert not any(isinstance(part, nn.AdaptiveMaxPool2d) for part in head)  # not deterministic on a GPU
 
 
 def test_classifier_drops_hidden_values_or_else_features():

@@ -10,6 +10,8 @@ from litho_dl.nn.activation import activation as activation_of
 from litho_dl.nn.activation import channels_before
 from litho_dl.nn.norm import norm as norm_of
 
+PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
+
 
 class ConvBNAct(nn.Sequential):
     """Convolution -> norm -> activation: (B, C_in, H, W) -> (B, C_out, H', W').
@@ -45,7 +47,7 @@ class ConvBNAct(nn.Sequential):
         groups: int = 1,
         norm: str = "batch",
         activation: str = "relu",
-        padding_mode: Literal["zeros", "reflect", "replicate", "circular"] = "zeros",
+        padding_mode: PaddingMode = "zeros",
     ) -> None:
         convolution = nn.Conv2d(
             in_channels,
@@ -71,10 +73,20 @@ def finished(layers: OrderedDict[str, nn.Module], channels: int, norm: str, acti
 
 
 def conv_stack(
-    in_channels: int, out_channels: int, depth: int, *, kernel: int = 3, norm: str = "batch", activation: str = "relu"
+    in_channels: int,
+    out_channels: int,
+    depth: int,
+    *,
+    kernel: int = 3,
+    norm: str = "batch",
+    activation: str = "relu",
+    padding_mode: PaddingMode = "zeros",
 ) -> nn.Sequential:
     """`depth` ConvBNAct in a row, (B, in_channels, H, W) -> (B, out_channels, H, W); the first changes the channels."""
     widths = [in_channels] + [out_channels] * depth
     return nn.Sequential(
-        *(ConvBNAct(before, after, kernel, norm=norm, activation=activation) for before, after in pairwise(widths))
+        *(
+            ConvBNAct(before, after, kernel, norm=norm, activation=activation, padding_mode=padding_mode)
+            for before, after in pairwise(widths)
+        )
     )

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from litho_dl.nn.conv import ConvBNAct
+from litho_dl.nn.conv import ConvBNAct, PaddingMode
 
 
 class Inception(nn.Module):
@@ -17,6 +17,7 @@ class Inception(nn.Module):
         pool: Channels of the 1x1 convolution after the 3x3 max pool of the fourth branch.
         norm: A name of `NORMS`.
         activation: A name of `ACTIVATIONS`.
+        padding_mode: As in `ConvBNAct`. The pool leaves out what is beyond the edge, unless the field is `circular`.
 
     Attributes:
         out_channels: Channels of the output, in the order of the arguments.
@@ -34,18 +35,22 @@ class Inception(nn.Module):
         *,
         norm: str = "batch",
         activation: str = "relu",
+        padding_mode: PaddingMode = "zeros",
     ) -> None:
         super().__init__()
 
         def conv(before: int, after: int, kernel: int) -> ConvBNAct:
-            return ConvBNAct(before, after, kernel, norm=norm, activation=activation)
+            return ConvBNAct(before, after, kernel, norm=norm, activation=activation, padding_mode=padding_mode)
 
+        largest: nn.Module = nn.MaxPool2d(3, stride=1, padding=1)
+        if padding_mode == "circular":
+            largest = nn.Sequential(nn.CircularPad2d(1), nn.MaxPool2d(3, stride=1))
         self.branches = nn.ModuleList(
             [
                 conv(in_channels, one, 1),
                 nn.Sequential(conv(in_channels, three[0], 1), conv(*three, 3)),
                 nn.Sequential(conv(in_channels, five[0], 1), conv(*five, 5)),
-                nn.Sequential(nn.MaxPool2d(3, stride=1, padding=1), conv(in_channels, pool, 1)),
+                nn.Sequential(largest, conv(in_channels, pool, 1)),
             ]
         )
         self.out_channels = one + three[1] + five[1] + pool

@@ -57,7 +57,6 @@ class _Setting:
     method: Method
     simulator: Simulator
     settings: dict[str, Any]
-    digest: str
 
 
 @lru_cache(maxsize=1)
@@ -74,7 +73,6 @@ def _setting(folder: str, digest: str, device: str) -> _Setting:
         method=Method.model_validate(manifest.settings["resolved"]["method"]),
         simulator=Simulator(process).to(resolve_device(device)),
         settings=manifest.settings,
-        digest=digest,
     )
 
 
@@ -95,7 +93,7 @@ def make_shard(task: ShardTask) -> ShardReport:
     lap("start")
     recipe, process = setting.recipe, setting.simulator.process
     first = task.index * recipe.shard_clips
-    planned = read_clips(folder / CLIPS, setting.digest, first, first + recipe.shard_clips)
+    planned = read_clips(folder / CLIPS, task.digest, first, first + recipe.shard_clips)
     clips = [place(clip.layout, process.field_nm, clip.name) for clip in planned]
     missed = [None if _visible(setting, clip) else "empty_target" for clip in clips]
     drawn = [index for index, limit in enumerate(missed) if limit is None]
@@ -109,7 +107,8 @@ def make_shard(task: ShardTask) -> ShardReport:
         missed[index] = missed_limit(scores[index], recipe.quality) if written else "empty_mask"
     lap("score")
     kept = [index for index, limit in enumerate(missed) if limit is None]
-    images = _images(setting, [clips[index] for index in kept], masks[[drawn.index(index) for index in kept]], mask_nm)
+    rows = [row for row, index in enumerate(drawn) if missed[index] is None]
+    images = _images(setting, [clips[index] for index in kept], masks[rows], mask_nm)
     block = PairBlock(
         images=images,
         name=[planned[index].name for index in kept],

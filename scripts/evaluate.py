@@ -68,7 +68,7 @@ def run_method(suite: Suite, method: str, device: torch.device, out: Path) -> li
     """Solves the suite as one batch and scores every mask under both rasters; draws the gallery."""
     protocol = PROTOCOLS[suite.protocol]
     with progress_bar(f"{method} on {suite.name}") as advance:
-        solution = solve_clips(suite.clips, suite.process, load_method(method), device, advance)
+        solution = solve_clips(suite.clips, suite.process, load_method(method), device, advance).require_finished()
     rows, gallery = [], []
     for raster in suite.rasters:
         for optimized in scored(suite.clips, solution, suite.process, protocol, raster=raster):

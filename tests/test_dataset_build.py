@@ -1,6 +1,7 @@
 """Building a data set: what is in it, what is left out, going on after an end, and finding damage."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -144,6 +145,19 @@ class TestGoingOn:
         built(pair_recipe, copied_set)
         assert digests(copied_set) == digests(pair_set)
         assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+
+    def test_ctrl_c_within_a_solve_leaves_no_half_masks(self, pair_recipe, pair_set, tmp_path, monkeypatch):
+        def interrupt(step, *_):
+            if step == 2 and shard_path(tmp_path / "out", 0).exists():
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr("litho_dl.dataset.shard.solve_clips", partial(solve_clips, on_step=interrupt))
+        with pytest.raises(KeyboardInterrupt):
+            built(pair_recipe, tmp_path / "out")
+        monkeypatch.undo()
+        assert not shard_path(tmp_path / "out", 1).exists()
+        built(pair_recipe, tmp_path / "out")
+        assert digests(tmp_path / "out") == digests(pair_set)
 
     def test_a_shard_that_nobody_listed_is_kept(self, pair_recipe, copied_set, pair_set):
         table = json.loads((copied_set / MANIFEST).read_text())

@@ -145,6 +145,7 @@ def _solved(setting: _Setting, clips: list[Clip]) -> tuple[Tensor, float]:
     if not clips:
         return torch.zeros(0, 1, 1, dtype=torch.bool), setting.recipe.pixel_nm
     solution = solve_clips(clips, simulator.process, setting.method, simulator.device, simulator=simulator)
+    solution.require_finished()
     return solution.mask, solution.pixel_nm
 
 

@@ -82,13 +82,14 @@ def succeeded(*arguments: object) -> dict:
 
 
 def refused(result: Result) -> str:
-    """The one line of an error."""
+    """The one line of an error; lines before it say what was begun."""
     assert result.code == 1
     assert result.out == ""
-    assert result.err.startswith("Error: ")
     assert result.err.endswith("\n")
-    assert result.err.count("\n") == 1, result.err
-    return result.err
+    *begun, error = result.err.splitlines()
+    assert error.startswith("Error: ")
+    assert all(line.endswith(" ...") for line in begun), result.err
+    return error
 
 
 def files_below(folder: Path) -> set[str]:

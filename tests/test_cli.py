@@ -10,6 +10,7 @@ import torch
 from command_line import RECIPE, Result, files_below, litho, refused, succeeded
 
 from litho_dl.cli.main import COMMANDS
+from litho_dl.cli.options import progress_bar
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import read_image
 from litho_dl.core.settings import shipped_names, shipped_text
@@ -86,6 +87,16 @@ class TestMain:
         command = [sys.executable, "-m", "litho_dl.cli.main", "simulate", "none.glp", "--optics", "none", "--out", "o"]
         result = subprocess.run(command, cwd=inputs, capture_output=True, text=True, check=False)
         refused(Result(result.returncode, result.stdout, result.stderr))
+
+
+def test_progress_where_there_is_no_terminal(monkeypatch, capsys):
+    """A line at once, then one when the last is old."""
+    monkeypatch.setattr("litho_dl.cli.options.time", mock.Mock(monotonic=mock.Mock(side_effect=[0, 29, 30, 59, 60])))
+    with progress_bar("Working") as advance:
+        assert capsys.readouterr().err == "Working ...\n"
+        for done, note in ((1, 2.5), (2, 1234.5), (3, "a note"), (4, "")):
+            advance(done, 4, note)
+    assert capsys.readouterr().err == "Working: 2 of 4, 1,234\nWorking: 4 of 4\n"
 
 
 class TestRecipes:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 import shutil
 
 import numpy as np
@@ -28,8 +27,7 @@ def whole(recipe, tmp_path_factory):
     lines = [line.strip() for line in result.out.splitlines()]
     assert lines[0] == f"{folder}: a dozen pairs"
     assert lines[1] == "pairs      11 of 11 clips; rejected: none; complete"
-    assert result.err.splitlines()[-1].startswith("11 of 11 clips, ")
-    assert re.search(r", \d+ a minute, 0 min left, 0 rejected$", result.err)
+    assert result.err == "Making pairs ...\n"
     return folder
 
 

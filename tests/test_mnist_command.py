@@ -171,7 +171,7 @@ class TestCommand:
     def test_ctrl_c_at_once_leaves_nothing_to_go_on_from(self, folder, recipe, tmp_path, monkeypatch):
         stop_after(0, monkeypatch)
         result = litho("mnist", "--model", recipe("perceptron"), "--data-dir", folder, "--out", tmp_path)
-        assert (result.code, result.err) == (130, "\nInterrupted.\n")
+        assert (result.code, result.err) == (130, "Training ...\n\nInterrupted.\n")
 
     def test_download(self, folder, recipe, tmp_path, monkeypatch):
         mirror, data = tmp_path / "mirror", tmp_path / "data"

@@ -1,7 +1,6 @@
 """litho-dl dataset: training pairs, made, described, checked and exported."""
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,7 +60,7 @@ def build(
     if remote and workers is not None:
         raise click.UsageError("--workers is for local workers; the scheduler has its own.")
     here = resolve_device("auto" if remote else device)
-    with progress_bar("Clips", time_left=False) as advance:
+    with progress_bar("Making pairs", time_left=False) as advance:
         manifest = build_dataset(
             wanted,
             out,
@@ -74,7 +73,7 @@ def build(
 
 
 class Reporter:
-    """Turns a build's progress into the bar, or into a line a shard where standard error is no terminal."""
+    """Turns a build's progress into the bar's notes."""
 
     def __init__(self, advance: Any) -> None:
         self._advance = advance
@@ -92,10 +91,7 @@ class Reporter:
         minutes, done = (now - started) / 60, progress.done - before
         rate = f"{done / minutes:.0f} a minute, " if done else ""
         left = f"{(progress.total - progress.done) * minutes / done:.0f} min left, " if done else ""
-        note = f"{rate}{left}{progress.rejected} rejected"
-        self._advance(progress.done, progress.total, note)
-        if not sys.stderr.isatty():
-            click.echo(f"{progress.done} of {progress.total} clips, {note}", err=True)
+        self._advance(progress.done, progress.total, f"{rate}{left}{progress.rejected} rejected")
 
 
 @dataset.command()

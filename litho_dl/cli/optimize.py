@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from litho_dl.cli.options import (
+    built,
     device_option,
     json_option,
     layout_options,
@@ -80,21 +81,22 @@ def optimize(
     from litho_dl.core.io import require_writable_folder
     from litho_dl.ilt.method import load_method
     from litho_dl.optimize import default_protocol, scored, solve_clips
-    from litho_dl.process.files import load_process
+    from litho_dl.process.files import read_optics
 
     require_writable_folder(out)
     if curves_nm is not None and not 0 < curves_nm <= LARGEST_TOLERANCE_NM:
         raise LithoError(f"Expected --curves above 0 and at most {LARGEST_TOLERANCE_NM:g} nm, got {curves_nm:g}.")
     resolved, chosen = resolve_device(device), load_method(method)
     whole_factor(chosen.levels[-1].pixel_nm, MASK_FILE_PIXEL_NM)  # refuse now what could not be saved later
-    process = load_process(optics, field_nm=field_nm)
-    clips = [load_clip(path, process.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
+    read = read_optics(optics, field_nm=field_nm)
+    clips = [load_clip(path, read.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
     require_distinct([clip.name for clip in clips])
-    protocol = default_protocol(process)
     masks = None
     if start_masks:
         found = start_mask_files(start_masks, [clip.name for clip in clips])
         masks = [load_start_mask(path, clip, chosen.target_nm) for path, clip in zip(found, clips, strict=True)]
+    process = built(read)
+    protocol = default_protocol(process)
     with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
         solution = solve_clips(clips, process, chosen, resolved, advance, masks=masks)
     results = []

@@ -143,4 +143,5 @@ def write_inputs(folder: Path) -> None:
     np.savetxt(folder / "eye.csv", np.eye(16), fmt="%g", delimiter=",")
     np.save(folder / "nan.npy", np.full((512, 512), np.nan))
     np.save(folder / "bright.npy", np.full((512, 512), 1e300))
+    np.save(folder / "odd.npy", np.eye(100))
     np.save(folder / "oblong.npy", np.zeros((512, 1024)))

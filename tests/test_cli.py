@@ -166,6 +166,7 @@ class TestSimulate:
         own = succeeded("simulate", "mask.png", "--optics", "small.safetensors", "--out", tmp_path)
         coarse = succeeded("simulate", "mask.png", "--optics", "small.toml", "--out", tmp_path / "c", "--pixel", 4)
         assert (own["pixel_nm"], coarse["pixel_nm"]) == (1, 4)
+        assert own["mask_pixel_nm"] == coarse["mask_pixel_nm"] == 1
         assert np.load(tmp_path / "c" / "mask.aerial.npy").shape == (128, 128)
         assert coarse["printed_nm2"]["nominal"] == pytest.approx(own["printed_nm2"]["nominal"], rel=0.05)
         options = ("--optics", "small.toml", "--pixel", 4, "--out", tmp_path)
@@ -192,6 +193,7 @@ class TestEvaluate:
         assert "None" not in shown
 
     def test_a_picture_of_a_mask_on_any_pixel(self, here, tmp_path):
-        np.save(tmp_path / "coarse.npy", np.eye(100))  # 5.12 nm
-        litho(*self.arguments, "--mask", tmp_path / "coarse.npy", "--figure", tmp_path / "picture.pdf")
+        np.save(tmp_path / "coarse.npy", np.eye(64))
+        shown = litho(*self.arguments, "--mask", tmp_path / "coarse.npy", "--figure", tmp_path / "picture.pdf").out
+        assert shown.splitlines()[0].split() == ["mask_pixel_nm", "8"]
         assert files_below(tmp_path) == {"coarse.npy", "picture.pdf"}

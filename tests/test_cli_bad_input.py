@@ -68,6 +68,7 @@ BAD = {
     EVALUATE.format("cross.glp", "none.png"): "none.png: no such file",
     EVALUATE.format("cross.glp", "nan.npy"): "nan.npy: .*NaN",
     EVALUATE.format("cross.glp", "oblong.npy"): "oblong.npy: .*square pixels",
+    EVALUATE.format("cross.glp", "odd.npy"): r"odd.npy: .*field of 512 x 512 nm on pixels of whole nm.*5.12 nm",
     EVALUATE.format("cross.glp", "away.gds"): "away.gds: .*target layout's coordinates",
     EVALUATE.format("cross.glp", "square.gds --mask-layer 3/0"): "choose a layer among 1/0",
     EVALUATE.format("tiny.glp", "mask.png"): "database unit",

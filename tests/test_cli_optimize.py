@@ -109,6 +109,7 @@ class TestStartMasks:
             (["copy"], "cross.mask.oas or .png"),
             (["nan.npy"], "finite"),
             (["oblong.npy"], "square pixels|512"),
+            (["odd.npy"], "odd.npy: .*pixels of whole nm"),
         ],
     )
     def test_bad_ones(self, still, tmp_path, given_masks, message):

@@ -74,7 +74,7 @@ def evaluate(
     if figure is not None:
         images = clip_images(evaluation, values >= 0.5)
         draw_clip(figure, images, evaluation, process.resist.threshold, f"{clip.name}: {mask.name}")
-    card = evaluation.scorecard.as_dict()
+    card = {"mask_pixel_nm": pixel_nm, **evaluation.scorecard.as_dict()}
     click.echo(json.dumps(card, indent=2) if as_json else as_lines(card))
 
 

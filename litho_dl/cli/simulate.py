@@ -67,7 +67,7 @@ def simulate(
         exposure = simulator(mask, mask_pixel_nm, out_pixel_nm=pixel_nm)
     name = file_stem(layout)
     summary = write_exposure(exposure, mask, pixel_nm, out, name, title=f"{name}, {Path(optics).name}")
-    summary = {"name": name, "field_nm": field, **summary}
+    summary = {"name": name, "field_nm": field, "mask_pixel_nm": mask_pixel_nm, **summary}
     click.echo(json.dumps(summary, indent=2) if as_json else as_lines(summary))
 
 

@@ -91,7 +91,7 @@ BAD = {
     "kernels build small.toml --out OUT/k.bin": "ends in .safetensors",
     "kernels build small.toml --out OUT/k.safetensors --field -1": "positive",
     "kernels build small.toml --out OUT/k.safetensors --field nan": "positive",
-    "kernels build small.toml --out mask.png/k.safetensors": "Cannot write mask.png/k.safetensors",
+    "kernels build small.toml --out mask.png/k.safetensors": "Cannot write to mask.png",
     "kernels import copy --out OUT/k.safetensors": "a contest kernel folder holds",
     "kernels import none --out OUT/k.safetensors": "a contest kernel folder holds",
     "kernels show none.safetensors": "none.safetensors: no such file",
@@ -128,6 +128,8 @@ FIRST = {
     "process-window --target cross.glp --mask none.png --optics small.toml --out OUT": "none.png",
     "process-window --target cross.glp --gauge 0,0,9,0 --optics small.toml --out OUT": "cutline inside the field",
     "smo cross.glp none.glp --method source.toml --optics small.toml --out OUT": "none.glp",
+    EVALUATE.format("cross.glp", "mask.png --figure picture.xyz"): "ends in .png",
+    "kernels build small.toml --out mask.png/k.safetensors": "Cannot write to mask.png",
     "dataset build pairs.toml --out OUT --workers 1": "none.gds",
 }
 
@@ -137,7 +139,7 @@ def test_files_are_checked_before_kernels_are_built(here, tmp_path, line):
     (here / "source.toml").write_text(METHOD.replace("[[levels]]", "source_learning_rate = 0.2\n[[levels]]"))
     windows = 'clips = [{ layout = "none.gds", window_nm = 400.0, stride_nm = 400.0 }]'
     (here / "pairs.toml").write_text(f'optics = "small.toml"\nmethod = "few.toml"\npixel_nm = 8.0\n{windows}')
-    with mock.patch("litho_dl.process.files.build_process") as building:
+    with mock.patch("litho_dl.process.model.build_socs") as building:
         error = refused(litho(*line.replace("small.safetensors", "small.toml").replace("OUT", str(tmp_path)).split()))
     assert FIRST[line] in error
     building.assert_not_called()

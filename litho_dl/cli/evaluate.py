@@ -62,7 +62,10 @@ def evaluate(
     from litho_dl.evaluate import evaluate as score
     from litho_dl.process.files import read_optics
     from litho_dl.simulator import Simulator
+    from litho_dl.viz.figure import require_figure_suffix
 
+    if figure is not None:
+        require_figure_suffix(figure)
     resolved = resolve_device(device)
     read = read_optics(optics, field_nm=field_nm)
     PROTOCOLS[protocol].require(read.field_nm, read.mask)

@@ -35,11 +35,13 @@ def kernels() -> None:
 def build(recipe: str, out: Path, field_nm: float | None, count: int | None, as_json: bool) -> None:
     """Build the kernels of RECIPE (a name or a .toml file) for every focus of its corners."""
     from litho_dl.core.grid import Grid
+    from litho_dl.core.io import require_writable_folder
     from litho_dl.process.files import save_kernels
     from litho_dl.process.model import build_process
     from litho_dl.process.recipe import load_recipe
 
     require_suffix(out)
+    require_writable_folder(out.parent)
     field = None if field_nm is None else Grid.of_field((field_nm, field_nm), field_nm).field_nm
     loaded = load_recipe(recipe)
     with progress_bar("Building kernels"):

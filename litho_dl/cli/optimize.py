@@ -108,7 +108,7 @@ def optimize(
     write_run(out, results, solution, optics=optics, method=method, figures=figures)
     click.echo(json.dumps(results, indent=2) if as_json else score_table(results))
     if curves_nm is not None and not as_json:
-        click.echo(curve_cost(results))
+        click.echo(curve_cost(results) + (f"\n{shot_kinds(curves_nm)}" if shots else ""))
     solution.require_finished()  # for the exit code: the best masks so far are written
 
 
@@ -139,11 +139,16 @@ def write_fracture(optimized: "Optimized", out: Path, curves_nm: float | None) -
     if curves_nm is None:
         shots = fracture(polygons)
     else:
-        shots = fracture_curved(polygons, grid_nm=SHOT_GRID_NM, tolerance_nm=max(curves_nm, SHOT_TOLERANCE_NM))
+        shots = fracture_curved(polygons, grid_nm=SHOT_GRID_NM, tolerance_nm=shot_tolerance_nm(curves_nm))
     files = [out / f"{clip.name}.shots.{suffix}" for suffix in ("csv", "oas")]
     for path in files:
         write_shots(path, shots - np.tile(clip.shift_nm, 2))
     return {"fracture_shots": len(shots), "fracture_files": [str(path) for path in files]}
+
+
+def shot_tolerance_nm(curves_nm: float) -> float:
+    """How far the rectangles of curves may be from them."""
+    return max(curves_nm, SHOT_TOLERANCE_NM)
 
 
 def require_distinct(names: Sequence[str]) -> None:
@@ -166,6 +171,11 @@ def write_clip(optimized: "Optimized", process: "ProcessModel", out: Path, metho
         images = clip_images(evaluation, optimized.mask)
         title = f"{clip.name}, {method}"
         draw_clip(out / f"{clip.name}.png", images, evaluation, process.resist.threshold, title)
+    if not evaluation.prints["nominal"].any():
+        click.echo(
+            f"Warning: {clip.name}: its mask prints nothing at nominal conditions; take another method or start mask.",
+            err=True,
+        )
     if optimized.pixels is not None:
         result["before_curves"] = headline(optimized.pixels.scorecard)
     return {**result, **evaluation.scorecard.as_dict(), "clip": clip.name}
@@ -192,7 +202,7 @@ def write_run(
 
 def curve_cost(results: Sequence[dict[str, Any]]) -> str:
     """What drawing the masks as curves did to the scores, as one line."""
-    keys = {"l2_nm2": "L2 (nm²)", "pvb_nm2": "PVB (nm²)", "epe_violations": "EPE violations"}
+    keys = {"l2_nm2": "L2 (nm²)", "pvb_nm2": "PVB (nm²)", "epe_violations": "EPE violations", "shots": "shots"}
     changes = (
         f"{title} {sum(result[key] - result['before_curves'][title] for result in results) / len(results):+,.1f}"
         for key, title in keys.items()
@@ -200,9 +210,19 @@ def curve_cost(results: Sequence[dict[str, Any]]) -> str:
     return "Curves against the pixel masks they were drawn from, mean: " + ", ".join(changes)
 
 
+def shot_kinds(curves_nm: float) -> str:
+    """What the two counts of a curve's rectangles are."""
+    return (
+        f"shots: rectangles of the curves drawn on 1 nm pixels, as scored; written: rectangles of --shots, with edges "
+        f"within {shot_tolerance_nm(curves_nm):g} nm of the curves"
+    )
+
+
 def score_table(results: Sequence[dict[str, Any]]) -> str:
-    """Scores as text, one line a clip, and their mean."""
+    """Scores as text, one line a clip, and their mean; `written` counts the rectangles of --shots."""
     keys = {"l2_nm2": "L2 (nm²)", "pvb_nm2": "PVB (nm²)", "epe_violations": "EPE", "shots": "shots"}
+    if "fracture_shots" in results[0]:
+        keys["fracture_shots"] = "written"
     width = max(len("mean"), *(len(result["clip"]) for result in results))
     lines = [f"{'clip':<{width}}" + "".join(f"{title:>12}" for title in keys.values())]
     for result in results:

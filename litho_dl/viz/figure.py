@@ -128,13 +128,18 @@ def legend_below(axes: Axes, entries: Sequence[Artist]) -> None:
     )
 
 
+def require_figure_suffix(path: str | Path) -> None:
+    """OutputError unless figures can be saved under that name."""
+    if Path(path).suffix.lower() not in FIGURE_SUFFIXES:
+        raise OutputError(f"{path}: expected a picture that ends in {', '.join(FIGURE_SUFFIXES)}.")
+
+
 def save_figure(figure: Figure, path: str | Path, dpi: int = 200) -> None:
     """Writes a figure atomically; the suffix chooses the format.
 
     Raises:
         OutputError: The suffix is another, or the file cannot be written.
     """
-    if Path(path).suffix.lower() not in FIGURE_SUFFIXES:
-        raise OutputError(f"{path}: expected a picture that ends in {', '.join(FIGURE_SUFFIXES)}.")
+    require_figure_suffix(path)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=dpi, bbox_inches="tight", pad_inches=0.08)

@@ -218,6 +218,8 @@ def write_check(
         for (rule, places), limit in zip(violations.places.items(), limits, strict=True)
         if limit > 0
     ]
-    figure = rules_figure([polygon.loops for polygon in drawn.polygons], drawn_rules, title=f"Mask rules, {drawn.name}")
+    dashed = " (dashed: at the border)" if any(found.any() for found in cut.values()) else ""
+    title = f"Mask rules, {drawn.name}{dashed}"
+    figure = rules_figure([polygon.loops for polygon in drawn.polygons], drawn_rules, title=title)
     save_figure(figure, picture)
     return [str(picture), str(markers)]

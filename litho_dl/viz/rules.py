@@ -117,8 +117,7 @@ def _extent(mask: Sequence[Loops]) -> Extent:
         return 0.0, 1.0, 0.0, 1.0
     low, high = np.min([loops[0].min(0) for loops in mask], 0), np.max([loops[0].max(0) for loops in mask], 0)
     side = float((high - low).max())
-    x0, x1, y0, y1 = square_around((low[0], high[0], low[1], high[1]), side * (1 + 2 * MARGIN))
-    return x0, x1, y0 - 2 * MARGIN * side, y1  # the scale bar is at the bottom
+    return square_around((low[0], high[0], low[1], high[1]), side * (1 + 2 * MARGIN))
 
 
 def _draw(axes: Axes, mask: Sequence[Loops], extent: Extent) -> None:
@@ -177,8 +176,6 @@ def _marker(axes: Axes, box: tuple[float, float, float, float], colour: str, at_
 def _entry(markers: RuleMarkers) -> Line2D:
     """The rule's legend entry, with its limit and its count."""
     label = f"{markers.rule} < {markers.limit:,g} {markers.unit}: {len(markers.values)}"
-    if markers.at_border.any():
-        label += f", {markers.at_border.sum()} at the border (dashed)"
     return Line2D(
         [], [], color=COLOURS[markers.rule], label=label, linestyle="none", marker="s", markerfacecolor="none"
     )

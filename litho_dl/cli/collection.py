@@ -89,7 +89,8 @@ class Collection:
 
         shown = self.layouts[:SHOWN]
         densities = [row["density"] for row in self.rows]
-        save_figure(clips_figure([clip_group("", shown, self.statistics, densities, self.extent_nm)]), path)
+        title = f"{len(shown)} of {len(self.rows):,} clips; charts: all"
+        save_figure(clips_figure([clip_group(title, shown, self.statistics, densities, self.extent_nm)]), path)
 
 
 def clip_group(

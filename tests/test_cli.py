@@ -61,6 +61,9 @@ class TestMain:
         assert result.err.count("Error: ") == 1
         assert files_below(here) == before
 
+    def test_the_nearest_command_is_suggested(self):
+        assert "Error: No such command 'simulat'; did you mean simulate? known: clips, " in litho("simulat").err
+
     @pytest.mark.parametrize(
         ("raised", "code", "line"),
         [

@@ -15,7 +15,8 @@ EVALUATE = "evaluate --target {} --mask {} --optics small.safetensors --protocol
 OPTIMIZE = "optimize {} --optics small.safetensors --method few.toml --out OUT"
 BAD = {
     # layouts
-    SIMULATE.format("none.glp"): "none.glp: .*No such file",
+    SIMULATE.format("none.glp"): "none.glp: no such file",
+    SIMULATE.format("none.gds"): "none.gds: no such file",
     SIMULATE.format("empty.glp"): "empty.glp: .*empty file",
     SIMULATE.format("empty.gds"): "empty.gds: .*empty file",
     SIMULATE.format("empty.oas"): "empty.oas: .*empty file",
@@ -62,7 +63,7 @@ BAD = {
     SIMULATE.format("cross.glp").replace("small.safetensors", "misspelt.toml"): "sigma_iner: unknown key",
     SIMULATE.format("cross.glp").replace("small.safetensors", "broken.toml"): "not valid TOML",
     SIMULATE.format("cross.glp").replace("small.safetensors", "empty.toml"): "empty.toml: .*required",
-    SIMULATE.format("cross.glp").replace("small.safetensors", "none.toml"): "none.toml: cannot be read",
+    SIMULATE.format("cross.glp").replace("small.safetensors", "none.toml"): "none.toml: no such file",
     SIMULATE.format("cross.glp").replace("small.safetensors", "escaping.toml"): "corner names",
     # evaluate
     EVALUATE.format("cross.glp", "none.png"): "none.png: no such file",
@@ -77,11 +78,13 @@ BAD = {
     EVALUATE.format("cross.glp", "mask.png --figure OUT/picture.xyz"): "picture that ends in .png",
     EVALUATE.format("cross.glp", "mask.png --figure cross.glp/picture.png"): "Cannot write cross.glp/picture.png",
     # optimize
-    OPTIMIZE.format("cross.glp none.glp"): "none.glp: .*No such file",
+    OPTIMIZE.format("cross.glp none.glp"): "none.glp: no such file",
     OPTIMIZE.format("cross.glp copy/cross.glp"): "cross more than once",
     OPTIMIZE.format("tiny.glp"): "database unit",
-    OPTIMIZE.format("cross.glp").replace("few.toml", "mosaick"): "did you mean mosaic",
-    OPTIMIZE.format("cross.glp").replace("few", "none"): "none.toml: cannot be read",
+    OPTIMIZE.format("cross.glp").replace(
+        "few.toml", "mosaick"
+    ): r"No ILT method or file named 'mosaick'; did you mean mosaic\?",
+    OPTIMIZE.format("cross.glp").replace("few", "none"): "none.toml: no such file",
     OPTIMIZE.format("cross.glp").replace("few", "misspelt-method"): "optimiser: unknown key",
     OPTIMIZE.format("cross.glp").replace("few", "unknown-term"): "unknown terms pbv; known: l2",
     OPTIMIZE.format("cross.glp").replace("few", "unknown-optimizer"): "optimizer: .*'adams'",
@@ -96,7 +99,8 @@ BAD = {
     "kernels import none --out OUT/k.safetensors": "a contest kernel folder holds",
     "kernels show none.safetensors": "none.safetensors: no such file",
     "kernels show small.safetensors --field 1024": "field of 512 x 512 nm",
-    "recipes none": "No recipe, method or rules named 'none'",
+    "recipes none": "No recipe, method or rules named 'none'; known: ",
+    "recipes qualty": r"named 'qualty'; did you mean quality\? known: ",
     "demo --layouts copy --out OUT": "expected the repository's layouts",
 }
 

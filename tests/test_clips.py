@@ -162,7 +162,7 @@ def test_masks_that_cannot_be_used(clip, tmp_path):
         ("mask.png", LithoError, "cannot be read"),
         ("mask.bmp", LayoutError, "ending in"),
         ("none.png", LithoError, "no such file"),
-        ("none.oas", LayoutError, "No such file"),
+        ("none.oas", LayoutError, "no such file"),
         ("away.gds", MaskError, "target layout's coordinates"),
     ):
         with pytest.raises(error, match=message) as caught:

@@ -101,8 +101,8 @@ def test_cut_without_slivers_and_the_text(block, tmp_path):
 
 
 BAD = {
-    "generate poly --rules m1-45 --count 1 --seed 1 --extent 1280 --out OUT": "Expected a family among metal",
-    "generate metal --rules m1-4 --count 1 --seed 1 --extent 1280 --out OUT": "No rules recipe or file named 'm1-4'",
+    "generate poly --rules m1-45 --count 1 --seed 1 --extent 1280 --out OUT": "clips named 'poly'; known: metal",
+    "generate metal --rules m1-4 --count 1 --seed 1 --extent 1280 --out OUT": "rules or file named 'm1-4'; did you",
     "generate metal --rules via-45 --count 1 --seed 1 --extent 1280 --out OUT": "rules of a metal layer",
     "generate metal --rules m1-45 --count 1 --seed 1 --extent 100 --out OUT": "extent of at least 420 nm",
     "generate metal --rules m1-45 --count 1 --seed 1 --extent 1280 --out OUT --figure a.bmp": "picture that ends in",

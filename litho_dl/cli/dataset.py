@@ -103,12 +103,17 @@ def info(folder: Path, out: Path | None, as_json: bool) -> None:
     from litho_dl.dataset.manifest import read_manifest
 
     manifest = read_manifest(folder)
-    click.echo(json.dumps(summary(folder, manifest), indent=2) if as_json else described(folder, manifest))
+    figures = []
     if out is not None:
         from litho_dl.cli.pair_pictures import draw_pairs, draw_scores
 
-        draw_pairs(out / "pairs.png", folder, manifest)
-        draw_scores(out / "scores.png", folder, manifest)
+        figures = [out / "pairs.png", out / "scores.png"]
+        draw_pairs(figures[0], folder, manifest)
+        draw_scores(figures[1], folder, manifest)
+    if as_json:
+        click.echo(json.dumps({**summary(folder, manifest), "figures": list(map(str, figures))}, indent=2))
+    else:
+        click.echo("\n".join([described(folder, manifest), *(f"Wrote {path}" for path in figures)]))
 
 
 @dataset.command()
@@ -172,7 +177,7 @@ def described(folder: Path, manifest: "Manifest") -> str:
     state = f"{found['shards_missing']} shards missing" if found["shards_missing"] else "complete"
     means = ", ".join(f"{name} {value:,.1f}" for name, value in found["mean_score"].items())
     lines = [
-        f"{folder}: {recipe['description']}",
+        f"{folder}: {recipe['description']}".removesuffix(": "),
         f"  pairs      {found['pairs']:,} of {found['clips']:,} clips; rejected: {rejected}; {state}",
         "  splits     " + ", ".join(f"{name} {count:,}" for name, count in found["splits"].items()),
         f"  scores     {means}",

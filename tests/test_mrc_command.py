@@ -133,7 +133,8 @@ def test_bad_input(arguments, message, tmp_path):
 @pytest.mark.parametrize("kind", ["image", "window"])
 def test_what_the_border_cuts_is_named_apart(kind, tmp_path):
     """A plate cut down to 6 nm, and a line of 18 nm inside; a gap that runs into the border is a gap."""
-    cut = (box(0, 100, 6, 140), box(150, 60, 168, 100), box(40, 150, 80, 200), box(92, 150, 132, 200))
+    plate = box(0, 100, 6, 140) if kind == "image" else box(194, 100, 234, 140)
+    cut = (plate, box(150, 60, 168, 100), box(40, 150, 80, 200), box(92, 150, 132, 200))
     if kind == "image":
         binary = np.zeros((100, 100), dtype=bool)
         for shape in cut:
@@ -142,7 +143,7 @@ def test_what_the_border_cuts_is_named_apart(kind, tmp_path):
         np.save(tmp_path / "mask.npy", binary)
         arguments = [tmp_path / "mask.npy", "--pixel", 2]
     else:
-        write_layout(tmp_path / "mask.oas", Layout("mask", (box(-34, 100, 6, 140), *cut[1:])))
+        write_layout(tmp_path / "mask.oas", Layout("mask", cut))
         arguments = [tmp_path / "mask.oas", "--window", "0,0,200,200"]
     code, out, _ = litho("mrc", *arguments, "--area", 500, "--out", tmp_path, "--json")
     result = json.loads(out)

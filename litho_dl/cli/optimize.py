@@ -159,7 +159,10 @@ def require_distinct(names: Sequence[str]) -> None:
 
 
 def write_clip(optimized: "Optimized", process: "ProcessModel", out: Path, method: str | None) -> dict[str, Any]:
-    """Writes a clip's mask files and, if a method is named for its title, its picture; returns its result."""
+    """Writes a clip's mask files and, if a method is named for its title, its picture; returns its result.
+
+    Warns of a mask that prints nothing.
+    """
     from litho_dl.cli.pictures import clip_images, draw_clip, headline
     from litho_dl.clips import save_mask
 

@@ -191,12 +191,22 @@ class TestClean:
         assert torch.equal(both, torch.stack(alone))
 
     def test_a_whole_feature_is_left_out_if_that_costs_least(self, monkeypatch):
-        """A long bar ends 20 nm from a pad: no other repair of the first round clears all of it."""
+        """A bar ends 20 nm from a pad: no other repair of the first round clears all of it."""
         monkeypatch.setattr("litho_dl.ilt.cleanup.ROUNDS", 1)
         rules = MaskRules(min_width_nm=20, min_space_nm=24, min_area_nm2=1600)
         pads = rounded(self.pads)
-        (repaired,) = clean((pads | rounded(block((42, 50, 27, 60))))[None], PIXEL_NM, rules, Spy(pads))
+        (repaired,) = clean((pads | rounded(block((42, 50, 27, 48))))[None], PIXEL_NM, rules, Spy(pads))
         assert torch.equal(repaired, pads)
+
+    def test_fewer_violations_are_enough_where_the_fewest_cost_more(self):
+        """A bar 20 nm from the pads at both ends: shortened at one end, then at the other, rather than left out."""
+        rules = MaskRules(min_width_nm=20, min_space_nm=24, min_area_nm2=800)
+        pads, wanted = rounded(self.pads), rounded(self.pads) | rounded(block((12, 20, 28, 34)))
+        mask = pads | rounded(block((12, 20, 27, 35)))
+        assert mask_violations(mask.numpy(), PIXEL_NM, rules).counts["space"] == 2
+        (repaired,) = clean(mask[None], PIXEL_NM, rules, Spy(wanted))
+        assert mask_violations(repaired.numpy(), PIXEL_NM, rules).total == 0
+        assert repaired[14:18, 29:33].all()
 
     def test_what_is_legal_at_the_limit_stays(self):
         """A limit of an even number of pixels, on which no centred disc fits exactly."""

@@ -79,9 +79,7 @@ def _repaired(
     )
     place = torch.zeros_like(mask, dtype=torch.float32)
     place[max(int(y0), 0) : int(np.ceil(y1)) + 1, max(int(x0), 0) : int(np.ceil(x1)) + 1] = 1
-    part = mask[rows, columns]
-    repairs = _candidates(part, place[rows, columns], limit_px, reach)
-    repairs += [part & ~feature[rows, columns] for feature in _features(mask, place > 0)]
+    repairs = _candidates(mask[rows, columns], place[rows, columns], limit_px, reach)
     counts = [_violations(repair, pixel_nm, rules).total for repair in repairs]
     most = max(min(counts), counts[0] - 1)
     chosen = [repair for repair, count in zip(repairs, counts, strict=True) if count <= most]
@@ -91,15 +89,10 @@ def _repaired(
     return whole[int(costs.argmin())]
 
 
-def _features(mask: Tensor, place: Tensor) -> list[Tensor]:
-    """Each connected feature that reaches into a place."""
-    numbers = label(mask.cpu().numpy())[0]
-    touched = np.unique(numbers[place.cpu().numpy()])
-    return [torch.from_numpy(numbers == number).to(mask.device) for number in touched[touched > 0]]
-
-
 def _candidates(mask: Tensor, place: Tensor, limit_px: float, reach: int) -> list[Tensor]:
-    """Ways to repair a place: nothing (another repair has done it), widen, narrow, smooth, fill, clear."""
+    """Ways to repair a place: nothing (another did it), widen, narrow, smooth, fill, clear, leave a feature out."""
+    features, _ = label(mask.cpu().numpy())
+    touched = [number for number in np.unique(features[place.cpu().numpy() > 0]) if number > 0]
     near = dilated(place[None], limit_px + 2 * reach + 2)[0] > 0
     tight = dilated(place[None], 2 * reach + 1)[0] > 0
     grey = mask.float()[None]
@@ -115,4 +108,5 @@ def _candidates(mask: Tensor, place: Tensor, limit_px: float, reach: int) -> lis
         mask & ~tight,
         mask | near,
         mask & ~near,
+        *(torch.from_numpy(features != number).to(mask.device) & mask for number in touched),
     ]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from litho_dl.core.errors import RecipeError
+from litho_dl.core.errors import GridMismatchError, RecipeError
 from litho_dl.nn.activation import ACTIVATIONS, Maxout, activation
 from litho_dl.nn.classifier import GATHERS, ClassifierHead
 from litho_dl.nn.conv import ConvBNAct, conv_stack
@@ -17,6 +17,7 @@ from litho_dl.nn.norm import NORMS
 from litho_dl.nn.resample import DOWNSAMPLINGS, UPSAMPLINGS, downsample, upsample
 from litho_dl.nn.residual import ResidualBlock
 from litho_dl.nn.segmentation import FCNHead
+from litho_dl.nn.size import SizeMultiple
 
 RAW = {"norm": "none", "activation": "none"}
 
@@ -226,6 +227,16 @@ def test_fcn_head_grows_maps_bilinearly():
     set_weights(head, 1)
     logits = head([torch.full((1, 1, 1, 4), 10.0), torch.tensor([[[[0.0, 4.0]]]])])
     assert logits[0, 0].tolist() == [[10.0, 11.0, 13.0, 14.0]]
+
+
+@pytest.mark.parametrize(("size", "wanted"), [((16, 20), "16 x 24"), ((17, 16), "24 x 16"), ((8, 24), "16 x 24")])
+def test_sizes_that_cannot_be_halved_are_told_what_to_pad_to(size, wanted):
+    with pytest.raises(
+        GridMismatchError, match=rf"multiples of 8 pixels, 16 or more, got {size[0]} x {size[1]}; pad to {wanted}\.$"
+    ):
+        SizeMultiple(8, least=16)(torch.zeros(1, 1, *size))
+    x = torch.randn(1, 2, 24, 8)
+    assert SizeMultiple(8)(x) is x
 
 
 LAYERS = {

@@ -8,6 +8,7 @@ from torch import nn
 from litho_dl.nn.activation import channels_before
 from litho_dl.nn.choice import choose
 from litho_dl.nn.conv import ConvBNAct, finished
+from litho_dl.nn.periodic import Bilinear, TransposedConv
 
 # What comes before the convolution; with None the convolution itself changes the size.
 DOWNSAMPLINGS: dict[str, Callable[[int], nn.Module] | None] = {
@@ -17,7 +18,7 @@ DOWNSAMPLINGS: dict[str, Callable[[int], nn.Module] | None] = {
 }
 UPSAMPLINGS: dict[str, Callable[[int], nn.Module] | None] = {
     "nearest": lambda factor: nn.Upsample(scale_factor=factor, mode="nearest"),
-    "bilinear": lambda factor: nn.Upsample(scale_factor=factor, mode="bilinear"),
+    "bilinear": Bilinear,
     "pixel_shuffle": None,
     "transposed": None,
 }
@@ -90,5 +91,5 @@ def upsample(
         layers["shuffle"] = nn.PixelShuffle(factor)
     else:
         beyond = factor - kernel + 2 * padding
-        layers["conv"] = nn.ConvTranspose2d(in_channels, width, kernel, factor, padding, beyond, bias=bias)
+        layers["conv"] = TransposedConv(in_channels, width, kernel, factor, padding, beyond, bias=bias)
     return nn.Sequential(finished(layers, width, norm, activation))

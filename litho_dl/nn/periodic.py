@@ -1,0 +1,63 @@
+"""Networks on periodic fields, whose left edge continues at the right one."""
+
+from typing import TypeVar
+
+from torch import Tensor, nn
+from torch.nn.functional import conv_transpose2d, interpolate, pad
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def periodic(network: Network) -> Network:
+    """Makes every layer that sees beyond the field's edge see its other side; the weights stay.
+
+    Shifting the input by a multiple of the network's coarsest pixel then shifts the output, and nothing else.
+
+    Args:
+        network: Changed in place. All of its layers with a `padding_mode` become `circular`; max pools that pad, as in
+            `Inception`, and norms over the field stay as they are.
+    """
+    for part in network.modules():
+        if hasattr(part, "padding_mode"):
+            part.padding_mode = "circular"  # type: ignore[assignment]
+    return network
+
+
+def grow_bilinearly(x: Tensor, size: tuple[int, int], padding_mode: str) -> Tensor:
+    """(B, C, h, w) -> (B, C, *size), bilinearly between pixel centres; beyond the outermost ones lies the edge's value.
+
+    Args:
+        x: The images.
+        size: Height and width afterwards; with `circular` multiples of those before.
+        padding_mode: `circular`: beyond lies the other side.
+    """
+    if padding_mode != "circular":
+        return interpolate(x, size=size, mode="bilinear")
+    rows, columns = size[0] // x.shape[-2], size[1] // x.shape[-1]
+    wider = pad(x, (1, 1, 1, 1), mode="circular")
+    grown = interpolate(wider, size=(size[0] + 2 * rows, size[1] + 2 * columns), mode="bilinear")
+    return grown[..., rows:-rows, columns:-columns]
+
+
+class Bilinear(nn.Module):
+    """(B, C, H, W) -> (B, C, factor H, factor W) by bilinear interpolation."""
+
+    def __init__(self, factor: int) -> None:
+        super().__init__()
+        self.factor, self.padding_mode = factor, "replicate"
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = self.factor * x.shape[-2], self.factor * x.shape[-1]
+        return grow_bilinearly(x, size, self.padding_mode)
+
+
+class TransposedConv(nn.ConvTranspose2d):
+    """Torch's, which knows no circular padding: here some pixels of the other side come first, and then go."""
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        if self.padding_mode != "circular":
+            return super().forward(x, output_size)
+        beyond = -(-self.kernel_size[0] // self.stride[0])
+        wider, cut = pad(x, [beyond] * 4, mode="circular"), beyond * self.stride[0]
+        how = self.stride, self.padding, self.output_padding
+        return conv_transpose2d(wider, self.weight, self.bias, *how)[..., cut:-cut, cut:-cut]  # type: ignore[arg-type]

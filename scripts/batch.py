@@ -33,7 +33,8 @@ def measured(method: str, batch: int, repeats: int) -> dict[str, Any]:
     paths = sorted((ROOT / "layouts").glob("metal_*.glp"))
     clips = [load_clip(paths[index % len(paths)], process.field_nm) for index in range(batch)]
     seconds = [
-        solve_clips(clips, process, load_method(method), torch.device("cpu")).seconds / batch for _ in range(repeats)
+        solve_clips(clips, process, load_method(method), torch.device("cpu")).require_finished().seconds / batch
+        for _ in range(repeats)
     ]
     return {"method": method, "batch": batch, "seconds": median(seconds), "mb": resident_peak_mb()}
 

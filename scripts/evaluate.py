@@ -68,7 +68,7 @@ def run_method(suite: Suite, method: str, device: torch.device, out: Path) -> li
     """Solves the suite as one batch and scores every mask under both rasters; draws the gallery."""
     protocol = PROTOCOLS[suite.protocol]
     with progress_bar(f"{method} on {suite.name}") as advance:
-        solution = solve_clips(suite.clips, suite.process, load_method(method), device, advance)
+        solution = solve_clips(suite.clips, suite.process, load_method(method), device, advance).require_finished()
     rows, gallery = [], []
     for raster in suite.rasters:
         for optimized in scored(suite.clips, solution, suite.process, protocol, raster=raster):
@@ -92,15 +92,14 @@ def mean_row(rows: Iterable[dict[str, Any]], method: str, raster: str) -> dict[s
     return {key: fmean(row[key] for row in chosen) for key in FIGURES}
 
 
-def earlier_rows(path: Path, without: Iterable[str]) -> list[dict[str, Any]]:
-    """What a file of results holds of other shipped methods."""
+def earlier_rows(path: Path) -> list[dict[str, Any]]:
+    """What a file of results holds already."""
     if not path.exists():
         return []
     with open(path, newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["method"] in set(METHODS) - set(without)]
-    return [
-        {**row, **{name: float(row[name]) for name in FIGURES}, "printed": row["printed"] == "True"} for row in rows
-    ]
+        rows = list(csv.DictReader(file))
+    figures = ({name: float(row[name]) if "." in row[name] else int(row[name]) for name in FIGURES} for row in rows)
+    return [{**row, **own, "printed": row["printed"] == "True"} for row, own in zip(rows, figures, strict=True)]
 
 
 def markdown(suite: Suite, rows: list[dict[str, Any]], methods: list[str], command: str, device: torch.device) -> str:
@@ -193,11 +192,11 @@ def main(suite_name: str, data: Path, methods: str, device: str, out: Path) -> N
     suite, names, resolved = load_suite(suite_name, data), method_names(methods), resolve_device(device)
     command = f"python scripts/evaluate.py --suite {suite.name} --methods {methods}"
     stems = [Path(name).stem for name in names]
-    rows = earlier_rows(out / f"{suite.name}.csv", stems)
-    for name in names:
-        rows += run_method(suite, name, resolved, out)
-        known = dict.fromkeys((*METHODS, *stems))
-        done = [stem for stem in known if any(row["method"] == stem for row in rows)]
+    rows = earlier_rows(out / f"{suite.name}.csv")
+    for name, stem in zip(names, stems, strict=True):
+        rows = [row for row in rows if row["method"] != stem] + run_method(suite, name, resolved, out)
+        found = {row["method"] for row in rows}
+        done = [method for method in dict.fromkeys((*METHODS, *sorted(found))) if method in found]
         rows.sort(key=lambda row: done.index(row["method"]))
         write_results(suite, rows, done, command, resolved, out)
     for name in stems:

@@ -128,7 +128,7 @@ def timed_solves(simulator: Simulator, targets: Tensor, method: Method, repeats:
     for _ in range(repeats):
         wait(simulator.device)
         started = time.perf_counter()
-        solution = solve(simulator, targets, method.target_nm, method)
+        solution = solve(simulator, targets, method.target_nm, method).require_finished()
         wait(simulator.device)
         seconds.append(time.perf_counter() - started)
     assert solution is not None

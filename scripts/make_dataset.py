@@ -32,9 +32,9 @@ BATCH, NETWORK_NM = 64, 8.0
 PASSES = 3
 
 
-def loader_rate(folder: Path, workers: int) -> float:
+def loader_rate(folder: Path, workers: int, dtype: torch.dtype) -> float:
     """Pairs a second that a `DataLoader` hands over in shuffled batches, median of whole passes after a first one."""
-    pairs = PairDataset(folder, None, pixel_nm=NETWORK_NM)
+    pairs = PairDataset(folder, None, pixel_nm=NETWORK_NM, dtype=dtype)
     loader = DataLoader(pairs, BATCH, shuffle=True, num_workers=workers, persistent_workers=True)
     rates = []
     for _ in range(PASSES + 1):
@@ -47,9 +47,11 @@ def loader_rate(folder: Path, workers: int) -> float:
 def shares(folder: Path, manifest: Manifest) -> tuple[dict[str, float], float]:
     """Each part's share of the work, and the work's seconds a clip."""
     rows = list(read_timing(folder).values())
+    if not rows or not manifest.pairs:
+        raise click.ClickException(f"{folder}: expected pairs and their times, got none; build in a new --folder.")
     parts = {name: sum(row[name] for row in rows) for name in rows[0] if name not in ("shard", "clips")}
     whole = sum(parts.values())
-    return {name: seconds / whole for name, seconds in parts.items()}, whole / manifest.clips
+    return {name: seconds / whole for name, seconds in parts.items()}, whole / sum(row["clips"] for row in rows)
 
 
 CARD = """# {name}
@@ -62,10 +64,10 @@ bytes, on any number of workers.
 - **Masks:** `{method}` under `{optics}`, seed {seed}, {pixel:g} nm pixels on a field of {field:g} nm.
 - **Symmetries** of the optics, and so of the augmentation: {symmetries}.
 - **Size:** {pair_kb:.1f} KB a pair, {data_mb:.0f} MB in {shards} shards.
-- **Rate:** {work_s:.2f} s of a worker a pair, {rate:.0f} pairs a minute from {workers} workers of one thread each; the
-  solver takes {solve:.1%} of that, scoring {score:.1%}, rasters, compression and writing {rest:.1%}.
-- **Loader:** {one:,.0f} pairs a second from one worker process, {two:,.0f} from two, in shuffled batches of {batch},
-  {network_px} x {network_px} pixels of {network:g} nm, float32.
+- **Rate:** {work_s:.2f} s of a worker a clip, so {rate:.0f} clips a minute from {workers} workers of one thread
+  each; the solver takes {solve:.1%} of that, scoring {score:.1%}, rasters, compression and writing {rest:.1%}.
+- **Loader:** {one:,.0f} pairs a second from one worker process and {two:,.0f} from two as bytes, {one_float:,.0f} and
+  {two_float:,.0f} as float32, in shuffled batches of {batch}, {network_px} x {network_px} pixels of {network:g} nm.
 
 | family | rules | clips | extent (nm) |
 |---|---|---:|---:|
@@ -114,8 +116,10 @@ def card(name: str, folder: Path, manifest: Manifest, workers: int, command: str
         solve=part["solve"],
         score=part["score"],
         rest=1 - part["solve"] - part["score"],
-        one=loader_rate(folder, 1),
-        two=loader_rate(folder, 2),
+        one=loader_rate(folder, 1, torch.uint8),
+        two=loader_rate(folder, 2, torch.uint8),
+        one_float=loader_rate(folder, 1, torch.float32),
+        two_float=loader_rate(folder, 2, torch.float32),
         batch=BATCH,
         network_px=round(settings["field_nm"][0] / NETWORK_NM),
         network=NETWORK_NM,

@@ -84,7 +84,7 @@ def measure(layer: Layer, method: str, mask_method: str, out: Path) -> Outcome:
     simulator = SourceSimulator(process)
     with progress_bar(f"{layer.name}: source") as advance:
         chosen = clips[: len(layer.clips)]
-        joint = solve_clips(chosen, process, load_method(method), CPU, advance, simulator=simulator)
+        joint = solve_clips(chosen, process, load_method(method), CPU, advance, simulator=simulator).require_finished()
     assert process.recipe is not None
     rival = process.recipe.model_copy(update={"source": load_recipe(layer.rival).source})
     folder = out / f"smo_{layer.name}"
@@ -101,7 +101,7 @@ def solved(
     """One row a clip: masks from the target, with the source fixed."""
     method = load_method(mask_method)
     with progress_bar(f"{layer.name}: masks, {source}") as advance:
-        solution = solve_clips(clips, process, method, CPU, advance)
+        solution = solve_clips(clips, process, method, CPU, advance).require_finished()
     rows = []
     for optimized in scored(clips, solution, process, PROTOCOLS["default"]):
         card = optimized.evaluation.scorecard

@@ -1,6 +1,7 @@
 """Shared fixtures."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,30 @@ def here(inputs, monkeypatch) -> Path:
     """The inputs as the working folder."""
     monkeypatch.chdir(inputs)
     return inputs
+
+
+@pytest.fixture(scope="session")
+def pair_recipe(tmp_path_factory) -> Path:
+    """A small data set recipe."""
+    from pair_factory import write_recipe
+
+    return write_recipe(tmp_path_factory.mktemp("recipe"))
+
+
+@pytest.fixture(scope="session")
+def pair_set(pair_recipe, tmp_path_factory) -> Path:
+    """Its finished data set, which no test changes."""
+    from pair_factory import built
+
+    folder = tmp_path_factory.mktemp("reference")
+    built(pair_recipe, folder)
+    return folder
+
+
+@pytest.fixture
+def copied_set(pair_set, tmp_path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(pair_set, tmp_path / "copied")
 
 
 # The same examples every time: klayout's merge can take for ever on a random damaged array (known limit).

@@ -43,9 +43,15 @@ def expected(recipe, tmp_path_factory):
 
 def started(recipe: Path, out: Path, *more: object, **settings: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "litho_dl.cli.main", "dataset", "build", str(recipe), "--out", str(out)]
+    settings.setdefault("preexec_fn", _heed_ctrl_c)
     return subprocess.Popen(
         [*command, *map(str, more)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings
     )
+
+
+def _heed_ctrl_c() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def until(condition, run: subprocess.Popen[str]) -> None:

@@ -44,6 +44,7 @@ GOOD = idx_bytes(VALUES)
         (b"\0\1" + GOOD[2:], "expected an IDX file"),
         (GOOD[:3] + b"\0", "expected an IDX file"),
         (GOOD[:2] + b"\x0d" + GOOD[3:], r"expected unsigned bytes \(type 08\), got type 0d"),
+        (GOOD[:3] + b"\x09" + bytes(36), "expected at most 8 axes, got 9; the file is damaged"),
         (GOOD[:13], "expected the sizes of 3 axes, got 13 bytes; the file is cut short"),
         (GOOD[:-1], "expected 2 x 3 x 4 values, got 23; the file is damaged: fetch it again"),
         (GOOD + b"\0", "expected 2 x 3 x 4 values, got 25"),

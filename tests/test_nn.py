@@ -51,11 +51,6 @@ def test_conv_in_groups_does_not_mix_them():
     assert changed.tolist() == [True, True, False, False]
 
 
-def test_circular_padding_makes_a_periodic_field():
-    conv, x = ConvBNAct(1, 2, 5, padding_mode="circular", **RAW), torch.randn(1, 1, 9, 8)
-    torch.testing.assert_close(conv(x.roll((3, -2), (2, 3))), conv(x).roll((3, -2), (2, 3)))
-
-
 def test_a_stack_changes_the_channels_once():
     stack = conv_stack(3, 6, 4, kernel=5)
     assert [tuple(block.conv.weight.shape) for block in stack] == [(6, 3, 5, 5)] + [(6, 6, 5, 5)] * 3
@@ -203,6 +198,7 @@ def test_classifier_gathers_an_image_into_a_vector(gather):
     vector = {"flatten": x.reshape(2, 60), "average": x.mean((2, 3)), "max": x.amax((2, 3))}[gather]
     head = ClassifierHead(vector.shape[1], [], 7, gather=gather)
     torch.testing.assert_close(head(x), vector @ head[-1].weight.T + head[-1].bias)
+    assert not any(isinstance(part, nn.AdaptiveMaxPool2d) for part in head)  # not deterministic on a GPU
 
 
 def test_classifier_drops_hidden_values_or_else_features():

@@ -68,6 +68,37 @@ def test_a_coarser_pixel_is_the_mean(folder):
         np.testing.assert_allclose(image[0], means, atol=1e-3 if name == "aerial" else 1e-7)
 
 
+def test_very_coarse_pixels_are_float32_too(tmp_path):
+    fine = np.random.default_rng(0).integers(0, 256, (1, 32, 32), dtype=np.uint8)
+    block = PairBlock({"target": fine}, ["a"], np.zeros(1), ["0" * 64], np.zeros(1))
+    write_shard(tmp_path / "shard-00000.h5", block, {**SETTINGS, "recipe": {"pixel_nm": 2.0}})
+    (target,) = PairDataset(tmp_path, None, pixel_nm=64, images=("target",))[0]
+    assert (target.dtype, target.shape) == (torch.float32, (1, 1, 1))
+    assert target.item() == pytest.approx(fine.mean() / 255, rel=1e-6)
+
+
+@pytest.mark.parametrize("pixel_nm", [4, 8, 16, 64])
+def test_bytes(folder, pixel_nm):
+    whole, small = (PairDataset(folder, None, pixel_nm=pixel_nm, dtype=dtype) for dtype in (torch.float32, torch.uint8))
+    for exact, rounded in zip(whole[4], small[4], strict=True):
+        assert rounded.dtype == torch.uint8
+        assert (exact * 255 - rounded).abs().max() <= 0.5 + 1e-4
+
+
+@pytest.mark.parametrize(("dtype", "images"), [(torch.float16, ("target",)), (torch.uint8, ("target", "aerial"))])
+def test_other_types_are_refused(folder, dtype, images):
+    with pytest.raises(DatasetError, match="Expected float32, or uint8 of target, mask and print"):
+        PairDataset(folder, dtype=dtype, images=images)
+
+
+def test_shards_of_other_making(tmp_path):
+    write(tmp_path, 0)
+    block = read_shard(next(tmp_path.glob("*.h5")))
+    write_shard(tmp_path / "shard-00000.h5", block, {"recipe": {}})
+    with pytest.raises(DatasetError, match="expected shards of litho-dl dataset build, got some without digest"):
+        PairDataset(tmp_path, None)
+
+
 def test_a_centred_crop(folder):
     pairs = PairDataset(folder, None, pixel_nm=8, crop_nm=32)
     whole = PairDataset(folder, None, pixel_nm=8)

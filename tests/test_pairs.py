@@ -74,6 +74,8 @@ def test_other_files_are_refused(tmp_path):
         file.attrs["format"] = "something"
     with pytest.raises(DatasetError, match=r"expected a file of format litho_dl.pairs/1, got 'something'"):
         read_shard(tmp_path / "other.h5")
+    with pytest.raises(DatasetError, match=r"cannot be read \(Is a directory\)"):
+        read_shard(tmp_path)
 
 
 def test_bytes_do_not_depend_on_when_python_lets_go(tmp_path, monkeypatch):

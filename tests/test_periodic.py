@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from litho_dl.nn.conv import ConvBNAct
+from litho_dl.nn.inception import Inception
 from litho_dl.nn.periodic import periodic
 from litho_dl.nn.resample import UPSAMPLINGS, downsample, upsample
 from litho_dl.nn.residual import ResidualBlock
@@ -15,6 +16,7 @@ LAYERS = {
     "even kernel": lambda: ConvBNAct(3, 2, 4, stride=2),
     "strided": lambda: downsample("strided", 3, 2, kernel=5),
     "pooled": lambda: downsample("average", 3, 2),
+    "inception": lambda: Inception(3, 1, (2, 1), (2, 1), 1),
     "residual": lambda: ResidualBlock(3, 4, stride=2),
     **{kind: lambda kind=kind: upsample(kind, 3, 2) for kind in UPSAMPLINGS},
     "bilinear, thrice": lambda: upsample("bilinear", 3, 2, factor=3),

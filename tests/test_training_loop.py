@@ -215,6 +215,42 @@ def test_deterministic_algorithms_within(tmp_path):
     assert seen == [True, False]
 
 
+def test_what_cannot_be_deterministic_ends_in_one_line(tmp_path):
+    """Torch has no deterministic `put_` without accumulation, on any device."""
+    task = Valley([1.0])
+
+    def loss(turn, batch):
+        torch.zeros(3).put_(torch.tensor([0]), torch.ones(1))
+        return task.weight.sum(), {}
+
+    task.loss = loss
+    train(task, still(4, 1), still(1), settings(1), tmp_path / "any")
+    with pytest.raises(
+        TrainingError, match=r"deterministic on cpu, got one that is not \(put_ .*turn deterministic off"
+    ):
+        train(task, still(4, 1), still(1), settings(1, deterministic=True), tmp_path / "deterministic")
+
+
+def test_other_errors_of_torch_are_passed_on(tmp_path):
+    task = Valley([1.0])
+    task.loss = lambda turn, batch: (torch.zeros(2) @ torch.zeros(3), {})
+    with pytest.raises(RuntimeError, match="size"):
+        train(task, still(4, 1), still(1), settings(1, deterministic=True), tmp_path)
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_a_caller_who_wants_warnings_alone_keeps_them(tmp_path, deterministic):
+    task, seen = Valley([1.0]), []
+    warns = torch.is_deterministic_algorithms_warn_only_enabled
+    task.loss = lambda turn, batch: (seen.append(warns()) or task.weight.sum(), {})
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        train(task, still(4, 1), still(1), settings(1, deterministic=deterministic), tmp_path)
+        assert (seen, warns()) == ([not deterministic], True)
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
 @pytest.mark.parametrize(("precision", "close"), [("bfloat16", 0.05), ("float16", 0.01)])
 def test_less_precision_ends_close(tmp_path, precision, close):
     kinds = set()

@@ -28,9 +28,10 @@ from training_scene import (
 
 from litho_dl import __version__
 from litho_dl.core.errors import CheckpointError
-from litho_dl.training.checkpoint import WEIGHTS_FORMAT, load_weights
+from litho_dl.training.checkpoint import FORMAT, WEIGHTS_FORMAT, load_weights
 from litho_dl.training.loop import train
 from litho_dl.training.recipe import TrainingSettings
+from litho_dl.training.run import Run
 
 ADAM = EVERYTHING.model_copy(
     update={
@@ -100,6 +101,22 @@ def test_ctrl_c_keeps_the_epochs_before(whole, tmp_path):
     assert figures(result) == figures(whole[1])[:3]
     train(classifier(), TRAINING, VALIDATION, EVERYTHING, tmp_path)
     assert_same(contents(tmp_path), contents(whole[0]))
+
+
+def test_ctrl_c_before_an_epoch_is_written_leaves_it_out(whole, tmp_path, monkeypatch):
+    write = Run.write
+
+    def stopping(run):
+        if len(run.history) == 3:
+            raise KeyboardInterrupt
+        write(run)
+
+    monkeypatch.setattr(Run, "write", stopping)
+    result = train(classifier(), TRAINING, VALIDATION, EVERYTHING, tmp_path)
+    assert (result.status, figures(result)) == ("interrupted", figures(whole[1])[:2])
+    losses = [row["validation_loss"] for row in result.history]
+    assert result.best_epoch == losses.index(min(losses)) + 1
+    assert len(contents(tmp_path)[2]) == 2
 
 
 def test_ctrl_c_in_the_first_epoch(tmp_path):
@@ -186,6 +203,17 @@ def test_a_run_of_another_task_or_data_is_refused(whole):
         train(classifier(norm=False), TRAINING, VALIDATION, EVERYTHING, whole[0])
 
 
+def changed(path: Path, **parts: object) -> None:
+    """Puts other parts into a checkpoint."""
+    torch.save({**torch.load(path, weights_only=True), **parts}, path)
+
+
+def without_history(path: Path) -> None:
+    state = torch.load(path, weights_only=True)["state"]
+    del state["history"]
+    changed(path, state=state)
+
+
 class Trap:
     """Runs a program when unpickled."""
 
@@ -204,8 +232,27 @@ class Trap:
         (lambda path: torch.save({"state_dict": {}}, path), "litho_dl.checkpoint/1, got no format; choose another"),
         (lambda path: torch.save({"format": "other/1"}, path), "litho_dl.checkpoint/1, got other/1"),
         (lambda path: torch.save(torch.zeros(3), path), "litho_dl.checkpoint/1, got Tensor"),
+        (lambda path: torch.save({"format": FORMAT}, path), "expected a recipe and a state, got a damaged file"),
+        (lambda path: changed(path, state=3), "expected a recipe and a state, got a damaged file"),
+        (lambda path: changed(path, state={}), "expected a run of the same networks, got others"),
+        (lambda path: without_history(path), r"expected a run of the same networks, got others \('history'\)"),
+        (lambda path: (path.unlink(), path.mkdir()), r"cannot be read \(Is a directory\)"),
     ],
-    ids=["empty", "junk", "truncated", "trap", "module", "foreign", "other format", "tensor"],
+    ids=[
+        "empty",
+        "junk",
+        "truncated",
+        "trap",
+        "module",
+        "foreign",
+        "other format",
+        "tensor",
+        "format alone",
+        "no state",
+        "empty state",
+        "no history",
+        "folder",
+    ],
 )
 def test_what_is_no_checkpoint_is_refused(whole, tmp_path, damage, message):
     path = tmp_path / "last.pt"
@@ -224,9 +271,10 @@ def test_what_is_no_checkpoint_is_refused(whole, tmp_path, damage, message):
         (lambda path: path.write_bytes(path.read_bytes()[:-10]), "the file of weights is damaged"),
         (lambda path: path.write_bytes(struct.pack("<Q", 2) + b"{}"), "expected weights of format"),
         (lambda path: save_file({"a": torch.zeros(1)}, path, {WEIGHTS_FORMAT: "{"}), "the file of weights is damaged"),
+        (lambda path: save_file({"a": torch.zeros(1)}, path, {WEIGHTS_FORMAT: "3"}), r"damaged \(its metadata are 3\)"),
         (lambda path: save_file({"a": torch.zeros(1)}, path, {WEIGHTS_FORMAT: "{}"}), "weights of another network"),
     ],
-    ids=["missing", "junk", "truncated", "foreign", "bad metadata", "other network"],
+    ids=["missing", "junk", "truncated", "foreign", "bad metadata", "no table", "other network"],
 )
 def test_what_are_no_weights_is_refused(whole, tmp_path, damage, message):
     path = tmp_path / "best.safetensors"
@@ -249,6 +297,7 @@ def test_the_history_is_in_the_file(whole):
     with open(folder / "metrics.csv", newline="") as file:
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
     assert rows == list(result.history)
+    assert result.seconds == pytest.approx(sum(row["seconds"] for row in rows))
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5]
 
 

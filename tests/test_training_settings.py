@@ -62,6 +62,13 @@ def test_weight_decay_spares_biases_and_normalisations():
         torch.testing.assert_close(parameter.detach(), torch.full_like(parameter, value), msg=name)
 
 
+def test_shared_weights_take_one_step():
+    network = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
+    network[1].weight = network[0].weight
+    optimizer = make_optimizer(chosen({**SGD, "weight_decay": 0.5}), network)
+    assert [len(group["params"]) for group in optimizer.param_groups] == [1]
+
+
 @pytest.mark.parametrize("kind", ["sgd", "adam"])
 def test_complex_weights(kind):
     """Gradient descent on sum |w|^2: the complex gradient is 2 w."""
@@ -145,6 +152,8 @@ def test_settings_are_toml(tmp_path):
         ({"optimizer": {**SGD, "nesterov": True}}, "nesterov needs momentum above 0"),
         ({"optimizer": {"kind": "lion", "learning_rate": 1}}, "'sgd', 'adam', 'adamw'"),
         ({"schedule": {"kind": "step"}}, "schedule.step.step_epochs: Field required"),
+        ({"schedule": {"kind": "cosine", "warmup_epochs": 1}}, "warmup_epochs must be below epochs, got 1 of 1"),
+        ({"seed": 2**63}, "seed: Input should be less than or equal to 9223372036854775807"),
         ({"clip_norm": -1}, "clip_norm: Input should be greater than 0"),
     ],
 )

@@ -94,6 +94,10 @@ def test_losses_of_a_gan_by_hand(kind, undecided):
     assert loss.item() == pytest.approx((on_real + against(0.4, 0)) / 2)
     assert found["accuracy_real"].item() == 0.5
     assert found["accuracy_fake"].item() == (1.0 if undecided > 0.4 else 0.0)
+    held_out = task.validate((torch.zeros(2, 1, 1, 1), real))
+    assert {name: value.item() for name, value in held_out.items()} == pytest.approx(
+        {"count": 2, "l1": 3.0, "accuracy_real": 1.0, "accuracy_fake": 2 * found["accuracy_fake"].item()}
+    )
     loss, found = task.loss("generator", (torch.zeros(2, 1, 1, 1), real))
     assert found["l1"].item() == pytest.approx((1.6 + 1.4) / 2)
     assert found["fooled"].item() == pytest.approx(against(0.4, 1))

@@ -57,7 +57,7 @@ def demo(out: Path, layouts: Path, device: str) -> None:
     draw_kernels(process, out, OPTICS)
     clips = [load_clip(path, process.field_nm) for path in paths]
     with progress_bar(f"Optimising {len(clips)} clips") as advance:
-        solution = solve_clips(clips, process, load_method(METHOD), resolve_device(device), advance)
+        solution = solve_clips(clips, process, load_method(METHOD), resolve_device(device), advance).require_finished()
     simulator = Simulator(process, dtype=torch.float64)
     results, drawn, gallery = [], [], []
     for optimized in scored(clips, solution, process, protocol):

@@ -39,23 +39,32 @@ def mnist(
 ) -> None:
     """Train a benchmark on MNIST and score it on the test images, with pictures; again after any end: it goes on.
 
+    Several processes or GPUs: torchrun --nproc-per-node=2 -m litho_dl.cli.main mnist ...
+
     Example: litho-dl mnist --model lenet --data-dir mnist --download
     """
     from litho_dl.cli.mnist_pictures import draw_run
     from litho_dl.cli.training import training_progress
-    from litho_dl.core.device import resolve_device
     from litho_dl.data.mnist import load_mnist
-    from litho_dl.mnist.recipe import load_mnist_recipe
+    from litho_dl.mnist.recipe import load_mnist_recipe, with_training
     from litho_dl.mnist.run import run_mnist
+    from litho_dl.training.checkpoint import LAST
+    from litho_dl.training.processes import joined
 
-    recipe = load_mnist_recipe(model)
-    changes = {name: value for name, value in (("epochs", epochs), ("seed", seed)) if value is not None}
-    recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update=changes)})
+    recipe = with_training(load_mnist_recipe(model), epochs=epochs, seed=seed)
     folder = out or Path("runs") / "mnist" / Path(model).stem
-    chosen, images = resolve_device(device), load_mnist(data_dir, download=download)
-    with training_progress() as report:
-        run = run_mnist(recipe, images, folder, device=chosen, on_progress=report, tensorboard=tensorboard)
-    draw_run(folder, run, images)
+    with joined(device) as own:
+        images = load_mnist(data_dir, download=download)
+        try:
+            with training_progress() as report:
+                run = run_mnist(recipe, images, folder, device=own, on_progress=report, tensorboard=tensorboard)
+        except KeyboardInterrupt:
+            if (folder / LAST).exists():
+                click.echo(f"{folder} keeps the epochs that were done; the same command goes on from there.", err=True)
+            raise
+        if run is None:
+            return
+        draw_run(folder, run, images)
     found = summary(run)
     click.echo(json.dumps(found, indent=2) if as_json else described(found, folder))
 
@@ -69,6 +78,7 @@ def summary(run: "MnistRun") -> dict[str, Any]:
         "epochs": len(run.training.history),
         "best_epoch": run.training.best_epoch,
         "parameters": run.parameters,
+        "seconds": run.training.seconds,
         "seconds_an_epoch": run.epoch_s,
         **{f"test_{name}": value for name, value in run.test.figures.items()},
     }
@@ -76,16 +86,17 @@ def summary(run: "MnistRun") -> dict[str, Any]:
 
 def described(found: dict[str, Any], folder: Path) -> str:
     """`summary` as text."""
-    figures = ", ".join(
-        f"{name.removeprefix('test_')} {value:.2%}"
-        if name == "test_accuracy"
-        else f"{name.removeprefix('test_')} {value:.4f}"
-        for name, value in found.items()
-        if name.startswith("test_")
-    )
+    test = {name.removeprefix("test_"): value for name, value in found.items() if name.startswith("test_")}
+    first = sorted(test, key=lambda name: name != "accuracy")
+    figures = ", ".join(f"{name.replace('_', ' ')} {shown(name, test[name])}" for name in first)
     return (
         f"{found['network']}: test {figures}\n"
         f"  {found['parameters']:,} parameters, {found['status']} after {found['epochs']} epochs of "
-        f"{found['seconds_an_epoch']:.1f} s, weights of epoch {found['best_epoch']}\n"
+        f"{found['seconds_an_epoch']:.1f} s ({found['seconds']:.0f} s in all), weights of epoch {found['best_epoch']}\n"
         f"  pictures, metrics.csv and weights in {folder}"
     )
+
+
+def shown(name: str, value: float) -> str:
+    """A test figure as text: shares in percent."""
+    return f"{value:.2%}" if "accuracy" in name or "iou" in name else f"{value:.4f}"

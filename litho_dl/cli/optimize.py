@@ -107,8 +107,7 @@ def optimize(
     click.echo(json.dumps(results, indent=2) if as_json else score_table(results))
     if curves_nm is not None and not as_json:
         click.echo(curve_cost(results))
-    if solution.status == "interrupted":
-        raise KeyboardInterrupt
+    solution.require_finished()  # for the exit code: the best masks so far are written
 
 
 def start_mask_files(given: Sequence[Path], names: Sequence[str]) -> list[Path]:

@@ -6,12 +6,16 @@ from contextlib import contextmanager
 import click
 
 from litho_dl.cli.options import progress_bar
+from litho_dl.training import processes
 from litho_dl.training.run import Progress
 
 
 @contextmanager
 def training_progress() -> Iterator[Callable[[Progress], None]]:
-    """Yields what `train` takes as `on_progress`."""
+    """Yields what `train` takes as `on_progress`; of several processes, the first alone reports."""
+    if processes.rank() > 0:
+        yield lambda progress: None
+        return
     with progress_bar("Training") as advance:
 
         def report(progress: Progress) -> None:

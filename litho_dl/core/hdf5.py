@@ -1,6 +1,7 @@
 """HDF5 files: the same contents give the same bytes; whatever is wrong with a file is a `DatasetError`."""
 
 import io
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,9 +33,11 @@ def opened(path: str | Path, kind: str) -> Iterator[Any]:
             yield file
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such file.") from None
-    except LithoError:
+    except (LithoError, MemoryError):
         raise
     except Exception as error:  # h5py raises whatever the damaged bytes lead to
+        if getattr(error, "errno", None):
+            raise DatasetError(f"{path}: cannot be read ({os.strerror(error.errno)}).") from error  # type: ignore[attr-defined]
         reason = " ".join(str(error).split())
         raise DatasetError(f"{path}: cannot be read as HDF5; the file is damaged or cut short ({reason}).") from error
 

@@ -7,14 +7,15 @@ import tomllib
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from litho_dl.core.errors import RecipeError
 
 Kind = Literal["optics", "ilt", "rules", "dataset", "mnist"]
 Model = TypeVar("Model", bound=BaseModel)
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class TomlTable(NamedTuple):

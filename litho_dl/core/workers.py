@@ -44,7 +44,7 @@ def run_tasks(
 
     Args:
         function: A function of a module, so that other processes can import it.
-        tasks: What it is called with, one at a time.
+        tasks: What it is called with, one at a time; no two are equal.
         workers: Local processes; 1 runs the tasks in this process. Worker i takes GPU i modulo their number as `cuda`.
         scheduler: Address of a Dask scheduler, whose workers have one GPU each if any, or `local` for a Dask cluster of
             `workers` processes on this machine.

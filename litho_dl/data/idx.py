@@ -14,6 +14,7 @@ from litho_dl.core.errors import DatasetError
 
 GZIP = b"\x1f\x8b"
 UNSIGNED_BYTES = 0x08
+MOST_AXES = 8
 
 
 def read_idx(path: str | Path) -> Tensor:
@@ -38,6 +39,10 @@ def read_idx(path: str | Path) -> Tensor:
     if content[2] != UNSIGNED_BYTES:
         raise DatasetError(f"{path}: expected unsigned bytes (type 08), got type {content[2]:02x}.")
     axes = content[3]
+    if axes > MOST_AXES:
+        raise DatasetError(
+            f"{path}: expected at most {MOST_AXES} axes, got {axes}; the file is damaged: fetch it again."
+        )
     if len(content) < 4 + 4 * axes:
         raise DatasetError(
             f"{path}: expected the sizes of {axes} axes, got {len(content)} bytes; the file is cut short."

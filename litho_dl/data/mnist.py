@@ -34,6 +34,12 @@ class Mnist:
     test_images: Tensor
     test_labels: Tensor
 
+    def training_digest(self) -> str:
+        """SHA-256 of the training images and labels, hexadecimal."""
+        digest = hashlib.sha256(self.train_images.numpy().tobytes())
+        digest.update(self.train_labels.numpy().tobytes())
+        return digest.hexdigest()
+
 
 def load_mnist(data_dir: str | Path, download: bool = False, mirrors: Sequence[str] = MIRRORS) -> Mnist:
     """Reads MNIST, or any other set in its format, from a folder.

@@ -3,6 +3,8 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 from litho_dl import __version__
@@ -43,12 +45,15 @@ def draw_blueprint(recipe: DatasetRecipe) -> Blueprint:
 
     Raises:
         LithoError: Optics, method, rules or a layout file cannot be read.
-        DatasetError: Clips are larger than the field.
+        DatasetError: Clips are larger than the field, or windows of one layer go to several splits.
         GridMismatchError: The pixel does not divide the field.
         MaskError: Neither of the pixel and the method's mask pixel divides the other.
     """
-    method = load_method(recipe.located(recipe.method))
-    process = on_one_thread(load_process, recipe.located(recipe.optics))  # sums are taken in the same order anywhere
+    _require_apart(recipe)
+    method = load_method(recipe.located(recipe.method, "ilt"))
+    process = on_one_thread(
+        load_process, recipe.located(recipe.optics, "optics")
+    )  # sums are taken in the same order anywhere
     for source in recipe.clips:
         side = source.extent_nm if isinstance(source, GeneratedClips) else source.window_nm
         if side > min(process.field_nm):
@@ -61,7 +66,7 @@ def draw_blueprint(recipe: DatasetRecipe) -> Blueprint:
     whole_factor(coarser_nm, finer_nm)
     plain = recipe.model_dump(mode="json")
     named = {
-        "optics": _optics(process),
+        "optics": _optics(recipe, process),
         "method": method.model_dump(mode="json"),
         "clips": [_source(recipe, source) for source in recipe.clips],
     }
@@ -77,15 +82,31 @@ def draw_blueprint(recipe: DatasetRecipe) -> Blueprint:
     return Blueprint(recipe, method, process, settings, digest)
 
 
-def _optics(process: ProcessModel) -> dict[str, Any]:
-    """The recipe, or for imported kernels a digest of them."""
-    if process.recipe is not None:
+def _require_apart(recipe: DatasetRecipe) -> None:
+    """Refuses windows of one layer in several splits: they may show the network parts of its test clips."""
+    sources = [source for source in recipe.clips if isinstance(source, LayoutClips)]
+    for one, two in combinations(sources, 2):
+        files = {Path(recipe.located(source.layout)).resolve() for source in (one, two)}
+        layers = {source.layer and source.layer.removesuffix("/0") for source in (one, two)}
+        alike = len(files) == 1 and (len(layers) == 1 or None in layers)
+        if alike and (one.split is None or one.split != two.split):
+            raise DatasetError(
+                f"Expected one split for all windows of {one.layout}, got {one.split} and {two.split}, which may show "
+                f"the network parts of its test clips; give all the same split."
+            )
+
+
+def _optics(recipe: DatasetRecipe, process: ProcessModel) -> dict[str, Any]:
+    """The recipe that kernels are built from, or a digest of given ones."""
+    path = Path(recipe.located(recipe.optics, "optics"))
+    if process.recipe is not None and not (path.is_dir() or path.suffix == ".safetensors"):
         return {"recipe": process.recipe.model_dump(mode="json"), "field_nm": list(process.field_nm)}
     content = hashlib.sha256()
     for name, kernels in sorted(process.kernels.items()):
         content.update(name.encode() + kernels.spectra.numpy().tobytes() + kernels.weights.numpy().tobytes())
     return {
         "kernels": content.hexdigest(),
+        "field_nm": list(process.field_nm),
         "resist": process.resist.model_dump(),
         "mask": process.mask.model_dump(),
         "corners": {name: list(corner) for name, corner in sorted(process.corners.items())},
@@ -95,5 +116,5 @@ def _optics(process: ProcessModel) -> dict[str, Any]:
 def _source(recipe: DatasetRecipe, source: GeneratedClips | LayoutClips) -> dict[str, Any]:
     plain = source.model_dump(mode="json")
     if isinstance(source, GeneratedClips):
-        return {**plain, "rules": load_rules(recipe.located(source.rules)).model_dump(mode="json")}
+        return {**plain, "rules": load_rules(recipe.located(source.rules, "rules")).model_dump(mode="json")}
     return {**plain, "layout": file_digest(recipe.located(source.layout))}

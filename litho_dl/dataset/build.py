@@ -1,6 +1,7 @@
 """Builds a data set: whatever is finished stays, whatever is missing is made; at any time it may be killed."""
 
 import csv
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from litho_dl.dataset.manifest import (
     shard_path,
     write_manifest,
 )
-from litho_dl.dataset.plan import plan_clips, write_clips
+from litho_dl.dataset.plan import plan_clips, read_columns, write_clips
 from litho_dl.dataset.recipe import DatasetRecipe
 from litho_dl.dataset.shard import ShardReport, ShardTask, make_shard
 from litho_dl.process.files import save_kernels
@@ -103,9 +104,9 @@ def read_timing(folder: Path) -> dict[int, dict[str, float]]:
     try:
         with open(folder / TIMING, newline="", encoding="utf-8") as file:
             rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-    except (OSError, ValueError, TypeError):
+        return {int(row["shard"]): row for row in rows}
+    except (OSError, ValueError, TypeError, KeyError, csv.Error):
         return {}
-    return {int(row["shard"]): row for row in rows}
 
 
 def _timing(made: ShardReport) -> dict[str, float]:
@@ -123,9 +124,13 @@ def _prepared(folder: Path, blueprint: Blueprint, on_progress: Callable[[Progres
             )
         if changed := changed_files(folder, manifest):
             raise DatasetError(" ".join(changed))
+        count = len(read_columns(folder / CLIPS, manifest.digest))
+        if manifest.settings != json.loads(json.dumps(blueprint.settings)) or manifest.clips != count:
+            raise DatasetError(f"{folder / MANIFEST}: the manifest is damaged; restore it, or build anew elsewhere.")
         return manifest
     if any((folder / SHARDS).glob("*.h5")):
         raise DatasetError(f"{folder}: expected an empty folder, got shards without {MANIFEST}; choose another --out.")
+    (folder / TIMING).unlink(missing_ok=True)
     save_kernels(folder / OPTICS, blueprint.process)
     total = sum(source.count or 0 for source in blueprint.recipe.clips)
     clips = plan_clips(blueprint.recipe, lambda done: on_progress(Progress(done, max(total, done), 0, planning=True)))
@@ -167,11 +172,16 @@ def _locked(folder: Path) -> Iterator[None]:
     import fcntl
 
     try:
-        with open(folder / ".lock", "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise DatasetError(f"{folder}: another process is building here; wait for it or stop it.") from None
-            yield
-    except PermissionError as error:
+        lock = open(folder / ".lock", "w")  # noqa: SIM115 - closed below
+    except OSError as error:
         raise OutputError(f"Cannot write to {folder}: {error.strerror}; choose a writable --out.") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DatasetError(f"{folder}: another process is building here; wait for it or stop it.") from None
+        except OSError as error:
+            raise OutputError(
+                f"Cannot lock {folder}: {error.strerror}; choose an --out on a file system that has locks."
+            ) from error
+        yield

@@ -21,7 +21,7 @@ def pair_table(block: PairBlock) -> list[dict[str, object]]:
             "split": SPLITS[block.split[i]],
             "seed": int(block.seed[i]),
             "pattern": block.pattern[i],
-            **{name: f"{values[i]:g}" for name, values in block.score.items()},
+            **{name: f"{values[i]:.12g}" for name, values in block.score.items()},
         }
         for i in range(len(block))
     ]

@@ -132,7 +132,7 @@ def read_manifest(folder: Path) -> Manifest:
         shards = {int(index): _entry(entry) for index, entry in table["shards"].items()}
         files = {name: str(table["files"][name]) for name in (CLIPS, OPTICS)}
         manifest = Manifest(dict(table["settings"]), int(table["clips"]), files, shards)
-        _ = manifest.digest, manifest.shard_count
+        _ = manifest.digest, manifest.shard_count, manifest.settings["symmetries"], manifest.settings["resolved"]
     except FileNotFoundError:
         raise DatasetError(
             f"{folder}: expected a data set ({MANIFEST} in it), got none; make one with litho-dl dataset build."

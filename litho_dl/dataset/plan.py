@@ -73,7 +73,7 @@ def plan_clips(recipe: DatasetRecipe, on_clip: Callable[[int], None] | None = No
 
 
 def _generated(recipe: DatasetRecipe, position: int, source: GeneratedClips, known: set[str]) -> Iterator[PlannedClip]:
-    rules = load_rules(recipe.located(source.rules))
+    rules = load_rules(recipe.located(source.rules, "rules"))
     seed = int(np.random.SeedSequence((recipe.seed, position)).generate_state(1)[0])
     for clip in unique_clips(source.family, rules, seed, source.count, source.extent_nm, known=known):
         name = f"{source.family}-{position}-{clip.index:06d}"

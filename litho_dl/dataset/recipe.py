@@ -1,15 +1,13 @@
 """Data set recipes: which clips, which optics, which ILT method, what is kept."""
 
-from itertools import combinations
 from math import isfinite
-from os.path import normpath
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from litho_dl.core.errors import RecipeError
-from litho_dl.core.settings import read_toml, validated
+from litho_dl.core.settings import Kind, read_toml, shipped_names, validated
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -70,10 +68,16 @@ class LayoutClips(BaseModel):
             )
         return self
 
-    def may_share_patterns(self, other: "LayoutClips") -> bool:
-        """True unless the other is cut from another file or layer; a cell may lie within another."""
-        layers = {self.layer, other.layer}
-        return normpath(self.layout) == normpath(other.layout) and (len(layers) == 1 or None in layers)
+
+def _kind(source: Any) -> str:
+    """Which of the two a table means, so that only its own mistakes are named."""
+    drawn = "family" in source if isinstance(source, dict) else isinstance(source, GeneratedClips)
+    return "generated" if drawn else "layout"
+
+
+Clips = Annotated[
+    Annotated[GeneratedClips, Tag("generated")] | Annotated[LayoutClips, Tag("layout")], Discriminator(_kind)
+]
 
 
 class Quality(BaseModel):
@@ -132,7 +136,7 @@ class DatasetRecipe(BaseModel):
     method: str
     seed: Annotated[int, Field(ge=0)] = 0
     pixel_nm: Positive
-    clips: Annotated[tuple[GeneratedClips | LayoutClips, ...], Field(min_length=1)]
+    clips: Annotated[tuple[Clips, ...], Field(min_length=1)]
     shard_clips: Annotated[int, Field(ge=1)] = 32
     images: tuple[Literal["aerial", "print"], ...] = ()
     quality: Quality = Quality()
@@ -140,19 +144,11 @@ class DatasetRecipe(BaseModel):
 
     _folder: Path | None = PrivateAttr(default=None)
 
-    @model_validator(mode="after")
-    def _split_alike(self) -> Self:
-        for one, two in combinations([source for source in self.clips if isinstance(source, LayoutClips)], 2):
-            if one.may_share_patterns(two) and (one.split is None or one.split != two.split):
-                raise ValueError(
-                    f"two sources cut windows from {one.layout}, which may show the network parts of its test clips; "
-                    f"give both the same split"
-                )
-        return self
-
-    def located(self, name: str) -> str:
-        """A file that the recipe names, found beside it; any other name as it is."""
-        return str(self._folder / name) if self._folder is not None and (self._folder / name).exists() else name
+    def located(self, name: str, kind: Kind | None = None) -> str:
+        """A file that the recipe names, found beside it; names of recipes of a kind that ship come first."""
+        if self._folder is None or (kind is not None and name in shipped_names(kind)):
+            return name
+        return str(self._folder / name) if (self._folder / name).exists() else name
 
     def scaled(self, factor: float) -> "DatasetRecipe":
         """The recipe with every count of generated clips multiplied, at least one each.

@@ -57,7 +57,6 @@ class _Setting:
     method: Method
     simulator: Simulator
     settings: dict[str, Any]
-    digest: str
 
 
 @lru_cache(maxsize=1)
@@ -74,7 +73,6 @@ def _setting(folder: str, digest: str, device: str) -> _Setting:
         method=Method.model_validate(manifest.settings["resolved"]["method"]),
         simulator=Simulator(process).to(resolve_device(device)),
         settings=manifest.settings,
-        digest=digest,
     )
 
 
@@ -95,11 +93,11 @@ def make_shard(task: ShardTask) -> ShardReport:
     lap("start")
     recipe, process = setting.recipe, setting.simulator.process
     first = task.index * recipe.shard_clips
-    planned = read_clips(folder / CLIPS, setting.digest, first, first + recipe.shard_clips)
+    planned = read_clips(folder / CLIPS, task.digest, first, first + recipe.shard_clips)
     clips = [place(clip.layout, process.field_nm, clip.name) for clip in planned]
-    lap("read")
     missed = [None if _visible(setting, clip) else "empty_target" for clip in clips]
     drawn = [index for index, limit in enumerate(missed) if limit is None]
+    lap("read")
     masks, mask_nm = _solved(setting, [clips[index] for index in drawn])
     lap("solve")
     scores = {}
@@ -109,7 +107,8 @@ def make_shard(task: ShardTask) -> ShardReport:
         missed[index] = missed_limit(scores[index], recipe.quality) if written else "empty_mask"
     lap("score")
     kept = [index for index, limit in enumerate(missed) if limit is None]
-    images = _images(setting, [clips[index] for index in kept], masks[[drawn.index(index) for index in kept]], mask_nm)
+    rows = [row for row, index in enumerate(drawn) if missed[index] is None]
+    images = _images(setting, [clips[index] for index in kept], masks[rows], mask_nm)
     block = PairBlock(
         images=images,
         name=[planned[index].name for index in kept],
@@ -134,8 +133,10 @@ def make_shard(task: ShardTask) -> ShardReport:
 
 def _visible(setting: _Setting, clip: Clip) -> bool:
     """True if the clip covers a pixel of those that are scored and of those that are stored."""
-    scored = clip.coverage(_protocol(setting).pixel_nm) >= 0.5
-    return bool(scored.any()) and bool(_bytes(clip.coverage(setting.recipe.pixel_nm)).any())
+    stored, scored_nm = clip.coverage(setting.recipe.pixel_nm), _protocol(setting).pixel_nm
+    if stored.max() == 1 and setting.recipe.pixel_nm >= 2 * scored_nm:  # a whole scored pixel lies within
+        return True
+    return bool(_bytes(stored).any()) and bool((clip.coverage(scored_nm) >= 0.5).any())
 
 
 def _solved(setting: _Setting, clips: list[Clip]) -> tuple[Tensor, float]:
@@ -144,6 +145,7 @@ def _solved(setting: _Setting, clips: list[Clip]) -> tuple[Tensor, float]:
     if not clips:
         return torch.zeros(0, 1, 1, dtype=torch.bool), setting.recipe.pixel_nm
     solution = solve_clips(clips, simulator.process, setting.method, simulator.device, simulator=simulator)
+    solution.require_finished()
     return solution.mask, solution.pixel_nm
 
 

@@ -50,6 +50,16 @@ class Solution:
     status: Literal["finished", "interrupted"]
     seconds: float
 
+    def require_finished(self) -> "Solution":
+        """Itself, for those who have no use for masks that are half done.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C ended the optimisation.
+        """
+        if self.status == "interrupted":
+            raise KeyboardInterrupt
+        return self
+
 
 def solve(
     simulator: Simulator,

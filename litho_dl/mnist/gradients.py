@@ -1,10 +1,12 @@
 """How gradients vanish and explode along a deep network, and what batch norm and clipping do about it."""
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.nn.utils import clip_grad_norm_, get_total_norm
 
 from litho_dl.nn.classifier import ClassifierHead
 from litho_dl.nn.conv import ConvBNAct
@@ -21,11 +23,13 @@ class GradientStudy:
     Attributes:
         by_layer: Norm of each convolution's weight gradient before training, from the first layer to the last, by the
             network's name.
-        by_step: Norm of the whole step that the optimizer takes, by step, with and without clipping.
+        norms: Norm of the whole gradient that the optimizer gets, by step, with and without clipping.
+        losses: The loss of which it is the gradient.
     """
 
     by_layer: dict[str, list[float]]
-    by_step: dict[str, list[float]]
+    norms: dict[str, list[float]]
+    losses: dict[str, list[float]]
 
 
 def study_gradients(images: Tensor, labels: Tensor, seed: int) -> GradientStudy:
@@ -42,20 +46,25 @@ def study_gradients(images: Tensor, labels: Tensor, seed: int) -> GradientStudy:
         weights = [layer.weight for layer in _convolutions(network)]
         gradients = torch.autograd.grad(cross_entropy(network(images), labels), weights)
         by_layer[name] = [float(gradient.norm()) for gradient in gradients]
-    clip = {"as it is": None, "clipped to 1": 1.0}
-    return GradientStudy(by_layer, {name: _step_norms(images, labels, norm, seed) for name, norm in clip.items()})
+    clip = {"as it is": math.inf, "clipped to 1": 1.0}
+    steps = {name: _descent(images, labels, most, seed) for name, most in clip.items()}
+    return GradientStudy(
+        by_layer,
+        {name: norms for name, (norms, _) in steps.items()},
+        {name: losses for name, (_, losses) in steps.items()},
+    )
 
 
 def _deep(activation: str, norm: str, gain: float, seed: int) -> nn.Sequential:
     """Convolutions of weights drawn as He et al. do, times a gain."""
-    torch.manual_seed(seed)
     widths = [1] + [WIDTH] * DEPTH
-    layers = [
-        ConvBNAct(widths[i], widths[i + 1], stride=4 if i == 0 else 1, norm=norm, activation=activation)
-        for i in range(DEPTH)
-    ]
-    network = nn.Sequential(*layers, ClassifierHead(WIDTH, [], 10, gather="average"))
-    with torch.no_grad():
+    with torch.random.fork_rng([]), torch.no_grad():
+        torch.default_generator.manual_seed(seed)
+        layers = [
+            ConvBNAct(widths[i], widths[i + 1], stride=4 if i == 0 else 1, norm=norm, activation=activation)
+            for i in range(DEPTH)
+        ]
+        network = nn.Sequential(*layers, ClassifierHead(WIDTH, [], 10, gather="average"))
         for layer in _convolutions(network):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu").mul_(gain)
     return network
@@ -65,15 +74,18 @@ def _convolutions(network: nn.Module) -> list[nn.Conv2d]:
     return [module for module in network.modules() if isinstance(module, nn.Conv2d)]
 
 
-def _step_norms(images: Tensor, labels: Tensor, most: float | None, seed: int) -> list[float]:
-    """Norms of the gradients that gradient descent steps along."""
+def _descent(images: Tensor, labels: Tensor, most: float, seed: int) -> tuple[list[float], list[float]]:
+    """Norms of the gradients that gradient descent steps along, clipped to `most`, and the losses before each step."""
     network = _deep("relu", "none", EXPLODING_GAIN**0.5, seed)
-    optimizer = torch.optim.SGD(network.parameters(), LEARNING_RATE)
-    norms = []
+    parameters = list(network.parameters())
+    optimizer = torch.optim.SGD(parameters, LEARNING_RATE)
+    norms, losses = [], []
     for _ in range(STEPS):
         optimizer.zero_grad()
-        cross_entropy(network(images), labels).backward()
-        total = nn.utils.clip_grad_norm_(network.parameters(), float("inf") if most is None else most)
-        norms.append(float(total) if most is None else min(float(total), most))
+        loss = cross_entropy(network(images), labels)
+        loss.backward()
+        clip_grad_norm_(parameters, most)
+        norms.append(float(get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])))
+        losses.append(float(loss.detach()))
         optimizer.step()
-    return norms
+    return norms, losses

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from litho_dl.core.settings import read_toml, validated
+from litho_dl.core.settings import Share, read_toml, validated
 from litho_dl.mnist.augment import Augmentation
 from litho_dl.models.registry import CLASSIFIERS, SEGMENTERS
 from litho_dl.training.recipe import TrainingSettings
@@ -33,7 +33,7 @@ class MnistRecipe(BaseModel):
     network: str
     held_out: Annotated[int, Field(ge=1)] = 5000
     augmentation: Augmentation = Augmentation()
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    label_smoothing: Share = 0.0
     training: TrainingSettings
 
     @model_validator(mode="after")
@@ -53,3 +53,15 @@ def load_mnist_recipe(name_or_path: str | Path) -> MnistRecipe:
     """
     table, origin, _ = read_toml("mnist", name_or_path)
     return validated(MnistRecipe, table, origin)
+
+
+def with_training(recipe: MnistRecipe, **changes: int | None) -> MnistRecipe:
+    """The recipe with other settings of its training; None leaves one as it is.
+
+    Raises:
+        RecipeError: They do not fit the others.
+    """
+    changes = {name: value for name, value in changes.items() if value is not None}
+    said = ", ".join(f"{name} = {value}" for name, value in changes.items())
+    table = {**recipe.model_dump(), "training": {**recipe.training.model_dump(), **changes}}
+    return validated(MnistRecipe, table, f"recipe with {said}")

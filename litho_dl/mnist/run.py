@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import torch
 
 from litho_dl.core.errors import DatasetError
 from litho_dl.data.mnist import Mnist
-from litho_dl.mnist.recipe import GAN, MnistRecipe
-from litho_dl.mnist.tasks import TestScore, make_task, score, training_and_validation
+from litho_dl.mnist.recipe import MnistRecipe
+from litho_dl.mnist.tasks import TestScore, main_network, make_task, score, training_and_validation
+from litho_dl.training import processes
 from litho_dl.training.checkpoint import BEST, load_weights
 from litho_dl.training.loop import TrainingResult, train
 from litho_dl.training.run import Progress
@@ -34,8 +36,7 @@ class MnistRun:
     @property
     def epoch_s(self) -> float:
         """Median seconds an epoch, validation included."""
-        seconds = sorted(row["seconds"] for row in self.training.history)
-        return seconds[len(seconds) // 2]
+        return median(row["seconds"] for row in self.training.history)
 
 
 def run_mnist(
@@ -46,7 +47,7 @@ def run_mnist(
     device: torch.device,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     tensorboard: bool = False,
-) -> MnistRun:
+) -> MnistRun | None:
     """Trains a recipe, and scores it; a folder that holds part of the same run is continued.
 
     Args:
@@ -57,20 +58,28 @@ def run_mnist(
         on_progress: See `train`.
         tensorboard: See `train`.
 
+    Returns:
+        None in all processes but the first, which alone scores.
+
     Raises:
         DatasetError: There are no more images than are held out.
         LithoError: As `train`.
+        KeyboardInterrupt: Ctrl-C, sooner or later: what is half trained has no score. The folder keeps the epochs done.
     """
     if len(mnist.train_images) <= recipe.held_out:
         raise DatasetError(
             f"Expected more than the {recipe.held_out} images that are held out, got {len(mnist.train_images)}."
         )
-    torch.manual_seed(recipe.training.seed)
-    task = make_task(recipe)
+    with torch.random.fork_rng([]):
+        torch.default_generator.manual_seed(recipe.training.seed)
+        task = make_task(recipe, mnist)
     task.networks.to(device)
     training, validation = training_and_validation(recipe, mnist)
     result = train(task, training, validation, recipe.training, folder, on_progress, tensorboard=tensorboard)
+    if result.status == "interrupted":
+        raise KeyboardInterrupt
+    if processes.rank() > 0:
+        return None
     load_weights(Path(folder) / BEST, task.networks)
-    network = task.networks["generator" if recipe.network == GAN else "network"]
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    return MnistRun(recipe, result, score(recipe, network, mnist.test_images, mnist.test_labels), parameters)
+    parameters = sum(parameter.numel() for parameter in task.networks[main_network(recipe)].parameters())
+    return MnistRun(recipe, result, score(recipe, task, mnist.test_images, mnist.test_labels), parameters)

@@ -1,11 +1,12 @@
 """The three tasks that MNIST is made into, their data, and their score on the test images."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, cross_entropy, interpolate
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate
 
 from litho_dl.data.digits import BACKGROUND, pixel_classes
 from litho_dl.data.mnist import Mnist
@@ -32,18 +33,22 @@ def coarsened(images: Tensor) -> Tensor:
     return interpolate(avg_pool2d(images, COARSE_PX), scale_factor=COARSE_PX, mode="nearest")
 
 
-def make_task(recipe: MnistRecipe) -> Task:
-    """New networks with their losses, drawn from torch's generator."""
+def make_task(recipe: MnistRecipe, mnist: Mnist) -> Task:
+    """New networks with their losses, drawn from torch's generator; described by the recipe and the training images."""
+    description = {
+        "benchmark": recipe.model_dump(mode="json", exclude={"description", "training"}),
+        "images": mnist.training_digest(),
+    }
     if recipe.network == GAN:
         return PairGan(
             SHARPENERS["digit_generator"](),
             DISCRIMINATORS["digit_discriminator"](),
             adversarial_loss="logistic",
             pixel_weight=20.0,
-            description=GAN,
+            description=description,
         )
     network = {**CLASSIFIERS, **SEGMENTERS}[recipe.network]()
-    return Classification(network, label_smoothing=recipe.label_smoothing, description=recipe.network)
+    return Classification(network, label_smoothing=recipe.label_smoothing, description=description)
 
 
 def make_items(recipe: MnistRecipe, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -71,11 +76,13 @@ def _augmented_batch(settings: Augmentation, batch: Batch, generator: torch.Gene
 
 @dataclass(frozen=True, eq=False)
 class TestScore:
-    """How a network does on the test images.
+    """How networks do on the test images.
 
     Attributes:
-        figures: `accuracy` (of digits, or of pixels that are no background) and `loss`; of the GAN the mean absolute
-            error `l1`, and `l1_coarse` of the images that it starts from.
+        figures: What validation reports: `loss` and `accuracy` (of digits, or of all pixels); or the mean absolute
+            error `l1` of the GAN's images, and the share of the discriminator's verdicts that are right on true and on
+            made pairs, `accuracy_real` and `accuracy_fake`. Besides, of the segmenter `mean_iou` and, where the truth
+            is no background, `ink_accuracy`; of the GAN `l1_coarse` of the images that it starts from.
         outputs: Class probabilities (n, 10), pixel classes (n, 28, 28), or images (n, 28, 28).
     """
 
@@ -84,20 +91,40 @@ class TestScore:
 
 
 @torch.no_grad()
-def score(recipe: MnistRecipe, network: nn.Module, images: Tensor, labels: Tensor) -> TestScore:
-    """Scores a network (the GAN's generator) on images uint8 (n, 28, 28) of digits (n,)."""
+def score(recipe: MnistRecipe, task: Task, images: Tensor, labels: Tensor) -> TestScore:
+    """Scores a task's networks on images uint8 (n, 28, 28) of digits (n,)."""
     given, wanted = make_items(recipe, images, labels)
-    network.eval()
+    task.networks.eval()
+    network = task.networks[main_network(recipe)]
     device = next(network.parameters()).device
-    outputs = torch.cat([network(part.to(device)).cpu() for part in given.split(TEST_BATCH)]).float()
+    sums: dict[str, float] = defaultdict(float)
+    parts = []
+    for batch in zip(given.split(TEST_BATCH), wanted.split(TEST_BATCH), strict=True):
+        there = tuple(tensor.to(device) for tensor in batch)
+        for name, value in task.validate(there).items():
+            sums[name] += float(value)
+        parts.append(network(there[0]).float().cpu())
+    count, outputs = sums.pop("count"), torch.cat(parts)
+    figures = {name: value / count for name, value in sums.items()}
     if recipe.network == GAN:
-        figures = {"l1": _mean(outputs - wanted), "l1_coarse": _mean(given - wanted)}
-        return TestScore(figures, outputs[:, 0])
-    loss, found = float(cross_entropy(outputs, wanted)), outputs.argmax(1)
-    ink = wanted != BACKGROUND  # all of the digits, where whole images are classified
-    figures = {"accuracy": float((found == wanted)[ink].float().mean()), "loss": loss}
-    return TestScore(figures, found if recipe.network in SEGMENTERS else outputs.softmax(1))
+        return TestScore({**figures, "l1_coarse": float((given - wanted).abs().mean())}, outputs[:, 0])
+    if recipe.network in CLASSIFIERS:
+        return TestScore(figures, outputs.softmax(1))
+    found, ink = outputs.argmax(1), wanted != BACKGROUND
+    right = (found == wanted)[ink].float().mean()
+    return TestScore({**figures, "mean_iou": mean_iou(found, wanted), "ink_accuracy": float(right)}, found)
 
 
-def _mean(difference: Tensor) -> float:
-    return float(difference.abs().mean())
+def main_network(recipe: MnistRecipe) -> str:
+    """The name in its task of the network that a benchmark is about."""
+    return "generator" if recipe.network == GAN else "network"
+
+
+def mean_iou(found: Tensor, wanted: Tensor) -> float:
+    """Intersection over union of the pixels of each class 0 ... `BACKGROUND`, mean over the classes that occur."""
+    classes = BACKGROUND + 1
+    pairs = torch.bincount(wanted.flatten() * classes + found.flatten(), minlength=classes**2)
+    counts = pairs.reshape(classes, classes).double()
+    both = counts.diagonal()
+    either = counts.sum(0) + counts.sum(1) - both
+    return float((both / either)[either > 0].mean())

@@ -2,16 +2,24 @@
 
 from collections.abc import Callable, Sequence
 
-from torch import nn
+from torch import Tensor, nn
 
 from litho_dl.nn.activation import activation as activation_of
 from litho_dl.nn.activation import channels_before
 from litho_dl.nn.choice import choose
 
+
+class GlobalMax(nn.Module):
+    """The largest value of each channel: (B, C, H, W) -> (B, C); torch's own pool is not deterministic on a GPU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.amax((2, 3))
+
+
 GATHERS: dict[str, Callable[[], list[nn.Module]]] = {
     "flatten": lambda: [nn.Flatten()],
     "average": lambda: [nn.AdaptiveAvgPool2d(1), nn.Flatten()],
-    "max": lambda: [nn.AdaptiveMaxPool2d(1), nn.Flatten()],
+    "max": lambda: [GlobalMax()],
 }
 
 
@@ -22,7 +30,7 @@ class ClassifierHead(nn.Sequential):
         in_features: C H W for `flatten`, C for the global pools.
         hidden: Widths of the hidden layers; none: logits are linear in the features.
         classes: How many there are.
-        dropout: Probability before each hidden layer's output is dropped; with no hidden layer, that of a feature.
+        dropout: Probability that an output of a hidden layer is dropped; with no hidden layer, a feature.
         activation: Of the hidden layers; a name of `ACTIVATIONS`.
         gather: How an image becomes a vector: `flatten`, or the global pool `average` or `max`.
 

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from itertools import pairwise
-from typing import Literal
 
 from torch import nn
 
@@ -14,8 +13,8 @@ from litho_dl.nn.norm import norm as norm_of
 class ConvBNAct(nn.Sequential):
     """Convolution -> norm -> activation: (B, C_in, H, W) -> (B, C_out, H', W').
 
-    By default the padding is dilation (kernel - 1) // 2, so H' = H / stride where the stride divides H; an even kernel
-    needs a stride of at least 2 for that.
+    Beyond the edge lie zeros, unless `nn.periodic` says otherwise. By default there are dilation (kernel - 1) // 2 of
+    them, so H' = H / stride where the stride divides H; an even kernel needs a stride of at least 2 for that.
 
     Args:
         in_channels: C_in.
@@ -27,7 +26,6 @@ class ConvBNAct(nn.Sequential):
         groups: Groups of channels that do not mix.
         norm: A name of `NORMS`. The convolution has a bias only where there is none.
         activation: A name of `ACTIVATIONS`.
-        padding_mode: What the padding holds, as in `torch.nn.Conv2d`; `circular` for a periodic field.
 
     Raises:
         RecipeError: Unknown norm or activation.
@@ -45,7 +43,6 @@ class ConvBNAct(nn.Sequential):
         groups: int = 1,
         norm: str = "batch",
         activation: str = "relu",
-        padding_mode: Literal["zeros", "reflect", "replicate", "circular"] = "zeros",
     ) -> None:
         convolution = nn.Conv2d(
             in_channels,
@@ -56,7 +53,6 @@ class ConvBNAct(nn.Sequential):
             dilation,
             groups,
             bias=norm == "none",
-            padding_mode=padding_mode,
         )
         super().__init__(finished(OrderedDict(conv=convolution), convolution.out_channels, norm, activation))
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from litho_dl.nn.conv import ConvBNAct
+from litho_dl.nn.periodic import MaxPool
 
 
 class Inception(nn.Module):
@@ -45,7 +46,7 @@ class Inception(nn.Module):
                 conv(in_channels, one, 1),
                 nn.Sequential(conv(in_channels, three[0], 1), conv(*three, 3)),
                 nn.Sequential(conv(in_channels, five[0], 1), conv(*five, 5)),
-                nn.Sequential(nn.MaxPool2d(3, stride=1, padding=1), conv(in_channels, pool, 1)),
+                nn.Sequential(MaxPool(3), conv(in_channels, pool, 1)),
             ]
         )
         self.out_channels = one + three[1] + five[1] + pool

@@ -3,7 +3,7 @@
 from typing import TypeVar
 
 from torch import Tensor, nn
-from torch.nn.functional import conv_transpose2d, interpolate, pad
+from torch.nn.functional import conv_transpose2d, interpolate, max_pool2d, pad
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -14,8 +14,8 @@ def periodic(network: Network) -> Network:
     Shifting the input by a multiple of the network's coarsest pixel then shifts the output, and nothing else.
 
     Args:
-        network: Changed in place. All of its layers with a `padding_mode` become `circular`; max pools that pad, as in
-            `Inception`, and norms over the field stay as they are.
+        network: Changed in place. All of its layers with a `padding_mode` become `circular`; norms over the field stay
+            as they are.
     """
     for part in network.modules():
         if hasattr(part, "padding_mode"):
@@ -49,6 +49,19 @@ class Bilinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         size = self.factor * x.shape[-2], self.factor * x.shape[-1]
         return grow_bilinearly(x, size, self.padding_mode)
+
+
+class MaxPool(nn.Module):
+    """The largest value of `side` x `side` pixels, an odd number, around each: (B, C, H, W) -> (B, C, H, W)."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side, self.padding_mode = side, "none"
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.padding_mode != "circular":
+            return max_pool2d(x, self.side, 1, self.side // 2)
+        return max_pool2d(pad(x, [self.side // 2] * 4, mode="circular"), self.side, 1)
 
 
 class TransposedConv(nn.ConvTranspose2d):

@@ -41,7 +41,7 @@ def downsample(
         in_channels: Channels of the input.
         out_channels: Channels of the output.
         factor: H and W are multiples of it.
-        kernel: Side of the convolution's kernel.
+        kernel: Side of the convolution's kernel, odd unless `strided`.
         norm: As in `ConvBNAct`.
         activation: As in `ConvBNAct`.
 

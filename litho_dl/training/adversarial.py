@@ -1,6 +1,7 @@
 """A conditional generator against a discriminator that sees pairs."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ class PairGan(Task):
         discriminator: Called with conditions and images; logits or scores of any shape, such as one a patch.
         adversarial_loss: `logistic`, or `least-squares`.
         pixel_weight: Of the mean absolute difference to the true image.
-        description: What else tells this task from others, such as the networks' names.
+        description: What else tells this task from others, such as the networks' names, as plain values.
 
     Source: P. Isola et al., Image-to-image translation with conditional adversarial networks, CVPR 2017, eqs. 1-4;
     X. Mao et al., Least squares generative adversarial networks, ICCV 2017, eq. 9.
@@ -38,16 +39,17 @@ class PairGan(Task):
         *,
         adversarial_loss: Literal["logistic", "least-squares"],
         pixel_weight: float,
-        description: str = "",
+        description: Mapping[str, Any] | None = None,
     ) -> None:
         self.networks = nn.ModuleDict({"generator": generator, "discriminator": discriminator})
         self._pixel_weight = pixel_weight
         self._logistic = adversarial_loss == "logistic"
+        self._undecided = 0.0 if self._logistic else 0.5
         self.description = {
             "name": "pair GAN",
             "adversarial_loss": adversarial_loss,
             "pixel_weight": pixel_weight,
-            "networks": description,
+            **(description or {}),
         }
 
     def loss(self, turn: str, batch: Batch) -> tuple[Tensor, Figures]:
@@ -61,19 +63,25 @@ class PairGan(Task):
         return fooled + self._pixel_weight * l1, {"fooled": fooled.detach(), "l1": l1.detach()}
 
     def validate(self, batch: Batch) -> Figures:
-        """Mean absolute difference of the generator's images, times the images."""
+        """Mean absolute difference of the generator's images, and the discriminator's accuracy, times the images."""
         condition, real = batch
+        fake = self.networks["generator"](condition)
+        judge = self.networks["discriminator"]
+        means = {"l1": functional.l1_loss(fake, real), **self._told(judge(condition, real), judge(condition, fake))}
         count = torch.tensor(len(real), device=real.device)
-        return {"count": count, "l1": count * functional.l1_loss(self.networks["generator"](condition), real)}
+        return {"count": count, **{name: count * mean for name, mean in means.items()}}
 
     def _discriminator_loss(self, condition: Tensor, real: Tensor, fake: Tensor) -> tuple[Tensor, Figures]:
         on_real = self.networks["discriminator"](condition, real)
         on_fake = self.networks["discriminator"](condition, fake)
         loss = (self._against(on_real, 1.0) + self._against(on_fake, 0.0)) / 2
-        undecided = 0.0 if self._logistic else 0.5
-        return loss, {
-            "accuracy_real": (on_real.detach() > undecided).float().mean(),
-            "accuracy_fake": (on_fake.detach() < undecided).float().mean(),
+        return loss, self._told(on_real.detach(), on_fake.detach())
+
+    def _told(self, on_real: Tensor, on_fake: Tensor) -> Figures:
+        """The shares of scores that are on the right side."""
+        return {
+            "accuracy_real": (on_real > self._undecided).float().mean(),
+            "accuracy_fake": (on_fake < self._undecided).float().mean(),
         }
 
     def _against(self, scores: Tensor, truth: float) -> Tensor:

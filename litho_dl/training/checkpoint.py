@@ -30,12 +30,17 @@ def load_checkpoint(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any] | N
     """The state of a run of this recipe; None where there is no checkpoint.
 
     Raises:
-        CheckpointError: The file is damaged, no checkpoint of ours, or of another recipe.
+        CheckpointError: The file cannot be read, is damaged, no checkpoint of ours, or of another recipe.
     """
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        file = open(path, "rb")  # noqa: SIM115 - apart from reading, whose errors mean damage
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    try:
+        with file:
+            found = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises whatever the damaged bytes lead to
         raise CheckpointError(
             f"{path}: expected a checkpoint, got a damaged file or another kind ({type(error).__name__}); "
@@ -44,13 +49,15 @@ def load_checkpoint(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any] | N
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         got = found.get("format", "no format") if isinstance(found, dict) else type(found).__name__
         raise CheckpointError(f"{path}: expected a checkpoint of format {FORMAT}, got {got}; choose another folder.")
+    if not (isinstance(found.get("recipe"), dict) and isinstance(found.get("state"), dict)):
+        raise CheckpointError(f"{path}: expected a recipe and a state, got a damaged file; remove it to start anew.")
     if difference := next(_differences(recipe, found["recipe"]), None):
         name, wanted, stored = difference
         raise CheckpointError(
             f"{path}: expected a run with {name} = {wanted}, got one with {stored}; restore the setting, or choose "
             f"another folder."
         )
-    return dict(found["state"])
+    return found["state"]
 
 
 def save_weights(path: Path, networks: nn.ModuleDict, metadata: Mapping[str, Any]) -> None:
@@ -73,7 +80,9 @@ def load_weights(path: str | Path, networks: nn.ModuleDict) -> dict[str, Any]:
             if WEIGHTS_FORMAT not in metadata:
                 raise CheckpointError(f"{path}: expected weights of format {WEIGHTS_FORMAT}, got another file.")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        described = dict(json.loads(metadata[WEIGHTS_FORMAT]))
+        described = json.loads(metadata[WEIGHTS_FORMAT])
+        if not isinstance(described, dict):
+            raise ValueError(f"its metadata are {described!r:.40}")
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file; training leaves its best weights in {BEST}.") from None
     except OSError as error:
@@ -84,7 +93,7 @@ def load_weights(path: str | Path, networks: nn.ModuleDict) -> dict[str, Any]:
     try:
         networks.load_state_dict(wanted)
     except RuntimeError as error:
-        raise CheckpointError(f"{path}: expected weights of another network ({_one_line(error)}).") from error
+        raise CheckpointError(f"{path}: expected weights of another network ({one_line(error)}).") from error
     return described
 
 
@@ -97,5 +106,6 @@ def _differences(wanted: Any, stored: Any, name: str = "") -> Iterator[tuple[str
         yield name, wanted, stored
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """An error's text, made short."""
     return " ".join(str(error).split())[:200]

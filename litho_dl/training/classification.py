@@ -1,6 +1,7 @@
 """Classification: of images, or of every pixel."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ class Classification(Task):
         network: Images to logits.
         selected_by: Whether the best epoch has the least loss or the largest accuracy.
         label_smoothing: Share of the training targets spread evenly over all classes; validation has none of it.
-        description: What else tells this task from others, such as the network's name.
+        description: What else tells this task from others, such as the network's name, as plain values.
     """
 
     turns = ("network",)
@@ -27,7 +28,7 @@ class Classification(Task):
         *,
         selected_by: Literal["loss", "accuracy"] = "accuracy",
         label_smoothing: float = 0.0,
-        description: str = "",
+        description: Mapping[str, Any] | None = None,
     ) -> None:
         self.networks = nn.ModuleDict({"network": network})
         self.selected_by, self.larger_is_better = selected_by, selected_by == "accuracy"
@@ -36,7 +37,7 @@ class Classification(Task):
             "name": "classification",
             "label_smoothing": label_smoothing,
             "selected_by": selected_by,
-            "network": description,
+            **(description or {}),
         }
 
     def loss(self, turn: str, batch: Batch) -> tuple[Tensor, Figures]:

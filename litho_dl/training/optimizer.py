@@ -7,7 +7,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import nn
 
-Share = Annotated[float, Field(ge=0, lt=1)]
+from litho_dl.core.settings import Share
+
 Groups = list[dict[str, Any]]
 
 
@@ -65,15 +66,15 @@ OptimizerSettings = Annotated[Sgd | Adam, Field(discriminator="kind")]
 
 def make_optimizer(settings: Sgd | Adam, network: nn.Module) -> torch.optim.Optimizer:
     """The optimizer of a network's trainable parameters."""
-    decayed: list[nn.Parameter] = []
-    spared: list[nn.Parameter] = []
+    decays: dict[nn.Parameter, bool] = {}  # a parameter that several modules share counts once
     for module in network.modules():
         for name, parameter in module.named_parameters(recurse=False):
             if parameter.requires_grad:
-                apart = settings.weight_decay > 0 and not _is_spared(module, name, parameter)
-                (decayed if apart else spared).append(parameter)
+                decays.setdefault(parameter, settings.weight_decay > 0 and not _is_spared(module, name, parameter))
+    decayed = [parameter for parameter, decay in decays.items() if decay]
+    spared = [parameter for parameter, decay in decays.items() if not decay]
     groups = [{"params": spared, "weight_decay": 0.0}, {"params": decayed, "weight_decay": settings.weight_decay}]
-    real = not any(parameter.is_complex() for parameter in (*decayed, *spared))  # fused kernels know no complex weights
+    real = not any(parameter.is_complex() for parameter in decays)  # fused kernels know no complex weights
     filled = [group for group in groups if group["params"]]  # each group costs time at every step
     return settings.make(filled, **{"fused" if real else "foreach": True})
 

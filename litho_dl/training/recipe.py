@@ -1,9 +1,10 @@
 """Settings of a training run, as TOML: length, optimizers, schedule, precision, stopping."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from litho_dl.core.settings import Share
 from litho_dl.training.optimizer import OptimizerSettings
 from litho_dl.training.schedule import Constant, Schedule
 
@@ -16,13 +17,14 @@ class TrainingSettings(BaseModel):
         batch_size: Items a step, over all processes together.
         optimizer: The optimizer of every network without one of its own.
         optimizers: Optimizers by network, such as a discriminator's.
-        schedule: Of all learning rates.
+        schedule: Of all learning rates; its warm-up is shorter than the run.
         clip_norm: Largest norm of a network's gradient; larger ones are scaled down to it.
         precision: Of what is safe in less than `float32` (torch's autocast); `float16` scales its losses.
         channels_last: Keep images with channels innermost.
         average_decay: Of an exponential moving average of the weights, which is then what is validated and kept.
         patience: Epochs without a better validation after which the run stops; default never.
-        deterministic: The same bits from the same run on a GPU too, at some cost in speed; a CPU gives them anyway.
+        deterministic: The same bits from the same run on a GPU too, at some cost in speed; a CPU gives them anyway, on
+            the same number of threads.
         seed: Of order, augmentation and dropout. Weights are drawn before: seed torch when building the networks.
     """
 
@@ -36,7 +38,15 @@ class TrainingSettings(BaseModel):
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     channels_last: bool = False
-    average_decay: Annotated[float, Field(ge=0, lt=1)] | None = None
+    average_decay: Share | None = None
     patience: Annotated[int, Field(ge=1)] | None = None
     deterministic: bool = False
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.schedule.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"schedule.warmup_epochs must be below epochs, got {self.schedule.warmup_epochs:g} of {self.epochs}"
+            )
+        return self

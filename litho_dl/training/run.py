@@ -14,7 +14,7 @@ import torch
 from litho_dl.core.errors import CheckpointError, TrainingError
 from litho_dl.training import processes
 from litho_dl.training.batches import Items, Order, in_order, seed_of, shuffled
-from litho_dl.training.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint, save_weights
+from litho_dl.training.checkpoint import BEST, LAST, load_checkpoint, one_line, save_checkpoint, save_weights
 from litho_dl.training.figures import StepFigures, Sums
 from litho_dl.training.learner import Learner
 from litho_dl.training.log import Row, write_metrics
@@ -100,12 +100,11 @@ class Run:
             self.task.networks.load_state_dict(state["networks"])
             for name, learner in self.learners.items():
                 learner.load_state_dict(state["learners"][name])
-        except (RuntimeError, ValueError, KeyError) as error:
+            self.history = list(state["history"])
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(
-                f"{path}: expected a run of the same networks, got others ({' '.join(str(error).split()):.200}); "
-                f"choose another folder."
+                f"{path}: expected a run of the same networks, got others ({one_line(error)}); choose another folder."
             ) from error
-        self.history = state["history"]
 
     def write(self) -> None:
         """Leaves the run in the folder; the checkpoint last, so that it vouches for the rest."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Share = Annotated[float, Field(ge=0, lt=1)]
+from litho_dl.core.settings import Share
 
 
 class _Schedule(BaseModel, ABC):

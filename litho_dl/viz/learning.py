@@ -1,25 +1,71 @@
 """Training runs and classifiers in pictures: curves, confusion, images with captions, gradient norms."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from litho_dl.core.errors import LithoError
-from litho_dl.viz.figure import BLUE, CYCLE, LABEL_SIZE, TICK_SIZE, VERMILION, new_figure, style_axes, style_chart
+from litho_dl.viz.figure import (
+    BLUE,
+    CYCLE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    TICK_SIZE,
+    VERMILION,
+    new_figure,
+    style_axes,
+    style_chart,
+)
 from litho_dl.viz.history import set_log_scale
 
 Curves = Mapping[str, ArrayLike]
 
 
-def learning_curves(runs: Mapping[str, tuple[Curves, Curves]], *, columns: int = 4, title: str = "") -> Figure:
-    """One panel a run: its loss and its error rate by epoch, training dashed, validation solid.
+# What is drawn of a run, and in which colour; runs of one kind have the first two, GANs the others.
+DRAWN = {
+    "loss": BLUE,
+    "error rate": VERMILION,
+    "generator loss": GREEN,
+    "discriminator loss": PURPLE,
+    "l1": ORANGE,
+}
+# Classes 0 ... 9, and white for the next one, the background.
+CLASS_COLOURS = ListedColormap([*colormaps["tab10"](range(10)), "white"])
+CLASS_RANGE = (-0.5, 10.5)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageRow:
+    """Small images beside one another on one scale.
+
+    Attributes:
+        images: (H, W) each, row 0 at the top, with captions.
+        extremes: The values that get the first and the last colour.
+        colours: A colour map; by default white to black.
+    """
+
+    images: Sequence[tuple[ArrayLike, str]]
+    extremes: tuple[float, float]
+    colours: str | Colormap = "Greys"
+
+
+def learning_curves(
+    runs: Mapping[str, tuple[Curves, Curves]], *, columns: int = 4, title: str = "", note: str = ""
+) -> Figure:
+    """One panel a run: what there is of `DRAWN` by epoch, training dashed, validation solid.
 
     Args:
-        runs: By name: training and validation figures by epoch. `loss`, and `accuracy` if there is one, are drawn.
+        runs: By name: training and validation figures by epoch, as the loop reports them.
         columns: Panels a row.
         title: Heading.
+        note: A line over the legend.
     """
     if not runs:
         raise LithoError("Expected runs to draw, got none.")
@@ -27,28 +73,38 @@ def learning_curves(runs: Mapping[str, tuple[Curves, Curves]], *, columns: int =
     rows = -(-len(runs) // columns)
     figure = new_figure(3.2 * columns, 2.6 * rows + 0.4, title)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    entries: dict[str, Line2D] = {}
     for axes in panels[len(runs) :]:
         axes.set_visible(False)
     for axes, (name, (training, validation)) in zip(panels, runs.items(), strict=False):
         values: list[float] = []
         for kind, curves, line in (("training", training, "dashed"), ("validation", validation, "solid")):
-            for figure_name, colour in (("loss", BLUE), ("error rate", VERMILION)):
-                series = _series(curves, figure_name)
-                if series is not None:
-                    epochs = np.arange(1, len(series) + 1)
-                    axes.plot(epochs, series, color=colour, linestyle=line, label=f"{figure_name}, {kind}", marker=".")
-                    values += list(series)
+            for figure_name, series in _drawn(curves).items():
+                label, epochs = f"{figure_name}, {kind}", np.arange(1, len(series) + 1)
+                style = {"color": DRAWN[figure_name], "linestyle": line, "marker": "."}
+                (entries[label],) = axes.plot(epochs, series, label=label, **style)
+                values += list(series)
         set_log_scale(axes, values)
         style_chart(axes, name, "epoch", "")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=TICK_SIZE, frameon=False)
+    figure.legend(
+        list(entries.values()),
+        list(entries),
+        loc="outside lower center",
+        ncols=min(len(entries), 2 * columns),
+        fontsize=TICK_SIZE,
+        frameon=False,
+        title=note,
+        title_fontsize=TICK_SIZE,
+    )
     return figure
 
 
-def _series(curves: Curves, name: str) -> np.ndarray | None:
-    if name == "error rate":
-        return 1 - np.asarray(curves["accuracy"], dtype=float) if "accuracy" in curves else None
-    return np.asarray(curves[name], dtype=float) if name in curves else None
+def _drawn(curves: Curves) -> dict[str, np.ndarray]:
+    """The figures of `DRAWN` that there are."""
+    series = {name.replace("_", " "): np.asarray(values, dtype=float) for name, values in curves.items()}
+    if "accuracy" in series:
+        series["error rate"] = 1 - series["accuracy"]
+    return {name: series[name] for name in DRAWN if name in series}
 
 
 def confusion_figure(counts: ArrayLike, names: Sequence[str], *, title: str = "") -> Figure:
@@ -67,26 +123,28 @@ def confusion_figure(counts: ArrayLike, names: Sequence[str], *, title: str = ""
     return figure
 
 
-def image_grid(rows: Sequence[Sequence[tuple[ArrayLike, str]]], *, title: str = "") -> Figure:
-    """Small grey images (H, W), row 0 at the top, each under its caption."""
-    width = max(len(row) for row in rows)
+def image_grid(rows: Sequence[ImageRow], *, title: str = "") -> Figure:
+    """Rows of small images, each image under its caption."""
+    width = max(len(row.images) for row in rows)
     figure = new_figure(1.0 * width, 1.25 * len(rows) + 0.4, title)
     panels = figure.subplots(len(rows), width, squeeze=False)
     for axes in panels.ravel():
         axes.set_axis_off()
     for panel_row, row in zip(panels, rows, strict=True):
-        for axes, (image, caption) in zip(panel_row, row, strict=False):
-            axes.imshow(np.asarray(image), cmap="Greys", interpolation="nearest")
+        lowest, highest = row.extremes
+        for axes, (image, caption) in zip(panel_row, row.images, strict=False):
+            axes.imshow(np.asarray(image), cmap=row.colours, vmin=lowest, vmax=highest, interpolation="nearest")
             axes.set_title(caption, fontsize=TICK_SIZE)
     return figure
 
 
-def gradient_figure(by_layer: Mapping[str, ArrayLike], by_step: Mapping[str, ArrayLike], *, title: str = "") -> Figure:
-    """Gradient norms along a network's layers before training, and by step; values that are not finite are left out."""
-    figure = new_figure(9.6, 3.6, title)
-    panels = figure.subplots(1, 2)
-    for axes, curves, (heading, x_label) in zip(
-        panels, (by_layer, by_step), (("before training", "layer"), ("gradient descent", "step")), strict=True
+def gradient_figure(by_layer: Curves, norms: Curves, losses: Curves, *, title: str = "") -> Figure:
+    """Gradient norms by layer before training, and norms and losses by step; what is not finite is left out."""
+    figure = new_figure(13.2, 3.6, title)
+    headings = (("before training", "layer"), ("gradient descent", "step"), ("gradient descent", "step"))
+    quantities = ("norm of the gradient", "norm of the gradient", "loss")
+    for axes, curves, (heading, x_label), quantity in zip(
+        figure.subplots(1, 3), (by_layer, norms, losses), headings, quantities, strict=True
     ):
         drawn: list[float] = []
         for colour, (name, values) in zip(CYCLE, curves.items(), strict=False):
@@ -95,6 +153,6 @@ def gradient_figure(by_layer: Mapping[str, ArrayLike], by_step: Mapping[str, Arr
             axes.plot(np.arange(1, len(series) + 1), series, color=colour, label=name, marker=".", linewidth=1.2)
             drawn += list(series)
         set_log_scale(axes, drawn)
-        style_chart(axes, heading, x_label, "norm of the gradient")
-        axes.legend(fontsize=TICK_SIZE, frameon=False, title_fontsize=LABEL_SIZE)
+        style_chart(axes, heading, x_label, quantity)
+        axes.legend(fontsize=TICK_SIZE, frameon=False)
     return figure

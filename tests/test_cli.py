@@ -91,7 +91,7 @@ class TestMain:
 class TestRecipes:
     def test_list(self):
         table = succeeded("recipes")
-        assert sorted(table) == ["dataset", "ilt", "mnist", "optics", "rules"]
+        assert sorted(table) == ["dataset", "generators", "ilt", "mnist", "optics", "rules"]
         assert sorted(table["ilt"]) == shipped_names("ilt")
         assert sorted(table["optics"]) == shipped_names("optics")
         assert sorted(table["rules"]) == shipped_names("rules")

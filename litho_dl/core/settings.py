@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from litho_dl.core.errors import RecipeError
 
-Kind = Literal["optics", "ilt", "rules", "dataset", "mnist"]
+Kind = Literal["optics", "ilt", "rules", "dataset", "mnist", "generators"]
 Model = TypeVar("Model", bound=BaseModel)
 Share = Annotated[float, Field(ge=0, lt=1)]
 

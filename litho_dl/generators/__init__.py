@@ -1,0 +1,1 @@
+"""Networks that draw masks: how they are trained, kept, and used."""

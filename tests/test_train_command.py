@@ -40,6 +40,8 @@ def test_every_recipe_trains_and_keeps_what_it_scored(pair_set, tmp_path, name):
     assert [result.status for result in run.stages.values()] == ["finished"] * len(chosen.stages)
     found = load_generator(run.path, pairs.process)
     found.require_optics(pairs.process)
+    kept = found.network.state_dict()
+    assert all(torch.equal(value, kept[name]) for name, value in run.network.state_dict().items())
     targets = torch.from_numpy(pairs.test.targets) / 255
     with torch.no_grad():
         mask = mask_logits(found.network, targets[:, None], chosen.ratio) > 0

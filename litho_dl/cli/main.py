@@ -13,6 +13,7 @@ COMMANDS = {
     "dataset": "Make, check and export data sets of (target, mask) pairs.",
     "demo": "Optimise layouts that ship with the repository; masks, pictures and a score table.",
     "evaluate": "Score a mask against its target.",
+    "export": "Write a trained network as ONNX or torch.export, and check it.",
     "infer": "Draw the masks of given layouts by a trained network.",
     "kernels": "Build, import and show optical kernels.",
     "mnist": "Train and score a sanity benchmark of networks and training loop.",

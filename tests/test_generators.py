@@ -128,6 +128,18 @@ class TestLithoTerms:
         assert made.selected_by == "l2_pvb_nm2"
         assert not made.larger_is_better
 
+    def test_pictures_are_of_what_would_be_written(self):
+        logits = torch.randn(2, 1, 32, 32)
+        found = task(Given(logits), {"bce": 1.0}).pictures(pairs())
+        mask = (mask_logits(Given(logits), logits, 2) > 0).float()
+        exposure = small_simulator()(mask, 8.0, out_pixel_nm=16.0)
+        assert torch.equal(found["mask"], mask)
+        assert torch.equal(found["target"], pairs()[0][:, 0] / 255)
+        assert torch.equal(found["print"], exposure.binary_print("nominal").float())
+        band = exposure.binary_print("outer").float() - exposure.binary_print("inner").float()
+        assert torch.equal(found["band"], band)
+        assert 0 < band.mean() < 1
+
     def test_reduced_precision_stops_before_the_simulator(self):
         network, batch = make_generator("fcn_mask_small").eval(), pairs()
         made = task(network, {"litho_l2": 1.0})
@@ -331,6 +343,15 @@ class TestFiles:
         size = sum(value.numel() * (2 if half else 4) for value in network.state_dict().values())
         assert path.stat().st_size == pytest.approx(size, rel=0.05)
         found.require_optics(small_simulator().process)
+
+    def test_networks_of_files_see_a_periodic_field(self, tmp_path):
+        save_generator(tmp_path / "m.safetensors", make_generator("fcn_mask_small"), card())
+        network, x = (
+            load_generator(tmp_path / "m.safetensors", small_simulator().process).network,
+            torch.rand(1, 1, 32, 32),
+        )
+        with torch.no_grad():
+            torch.testing.assert_close(network(x.roll((16, -16), (2, 3))), network(x).roll((16, -16), (2, 3)))
 
     def test_other_optics_are_refused(self, tmp_path):
         path = tmp_path / "m.safetensors"

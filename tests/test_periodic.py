@@ -6,7 +6,7 @@ from torch import nn
 
 from litho_dl.nn.conv import ConvBNAct
 from litho_dl.nn.inception import Inception
-from litho_dl.nn.periodic import periodic
+from litho_dl.nn.periodic import periodic, wrapped
 from litho_dl.nn.resample import UPSAMPLINGS, downsample, upsample
 from litho_dl.nn.residual import ResidualBlock
 from litho_dl.nn.segmentation import FCNHead
@@ -40,6 +40,13 @@ def test_a_periodic_layer_sees_the_field_repeated(make):
     torch.testing.assert_close(layer(x), expected)
     inside = (..., slice(4, -4), slice(4, -4))
     torch.testing.assert_close(edged[inside], expected[inside])
+
+
+def test_padding_leaves_channels_innermost():
+    x = torch.randn(2, 3, 10, 8).to(memory_format=torch.channels_last)
+    found = wrapped(x, 3)
+    torch.testing.assert_close(found, nn.functional.pad(x, (3, 3, 3, 3), mode="circular"))
+    assert found.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_scores_grow_periodically():

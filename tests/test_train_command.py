@@ -65,6 +65,19 @@ def test_stages_go_on_from_the_best_weights_before(pair_set, tmp_path):
     assert (again.path.read_bytes(), stages[0].stat().st_mtime_ns) == before
 
 
+def test_the_best_weights_are_kept_not_the_last(pair_set, tmp_path):
+    """Learning far too fast, later epochs are worse."""
+    fast = (("learning_rate = 0.01 ", "learning_rate = 0.5 "), ("epochs = 2", "epochs = 4"))
+    chosen = load_generator_recipe(write_recipe(tmp_path, *fast))
+    chosen = chosen.model_copy(update={"stages": chosen.stages[:1], "half_precision": False})
+    run = run_generator(chosen, load_pair_set(pair_set, chosen), tmp_path / "run", device=CPU)
+    assert run.stages["supervised"].best_epoch < 4
+    best, _ = read_weights(tmp_path / "run/1-supervised/best.safetensors")
+    kept, _ = read_weights(run.path)
+    assert best.keys() == kept.keys()
+    assert all(torch.equal(best[name], kept[name]) for name in best)
+
+
 @pytest.fixture
 def arguments(pair_set, tmp_path):
     return ("train", write_recipe(tmp_path), "--data", pair_set, "--device", "cpu", "--out", tmp_path / "out")
@@ -113,6 +126,15 @@ def test_ctrl_c_and_again(arguments, tmp_path, monkeypatch):
     assert resumed.err.count("epoch ") == 2
     assert (tmp_path / "out/model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
     assert json.loads(resumed.out)["test_l2_nm2"] == json.loads(whole.out)["test_l2_nm2"]
+
+
+def test_tensorboard_shows_masks(arguments, tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason="an extra")
+    assert litho(*arguments, "--tensorboard").code == 0
+    events = accumulator.EventAccumulator(str(tmp_path / "out/1-supervised/tensorboard"))
+    events.Reload()
+    assert set(events.Tags()["images"]) == {"target", "mask", "print", "band"}
+    assert [event.step for event in events.Images("mask")] == [1, 2]
 
 
 def test_two_processes(arguments, tmp_path):

@@ -85,6 +85,15 @@ class MaskTask(Task):
             sums |= {name: count * share for name, share in told.items()}
         return sums
 
+    def pictures(self, batch: Batch) -> dict[str, Tensor]:
+        """Targets, masks as they would be written, their prints, and the PV band."""
+        target = batch[0] / 255
+        mask = (mask_logits(self.networks["generator"], target, self._recipe.ratio) > 0).float()
+        exposure = self._exposure(mask)
+        band = exposure.binary_print("outer") != exposure.binary_print("inner")
+        nominal = exposure.binary_print("nominal").float()
+        return {"target": target[:, 0], "mask": mask, "print": nominal, "band": band.float()}
+
     def _judged(self, target: Tensor, mask: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
         """The discriminator's scores of the true masks and of the generator's."""
         return self._judge(target, mask), self._judge(target, logits.sigmoid()[:, None])

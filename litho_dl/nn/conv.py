@@ -8,6 +8,7 @@ from torch import nn
 from litho_dl.nn.activation import activation as activation_of
 from litho_dl.nn.activation import channels_before
 from litho_dl.nn.norm import norm as norm_of
+from litho_dl.nn.periodic import Conv
 
 
 class ConvBNAct(nn.Sequential):
@@ -44,7 +45,7 @@ class ConvBNAct(nn.Sequential):
         norm: str = "batch",
         activation: str = "relu",
     ) -> None:
-        convolution = nn.Conv2d(
+        convolution = Conv(
             in_channels,
             channels_before(activation, out_channels),
             kernel,

@@ -2,8 +2,9 @@
 
 from typing import TypeVar
 
+import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv_transpose2d, interpolate, max_pool2d, pad
+from torch.nn.functional import conv2d, conv_transpose2d, interpolate, max_pool2d
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -23,6 +24,17 @@ def periodic(network: Network) -> Network:
     return network
 
 
+def wrapped(x: Tensor, margin: int) -> Tensor:
+    """(B, C, H, W) with so many rows and columns of the other side around it.
+
+    Unlike torch's circular padding it leaves channels innermost where they are, as fast convolutions want them.
+    """
+    if margin == 0:
+        return x
+    x = torch.cat([x[..., -margin:], x, x[..., :margin]], 3)
+    return torch.cat([x[..., -margin:, :], x, x[..., :margin, :]], 2)
+
+
 def grow_bilinearly(x: Tensor, size: tuple[int, int], padding_mode: str) -> Tensor:
     """(B, C, h, w) -> (B, C, *size), bilinearly between pixel centres; beyond the outermost ones lies the edge's value.
 
@@ -34,8 +46,7 @@ def grow_bilinearly(x: Tensor, size: tuple[int, int], padding_mode: str) -> Tens
     if padding_mode != "circular":
         return interpolate(x, size=size, mode="bilinear")
     rows, columns = size[0] // x.shape[-2], size[1] // x.shape[-1]
-    wider = pad(x, (1, 1, 1, 1), mode="circular")
-    grown = interpolate(wider, size=(size[0] + 2 * rows, size[1] + 2 * columns), mode="bilinear")
+    grown = interpolate(wrapped(x, 1), size=(size[0] + 2 * rows, size[1] + 2 * columns), mode="bilinear")
     return grown[..., rows:-rows, columns:-columns]
 
 
@@ -61,7 +72,17 @@ class MaxPool(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.padding_mode != "circular":
             return max_pool2d(x, self.side, 1, self.side // 2)
-        return max_pool2d(pad(x, [self.side // 2] * 4, mode="circular"), self.side, 1)
+        return max_pool2d(wrapped(x, self.side // 2), self.side, 1)
+
+
+class Conv(nn.Conv2d):
+    """Torch's, of one padding on all sides."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.padding_mode != "circular":
+            return super().forward(x)
+        x = wrapped(x, int(self.padding[0]))
+        return conv2d(x, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
 
 class TransposedConv(nn.ConvTranspose2d):
@@ -71,6 +92,5 @@ class TransposedConv(nn.ConvTranspose2d):
         if self.padding_mode != "circular":
             return super().forward(x, output_size)
         beyond = -(-self.kernel_size[0] // self.stride[0])
-        wider, cut = pad(x, [beyond] * 4, mode="circular"), beyond * self.stride[0]
-        how = self.stride, self.padding, self.output_padding
-        return conv_transpose2d(wider, self.weight, self.bias, *how)[..., cut:-cut, cut:-cut]  # type: ignore[arg-type]
+        cut, how = beyond * self.stride[0], (self.stride, self.padding, self.output_padding)
+        return conv_transpose2d(wrapped(x, beyond), self.weight, self.bias, *how)[..., cut:-cut, cut:-cut]  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from torch import nn
 from litho_dl.nn.activation import channels_before
 from litho_dl.nn.choice import choose
 from litho_dl.nn.conv import ConvBNAct, finished
-from litho_dl.nn.periodic import Bilinear, TransposedConv
+from litho_dl.nn.periodic import Bilinear, Conv, TransposedConv
 
 # What comes before the convolution; with None the convolution itself changes the size.
 DOWNSAMPLINGS: dict[str, Callable[[int], nn.Module] | None] = {
@@ -87,7 +87,7 @@ def upsample(
     width, padding, bias = channels_before(activation, out_channels), (kernel - 1) // 2, norm == "none"
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     if kind == "pixel_shuffle":
-        layers["conv"] = nn.Conv2d(in_channels, width * factor**2, kernel, padding=padding, bias=bias)
+        layers["conv"] = Conv(in_channels, width * factor**2, kernel, padding=padding, bias=bias)
         layers["shuffle"] = nn.PixelShuffle(factor)
     else:
         beyond = factor - kernel + 2 * padding

@@ -9,7 +9,7 @@ MNIST = CLASSIFIERS | SEGMENTERS | SHARPENERS | {"digit_discriminator": DISCRIMI
 FOR_MASKS = {name: make for name, make in (GENERATORS | DISCRIMINATORS | SURROGATES).items() if name not in MNIST}
 PUBLISHED = {name: make for name, make in FOR_MASKS.items() if not name.endswith("_small")}
 MODELS = MNIST | {name: make for name, make in FOR_MASKS.items() if name not in PUBLISHED}
-SIDES = dict.fromkeys(FOR_MASKS, 64) | {"doinn_small": 200, "doinn": 520, "lithogan": 256}
+SIDES = dict.fromkeys(FOR_MASKS, 64) | {"doinn_small": 200, "doinn": 504, "lithogan": 256}
 
 
 def inputs(name: str, batch: int) -> tuple[Tensor, ...]:

@@ -16,14 +16,16 @@ from litho_dl.core.symmetry import turned
 from litho_dl.generators.items import PairItems, load_pair_set
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import Card, load_generator, make_generator, save_generator
-from litho_dl.generators.recipe import TERMS, load_generator_recipe, with_training
-from litho_dl.models.registry import DISCRIMINATORS, GENERATORS
+from litho_dl.generators.recipe import MASK_TERMS, load_generator_recipe, with_training
+from litho_dl.generators.surrogate import SurrogateTask
+from litho_dl.models.registry import DISCRIMINATORS, GENERATORS, SURROGATES
 from litho_dl.nn.size import SizeMultiple
 from litho_dl.process.identity import process_digest
 from litho_dl.process.model import build_process
 from litho_dl.training.batches import in_order
 from litho_dl.training.checkpoint import save_weights
 
+NETWORKS = GENERATORS | SURROGATES
 PRINTED = ("litho_l2", "litho_pvb", "litho_l2_area", "litho_pvb_area")
 
 
@@ -157,6 +159,57 @@ class TestLithoTerms:
             type(made)(made.networks, recipe({"bce": 1.0}), recipe({"bce": 1.0}).stages[0], simulator, {})
 
 
+class TestSurrogate:
+    def test_losses_and_scores_by_hand(self):
+        """The true aerial image and print, and ones that are off by 0.1 and printed on the left half alone."""
+        process, (targets, masks) = small_simulator().process, pairs()
+        exposure = small_simulator()(masks[:, 0] / 255, 8.0)
+        aerial, printed = exposure.aerial(), exposure.binary_print()
+        made = recipe({"aerial": 2.0, "print": 3.0}, network="lithogan_small", pixel_nm=8.0)
+        assert made.is_surrogate
+
+        def judged(*outputs):
+            network = nn.ModuleDict({"generator": Given(torch.stack(outputs, 1).float())})
+            task = SurrogateTask(network, made, made.stages[0], small_simulator(), {})
+            loss, found = task.loss("generator", (targets, masks))
+            sums = {name: value.item() for name, value in task.validate((targets, masks)).items()}
+            return loss.item(), {name: value.item() for name, value in found.items()}, sums
+
+        loss, _, sums = judged(aerial, torch.where(printed, 100.0, -100.0))
+        assert loss == pytest.approx(0, abs=1e-6)
+        assert sums == pytest.approx({"count": 2, "aerial_mse": 0, "print_iou": 2}, abs=1e-9)
+        half = torch.full_like(aerial, -100.0)
+        half[..., :32] = 100.0
+        loss, found, sums = judged(aerial + 0.1, half)
+        guess, truth = half.numpy() > 0, printed.numpy()
+        assert found["aerial"] == pytest.approx(0.01, rel=1e-4)
+        assert found["print"] == pytest.approx(100 * (guess != truth).mean(), rel=1e-4)
+        assert loss == pytest.approx(2 * found["aerial"] + 3 * found["print"])
+        each = [
+            ((g & t).sum() / (g | t).sum() + (~g & ~t).sum() / (~g | ~t).sum()) / 2
+            for g, t in zip(guess, truth, strict=True)
+        ]
+        assert sums == pytest.approx({"count": 2, "aerial_mse": 0.02, "print_iou": sum(each)}, rel=1e-4)
+        assert process.corners["nominal"].dose == 1.0
+
+    def test_doinn_learns(self):
+        made = recipe({"aerial": 1.0, "print": 1.0}, network="doinn_small", pixel_nm=2.0, written_nm=2.0)
+        network = make_generator("doinn_small")
+        task = SurrogateTask(nn.ModuleDict({"generator": network}), made, made.stages[0], small_simulator(), {})
+        batch = tuple(
+            image.repeat_interleave(n, 2).repeat_interleave(n, 3) for image, n in zip(pairs(), (8, 4), strict=True)
+        )
+        task.loss("generator", batch)[0].backward()
+        assert all(parameter.grad.any() for parameter in network.parameters())
+
+    def test_a_surrogate_draws_no_masks(self, tmp_path):
+        made = card(network="doinn_small", pixel_nm=8.0)
+        path = tmp_path / "m.safetensors"
+        save_generator(path, make_generator("doinn_small"), made)
+        with pytest.raises(CheckpointError, match="expected a network that draws masks, got doinn_small"):
+            load_generator(path, small_simulator().process).require_masks()
+
+
 class TestAdversary:
     def test_the_discriminator_sees_true_masks_then_made_ones(self):
         """Logits 4 m of masks that cover a share m: the true masks are real, the open ones that were made fake."""
@@ -187,7 +240,7 @@ class TestAdversary:
         assert found["accuracy_real"].item() > 0.9
 
 
-@pytest.mark.parametrize("name", TERMS)
+@pytest.mark.parametrize("name", MASK_TERMS)
 def test_every_term_teaches_the_generator(name):
     """A step down any term's gradient lowers it, and leaves the discriminator without a gradient."""
     torch.manual_seed(0)
@@ -253,7 +306,7 @@ class TestItems:
 
 class TestRecipes:
     def test_every_network_has_one(self):
-        assert set(shipped_names("generators")) == set(GENERATORS)
+        assert set(shipped_names("generators")) == set(NETWORKS)
 
     @pytest.mark.parametrize("name", shipped_names("generators"))
     def test_shipped(self, name):
@@ -264,7 +317,7 @@ class TestRecipes:
             f"{name.removesuffix('_small')}_discriminator{'_small' * name.endswith('_small')}",
         )
         with torch.device("meta"):
-            network = GENERATORS[name]()
+            network = NETWORKS[name]()
         steps = [part.multiple for part in network.modules() if isinstance(part, SizeMultiple)]
         assert all(2048 / found.pixel_nm % step == 0 for step in steps)
 
@@ -273,8 +326,12 @@ class TestRecipes:
         [
             (('"fcn_mask_small"', '"fcn_small"'), "must be among .*got 'fcn_small'"),
             (("written_nm = 8.0", "written_nm = 7.0"), "multiple of written_nm, got 16 and 7"),
-            (("bce", "cbe"), "unknown terms cbe; known: bce,"),
+            (("bce", "cbe"), "unknown terms cbe; known for fcn_mask_small: bce,"),
             (("bce", "adversarial"), "a discriminator and the term adversarial go together"),
+            (
+                ('"fcn_mask_small"', '"doinn_small"'),
+                "unknown terms bce, litho_l2, litho_pvb; known for doinn_small: aerial",
+            ),
             (('"litho"', '"supervised"'), "stages must have different names"),
             (('"litho"', '"../up"'), r"stages.1.name: .*got '../up'"),
         ],
@@ -325,7 +382,8 @@ class TestOptics:
 def card(**changes) -> Card:
     process = small_simulator().process
     optics = {"name": "small", "digest": process_digest(process)}
-    return Card(recipe=recipe({"bce": 1.0}, **changes), optics=optics, data={"pairs": 1}, scores={"l2_nm2": 2.0})
+    loss = {"aerial": 1.0} if changes.get("network") in SURROGATES else {"bce": 1.0}
+    return Card(recipe=recipe(loss, **changes), optics=optics, data={"pairs": 1}, scores={"l2_nm2": 2.0})
 
 
 class TestFiles:

@@ -11,12 +11,14 @@ import torch
 from command_line import litho, refused
 from generator_scene import TRAINING, write_recipe
 
+from litho_dl.cli.train_pictures import draw_run
 from litho_dl.core.settings import shipped_names
 from litho_dl.generators.items import load_pair_set
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import load_generator
 from litho_dl.generators.recipe import GeneratorRecipe, load_generator_recipe
 from litho_dl.generators.run import run_generator
+from litho_dl.models.registry import GENERATORS, SURROGATES
 from litho_dl.simulator import Simulator
 from litho_dl.training.checkpoint import read_weights
 from litho_dl.training.run import Run
@@ -24,15 +26,19 @@ from litho_dl.training.run import Run
 CPU = torch.device("cpu")
 
 
+SMALL = [name for name in shipped_names("generators") if name.endswith("_small")]
+
+
 def shortened(name: str) -> GeneratorRecipe:
     """A shipped recipe with one epoch a stage, on the pixels of the tests' data set."""
     table = load_generator_recipe(name).model_dump()
     for stage in table["stages"]:
         stage["training"] = {**stage["training"], **TRAINING, "schedule": {"kind": "constant"}}
-    return GeneratorRecipe.model_validate({**table, "pixel_nm": 16.0, "written_nm": 8.0, "training_pairs": 2})
+    written_nm = 16.0 if name in SURROGATES else 8.0
+    return GeneratorRecipe.model_validate({**table, "pixel_nm": 16.0, "written_nm": written_nm, "training_pairs": 2})
 
 
-@pytest.mark.parametrize("name", [name for name in shipped_names("generators") if name.endswith("_small")])
+@pytest.mark.parametrize("name", [name for name in SMALL if name in GENERATORS])
 def test_every_recipe_trains_and_keeps_what_it_scored(pair_set, tmp_path, name):
     chosen = shortened(name)
     pairs = load_pair_set(pair_set, chosen)
@@ -49,6 +55,20 @@ def test_every_recipe_trains_and_keeps_what_it_scored(pair_set, tmp_path, name):
     wrong = (exposure.binary_print("nominal") != (targets >= 0.5)).sum((1, 2)).float().mean() * chosen.pixel_nm**2
     assert found.card.scores["l2_nm2"] == pytest.approx(float(wrong), rel=1e-3)
     assert found.card.data["pairs"]["test"] == len(targets)
+
+
+def test_a_surrogate_trains(pair_set, tmp_path):
+    chosen = shortened("lithogan_small")
+    pairs = load_pair_set(pair_set, chosen)
+    run = run_generator(chosen, pairs, tmp_path, device=CPU)
+    masks = torch.from_numpy(pairs.test.masks) / 255
+    with torch.no_grad():
+        aerial = load_generator(run.path, pairs.process).network(masks[:, None])[:, 0]
+        true = Simulator(pairs.process)(masks, 16.0).aerial()
+    assert run.card.scores["aerial_mse"] == pytest.approx(float((aerial - true).square().mean()), rel=1e-3)
+    assert 0 <= run.card.scores["print_iou"] <= 1
+    draw_run(tmp_path, run, pairs)
+    assert (tmp_path / "masks.png").exists()
 
 
 def test_stages_go_on_from_the_best_weights_before(pair_set, tmp_path):
@@ -86,7 +106,7 @@ def arguments(pair_set, tmp_path):
 def test_command(arguments, tmp_path):
     result = litho(*arguments)
     assert result.code == 0, result.err
-    assert result.out.startswith("fcn_mask_small for small.safetensors: test L2 ")
+    assert result.out.startswith("fcn_mask_small for small.safetensors: test l2 nm2 ")
     assert result.err.count("epoch ") == 3
     out = tmp_path / "out"
     assert {path.name for path in out.iterdir()} == {

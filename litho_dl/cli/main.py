@@ -23,7 +23,7 @@ COMMANDS = {
     "recipes": "List and print the optics recipes, ILT methods and design rules.",
     "simulate": "Expose a layout as drawn: aerial image, prints, picture.",
     "smo": "Optimise the illumination together with the masks of given layouts.",
-    "train": "Train a network that draws masks.",
+    "train": "Train a network that draws masks, or a surrogate of the simulator.",
 }
 INTERRUPTED = 130
 OUT_OF_MEMORY = "Out of memory; pass fewer layouts at once, or choose a larger pixel or a smaller field."

@@ -15,7 +15,7 @@ HEADINGS: dict[Kind, str] = {
     "rules": "Design rules (--rules NAME)",
     "dataset": "Data sets (litho-dl dataset build NAME)",
     "mnist": "Sanity benchmarks (litho-dl mnist --model NAME)",
-    "generators": "Mask generators (litho-dl train NAME)",
+    "generators": "Mask generators and surrogates (litho-dl train NAME)",
 }
 
 

@@ -37,7 +37,9 @@ def train(
     device: str,
     as_json: bool,
 ) -> None:
-    """Train a mask generator by RECIPE (see litho-dl recipes, or a .toml file); again after any end: it goes on.
+    """Train a mask generator, or a surrogate of the simulator, by RECIPE (see litho-dl recipes, or a .toml file).
+
+    Again after any end: it goes on.
 
     Writes OUT/model.safetensors, for litho-dl infer --model, the pictures OUT/curves.png and OUT/masks.png, and a
     folder for each stage with its metrics.csv, best weights and checkpoint.
@@ -90,9 +92,10 @@ def summary(run: "GeneratorRun") -> dict[str, Any]:
 def described(found: dict[str, Any]) -> str:
     """`summary` as text."""
     epochs = ", ".join(f"{name} {stage['best_epoch']} of {stage['epochs']}" for name, stage in found["stages"].items())
+    scores = {name.removeprefix("test_"): value for name, value in found.items() if name.startswith("test_")}
+    figures = ", ".join(f"{name.replace('_', ' ')} {value:,.{4 * (value < 100)}f}" for name, value in scores.items())
     return (
-        f"{found['network']} for {found['optics']}: test L2 {found['test_l2_nm2']:,.0f} nm², PV band "
-        f"{found['test_pvb_nm2']:,.0f} nm², mask pixels wrong {found['test_pixel']:.2%}\n"
+        f"{found['network']} for {found['optics']}: test {figures}\n"
         f"  {found['parameters']:,} parameters, {found['seconds']:.0f} s, best epochs: {epochs}\n"
         f"  {found['model']}"
     )

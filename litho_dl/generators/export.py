@@ -46,9 +46,10 @@ def export_generator(generator: Generator, field_nm: tuple[float, float], path: 
 
     Raises:
         GridMismatchError: The field does not fit the network.
-        CheckpointError: What was written computes something else; nothing is kept then.
+        CheckpointError: The network draws no masks, or what was written computes something else; nothing is kept then.
         LithoError: Another suffix, or ONNX is not installed.
     """
+    generator.require_masks()
     path, recipe = Path(path), generator.card.recipe
     if path.suffix not in (TORCH, ONNX):
         raise LithoError(f"{path}: expected a file ending in {TORCH} or {ONNX}.")

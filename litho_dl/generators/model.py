@@ -9,7 +9,7 @@ from torch import nn
 
 from litho_dl.core.errors import CheckpointError
 from litho_dl.generators.recipe import GeneratorRecipe
-from litho_dl.models.registry import GENERATORS
+from litho_dl.models.registry import GENERATORS, SURROGATES
 from litho_dl.nn.periodic import periodic
 from litho_dl.process.identity import process_digest
 from litho_dl.process.model import ProcessModel
@@ -27,7 +27,8 @@ class Card(BaseModel):
         recipe: The network and its training.
         optics: What the training simulated: a name, and `process.identity.process_digest`.
         data: Description, digest and numbers of pairs of the data set.
-        scores: Means over the data set's test split: `l2_nm2`, `pvb_nm2` and so on, with the weights as they are kept.
+        scores: What validation reports (`l2_nm2`, `pvb_nm2` and so on), of the data set's test split and the weights as
+            they are kept.
         version: Of the package.
     """
 
@@ -54,6 +55,13 @@ class Generator:
     card: Card
     origin: str
 
+    def require_masks(self) -> None:
+        """Raises CheckpointError unless the network draws masks."""
+        if self.card.recipe.is_surrogate:
+            raise CheckpointError(
+                f"{self.origin}: expected a network that draws masks, got {self.card.recipe.network}."
+            )
+
     def require_optics(self, process: ProcessModel) -> None:
         """Raises CheckpointError unless the network was trained for this process."""
         if process_digest(process) != self.card.optics["digest"]:
@@ -64,8 +72,8 @@ class Generator:
 
 
 def make_generator(name: str) -> nn.Module:
-    """A new generator of the registry, on a periodic field."""
-    return periodic(GENERATORS[name]())
+    """A new generator or surrogate of the registry, on a periodic field."""
+    return periodic((GENERATORS | SURROGATES)[name]())
 
 
 def save_generator(path: Path, network: nn.Module, card: Card) -> None:

@@ -40,8 +40,10 @@ def predict(generator: Generator, clips: Sequence[Clip], device: torch.device) -
     """Draws the masks of clips on one field, some at a time.
 
     Raises:
+        CheckpointError: The network draws no masks.
         GridMismatchError: The field is not of whole pixels of the network, or not as many as it can halve.
     """
+    generator.require_masks()
     recipe = generator.card.recipe
     targets = torch.stack([clip.coverage(recipe.pixel_nm) for clip in clips])[:, None]
     network = generator.network.to(device)

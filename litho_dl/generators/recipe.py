@@ -1,22 +1,22 @@
-"""What a mask generator is, and how it is trained: networks, pixels, and stages of losses."""
+"""What a mask generator or a surrogate is, and how it is trained: networks, pixels, and stages of losses."""
 
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from litho_dl.clips import whole_factor
 from litho_dl.core.errors import MaskError
 from litho_dl.core.settings import read_toml, validated
-from litho_dl.generators.terms import ADVERSARIAL, LITHO_TERMS, PIXEL_TERMS
-from litho_dl.models.registry import DISCRIMINATORS, GENERATORS
+from litho_dl.generators.terms import ADVERSARIAL, LITHO_TERMS, PIXEL_TERMS, SURROGATE_TERMS
+from litho_dl.models.registry import DISCRIMINATORS, GENERATORS, SURROGATES
 from litho_dl.training.adversarial import Kind
 from litho_dl.training.recipe import TrainingSettings
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Strict = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-TERMS = (*PIXEL_TERMS, *LITHO_TERMS, ADVERSARIAL)
+MASK_TERMS = (*PIXEL_TERMS, *LITHO_TERMS, ADVERSARIAL)
 
 
 class Stage(BaseModel):
@@ -24,7 +24,7 @@ class Stage(BaseModel):
 
     Attributes:
         name: Of its folder.
-        loss: Weight of each term: `generators.terms`, and `adversarial`.
+        loss: Weight of each term of `generators.terms`.
         mask_sharpness: Slope of the mask's sigmoid in lithographic terms, per logit; the larger the less a grey mask,
             whose prints are not the binary one's, can gain.
         resist_steepness: Slope of the resist's sigmoid, per unit intensity; in place of the process model's.
@@ -39,25 +39,17 @@ class Stage(BaseModel):
     resist_steepness: Positive | None = None
     training: TrainingSettings
 
-    @field_validator("loss")
-    @classmethod
-    def _known_terms(cls, loss: dict[str, float]) -> dict[str, float]:
-        unknown = sorted(set(loss) - set(TERMS))
-        if unknown:
-            raise ValueError(f"unknown terms {', '.join(unknown)}; known: {', '.join(TERMS)}")
-        return loss
-
 
 class GeneratorRecipe(BaseModel):
-    """A mask generator with its training.
+    """A mask generator, or a surrogate from masks to prints, with its training.
 
     Attributes:
         description: One line for lists.
-        network: A name of `models.registry.GENERATORS`.
+        network: A name of `models.registry.GENERATORS` or `SURROGATES`.
         discriminator: A name of `models.registry.DISCRIMINATORS`, for stages with the term `adversarial`.
         adversarial_loss: What both networks make of the discriminator's scores.
         pixel_nm: Pixel of the network, and of the prints in losses and validation.
-        written_nm: Pixel of the masks, a whole part of the network's; see `generators.mask`.
+        written_nm: Pixel of the masks, a whole part of the network's; see `generators.mask`. Of a surrogate the same.
         training_pairs: The most that are used, evenly spread over the data set's training split; default all.
         validation_pairs: The same of the validation split.
         half_precision: Keep the finished weights in 16 bits.
@@ -79,9 +71,13 @@ class GeneratorRecipe(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for name, table in ((self.network, GENERATORS), (self.discriminator, DISCRIMINATORS)):
+        for name, table in ((self.network, GENERATORS | SURROGATES), (self.discriminator, DISCRIMINATORS)):
             if name is not None and name not in table:
                 raise ValueError(f"network and discriminator must be among {', '.join(table)}, got {name!r}")
+        known = tuple(SURROGATE_TERMS) if self.is_surrogate else MASK_TERMS
+        unknown = sorted({term for stage in self.stages for term in stage.loss} - set(known))
+        if unknown:
+            raise ValueError(f"unknown terms {', '.join(unknown)}; known for {self.network}: {', '.join(known)}")
         if any(ADVERSARIAL in stage.loss for stage in self.stages) != (self.discriminator is not None):
             raise ValueError(f"a discriminator and the term {ADVERSARIAL} go together")
         names = [stage.name for stage in self.stages]
@@ -93,7 +89,14 @@ class GeneratorRecipe(BaseModel):
             raise ValueError(
                 f"pixel_nm must be a multiple of written_nm, got {self.pixel_nm:g} and {self.written_nm:g}"
             ) from None
+        if self.is_surrogate and self.ratio > 1:
+            raise ValueError(f"a surrogate's written_nm is its pixel_nm, got {self.written_nm:g}")
         return self
+
+    @property
+    def is_surrogate(self) -> bool:
+        """True if the network goes from masks to prints."""
+        return self.network in SURROGATES
 
     @property
     def ratio(self) -> int:

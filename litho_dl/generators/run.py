@@ -11,6 +11,7 @@ from torch import nn
 from litho_dl.generators.items import PairItems, PairSet
 from litho_dl.generators.model import Card, make_generator, save_generator
 from litho_dl.generators.recipe import GeneratorRecipe, Stage
+from litho_dl.generators.surrogate import SurrogateTask
 from litho_dl.generators.task import MaskTask
 from litho_dl.generators.terms import ADVERSARIAL
 from litho_dl.models.registry import DISCRIMINATORS
@@ -22,6 +23,7 @@ from litho_dl.training.batches import in_order
 from litho_dl.training.checkpoint import BEST, load_weights
 from litho_dl.training.loop import TrainingResult, train
 from litho_dl.training.run import Progress
+from litho_dl.training.task import Task
 
 MODEL = "model.safetensors"
 
@@ -97,7 +99,7 @@ def run_generator(
     return _finished(recipe, pairs, task, stages, folder / MODEL)
 
 
-def make_task(recipe: GeneratorRecipe, stage: Stage, pairs: PairSet, simulator: Simulator) -> MaskTask:
+def make_task(recipe: GeneratorRecipe, stage: Stage, pairs: PairSet, simulator: Simulator) -> Task:
     """A stage's task with new networks, on the simulator's device."""
     with torch.random.fork_rng([]):
         torch.default_generator.manual_seed(recipe.stages[0].training.seed)
@@ -111,11 +113,12 @@ def make_task(recipe: GeneratorRecipe, stage: Stage, pairs: PairSet, simulator: 
         "optics": process_digest(pairs.process),
         "data": pairs.description,
     }
-    return MaskTask(networks.to(simulator.device), recipe, stage, simulator, description)
+    kind = SurrogateTask if recipe.is_surrogate else MaskTask
+    return kind(networks.to(simulator.device), recipe, stage, simulator, description)
 
 
 def _finished(
-    recipe: GeneratorRecipe, pairs: PairSet, task: MaskTask, stages: dict[str, TrainingResult], path: Path
+    recipe: GeneratorRecipe, pairs: PairSet, task: Task, stages: dict[str, TrainingResult], path: Path
 ) -> GeneratorRun:
     """Scores the weights as they are kept, and keeps them."""
     network = task.networks["generator"]
@@ -129,7 +132,7 @@ def _finished(
 
 
 @torch.no_grad()
-def score(task: MaskTask, items: PairItems, batch_size: int) -> dict[str, float]:
+def score(task: Task, items: PairItems, batch_size: int) -> dict[str, float]:
     """Means of what validation reports, with the networks as they are."""
     task.networks.eval()
     device = next(task.networks.parameters()).device

@@ -1,4 +1,4 @@
-"""What a generator's masks are trained for: means over pixels, so that fields of all sizes weigh alike."""
+"""What networks are trained for: means over pixels, so that fields of all sizes weigh alike."""
 
 from collections.abc import Callable
 
@@ -21,3 +21,8 @@ LITHO_TERMS: dict[str, Callable[[objective.Scene], Tensor]] = {
     "litho_pvb_area": objective.pvb_area,
 }
 ADVERSARIAL = "adversarial"
+# Of a surrogate's aerial image and print logits (B, 2, H, W) against the true aerial image and print (B, H, W).
+SURROGATE_TERMS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "aerial": lambda found, aerial, printed: mse_loss(found[:, 0], aerial),
+    "print": lambda found, aerial, printed: binary_cross_entropy_with_logits(found[:, 1], printed),
+}

@@ -52,8 +52,8 @@ class DOINN(nn.Module):
 
 
 def doinn() -> DOINN:
-    """Widths 16, 32 and 64, 32 modes: H and W multiples of 8 from 520."""
-    return DOINN((16, 32, 64), 32)
+    """Widths 16, 32 and 64; frequencies up to 31, the paper's 32 from 0: H and W multiples of 8 from 504."""
+    return DOINN((16, 32, 64), 31)
 
 
 def doinn_small() -> DOINN:

@@ -43,6 +43,8 @@ DRAWN = {
     "pvb nm2": SKY,
     "right on real": GREY,
     "right on fake": YELLOW,
+    "aerial mse": "#7F3C8D",
+    "print iou": "#80BA5A",
 }
 # Classes 0 ... 9, and white for the next one, the background.
 CLASS_COLOURS = ListedColormap([*colormaps["tab10"](range(10)), "white"])

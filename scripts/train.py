@@ -58,7 +58,7 @@ def row(run: GeneratorRun, name: str, device: torch.device) -> dict[str, Any]:
     return {
         "recipe": name,
         "device": str(device),
-        "optics": run.card.optics["name"],
+        "optics": run.card.optics.name,
         "parameters": run.parameters,
         "epochs": sum(len(result.history) for result in run.stages.values()),
         "seconds": round(sum(result.seconds for result in run.stages.values()), 3),
@@ -140,7 +140,7 @@ def main(data: Path, recipes: str, folder: Path, device: str, out: Path) -> None
         torch=torch.__version__,
         test=card.data["pairs"]["test"],
         data=data.name,
-        optics=card.optics["name"],
+        optics=card.optics.name,
     )
     write_text(out / "training.md", text)
     click.echo(text)

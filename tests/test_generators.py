@@ -15,7 +15,7 @@ from litho_dl.core.settings import shipped_names
 from litho_dl.core.symmetry import turned
 from litho_dl.generators.items import PairItems, load_pair_set
 from litho_dl.generators.mask import mask_logits
-from litho_dl.generators.model import Card, load_generator, make_generator, save_generator
+from litho_dl.generators.model import Card, Optics, load_generator, make_generator, save_generator
 from litho_dl.generators.recipe import MASK_TERMS, load_generator_recipe, with_training
 from litho_dl.generators.surrogate import SurrogateTask
 from litho_dl.models.registry import DISCRIMINATORS, GENERATORS, SURROGATES
@@ -424,10 +424,10 @@ class TestFiles:
         process = small_simulator().process
         other = replace(process, recipe=None)
         for name, owner in (("a", other), ("b", process)):
-            made = card().model_copy(update={"optics": {"name": name, "digest": process_digest(owner)}})
+            made = card().model_copy(update={"optics": Optics(name=name, digest=process_digest(owner))})
             save_generator(tmp_path / f"net-for-{name}.safetensors", make_generator("fcn_mask_small"), made)
-        assert load_generator("net", process).card.optics["name"] == "b"
-        assert load_generator("net", other).card.optics["name"] == "a"
+        assert load_generator("net", process).card.optics.name == "b"
+        assert load_generator("net", other).card.optics.name == "a"
         with pytest.raises(CheckpointError, match=r"No model or file named 'nets'; shipped: net\. Your own file ends"):
             load_generator("nets", process)
 

@@ -77,7 +77,7 @@ def summary(run: "GeneratorRun") -> dict[str, Any]:
     """What a run came to."""
     return {
         "network": run.card.recipe.network,
-        "optics": run.card.optics["name"],
+        "optics": run.card.optics.name,
         "parameters": run.parameters,
         "seconds": sum(result.seconds for result in run.stages.values()),
         "stages": {

@@ -20,12 +20,21 @@ SHIPPED = Path(__file__).parents[1] / "weights"  # NAME-for-OPTICS.safetensors
 FOR = "-for-"
 
 
+class Optics(BaseModel):
+    """What a network's training simulated: a name, and `process.identity.process_digest`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    digest: str
+
+
 class Card(BaseModel):
     """What a file of weights says of itself.
 
     Attributes:
         recipe: The network and its training.
-        optics: What the training simulated: a name, and `process.identity.process_digest`.
+        optics: What it was trained for.
         data: Description, digest and numbers of pairs of the data set.
         scores: What validation reports (`l2_nm2`, `pvb_nm2` and so on), of the data set's test split and the weights as
             they are kept.
@@ -35,7 +44,7 @@ class Card(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     recipe: GeneratorRecipe
-    optics: dict[str, str]
+    optics: Optics
     data: dict[str, Any]
     scores: dict[str, float]
     version: str = ""
@@ -64,9 +73,9 @@ class Generator:
 
     def require_optics(self, process: ProcessModel) -> None:
         """Raises CheckpointError unless the network was trained for this process."""
-        if process_digest(process) != self.card.optics["digest"]:
+        if process_digest(process) != self.card.optics.digest:
             raise CheckpointError(
-                f"{self.origin}: expected the optics that it was trained for, {self.card.optics['name']}, got others: "
+                f"{self.origin}: expected the optics that it was trained for, {self.card.optics.name}, got others: "
                 f"its masks would not print; choose another model, or insist with --force."
             )
 
@@ -102,7 +111,7 @@ def load_generator(name_or_path: str | Path, process: ProcessModel) -> Generator
             f"No model or file named {str(name_or_path)!r}; shipped: {known}. Your own file ends in {SUFFIX}."
         )
     wanted = process_digest(process)
-    return next((model for model in found if model.card.optics["digest"] == wanted), found[0])
+    return next((model for model in found if model.card.optics.digest == wanted), found[0])
 
 
 def _read(path: Path) -> Generator:

@@ -47,9 +47,9 @@ class TestPredict:
         with torch.no_grad():
             expected = mask_logits(network, targets, 2)
         assert (found.mask.shape, found.mask.dtype, found.pixel_nm) == ((len(many), 64, 64), torch.bool, 8.0)
-        for index, (mask, soft) in enumerate(zip(found.mask, found.soft, strict=True)):
-            torch.testing.assert_close(soft, expected[index % 2].sigmoid())
-            assert torch.equal(mask, soft > 0.5)
+        for index, (mask, logits) in enumerate(zip(found.mask, found.logits, strict=True)):
+            torch.testing.assert_close(logits, expected[index % 2])
+            assert torch.equal(mask, logits > 0)
         assert found.seconds > 0
 
     def test_a_field_that_does_not_fit_says_what_to_pad_to(self):
@@ -69,8 +69,12 @@ class TestRefine:
         targets = torch.stack([clip.coverage(8.0) for clip in CLIPS])
         level = SIMPLE.levels[-1].model_copy(update={"steps": 5})
         method = SIMPLE.model_copy(update={"levels": (SIMPLE.levels[0], level)})
-        expected = solve(simulator, targets, 8.0, method, init=found.soft)
+        start = (0.5 + found.logits / 8).clamp(0, 1)
+        expected = solve(simulator, targets, 8.0, method, init=start)
         assert torch.equal(solution.mask, expected.mask)
+        own = simulator(found.logits.sigmoid(), 8.0).print("nominal")  # at the level's first steepness, 50
+        first = 64 * (own - targets).square().sum((1, 2))
+        torch.testing.assert_close(solution.history["l2"][0], first.to(solution.history["l2"]), rtol=1e-3, atol=0)
         assert solution.history["objective"].shape == (5, 2)
         assert (solution.checks[-1] < solution.checks[0]).all()
 

@@ -24,13 +24,13 @@ class Prediction:
 
     Attributes:
         mask: Binary masks, bool (B, H, W), on the CPU.
-        soft: The same before they are made binary, in [0, 1].
+        logits: Where they are positive, the mask is open; float32.
         pixel_nm: Their pixel.
         seconds: Wall time of the network, for all clips.
     """
 
     mask: Tensor
-    soft: Tensor
+    logits: Tensor
     pixel_nm: float
     seconds: float
 
@@ -55,7 +55,7 @@ def predict(generator: Generator, clips: Sequence[Clip], device: torch.device) -
             f"{generator.origin}: {error} Its pixels are {recipe.pixel_nm:g} nm; choose another --field."
         ) from error
     logits = torch.cat(parts)
-    return Prediction(logits > 0, logits.sigmoid(), recipe.written_nm, time.perf_counter() - started)
+    return Prediction(logits > 0, logits, recipe.written_nm, time.perf_counter() - started)
 
 
 def refine(
@@ -67,6 +67,9 @@ def refine(
     on_step: OnStep | None = None,
 ) -> Solution:
     """Optimises a network's masks by a method's last level, with so many steps.
+
+    It starts from logits over the level's first `mask_sharpness`: where parameters stand for grey masks, its first mask
+    is then the network's own soft one. A start from binary masks needs more steps.
 
     Args:
         prediction: The masks.
@@ -82,5 +85,6 @@ def refine(
     last = method.levels[-1].model_copy(update={"steps": steps})
     method = method.model_copy(update={"levels": (last,)})
     targets = torch.stack([clip.coverage(method.target_nm) for clip in clips])
-    masks = torch.stack([on_pixel(mask, prediction.pixel_nm, method.target_nm) for mask in prediction.soft])
+    soft = (0.5 + prediction.logits / last.mask_sharpness[0]).clamp(0, 1)
+    masks = torch.stack([on_pixel(mask, prediction.pixel_nm, method.target_nm) for mask in soft])
     return solve(simulator, targets, method.target_nm, method, on_step, init=masks)

@@ -63,7 +63,7 @@ def row(run: GeneratorRun, name: str, device: torch.device) -> dict[str, Any]:
         "epochs": sum(len(result.history) for result in run.stages.values()),
         "seconds": round(sum(result.seconds for result in run.stages.values()), 3),
         **{figure: round(value, 6) for figure, value in run.card.scores.items()},
-        "description": run.recipe.description,
+        "description": run.card.recipe.description,
     }
 
 

@@ -33,15 +33,13 @@ class GeneratorRun:
     """A trained generator.
 
     Attributes:
-        recipe: What was trained.
         stages: How that went, by the stages' names.
-        card: What the file of weights says.
+        card: What the file of weights says, the recipe included.
         network: With the weights that are in the file.
         path: The file.
         parameters: Trainable numbers of the generator.
     """
 
-    recipe: GeneratorRecipe
     stages: dict[str, TrainingResult]
     card: Card
     network: nn.Module
@@ -85,7 +83,6 @@ def run_generator(
         if before is not None and processes.rank() == 0:  # it alone wrote them, and hands them on
             load_weights(before / BEST, nn.ModuleDict({"generator": task.networks["generator"]}))
         before = folder / f"{number}-{stage.name}"
-
         result = train(
             task, pairs.training, pairs.validation, stage.training, before, on_progress, tensorboard=tensorboard
         )
@@ -128,7 +125,7 @@ def _finished(
     optics = Optics(name=pairs.optics, digest=process_digest(pairs.process))
     card = Card(recipe=recipe, optics=optics, data=pairs.description, scores=scores)
     save_generator(path, network, card)
-    return GeneratorRun(recipe, stages, card, network, path, sum(weight.numel() for weight in network.parameters()))
+    return GeneratorRun(stages, card, network, path, sum(weight.numel() for weight in network.parameters()))
 
 
 @torch.no_grad()

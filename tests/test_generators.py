@@ -340,6 +340,10 @@ class TestRecipes:
         with pytest.raises(RecipeError, match=message):
             load_generator_recipe(write_recipe(tmp_path, change))
 
+    def test_surrogates_have_one_pixel(self):
+        with pytest.raises(ValueError, match="a surrogate's written_nm is its pixel_nm, got 8"):
+            recipe({"aerial": 1.0}, network="doinn_small")
+
     def test_training_of_all_stages(self, tmp_path):
         found = with_training(load_generator_recipe(write_recipe(tmp_path)), epochs=7, seed=None)
         assert [(stage.training.epochs, stage.training.seed) for stage in found.stages] == [(7, 0), (7, 0)]

@@ -12,7 +12,7 @@ from ilt_scenes import CLIPS, SIMPLE, small_simulator
 from torch import nn
 
 from litho_dl.clips import load_clip
-from litho_dl.core.errors import GridMismatchError
+from litho_dl.core.errors import CheckpointError, GridMismatchError
 from litho_dl.core.io import read_image
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import Card, Generator, load_generator, make_generator, save_generator
@@ -59,6 +59,13 @@ class TestPredict:
             predict(made, odd, CPU)
         with pytest.raises(GridMismatchError, match="divides the field"):
             predict(made, [replace(clip, field_nm=(520.0, 512.0)) for clip in CLIPS], CPU)
+
+    def test_surrogates_are_refused(self):
+        made = generator(Tracing())
+        surrogate = recipe({"print": 1.0}, network="doinn_small", pixel_nm=8.0)
+        made = replace(made, card=made.card.model_copy(update={"recipe": surrogate}))
+        with pytest.raises(CheckpointError, match="expected a network that draws masks, got doinn_small"):
+            predict(made, CLIPS, CPU)
 
 
 class TestRefine:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from litho_dl.core.errors import LithoError, MaskError
-from litho_dl.core.grid import Grid
+from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
+from litho_dl.core.grid import Grid, same_length
 from litho_dl.core.io import IMAGE_SUFFIXES, read_image, write_png
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.files import read_layout, write_layout
@@ -86,14 +86,21 @@ def load_mask_image(path: str | Path, field_nm: tuple[float, float], *, lowest: 
     Raises:
         LithoError: The file cannot be read.
         MaskError: Values are not finite or lie outside [lowest, 1] (a .png's 255 is 1).
-        GridMismatchError: It does not fill the field with square pixels.
+        GridMismatchError: It does not fill the field with square pixels of whole nm, or of 1 nm over a whole number.
     """
     values = load_mask_values(path, lowest=lowest)
     height, width = values.shape
     try:
-        return values, Grid.of_shape((height, width), field_nm).pixel_nm
+        pixel_nm = Grid.of_shape((height, width), field_nm).pixel_nm
     except LithoError as error:
         raise type(error)(f"{path}: {error}") from error
+    if not _nested(pixel_nm, MASK_FILE_PIXEL_NM):
+        raise GridMismatchError(
+            f"{path}: expected an image of the whole field of {field_nm[0]:g} x {field_nm[1]:g} nm on pixels of whole "
+            f"nm, or of 1 nm over a whole number, got {height} x {width} pixels of {pixel_nm:.6g} nm; pad or resample "
+            f"it, or give its --field."
+        )
+    return values, pixel_nm
 
 
 def load_mask_values(path: str | Path, *, lowest: float = 0.0) -> Tensor:
@@ -162,13 +169,12 @@ def load_start_mask(path: str | Path, clip: Clip, pixel_nm: float) -> Tensor:
     if Path(path).suffix.lower() not in IMAGE_SUFFIXES:
         return torch.from_numpy(rasterize(load_mask_polygons(path, clip), Grid.of_field(clip.field_nm, pixel_nm)))
     values, found_nm = load_mask_image(path, clip.field_nm)
-    try:
-        return on_pixel(values, found_nm, pixel_nm)
-    except MaskError as error:
+    if not _nested(found_nm, pixel_nm):
         raise MaskError(
             f"{path}: expected a mask whose pixel divides the method's {pixel_nm:g} nm, or is a multiple of it, got "
             f"{found_nm:g} nm."
-        ) from error
+        )
+    return on_pixel(values, found_nm, pixel_nm)
 
 
 def save_mask(
@@ -205,6 +211,12 @@ def magnified(mask: Tensor, pixel_nm: float, fine_nm: float) -> Tensor:
     """Each pixel repeated to a pixel a whole number of times finer, on the CPU; MaskError if it is not whole."""
     factor = whole_factor(pixel_nm, fine_nm)
     return mask.cpu().repeat_interleave(factor, -2).repeat_interleave(factor, -1)
+
+
+def _nested(one_nm: float, other_nm: float) -> bool:
+    """True if one of two pixels is the other a whole number of times."""
+    fine_nm, coarse_nm = sorted((one_nm, other_nm))
+    return same_length(round(coarse_nm / fine_nm) * fine_nm, coarse_nm)
 
 
 def whole_factor(pixel_nm: float, fine_nm: float) -> int:

@@ -18,6 +18,7 @@ from litho_dl.metrics.epe import NEURALILT, OPENILT, EpeSites, find_sites, viola
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
 from litho_dl.metrics.mrc import mask_violations
 from litho_dl.metrics.shots import shot_count
+from litho_dl.optics.mask import MaskType
 from litho_dl.simulator import Exposure, Simulator
 
 RasterConvention = Literal["exact", "inclusive"]
@@ -49,6 +50,21 @@ class Protocol:
     def defined_for(self, field_nm: tuple[float, float]) -> bool:
         """True if the protocol applies to a field of (height, width) nm."""
         return self.field_nm is None or all(same_length(side, self.field_nm) for side in field_nm)
+
+    def require(self, field_nm: tuple[float, float], mask: MaskType) -> None:
+        """Refuses optics that the protocol does not score.
+
+        Raises:
+            MaskError: The mask technology has more than two values.
+            GridMismatchError: The protocol is defined for another field.
+        """
+        if mask.type == "alternating":
+            raise MaskError("Alternating masks have three values; the protocols score binary and attenuated masks.")
+        if not self.defined_for(field_nm):
+            raise GridMismatchError(
+                f"Protocol {self.name} is defined for a field of {self.field_nm:g} nm, got optics for {field_nm}; use "
+                f"--protocol default."
+            )
 
 
 RULES = MaskRules(20.0, 20.0, 1000.0)
@@ -219,10 +235,4 @@ def _require(mask: Tensor, simulator: Simulator, protocol: Protocol) -> None:
         raise MaskError(f"Expected one mask (H, W), got shape {tuple(mask.shape)}.")
     if not torch.isfinite(mask).all():
         raise MaskError("Expected a mask of finite values, got NaN or infinity.")
-    if simulator.process.mask.type == "alternating":
-        raise MaskError("Alternating masks have three values; the protocols score binary and attenuated masks.")
-    if not protocol.defined_for(simulator.process.field_nm):
-        raise GridMismatchError(
-            f"Protocol {protocol.name} is defined for a field of {protocol.field_nm:g} nm, got optics for "
-            f"{simulator.process.field_nm}; use --protocol default."
-        )
+    protocol.require(simulator.process.field_nm, simulator.process.mask)

@@ -157,7 +157,7 @@ def main(recipe: str, scale: float, workers: int, folder: Path | None, out: Path
     folder = folder or Path("runs") / name
     require_writable_folder(out)
     wanted = load_dataset_recipe(recipe).scaled(scale)
-    with progress_bar(name, time_left=False) as advance:
+    with progress_bar(f"Making {name}", time_left=False) as advance:
         manifest = build(wanted, folder, workers=workers, on_progress=Reporter(advance))
     faults = verify(folder)
     if faults:

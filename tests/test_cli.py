@@ -10,6 +10,7 @@ import torch
 from command_line import RECIPE, Result, files_below, litho, refused, succeeded
 
 from litho_dl.cli.main import COMMANDS
+from litho_dl.cli.options import progress_bar
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import read_image
 from litho_dl.core.settings import shipped_names, shipped_text
@@ -60,6 +61,9 @@ class TestMain:
         assert result.err.count("Error: ") == 1
         assert files_below(here) == before
 
+    def test_the_nearest_command_is_suggested(self):
+        assert "Error: No such command 'simulat'; did you mean simulate? known: clips, " in litho("simulat").err
+
     @pytest.mark.parametrize(
         ("raised", "code", "line"),
         [
@@ -86,6 +90,16 @@ class TestMain:
         command = [sys.executable, "-m", "litho_dl.cli.main", "simulate", "none.glp", "--optics", "none", "--out", "o"]
         result = subprocess.run(command, cwd=inputs, capture_output=True, text=True, check=False)
         refused(Result(result.returncode, result.stdout, result.stderr))
+
+
+def test_progress_where_there_is_no_terminal(monkeypatch, capsys):
+    """A line at once, then one when the last is old."""
+    monkeypatch.setattr("litho_dl.cli.options.time", mock.Mock(monotonic=mock.Mock(side_effect=[0, 29, 30, 59, 60])))
+    with progress_bar("Working") as advance:
+        assert capsys.readouterr().err == "Working ...\n"
+        for done, note in ((1, 2.5), (2, 1234.5), (3, "a note"), (4, "")):
+            advance(done, 4, note)
+    assert capsys.readouterr().err == "Working: 2 of 4, 1,234\nWorking: 4 of 4\n"
 
 
 class TestRecipes:
@@ -155,6 +169,7 @@ class TestSimulate:
         own = succeeded("simulate", "mask.png", "--optics", "small.safetensors", "--out", tmp_path)
         coarse = succeeded("simulate", "mask.png", "--optics", "small.toml", "--out", tmp_path / "c", "--pixel", 4)
         assert (own["pixel_nm"], coarse["pixel_nm"]) == (1, 4)
+        assert own["mask_pixel_nm"] == coarse["mask_pixel_nm"] == 1
         assert np.load(tmp_path / "c" / "mask.aerial.npy").shape == (128, 128)
         assert coarse["printed_nm2"]["nominal"] == pytest.approx(own["printed_nm2"]["nominal"], rel=0.05)
         options = ("--optics", "small.toml", "--pixel", 4, "--out", tmp_path)
@@ -181,6 +196,7 @@ class TestEvaluate:
         assert "None" not in shown
 
     def test_a_picture_of_a_mask_on_any_pixel(self, here, tmp_path):
-        np.save(tmp_path / "coarse.npy", np.eye(100))  # 5.12 nm
-        litho(*self.arguments, "--mask", tmp_path / "coarse.npy", "--figure", tmp_path / "picture.pdf")
+        np.save(tmp_path / "coarse.npy", np.eye(64))
+        shown = litho(*self.arguments, "--mask", tmp_path / "coarse.npy", "--figure", tmp_path / "picture.pdf").out
+        assert shown.splitlines()[0].split() == ["mask_pixel_nm", "8"]
         assert files_below(tmp_path) == {"coarse.npy", "picture.pdf"}

@@ -109,6 +109,7 @@ class TestStartMasks:
             (["copy"], "cross.mask.oas or .png"),
             (["nan.npy"], "finite"),
             (["oblong.npy"], "square pixels|512"),
+            (["odd.npy"], "odd.npy: .*pixels of whole nm"),
         ],
     )
     def test_bad_ones(self, still, tmp_path, given_masks, message):
@@ -116,6 +117,14 @@ class TestStartMasks:
         error = refused(litho("optimize", "cross.glp", *self.OPTIONS, *given, "--out", tmp_path / "out"))
         assert re.search(message, error)
         assert not files_below(tmp_path)
+
+    def test_a_mask_that_prints_nothing_is_told(self, still, tmp_path):
+        np.save(still / "closed.npy", np.zeros((64, 64)))
+        masks = ("--init", "closed.npy", "--init", "mask.png")
+        result = litho("optimize", "cross.glp", "lines.glp", *self.OPTIONS, *masks, "--out", tmp_path)
+        assert result.code == 0
+        (warning,) = (line for line in result.err.splitlines() if not line.endswith(" ..."))
+        assert warning.startswith("Warning: cross: its mask prints nothing at nominal conditions; ")
 
 
 class TestCurvesAndShots:
@@ -131,7 +140,20 @@ class TestCurvesAndShots:
         score = succeeded("evaluate", "--target", "cross.glp", *arguments)
         assert score["l2_nm2"] == result["l2_nm2"]
         assert result["before_curves"]["L2 (nm²)"] != result["l2_nm2"]
-        assert "Curves against the pixel masks" in litho("optimize", "cross.glp", *options).out
+
+    def test_both_counts_of_a_curves_rectangles_are_named(self, here, tmp_path):
+        options = ("optimize", "cross.glp", "lines.glp", *self.OPTIONS, "--curves", "0.5", "--out", tmp_path)
+        table, cost, kinds = litho(*options).out.rsplit("\n", 3)[:3]
+        rows = json.loads((tmp_path / "scores.json").read_text())["clips"]
+        assert all(row["shots"] > row["fracture_shots"] for row in rows)
+        header, cross, *_ = (line.split() for line in table.splitlines())
+        assert header[-2:] == ["shots", "written"]
+        assert cross[-2:] == [str(rows[0]["shots"]), str(rows[0]["fracture_shots"])]
+        change = sum(row["shots"] - row["before_curves"]["shots"] for row in rows) / 2
+        assert cost.startswith("Curves against the pixel masks")
+        assert cost.endswith(f"shots {change:+,.1f}")
+        assert "shots: rectangles of the curves drawn on 1 nm pixels" in kinds
+        assert "written: rectangles of --shots, with edges within 2 nm" in kinds
 
     def test_shots_cover_the_mask_in_the_layouts_place(self, here, tmp_path):
         (result,) = succeeded("optimize", "cross.glp", *self.OPTIONS, "--out", tmp_path)

@@ -11,6 +11,7 @@ from litho_dl.clips import (
     load_clip,
     load_mask,
     load_mask_image,
+    load_start_mask,
     magnified,
     place,
     save_mask,
@@ -141,6 +142,7 @@ def test_masks_that_cannot_be_used(clip, tmp_path):
     np.save(tmp_path / "nan.npy", np.full((64, 80), np.nan))
     np.save(tmp_path / "big.npy", np.full((64, 80), 255))
     np.save(tmp_path / "wide.npy", np.zeros((64, 81)))
+    np.save(tmp_path / "odd.npy", np.zeros((48, 60)))
     np.save(tmp_path / "cube.npy", np.zeros((2, 64, 80)))
     np.save(tmp_path / "words.npy", np.full((64, 80), "x"))
     (tmp_path / "ragged.csv").write_text("0,1\n0\n")
@@ -152,6 +154,7 @@ def test_masks_that_cannot_be_used(clip, tmp_path):
         ("nan.npy", MaskError, "NaN"),
         ("big.npy", MaskError, "255 to 255"),
         ("wide.npy", GridMismatchError, "square pixels"),
+        ("odd.npy", GridMismatchError, "48 x 60 pixels of 5.33333 nm"),
         ("cube.npy", LithoError, "2-D"),
         ("words.npy", LithoError, "numbers"),
         ("ragged.csv", LithoError, "cannot be read"),
@@ -159,9 +162,20 @@ def test_masks_that_cannot_be_used(clip, tmp_path):
         ("mask.png", LithoError, "cannot be read"),
         ("mask.bmp", LayoutError, "ending in"),
         ("none.png", LithoError, "no such file"),
-        ("none.oas", LayoutError, "No such file"),
+        ("none.oas", LayoutError, "no such file"),
         ("away.gds", MaskError, "target layout's coordinates"),
     ):
         with pytest.raises(error, match=message) as caught:
             load_mask(tmp_path / name, clip)
         assert name in str(caught.value)
+
+
+def test_start_masks_on_pixels_that_share_no_grid(tmp_path):
+    """6 nm pixels give 3 nm ones and 12 nm ones, not 4 nm ones."""
+    clip = place(Layout("square", (box(0, 0, 600, 600),)), (1200.0, 1200.0), "square")
+    np.save(tmp_path / "mask.npy", np.eye(200))
+    for pixel_nm in (3.0, 12.0):
+        found = load_start_mask(tmp_path / "mask.npy", clip, pixel_nm)
+        assert found.sum() * pixel_nm**2 == pytest.approx(200 * 36)
+    with pytest.raises(MaskError, match=r"mask.npy: .*divides the method's 4 nm.*got 6 nm"):
+        load_start_mask(tmp_path / "mask.npy", clip, 4.0)

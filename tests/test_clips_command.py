@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from command_line import files_below, litho, refused, succeeded
@@ -10,6 +11,7 @@ from shapes import box
 from litho_dl.core.io import read_image
 from litho_dl.layout import Layout, load_rules, pattern_hash, read_layout, write_layout
 from litho_dl.layout.generate import generate
+from litho_dl.viz.layouts import clips_figure
 
 pytestmark = pytest.mark.filterwarnings("error")
 GENERATE = ["clips", "generate", "metal", "--rules", "m1-45", "--count", 3, "--seed", 1, "--extent", 1280]
@@ -47,6 +49,14 @@ def test_a_folder_of_clips(suffix, tmp_path):
         assert int(row["polygons"]) == len(clip.polygons)
         assert float(row["min_width_nm"]) >= 70
         assert float(row["min_space_nm"]) >= 65
+
+
+def test_the_picture_says_how_many_clips_it_shows(tmp_path, monkeypatch):
+    monkeypatch.setattr("litho_dl.cli.collection.SHOWN", 2)
+    with mock.patch("litho_dl.viz.layouts.clips_figure", side_effect=clips_figure) as drawing:
+        succeeded(*GENERATE, "--out", tmp_path)
+    ((group,),) = drawing.call_args.args
+    assert (group.name, len(group.clips)) == ("2 of 3 clips; charts: all", 2)
 
 
 @pytest.mark.parametrize("suffix", ["gds", "oas"])
@@ -91,8 +101,8 @@ def test_cut_without_slivers_and_the_text(block, tmp_path):
 
 
 BAD = {
-    "generate poly --rules m1-45 --count 1 --seed 1 --extent 1280 --out OUT": "Expected a family among metal",
-    "generate metal --rules m1-4 --count 1 --seed 1 --extent 1280 --out OUT": "No rules recipe or file named 'm1-4'",
+    "generate poly --rules m1-45 --count 1 --seed 1 --extent 1280 --out OUT": "clips named 'poly'; known: metal",
+    "generate metal --rules m1-4 --count 1 --seed 1 --extent 1280 --out OUT": "rules or file named 'm1-4'; did you",
     "generate metal --rules via-45 --count 1 --seed 1 --extent 1280 --out OUT": "rules of a metal layer",
     "generate metal --rules m1-45 --count 1 --seed 1 --extent 100 --out OUT": "extent of at least 420 nm",
     "generate metal --rules m1-45 --count 1 --seed 1 --extent 1280 --out OUT --figure a.bmp": "picture that ends in",

@@ -2,14 +2,15 @@
 
 import csv
 import json
-import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import litho, refused, succeeded
 from pair_factory import digests, write_recipe
 
+from litho_dl.cli.dataset import described
 from litho_dl.core.io import read_image
 from litho_dl.data import read_shard
 from litho_dl.dataset.manifest import read_manifest, shard_path
@@ -28,8 +29,7 @@ def whole(recipe, tmp_path_factory):
     lines = [line.strip() for line in result.out.splitlines()]
     assert lines[0] == f"{folder}: a dozen pairs"
     assert lines[1] == "pairs      11 of 11 clips; rejected: none; complete"
-    assert result.err.splitlines()[-1].startswith("11 of 11 clips, ")
-    assert re.search(r", \d+ a minute, 0 min left, 0 rejected$", result.err)
+    assert result.err == "Making pairs ...\n"
     return folder
 
 
@@ -44,6 +44,7 @@ def test_build_options(recipe, tmp_path):
     found = succeeded("dataset", "build", recipe, "--out", tmp_path / "out", *options)
     assert (found["clips"], found["pairs"], found["shards"], found["shards_missing"]) == (3, 3, 2, 0)
     assert found["recipe"]["seed"] == 8
+    assert found["recipe"]["description"] == "a dozen pairs (scaled by 0.25)"
     assert sum(found["splits"].values()) == 3
 
 
@@ -53,8 +54,17 @@ def test_info(whole, tmp_path):
     for name, mean in found["mean_score"].items():
         assert mean == pytest.approx(np.concatenate([shard.score[name] for shard in shards]).mean())
     assert found["symmetries"] == read_manifest(whole).settings["symmetries"]
-    for name in ("pairs.png", "scores.png"):
-        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    assert found["figures"] == [str(tmp_path / name) for name in ("pairs.png", "scores.png")]
+    for path in found["figures"]:
+        assert Path(path).read_bytes().startswith(b"\x89PNG")
+    shown = litho("dataset", "info", whole, "--out", tmp_path / "again").out.splitlines()
+    assert shown[-2:] == [f"Wrote {tmp_path / 'again' / name}" for name in ("pairs.png", "scores.png")]
+
+
+def test_a_data_set_without_description(whole):
+    manifest = read_manifest(whole)
+    manifest.settings["recipe"]["description"] = ""
+    assert described(whole, manifest).splitlines()[0] == str(whole)
 
 
 def test_verify(whole, tmp_path):
@@ -68,7 +78,7 @@ def test_verify(whole, tmp_path):
     assert result.code == 1
     assert len(result.out.splitlines()) == 2
     assert f"{path}: " in result.out
-    assert result.err == f"Error: {folder}: 2 faults; see above.\n"
+    assert result.err == f"Checking shards ...\nError: {folder}: 2 faults; see above.\n"
 
 
 def test_an_unfinished_data_set(whole, tmp_path):

@@ -126,7 +126,7 @@ def test_ctrl_c(recipe, expected, tmp_path, runner):
     out, errors = run.communicate(timeout=20)
     assert (run.returncode, out) == (130, "")
     assert errors.strip().splitlines()[-1] == "Interrupted."
-    assert all(line in ("", "Interrupted.") or " of 11 clips, " in line for line in errors.strip().splitlines()), errors
+    assert set(errors.splitlines()) <= {"Making pairs ...", "", "Interrupted."}, errors
     assert read_manifest(tmp_path / "out").shards.keys() <= {int(path.stem[-5:]) for path in shards(tmp_path / "out")}
     built(recipe, tmp_path / "out")
     assert digests(tmp_path / "out") == expected

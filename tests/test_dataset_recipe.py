@@ -110,8 +110,8 @@ class TestRecipe:
         ("change", "message"),
         [
             (('"small.safetensors"', '"no.safetensors"'), "no.safetensors: no such file"),
-            (('"few.toml"', '"fast-ish"'), "No ilt recipe"),
-            (('rules = "via-45"', 'rules = "via-46"'), "No rules recipe"),
+            (('"few.toml"', '"fast-ish"'), "No ILT method or file named"),
+            (('rules = "via-45"', 'rules = "via-46"'), "No design rules or file named"),
             (('family = "via"', 'family = "vias"'), "vias"),
             (("count = 3\nextent_nm = 600", "count = 3\nextent_nm = 6000"), "clips that fit the optics' field of 1024"),
             (("pixel_nm = 8.0", "pixel_nm = 7.0"), "a pixel that divides the field"),

@@ -181,7 +181,7 @@ def test_an_exhausted_family_says_so():
 @pytest.mark.parametrize(
     ("family", "rules_name", "seed", "extent_nm", "message"),
     [
-        ("poly", "m1-45", 0, 1280.0, "Expected a family among metal, via"),
+        ("poly", "m1-45", 0, 1280.0, "No family of clips named 'poly'; known: metal, via"),
         ("metal", "via-45", 0, 1280.0, "rules of a metal layer"),
         ("via", "m1-45", 0, 1280.0, "rules of a via layer"),
         ("metal", "m1-45", -1, 1280.0, "seed of zero or more"),

@@ -5,7 +5,7 @@ import torch
 from ilt_scenes import SIMPLE, changed, printed_objective, small_simulator, targets, with_levels
 
 from litho_dl.core.errors import MaskError
-from litho_dl.ilt.method import Level
+from litho_dl.ilt.method import Level, Rules
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
 from litho_dl.ilt.parameterization.levelset import LevelSet
 from litho_dl.ilt.solve import Solution, solve
@@ -227,6 +227,43 @@ def test_the_schedule_reaches_mask_and_resist(simulator):
         soft = torch.sigmoid(steepness * (intensity - simulator.process.resist.threshold))
         expected = (soft - target).square().sum((1, 2)) * 64
         torch.testing.assert_close(history[step], expected, rtol=1e-6, atol=0)
+
+
+def test_a_repaired_level_starts_from_what_the_clean_up_made(monkeypatch):
+    """A clean-up that shifts masks by 2 pixels is called between the levels and at the end."""
+    monkeypatch.setattr("litho_dl.ilt.solve.clean", lambda mask, *_: mask.roll(2, -1))
+    rules = {"rules": Rules(min_width_nm=20, min_space_nm=20, min_area_nm2=1000), "clean": True, "optimizer": "sgd"}
+    first = changed(FINE, parameterization="pixel")
+    once = solved(first, **rules)
+    for name in ("pixel", "levelset"):
+        twice = solved(first, changed(FINE, **STILL, steps=1, parameterization=name, repaired=True), **rules)
+        assert torch.equal(twice.mask, once.mask.roll(2, -1))
+
+
+def test_masks_that_keep_rules_end_at_the_border(simulator):
+    """Half the least space stays free there, three pixels of 8 nm, but for what is drawn as near; 40 nm about that."""
+    rules = Rules(min_width_nm=40, min_space_nm=40, min_area_nm2=4000)
+    method = with_levels(FINE, rules=rules, clean=True)
+    drawn = torch.zeros_like(targets(8.0))
+    drawn[0, 20:30, :12] = 1
+    stage = Stage(simulator, method, FINE, PARAMETERIZATIONS["pixel"](), drawn)
+    room = stage.within_room(torch.ones_like(drawn, dtype=torch.bool))
+    assert room[:, 3:-3, 3:-3].all()
+    assert not room[1, [0, 2, -3, -1]].any()
+    assert not room[1, :, [0, 2, -3, -1]].any()
+    assert room[0, :, 0].nonzero().flatten().tolist() == list(range(15, 35))
+    everywhere, inside = torch.ones_like(drawn), room.to(drawn)
+    assert not torch.equal(everywhere, inside)
+    torch.testing.assert_close(stage.binary_objective(everywhere), stage.binary_objective(inside))
+    torch.testing.assert_close(stage.binary_objective(everywhere[:1], 1), stage.binary_objective(inside[1:], 1))
+    free = Stage(simulator, method.model_copy(update={"clean": False}), FINE, PARAMETERIZATIONS["pixel"](), drawn)
+    stage.begin_step(0.0), free.begin_step(0.0)
+    filled = torch.full_like(drawn, 50.0, requires_grad=True)
+    within = torch.where(inside > 0, 50.0, -50.0)
+    torch.testing.assert_close(stage.objective(filled), free.objective(within))
+    stage.backward(filled)
+    assert filled.grad is not None
+    assert (filled.grad[inside == 0] == 0).all()
 
 
 def test_geometric_schedule():

@@ -70,7 +70,7 @@ def test_misspelt_methods(tmp_path, old, new, message):
 def test_unknown_methods(tmp_path):
     with pytest.raises(RecipeError, match="did you mean mosaic"):
         load_method("mosaik")
-    with pytest.raises(RecipeError, match="cannot be read"):
+    with pytest.raises(RecipeError, match="no such file"):
         load_method(tmp_path / "none.toml")
 
 
@@ -105,6 +105,13 @@ class TestRules:
     def test_the_clean_up_asks_for_rules(self, tmp_path):
         with pytest.raises(RecipeError, match="clean needs mask rules"):
             load_method(own_method(tmp_path, "mosaic", ("momentum = 0.9", "clean = true")))
+
+    def test_what_is_repaired_came_before_and_is_cleaned_up(self, tmp_path):
+        repaired = ("steps = 200", "steps = 200\nrepaired = true")
+        with pytest.raises(RecipeError, match="a repaired level goes on from a level before it"):
+            load_method(own_method(tmp_path, "mosaic", repaired, ("momentum = 0.9", "clean = true"), tail=RULES))
+        with pytest.raises(RecipeError, match="in a method that cleans up"):
+            load_method(own_method(tmp_path, "curvilinear", ("clean = true", "clean = false")))
 
     @pytest.mark.parametrize("limit", ["min_width_nm", "min_space_nm", "min_area_nm2"])
     def test_rules_are_positive_and_all_given(self, tmp_path, limit):

@@ -170,7 +170,7 @@ def test_a_layer_that_would_not_fit_into_memory(stream):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "No such file"),
+        (None, "no such file"),
         (b"", "got an empty file"),
         (b"BEGIN\nEQUIV 1 1000 MICRON", "a GDSII or OASIS file, got a file that starts with b'BEGIN"),
         (b"\x00\x06\x00\x02\x02\x58", "an undamaged GDSII or OASIS file"),

@@ -113,7 +113,7 @@ def test_bad_files(written, text, message):
 
 
 def test_missing_file_and_folder(tmp_path):
-    with pytest.raises(LayoutError, match="No such file"):
+    with pytest.raises(LayoutError, match="no such file"):
         read_glp(tmp_path / "none.glp")
     with pytest.raises(LayoutError, match="Is a directory"):
         read_glp(tmp_path)

@@ -147,10 +147,15 @@ class TestCommand:
 
     @pytest.mark.parametrize(
         ("model", "data", "message"),
-        [("lenett", "DATA", "did you mean lenet?"), ("lenet", "NOWHERE", "expected MNIST, got no train-images")],
+        [
+            ("lenett", "DATA", "did you mean lenet?"),
+            ("lenet", "EMPTY", "expected MNIST, got no train-images"),
+            ("lenet", "NOWHERE", "no: expected a folder with MNIST, got none; pass --download"),
+        ],
     )
     def test_bad_input(self, folder, tmp_path, model, data, message):
-        place = {"DATA": folder, "NOWHERE": tmp_path / "no"}[data]
+        (tmp_path / "empty").mkdir()
+        place = {"DATA": folder, "EMPTY": tmp_path / "empty", "NOWHERE": tmp_path / "no"}[data]
         assert message in refused(litho("mnist", "--model", model, "--data-dir", place, "--out", tmp_path / "out"))
 
     def test_seeds_and_epochs_that_do_not_fit_are_refused_in_one_line(self, folder, tmp_path):
@@ -172,7 +177,7 @@ class TestCommand:
     def test_ctrl_c_at_once_leaves_nothing_to_go_on_from(self, folder, recipe, tmp_path, monkeypatch):
         stop_after(0, monkeypatch)
         result = litho("mnist", "--model", recipe("perceptron"), "--data-dir", folder, "--out", tmp_path)
-        assert (result.code, result.err) == (130, "\nInterrupted.\n")
+        assert (result.code, result.err) == (130, "Training ...\n\nInterrupted.\n")
 
     def test_download(self, folder, recipe, tmp_path, monkeypatch):
         mirror, data = tmp_path / "mirror", tmp_path / "data"
@@ -184,7 +189,7 @@ class TestCommand:
         monkeypatch.setattr(mnist_data, "FILES", digests)
         monkeypatch.setattr(mnist_data, "load_mnist", partial(load_mnist, mirrors=[f"{mirror.as_uri()}/"]))
         arguments = ("mnist", "--model", recipe("perceptron"), "--data-dir", data, "--out", tmp_path / "out")
-        assert "allow its download" in refused(litho(*arguments))
+        assert "pass --download to fetch it there" in refused(litho(*arguments))
         assert litho(*arguments, "--download").code == 0
         assert len(list(data.iterdir())) == 4
 

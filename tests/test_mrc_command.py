@@ -1,6 +1,7 @@
 """litho-dl mrc: counts, exit codes and files."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,14 +53,17 @@ def test_every_format_gives_the_same_report(mask):
 
 def test_limits_strict_and_table(mask):
     code, out, _ = litho("mrc", *mask, "--width", 18, "--space", 16, "--area", 900, "--strict")
-    assert (code, out.splitlines()[-1].split()) == (0, ["total", "0"])
+    assert (code, out.splitlines()[-1].split()) == (0, ["total", "0", "0"])
     code, out, _ = litho("mrc", *mask, "--radius", 12, "--strict")
     assert code == 1
     rows = {line.split()[0]: line.split()[1:] for line in out.splitlines()[1:6]}
-    assert rows["width"] == ["20", "nm", "1", "18.0", "nm"]
-    assert rows["area"] == ["1,000", "nm²", "1", "900", "nm²"]
+    assert rows["width"] == ["20", "nm", "1", "0", "18.0", "nm"]
+    assert rows["area"] == ["1,000", "nm²", "1", "0", "900", "nm²"]
     assert rows["radius"][2] == "12"
-    assert rows["total"] == ["15"]
+    assert rows["total"] == ["15", "0"]
+    listed = [line.split()[0] for line in out.splitlines()[8:]]
+    assert listed == ["width", "space", "area", *["radius"] * 6, "..."]
+    assert out.splitlines()[-1] == "... and 6 more; --json lists all."
 
 
 @pytest.mark.parametrize("suffix", ["oas", "gds"])
@@ -106,8 +110,8 @@ def test_staircases_are_smoothed(factor, places, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{png}"], "pass --pixel"),
-        (["{png}", "--pixel", "0"], "pass --pixel"),
+        (["{png}"], "expected --pixel NM with an image"),
+        (["{png}", "--pixel", "0"], "positive --pixel in nm, got 0"),
         (["{oas}", "--width", "-1"], "zero or more"),
         (["{oas}", "--smooth", "-1"], "--smooth of zero or more"),
         (["{oas}", "--smooth", "nan"], "--smooth of zero or more"),
@@ -126,9 +130,39 @@ def test_bad_input(arguments, message, tmp_path):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("kind", ["image", "window"])
+def test_what_the_border_cuts_is_named_apart(kind, tmp_path):
+    """A plate cut down to 6 nm, and a line of 18 nm inside; a gap that runs into the border is a gap."""
+    plate = box(0, 100, 6, 140) if kind == "image" else box(194, 100, 234, 140)
+    cut = (plate, box(150, 60, 168, 100), box(40, 150, 80, 200), box(92, 150, 132, 200))
+    if kind == "image":
+        binary = np.zeros((100, 100), dtype=bool)
+        for shape in cut:
+            (x0, y0), (x1, y1) = (shape.hull.min(0) // 2).astype(int), (shape.hull.max(0) // 2).astype(int)
+            binary[y0:y1, x0:x1] = True
+        np.save(tmp_path / "mask.npy", binary)
+        arguments = [tmp_path / "mask.npy", "--pixel", 2]
+    else:
+        write_layout(tmp_path / "mask.oas", Layout("mask", cut))
+        arguments = [tmp_path / "mask.oas", "--window", "0,0,200,200"]
+    code, out, _ = litho("mrc", *arguments, "--area", 500, "--out", tmp_path, "--json")
+    result = json.loads(out)
+    assert (code, result["violations"]) == (0, {"width": 2, "space": 1, "area": 1, "radius": 0})
+    assert result["at_border"] == {"width": 1, "space": 0, "area": 1, "radius": 0}
+    places = [(place["rule"], place["measured"], place["at_border"]) for place in result["places"]]
+    assert places == [("width", 18, False), ("width", 6, True), ("space", 12, False), ("area", 240, True)]
+    _, out, _ = litho("mrc", *arguments, "--area", 500)
+    assert out.splitlines()[1].split() == ["width", "20", "nm", "2", "1", "18.0", "nm"]
+    assert [line.endswith("at the border") for line in out.splitlines()[8:]] == [False, True, False, True]
+
+
 def test_the_worst_places_hold_one_of_each_rule():
     boxes = np.zeros((4, 4))
-    width = RuleMarkers("width", 20, "nm", boxes, np.array([4.0, 2.0, 1.0, 3.0]))
-    radius = RuleMarkers("radius", 10, "nm", boxes[:2], np.array([8.0, -7.0]))
+    inside = np.zeros(4, dtype=bool)
+    width = RuleMarkers("width", 20, "nm", boxes, np.array([4.0, 2.0, 1.0, 3.0]), inside)
+    radius = RuleMarkers("radius", 10, "nm", boxes[:2], np.array([8.0, -7.0]), inside[:2])
     chosen = [(markers.rule, n) for markers, n in worst_places([width, radius], 3)]
     assert chosen == [("width", 2), ("width", 1), ("radius", 1)]
+    cut = replace(width, at_border=np.array([False, False, True, True]))
+    chosen = [(markers.rule, n) for markers, n in worst_places([cut, radius], 4)]
+    assert chosen == [("width", 1), ("width", 0), ("radius", 1), ("radius", 0)]

@@ -18,7 +18,7 @@ def test_a_line_an_epoch_without_a_terminal(capsys):
         report(Progress(2, 5, 16, 32))
         report(Progress(2, 5, 32, 32, ROW))
     captured = capsys.readouterr()
-    assert captured.err == "epoch 2 of 5: loss 0.5123, validation loss 1200 (3.2 s)\n"
+    assert captured.err == "Training ...\nepoch 2 of 5: loss 0.5123, validation loss 1200 (3.2 s)\n"
     assert captured.out == ""
 
 

@@ -9,6 +9,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from matplotlib.legend import Legend
 from matplotlib.text import Text
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 from scipy.ndimage import gaussian_filter
@@ -61,7 +62,7 @@ def violation_rings(figure: Figure) -> list[np.ndarray]:
 def test_a_clip_has_four_panels_in_nm_with_origin_at_the_bottom() -> None:
     figure = clip_figure(make_clip(), threshold=THRESHOLD, margin_nm=80)
     panels = image_axes(figure)
-    assert [axes.get_title() for axes in panels] == ["Target", "Mask", "Aerial image", "Print"]
+    assert [axes.get_title() for axes in panels] == ["Target", "Mask (black: open)", "Aerial image", "Print"]
     for axes in panels:
         assert axes.images[0].origin == "lower"
         # Target and prints cover x 224-816, y 304-640 nm; the margin is 80 nm.
@@ -71,9 +72,9 @@ def test_a_clip_has_four_panels_in_nm_with_origin_at_the_bottom() -> None:
 
 def test_without_target_and_aerial_the_panels_are_left_out() -> None:
     figure = clip_figure(make_clip(target=None), threshold=THRESHOLD)
-    assert [axes.get_title() for axes in image_axes(figure)] == ["Mask", "Aerial image", "Print"]
+    assert [axes.get_title() for axes in image_axes(figure)] == ["Mask (black: open)", "Aerial image", "Print"]
     figure = clip_figure(make_clip(target=None, aerial=None, outer=None, inner=None))
-    assert [axes.get_title() for axes in image_axes(figure)] == ["Mask", "Print"]
+    assert [axes.get_title() for axes in image_axes(figure)] == ["Mask (black: open)", "Print"]
 
 
 def test_the_rendered_picture_is_the_right_way_up(tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_the_rendered_picture_is_the_right_way_up(tmp_path: Path) -> None:
     image_panel(figure.subplots(), clip.mask, clip.extent)
     save_figure(figure, tmp_path / "mask.png", dpi=100)
     ink = 1 - imread(tmp_path / "mask.png")[..., :3].mean(axis=2)
-    ink = ink[20:-60]  # without border and scale bar
+    ink = ink[20:-60]  # without border and what is below
     rows = np.flatnonzero((ink > 0.9).sum(axis=1) > 20)
     widths = (ink > 0.9).sum(axis=1)
     assert widths[rows[-1]] > 2 * widths[rows[0]]
@@ -96,14 +97,42 @@ def test_violations_are_ringed_only_where_there_are_some() -> None:
     np.testing.assert_allclose(rings, [(240, 360), (800, 360)])
 
 
-def test_the_contour_lies_on_the_threshold() -> None:
-    """A straight edge of the nominal print is drawn half-way between the pixel centres on its two sides."""
-    printed = np.zeros((64, 64))
-    printed[20:40, 16:48] = 1
-    figure = clip_figure(ClipImages(PIXEL_NM, mask=printed, nominal=printed, target=printed))
-    (contour,) = image_axes(figure)[-1].collections
-    x, y = contour.get_paths()[0].vertices.T
-    assert (x.min(), x.max(), y.min(), y.max()) == pytest.approx((128, 384, 160, 320))
+def test_the_band_lies_over_the_print_and_its_edges_are_lines() -> None:
+    """Straight edges are drawn half-way between the pixel centres on their two sides; nothing lies on the band."""
+    nominal, outer, inner = (np.zeros((64, 64)) for _ in range(3))
+    nominal[20:40, 16:48], outer[19:41, 15:49], inner[21:39, 17:47] = 1, 1, 1
+    images = ClipImages(PIXEL_NM, mask=nominal, nominal=nominal, target=nominal, outer=outer, inner=inner)
+    figure = clip_figure(images, margin_nm=1000)
+    axes = image_axes(figure)[-1]
+    lines = [contour.get_paths()[0].vertices.T for contour in axes.collections]
+    spans = [(x.min(), x.max(), y.min(), y.max()) for x, y in lines]
+    assert spans == [pytest.approx((120, 392, 152, 328)), pytest.approx((136, 376, 168, 312))]
+    *_, printed, band = (image.get_array()[..., 3] for image in axes.images)
+    np.testing.assert_array_equal(band, 255 * (outer != inner))
+    np.testing.assert_array_equal(printed > 0, nominal > 0)
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == ["target", "nominal print", "PV band"]
+
+
+def test_openings_are_said_to_be_black() -> None:
+    assert image_axes(clip_figure(make_clip()))[1].get_title() == "Mask (black: open)"
+    shifted = make_clip(mask=make_clip().mask - 2.0 * (make_clip().nominal == 0))
+    assert image_axes(clip_figure(shifted))[1].get_title() == "Mask (black: open, white: open, 180°)"
+
+
+def test_scale_bars_leave_the_image_free() -> None:
+    """They lie under the panel, and so do colour bar and legend, apart from them."""
+    figure = clip_figure(make_clip(), threshold=THRESHOLD)
+    figure.canvas.draw()
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    panels = [axes for axes in image_axes(figure) if scale_bars(axes)]
+    for axes in panels:
+        (bar,) = (artist.get_window_extent(renderer) for artist in axes.artists if isinstance(artist, AnchoredSizeBar))
+        assert bar.y1 <= axes.get_window_extent().y0
+        for other in [*(child.get_tightbbox(renderer) for child in axes.child_axes), axes.get_legend()]:
+            box = other.get_window_extent(renderer) if isinstance(other, Legend) else other
+            assert box is None or not bar.overlaps(box)
+    assert len(panels) == 4
 
 
 def test_an_empty_clip_is_drawn_whole() -> None:
@@ -199,6 +228,15 @@ def test_history_marks_levels() -> None:
     assert not axes.texts
 
 
+def test_history_shows_no_rounding_errors() -> None:
+    """What is a millionth of the largest value lies at zero, and the axis is not stretched to it."""
+    (axes,) = history_figure({"total": [1e5, 1e4], "width": [50.0, 1e-13], "tv": [np.nan, 0.2]}).axes
+    assert axes.get_yscale() == "symlog"
+    zero, tiny, least, largest = (axes.transData.transform((0, y))[1] for y in (0, 1e-13, 0.2, 1e5))
+    assert tiny == pytest.approx(zero)
+    assert least - zero > 0.05 * (largest - zero)
+
+
 def test_gallery_has_three_columns_a_clip_at_one_scale() -> None:
     small = np.zeros((128, 128))
     small[60:64, 60:64] = 1
@@ -212,7 +250,8 @@ def test_gallery_has_three_columns_a_clip_at_one_scale() -> None:
     assert len(panels) == 9
     sides = {round(x1 - x0) for x0, x1, _, _ in (axes.images[0].get_extent() for axes in panels)}
     assert max(sides) - min(sides) <= 2 * PIXEL_NM
-    assert [text.get_text() for text in figure.legends[0].texts][-1] == "EPE violation"
+    names = [text.get_text() for text in figure.legends[0].texts]
+    assert names == ["mask opening", "target", "nominal print", "PV band", "EPE violation"]
     with pytest.raises(LithoError, match="at least one clip"):
         gallery_figure([])
 

@@ -46,6 +46,8 @@ def test_curves_of_every_kind_of_run_are_drawn_and_in_the_legend():
     assert {text.get_text() for text in legend.get_texts()} == {*curves(figure, 0), *curves(figure, 1)}
     assert legend.get_title().get_text() == "means"
     assert len(set(DRAWN.values())) == len(DRAWN)
+    for axes in figure.axes[:2]:
+        assert all(tick == round(tick) for tick in axes.get_xticks())
 
 
 def test_no_runs():
@@ -75,6 +77,12 @@ def test_rows_and_columns_of_a_confusion_matrix():
     texts = {text.get_text(): text.get_position() for text in figure.axes[0].texts}
     assert texts == {"5": (0, 0), "2": (1, 0), "7": (1, 1)}
     assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == ("taken for", "is")
+
+
+def test_numbers_on_dark_cells_are_white():
+    figure = confusion_figure([[5, 9, 4], [0, 7, 0], [0, 0, 99]], ["a", "b", "c"])
+    colours = {text.get_text(): text.get_color() for text in figure.axes[0].texts}
+    assert [name for name, colour in colours.items() if colour == "white"] == ["9"]
 
 
 def test_gradient_norms_and_losses_side_by_side():

@@ -69,7 +69,7 @@ def generate(
 
     collection = Collection(out, suffix, figure, extent_nm)
     redrawn = 0
-    with progress_bar(family) as advance:
+    with progress_bar(f"Drawing {family} clips") as advance:
         for clip in unique_clips(family, load_rules(rules), seed, count, extent_nm):
             named = {"family": family, "rules": rules, "seed": clip.seed}
             collection.add(clip.layout, f"{family}_{clip.index:0{len(str(count - 1))}d}", clip.pattern_hash, named)
@@ -131,7 +131,7 @@ def cut(
     )
     collection = Collection(out, suffix, figure, window_nm)
     stem = file_stem(layout)
-    with progress_bar(stem) as advance:
+    with progress_bar(f"Cutting {stem}") as advance:
         for index, window in enumerate(windows):
             place = {"x0_nm": window.x0_nm, "y0_nm": window.y0_nm}
             collection.add(window.layout, f"{stem}_{index:05d}", window.pattern_hash, place)

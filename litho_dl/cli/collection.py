@@ -23,13 +23,13 @@ class Collection:
 
     def __init__(self, out: Path, suffix: str, figure: Path | None, extent_nm: float) -> None:
         from litho_dl.core.io import require_writable_folder
-        from litho_dl.viz.figure import FIGURE_SUFFIXES
+        from litho_dl.viz.figure import require_figure_suffix
 
         self.library = out if out.suffix.lower() in LIBRARY_SUFFIXES else None
         self.folder = require_writable_folder(out.parent if self.library else out)
         self.figure = figure or (None if self.library else out / "clips.png")
-        if self.figure is not None and self.figure.suffix.lower() not in FIGURE_SUFFIXES:
-            raise LithoError(f"{self.figure}: expected a picture that ends in {', '.join(FIGURE_SUFFIXES)}.")
+        if self.figure is not None:
+            require_figure_suffix(self.figure)
         self.suffix, self.extent_nm = suffix, extent_nm
         self.rows: list[dict[str, Any]] = []
         self.layouts: list[Layout] = []
@@ -89,7 +89,8 @@ class Collection:
 
         shown = self.layouts[:SHOWN]
         densities = [row["density"] for row in self.rows]
-        save_figure(clips_figure([clip_group("", shown, self.statistics, densities, self.extent_nm)]), path)
+        title = f"{len(shown)} of {len(self.rows):,} clips; charts: all"
+        save_figure(clips_figure([clip_group(title, shown, self.statistics, densities, self.extent_nm)]), path)
 
 
 def clip_group(

@@ -1,7 +1,6 @@
 """litho-dl dataset: training pairs, made, described, checked and exported."""
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,7 +60,7 @@ def build(
     if remote and workers is not None:
         raise click.UsageError("--workers is for local workers; the scheduler has its own.")
     here = resolve_device("auto" if remote else device)
-    with progress_bar("Clips", time_left=False) as advance:
+    with progress_bar("Making pairs", time_left=False) as advance:
         manifest = build_dataset(
             wanted,
             out,
@@ -74,7 +73,7 @@ def build(
 
 
 class Reporter:
-    """Turns a build's progress into the bar, or into a line a shard where standard error is no terminal."""
+    """Turns a build's progress into the bar's notes."""
 
     def __init__(self, advance: Any) -> None:
         self._advance = advance
@@ -92,10 +91,7 @@ class Reporter:
         minutes, done = (now - started) / 60, progress.done - before
         rate = f"{done / minutes:.0f} a minute, " if done else ""
         left = f"{(progress.total - progress.done) * minutes / done:.0f} min left, " if done else ""
-        note = f"{rate}{left}{progress.rejected} rejected"
-        self._advance(progress.done, progress.total, note)
-        if not sys.stderr.isatty():
-            click.echo(f"{progress.done} of {progress.total} clips, {note}", err=True)
+        self._advance(progress.done, progress.total, f"{rate}{left}{progress.rejected} rejected")
 
 
 @dataset.command()
@@ -107,12 +103,17 @@ def info(folder: Path, out: Path | None, as_json: bool) -> None:
     from litho_dl.dataset.manifest import read_manifest
 
     manifest = read_manifest(folder)
-    click.echo(json.dumps(summary(folder, manifest), indent=2) if as_json else described(folder, manifest))
+    figures = []
     if out is not None:
         from litho_dl.cli.pair_pictures import draw_pairs, draw_scores
 
-        draw_pairs(out / "pairs.png", folder, manifest)
-        draw_scores(out / "scores.png", folder, manifest)
+        figures = [out / "pairs.png", out / "scores.png"]
+        draw_pairs(figures[0], folder, manifest)
+        draw_scores(figures[1], folder, manifest)
+    if as_json:
+        click.echo(json.dumps({**summary(folder, manifest), "figures": list(map(str, figures))}, indent=2))
+    else:
+        click.echo("\n".join([described(folder, manifest), *(f"Wrote {path}" for path in figures)]))
 
 
 @dataset.command()
@@ -176,7 +177,7 @@ def described(folder: Path, manifest: "Manifest") -> str:
     state = f"{found['shards_missing']} shards missing" if found["shards_missing"] else "complete"
     means = ", ".join(f"{name} {value:,.1f}" for name, value in found["mean_score"].items())
     lines = [
-        f"{folder}: {recipe['description']}",
+        f"{folder}: {recipe['description']}".removesuffix(": "),
         f"  pairs      {found['pairs']:,} of {found['clips']:,} clips; rejected: {rejected}; {state}",
         "  splits     " + ", ".join(f"{name} {count:,}" for name, count in found["splits"].items()),
         f"  scores     {means}",

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from litho_dl.cli.options import device_option, progress_bar
+from litho_dl.cli.options import built, device_option, progress_bar
 from litho_dl.core.errors import LayoutError
 
 OPTICS, METHOD = "duv193-immersion-annular", "fast"
@@ -45,17 +45,18 @@ def demo(out: Path, layouts: Path, device: str) -> None:
     from litho_dl.evaluate import evaluate
     from litho_dl.ilt.method import load_method
     from litho_dl.optimize import default_protocol, scored, solve_clips
-    from litho_dl.process.files import load_process
+    from litho_dl.process.files import read_optics
     from litho_dl.simulator import Simulator
 
     require_writable_folder(out)
     paths = [layouts / f"{name}.glp" for name in CLIPS]
     if not all(path.is_file() for path in paths):
         raise LayoutError(f"{layouts}: expected the repository's layouts there; run in a checkout or pass --layouts.")
-    process = load_process(OPTICS)
+    read = read_optics(OPTICS)
+    clips = [load_clip(path, read.field_nm) for path in paths]
+    process = built(read)
     protocol = default_protocol(process)
     draw_kernels(process, out, OPTICS)
-    clips = [load_clip(path, process.field_nm) for path in paths]
     with progress_bar(f"Optimising {len(clips)} clips") as advance:
         solution = solve_clips(clips, process, load_method(METHOD), resolve_device(device), advance).require_finished()
     simulator = Simulator(process, dtype=torch.float64)

@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from litho_dl.cli.options import device_option, json_option, layout_options, optics_option
+from litho_dl.cli.options import built, device_option, json_option, layout_options, optics_option
 
 
 @click.command()
@@ -60,19 +60,24 @@ def evaluate(
     from litho_dl.core.device import resolve_device
     from litho_dl.evaluate import PROTOCOLS
     from litho_dl.evaluate import evaluate as score
-    from litho_dl.process.files import load_process
+    from litho_dl.process.files import read_optics
     from litho_dl.simulator import Simulator
+    from litho_dl.viz.figure import require_figure_suffix
 
+    if figure is not None:
+        require_figure_suffix(figure)
     resolved = resolve_device(device)
-    process = load_process(optics, field_nm=field_nm)
-    clip = load_clip(target, process.field_nm, layer=layer, cell=cell, window_nm=window_nm)
+    read = read_optics(optics, field_nm=field_nm)
+    PROTOCOLS[protocol].require(read.field_nm, read.mask)
+    clip = load_clip(target, read.field_nm, layer=layer, cell=cell, window_nm=window_nm)
     values, pixel_nm = load_mask(mask, clip, layer=mask_layer)
+    process = built(read)
     simulator = Simulator(process, dtype=torch.float64).to(resolved)
     evaluation = score(values, pixel_nm, clip.placed, simulator, PROTOCOLS[protocol], raster=raster)
     if figure is not None:
         images = clip_images(evaluation, values >= 0.5)
         draw_clip(figure, images, evaluation, process.resist.threshold, f"{clip.name}: {mask.name}")
-    card = evaluation.scorecard.as_dict()
+    card = {"mask_pixel_nm": pixel_nm, **evaluation.scorecard.as_dict()}
     click.echo(json.dumps(card, indent=2) if as_json else as_lines(card))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from litho_dl.cli.options import optics_option
+from litho_dl.cli.options import built, optics_option
 
 
 @click.command()
@@ -21,9 +21,9 @@ def export(model: str, optics: str, field_nm: float | None, out: Path) -> None:
     """
     from litho_dl.generators.export import export_generator
     from litho_dl.generators.model import load_generator
-    from litho_dl.process.files import load_process
+    from litho_dl.process.files import read_optics
 
-    process = load_process(optics, field_nm=field_nm)
+    process = built(read_optics(optics, field_nm=field_nm))
     generator = load_generator(model, process)
     generator.require_optics(process)
     difference = export_generator(generator, process.field_nm, out)

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from litho_dl.cli.options import (
+    built,
     device_option,
     json_option,
     layout_options,
@@ -59,19 +60,20 @@ def infer(
     from litho_dl.generators.predict import predict, refine
     from litho_dl.ilt.method import load_method
     from litho_dl.optimize import default_protocol, scored
-    from litho_dl.process.files import load_process
+    from litho_dl.process.files import read_optics
     from litho_dl.simulator import Simulator
 
     require_writable_folder(out)
     resolved, chosen = resolve_device(device), load_method(method)
-    process = load_process(optics, field_nm=field_nm)
+    read = read_optics(optics, field_nm=field_nm)
+    clips = [load_clip(path, read.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
+    require_distinct([clip.name for clip in clips])
+    process = built(read)
     generator = load_generator(model, process)
     if not force:
         generator.require_optics(process)
     written_nm = generator.card.recipe.written_nm if steps is None else chosen.levels[-1].pixel_nm
     whole_factor(written_nm, MASK_FILE_PIXEL_NM)  # refuse now what could not be saved later
-    clips = [load_clip(path, process.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
-    require_distinct([clip.name for clip in clips])
     protocol = default_protocol(process)
     prediction = predict(generator, clips, resolved)
     solution = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from litho_dl.cli.evaluate import as_lines
-from litho_dl.cli.options import json_option
+from litho_dl.cli.options import built, json_option, progress_bar
 from litho_dl.core.errors import KernelError
 
 if TYPE_CHECKING:
@@ -35,13 +35,17 @@ def kernels() -> None:
 def build(recipe: str, out: Path, field_nm: float | None, count: int | None, as_json: bool) -> None:
     """Build the kernels of RECIPE (a name or a .toml file) for every focus of its corners."""
     from litho_dl.core.grid import Grid
+    from litho_dl.core.io import require_writable_folder
     from litho_dl.process.files import save_kernels
     from litho_dl.process.model import build_process
     from litho_dl.process.recipe import load_recipe
 
     require_suffix(out)
+    require_writable_folder(out.parent)
     field = None if field_nm is None else Grid.of_field((field_nm, field_nm), field_nm).field_nm
-    process = build_process(load_recipe(recipe), field_nm=field, count=count)
+    loaded = load_recipe(recipe)
+    with progress_bar("Building kernels"):
+        process = build_process(loaded, field_nm=field, count=count)
     save_kernels(out, process)
     report(process, as_json, file=str(out))
 
@@ -67,9 +71,9 @@ def import_(folder: Path, out: Path, as_json: bool) -> None:
 @json_option
 def show(optics: str, field_nm: float | None, out: Path | None, as_json: bool) -> None:
     """Describe OPTICS (recipe, kernel file or contest folder); with --out, draw source, pupil and kernels."""
-    from litho_dl.process.files import load_process
+    from litho_dl.process.files import read_optics
 
-    process = load_process(optics, field_nm=field_nm)
+    process = built(read_optics(optics, field_nm=field_nm))
     figures = []
     if out is not None:
         figures = draw_kernels(process, out, Path(optics).stem if Path(optics).suffix else Path(optics).name)

@@ -48,11 +48,14 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Suggests the nearest command for a misspelt one (click does so for options only)."""
+        """Suggests the nearest command for a misspelt one."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            raise click.UsageError(f"{error.message} Commands: {', '.join(COMMANDS)}.", ctx) from error
+            from litho_dl.core.settings import known
+
+            message = f"No such command {args[0]!r}; {known(args[0], COMMANDS)}"
+            raise click.UsageError(message, ctx) from error
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from litho_dl.cli.options import (
+    built,
     device_option,
     json_option,
     layout_options,
@@ -80,21 +81,22 @@ def optimize(
     from litho_dl.core.io import require_writable_folder
     from litho_dl.ilt.method import load_method
     from litho_dl.optimize import default_protocol, scored, solve_clips
-    from litho_dl.process.files import load_process
+    from litho_dl.process.files import read_optics
 
     require_writable_folder(out)
     if curves_nm is not None and not 0 < curves_nm <= LARGEST_TOLERANCE_NM:
         raise LithoError(f"Expected --curves above 0 and at most {LARGEST_TOLERANCE_NM:g} nm, got {curves_nm:g}.")
     resolved, chosen = resolve_device(device), load_method(method)
     whole_factor(chosen.levels[-1].pixel_nm, MASK_FILE_PIXEL_NM)  # refuse now what could not be saved later
-    process = load_process(optics, field_nm=field_nm)
-    clips = [load_clip(path, process.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
+    read = read_optics(optics, field_nm=field_nm)
+    clips = [load_clip(path, read.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
     require_distinct([clip.name for clip in clips])
-    protocol = default_protocol(process)
     masks = None
     if start_masks:
         found = start_mask_files(start_masks, [clip.name for clip in clips])
         masks = [load_start_mask(path, clip, chosen.target_nm) for path, clip in zip(found, clips, strict=True)]
+    process = built(read)
+    protocol = default_protocol(process)
     with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
         solution = solve_clips(clips, process, chosen, resolved, advance, masks=masks)
     results = []
@@ -106,7 +108,7 @@ def optimize(
     write_run(out, results, solution, optics=optics, method=method, figures=figures)
     click.echo(json.dumps(results, indent=2) if as_json else score_table(results))
     if curves_nm is not None and not as_json:
-        click.echo(curve_cost(results))
+        click.echo(curve_cost(results) + (f"\n{shot_kinds(curves_nm)}" if shots else ""))
     solution.require_finished()  # for the exit code: the best masks so far are written
 
 
@@ -137,11 +139,16 @@ def write_fracture(optimized: "Optimized", out: Path, curves_nm: float | None) -
     if curves_nm is None:
         shots = fracture(polygons)
     else:
-        shots = fracture_curved(polygons, grid_nm=SHOT_GRID_NM, tolerance_nm=max(curves_nm, SHOT_TOLERANCE_NM))
+        shots = fracture_curved(polygons, grid_nm=SHOT_GRID_NM, tolerance_nm=shot_tolerance_nm(curves_nm))
     files = [out / f"{clip.name}.shots.{suffix}" for suffix in ("csv", "oas")]
     for path in files:
         write_shots(path, shots - np.tile(clip.shift_nm, 2))
     return {"fracture_shots": len(shots), "fracture_files": [str(path) for path in files]}
+
+
+def shot_tolerance_nm(curves_nm: float) -> float:
+    """How far the rectangles of curves may be from them."""
+    return max(curves_nm, SHOT_TOLERANCE_NM)
 
 
 def require_distinct(names: Sequence[str]) -> None:
@@ -152,7 +159,10 @@ def require_distinct(names: Sequence[str]) -> None:
 
 
 def write_clip(optimized: "Optimized", process: "ProcessModel", out: Path, method: str | None) -> dict[str, Any]:
-    """Writes a clip's mask files and, if a method or model is named for its title, its picture; returns its result."""
+    """Writes a clip's mask files and, if a method or model is named for its title, its picture; returns its result.
+
+    Warns of a mask that prints nothing.
+    """
     from litho_dl.cli.pictures import clip_images, draw_clip, headline
     from litho_dl.clips import save_mask
 
@@ -164,6 +174,11 @@ def write_clip(optimized: "Optimized", process: "ProcessModel", out: Path, metho
         images = clip_images(evaluation, optimized.mask)
         title = f"{clip.name}, {method}"
         draw_clip(out / f"{clip.name}.png", images, evaluation, process.resist.threshold, title)
+    if not evaluation.prints["nominal"].any():
+        click.echo(
+            f"Warning: {clip.name}: its mask prints nothing at nominal conditions; take another method or start mask.",
+            err=True,
+        )
     if optimized.pixels is not None:
         result["before_curves"] = headline(optimized.pixels.scorecard)
     return {**result, **evaluation.scorecard.as_dict(), "clip": clip.name}
@@ -190,7 +205,7 @@ def write_scores(out: Path, run: dict[str, Any], results: list[dict[str, Any]]) 
 
 def curve_cost(results: Sequence[dict[str, Any]]) -> str:
     """What drawing the masks as curves did to the scores, as one line."""
-    keys = {"l2_nm2": "L2 (nm²)", "pvb_nm2": "PVB (nm²)", "epe_violations": "EPE violations"}
+    keys = {"l2_nm2": "L2 (nm²)", "pvb_nm2": "PVB (nm²)", "epe_violations": "EPE violations", "shots": "shots"}
     changes = (
         f"{title} {sum(result[key] - result['before_curves'][title] for result in results) / len(results):+,.1f}"
         for key, title in keys.items()
@@ -198,9 +213,19 @@ def curve_cost(results: Sequence[dict[str, Any]]) -> str:
     return "Curves against the pixel masks they were drawn from, mean: " + ", ".join(changes)
 
 
+def shot_kinds(curves_nm: float) -> str:
+    """What the two counts of a curve's rectangles are."""
+    return (
+        f"shots: rectangles of the curves drawn on 1 nm pixels, as scored; written: rectangles of --shots, with edges "
+        f"within {shot_tolerance_nm(curves_nm):g} nm of the curves"
+    )
+
+
 def score_table(results: Sequence[dict[str, Any]]) -> str:
-    """Scores as text, one line a clip, and their mean."""
+    """Scores as text, one line a clip, and their mean; `written` counts the rectangles of --shots."""
     keys = {"l2_nm2": "L2 (nm²)", "pvb_nm2": "PVB (nm²)", "epe_violations": "EPE", "shots": "shots"}
+    if "fracture_shots" in results[0]:
+        keys["fracture_shots"] = "written"
     width = max(len("mean"), *(len(result["clip"]) for result in results))
     lines = [f"{'clip':<{width}}" + "".join(f"{title:>12}" for title in keys.values())]
     for result in results:

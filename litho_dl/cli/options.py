@@ -1,15 +1,21 @@
 """Options that several commands share, and the progress bar."""
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    from litho_dl.process.files import Optics
+    from litho_dl.process.model import ProcessModel
+
 Command = Callable[..., Any]
 Advance = Callable[[int, int, float | str], None]
+LINE_EVERY_S = 30.0  # where there is no terminal
 
 
 class Window(click.ParamType):
@@ -81,7 +87,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 
 @contextmanager
 def progress_bar(description: str, *, time_left: bool = True) -> Iterator[Advance]:
-    """A bar on standard error, if that is a terminal; yields `advance(done, in all, value or note)`.
+    """A bar on standard error, or lines if that is no terminal; yields `advance(done, in all, value or note)`.
 
     Args:
         description: What stands before the bar.
@@ -90,16 +96,40 @@ def progress_bar(description: str, *, time_left: bool = True) -> Iterator[Advanc
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines(description)
+        return
     columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
     if time_left:
         columns.append(TimeRemainingColumn())
     columns.append(TextColumn("{task.fields[note]}"))
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(description, total=None, note="")
+        yield lambda done, total, value: progress.update(task, completed=done, total=total, note=_note(value))
 
-        def advance(done: int, total: int, value: float | str) -> None:
-            note = value if isinstance(value, str) else f"{value:,.0f}"
-            progress.update(task, completed=done, total=total, note=note)
 
-        yield advance
+def _lines(description: str) -> Advance:
+    """Writes a line now, and another when the last one is `LINE_EVERY_S` old."""
+    click.echo(f"{description} ...", err=True)
+    last = time.monotonic()
+
+    def advance(done: int, total: int, value: float | str) -> None:
+        nonlocal last
+        if (now := time.monotonic()) >= last + LINE_EVERY_S:
+            last = now
+            click.echo(f"{description}: {done} of {total}, {_note(value)}".rstrip(", "), err=True)
+
+    return advance
+
+
+def _note(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:,.0f}"
+
+
+def built(optics: "Optics") -> "ProcessModel":
+    """The process model, after a recipe's kernels are built, with a word about it."""
+    if optics.built:
+        return optics.process()
+    with progress_bar("Building kernels"):
+        return optics.process()

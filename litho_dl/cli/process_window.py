@@ -10,6 +10,7 @@ import click
 from litho_dl.cli.options import (
     Sweep,
     Window,
+    built,
     device_option,
     json_option,
     layout_options,
@@ -88,18 +89,19 @@ def process_window(
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import require_writable_folder
     from litho_dl.focus_exposure import choose_gauges, expose_through_focus
-    from litho_dl.process.files import load_process
+    from litho_dl.process.files import read_optics
 
     if min(dose) <= 0:
         raise click.BadParameter("expected positive doses", param_hint="'--dose'")
     require_writable_folder(out)
     resolved = resolve_device(device)
-    process = load_process(optics, field_nm=field_nm)
-    clip = load_clip(target, process.field_nm, layer=layer, cell=cell, window_nm=window_nm)
+    read = read_optics(optics, field_nm=field_nm)
+    clip = load_clip(target, read.field_nm, layer=layer, cell=cell, window_nm=window_nm)
     polygons = clip.placed if mask is None else load_mask_polygons(mask, clip, layer=mask_layer)
     gauges = choose_gauges(clip, cutlines, window_nm=window_nm)
+    process = built(read)
     foci = default_foci(process) if focus is None else focus
-    with progress_bar("Focus (nm)") as advance:
+    with progress_bar("Exposing through focus") as advance:
         result = expose_through_focus(
             polygons,
             gauges,

@@ -6,7 +6,7 @@ import click
 
 from litho_dl.cli.options import json_option
 from litho_dl.core.errors import RecipeError
-from litho_dl.core.settings import Kind, read_toml, shipped_names, shipped_text
+from litho_dl.core.settings import Kind, known, read_toml, shipped_names, shipped_text
 
 KINDS: tuple[Kind, ...] = ("optics", "ilt", "rules", "dataset", "mnist", "generators")
 HEADINGS: dict[Kind, str] = {
@@ -30,8 +30,8 @@ def recipes(name: str | None, as_json: bool) -> None:
     if name is not None:
         kind = next((kind for kind in KINDS if name in shipped_names(kind)), None)
         if kind is None:
-            known = ", ".join(n for kind in KINDS for n in shipped_names(kind))
-            raise RecipeError(f"No recipe, method or rules named {name!r}; known: {known}.")
+            names = [entry for kind in KINDS for entry in shipped_names(kind)]
+            raise RecipeError(f"No recipe, method or rules named {name!r}; {known(name, names)}")
         click.echo(
             json.dumps(read_toml(kind, name).table, indent=2) if as_json else shipped_text(kind, name), nl=as_json
         )

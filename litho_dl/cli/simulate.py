@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from litho_dl.cli.evaluate import as_lines
-from litho_dl.cli.options import device_option, json_option, layout_options, optics_option, out_option
+from litho_dl.cli.options import built, device_option, json_option, layout_options, optics_option, out_option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,24 +47,27 @@ def simulate(
 
     from litho_dl.clips import file_stem, load_clip, load_mask_image
     from litho_dl.core.device import resolve_device
+    from litho_dl.core.grid import Grid
     from litho_dl.core.io import IMAGE_SUFFIXES, require_writable_folder
-    from litho_dl.process.files import load_process
+    from litho_dl.process.files import read_optics
     from litho_dl.simulator import Simulator
 
     require_writable_folder(out)
-    simulator = Simulator(load_process(optics, field_nm=field_nm)).to(resolve_device(device))
-    field = simulator.process.field_nm
+    resolved, read = resolve_device(device), read_optics(optics, field_nm=field_nm)
+    field = read.field_nm
     if layout.suffix.lower() in IMAGE_SUFFIXES:
-        mask, mask_pixel_nm = load_mask_image(layout, field, lowest=simulator.process.mask.lowest)
+        mask, mask_pixel_nm = load_mask_image(layout, field, lowest=read.mask.lowest)
     else:
         mask_pixel_nm = LAYOUT_PIXEL_NM if pixel_nm is None else pixel_nm
         mask = load_clip(layout, field, layer=layer, cell=cell, window_nm=window_nm).coverage(mask_pixel_nm)
     pixel_nm = mask_pixel_nm if pixel_nm is None else pixel_nm
+    Grid.of_field(field, pixel_nm)
+    simulator = Simulator(built(read)).to(resolved)
     with torch.no_grad():
         exposure = simulator(mask, mask_pixel_nm, out_pixel_nm=pixel_nm)
     name = file_stem(layout)
     summary = write_exposure(exposure, mask, pixel_nm, out, name, title=f"{name}, {Path(optics).name}")
-    summary = {"name": name, "field_nm": field, **summary}
+    summary = {"name": name, "field_nm": field, "mask_pixel_nm": mask_pixel_nm, **summary}
     click.echo(json.dumps(summary, indent=2) if as_json else as_lines(summary))
 
 

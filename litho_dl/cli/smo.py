@@ -9,6 +9,7 @@ import click
 
 from litho_dl.cli.optimize import require_distinct, write_clip
 from litho_dl.cli.options import (
+    built,
     device_option,
     json_option,
     layout_options,
@@ -86,15 +87,16 @@ def smo(
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import require_writable_folder
     from litho_dl.optimize import solve_clips
-    from litho_dl.process.files import load_process
+    from litho_dl.process.files import read_optics
     from litho_dl.process.freeform import save_freeform
 
     require_writable_folder(out)
     resolved, joint, fixed = resolve_device(device), *load_methods(method, mask_method)
     whole_factor(fixed.levels[-1].pixel_nm, MASK_FILE_PIXEL_NM)
-    simulator = start(process := load_process(optics, field_nm=field_nm), **source)
-    clips = [load_clip(path, process.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
+    read = read_optics(optics, field_nm=field_nm)
+    clips = [load_clip(path, read.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
     require_distinct([clip.name for clip in clips])
+    simulator = start(process := built(read), **source)
     with progress_bar("Optimising the source") as advance:
         solution = solve_clips(clips, process, joint, resolved, advance, simulator=simulator)
     assert process.recipe is not None
@@ -106,7 +108,7 @@ def smo(
         **{"pupil_fill": simulator.fill(), "source_seconds": solution.seconds, "status": solution.status, "clips": []},
     }
     if solution.status == "finished":
-        both = {"optimised": load_process(recipe), "recipe": process}
+        both = {"optimised": built(read_optics(recipe)), "recipe": process}
         run |= compare(clips, both, fixed, resolved, out, (mask_method or method) if figures else None)
     finish(run, out, as_json)
 

@@ -4,6 +4,7 @@ import difflib
 import json
 import re
 import tomllib
+from collections.abc import Collection
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -14,6 +15,14 @@ from pydantic import BaseModel, Field, ValidationError
 from litho_dl.core.errors import RecipeError
 
 Kind = Literal["optics", "ilt", "rules", "dataset", "mnist", "generators"]
+NOUNS: dict[Kind, str] = {
+    "optics": "optics recipe",
+    "ilt": "ILT method",
+    "rules": "design rules",
+    "dataset": "data set recipe",
+    "mnist": "benchmark",
+    "generators": "training recipe",
+}
 Model = TypeVar("Model", bound=BaseModel)
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -31,6 +40,12 @@ def shipped_names(kind: Kind) -> list[str]:
     return sorted(entry.name.removesuffix(".toml") for entry in _folder(kind).iterdir() if entry.name.endswith(".toml"))
 
 
+def known(name: str, names: Collection[str]) -> str:
+    """`did you mean A? known: A, B.`, for messages about an unknown name."""
+    close = difflib.get_close_matches(name, names, n=1)
+    return (f"did you mean {close[0]}? " if close else "") + f"known: {', '.join(names)}."
+
+
 def shipped_text(kind: Kind, name: str) -> str:
     """The TOML text of a packaged file.
 
@@ -39,11 +54,7 @@ def shipped_text(kind: Kind, name: str) -> str:
     """
     names = shipped_names(kind)
     if name not in names:
-        close = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise RecipeError(
-            f"No {kind} recipe or file named {name!r}; {hint}known: {', '.join(names)}. Your own file ends in .toml."
-        )
+        raise RecipeError(f"No {NOUNS[kind]} or file named {name!r}; {known(name, names)} Your own file ends in .toml.")
     return (_folder(kind) / f"{name}.toml").read_text(encoding="utf-8")
 
 
@@ -55,7 +66,7 @@ def read_toml(kind: Kind, name_or_path: str | Path) -> TomlTable:
     """
     path = Path(name_or_path)
     if path.suffix != ".toml":
-        text, origin, folder = shipped_text(kind, str(name_or_path)), f"{kind} recipe {name_or_path}", None
+        text, origin, folder = shipped_text(kind, str(name_or_path)), f"{NOUNS[kind]} {name_or_path}", None
     else:
         text, origin, folder = _read_text(path), str(path), path.parent
     try:
@@ -110,6 +121,8 @@ def _read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path}: expected a UTF-8 text file ({error.reason} at byte {error.start}).") from error
+    except FileNotFoundError:
+        raise RecipeError(f"{path}: no such file.") from None
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}).") from error
 

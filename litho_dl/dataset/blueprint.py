@@ -16,7 +16,7 @@ from litho_dl.core.workers import on_one_thread
 from litho_dl.dataset.recipe import DatasetRecipe, GeneratedClips, LayoutClips
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.layout.design_rules import load_rules
-from litho_dl.process.files import load_process
+from litho_dl.process.files import Optics, read_optics
 from litho_dl.process.model import ProcessModel
 from litho_dl.symmetry import imaging_symmetries
 
@@ -51,25 +51,20 @@ def draw_blueprint(recipe: DatasetRecipe) -> Blueprint:
     """
     _require_apart(recipe)
     method = load_method(recipe.located(recipe.method, "ilt"))
-    process = on_one_thread(
-        load_process, recipe.located(recipe.optics, "optics")
-    )  # sums are taken in the same order anywhere
+    optics = read_optics(recipe.located(recipe.optics, "optics"))
     for source in recipe.clips:
         side = source.extent_nm if isinstance(source, GeneratedClips) else source.window_nm
-        if side > min(process.field_nm):
+        if side > min(optics.field_nm):
             raise DatasetError(
-                f"Expected clips that fit the optics' field of {min(process.field_nm):g} nm, got {side:g} nm; leave "
+                f"Expected clips that fit the optics' field of {min(optics.field_nm):g} nm, got {side:g} nm; leave "
                 f"some 300 nm on each side for the light's reach."
             )
-    Grid.of_field(process.field_nm, recipe.pixel_nm)
+    Grid.of_field(optics.field_nm, recipe.pixel_nm)
     finer_nm, coarser_nm = sorted((recipe.pixel_nm, method.levels[-1].pixel_nm))
     whole_factor(coarser_nm, finer_nm)
-    plain = recipe.model_dump(mode="json")
-    named = {
-        "optics": _optics(recipe, process),
-        "method": method.model_dump(mode="json"),
-        "clips": [_source(recipe, source) for source in recipe.clips],
-    }
+    plain, clips = recipe.model_dump(mode="json"), [_source(recipe, source) for source in recipe.clips]
+    process = on_one_thread(Optics.process, optics)  # sums are taken in the same order anywhere
+    named = {"optics": _optics(recipe, process), "method": method.model_dump(mode="json"), "clips": clips}
     digest = hashlib.sha256(json.dumps([__version__, plain, named], sort_keys=True).encode()).hexdigest()
     settings = {
         "recipe": plain,

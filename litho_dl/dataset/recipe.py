@@ -151,7 +151,7 @@ class DatasetRecipe(BaseModel):
         return str(self._folder / name) if (self._folder / name).exists() else name
 
     def scaled(self, factor: float) -> "DatasetRecipe":
-        """The recipe with every count of generated clips multiplied, at least one each.
+        """The recipe with every count of generated clips multiplied, at least one each; its description says so.
 
         Raises:
             RecipeError: The factor is not positive and finite.
@@ -164,7 +164,8 @@ class DatasetRecipe(BaseModel):
             else source
             for source in self.clips
         )
-        return self.model_copy(update={"clips": clips})
+        scale = f" (scaled by {factor:g})" if self.description and factor != 1 else ""
+        return self.model_copy(update={"clips": clips, "description": self.description + scale})
 
 
 def load_dataset_recipe(name_or_path: str | Path) -> DatasetRecipe:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from scipy.ndimage import label
 from torch import Tensor
 
 from litho_dl.ilt.morphology import closed, dilated, opened
@@ -13,7 +14,6 @@ from litho_dl.layout.rules import MaskRules, RuleViolations, check_rules
 
 ROUNDS = 12
 CONTEXT = 3.0  # of the largest distance rule, about a violation, within which a repair is judged
-BORDER_COST = 0.02  # of the objective, up to which features at the border are given up
 
 Cost = Callable[[Tensor, int], Tensor]
 
@@ -21,10 +21,10 @@ Cost = Callable[[Tensor, int], Tensor]
 def clean(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost) -> Tensor:
     """Masks with no width, space or area violation left, or as few as the repairs can leave.
 
-    First whatever crosses the field's border is cut back, whatever is too narrow for a disc is cut, and whatever gap is
-    too narrow is filled. Then each violation that is
-    left is repaired in the way that breaks the fewest rules about it and, among those, costs the print least: the
-    feature made wider or narrower there, the place filled or cleared. Each round reaches farther than the one before.
+    First whatever is too narrow for a disc is cut, and whatever gap is too narrow is filled. Then each violation that
+    is left is repaired: the feature made wider or narrower there, the place filled or cleared, a feature left out. Of
+    the repairs that break fewer rules about the place than before, or else of those that break the fewest, the one is
+    taken that costs the print least. Each round reaches farther than the one before.
 
     Args:
         mask: bool (B, h, w).
@@ -37,7 +37,7 @@ def clean(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost) -> Tensor
 
 def _clean_clip(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost, index: int) -> Tensor:
     best, fewest = mask, _violations(mask, pixel_nm, rules).total
-    mask = _prepared(mask, pixel_nm, rules, cost, index)
+    mask = _without_narrow(mask, pixel_nm, rules)
     for round_index in range(ROUNDS + 1):
         found = _violations(mask, pixel_nm, rules)
         if found.total < fewest or (round_index == 0 and found.total == fewest):
@@ -52,21 +52,6 @@ def _clean_clip(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost, ind
 def _violations(mask: Tensor, pixel_nm: float, rules: MaskRules) -> RuleViolations:
     """Of a mask or a part of one, bool (h, w); staircases are smoothed by the pixel, whatever the part."""
     return check_rules(pixel_polygons(mask.cpu().numpy(), pixel_nm), rules, smooth_nm=pixel_nm)
-
-
-def _prepared(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost, index: int) -> Tensor:
-    """The mask without what is narrow and, unless the print needs it, without what crosses the field's border.
-
-    A written mask ends at the border.
-    """
-    frame = math.ceil(rules.min_space_nm / pixel_nm / 2)
-    inner = torch.zeros_like(mask)
-    inner[frame:-frame, frame:-frame] = mask[frame:-frame, frame:-frame]
-    if torch.equal(inner, mask):
-        return _without_narrow(mask, pixel_nm, rules)
-    whole, inner = (_without_narrow(part, pixel_nm, rules) for part in (mask, inner))
-    before, after = cost(torch.stack((whole, inner)), index).tolist()
-    return inner if after <= (1 + BORDER_COST) * before else whole
 
 
 def _without_narrow(mask: Tensor, pixel_nm: float, rules: MaskRules) -> Tensor:
@@ -94,13 +79,23 @@ def _repaired(
     )
     place = torch.zeros_like(mask, dtype=torch.float32)
     place[max(int(y0), 0) : int(np.ceil(y1)) + 1, max(int(x0), 0) : int(np.ceil(x1)) + 1] = 1
-    repairs = _candidates(mask[rows, columns], place[rows, columns], limit_px, reach)
+    part = mask[rows, columns]
+    repairs = _candidates(part, place[rows, columns], limit_px, reach)
+    repairs += [part & ~feature[rows, columns] for feature in _features(mask, place > 0)]
     counts = [_violations(repair, pixel_nm, rules).total for repair in repairs]
-    chosen = [repair for repair, count in zip(repairs, counts, strict=True) if count == min(counts)]
+    most = max(min(counts), counts[0] - 1)
+    chosen = [repair for repair, count in zip(repairs, counts, strict=True) if count <= most]
     whole = mask.repeat(len(chosen), 1, 1)
     whole[:, rows, columns] = torch.stack(chosen)
     costs = cost(whole, index)
     return whole[int(costs.argmin())]
+
+
+def _features(mask: Tensor, place: Tensor) -> list[Tensor]:
+    """Each connected feature that reaches into a place."""
+    numbers = label(mask.cpu().numpy())[0]
+    touched = np.unique(numbers[place.cpu().numpy()])
+    return [torch.from_numpy(numbers == number).to(mask.device) for number in touched[touched > 0]]
 
 
 def _candidates(mask: Tensor, place: Tensor, limit_px: float, reach: int) -> list[Tensor]:

@@ -34,6 +34,7 @@ class Level(BaseModel):
             level's mask.
         optimizer: In place of the method's.
         objective: In place of the method's, except for choosing the best.
+        repaired: Start from the best masks so far, cleaned up as the last ones are by `clean`.
         patience: Checks without a better mask in any clip after which the level ends; None: all steps.
     """
 
@@ -48,6 +49,7 @@ class Level(BaseModel):
     parameterization: Name | None = None
     optimizer: OptimizerName | None = None
     objective: Weights | None = None
+    repaired: bool = False
     patience: Annotated[int, Field(ge=1)] | None = None
 
     @property
@@ -133,6 +135,8 @@ class Method(BaseModel):
         asking = [name for name in RULE_TERMS if name in used] + ["clean"] * self.clean
         if asking and self.rules is None:
             raise ValueError(f"{', '.join(asking)} needs mask rules; add a table [rules]")
+        if any(level.repaired and (index == 0 or not self.clean) for index, level in enumerate(self.levels)):
+            raise ValueError("a repaired level goes on from a level before it, in a method that cleans up")
         if self.clean and (self.levels[-1].parameterization or self.parameterization) == "manhattan":
             raise ValueError("clean repairs pixel masks; manhattan keeps its own limits")
         for level in self.levels:

@@ -184,18 +184,18 @@ class _Run:
         """The level's first parameters."""
         name = level.parameterization or self.method.parameterization
         before, self._name = self._name, name
-        if name == before:
-            assert self._stage is not None
-            ratio = round(self._stage.level.pixel_nm / level.pixel_nm)
+        ratio = 1 if self._stage is None else round(self._stage.level.pixel_nm / level.pixel_nm)
+        if name == before and not level.repaired:
             self._parameterization = copy.copy(self._parameterization)  # the best so far goes on with the old one
             return self._parameterization.refine(self._parameters.detach(), ratio)
         if self._stage is None:
             mask = coarsened(begin, self.target_nm, level.pixel_nm)
         else:
-            sharpness = self._stage.level.mask_sharpness[1]
-            ratio = round(self._stage.level.pixel_nm / level.pixel_nm)
-            soft = self._parameterization.mask(self._parameters.detach(), sharpness)
-            mask = soft.repeat_interleave(ratio, -2).repeat_interleave(ratio, -1)
+            if level.repaired:
+                mask = self.written(clean_up=True)[0].to(self.target)
+            else:
+                mask = self._parameterization.mask(self._parameters.detach(), self._stage.level.mask_sharpness[1])
+            mask = mask.repeat_interleave(ratio, -2).repeat_interleave(ratio, -1)
         self._parameterization = PARAMETERIZATIONS[name]()
         return self._parameterization.start(Start(mask, level.pixel_nm, self.target, self.target_nm))
 
@@ -228,7 +228,9 @@ class _Run:
         mask, mask_nm = best.parameterization.written(best.parameters, best.stage.level.pixel_nm)
         if clean_up:
             assert self.method.rules is not None
-            mask = clean(mask, mask_nm, self.method.rules.mask_rules(), best.stage.binary_objective)
+            mask = clean(
+                best.stage.within_room(mask), mask_nm, self.method.rules.mask_rules(), best.stage.binary_objective
+            )
         return mask, mask_nm
 
 

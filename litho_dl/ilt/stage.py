@@ -1,9 +1,11 @@
 """One level of an optimisation at work: what its parameters image to, and what that costs."""
 
+import math
 from dataclasses import replace
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.objective import Scene, background, epe_probes, evaluate_terms
@@ -34,6 +36,7 @@ class Stage:
         self._rules = None if method.rules is None else method.rules.mask_rules()
         self._probes = epe_probes(target, level.image_nm)
         self._background = background(target, level.image_nm)
+        self._room = self._written_room() if method.clean else None
 
     def begin_step(self, progress: float) -> None:
         """Sets the progress, and forgets the last step's terms."""
@@ -41,7 +44,7 @@ class Stage:
 
     def objective(self, parameters: Tensor) -> Tensor:
         """Weighted sum (B,) for soft masks and prints, differentiable."""
-        mask = self._parameterization.mask(parameters, self._now(self.level.mask_sharpness))
+        mask = self._mask(parameters)
         values = [self._soft(mask[clips], clips) for clips in self._together()]
         return self._kept(values)
 
@@ -50,7 +53,7 @@ class Stage:
 
         A few clips go all the way at a time, so that their prints stay in the processor's cache.
         """
-        mask = self._parameterization.mask(parameters, self._now(self.level.mask_sharpness))
+        mask = self._mask(parameters)
         values, gradients = [], []
         for clips in self._together():
             part = mask[clips].detach().requires_grad_()
@@ -61,6 +64,24 @@ class Stage:
             values.append((objective.detach(), {name: value.detach() for name, value in terms.items()}))
         mask.backward(torch.cat(gradients))
         return self._kept(values)
+
+    def _mask(self, parameters: Tensor) -> Tensor:
+        """The soft masks, with features where they will be written."""
+        mask = self._parameterization.mask(parameters, self._now(self.level.mask_sharpness))
+        return mask if self._room is None else self._room * mask
+
+    def _written_room(self) -> Tensor:
+        """1 where masks that keep rules may have features, (B, h, w).
+
+        A written mask ends at the field's border, and what crosses it would be cut in two pieces that break rules. So
+        half the smallest space stays free there, but for what is drawn that near.
+        """
+        assert self._rules is not None
+        frame = math.ceil(self._rules.min_space_nm / self.level.pixel_nm / 2)
+        scale = self.level.image_nm / self.level.pixel_nm
+        room = interpolate(1 - self._background[:, None], scale_factor=scale)[:, 0]
+        room[:, frame:-frame, frame:-frame] = 1
+        return room
 
     def _together(self) -> list[slice]:
         """The clips that are exposed at once: all of them on a GPU."""
@@ -82,8 +103,12 @@ class Stage:
     def edge_errors(self, parameters: Tensor) -> Tensor:
         """Edge placement errors in the parameters' shape, in nm."""
         assert isinstance(self._parameterization, EdgeParameterization)  # `Method` pairs it with `feedback`
-        mask = self._parameterization.mask(parameters, self._now(self.level.mask_sharpness))
+        mask = self._mask(parameters)
         return self._parameterization.edge_errors(parameters, self._expose(mask), self.level.image_nm)
+
+    def within_room(self, mask: Tensor) -> Tensor:
+        """Masks, bool (B, h, w), without features where rules leave no room for them."""
+        return mask if self._room is None else mask & (self._room > 0)
 
     @torch.no_grad()
     def binary_objective(self, mask: Tensor, clip: int | None = None) -> Tensor:
@@ -94,6 +119,8 @@ class Stage:
             clip: That clip's index.
         """
         mask = mask.to(self._target.dtype)
+        if self._room is not None:
+            mask = mask * (self._room if clip is None else self._room[clip])
         parts = [(mask, slice(clip, clip + 1))] if clip is not None else [(mask[c], c) for c in self._together()]
         scenes = (self._scene(part, steepness=None, clips=clips) for part, clips in parts)
         return torch.cat([evaluate_terms(scene, self._final_weights)[0] for scene in scenes])

@@ -60,6 +60,8 @@ def _statements(path: str | Path) -> Iterator[tuple[int, list[str]]]:
     """Line number and tokens of every line that is not blank; comments removed."""
     try:
         text = Path(path).read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise LayoutError(f"{path}: no such file.") from None
     except OSError as error:
         raise LayoutError(f"{path}: Expected a readable GLP file, got '{error.strerror}'; check the path.") from error
     except UnicodeDecodeError as error:

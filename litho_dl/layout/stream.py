@@ -53,6 +53,8 @@ def _unpacked(path: str | Path) -> Iterator[Path]:
                 plain = Path(folder) / "stream"
                 with gzip.open(path) as packed, open(plain, "wb") as unpacked:
                     shutil.copyfileobj(packed, unpacked)
+        except FileNotFoundError:
+            raise LayoutError(f"{path}: no such file.") from None
         except (OSError, EOFError, zlib.error) as error:
             reason = getattr(error, "strerror", None) or error
             raise LayoutError(f"{path}: Expected a readable GDSII or OASIS file, got: {reason}; check it.") from error

@@ -1,6 +1,7 @@
 """Process models on disk: our own safetensors files, and the ICCAD 2013 contest's kernel folder."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from litho_dl.core.errors import KernelError, LithoError
+from litho_dl.core.grid import Grid
 from litho_dl.core.io import atomic_path
 from litho_dl.core.settings import validated
 from litho_dl.optics.kernels import SocsKernels
@@ -29,8 +31,37 @@ CONTEST_CORNERS = {
 }
 
 
-def load_process(optics: str | Path, *, field_nm: float | None = None) -> ProcessModel:
-    """What `--optics` means: a recipe's name, a recipe .toml, an exported .safetensors, or a contest kernel folder.
+@dataclass(frozen=True, eq=False)
+class Optics:
+    """What `--optics` means, read and checked; a recipe's kernels, which take seconds, are not built yet.
+
+    Attributes:
+        field_nm: (height, width).
+        content: A recipe, or the process model of given kernels.
+    """
+
+    field_nm: tuple[float, float]
+    content: Recipe | ProcessModel
+
+    @property
+    def mask(self) -> MaskType:
+        """Mask technology."""
+        return self.content.mask
+
+    @property
+    def built(self) -> bool:
+        """True if the kernels are there."""
+        return isinstance(self.content, ProcessModel)
+
+    def process(self) -> ProcessModel:
+        """The process model; of a recipe, its kernels are built now."""
+        if isinstance(self.content, ProcessModel):
+            return self.content
+        return build_process(self.content, field_nm=self.field_nm)
+
+
+def read_optics(optics: str | Path, *, field_nm: float | None = None) -> Optics:
+    """Reads a recipe's name, a recipe .toml, an exported .safetensors, or a contest kernel folder.
 
     Args:
         optics: One of the four.
@@ -38,7 +69,7 @@ def load_process(optics: str | Path, *, field_nm: float | None = None) -> Proces
 
     Raises:
         RecipeError, KernelError: It cannot be found or read.
-        GridMismatchError: The file's kernels belong to another field.
+        GridMismatchError: The file's kernels belong to another field, or the field is no length.
     """
     path = Path(optics)
     if path.is_dir():
@@ -46,10 +77,25 @@ def load_process(optics: str | Path, *, field_nm: float | None = None) -> Proces
     elif path.suffix == ".safetensors":
         process = load_kernels(path)
     else:
-        return build_process(load_recipe(optics), field_nm=None if field_nm is None else (field_nm, field_nm))
+        recipe = load_recipe(optics)
+        side = recipe.kernels.field_nm if field_nm is None else field_nm
+        return Optics(Grid.of_field((side, side), side).field_nm, recipe)
     if field_nm is not None:
         next(iter(process.kernels.values())).require_field((field_nm, field_nm))
-    return process
+    return Optics(process.field_nm, process)
+
+
+def load_process(optics: str | Path, *, field_nm: float | None = None) -> ProcessModel:
+    """The process model of what `read_optics` reads; a recipe's kernels are built.
+
+    Args:
+        optics: As for `read_optics`.
+        field_nm: As for `read_optics`.
+
+    Raises:
+        RecipeError, KernelError, GridMismatchError: As `read_optics`.
+    """
+    return read_optics(optics, field_nm=field_nm).process()
 
 
 def import_contest(folder: str | Path) -> ProcessModel:

@@ -86,28 +86,29 @@ def round_length(span_nm: float) -> float:
 
 
 def scale_bar(axes: Axes, span_nm: float) -> None:
-    """Draws a bar of a round length, labelled in nm, in the lower right corner."""
+    """Draws a bar of a round length, labelled in nm, under the lower right corner."""
     length = round_length(span_nm)
     bar = AnchoredSizeBar(
         axes.transData,
         length,
         f"{length:g} nm",
-        loc="lower right",
-        pad=0.35,
+        loc="upper right",
+        bbox_to_anchor=(1, 0),
+        bbox_transform=axes.transAxes,
+        frameon=False,
+        pad=0,
         borderpad=0.4,
         sep=2,
         size_vertical=span_nm / 120,
         color=BLACK,
         fontproperties=FontProperties(size=TICK_SIZE - 1),
     )
-    bar.patch.set(facecolor="white", alpha=0.8, linewidth=0)
-    bar.set_zorder(10)
     axes.add_artist(bar)
 
 
 def colour_bar(shown: ScalarMappable, axes: Axes, label: str) -> Axes:
-    """A horizontal colour bar right under a panel; returns its axes."""
-    bar = Colorbar(axes.inset_axes((0.04, -0.06, 0.92, 0.035)), shown, orientation="horizontal")
+    """A horizontal colour bar under a panel, left of its scale bar; returns its axes."""
+    bar = Colorbar(axes.inset_axes((0.02, -0.06, 0.68, 0.035)), shown, orientation="horizontal")
     bar.set_label(label, fontsize=TICK_SIZE)
     bar.outline.set_linewidth(0.6)
     bar.ax.tick_params(labelsize=TICK_SIZE, width=0.6, length=2)
@@ -115,11 +116,12 @@ def colour_bar(shown: ScalarMappable, axes: Axes, label: str) -> Axes:
 
 
 def legend_below(axes: Axes, entries: Sequence[Artist]) -> None:
-    """A legend in one row right under a panel."""
+    """A legend in one row under a panel and its scale bar."""
     axes.legend(
         handles=entries,
         loc="upper center",
-        bbox_to_anchor=(0.5, -0.01),
+        bbox_to_anchor=(0.5, 0),
+        borderaxespad=2.4,
         ncols=len(entries),
         fontsize=TICK_SIZE,
         frameon=False,
@@ -128,13 +130,18 @@ def legend_below(axes: Axes, entries: Sequence[Artist]) -> None:
     )
 
 
+def require_figure_suffix(path: str | Path) -> None:
+    """OutputError unless figures can be saved under that name."""
+    if Path(path).suffix.lower() not in FIGURE_SUFFIXES:
+        raise OutputError(f"{path}: expected a picture that ends in {', '.join(FIGURE_SUFFIXES)}.")
+
+
 def save_figure(figure: Figure, path: str | Path, dpi: int = 200) -> None:
     """Writes a figure atomically; the suffix chooses the format.
 
     Raises:
         OutputError: The suffix is another, or the file cannot be written.
     """
-    if Path(path).suffix.lower() not in FIGURE_SUFFIXES:
-        raise OutputError(f"{path}: expected a picture that ends in {', '.join(FIGURE_SUFFIXES)}.")
+    require_figure_suffix(path)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=dpi, bbox_inches="tight", pad_inches=0.08)

@@ -36,7 +36,7 @@ def gallery_figure(
     Args:
         clips: What to draw, in order.
         across: Clips a row.
-        margin_nm: What is shown around the largest clip; leaves room for the scale bar.
+        margin_nm: What is shown around the largest clip.
         title: Heading of the figure.
 
     Raises:
@@ -47,7 +47,7 @@ def gallery_figure(
     across = min(across, len(clips))
     rows = -(-len(clips) // across)
     side = 2 * margin_nm + max(_longer_side(clip.images.bounds()) for clip in clips)
-    figure = new_figure(3 * CELL_IN * across + 0.3, (CELL_IN + 0.45) * rows + 0.7, title)
+    figure = new_figure(3 * CELL_IN * across + 0.3, (CELL_IN + 0.6) * rows + 0.7, title)
     places = figure.subplots(rows, 3 * across, squeeze=False)
     entries: dict[str, Artist] = {}
     for index in range(rows * across):
@@ -67,10 +67,10 @@ def _clip_row(trio: Sequence[Axes], clip: GalleryClip, side_nm: float) -> list[A
     target, mask, printed = trio
     images = clip.images.crop(square_around(clip.images.bounds(), side_nm)).thinned(CELL_PIXELS)
     target_panel(target, images, "")
-    mask_panel(mask, images, "")
+    opening = mask_panel(mask, images, "")
     target.set_title(clip.name, loc="left", fontsize=TITLE_SIZE, fontweight="bold")
     mask.set_title(caption(clip.score, "   "), loc="left", fontsize=TICK_SIZE)
-    return print_panel(printed, images, clip.epe_sites_nm, "")
+    return opening + print_panel(printed, images, clip.epe_sites_nm, "")
 
 
 def _longer_side(bounds: Extent) -> float:

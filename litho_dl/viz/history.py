@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 
 from litho_dl.viz.figure import BLACK, CYCLE, GREY, TICK_SIZE, new_figure, style_chart
 
+SHOWN_SHARE = 1e-6  # of the largest value; what is below is zero to the eye
+
 
 def history_figure(
     terms: Mapping[str, ArrayLike],
@@ -34,7 +36,8 @@ def history_figure(
         values = np.asarray(series, dtype=float)
         colour, width = (BLACK, 2.0) if name == total else (next(colours), 1.3)
         axes.plot(np.arange(len(values)), values, color=colour, linewidth=width, label=name)
-    set_log_scale(axes, [value for series in terms.values() for value in np.asarray(series, dtype=float)])
+    values = np.concatenate([np.asarray(series, dtype=float) for series in terms.values()])
+    set_log_scale(axes, values, least=SHOWN_SHARE * float(np.nanmax(values)))
     style_chart(axes, "", "step", y_label)
     mark_levels(axes, level_starts)
     axes.margins(x=0.01)
@@ -42,14 +45,14 @@ def history_figure(
     return figure
 
 
-def set_log_scale(axes: Axes, values: Sequence[float]) -> None:
-    """A log axis; with zeros or negative values among `values`, one that is linear below the smallest positive one."""
-    finite = np.asarray([value for value in values if np.isfinite(value)])
-    positive = finite[finite > 0]
-    if len(positive) == len(finite) > 0:
+def set_log_scale(axes: Axes, values: ArrayLike, least: float = 0.0) -> None:
+    """A log axis; if not all of `values` are above `least` and 0, one that is linear below the smallest that is."""
+    finite = np.asarray(values, dtype=float)[np.isfinite(values)]
+    shown = finite[finite > max(least, 0)]
+    if len(shown) == len(finite) > 0:
         axes.set_yscale("log")
-    elif len(positive):
-        axes.set_yscale("symlog", linthresh=positive.min())
+    elif len(shown):
+        axes.set_yscale("symlog", linthresh=shown.min())
 
 
 def mark_levels(axes: Axes, starts: Sequence[int]) -> None:

@@ -8,6 +8,7 @@ from matplotlib import colormaps
 from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from litho_dl.core.errors import LithoError
@@ -96,6 +97,7 @@ def learning_curves(
                 values += list(series)
         set_log_scale(axes, values)
         style_chart(axes, name, "epoch", "")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     figure.legend(
         list(entries.values()),
         list(entries),
@@ -123,10 +125,12 @@ def confusion_figure(counts: ArrayLike, names: Sequence[str], *, title: str = ""
     wrong = np.where(np.eye(len(counts), dtype=bool), 0, counts)
     figure = new_figure(5.4, 5.2, title)
     axes = figure.subplots()
-    axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(wrong.max(), 1))
+    most = max(wrong.max(), 1)
+    axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=most)
     for (row, column), count in np.ndenumerate(counts):
         if count:
-            axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=TICK_SIZE)
+            colour = "white" if wrong[row, column] > most / 2 else BLACK
+            axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=TICK_SIZE, color=colour)
     style_axes(axes, "", "taken for", "is")
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)

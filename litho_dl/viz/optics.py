@@ -65,8 +65,8 @@ def optics_figure(
     columns = 6
     rows = -(-count // columns)
     heading = title + (f" at {defocus_nm:+g} nm defocus" if defocus_nm is not None else "")
-    figure = new_figure(12, 3.4 + 2.15 * rows, heading)
-    halves = figure.add_gridspec(2, 1, height_ratios=[3.2, 2.15 * rows])
+    figure = new_figure(12, 3.4 + 2.4 * rows, heading)
+    halves = figure.add_gridspec(2, 1, height_ratios=[3.2, 2.4 * rows])
     above, below = figure.add_subfigure(halves[0]), figure.add_subfigure(halves[1])
     widths = [1.0] * ((source_points is not None) + 2 * (pupil is not None)) + [1.6]
     places = iter(above.subplots(1, len(widths), squeeze=False, width_ratios=widths).flat)

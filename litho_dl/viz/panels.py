@@ -4,16 +4,14 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
-from litho_dl.viz.figure import BLUE, GREY, ORANGE, SKY, VERMILION, colour_bar, image_panel
+from litho_dl.viz.figure import BLACK, GREY, SKY, VERMILION, colour_bar, image_panel
 from litho_dl.viz.images import ClipImages
 
-TARGET_COLOUR, BAND_COLOUR, PRINT_COLOUR, VIOLATION_COLOUR = GREY, ORANGE, BLUE, VERMILION
-TARGET_ALPHA, BAND_ALPHA = 0.4, 0.85
-PRINT_LEVEL = 0.5  # prints are booleans or sigmoids
+TARGET_COLOUR, BAND_COLOUR, PRINT_COLOUR, VIOLATION_COLOUR = GREY, VERMILION, SKY, BLACK
+TARGET_ALPHA, PRINT_ALPHA = 0.4, 0.5
 
 
 def tint(image: ArrayLike, colour: str, alpha: float) -> NDArray:
@@ -38,12 +36,15 @@ def target_panel(axes: Axes, images: ClipImages, title: str = "Target") -> None:
     image_panel(axes, tint(images.target, TARGET_COLOUR, 1.0), images.extent, title)
 
 
-def mask_panel(axes: Axes, images: ClipImages, title: str = "Mask") -> None:
-    """The mask's transmission, open parts dark, with the target's outline."""
+def mask_panel(axes: Axes, images: ClipImages, title: str | None = None) -> list[Artist]:
+    """The mask's transmission, open parts black, with the target's outline; returns the legend entry of open parts."""
     mask = np.asarray(images.mask, dtype=np.float32)
-    image_panel(axes, mask, images.extent, title, vmin=min(0.0, mask.min()), vmax=max(1.0, mask.max()))
+    lowest = min(0.0, float(mask.min()))
+    meaning = "black: open" if lowest == 0 else "black: open, white: open, 180°"
+    image_panel(axes, mask, images.extent, f"Mask ({meaning})" if title is None else title, vmin=lowest, vmax=1.0)
     if images.target is not None:
         outline(axes, images, images.target, 0.5, VERMILION, width=0.7)
+    return [Patch(facecolor="black", label="mask opening")]
 
 
 def aerial_panel(axes: Axes, images: ClipImages, threshold: float | None = None, title: str = "Aerial image") -> None:
@@ -61,7 +62,10 @@ def aerial_panel(axes: Axes, images: ClipImages, threshold: float | None = None,
 def print_panel(
     axes: Axes, images: ClipImages, epe_sites_nm: ArrayLike | None = None, title: str = "Print"
 ) -> list[Artist]:
-    """The nominal contour over the target, the band between outer and inner print, and EPE violations.
+    """The nominal print over the target, the band between outer and inner print over both, and EPE violations.
+
+    The band is a few nm wide: its edges are lines, so that it is seen in small pictures, and the print has no outline,
+    which would hide it.
 
     Args:
         axes: Where to draw.
@@ -72,17 +76,19 @@ def print_panel(
     Returns:
         Legend entries of what was drawn.
     """
-    target = np.zeros(images.shape) if images.target is None else images.target
-    image_panel(axes, tint(target, TARGET_COLOUR, TARGET_ALPHA), images.extent, title)
-    entries: list[Artist] = []
+    layers = [("nominal print", images.nominal, PRINT_COLOUR, PRINT_ALPHA)]
     if images.target is not None:
-        entries.append(Patch(facecolor=TARGET_COLOUR, alpha=TARGET_ALPHA, label="target"))
+        layers.insert(0, ("target", images.target, TARGET_COLOUR, TARGET_ALPHA))
     if images.outer is not None and images.inner is not None:
         band = np.abs(np.asarray(images.outer, dtype=float) - np.asarray(images.inner, dtype=float))
-        axes.imshow(tint(band, BAND_COLOUR, BAND_ALPHA), origin="lower", extent=images.extent, interpolation="nearest")
-        entries.append(Patch(facecolor=BAND_COLOUR, alpha=BAND_ALPHA, label="PV band"))
-    outline(axes, images, images.nominal, PRINT_LEVEL, PRINT_COLOUR, width=1.1)
-    entries.append(Line2D([], [], color=PRINT_COLOUR, linewidth=1.1, label="nominal print"))
+        layers.append(("PV band", band, BAND_COLOUR, 1.0))
+        for edge in (images.outer, images.inner):
+            outline(axes, images, edge, 0.5, BAND_COLOUR, width=0.4)
+    image_panel(axes, np.zeros(images.shape), images.extent, title)
+    entries: list[Artist] = []
+    for name, image, colour, alpha in layers:
+        axes.imshow(tint(image, colour, alpha), origin="lower", extent=images.extent, interpolation="nearest")
+        entries.append(Patch(facecolor=colour, alpha=alpha, label=name))
     sites = np.empty((0, 2)) if epe_sites_nm is None else np.asarray(epe_sites_nm, dtype=float).reshape(-1, 2)
     if len(sites):
         entries.append(violations(axes, sites))

@@ -47,6 +47,7 @@ class RuleMarkers:
         unit: Of the limit and the values.
         boxes_nm: (n, 4) as x0, y0, x1, y1.
         values: (n,) measured; a negative radius is concave.
+        at_border: (n,) bool: what the border cuts, drawn dashed.
     """
 
     rule: str
@@ -54,12 +55,14 @@ class RuleMarkers:
     unit: str
     boxes_nm: NDArray
     values: NDArray
+    at_border: NDArray
 
 
 def rules_figure(mask: Sequence[Loops], rules: Sequence[RuleMarkers], *, title: str = "") -> Figure:
     """Draws the mask with a box at every place that breaks a rule, and the worst places beside it.
 
-    The places enlarged are those farthest below their limits, by ratio, at least one of each rule that is broken.
+    The places enlarged are those farthest below their limits, by ratio, at least one of each rule that is broken; those
+    at the border come last.
 
     Args:
         mask: The loops (n, 2) in nm of each polygon, hull and holes.
@@ -75,8 +78,8 @@ def rules_figure(mask: Sequence[Loops], rules: Sequence[RuleMarkers], *, title: 
     _draw(overview, mask, extent)
     span = extent[1] - extent[0]
     for markers in rules:
-        for box in markers.boxes_nm:
-            _marker(overview, _at_least(box, span * SMALLEST_MARKER), COLOURS[markers.rule])
+        for box, cut in zip(markers.boxes_nm, markers.at_border, strict=True):
+            _marker(overview, _at_least(box, span * SMALLEST_MARKER), COLOURS[markers.rule], cut)
     for n, (markers, index) in enumerate(shown):
         box = markers.boxes_nm[index]
         corner = _at_least(box, span * SMALLEST_MARKER)
@@ -98,15 +101,14 @@ def rules_figure(mask: Sequence[Loops], rules: Sequence[RuleMarkers], *, title: 
 
 
 def worst_places(rules: Sequence[RuleMarkers], most: int) -> list[tuple[RuleMarkers, int]]:
-    """Places by ratio of measured value to limit, the least first, after the worst of each rule."""
+    """Places by ratio of measured value to limit, the least first and those at the border last; one of each rule."""
     ranked = sorted(
-        (abs(float(value)) / markers.limit, order > 0, number, int(n))
+        (bool(markers.at_border[n]), abs(float(markers.values[n])) / markers.limit, order > 0, number, int(n))
         for number, markers in enumerate(rules)
-        for order, n in enumerate(np.argsort(np.abs(markers.values), kind="stable"))
-        for value in (markers.values[n],)
+        for order, n in enumerate(np.lexsort((np.abs(markers.values), markers.at_border)))
     )
-    first = sorted(ranked, key=lambda place: place[1])[:most]
-    return [(rules[number], n) for _, _, number, n in sorted(first)]
+    first = sorted(ranked, key=lambda place: place[2])[:most]
+    return [(rules[number], n) for *_, number, n in sorted(first)]
 
 
 def _extent(mask: Sequence[Loops]) -> Extent:
@@ -115,8 +117,7 @@ def _extent(mask: Sequence[Loops]) -> Extent:
         return 0.0, 1.0, 0.0, 1.0
     low, high = np.min([loops[0].min(0) for loops in mask], 0), np.max([loops[0].max(0) for loops in mask], 0)
     side = float((high - low).max())
-    x0, x1, y0, y1 = square_around((low[0], high[0], low[1], high[1]), side * (1 + 2 * MARGIN))
-    return x0, x1, y0 - 2 * MARGIN * side, y1  # the scale bar is at the bottom
+    return square_around((low[0], high[0], low[1], high[1]), side * (1 + 2 * MARGIN))
 
 
 def _draw(axes: Axes, mask: Sequence[Loops], extent: Extent) -> None:
@@ -147,7 +148,7 @@ def _inset(axes: Axes, mask: Sequence[Loops], markers: RuleMarkers, index: int, 
     window = square_around((x0, x1, y0, y1), max(4 * reach, 1.6 * max(x1 - x0, y1 - y0)))
     style_axes(axes)
     _draw(axes, mask, window)
-    _marker(axes, _at_least(box, (window[1] - window[0]) / 25), COLOURS[markers.rule])
+    _marker(axes, _at_least(box, (window[1] - window[0]) / 25), COLOURS[markers.rule], markers.at_border[index])
     value = float(markers.values[index])
     bend = "" if markers.rule != "radius" else (" convex" if value > 0 else " concave")
     digits = 0 if markers.rule == "area" else 1
@@ -165,9 +166,11 @@ def _at_least(box: NDArray, side_nm: float) -> tuple[float, float, float, float]
     return (*(box[:2] - grow).tolist(), *(box[2:] + grow).tolist())
 
 
-def _marker(axes: Axes, box: tuple[float, float, float, float], colour: str) -> None:
-    x0, y0, x1, y1 = box
-    axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour, linewidth=1.2, zorder=5))
+def _marker(axes: Axes, box: tuple[float, float, float, float], colour: str, at_border: bool) -> None:
+    (x0, y0, x1, y1), line = box, "dashed" if at_border else "solid"
+    axes.add_patch(
+        Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour, linewidth=1.2, linestyle=line, zorder=5)
+    )
 
 
 def _entry(markers: RuleMarkers) -> Line2D:

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike, NDArray
 
 from litho_dl.core.errors import LithoError
 from litho_dl.viz.figure import BLUE, LABEL_SIZE, VERMILION, new_figure, style_chart
 
-BINS = 40
+BINS, FEWEST = 40, 9
 PANEL_IN = (3.0, 2.5)
 
 
@@ -29,13 +30,16 @@ def score_histograms(scores: Mapping[str, ArrayLike], *, title: str = "") -> Fig
     panels = figure.subplots(1, len(scores), squeeze=False)[0]
     for axes, (name, given) in zip(panels, scores.items(), strict=True):
         values = np.asarray(given, dtype=float)
-        whole = np.array_equal(values, np.rint(values)) and np.ptp(values) < BINS
-        edges = np.arange(values.min(), values.max() + 2) - 0.5 if whole else BINS
-        axes.hist(values, bins=edges, color=BLUE)
+        axes.hist(values, bins=_edges(values), color=BLUE)
         axes.axvline(np.median(values), color=VERMILION, linewidth=1.2)
         style_chart(axes, "", name, "pairs" if axes is panels[0] else "")
-        axes.text(
-            0.97, 0.95, f"median {np.median(values):,.3g}", transform=axes.transAxes, ha="right", va="top",
-            fontsize=LABEL_SIZE, color=VERMILION,
-        )  # fmt: skip
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_title(f"median {np.median(values):,.3g}", loc="right", fontsize=LABEL_SIZE, color=VERMILION)
     return figure
+
+
+def _edges(values: NDArray) -> NDArray:
+    """Bins of whole numbers where the values are some, `FEWEST` at least so that a constant is a bar and no block."""
+    if np.array_equal(values, np.rint(values)) and np.ptp(values) < BINS:
+        return np.arange(values.min(), values.min() + max(np.ptp(values) + 1, FEWEST) + 1) - 0.5
+    return np.histogram_bin_edges(values, BINS)

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from litho_dl.core.errors import LayoutError
+from litho_dl.core.settings import known
 from litho_dl.layout.design_rules import DesignRules, check_design, require_extent
 from litho_dl.layout.generate import cell, metal, structures, via
 from litho_dl.layout.generate.sketch import Sketch, Steps
@@ -91,7 +92,7 @@ def drawn(family: str, rules: DesignRules, seed: int, extent_nm: float) -> tuple
 def _chosen(family: str, rules: DesignRules, seed: int) -> Family:
     """The family, after checking what `generate` is given."""
     if family not in FAMILIES:
-        raise LayoutError(f"Expected a family among {', '.join(FAMILIES)}, got '{family}'.")
+        raise LayoutError(f"No family of clips named {family!r}; {known(family, FAMILIES)}")
     chosen = FAMILIES[family]
     if chosen.layer != rules.layer:
         raise LayoutError(f"Expected rules of a {chosen.layer} layer for {family}, got those of a {rules.layer} layer.")

@@ -174,9 +174,7 @@ def load_start_mask(path: str | Path, clip: Clip, pixel_nm: float) -> Tensor:
             f"{path}: expected a mask whose pixel divides the method's {pixel_nm:g} nm, or is a multiple of it, got "
             f"{found_nm:g} nm."
         )
-    if found_nm > pixel_nm:
-        return magnified(values, found_nm, pixel_nm)
-    return avg_pool2d(values[None, None], whole_factor(pixel_nm, found_nm))[0, 0]
+    return on_pixel(values, found_nm, pixel_nm)
 
 
 def save_mask(
@@ -200,6 +198,13 @@ def save_mask(
     dx_nm, dy_nm = clip.shift_nm
     write_layout(drawing, Layout(clip.name, tuple(polygons)).translated(-dx_nm, -dy_nm))
     return image, drawing
+
+
+def on_pixel(mask: Tensor, mask_nm: float, pixel_nm: float) -> Tensor:
+    """Area coverage (H, W) of a mask on a pixel that divides its own or is a multiple of it, on the CPU."""
+    if mask_nm > pixel_nm:
+        return magnified(mask.float(), mask_nm, pixel_nm)
+    return avg_pool2d(mask.float().cpu()[None, None], whole_factor(pixel_nm, mask_nm))[0, 0]
 
 
 def magnified(mask: Tensor, pixel_nm: float, fine_nm: float) -> Tensor:

@@ -1,5 +1,6 @@
 """Layer 5: clips in, scored masks out: one solve for the whole batch, then a scorecard each."""
 
+import typing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -75,9 +76,19 @@ def solve_clips(
     return solve(simulator.to(device), targets, method.target_nm, method, on_step, init=init)
 
 
+class Masks(typing.Protocol):
+    """One mask a clip, bool (B, h, w), and their pixel, such as a `Solution`."""
+
+    @property
+    def mask(self) -> Tensor: ...
+
+    @property
+    def pixel_nm(self) -> float: ...
+
+
 def scored(
     clips: Sequence[Clip],
-    solution: Solution,
+    solution: Masks,
     process: ProcessModel,
     protocol: Protocol,
     *,

@@ -16,8 +16,8 @@ from typing import Any
 import click
 import torch
 
-from litho_dl.cli.mnist_pictures import TRAINING_NOTE, curves_of, pictures
-from litho_dl.cli.training import training_progress
+from litho_dl.cli.mnist_pictures import TRAINING_NOTE, pictures
+from litho_dl.cli.training import curves_of, training_progress
 from litho_dl.core.device import resolve_device
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.core.settings import shipped_names
@@ -137,7 +137,9 @@ def markdown(rows: list[dict[str, Any]], drawn: Iterable[str], **facts: Any) -> 
 def draw(out: Path, runs: dict[str, MnistRun], benchmarks: set[str], mnist: Mnist) -> list[str]:
     """Draws what these runs show, the curves only if they are of all the benchmarks; returns the pictures there are."""
     if set(runs) == benchmarks:
-        curves = learning_curves({name: curves_of(run) for name, run in runs.items()}, columns=5, note=TRAINING_NOTE)
+        curves = learning_curves(
+            {name: curves_of(run.training) for name, run in runs.items()}, columns=5, note=TRAINING_NOTE
+        )
         save_figure(curves, out / "mnist.png")
     for name, run in runs.items():
         for kind, figure in pictures(run, mnist).items():

@@ -17,7 +17,7 @@ LAYERS = {
     2: ["process", "metrics", "models"],
     3: ["simulator"],
     4: ["ilt", "clips", "evaluate", "source_simulator", "symmetry", "training"],
-    5: ["optimize", "focus_exposure", "mnist"],
+    5: ["optimize", "focus_exposure", "generators", "mnist"],
     6: ["dataset"],
     7: ["cli"],
 }

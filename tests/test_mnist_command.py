@@ -16,7 +16,8 @@ from click.testing import CliRunner
 from command_line import litho, refused
 from idx_files import idx_bytes
 
-from litho_dl.cli.mnist_pictures import confusion, curves_of, examples, pictures, worst_digits
+from litho_dl.cli.mnist_pictures import confusion, examples, pictures, worst_digits
+from litho_dl.cli.training import curves_of
 from litho_dl.data import mnist as mnist_data
 from litho_dl.data.digits import BACKGROUND, rendered_digits
 from litho_dl.data.mnist import FILES, Mnist, load_mnist
@@ -48,7 +49,7 @@ def of_labels(labels: list[int]) -> Mnist:
 
 class TestPictures:
     def test_curves_are_sorted_by_kind(self):
-        training, validation = curves_of(finished("lenet", torch.zeros(1, 10)))
+        training, validation = curves_of(finished("lenet", torch.zeros(1, 10)).training)
         assert (training, validation) == ({"loss": [1.0, 0.5], "accuracy": [0.6, 0.8]}, {"loss": [0.8, 0.7]})
 
     def test_rows_are_the_truth_and_the_worst_come_first(self):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from litho_dl.core.errors import RecipeError
+from litho_dl.core.errors import GridMismatchError, RecipeError
 from litho_dl.nn.activation import ACTIVATIONS, Maxout, activation
 from litho_dl.nn.classifier import GATHERS, ClassifierHead
 from litho_dl.nn.conv import ConvBNAct, conv_stack
@@ -17,6 +17,7 @@ from litho_dl.nn.norm import NORMS
 from litho_dl.nn.resample import DOWNSAMPLINGS, UPSAMPLINGS, downsample, upsample
 from litho_dl.nn.residual import ResidualBlock
 from litho_dl.nn.segmentation import FCNHead
+from litho_dl.nn.size import SizeMultiple
 
 RAW = {"norm": "none", "activation": "none"}
 
@@ -48,40 +49,6 @@ def test_conv_in_groups_does_not_mix_them():
     other[:, :2] += 1
     changed = (conv(x) != conv(other)).any((0, 2, 3))
     assert changed.tolist() == [True, True, False, False]
-
-
-def test_circular_padding_makes_a_periodic_field():
-    conv, x = ConvBNAct(1, 2, 5, padding_mode="circular", **RAW), torch.randn(1, 1, 9, 8)
-    torch.testing.assert_close(conv(x.roll((3, -2), (2, 3))), conv(x).roll((3, -2), (2, 3)))
-
-
-PADDED = {
-    "stack": (1, lambda mode: conv_stack(2, 3, 2, padding_mode=mode)),
-    "residual": (1, lambda mode: ResidualBlock(2, 3, padding_mode=mode)),
-    "residual, strided": (0.5, lambda mode: ResidualBlock(2, 3, stride=2, padding_mode=mode)),
-    "inception": (1, lambda mode: Inception(2, 2, (2, 3), (2, 3), 2, padding_mode=mode)),
-    **{
-        f"down, {kind}": (0.5, lambda mode, kind=kind: downsample(kind, 2, 3, padding_mode=mode))
-        for kind in DOWNSAMPLINGS
-    },
-    **{f"up, {kind}": (2, lambda mode, kind=kind: upsample(kind, 2, 3, padding_mode=mode)) for kind in UPSAMPLINGS},
-    "up, transposed by 4": (2, lambda mode: upsample("transposed", 2, 3, kernel=4, padding_mode=mode)),
-}
-
-
-@pytest.mark.parametrize(("scale", "make"), PADDED.values(), ids=PADDED)
-def test_every_block_can_see_a_periodic_field(scale, make):
-    """Moved around the field, the input moves the output; inside, padding makes no difference."""
-    block, x = make("circular").eval(), torch.randn(1, 2, 16, 20)
-    moved = block(x.roll((4, -6), (2, 3)))
-    expected = block(x).roll((int(4 * scale), int(-6 * scale)), (2, 3))
-    torch.testing.assert_close(moved, expected)
-    plain = make("zeros").eval()
-    plain.load_state_dict(dict(zip(plain.state_dict(), block.state_dict().values(), strict=True)))
-    edge = int(6 * scale)
-    inside = (..., slice(edge, -edge), slice(edge, -edge))
-    torch.testing.assert_close(plain(x)[inside], block(x)[inside])
-    assert not torch.allclose(plain(x), block(x), atol=1e-3)
 
 
 def test_a_stack_changes_the_channels_once():
@@ -256,6 +223,16 @@ def test_fcn_head_grows_maps_bilinearly():
     set_weights(head, 1)
     logits = head([torch.full((1, 1, 1, 4), 10.0), torch.tensor([[[[0.0, 4.0]]]])])
     assert logits[0, 0].tolist() == [[10.0, 11.0, 13.0, 14.0]]
+
+
+@pytest.mark.parametrize(("size", "wanted"), [((16, 20), "16 x 24"), ((17, 16), "24 x 16"), ((8, 24), "16 x 24")])
+def test_sizes_that_cannot_be_halved_are_told_what_to_pad_to(size, wanted):
+    with pytest.raises(
+        GridMismatchError, match=rf"multiples of 8 pixels, 16 or more, got {size[0]} x {size[1]}; pad to {wanted}\.$"
+    ):
+        SizeMultiple(8, least=16)(torch.zeros(1, 1, *size))
+    x = torch.randn(1, 2, 24, 8)
+    assert SizeMultiple(8)(x) is x
 
 
 LAYERS = {

@@ -11,9 +11,9 @@ from litho_dl.nn.spectral import SpectralConv
 def kernels(conv: SpectralConv, height: int, width: int) -> np.ndarray:
     """The real kernels (C_in, C_out, H, W) whose transforms are the weights, frequency by frequency."""
     y, x = np.mgrid[:height, :width]
-    found = np.zeros((*conv.weight.shape[3:], height, width))
-    weight = conv.weight.detach().double().numpy()
-    for row, column in np.ndindex(conv.weight.shape[1:3]):
+    found = np.zeros((*conv.weight.shape[1:], height, width))
+    weight = conv.weight.detach().double().unflatten(0, (2, 2 * conv.modes + 1, conv.modes + 1)).numpy()
+    for row, column in np.ndindex(weight.shape[1:3]):
         fy, fx = row - conv.modes, column
         wave = np.exp(2j * np.pi * (fy * y / height + fx * x / width)) * (1 if fx == 0 else 2) / (height * width)
         found += np.real((weight[0, row, column] + 1j * weight[1, row, column])[..., None, None] * wave)

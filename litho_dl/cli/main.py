@@ -13,6 +13,8 @@ COMMANDS = {
     "dataset": "Make, check and export data sets of (target, mask) pairs.",
     "demo": "Optimise layouts that ship with the repository; masks, pictures and a score table.",
     "evaluate": "Score a mask against its target.",
+    "export": "Write a trained network as ONNX or torch.export, and check it.",
+    "infer": "Draw the masks of given layouts by a trained network.",
     "kernels": "Build, import and show optical kernels.",
     "mnist": "Train and score a sanity benchmark of networks and training loop.",
     "mrc": "Check a mask's least width, space, area and curvature radius.",
@@ -21,6 +23,7 @@ COMMANDS = {
     "recipes": "List and print the optics recipes, ILT methods and design rules.",
     "simulate": "Expose a layout as drawn: aerial image, prints, picture.",
     "smo": "Optimise the illumination together with the masks of given layouts.",
+    "train": "Train a network that draws masks, or a surrogate of the simulator.",
 }
 INTERRUPTED = 130
 OUT_OF_MEMORY = "Out of memory; pass fewer layouts at once, or choose a larger pixel or a smaller field."

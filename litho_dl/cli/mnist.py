@@ -45,11 +45,10 @@ def mnist(
     Example: litho-dl mnist --model lenet --data-dir mnist --download
     """
     from litho_dl.cli.mnist_pictures import draw_run
-    from litho_dl.cli.training import training_progress
+    from litho_dl.cli.training import say_how_to_go_on, training_progress
     from litho_dl.data.mnist import load_mnist
     from litho_dl.mnist.recipe import load_mnist_recipe, with_training
     from litho_dl.mnist.run import run_mnist
-    from litho_dl.training.checkpoint import LAST
     from litho_dl.training.processes import joined
 
     recipe = with_training(load_mnist_recipe(model), epochs=epochs, seed=seed)
@@ -62,8 +61,7 @@ def mnist(
             with training_progress() as report:
                 run = run_mnist(recipe, images, folder, device=own, on_progress=report, tensorboard=tensorboard)
         except KeyboardInterrupt:
-            if (folder / LAST).exists():
-                click.echo(f"{folder} keeps the epochs that were done; the same command goes on from there.", err=True)
+            say_how_to_go_on(folder)
             raise
         if run is None:
             return

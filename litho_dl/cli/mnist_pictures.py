@@ -18,20 +18,6 @@ TRAINING_NOTE = "training: means over each epoch's steps, with label smoothing, 
 DIGITS = [str(digit) for digit in range(10)]
 
 
-def curves_of(run: "MnistRun") -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    """Training and validation figures by epoch."""
-    names = run.training.history[0]
-    training, validation = (
-        {
-            name.removeprefix(kind): [row[name] for row in run.training.history]
-            for name in names
-            if name.startswith(kind)
-        }
-        for kind in ("train_", "validation_")
-    )
-    return training, validation
-
-
 def confusion(run: "MnistRun", labels: Tensor) -> Tensor:
     """How often which digit (rows) was taken for which (columns), (10, 10)."""
     found = run.test.outputs.argmax(1)
@@ -40,10 +26,13 @@ def confusion(run: "MnistRun", labels: Tensor) -> Tensor:
 
 def draw_run(folder: Path, run: "MnistRun", mnist: "Mnist") -> None:
     """FOLDER/curves.png and what `pictures` has."""
+    from litho_dl.cli.training import curves_of
     from litho_dl.viz.figure import save_figure
     from litho_dl.viz.learning import learning_curves
 
-    save_figure(learning_curves({run.recipe.network: curves_of(run)}, note=TRAINING_NOTE), folder / "curves.png")
+    save_figure(
+        learning_curves({run.recipe.network: curves_of(run.training)}, note=TRAINING_NOTE), folder / "curves.png"
+    )
     for name, figure in pictures(run, mnist).items():
         save_figure(figure, folder / f"{name}.png")
 

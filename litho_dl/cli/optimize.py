@@ -159,7 +159,7 @@ def require_distinct(names: Sequence[str]) -> None:
 
 
 def write_clip(optimized: "Optimized", process: "ProcessModel", out: Path, method: str | None) -> dict[str, Any]:
-    """Writes a clip's mask files and, if a method is named for its title, its picture; returns its result.
+    """Writes a clip's mask files and, if a method or model is named for its title, its picture; returns its result.
 
     Warns of a mask that prints nothing.
     """
@@ -189,18 +189,18 @@ def write_run(
 ) -> None:
     """Writes scores.json and the convergence picture."""
     from litho_dl.cli.pictures import draw_convergence
-    from litho_dl.core.io import write_text
 
-    run = {
-        "optics": optics,
-        "method": method,
-        "status": solution.status,
-        "solve_seconds": solution.seconds,
-        "clips": results,
-    }
-    write_text(out / "scores.json", json.dumps(run, indent=2) + "\n")
+    run = {"optics": optics, "method": method, "status": solution.status, "solve_seconds": solution.seconds}
+    write_scores(out, run, results)
     if figures:
         draw_convergence(out / "convergence.png", solution, f"Convergence, {method}")
+
+
+def write_scores(out: Path, run: dict[str, Any], results: list[dict[str, Any]]) -> None:
+    """Writes scores.json: what was run, and each clip's result."""
+    from litho_dl.core.io import write_text
+
+    write_text(out / "scores.json", json.dumps({**run, "clips": results}, indent=2) + "\n")
 
 
 def curve_cost(results: Sequence[dict[str, Any]]) -> str:

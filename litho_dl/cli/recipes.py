@@ -8,13 +8,14 @@ from litho_dl.cli.options import json_option
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.settings import Kind, known, read_toml, shipped_names, shipped_text
 
-KINDS: tuple[Kind, ...] = ("optics", "ilt", "rules", "dataset", "mnist")
+KINDS: tuple[Kind, ...] = ("optics", "ilt", "rules", "dataset", "mnist", "generators")
 HEADINGS: dict[Kind, str] = {
     "optics": "Optics (--optics NAME)",
     "ilt": "ILT methods (--method NAME)",
     "rules": "Design rules (--rules NAME)",
     "dataset": "Data sets (litho-dl dataset build NAME)",
     "mnist": "Sanity benchmarks (litho-dl mnist --model NAME)",
+    "generators": "Mask generators and surrogates (litho-dl train NAME)",
 }
 
 

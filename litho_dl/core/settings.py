@@ -14,13 +14,14 @@ from pydantic import BaseModel, Field, ValidationError
 
 from litho_dl.core.errors import RecipeError
 
-Kind = Literal["optics", "ilt", "rules", "dataset", "mnist"]
+Kind = Literal["optics", "ilt", "rules", "dataset", "mnist", "generators"]
 NOUNS: dict[Kind, str] = {
     "optics": "optics recipe",
     "ilt": "ILT method",
     "rules": "design rules",
     "dataset": "data set recipe",
     "mnist": "benchmark",
+    "generators": "training recipe",
 }
 Model = TypeVar("Model", bound=BaseModel)
 Share = Annotated[float, Field(ge=0, lt=1)]

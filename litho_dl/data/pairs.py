@@ -20,6 +20,7 @@ from litho_dl.core.io import atomic_path
 
 FORMAT = "litho_dl.pairs/1"
 SHARDS = "shards"  # the folder of a data set that holds them
+OPTICS = "optics.safetensors"  # the kernels that its masks are for
 SPLITS = ("train", "validation", "test")
 IMAGES = ("target", "mask", "aerial", "print")
 

@@ -7,12 +7,11 @@ from typing import Any
 
 from litho_dl.core.errors import DatasetError, LithoError
 from litho_dl.core.io import file_digest, write_text
-from litho_dl.data.pairs import SHARDS
+from litho_dl.data.pairs import OPTICS, SHARDS
 
 FORMAT = "litho_dl.dataset/1"
 MANIFEST = "dataset.json"
 CLIPS = "clips.h5"
-OPTICS = "optics.safetensors"
 
 
 @dataclass(frozen=True)

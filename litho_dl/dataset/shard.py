@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
-from litho_dl.clips import Clip, magnified, place, whole_factor
+from litho_dl.clips import Clip, on_pixel, place
 from litho_dl.core.device import resolve_device
 from litho_dl.core.errors import DatasetError
 from litho_dl.core.grid import Grid
@@ -202,13 +201,6 @@ def _images(setting: _Setting, clips: list[Clip], masks: Tensor, mask_nm: float)
             if "print" in images:
                 images["print"][row] = exposure.binary_print("nominal").cpu().numpy() * np.uint8(255)
     return images
-
-
-def on_pixel(mask: Tensor, mask_nm: float, pixel_nm: float) -> Tensor:
-    """Area coverage (H, W) of a mask on a pixel that divides its own or is a multiple of it."""
-    if mask_nm > pixel_nm:
-        return magnified(mask.float(), mask_nm, pixel_nm)
-    return avg_pool2d(mask.float().cpu()[None, None], whole_factor(pixel_nm, mask_nm))[0, 0]
 
 
 def _bytes(coverage: Tensor) -> np.ndarray:

@@ -12,7 +12,7 @@ from litho_dl.data.digits import BACKGROUND, pixel_classes
 from litho_dl.data.mnist import Mnist
 from litho_dl.mnist.augment import Augmentation, augmented
 from litho_dl.mnist.recipe import GAN, MnistRecipe
-from litho_dl.models.registry import CLASSIFIERS, DISCRIMINATORS, GENERATORS, SEGMENTERS
+from litho_dl.models.registry import CLASSIFIERS, DISCRIMINATORS, SEGMENTERS, SHARPENERS
 from litho_dl.training.adversarial import PairGan
 from litho_dl.training.batches import TensorItems
 from litho_dl.training.classification import Classification
@@ -41,7 +41,7 @@ def make_task(recipe: MnistRecipe, mnist: Mnist) -> Task:
     }
     if recipe.network == GAN:
         return PairGan(
-            GENERATORS["digit_generator"](),
+            SHARPENERS["digit_generator"](),
             DISCRIMINATORS["digit_discriminator"](),
             adversarial_loss="logistic",
             pixel_weight=20.0,

@@ -1,8 +1,8 @@
 """Image-to-image conditional GAN at the size of MNIST."""
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
+from litho_dl.models.pair_discriminator import PairDiscriminator, patch_layers
 from litho_dl.nn.conv import ConvBNAct
 from litho_dl.nn.initialise import initialise
 from litho_dl.nn.resample import downsample, upsample
@@ -27,29 +27,6 @@ def digit_generator() -> nn.Module:
     return initialise(network, "kaiming")
 
 
-class PairDiscriminator(nn.Module):
-    """Judges, patch by patch, whether an image is the real one of its condition: (B, 1, H, W) -> (B, 1, H / 4, W / 4).
-
-    The logits are unbounded, positive for real and negative for fake; each sees 18 x 18 pixels of both images.
-
-    Args:
-        width: Channels of the first layer.
-
-    Source: Isola et al., Image-to-Image Translation with Conditional Adversarial Networks (2016), section 3.2.2.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            ConvBNAct(2, width, 4, stride=2, norm="none", activation="leaky_relu"),
-            ConvBNAct(width, 2 * width, 4, stride=2, norm="instance", activation="leaky_relu"),
-            ConvBNAct(2 * width, 1, norm="none", activation="none"),
-        )
-
-    def forward(self, condition: Tensor, image: Tensor) -> Tensor:
-        return self.layers(torch.cat([condition, image], 1))
-
-
 def digit_discriminator() -> nn.Module:
     """Condition and image, (B, 1, 28, 28) each -> patch logits (B, 1, 7, 7)."""
-    return initialise(PairDiscriminator(32), "normal")
+    return initialise(PairDiscriminator(patch_layers(32)), "normal")

@@ -1,4 +1,4 @@
-"""Fully convolutional segmentation of digits."""
+"""Fully convolutional networks: classes of pixels, and masks."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from litho_dl.nn.conv import ConvBNAct, conv_stack
 from litho_dl.nn.segmentation import FCNHead
+from litho_dl.nn.size import SizeMultiple
 
 
 class FCN(nn.Module):
@@ -36,3 +37,21 @@ class FCN(nn.Module):
 def fcn_small() -> FCN:
     """The class of each pixel, a digit or background (10): (B, 1, 28, 28) -> logits (B, 11, 28, 28)."""
     return FCN((16, 32, 64), 11)
+
+
+def mask_network(widths: Sequence[int]) -> nn.Sequential:
+    """An FCN of one class, open, at sizes where coarse pixels are whole ones: (B, 1, H, W) -> logits (B, 1, H, W)."""
+    return nn.Sequential(SizeMultiple(2 ** (len(widths) - 1)), FCN(widths, 1))
+
+
+def fcn_mask() -> nn.Sequential:
+    """64 to 512 channels: target (B, 1, H, W) -> mask logits (B, 1, H, W), H and W multiples of 16.
+
+    Widths as of the paper's VGG; the scores of all five pixels are added, where the paper stops at 8 x 8 image pixels.
+    """
+    return mask_network((64, 128, 256, 512, 512))
+
+
+def fcn_mask_small() -> nn.Sequential:
+    """16 to 192 channels, for training on a CPU."""
+    return mask_network((16, 32, 64, 128, 192))

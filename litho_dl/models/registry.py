@@ -4,15 +4,22 @@ from collections.abc import Callable
 
 from torch import nn
 
+from litho_dl.models.cfno import cfno, cfno_small
+from litho_dl.models.damo import damo, damo_discriminator, damo_discriminator_small, damo_small
 from litho_dl.models.digit_gan import digit_discriminator, digit_generator
-from litho_dl.models.fcn import fcn_small
+from litho_dl.models.doinn import doinn, doinn_small
+from litho_dl.models.fcn import fcn_mask, fcn_mask_small, fcn_small
+from litho_dl.models.gan_opc import gan_opc, gan_opc_discriminator, gan_opc_discriminator_small, gan_opc_small
 from litho_dl.models.inception import inception_small
 from litho_dl.models.lenet import lenet
+from litho_dl.models.lithogan import lithogan, lithogan_small
 from litho_dl.models.mlp import mlp
+from litho_dl.models.neural_ilt import neural_ilt, neural_ilt_small
 from litho_dl.models.perceptron import perceptron
 from litho_dl.models.resnet import resnet_small
 from litho_dl.models.speed import speed
 from litho_dl.models.tutorial import tutorial
+from litho_dl.models.unet import unet, unet_small
 from litho_dl.models.vgg import vgg_small
 
 # (B, 1, 28, 28) -> logits (B, 10)
@@ -28,7 +35,36 @@ CLASSIFIERS: dict[str, Callable[[], nn.Module]] = {
 }
 # (B, 1, 28, 28) -> logits (B, classes, 28, 28)
 SEGMENTERS: dict[str, Callable[[], nn.Module]] = {"fcn_small": fcn_small}
-# Condition (B, 1, H, W) -> image (B, 1, H, W) in [0, 1]
-GENERATORS: dict[str, Callable[[], nn.Module]] = {"digit_generator": digit_generator}
-# Condition and image, (B, 1, H, W) each -> logits (B, 1, patches, patches)
-DISCRIMINATORS: dict[str, Callable[[], nn.Module]] = {"digit_discriminator": digit_discriminator}
+# Coarse picture (B, 1, 28, 28) -> picture (B, 1, 28, 28) in [0, 1]
+SHARPENERS: dict[str, Callable[[], nn.Module]] = {"digit_generator": digit_generator}
+# Target (B, 1, H, W), area coverage -> logits of the mask (B, 1, H, W), whose sigmoid is its area coverage: logits
+# are what cross-entropy and masks that are sharpened step by step start from, and where they are positive is the mask.
+GENERATORS: dict[str, Callable[[], nn.Module]] = {
+    "fcn_mask": fcn_mask,
+    "fcn_mask_small": fcn_mask_small,
+    "unet": unet,
+    "unet_small": unet_small,
+    "neural_ilt": neural_ilt,
+    "neural_ilt_small": neural_ilt_small,
+    "gan_opc": gan_opc,
+    "gan_opc_small": gan_opc_small,
+    "damo": damo,
+    "damo_small": damo_small,
+    "cfno": cfno,
+    "cfno_small": cfno_small,
+}
+# Condition and image in [0, 1], (B, 1, H, W) each -> logits (B, scales, rows, columns) of patches, or of all at once
+DISCRIMINATORS: dict[str, Callable[[], nn.Module]] = {
+    "digit_discriminator": digit_discriminator,
+    "gan_opc_discriminator": gan_opc_discriminator,
+    "gan_opc_discriminator_small": gan_opc_discriminator_small,
+    "damo_discriminator": damo_discriminator,
+    "damo_discriminator_small": damo_discriminator_small,
+}
+# Mask (B, 1, H, W), area coverage -> (B, 2, H, W): aerial image (a clear mask is 1), and logits of the print
+SURROGATES: dict[str, Callable[[], nn.Module]] = {
+    "lithogan": lithogan,
+    "lithogan_small": lithogan_small,
+    "doinn": doinn,
+    "doinn_small": doinn_small,
+}

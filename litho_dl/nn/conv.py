@@ -2,22 +2,20 @@
 
 from collections import OrderedDict
 from itertools import pairwise
-from typing import Literal
 
 from torch import nn
 
 from litho_dl.nn.activation import activation as activation_of
 from litho_dl.nn.activation import channels_before
 from litho_dl.nn.norm import norm as norm_of
-
-PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
+from litho_dl.nn.periodic import Conv
 
 
 class ConvBNAct(nn.Sequential):
     """Convolution -> norm -> activation: (B, C_in, H, W) -> (B, C_out, H', W').
 
-    By default the padding is dilation (kernel - 1) // 2, so H' = H / stride where the stride divides H; an even kernel
-    needs a stride of at least 2 for that.
+    Beyond the edge lie zeros, unless `nn.periodic` says otherwise. By default there are dilation (kernel - 1) // 2 of
+    them, so H' = H / stride where the stride divides H; an even kernel needs a stride of at least 2 for that.
 
     Args:
         in_channels: C_in.
@@ -29,7 +27,6 @@ class ConvBNAct(nn.Sequential):
         groups: Groups of channels that do not mix.
         norm: A name of `NORMS`. The convolution has a bias only where there is none.
         activation: A name of `ACTIVATIONS`.
-        padding_mode: What the padding holds, as in `torch.nn.Conv2d`; `circular` for a periodic field.
 
     Raises:
         RecipeError: Unknown norm or activation.
@@ -47,9 +44,8 @@ class ConvBNAct(nn.Sequential):
         groups: int = 1,
         norm: str = "batch",
         activation: str = "relu",
-        padding_mode: PaddingMode = "zeros",
     ) -> None:
-        convolution = nn.Conv2d(
+        convolution = Conv(
             in_channels,
             channels_before(activation, out_channels),
             kernel,
@@ -58,7 +54,6 @@ class ConvBNAct(nn.Sequential):
             dilation,
             groups,
             bias=norm == "none",
-            padding_mode=padding_mode,
         )
         super().__init__(finished(OrderedDict(conv=convolution), convolution.out_channels, norm, activation))
 
@@ -73,20 +68,10 @@ def finished(layers: OrderedDict[str, nn.Module], channels: int, norm: str, acti
 
 
 def conv_stack(
-    in_channels: int,
-    out_channels: int,
-    depth: int,
-    *,
-    kernel: int = 3,
-    norm: str = "batch",
-    activation: str = "relu",
-    padding_mode: PaddingMode = "zeros",
+    in_channels: int, out_channels: int, depth: int, *, kernel: int = 3, norm: str = "batch", activation: str = "relu"
 ) -> nn.Sequential:
     """`depth` ConvBNAct in a row, (B, in_channels, H, W) -> (B, out_channels, H, W); the first changes the channels."""
     widths = [in_channels] + [out_channels] * depth
     return nn.Sequential(
-        *(
-            ConvBNAct(before, after, kernel, norm=norm, activation=activation, padding_mode=padding_mode)
-            for before, after in pairwise(widths)
-        )
+        *(ConvBNAct(before, after, kernel, norm=norm, activation=activation) for before, after in pairwise(widths))
     )

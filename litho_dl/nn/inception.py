@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from litho_dl.nn.conv import ConvBNAct, PaddingMode
+from litho_dl.nn.conv import ConvBNAct
+from litho_dl.nn.periodic import MaxPool
 
 
 class Inception(nn.Module):
@@ -17,7 +18,6 @@ class Inception(nn.Module):
         pool: Channels of the 1x1 convolution after the 3x3 max pool of the fourth branch.
         norm: A name of `NORMS`.
         activation: A name of `ACTIVATIONS`.
-        padding_mode: As in `ConvBNAct`. The pool leaves out what is beyond the edge, unless the field is `circular`.
 
     Attributes:
         out_channels: Channels of the output, in the order of the arguments.
@@ -35,22 +35,18 @@ class Inception(nn.Module):
         *,
         norm: str = "batch",
         activation: str = "relu",
-        padding_mode: PaddingMode = "zeros",
     ) -> None:
         super().__init__()
 
         def conv(before: int, after: int, kernel: int) -> ConvBNAct:
-            return ConvBNAct(before, after, kernel, norm=norm, activation=activation, padding_mode=padding_mode)
+            return ConvBNAct(before, after, kernel, norm=norm, activation=activation)
 
-        largest: nn.Module = nn.MaxPool2d(3, stride=1, padding=1)
-        if padding_mode == "circular":
-            largest = nn.Sequential(nn.CircularPad2d(1), nn.MaxPool2d(3, stride=1))
         self.branches = nn.ModuleList(
             [
                 conv(in_channels, one, 1),
                 nn.Sequential(conv(in_channels, three[0], 1), conv(*three, 3)),
                 nn.Sequential(conv(in_channels, five[0], 1), conv(*five, 5)),
-                nn.Sequential(largest, conv(in_channels, pool, 1)),
+                nn.Sequential(MaxPool(3), conv(in_channels, pool, 1)),
             ]
         )
         self.out_channels = one + three[1] + five[1] + pool

@@ -3,12 +3,12 @@
 from collections import OrderedDict
 from collections.abc import Callable
 
-from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch import nn
 
 from litho_dl.nn.activation import channels_before
 from litho_dl.nn.choice import choose
-from litho_dl.nn.conv import ConvBNAct, PaddingMode, finished
+from litho_dl.nn.conv import ConvBNAct, finished
+from litho_dl.nn.periodic import Bilinear, Conv, TransposedConv
 
 # What comes before the convolution; with None the convolution itself changes the size.
 DOWNSAMPLINGS: dict[str, Callable[[int], nn.Module] | None] = {
@@ -18,7 +18,7 @@ DOWNSAMPLINGS: dict[str, Callable[[int], nn.Module] | None] = {
 }
 UPSAMPLINGS: dict[str, Callable[[int], nn.Module] | None] = {
     "nearest": lambda factor: nn.Upsample(scale_factor=factor, mode="nearest"),
-    "bilinear": lambda factor: nn.Upsample(scale_factor=factor, mode="bilinear"),
+    "bilinear": Bilinear,
     "pixel_shuffle": None,
     "transposed": None,
 }
@@ -33,7 +33,6 @@ def downsample(
     kernel: int = 3,
     norm: str = "batch",
     activation: str = "relu",
-    padding_mode: PaddingMode = "zeros",
 ) -> nn.Sequential:
     """(B, in_channels, H, W) -> (B, out_channels, H / factor, W / factor).
 
@@ -45,22 +44,14 @@ def downsample(
         kernel: Side of the convolution's kernel, odd unless `strided`.
         norm: As in `ConvBNAct`.
         activation: As in `ConvBNAct`.
-        padding_mode: As in `ConvBNAct`.
 
     Raises:
         RecipeError: Unknown name.
     """
     pool = choose(DOWNSAMPLINGS, kind, "a down-sampling")
-    conv = ConvBNAct(
-        in_channels,
-        out_channels,
-        kernel,
-        stride=1 if pool else factor,
-        norm=norm,
-        activation=activation,
-        padding_mode=padding_mode,
-    )
-    return nn.Sequential(pool(factor), conv) if pool else conv
+    if pool is None:
+        return ConvBNAct(in_channels, out_channels, kernel, stride=factor, norm=norm, activation=activation)
+    return nn.Sequential(pool(factor), ConvBNAct(in_channels, out_channels, kernel, norm=norm, activation=activation))
 
 
 def upsample(
@@ -72,7 +63,6 @@ def upsample(
     kernel: int = 3,
     norm: str = "batch",
     activation: str = "relu",
-    padding_mode: PaddingMode = "zeros",
 ) -> nn.Sequential:
     """(B, in_channels, H, W) -> (B, out_channels, factor H, factor W).
 
@@ -86,42 +76,20 @@ def upsample(
             multiple of `factor`.
         norm: As in `ConvBNAct`.
         activation: As in `ConvBNAct`.
-        padding_mode: As in `ConvBNAct`.
 
     Raises:
         RecipeError: Unknown name.
     """
     grow = choose(UPSAMPLINGS, kind, "an up-sampling")
     if grow is not None:
-        conv = ConvBNAct(in_channels, out_channels, kernel, norm=norm, activation=activation, padding_mode=padding_mode)
-        larger = grow(factor)
-        return nn.Sequential(_at_the_edge(larger, 1, factor, padding_mode) if kind == "bilinear" else larger, conv)
+        conv = ConvBNAct(in_channels, out_channels, kernel, norm=norm, activation=activation)
+        return nn.Sequential(grow(factor), conv)
     width, padding, bias = channels_before(activation, out_channels), (kernel - 1) // 2, norm == "none"
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     if kind == "pixel_shuffle":
-        layers["conv"] = nn.Conv2d(
-            in_channels, width * factor**2, kernel, padding=padding, bias=bias, padding_mode=padding_mode
-        )
+        layers["conv"] = Conv(in_channels, width * factor**2, kernel, padding=padding, bias=bias)
         layers["shuffle"] = nn.PixelShuffle(factor)
     else:
         beyond = factor - kernel + 2 * padding
-        transposed = nn.ConvTranspose2d(in_channels, width, kernel, factor, padding, beyond, bias=bias)
-        layers["conv"] = _at_the_edge(transposed, -(-kernel // factor), factor, padding_mode)
+        layers["conv"] = TransposedConv(in_channels, width, kernel, factor, padding, beyond, bias=bias)
     return nn.Sequential(finished(layers, width, norm, activation))
-
-
-class _Padded(nn.Module):
-    """A layer that grows images by `factor`, with `margin` pixels around them that are cut off again."""
-
-    def __init__(self, layer: nn.Module, margin: int, factor: int, padding_mode: PaddingMode) -> None:
-        super().__init__()
-        self.layer, self.margin, self.cut, self.padding_mode = layer, margin, margin * factor, padding_mode
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.layer(pad(x, [self.margin] * 4, self.padding_mode))
-        return y[..., self.cut : -self.cut, self.cut : -self.cut]
-
-
-def _at_the_edge(layer: nn.Module, margin: int, factor: int, padding_mode: PaddingMode) -> nn.Module:
-    """The layer, with the padding that it lacks: beyond the edge it takes zeros or, bilinear, the edge itself."""
-    return layer if padding_mode == "zeros" else _Padded(layer, margin, factor, padding_mode)

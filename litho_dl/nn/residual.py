@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from litho_dl.nn.activation import activation as activation_of
-from litho_dl.nn.conv import ConvBNAct, PaddingMode
+from litho_dl.nn.conv import ConvBNAct
 
 
 class ResidualBlock(nn.Module):
@@ -20,7 +20,6 @@ class ResidualBlock(nn.Module):
         activation: Between the two convolutions; a name of `ACTIVATIONS`.
         last: After the sum, any but `maxout`; `none` leaves the block an exact identity where the branch is zero, as
             generators have it.
-        padding_mode: As in `ConvBNAct`.
 
     Source: He et al., Deep Residual Learning for Image Recognition (2015), fig. 2 and section 3.3 (projection).
     """
@@ -35,14 +34,12 @@ class ResidualBlock(nn.Module):
         norm: str = "batch",
         activation: str = "relu",
         last: str = "relu",
-        padding_mode: PaddingMode = "zeros",
     ) -> None:
         super().__init__()
-        first, second = (
-            ConvBNAct(before, out_channels, kernel, stride=step, norm=norm, activation=act, padding_mode=padding_mode)
-            for before, step, act in ((in_channels, stride, activation), (out_channels, 1, "none"))
+        self.branch = nn.Sequential(
+            ConvBNAct(in_channels, out_channels, kernel, stride=stride, norm=norm, activation=activation),
+            ConvBNAct(out_channels, out_channels, kernel, norm=norm, activation="none"),
         )
-        self.branch = nn.Sequential(first, second)
         self.shortcut = (
             nn.Identity()
             if stride == 1 and in_channels == out_channels

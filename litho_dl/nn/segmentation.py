@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 
 from litho_dl.nn.conv import ConvBNAct
+from litho_dl.nn.periodic import grow_bilinearly
 
 
 class FCNHead(nn.Module):
@@ -22,10 +22,11 @@ class FCNHead(nn.Module):
 
     def __init__(self, channels: Sequence[int], classes: int) -> None:
         super().__init__()
+        self.padding_mode = "replicate"
         self.scores = nn.ModuleList(ConvBNAct(width, classes, 1, norm="none", activation="none") for width in channels)
 
     def forward(self, maps: Sequence[Tensor]) -> Tensor:
         logits, *finer = (score(map_) for score, map_ in zip(self.scores[::-1], maps[::-1], strict=True))
         for scores in finer:
-            logits = scores + interpolate(logits, size=scores.shape[-2:], mode="bilinear")
+            logits = scores + grow_bilinearly(logits, (scores.shape[-2], scores.shape[-1]), self.padding_mode)
         return logits

@@ -21,8 +21,9 @@ class SpectralConv(nn.Module):
         modes: The highest frequency kept, in cycles a field; H and W must exceed 2 modes.
 
     Attributes:
-        weight: (2, 2 modes + 1, modes + 1, C_in, C_out), real and imaginary parts of f_y = -modes ... modes and
-            f_x = 0 ... modes; the other f_x are their mirror images.
+        weight: (2 (2 modes + 1) (modes + 1), C_in, C_out), real and imaginary parts of f_y = -modes ... modes and
+            f_x = 0 ... modes, in this order; the other f_x are their mirror images. Three axes, for a network that is
+            told to hold its weights `channels_last` refuses five.
 
     Source: Li et al., Fourier Neural Operator for Parametric Partial Differential Equations (2020), section 4.
     """
@@ -32,7 +33,8 @@ class SpectralConv(nn.Module):
         self.modes = modes
         # An input of unit white noise then gives an output of unit variance on a grid of just 2 modes + 1 samples.
         spread = (2 * in_channels) ** -0.5
-        self.weight = nn.Parameter(spread * torch.randn(2, 2 * modes + 1, modes + 1, in_channels, out_channels))
+        frequencies = (2 * modes + 1) * (modes + 1)
+        self.weight = nn.Parameter(spread * torch.randn(2 * frequencies, in_channels, out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
         batch, _, height, width = x.shape
@@ -46,7 +48,7 @@ class SpectralConv(nn.Module):
         # Analysis, along x and then along y: exp(-i a) = cos a - i sin a.
         cos_re, cos_im, sin_re, sin_im = _quarters(torch.cat([cos_y, sin_y]) @ (x @ torch.cat([cos_x, -sin_x]).T))
         spectrum = torch.cat([cos_re + sin_im, cos_im - sin_re]).permute(2, 3, 0, 1)
-        by_re, by_im = spectrum @ self.weight
+        by_re, by_im = spectrum @ self.weight.unflatten(0, (2, 2 * self.modes + 1, self.modes + 1))
         re = by_re[..., :batch, :] - by_im[..., batch:, :]
         im = by_re[..., batch:, :] + by_im[..., :batch, :]
         re, im = re.permute(2, 3, 0, 1), im.permute(2, 3, 0, 1)

@@ -1,4 +1,4 @@
-"""A conditional generator against a discriminator that sees pairs."""
+"""A conditional generator against a discriminator that sees pairs; and what both make of its scores."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -8,6 +8,39 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from litho_dl.training.task import Batch, Figures, Task
+
+Kind = Literal["logistic", "least-squares"]
+
+
+class Verdict:
+    """The loss l of scores against the truth.
+
+    Args:
+        kind: `logistic`: of logits; or `least-squares`.
+
+    Source: X. Mao et al., Least squares generative adversarial networks, ICCV 2017, eq. 9.
+    """
+
+    def __init__(self, kind: Kind) -> None:
+        self._logistic = kind == "logistic"
+        self._undecided = 0.0 if self._logistic else 0.5
+
+    def against(self, scores: Tensor, truth: float) -> Tensor:
+        """l of scores whose pairs are all real (1) or all fake (0)."""
+        compare = functional.binary_cross_entropy_with_logits if self._logistic else functional.mse_loss
+        return compare(scores, torch.full_like(scores, truth))
+
+    def told(self, on_real: Tensor, on_fake: Tensor) -> Figures:
+        """The shares of scores that are on the right side."""
+        return {
+            "accuracy_real": (on_real > self._undecided).float().mean(),
+            "accuracy_fake": (on_fake < self._undecided).float().mean(),
+        }
+
+    def discriminator_loss(self, on_real: Tensor, on_fake: Tensor) -> tuple[Tensor, Figures]:
+        """(l(D(real), 1) + l(D(fake), 0)) / 2, and what was told."""
+        loss = (self.against(on_real, 1.0) + self.against(on_fake, 0.0)) / 2
+        return loss, self.told(on_real.detach(), on_fake.detach())
 
 
 class PairGan(Task):
@@ -24,8 +57,7 @@ class PairGan(Task):
         pixel_weight: Of the mean absolute difference to the true image.
         description: What else tells this task from others, such as the networks' names, as plain values.
 
-    Source: P. Isola et al., Image-to-image translation with conditional adversarial networks, CVPR 2017, eqs. 1-4;
-    X. Mao et al., Least squares generative adversarial networks, ICCV 2017, eq. 9.
+    Source: P. Isola et al., Image-to-image translation with conditional adversarial networks, CVPR 2017, eqs. 1-4.
     """
 
     turns = ("discriminator", "generator")
@@ -37,14 +69,13 @@ class PairGan(Task):
         generator: nn.Module,
         discriminator: nn.Module,
         *,
-        adversarial_loss: Literal["logistic", "least-squares"],
+        adversarial_loss: Kind,
         pixel_weight: float,
         description: Mapping[str, Any] | None = None,
     ) -> None:
         self.networks = nn.ModuleDict({"generator": generator, "discriminator": discriminator})
         self._pixel_weight = pixel_weight
-        self._logistic = adversarial_loss == "logistic"
-        self._undecided = 0.0 if self._logistic else 0.5
+        self._verdict = Verdict(adversarial_loss)
         self.description = {
             "name": "pair GAN",
             "adversarial_loss": adversarial_loss,
@@ -57,8 +88,9 @@ class PairGan(Task):
         condition, real = batch
         fake = self.networks["generator"](condition)
         if turn == "discriminator":
-            return self._discriminator_loss(condition, real, fake)
-        fooled = self._against(self.networks["discriminator"](condition, fake), 1.0)
+            judge = self.networks["discriminator"]
+            return self._verdict.discriminator_loss(judge(condition, real), judge(condition, fake))
+        fooled = self._verdict.against(self.networks["discriminator"](condition, fake), 1.0)
         l1 = functional.l1_loss(fake, real)
         return fooled + self._pixel_weight * l1, {"fooled": fooled.detach(), "l1": l1.detach()}
 
@@ -67,24 +99,7 @@ class PairGan(Task):
         condition, real = batch
         fake = self.networks["generator"](condition)
         judge = self.networks["discriminator"]
-        means = {"l1": functional.l1_loss(fake, real), **self._told(judge(condition, real), judge(condition, fake))}
+        told = self._verdict.told(judge(condition, real), judge(condition, fake))
+        means = {"l1": functional.l1_loss(fake, real), **told}
         count = torch.tensor(len(real), device=real.device)
         return {"count": count, **{name: count * mean for name, mean in means.items()}}
-
-    def _discriminator_loss(self, condition: Tensor, real: Tensor, fake: Tensor) -> tuple[Tensor, Figures]:
-        on_real = self.networks["discriminator"](condition, real)
-        on_fake = self.networks["discriminator"](condition, fake)
-        loss = (self._against(on_real, 1.0) + self._against(on_fake, 0.0)) / 2
-        return loss, self._told(on_real.detach(), on_fake.detach())
-
-    def _told(self, on_real: Tensor, on_fake: Tensor) -> Figures:
-        """The shares of scores that are on the right side."""
-        return {
-            "accuracy_real": (on_real > self._undecided).float().mean(),
-            "accuracy_fake": (on_fake < self._undecided).float().mean(),
-        }
-
-    def _against(self, scores: Tensor, truth: float) -> Tensor:
-        """The adversarial loss of scores whose pairs are all real (1) or all fake (0)."""
-        compare = functional.binary_cross_entropy_with_logits if self._logistic else functional.mse_loss
-        return compare(scores, torch.full_like(scores, truth))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
 from litho_dl import __version__
 from litho_dl.core.errors import CheckpointError
@@ -60,10 +60,14 @@ def load_checkpoint(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any] | N
     return found["state"]
 
 
-def save_weights(path: Path, networks: nn.ModuleDict, metadata: Mapping[str, Any]) -> None:
-    """Writes networks' weights as safetensors, with how they came about."""
+def save_weights(
+    path: Path, networks: nn.ModuleDict, metadata: Mapping[str, Any], *, half_precision: bool = False
+) -> None:
+    """Writes networks' weights as safetensors, with how they came about; numbers in 16 bits if asked for."""
     # Copies: the format refuses tensors that share memory or are not contiguous.
     tensors = {name: value.cpu().clone().contiguous() for name, value in networks.state_dict().items()}
+    if half_precision:
+        tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
     with atomic_path(path) as temporary:
         temporary.write_bytes(save(tensors, {WEIGHTS_FORMAT: json.dumps({"version": __version__, **metadata})}))
 
@@ -73,6 +77,21 @@ def load_weights(path: str | Path, networks: nn.ModuleDict) -> dict[str, Any]:
 
     Raises:
         CheckpointError: The file is missing, damaged, none of ours, or of other networks.
+    """
+    tensors, metadata = read_weights(path)
+    wanted = {name: value for name, value in tensors.items() if name.split(".")[0] in networks}
+    try:
+        networks.load_state_dict(wanted)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: expected weights of another network ({one_line(error)}).") from error
+    return metadata
+
+
+def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Reads a file of weights, and its metadata.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, or none of ours.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -89,12 +108,7 @@ def load_weights(path: str | Path, networks: nn.ModuleDict) -> dict[str, Any]:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error}).") from error
     except (SafetensorError, ValueError) as error:
         raise CheckpointError(f"{path}: the file of weights is damaged ({error}).") from error
-    wanted = {name: value for name, value in tensors.items() if name.split(".")[0] in networks}
-    try:
-        networks.load_state_dict(wanted)
-    except RuntimeError as error:
-        raise CheckpointError(f"{path}: expected weights of another network ({one_line(error)}).") from error
-    return described
+    return tensors, described
 
 
 def _differences(wanted: Any, stored: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:

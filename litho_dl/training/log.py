@@ -1,8 +1,10 @@
 """What a run says of itself: `metrics.csv` always, TensorBoard's events if asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
+
+from torch import Tensor
 
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import write_csv
@@ -45,3 +47,9 @@ class TensorBoard:
         for name, value in row.items():
             self._writer.add_scalar(name, value, int(row["epoch"]))
         self._writer.flush()  # a killed run would lose what waits
+
+    def show(self, pictures: Mapping[str, Tensor], epoch: int) -> None:
+        """Takes in the pictures of an epoch's end, (B, H, W) in [0, 1] each; row 0 is the lowest y."""
+        for name, images in pictures.items():
+            self._writer.add_images(name, images.flip(-2)[:, None], epoch)
+        self._writer.flush()

@@ -85,6 +85,7 @@ def train(
                 run.epoch()
                 if events is not None:
                     events.add(run.history[-1])
+                    events.show(run.pictures(), len(run.history))
                 if leads:
                     run.write()
                 written = len(run.history)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from litho_dl.core.errors import CheckpointError, TrainingError
 from litho_dl.training import processes
@@ -22,6 +23,7 @@ from litho_dl.training.recipe import TrainingSettings
 from litho_dl.training.task import Batch, Figures, Task
 
 CHECK_EVERY = 16  # steps between waits for the device
+SHOWN = 4  # validation items in pictures
 ORDER, DROPOUT, AUGMENTATION = range(3)  # what an epoch draws, each from a seed of its own
 Status = Literal["finished", "stopped early", "interrupted"]
 
@@ -187,6 +189,15 @@ class Run:
         if not math.isfinite(means[name]):
             raise self._diverged(name, means[name], "")
         return means
+
+    @torch.no_grad()
+    def pictures(self) -> dict[str, Tensor]:
+        """The task's pictures of the first validation items."""
+        self.task.networks.eval()
+        order = in_order(min(SHOWN, len(self.validation)), SHOWN)
+        batch = next(iter(self.validation.batches(order, self.settings.seed)))
+        with self._averages(), self._precision():
+            return self.task.pictures(tuple(tensor.to(self.device) for tensor in batch))
 
     def _batches(self, items: Items, order: Order, seed: int) -> Iterator[Batch]:
         """This process's share of each batch, on the device."""

@@ -40,3 +40,7 @@ class Task(ABC):
     @abstractmethod
     def validate(self, batch: Batch) -> Figures:
         """Sums over a batch; `count` is the number of items, by which the others are divided in the end."""
+
+    def pictures(self, batch: Batch) -> dict[str, Tensor]:
+        """What a few validation items look like to TensorBoard, (B, H, W) in [0, 1] by name; by default nothing."""
+        return {}

@@ -17,10 +17,13 @@ from litho_dl.viz.figure import (
     BLUE,
     CYCLE,
     GREEN,
+    GREY,
     ORANGE,
     PURPLE,
+    SKY,
     TICK_SIZE,
     VERMILION,
+    YELLOW,
     new_figure,
     style_axes,
     style_chart,
@@ -30,13 +33,19 @@ from litho_dl.viz.history import set_log_scale
 Curves = Mapping[str, ArrayLike]
 
 
-# What is drawn of a run, and in which colour; runs of one kind have the first two, GANs the others.
+# What is drawn of a run, and in which colour: of classifiers the first two, of GANs and of mask generators the others.
 DRAWN = {
     "loss": BLUE,
     "error rate": VERMILION,
     "generator loss": GREEN,
     "discriminator loss": PURPLE,
     "l1": ORANGE,
+    "l2 nm2": BLACK,
+    "pvb nm2": SKY,
+    "right on real": GREY,
+    "right on fake": YELLOW,
+    "aerial mse": "#7F3C8D",
+    "print iou": "#80BA5A",
 }
 # Classes 0 ... 9, and white for the next one, the background.
 CLASS_COLOURS = ListedColormap([*colormaps["tab10"](range(10)), "white"])

@@ -1,0 +1,97 @@
+"""litho-dl infer: layouts in, a network's masks out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from litho_dl.cli.options import (
+    built,
+    device_option,
+    json_option,
+    layout_options,
+    optics_option,
+    out_option,
+    progress_bar,
+)
+
+
+@click.command()
+@click.argument("layouts", nargs=-1, required=True, metavar="LAYOUT...", type=click.Path(path_type=Path))
+@click.option("--model", required=True, help="A shipped model's name, or a model.safetensors of litho-dl train.")
+@optics_option
+@out_option
+@layout_options
+@device_option
+@click.option("--refine", "steps", type=click.IntRange(1), metavar="STEPS", help="Optimise the network's masks.")
+@click.option("--method", default="fast", show_default=True, help="Whose last level --refine runs.")
+@click.option("--force", is_flag=True, help="Use a model that was trained for other optics.")
+@click.option("--figures/--no-figures", default=True, show_default=True, help="Draw a picture of every clip.")
+@json_option
+def infer(
+    layouts: tuple[Path, ...],
+    model: str,
+    optics: str,
+    field_nm: float | None,
+    out: Path,
+    layer: str | None,
+    cell: str | None,
+    window_nm: tuple[float, float, float, float] | None,
+    device: str,
+    steps: int | None,
+    method: str,
+    force: bool,
+    figures: bool,
+    as_json: bool,
+) -> None:
+    """Draw the masks of LAYOUT... by a trained network, each centred on the field by its bounding box.
+
+    Writes what litho-dl optimize does: OUT/NAME.mask.png and .mask.oas, the picture OUT/NAME.png, and OUT/scores.json.
+
+    Example: litho-dl infer clip.gds --model runs/unet/model.safetensors --optics iccad13-like --out masks --refine 20
+    """
+    from litho_dl.cli.optimize import require_distinct, score_table, write_clip, write_scores
+    from litho_dl.cli.pictures import draw_convergence
+    from litho_dl.clips import MASK_FILE_PIXEL_NM, load_clip, whole_factor
+    from litho_dl.core.device import resolve_device
+    from litho_dl.core.io import require_writable_folder
+    from litho_dl.generators.model import load_generator
+    from litho_dl.generators.predict import predict, refine
+    from litho_dl.ilt.method import load_method
+    from litho_dl.optimize import default_protocol, scored
+    from litho_dl.process.files import read_optics
+    from litho_dl.simulator import Simulator
+
+    require_writable_folder(out)
+    resolved, chosen = resolve_device(device), load_method(method)
+    read = read_optics(optics, field_nm=field_nm)
+    clips = [load_clip(path, read.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
+    require_distinct([clip.name for clip in clips])
+    process = built(read)
+    generator = load_generator(model, process)
+    if not force:
+        generator.require_optics(process)
+    written_nm = generator.card.recipe.written_nm if steps is None else chosen.levels[-1].pixel_nm
+    whole_factor(written_nm, MASK_FILE_PIXEL_NM)  # refuse now what could not be saved later
+    protocol = default_protocol(process)
+    prediction = predict(generator, clips, resolved)
+    solution = None
+    if steps is not None:
+        with progress_bar(f"Refining {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
+            solution = refine(prediction, clips, Simulator(process).to(resolved), chosen, steps, advance)
+    run: dict[str, Any] = {"optics": optics, "model": model, "network_seconds": prediction.seconds}
+    if solution is not None:
+        run |= {"method": method, "status": solution.status, "solve_seconds": solution.seconds}
+    seconds = {f"{name}_per_clip": value / len(clips) for name, value in run.items() if name.endswith("_seconds")}
+    title = Path(model).stem if solution is None else f"{Path(model).stem}, {steps} steps of {method}"
+    results = [
+        {**write_clip(optimized, process, out, title if figures else None), **seconds}
+        for optimized in scored(clips, solution or prediction, process, protocol)
+    ]
+    write_scores(out, run, results)
+    if figures and solution is not None:
+        draw_convergence(out / "convergence.png", solution, f"Convergence, {title}")
+    click.echo(json.dumps(results, indent=2) if as_json else score_table(results))
+    if solution is not None:
+        solution.require_finished()  # for the exit code: the best masks so far are written

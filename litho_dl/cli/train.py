@@ -1,0 +1,101 @@
+"""litho-dl train: mask generators from a data set."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from litho_dl.cli.options import device_option, json_option, out_option
+
+if TYPE_CHECKING:
+    from litho_dl.generators.run import GeneratorRun
+
+
+@click.command()
+@click.argument("recipe")
+@click.option(
+    "--data", required=True, type=click.Path(path_type=Path, file_okay=False), help="A data set of litho-dl dataset."
+)
+@out_option
+@click.option(
+    "--optics", metavar="RECIPE_OR_KERNELS", help="Print masks by these, as --optics of simulate. Default: the data's."
+)
+@click.option("--epochs", type=click.IntRange(1), help="Of every stage, in place of the recipe's.")
+@click.option("--seed", type=click.IntRange(0), help="In place of the recipe's.")
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard's events too.")
+@device_option
+@json_option
+def train(
+    recipe: str,
+    data: Path,
+    out: Path,
+    optics: str | None,
+    epochs: int | None,
+    seed: int | None,
+    tensorboard: bool,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Train a mask generator, or a surrogate of the simulator, by RECIPE (see litho-dl recipes, or a .toml file).
+
+    Again after any end: it goes on.
+
+    Writes OUT/model.safetensors, for litho-dl infer --model, the pictures OUT/curves.png and OUT/masks.png, and a
+    folder for each stage with its metrics.csv, best weights and checkpoint.
+
+    Several processes or GPUs: torchrun --nproc-per-node=2 -m litho_dl.cli.main train ...
+
+    Example: litho-dl train unet_small --data metal-2k --out runs/unet_small
+    """
+    from litho_dl.cli.train_pictures import draw_run
+    from litho_dl.cli.training import say_how_to_go_on, training_progress
+    from litho_dl.core.io import require_writable_folder
+    from litho_dl.generators.items import load_pair_set
+    from litho_dl.generators.recipe import load_generator_recipe, with_training
+    from litho_dl.generators.run import run_generator
+    from litho_dl.training.processes import joined
+
+    chosen = with_training(load_generator_recipe(recipe), epochs=epochs, seed=seed)
+    require_writable_folder(out)
+    with joined(device) as own:
+        pairs = load_pair_set(data, chosen, optics)
+        try:
+            with training_progress() as report:
+                run = run_generator(chosen, pairs, out, device=own, on_progress=report, tensorboard=tensorboard)
+        except KeyboardInterrupt:
+            say_how_to_go_on(out)
+            raise
+        if run is None:
+            return
+        draw_run(out, run, pairs)
+    found = summary(run)
+    click.echo(json.dumps(found, indent=2) if as_json else described(found))
+
+
+def summary(run: "GeneratorRun") -> dict[str, Any]:
+    """What a run came to."""
+    return {
+        "network": run.card.recipe.network,
+        "optics": run.card.optics.name,
+        "parameters": run.parameters,
+        "seconds": sum(result.seconds for result in run.stages.values()),
+        "stages": {
+            name: {"epochs": len(result.history), "best_epoch": result.best_epoch, "status": result.status}
+            for name, result in run.stages.items()
+        },
+        **{f"test_{name}": value for name, value in run.card.scores.items()},
+        "model": str(run.path),
+    }
+
+
+def described(found: dict[str, Any]) -> str:
+    """`summary` as text."""
+    epochs = ", ".join(f"{name} {stage['best_epoch']} of {stage['epochs']}" for name, stage in found["stages"].items())
+    scores = {name.removeprefix("test_"): value for name, value in found.items() if name.startswith("test_")}
+    figures = ", ".join(f"{name.replace('_', ' ')} {value:,.{4 * (value < 100)}f}" for name, value in scores.items())
+    return (
+        f"{found['network']} for {found['optics']}: test {figures}\n"
+        f"  {found['parameters']:,} parameters, {found['seconds']:.0f} s, best epochs: {epochs}\n"
+        f"  {found['model']}"
+    )

@@ -1,0 +1,103 @@
+"""Generators for programs without this package: as `torch.export` programs and ONNX models, checked on the way."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from litho_dl.core.errors import CheckpointError, LithoError
+from litho_dl.core.grid import Grid
+from litho_dl.core.io import atomic_path
+from litho_dl.generators.mask import mask_logits
+from litho_dl.generators.model import Generator
+
+TORCH, ONNX = ".pt2", ".onnx"
+CARD = "litho_dl.card"
+TOLERANCE = 1e-4  # of the largest logit
+
+
+class Drawing(nn.Module):
+    """Target (B, 1, h, w), area coverage -> logits (B, H, W) of the mask, which is open where they are positive."""
+
+    def __init__(self, network: nn.Module, ratio: int) -> None:
+        super().__init__()
+        self.network, self.ratio = network, ratio
+
+    def forward(self, target: Tensor) -> Tensor:
+        return mask_logits(self.network, target, self.ratio)
+
+
+@torch.no_grad()
+def export_generator(generator: Generator, field_nm: tuple[float, float], path: str | Path) -> float:
+    """Writes a generator for one field and any number of clips; its card goes with it as JSON, under `CARD`.
+
+    Args:
+        generator: What to write, on the CPU.
+        field_nm: (height, width) of the field.
+        path: A file ending in .pt2 (`torch.export`) or .onnx.
+
+    Returns:
+        The largest difference of the written file's logits to the network's, over the largest logit.
+
+    Raises:
+        GridMismatchError: The field does not fit the network.
+        CheckpointError: The network draws no masks, or what was written computes something else; nothing is kept then.
+        LithoError: Another suffix, or ONNX is not installed.
+    """
+    generator.require_masks()
+    path, recipe = Path(path), generator.card.recipe
+    if path.suffix not in (TORCH, ONNX):
+        raise LithoError(f"{path}: expected a file ending in {TORCH} or {ONNX}.")
+    shape = Grid.of_field(field_nm, recipe.pixel_nm).shape
+    drawing, card = Drawing(generator.network, recipe.ratio).eval(), generator.card.model_dump_json()
+    targets = torch.rand(3, 1, *shape, generator=torch.Generator().manual_seed(0)).round()
+    expected = drawing(targets)
+    with atomic_path(path) as temporary, _quiet():
+        program = torch.export.export(drawing, (targets[:2],), dynamic_shapes=({0: Dim("batch")},))
+        found = (_by_torch if path.suffix == TORCH else _by_onnx)(program, temporary, targets, card)
+        difference = float((found - expected).abs().max() / expected.abs().max())
+        if not difference <= TOLERANCE:
+            raise CheckpointError(
+                f"{path}: expected the network's logits to {TOLERANCE:g}, got a difference of {difference:.2g}; "
+                f"nothing was written."
+            )
+    return difference
+
+
+def _by_torch(program: ExportedProgram, path: Path, targets: Tensor, card: str) -> Tensor:
+    """Writes the program; what the file computes."""
+    torch.export.save(program, path, extra_files={CARD: card})
+    return torch.export.load(path).module()(targets)
+
+
+def _by_onnx(program: ExportedProgram, path: Path, targets: Tensor, card: str) -> Tensor:
+    """Writes the model; what the file computes in onnxruntime."""
+    try:
+        import onnxruntime
+
+        model = torch.onnx.export(program, (), input_names=["target"], output_names=["logits"], verbose=False)
+    except ImportError as error:
+        raise LithoError(f"Expected ONNX, which is not installed ({error}); pip install 'litho-dl[onnx]'.") from error
+    assert model is not None
+    model.model.metadata_props[CARD] = card
+    model.save(path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return torch.from_numpy(session.run(None, {"target": targets.numpy()})[0])
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporters' remarks on packages that are not needed, and on what they call deprecated."""
+    log = logging.getLogger("torch.onnx")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        log.setLevel(before)

@@ -1,0 +1,90 @@
+"""From layouts to masks: one pass through a network, then some steps of optimisation from there."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from litho_dl.clips import Clip, on_pixel
+from litho_dl.core.errors import GridMismatchError
+from litho_dl.generators.mask import mask_logits
+from litho_dl.generators.model import Generator
+from litho_dl.ilt.method import Method
+from litho_dl.ilt.solve import OnStep, Solution, solve
+from litho_dl.simulator import Simulator
+
+TOGETHER = 16  # clips
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """A network's masks.
+
+    Attributes:
+        mask: Binary masks, bool (B, H, W), on the CPU.
+        logits: Where they are positive, the mask is open; float32.
+        pixel_nm: Their pixel.
+        seconds: Wall time of the network, for all clips.
+    """
+
+    mask: Tensor
+    logits: Tensor
+    pixel_nm: float
+    seconds: float
+
+
+@torch.no_grad()
+def predict(generator: Generator, clips: Sequence[Clip], device: torch.device) -> Prediction:
+    """Draws the masks of clips on one field, some at a time.
+
+    Raises:
+        CheckpointError: The network draws no masks.
+        GridMismatchError: The field is not of whole pixels of the network, or not as many as it can halve.
+    """
+    generator.require_masks()
+    recipe = generator.card.recipe
+    targets = torch.stack([clip.coverage(recipe.pixel_nm) for clip in clips])[:, None]
+    network = generator.network.to(device)
+    started = time.perf_counter()
+    try:
+        parts = [mask_logits(network, part.to(device), recipe.ratio).cpu() for part in targets.split(TOGETHER)]
+    except GridMismatchError as error:
+        raise GridMismatchError(
+            f"{generator.origin}: {error} Its pixels are {recipe.pixel_nm:g} nm; choose another --field."
+        ) from error
+    logits = torch.cat(parts)
+    return Prediction(logits > 0, logits, recipe.written_nm, time.perf_counter() - started)
+
+
+def refine(
+    prediction: Prediction,
+    clips: Sequence[Clip],
+    simulator: Simulator,
+    method: Method,
+    steps: int,
+    on_step: OnStep | None = None,
+) -> Solution:
+    """Optimises a network's masks by a method's last level, with so many steps.
+
+    It starts from logits over the level's first `mask_sharpness`: where parameters stand for grey masks, its first mask
+    is then the network's own soft one. A start from binary masks needs more steps.
+
+    Args:
+        prediction: The masks.
+        clips: Whose masks they are.
+        simulator: The process, on the device to compute on.
+        method: What to do.
+        steps: Of its last level, in place of the method's.
+        on_step: See `solve`.
+
+    Raises:
+        LithoError: As `solve`.
+    """
+    last = method.levels[-1].model_copy(update={"steps": steps})
+    method = method.model_copy(update={"levels": (last,)})
+    targets = torch.stack([clip.coverage(method.target_nm) for clip in clips])
+    soft = (0.5 + prediction.logits / last.mask_sharpness[0]).clamp(0, 1)
+    masks = torch.stack([on_pixel(mask, prediction.pixel_nm, method.target_nm) for mask in soft])
+    return solve(simulator, targets, method.target_nm, method, on_step, init=masks)

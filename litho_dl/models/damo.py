@@ -1,0 +1,79 @@
+"""DAMO: a residual generator of masks, and a discriminator of (target, mask) pairs at two scales."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate
+
+from litho_dl.models.pair_discriminator import PairDiscriminator, patch_layers
+from litho_dl.nn.conv import ConvBNAct
+from litho_dl.nn.initialise import initialise
+from litho_dl.nn.resample import downsample, upsample
+from litho_dl.nn.residual import ResidualBlock
+from litho_dl.nn.size import SizeMultiple
+
+
+def residual_generator(widths: Sequence[int], blocks: int) -> nn.Sequential:
+    """Halvings, residual blocks at the coarsest pixel, doublings: (B, 1, H, W) -> logits (B, 1, H, W).
+
+    Batch norms, where the image-to-image networks that it comes from have instance norms: after training the output of
+    a pixel then depends on its surroundings alone, not on how full the field is. The transposed kernels have 4 x 4 taps
+    in place of 3 x 3, which draw chequerboards at a stride of 2.
+
+    Args:
+        widths: Channels at each pixel, of which every next one is twice as large.
+        blocks: Residual blocks, of two convolutions each.
+
+    Source: Chen et al., DAMO: Deep Agile Mask Optimization for Full Chip Scale (2020), the generator of DCGAN-HD.
+    """
+    steps = list(pairwise(widths))
+    return nn.Sequential(
+        SizeMultiple(2 ** len(steps)),
+        ConvBNAct(1, widths[0], 7),
+        *(downsample("strided", before, after) for before, after in steps),
+        *(ResidualBlock(widths[-1], widths[-1], last="none") for _ in range(blocks)),
+        *(upsample("transposed", after, before, kernel=4) for before, after in reversed(steps)),
+        ConvBNAct(widths[0], 1, 7, norm="none", activation="none"),
+    )
+
+
+def damo() -> nn.Sequential:
+    """32 to 1024 channels, 9 blocks: target (B, 1, H, W) -> mask logits (B, 1, H, W), H and W multiples of 32.
+
+    Widths as in Zheng et al., LithoBench (2023), whose nine blocks are single convolutions without the residual.
+    """
+    return residual_generator((32, 64, 128, 256, 512, 1024), 9)
+
+
+def damo_small() -> nn.Sequential:
+    """16 to 128 channels, 6 blocks, for training on a CPU."""
+    return residual_generator((16, 32, 64, 128), 6)
+
+
+class TwoScales(nn.Module):
+    """Judges a pair (B, 2, H, W) at its own pixel and at one twice as large: -> logits (B, 2, rows, columns).
+
+    The coarse logits are repeated over the fine ones' patches, so that in a mean both scales weigh the same.
+
+    Source: as `residual_generator`, the multi-scale discriminator.
+    """
+
+    def __init__(self, fine: nn.Module, coarse: nn.Module) -> None:
+        super().__init__()
+        self.fine, self.coarse = fine, coarse
+
+    def forward(self, pair: Tensor) -> Tensor:
+        fine, coarse = self.fine(pair), self.coarse(avg_pool2d(pair, 2))
+        return torch.cat([fine, interpolate(coarse, size=fine.shape[-2:])], 1)
+
+
+def damo_discriminator() -> nn.Module:
+    """Target and mask in [0, 1], (B, 1, H, W) each -> logits (B, 2, H / 4, W / 4)."""
+    return initialise(PairDiscriminator(TwoScales(patch_layers(64), patch_layers(64))), "normal")
+
+
+def damo_discriminator_small() -> nn.Module:
+    """Half of the channels, for training on a CPU."""
+    return initialise(PairDiscriminator(TwoScales(patch_layers(32), patch_layers(32))), "normal")

@@ -1,0 +1,52 @@
+"""U-Net."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from litho_dl.nn.conv import ConvBNAct, conv_stack
+from litho_dl.nn.periodic import Bilinear
+from litho_dl.nn.size import SizeMultiple
+
+
+class UNet(nn.Module):
+    """Features of ever coarser pixels, joined to finer ones on the way back: (B, 1, H, W) -> logits (B, 1, H, W).
+
+    The convolutions pad, so that no border is lost, and are batch normalised; coarse features grow bilinearly, where
+    those of the paper grow by transposed convolutions.
+
+    Args:
+        widths: Channels at each pixel, of which every next one is twice as large.
+
+    Source: Ronneberger et al., U-Net: Convolutional Networks for Biomedical Image Segmentation (2015), fig. 1.
+    """
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.size = SizeMultiple(2 ** (len(widths) - 1))
+        coarser = (nn.Sequential(nn.MaxPool2d(2), conv_stack(a, b, 2)) for a, b in pairwise(widths))
+        self.down = nn.ModuleList([conv_stack(1, widths[0], 2), *coarser])
+        self.grow = Bilinear(2)
+        self.up = nn.ModuleList(conv_stack(a + b, a, 2) for a, b in pairwise(widths))
+        self.last = ConvBNAct(widths[0], 1, norm="none", activation="none")
+
+    def forward(self, x: Tensor) -> Tensor:
+        x, maps = self.size(x), []
+        for stage in self.down:
+            x = stage(x)
+            maps.append(x)
+        for stage, finer in zip(self.up[::-1], maps[-2::-1], strict=True):
+            x = stage(torch.cat([self.grow(x), finer], 1))
+        return self.last(x)
+
+
+def unet() -> UNet:
+    """The published widths, 64 to 1024: target (B, 1, H, W) -> mask logits (B, 1, H, W), H and W multiples of 16."""
+    return UNet((64, 128, 256, 512, 1024))
+
+
+def unet_small() -> UNet:
+    """12 to 192 channels, for training on a CPU."""
+    return UNet((12, 24, 48, 96, 192))

@@ -1,0 +1,31 @@
+"""Sizes that a network can halve."""
+
+from torch import Tensor, nn
+
+from litho_dl.core.errors import GridMismatchError
+
+
+class SizeMultiple(nn.Module):
+    """Lets images through whose sides fit, unchanged: (B, C, H, W) -> (B, C, H, W).
+
+    Args:
+        multiple: H and W are multiples of it.
+        least: The least that H and W may be, itself a multiple; None: once `multiple`.
+
+    Raises:
+        GridMismatchError: Other images; the message says what to pad to.
+    """
+
+    def __init__(self, multiple: int, least: int | None = None) -> None:
+        super().__init__()
+        self.multiple, self.least = multiple, least or multiple
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[-2:]
+        wanted = tuple(max(-(-side // self.multiple) * self.multiple, self.least) for side in (height, width))
+        if wanted != (height, width):
+            raise GridMismatchError(
+                f"Expected images whose sides are multiples of {self.multiple} pixels, {self.least} or more, got "
+                f"{height} x {width}; pad to {wanted[0]} x {wanted[1]}."
+            )
+        return x

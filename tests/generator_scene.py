@@ -1,0 +1,83 @@
+"""Small recipes, tasks and pairs for the tests of mask generators."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from ilt_scenes import CLIPS, small_simulator
+from torch import Tensor, nn
+
+from litho_dl.clips import magnified
+from litho_dl.generators.recipe import GeneratorRecipe
+from litho_dl.generators.task import MaskTask
+
+TRAINING = {"epochs": 1, "batch_size": 2, "optimizer": {"kind": "adam", "learning_rate": 0.001}}
+TOML = """
+description = "for tests"
+network = "fcn_mask_small"
+pixel_nm = 16.0
+written_nm = 8.0
+[[stages]]
+name = "supervised"
+loss = { bce = 1.0 }
+training = { epochs = 2, batch_size = 2, optimizer = { kind = "adam", learning_rate = 0.01 } }
+[[stages]]
+name = "litho"
+loss = { litho_l2 = 1.0, litho_pvb = 1.0 }
+training = { epochs = 1, batch_size = 2, optimizer = { kind = "adam", learning_rate = 0.001 } }
+"""
+
+
+def recipe(loss: dict[str, float], **changes: Any) -> GeneratorRecipe:
+    """One stage, on the pixels of `pairs`; what the stage has besides its loss may be among the changes."""
+    stage = {name: changes.pop(name) for name in ("mask_sharpness", "resist_steepness") if name in changes}
+    table = {"network": "fcn_mask_small", "pixel_nm": 16.0, "written_nm": 8.0, **changes}
+    if "adversarial" in loss:
+        table["discriminator"] = "damo_discriminator_small"
+    return GeneratorRecipe(**table, stages=[{"name": "only", "loss": loss, "training": TRAINING, **stage}])
+
+
+def pairs() -> tuple[Tensor, Tensor]:
+    """Targets (2, 1, 32, 32) of a field of 512 nm, and as masks (2, 1, 64, 64) the targets moved by 8 nm; bytes."""
+    targets = torch.stack([clip.coverage(16.0) for clip in CLIPS])[:, None]
+    masks = magnified(targets >= 0.5, 16.0, 8.0).roll(1, -1)
+    return (255 * targets).round().byte(), masks.byte() * 255
+
+
+class Given(nn.Module):
+    """A generator that always gives the same logits (B, 1, H, W)."""
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__()
+        self.logits = nn.Parameter(logits)
+
+    def forward(self, target: Tensor) -> Tensor:
+        return self.logits
+
+
+class Openness(nn.Module):
+    """A discriminator whose logit is `scale` times the mask's mean."""
+
+    def __init__(self, scale: float = 1.0) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(scale))
+
+    def forward(self, target: Tensor, mask: Tensor) -> Tensor:
+        assert mask.shape == target.shape
+        return self.scale * mask.mean((1, 2, 3))
+
+
+def task(generator: nn.Module, loss: dict[str, float], judge: nn.Module | None = None, **changes: Any) -> MaskTask:
+    networks = nn.ModuleDict({"generator": generator} | ({"discriminator": judge} if judge else {}))
+    made = recipe(loss, **changes)
+    return MaskTask(networks, made, made.stages[0], small_simulator(), {})
+
+
+def write_recipe(folder: Path, *changes: tuple[str, str]) -> Path:
+    text = TOML
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path = folder / "tiny.toml"
+    path.write_text(text)
+    return path

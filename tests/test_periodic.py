@@ -1,0 +1,66 @@
+"""Periodic layers beside the same layers on a field that is repeated in all directions."""
+
+import pytest
+import torch
+from torch import nn
+
+from litho_dl.nn.conv import ConvBNAct
+from litho_dl.nn.inception import Inception
+from litho_dl.nn.periodic import periodic, wrapped
+from litho_dl.nn.resample import UPSAMPLINGS, downsample, upsample
+from litho_dl.nn.residual import ResidualBlock
+from litho_dl.nn.segmentation import FCNHead
+
+LAYERS = {
+    "conv": lambda: ConvBNAct(3, 2, 5, dilation=2),
+    "even kernel": lambda: ConvBNAct(3, 2, 4, stride=2),
+    "strided": lambda: downsample("strided", 3, 2, kernel=5),
+    "pooled": lambda: downsample("average", 3, 2),
+    "inception": lambda: Inception(3, 1, (2, 1), (2, 1), 1),
+    "residual": lambda: ResidualBlock(3, 4, stride=2),
+    **{kind: lambda kind=kind: upsample(kind, 3, 2) for kind in UPSAMPLINGS},
+    "bilinear, thrice": lambda: upsample("bilinear", 3, 2, factor=3),
+    **{
+        f"transposed {kernel} by {factor}": lambda factor=factor, kernel=kernel: upsample(
+            "transposed", 3, 2, factor=factor, kernel=kernel
+        )
+        for factor, kernel in ((2, 2), (2, 4), (2, 5), (2, 6), (3, 3), (4, 3), (4, 4))
+    },
+}
+
+
+@pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+def test_a_periodic_layer_sees_the_field_repeated(make):
+    torch.manual_seed(0)
+    layer, x = make().eval(), torch.randn(2, 3, 10, 8)
+    edged = layer(x)
+    height, width = edged.shape[-2:]
+    expected = layer(x.repeat(1, 1, 3, 3))[..., height : 2 * height, width : 2 * width]
+    assert periodic(layer) is layer
+    torch.testing.assert_close(layer(x), expected)
+    inside = (..., slice(4, -4), slice(4, -4))
+    torch.testing.assert_close(edged[inside], expected[inside])
+
+
+def test_padding_leaves_channels_innermost():
+    x = torch.randn(2, 3, 10, 8).to(memory_format=torch.channels_last)
+    found = wrapped(x, 3)
+    torch.testing.assert_close(found, nn.functional.pad(x, (3, 3, 3, 3), mode="circular"))
+    assert found.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_scores_grow_periodically():
+    torch.manual_seed(0)
+    head = FCNHead([2, 3, 4], 5)
+    maps = [torch.randn(1, width, 12 // n, 8 // n) for width, n in ((2, 1), (3, 2), (4, 4))]
+    expected = head([map_.repeat(1, 1, 3, 3) for map_ in maps])[..., 12:24, 8:16]
+    assert not torch.allclose(head(maps), expected)
+    torch.testing.assert_close(periodic(head)(maps), expected)
+
+
+def test_weights_stay():
+    network = nn.Sequential(ConvBNAct(1, 2), upsample("transposed", 2, 1))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    after = periodic(network).state_dict()
+    assert list(after) == list(before)
+    assert all(torch.equal(after[name], value) for name, value in before.items())

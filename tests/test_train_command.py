@@ -1,0 +1,166 @@
+"""litho-dl train: every small recipe end to end, resumed runs, several processes."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from command_line import litho, refused
+from generator_scene import TRAINING, write_recipe
+
+from litho_dl.cli.train_pictures import draw_run
+from litho_dl.core.settings import shipped_names
+from litho_dl.generators.items import load_pair_set
+from litho_dl.generators.mask import mask_logits
+from litho_dl.generators.model import load_generator
+from litho_dl.generators.recipe import GeneratorRecipe, load_generator_recipe
+from litho_dl.generators.run import run_generator
+from litho_dl.models.registry import GENERATORS, SURROGATES
+from litho_dl.simulator import Simulator
+from litho_dl.training.checkpoint import read_weights
+from litho_dl.training.run import Run
+
+CPU = torch.device("cpu")
+
+
+SMALL = [name for name in shipped_names("generators") if name.endswith("_small")]
+
+
+def shortened(name: str) -> GeneratorRecipe:
+    """A shipped recipe with one epoch a stage, on the pixels of the tests' data set."""
+    table = load_generator_recipe(name).model_dump()
+    for stage in table["stages"]:
+        stage["training"] = {**stage["training"], **TRAINING, "schedule": {"kind": "constant"}}
+    written_nm = 16.0 if name in SURROGATES else 8.0
+    return GeneratorRecipe.model_validate({**table, "pixel_nm": 16.0, "written_nm": written_nm, "training_pairs": 2})
+
+
+@pytest.mark.parametrize("name", [name for name in SMALL if name in GENERATORS])
+def test_every_recipe_trains_and_keeps_what_it_scored(pair_set, tmp_path, name):
+    chosen = shortened(name)
+    pairs = load_pair_set(pair_set, chosen)
+    run = run_generator(chosen, pairs, tmp_path, device=CPU)
+    assert [result.status for result in run.stages.values()] == ["finished"] * len(chosen.stages)
+    found = load_generator(run.path, pairs.process)
+    found.require_optics(pairs.process)
+    kept = found.network.state_dict()
+    assert all(torch.equal(value, kept[name]) for name, value in run.network.state_dict().items())
+    targets = torch.from_numpy(pairs.test.targets) / 255
+    with torch.no_grad():
+        mask = mask_logits(found.network, targets[:, None], chosen.ratio) > 0
+    exposure = Simulator(pairs.process)(mask.float(), chosen.written_nm, out_pixel_nm=chosen.pixel_nm)
+    wrong = (exposure.binary_print("nominal") != (targets >= 0.5)).sum((1, 2)).float().mean() * chosen.pixel_nm**2
+    assert found.card.scores["l2_nm2"] == pytest.approx(float(wrong), rel=1e-3)
+    assert found.card.data["pairs"]["test"] == len(targets)
+
+
+def test_a_surrogate_trains(pair_set, tmp_path):
+    chosen = shortened("lithogan_small")
+    pairs = load_pair_set(pair_set, chosen)
+    run = run_generator(chosen, pairs, tmp_path, device=CPU)
+    masks = torch.from_numpy(pairs.test.masks) / 255
+    with torch.no_grad():
+        aerial = load_generator(run.path, pairs.process).network(masks[:, None])[:, 0]
+        true = Simulator(pairs.process)(masks, 16.0).aerial()
+    assert run.card.scores["aerial_mse"] == pytest.approx(float((aerial - true).square().mean()), rel=1e-3)
+    assert 0 <= run.card.scores["print_iou"] <= 1
+    draw_run(tmp_path, run, pairs)
+    assert (tmp_path / "masks.png").exists()
+
+
+def test_stages_go_on_from_the_best_weights_before(pair_set, tmp_path):
+    """A second stage too slow to learn ends with the first one's best weights; a killed run goes on with its stage."""
+    chosen = load_generator_recipe(write_recipe(tmp_path, ("learning_rate = 0.001 ", "learning_rate = 1e-30 ")))
+    pairs = load_pair_set(pair_set, chosen)
+    run = run_generator(chosen, pairs, tmp_path / "run", device=CPU)
+    stages = [tmp_path / "run" / name / "best.safetensors" for name in ("1-supervised", "2-litho")]
+    first, second = (read_weights(path)[0] for path in stages)
+    moved = [name for name in first if not torch.equal(first[name], second[name])]
+    assert all("norm" in name and ("running" in name or "tracked" in name) for name in moved)
+    before = run.path.read_bytes(), stages[0].stat().st_mtime_ns
+    again = run_generator(chosen, pairs, tmp_path / "run", device=CPU)
+    assert (again.path.read_bytes(), stages[0].stat().st_mtime_ns) == before
+
+
+def test_the_best_weights_are_kept_not_the_last(pair_set, tmp_path):
+    """Learning far too fast, later epochs are worse."""
+    fast = (("learning_rate = 0.01 ", "learning_rate = 0.5 "), ("epochs = 2", "epochs = 4"))
+    chosen = load_generator_recipe(write_recipe(tmp_path, *fast))
+    chosen = chosen.model_copy(update={"stages": chosen.stages[:1], "half_precision": False})
+    run = run_generator(chosen, load_pair_set(pair_set, chosen), tmp_path / "run", device=CPU)
+    assert run.stages["supervised"].best_epoch < 4
+    best, _ = read_weights(tmp_path / "run/1-supervised/best.safetensors")
+    kept, _ = read_weights(run.path)
+    assert best.keys() == kept.keys()
+    assert all(torch.equal(best[name], kept[name]) for name in best)
+
+
+@pytest.fixture
+def arguments(pair_set, tmp_path):
+    return ("train", write_recipe(tmp_path), "--data", pair_set, "--device", "cpu", "--out", tmp_path / "out")
+
+
+def test_command(arguments, tmp_path):
+    result = litho(*arguments)
+    assert result.code == 0, result.err
+    assert result.out.startswith("fcn_mask_small for small.safetensors: test l2 nm2 ")
+    assert result.err.count("epoch ") == 3
+    out = tmp_path / "out"
+    assert {path.name for path in out.iterdir()} == {
+        *("1-supervised", "2-litho", "curves.png", "masks.png", "model.safetensors")
+    }
+    rows = list(csv.DictReader((out / "2-litho" / "metrics.csv").open()))
+    assert {"train_litho_l2", "train_litho_pvb", "validation_l2_nm2", "validation_pixel"} <= set(rows[0])
+    found = json.loads(litho(*arguments, "--json").out)
+    assert found["stages"]["supervised"] == {**found["stages"]["supervised"], "epochs": 2, "status": "finished"}
+    assert found["test_l2_nm2"] > 0
+    assert "expected a run with seed = 5, got one with 0" in refused(litho(*arguments, "--seed", 5))
+
+
+def test_bad_input(arguments, pair_set, tmp_path):
+    assert "did you mean unet?" in refused(litho("train", "unett", *arguments[2:]))
+    elsewhere = ("train", arguments[1], "--data", tmp_path, "--out", tmp_path / "out")
+    assert "expected shards (shard-*.h5), got none" in refused(litho(*elsewhere))
+    other = refused(litho(*arguments, "--optics", "duv193-dry-annular"))
+    assert "made for a field of 2048 x 2048 nm" in other
+
+
+def test_ctrl_c_and_again(arguments, tmp_path, monkeypatch):
+    whole = litho(*arguments[:-1], tmp_path / "whole", "--json")
+    epoch = Run.epoch
+
+    def stopping(run):
+        if (run.folder.name, len(run.history)) == ("1-supervised", 1):
+            raise KeyboardInterrupt
+        epoch(run)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "epoch", stopping)
+        result = litho(*arguments)
+    assert (result.code, result.out) == (130, "")
+    assert f"{tmp_path / 'out'} keeps the epochs that were done; the same command goes on from there." in result.err
+    resumed = litho(*arguments, "--json")
+    assert resumed.err.count("epoch ") == 2
+    assert (tmp_path / "out/model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
+    assert json.loads(resumed.out)["test_l2_nm2"] == json.loads(whole.out)["test_l2_nm2"]
+
+
+def test_tensorboard_shows_masks(arguments, tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason="an extra")
+    assert litho(*arguments, "--tensorboard").code == 0
+    events = accumulator.EventAccumulator(str(tmp_path / "out/1-supervised/tensorboard"))
+    events.Reload()
+    assert set(events.Tags()["images"]) == {"target", "mask", "print", "band"}
+    assert [event.step for event in events.Images("mask")] == [1, 2]
+
+
+def test_two_processes(arguments, tmp_path):
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command = [*torchrun, "-m", "litho_dl.cli.main", *map(str, arguments), "--epochs", "1", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=250, env=os.environ)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("epoch 1 of 1: ") == 2
+    assert json.loads(done.stdout)["test_l2_nm2"] > 0

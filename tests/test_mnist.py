@@ -110,7 +110,8 @@ def test_missing_files_are_listed_with_where_to_get_them(tmp_path):
     write_set(tmp_path)
     (tmp_path / f"{LABELS}.gz").unlink()
     expected = (
-        rf"expected MNIST, got no {LABELS}; allow its download, or put {LABELS}\.gz into .* by hand, from https://"
+        rf"expected MNIST, got no {LABELS}; pass --download \(download=True\) to fetch it, or "
+        rf"put {LABELS}\.gz into .* by hand, from https://"
     )
     with pytest.raises(DatasetError, match=expected):
         load_mnist(tmp_path)

@@ -150,7 +150,7 @@ class TestCommand:
         [
             ("lenett", "DATA", "did you mean lenet?"),
             ("lenet", "EMPTY", "expected MNIST, got no train-images"),
-            ("lenet", "NOWHERE", "no: expected a folder with MNIST, got none; pass --download"),
+            ("lenet", "NOWHERE", "no: expected MNIST, got no train-images"),
         ],
     )
     def test_bad_input(self, folder, tmp_path, model, data, message):
@@ -189,7 +189,7 @@ class TestCommand:
         monkeypatch.setattr(mnist_data, "FILES", digests)
         monkeypatch.setattr(mnist_data, "load_mnist", partial(load_mnist, mirrors=[f"{mirror.as_uri()}/"]))
         arguments = ("mnist", "--model", recipe("perceptron"), "--data-dir", data, "--out", tmp_path / "out")
-        assert "pass --download to fetch it there" in refused(litho(*arguments))
+        assert "pass --download (download=True) to fetch it" in refused(litho(*arguments))
         assert litho(*arguments, "--download").code == 0
         assert len(list(data.iterdir())) == 4
 

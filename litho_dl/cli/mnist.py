@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from litho_dl.cli.options import device_option, json_option
-from litho_dl.core.errors import DatasetError
 
 if TYPE_CHECKING:
     from litho_dl.mnist.run import MnistRun
@@ -52,8 +51,6 @@ def mnist(
     from litho_dl.training.processes import joined
 
     recipe = with_training(load_mnist_recipe(model), epochs=epochs, seed=seed)
-    if not (download or data_dir.is_dir()):
-        raise DatasetError(f"{data_dir}: expected a folder with MNIST, got none; pass --download to fetch it there.")
     folder = out or Path("runs") / "mnist" / Path(model).stem
     with joined(device) as own:
         images = load_mnist(data_dir, download=download)

@@ -58,7 +58,8 @@ def load_mnist(data_dir: str | Path, download: bool = False, mirrors: Sequence[s
     missing = [name for name, path in found.items() if path is None]
     if missing and not download:
         raise DatasetError(
-            f"{folder}: expected MNIST, got no {', '.join(missing)}; allow its download, or {_by_hand(folder, missing)}"
+            f"{folder}: expected MNIST, got no {', '.join(missing)}; pass --download (download=True) to fetch it, or "
+            f"{_by_hand(folder, missing)}"
         )
     paths = [path or _download(folder, name, mirrors) for name, path in found.items()]
     return Mnist(*_read_pair(*paths[:2]), *_read_pair(*paths[2:]))

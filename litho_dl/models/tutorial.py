@@ -9,7 +9,8 @@ from litho_dl.nn.conv import ConvBNAct
 def tutorial() -> nn.Sequential:
     """Two 5x5 convolutions, 1-10-20, then 320-50-10 with dropout: (B, 1, 28, 28) -> logits (B, 10).
 
-    The pools come before the ReLUs: that changes no value and leaves a quarter of the pixels to them.
+    Dropout is half of torch's default: in few steps that validates better. The pools come before the ReLUs: that
+    changes no value and leaves a quarter of the pixels to them.
     """
     return nn.Sequential(
         ConvBNAct(1, 10, 5, padding=0, norm="none", activation="none"),
@@ -18,5 +19,5 @@ def tutorial() -> nn.Sequential:
         ConvBNAct(10, 20, 5, padding=0, norm="none", activation="none"),
         nn.MaxPool2d(2),
         nn.ReLU(),
-        ClassifierHead(320, [50], 10, dropout=0.5),
+        ClassifierHead(320, [50], 10, dropout=0.25),
     )

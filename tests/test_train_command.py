@@ -120,12 +120,12 @@ def test_command(arguments, tmp_path):
     assert "expected a run with seed = 5, got one with 0" in refused(litho(*arguments, "--seed", 5))
 
 
-def test_bad_input(arguments, pair_set, tmp_path):
+def test_bad_input(arguments, inputs, tmp_path):
     assert "did you mean unet?" in refused(litho("train", "unett", *arguments[2:]))
     elsewhere = ("train", arguments[1], "--data", tmp_path, "--out", tmp_path / "out")
     assert "expected shards (shard-*.h5), got none" in refused(litho(*elsewhere))
-    other = refused(litho(*arguments, "--optics", "duv193-dry-annular"))
-    assert "made for a field of 2048 x 2048 nm" in other
+    other = refused(litho(*arguments, "--optics", inputs / "small.safetensors"))
+    assert "made for a field of 512 x 512 nm" in other
 
 
 def test_ctrl_c_and_again(arguments, tmp_path, monkeypatch):

@@ -192,6 +192,19 @@ class TestSurrogate:
         assert sums == pytest.approx({"count": 2, "aerial_mse": 0.02, "print_iou": sum(each)}, rel=1e-4)
         assert process.corners["nominal"].dose == 1.0
 
+    @pytest.mark.parametrize("value", [0, 255])
+    def test_a_print_of_one_kind_alone_is_right_or_half_right(self, value):
+        """All dark or all printed: both kinds agree; with one pixel wrong the absent kind does not at all."""
+        batch = tuple(torch.full_like(images, value) for images in pairs())
+        made = recipe({"print": 1.0}, network="lithogan_small", pixel_nm=8.0)
+        logits = torch.full((2, 2, 64, 64), 1.0 if value else -1.0)
+        network = nn.ModuleDict({"generator": Given(logits)})
+        task = SurrogateTask(network, made, made.stages[0], small_simulator(), {})
+        assert task.validate(batch)["print_iou"].item() == 2
+        with torch.no_grad():
+            logits[0, 1, 0, 0] *= -1
+            assert task.validate(batch)["print_iou"].item() == pytest.approx(1 + (1 - 1 / 4096) / 2)
+
     def test_doinn_learns(self):
         made = recipe({"aerial": 1.0, "print": 1.0}, network="doinn_small", pixel_nm=2.0, written_nm=2.0)
         network = make_generator("doinn_small")
@@ -296,10 +309,13 @@ class TestItems:
         assert np.array_equal(some.training.targets, whole.training.targets[[0, half]])
         assert np.array_equal(some.training.masks, whole.training.masks[[0, half]])
 
-    def test_other_optics_bring_their_symmetries(self, pair_set):
+    def test_other_optics_bring_their_symmetries(self, pair_set, inputs):
         found = load_pair_set(pair_set, recipe({"bce": 1.0}), str(pair_set / "optics.safetensors"))
         assert found.training.symmetries == load_pair_set(pair_set, recipe({"bce": 1.0})).training.symmetries
         assert found.optics == "optics.safetensors"
+        built = load_pair_set(pair_set, recipe({"bce": 1.0}), str(inputs / "small.toml"))
+        assert built.process.field_nm == found.process.field_nm
+        assert process_digest(built.process) == process_digest(found.process)
         with pytest.raises(DatasetError, match="multiple of 8 nm, got 4 nm"):
             load_pair_set(pair_set, recipe({"bce": 1.0}, written_nm=4.0))
 
@@ -371,6 +387,19 @@ class TestOptics:
                 table["source"]["sigma_outer"] *= 0.99
         changed = build_process(type(RECIPE).model_validate(table), field_nm=(300.0, 300.0), count=3)
         assert process_digest(changed) != process_digest(build_process(RECIPE, field_nm=(300.0, 300.0), count=3))
+
+    def test_a_freeform_source_is_told_by_what_its_file_held(self, tmp_path):
+        """The same map from another file is the same source; another map in the same file is not."""
+        dark, bright = np.pad(np.ones((3, 3)), 1), np.pad(np.ones((1, 3)), ((2, 2), (1, 1)))
+
+        def digest(file: str, image: np.ndarray) -> str:
+            np.save(tmp_path / file, image)
+            table = RECIPE.model_dump() | {"source": {"shape": "freeform", "file": tmp_path / file}}
+            process = build_process(type(RECIPE).model_validate(table), field_nm=(300.0, 300.0), count=3)
+            (tmp_path / file).unlink()
+            return process_digest(process)
+
+        assert digest("a.npy", dark) == digest("b.npy", dark) != digest("a.npy", bright)
 
     def test_imported_kernels_are_told_by_their_numbers(self):
         imported = replace(small_simulator().process, recipe=None)

@@ -20,6 +20,7 @@ from litho_dl.generators.recipe import MASK_TERMS, load_generator_recipe, with_t
 from litho_dl.generators.surrogate import SurrogateTask
 from litho_dl.models.registry import DISCRIMINATORS, GENERATORS, SURROGATES
 from litho_dl.nn.size import SizeMultiple
+from litho_dl.process.files import load_kernels, save_kernels
 from litho_dl.process.identity import process_digest
 from litho_dl.process.model import build_process
 from litho_dl.training.batches import in_order
@@ -114,15 +115,16 @@ class TestLithoTerms:
 
     def test_validation_is_of_what_would_be_written(self):
         """Faint logits print as the binary mask does, and areas are in nm^2; against the targets, not the masks."""
-        logits = 1e-3 * torch.randn(2, 1, 32, 32)
+        logits, (targets, masks) = 1e-3 * torch.randn(2, 1, 32, 32), pairs()
+        masks[..., :8, :] = 100  # less than half open
         made = task(Given(logits), {"bce": 1.0})
-        sums = made.validate(pairs())
+        sums = made.validate((targets, masks))
         binary = (mask_logits(Given(logits), logits, 2) > 0).float()
         exposure = small_simulator()(binary, 8.0, out_pixel_nm=16.0)
         nominal, outer, inner = (exposure.aerial(c) >= exposure.resist.threshold for c in ("nominal", "outer", "inner"))
-        l2 = 256 * int((nominal != (pairs()[0][:, 0] > 127)).sum())
+        l2 = 256 * int((nominal != (targets[:, 0] > 127)).sum())
         pvb = 256 * int((outer != inner).sum())
-        wrong = ((binary > 0) != (pairs()[1][:, 0] > 127)).float().mean((1, 2)).sum().item()
+        wrong = ((binary > 0) != (masks[:, 0] > 127)).float().mean((1, 2)).sum().item()
         assert {name: value.item() for name, value in sums.items()} == pytest.approx(
             {"count": 2, "l2_nm2": l2, "pvb_nm2": pvb, "l2_pvb_nm2": l2 + pvb, "pixel": wrong}
         )
@@ -225,19 +227,20 @@ class TestSurrogate:
 
 class TestAdversary:
     def test_the_discriminator_sees_true_masks_then_made_ones(self):
-        """Logits 4 m of masks that cover a share m: the true masks are real, the open ones that were made fake."""
+        """Logits 4 m - 2 of masks that cover a share m: sparse true masks look fake, and open ones, made, look real."""
         batch, judge = pairs(), Openness(4.0)
+        batch[1][..., ::2, :] = 0  # of every pixel of the target a half, at most
         made = task(Given(torch.full((2, 1, 32, 32), 50.0)), {"adversarial": 1.0}, judge)
         assert made.turns == ("discriminator", "generator")
         loss, found = made.loss("discriminator", batch)
-        real = [4 * float((mask == 255).float().mean()) for mask in batch[1]]
-        expected = (sum(math.log(1 + math.exp(-score)) for score in real) / 2 + math.log(1 + math.exp(4))) / 2
+        real = [4 * float((mask == 255).float().mean()) - 2 for mask in batch[1]]
+        expected = (sum(math.log(1 + math.exp(-score)) for score in real) / 2 + math.log(1 + math.exp(2))) / 2
         assert loss.item() == pytest.approx(expected)
-        assert (found["accuracy_real"].item(), found["accuracy_fake"].item()) == (1.0, 0.0)
+        assert (found["accuracy_real"].item(), found["accuracy_fake"].item()) == (0.0, 0.0)
         loss, found = made.loss("generator", batch)
-        assert loss.item() == found["adversarial"].item() == pytest.approx(math.log(1 + math.exp(-4)))
+        assert loss.item() == found["adversarial"].item() == pytest.approx(math.log(1 + math.exp(-2)))
         sums = made.validate(batch)
-        assert (sums["accuracy_real"].item(), sums["accuracy_fake"].item()) == (2.0, 0.0)
+        assert (sums["accuracy_real"].item(), sums["accuracy_fake"].item()) == (0.0, 0.0)
 
     def test_it_learns_to_say_fake(self):
         torch.manual_seed(0)
@@ -372,7 +375,7 @@ class TestOptics:
         steeper = RECIPE.resist.model_copy(update={"steepness": 7.0})
         assert process_digest(build_process(RECIPE.model_copy(update={"resist": steeper}), count=3)) == digest
 
-    @pytest.mark.parametrize("part", ["dose", "defocus", "threshold", "aperture", "source"])
+    @pytest.mark.parametrize("part", ["dose", "defocus", "threshold", "diffusion", "aperture", "source", "mask"])
     def test_physics_does(self, part):
         table = RECIPE.model_dump()
         match part:
@@ -381,6 +384,10 @@ class TestOptics:
                 table["corners"]["inner"][name] += 0.01
             case "threshold":
                 table["resist"]["threshold"] *= 1.01
+            case "diffusion":
+                table["resist"]["diffusion_nm"] += 1
+            case "mask":
+                table["mask"]["type"] = "attenuated"
             case "aperture":
                 table["pupil"]["na"] *= 0.99
             case "source":
@@ -401,10 +408,12 @@ class TestOptics:
 
         assert digest("a.npy", dark) == digest("b.npy", dark) != digest("a.npy", bright)
 
-    def test_imported_kernels_are_told_by_their_numbers(self):
+    def test_imported_kernels_are_told_by_their_numbers(self, tmp_path):
         imported = replace(small_simulator().process, recipe=None)
         digest = process_digest(imported)
         assert digest == process_digest(replace(imported)) != process_digest(small_simulator().process)
+        save_kernels(tmp_path / "k.safetensors", imported)
+        assert process_digest(load_kernels(tmp_path / "k.safetensors")) == digest
         name, kernels = next(iter(imported.kernels.items()))
         spectra = kernels.spectra.clone()
         spectra[-1, 0, 0] += 1e-3

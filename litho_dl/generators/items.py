@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -98,7 +98,9 @@ def load_pair_set(folder: str | Path, recipe: GeneratorRecipe, optics: str | Non
     return PairSet(training, validation, test, process, Path(optics).name, description)
 
 
-def _read(folder: str | Path, split: Any, recipe: GeneratorRecipe, most: int | None) -> tuple[np.ndarray, np.ndarray]:
+def _read(
+    folder: str | Path, split: Literal["train", "validation", "test"], recipe: GeneratorRecipe, most: int | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Targets and masks of a split; of `most`, evenly spread, for its kinds of clips come one after the other."""
     images = []
     for name, pixel_nm in (("target", recipe.pixel_nm), ("mask", recipe.written_nm)):

@@ -13,6 +13,7 @@ from torch import nn
 from litho_dl.core.errors import CheckpointError, DatasetError, MaskError, RecipeError
 from litho_dl.core.settings import shipped_names
 from litho_dl.core.symmetry import turned
+from litho_dl.data.dataset import PairDataset
 from litho_dl.generators.items import PairItems, load_pair_set
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import Card, Optics, load_generator, make_generator, save_generator
@@ -302,6 +303,7 @@ class TestItems:
         whole = load_pair_set(pair_set, recipe({"bce": 1.0}))
         assert whole.training.targets.shape == (len(whole.training), 64, 64)
         assert whole.training.masks.shape == (len(whole.training), 128, 128)
+        assert len(whole.training) + len(whole.validation) + len(whole.test) == len(PairDataset(pair_set, None))
         assert set(np.unique(whole.training.masks)) <= {0, 255}
         assert set(whole.training.symmetries) >= {"identity", "transpose"}
         assert whole.validation.symmetries == whole.test.symmetries == ("identity",)

@@ -120,6 +120,9 @@ def test_the_residual_blocks_of_damo_add_to_what_they_get():
     torch.testing.assert_close(network(x), rest(x))
     assert len(blocks) == 6
     assert not torch.allclose(before, rest(x))
+    nn.init.constant_(blocks[0].branch[-1].norm.bias, -100.0)
+    maps = torch.rand(1, 128, 8, 8)
+    torch.testing.assert_close(blocks[0](maps), maps - 100)
 
 
 def test_a_patch_operator_transforms_patches_and_joins_neighbours():

@@ -56,7 +56,7 @@ class Given(nn.Module):
 
 
 class Openness(nn.Module):
-    """A discriminator whose logit is `scale` times the mask's mean."""
+    """A discriminator whose logit is `scale` times what the mask's mean is above one half."""
 
     def __init__(self, scale: float = 1.0) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class Openness(nn.Module):
 
     def forward(self, target: Tensor, mask: Tensor) -> Tensor:
         assert mask.shape == target.shape
-        return self.scale * mask.mean((1, 2, 3))
+        return self.scale * (mask.mean((1, 2, 3)) - 0.5)
 
 
 def task(generator: nn.Module, loss: dict[str, float], judge: nn.Module | None = None, **changes: Any) -> MaskTask:

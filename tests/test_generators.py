@@ -13,6 +13,7 @@ from torch import nn
 from litho_dl.core.errors import CheckpointError, DatasetError, MaskError, RecipeError
 from litho_dl.core.settings import shipped_names
 from litho_dl.core.symmetry import turned
+from litho_dl.data.dataset import PairDataset
 from litho_dl.generators.items import PairItems, load_pair_set
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import Card, Optics, load_generator, make_generator, save_generator
@@ -20,6 +21,7 @@ from litho_dl.generators.recipe import MASK_TERMS, load_generator_recipe, with_t
 from litho_dl.generators.surrogate import SurrogateTask
 from litho_dl.models.registry import DISCRIMINATORS, GENERATORS, SURROGATES
 from litho_dl.nn.size import SizeMultiple
+from litho_dl.process.files import load_kernels, save_kernels
 from litho_dl.process.identity import process_digest
 from litho_dl.process.model import build_process
 from litho_dl.training.batches import in_order
@@ -114,15 +116,16 @@ class TestLithoTerms:
 
     def test_validation_is_of_what_would_be_written(self):
         """Faint logits print as the binary mask does, and areas are in nm^2; against the targets, not the masks."""
-        logits = 1e-3 * torch.randn(2, 1, 32, 32)
+        logits, (targets, masks) = 1e-3 * torch.randn(2, 1, 32, 32), pairs()
+        masks[..., :8, :] = 100  # less than half open
         made = task(Given(logits), {"bce": 1.0})
-        sums = made.validate(pairs())
+        sums = made.validate((targets, masks))
         binary = (mask_logits(Given(logits), logits, 2) > 0).float()
         exposure = small_simulator()(binary, 8.0, out_pixel_nm=16.0)
         nominal, outer, inner = (exposure.aerial(c) >= exposure.resist.threshold for c in ("nominal", "outer", "inner"))
-        l2 = 256 * int((nominal != (pairs()[0][:, 0] > 127)).sum())
+        l2 = 256 * int((nominal != (targets[:, 0] > 127)).sum())
         pvb = 256 * int((outer != inner).sum())
-        wrong = ((binary > 0) != (pairs()[1][:, 0] > 127)).float().mean((1, 2)).sum().item()
+        wrong = ((binary > 0) != (masks[:, 0] > 127)).float().mean((1, 2)).sum().item()
         assert {name: value.item() for name, value in sums.items()} == pytest.approx(
             {"count": 2, "l2_nm2": l2, "pvb_nm2": pvb, "l2_pvb_nm2": l2 + pvb, "pixel": wrong}
         )
@@ -192,6 +195,19 @@ class TestSurrogate:
         assert sums == pytest.approx({"count": 2, "aerial_mse": 0.02, "print_iou": sum(each)}, rel=1e-4)
         assert process.corners["nominal"].dose == 1.0
 
+    @pytest.mark.parametrize("value", [0, 255])
+    def test_a_print_of_one_kind_alone_is_right_or_half_right(self, value):
+        """All dark or all printed: both kinds agree; with one pixel wrong the absent kind does not at all."""
+        batch = tuple(torch.full_like(images, value) for images in pairs())
+        made = recipe({"print": 1.0}, network="lithogan_small", pixel_nm=8.0)
+        logits = torch.full((2, 2, 64, 64), 1.0 if value else -1.0)
+        network = nn.ModuleDict({"generator": Given(logits)})
+        task = SurrogateTask(network, made, made.stages[0], small_simulator(), {})
+        assert task.validate(batch)["print_iou"].item() == 2
+        with torch.no_grad():
+            logits[0, 1, 0, 0] *= -1
+            assert task.validate(batch)["print_iou"].item() == pytest.approx(1 + (1 - 1 / 4096) / 2)
+
     def test_doinn_learns(self):
         made = recipe({"aerial": 1.0, "print": 1.0}, network="doinn_small", pixel_nm=2.0, written_nm=2.0)
         network = make_generator("doinn_small")
@@ -212,19 +228,20 @@ class TestSurrogate:
 
 class TestAdversary:
     def test_the_discriminator_sees_true_masks_then_made_ones(self):
-        """Logits 4 m of masks that cover a share m: the true masks are real, the open ones that were made fake."""
+        """Logits 4 m - 2 of masks that cover a share m: sparse true masks look fake, and open ones, made, look real."""
         batch, judge = pairs(), Openness(4.0)
+        batch[1][..., ::2, :] = 0  # of every pixel of the target a half, at most
         made = task(Given(torch.full((2, 1, 32, 32), 50.0)), {"adversarial": 1.0}, judge)
         assert made.turns == ("discriminator", "generator")
         loss, found = made.loss("discriminator", batch)
-        real = [4 * float((mask == 255).float().mean()) for mask in batch[1]]
-        expected = (sum(math.log(1 + math.exp(-score)) for score in real) / 2 + math.log(1 + math.exp(4))) / 2
+        real = [4 * float((mask == 255).float().mean()) - 2 for mask in batch[1]]
+        expected = (sum(math.log(1 + math.exp(-score)) for score in real) / 2 + math.log(1 + math.exp(2))) / 2
         assert loss.item() == pytest.approx(expected)
-        assert (found["accuracy_real"].item(), found["accuracy_fake"].item()) == (1.0, 0.0)
+        assert (found["accuracy_real"].item(), found["accuracy_fake"].item()) == (0.0, 0.0)
         loss, found = made.loss("generator", batch)
-        assert loss.item() == found["adversarial"].item() == pytest.approx(math.log(1 + math.exp(-4)))
+        assert loss.item() == found["adversarial"].item() == pytest.approx(math.log(1 + math.exp(-2)))
         sums = made.validate(batch)
-        assert (sums["accuracy_real"].item(), sums["accuracy_fake"].item()) == (2.0, 0.0)
+        assert (sums["accuracy_real"].item(), sums["accuracy_fake"].item()) == (0.0, 0.0)
 
     def test_it_learns_to_say_fake(self):
         torch.manual_seed(0)
@@ -286,6 +303,7 @@ class TestItems:
         whole = load_pair_set(pair_set, recipe({"bce": 1.0}))
         assert whole.training.targets.shape == (len(whole.training), 64, 64)
         assert whole.training.masks.shape == (len(whole.training), 128, 128)
+        assert len(whole.training) + len(whole.validation) + len(whole.test) == len(PairDataset(pair_set, None))
         assert set(np.unique(whole.training.masks)) <= {0, 255}
         assert set(whole.training.symmetries) >= {"identity", "transpose"}
         assert whole.validation.symmetries == whole.test.symmetries == ("identity",)
@@ -296,10 +314,13 @@ class TestItems:
         assert np.array_equal(some.training.targets, whole.training.targets[[0, half]])
         assert np.array_equal(some.training.masks, whole.training.masks[[0, half]])
 
-    def test_other_optics_bring_their_symmetries(self, pair_set):
+    def test_other_optics_bring_their_symmetries(self, pair_set, inputs):
         found = load_pair_set(pair_set, recipe({"bce": 1.0}), str(pair_set / "optics.safetensors"))
         assert found.training.symmetries == load_pair_set(pair_set, recipe({"bce": 1.0})).training.symmetries
         assert found.optics == "optics.safetensors"
+        built = load_pair_set(pair_set, recipe({"bce": 1.0}), str(inputs / "small.toml"))
+        assert built.process.field_nm == found.process.field_nm
+        assert process_digest(built.process) == process_digest(found.process)
         with pytest.raises(DatasetError, match="multiple of 8 nm, got 4 nm"):
             load_pair_set(pair_set, recipe({"bce": 1.0}, written_nm=4.0))
 
@@ -356,7 +377,7 @@ class TestOptics:
         steeper = RECIPE.resist.model_copy(update={"steepness": 7.0})
         assert process_digest(build_process(RECIPE.model_copy(update={"resist": steeper}), count=3)) == digest
 
-    @pytest.mark.parametrize("part", ["dose", "defocus", "threshold", "aperture", "source"])
+    @pytest.mark.parametrize("part", ["dose", "defocus", "threshold", "diffusion", "aperture", "source", "mask"])
     def test_physics_does(self, part):
         table = RECIPE.model_dump()
         match part:
@@ -365,6 +386,10 @@ class TestOptics:
                 table["corners"]["inner"][name] += 0.01
             case "threshold":
                 table["resist"]["threshold"] *= 1.01
+            case "diffusion":
+                table["resist"]["diffusion_nm"] += 1
+            case "mask":
+                table["mask"]["type"] = "attenuated"
             case "aperture":
                 table["pupil"]["na"] *= 0.99
             case "source":
@@ -372,10 +397,25 @@ class TestOptics:
         changed = build_process(type(RECIPE).model_validate(table), field_nm=(300.0, 300.0), count=3)
         assert process_digest(changed) != process_digest(build_process(RECIPE, field_nm=(300.0, 300.0), count=3))
 
-    def test_imported_kernels_are_told_by_their_numbers(self):
+    def test_a_freeform_source_is_told_by_what_its_file_held(self, tmp_path):
+        """The same map from another file is the same source; another map in the same file is not."""
+        dark, bright = np.pad(np.ones((3, 3)), 1), np.pad(np.ones((1, 3)), ((2, 2), (1, 1)))
+
+        def digest(file: str, image: np.ndarray) -> str:
+            np.save(tmp_path / file, image)
+            table = RECIPE.model_dump() | {"source": {"shape": "freeform", "file": tmp_path / file}}
+            process = build_process(type(RECIPE).model_validate(table), field_nm=(300.0, 300.0), count=3)
+            (tmp_path / file).unlink()
+            return process_digest(process)
+
+        assert digest("a.npy", dark) == digest("b.npy", dark) != digest("a.npy", bright)
+
+    def test_imported_kernels_are_told_by_their_numbers(self, tmp_path):
         imported = replace(small_simulator().process, recipe=None)
         digest = process_digest(imported)
         assert digest == process_digest(replace(imported)) != process_digest(small_simulator().process)
+        save_kernels(tmp_path / "k.safetensors", imported)
+        assert process_digest(load_kernels(tmp_path / "k.safetensors")) == digest
         name, kernels = next(iter(imported.kernels.items()))
         spectra = kernels.spectra.clone()
         spectra[-1, 0, 0] += 1e-3
@@ -432,8 +472,9 @@ class TestFiles:
             save_generator(tmp_path / f"net-for-{name}.safetensors", make_generator("fcn_mask_small"), made)
         assert load_generator("net", process).card.optics.name == "b"
         assert load_generator("net", other).card.optics.name == "a"
-        with pytest.raises(CheckpointError, match=r"No model or file named 'nets'; shipped: net\. Your own file ends"):
-            load_generator("nets", process)
+        for wrong in ("nets", "n*", "**", str(tmp_path / "net")):
+            with pytest.raises(CheckpointError, match=r"No model or file named .*; shipped: net\. Your own file"):
+                load_generator(wrong, process)
 
     def test_strangers(self, tmp_path):
         process = small_simulator().process

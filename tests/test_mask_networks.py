@@ -9,6 +9,7 @@ from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, ma
 from litho_dl.core.errors import GridMismatchError
 from litho_dl.data.digits import rendered_digits
 from litho_dl.models.cfno import PatchOperator
+from litho_dl.models.doinn import DOINN
 from litho_dl.models.registry import DISCRIMINATORS, GENERATORS, SURROGATES
 from litho_dl.nn.periodic import periodic
 from litho_dl.nn.residual import ResidualBlock
@@ -51,6 +52,14 @@ def test_sizes(name):
         message = rf"multiples of {step} pixels, .*got {given[0]} x {given[1]}; pad to {wanted[0]} x {wanted[1]}\."
         with pytest.raises(GridMismatchError, match=message):
             network(torch.empty(1, 1, *given, device="meta"))
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_the_smallest_periodic_field(name):
+    """The coarsest pixels of some are then the whole field."""
+    network = periodic(on_paper(name)).eval()
+    side = network.size.least if isinstance(network, DOINN) else STEPS[name]
+    assert network(torch.empty(1, 1, side, side, device="meta")).shape[-2:] == (side, side)
 
 
 @pytest.mark.parametrize(("name", "least"), [("doinn", 504), ("doinn_small", 196)])
@@ -111,6 +120,9 @@ def test_the_residual_blocks_of_damo_add_to_what_they_get():
     torch.testing.assert_close(network(x), rest(x))
     assert len(blocks) == 6
     assert not torch.allclose(before, rest(x))
+    nn.init.constant_(blocks[0].branch[-1].norm.bias, -100.0)
+    maps = torch.rand(1, 128, 8, 8)
+    torch.testing.assert_close(blocks[0](maps), maps - 100)
 
 
 def test_a_patch_operator_transforms_patches_and_joins_neighbours():

@@ -42,6 +42,17 @@ def test_a_periodic_layer_sees_the_field_repeated(make):
     torch.testing.assert_close(edged[inside], expected[inside])
 
 
+@pytest.mark.parametrize("name", ["conv", "strided", "transposed", "transposed 4 by 4"])
+def test_a_field_of_few_pixels_goes_around_more_than_once(name):
+    torch.manual_seed(0)
+    layer, x = LAYERS[name]().eval(), torch.randn(2, 3, 2, 1 if name != "strided" else 2)
+    repeated = x.repeat(1, 1, 15, 15)
+    once = layer(repeated)
+    height, width = once.shape[-2] // 15, once.shape[-1] // 15
+    expected = once[..., 7 * height : 8 * height, 7 * width : 8 * width]
+    torch.testing.assert_close(periodic(layer)(x), expected)
+
+
 def test_padding_leaves_channels_innermost():
     x = torch.randn(2, 3, 10, 8).to(memory_format=torch.channels_last)
     found = wrapped(x, 3)

@@ -11,13 +11,13 @@ import torch
 from command_line import litho, refused
 from generator_scene import TRAINING, write_recipe
 
-from litho_dl.cli.train_pictures import draw_run
+from litho_dl.cli.train_pictures import draw_run, drawn_masks, drawn_prints
 from litho_dl.core.settings import shipped_names
 from litho_dl.generators.items import load_pair_set
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import load_generator
-from litho_dl.generators.recipe import GeneratorRecipe, load_generator_recipe
-from litho_dl.generators.run import run_generator
+from litho_dl.generators.recipe import GeneratorRecipe, load_generator_recipe, with_training
+from litho_dl.generators.run import make_task, run_generator
 from litho_dl.models.registry import GENERATORS, SURROGATES
 from litho_dl.simulator import Simulator
 from litho_dl.training.checkpoint import read_weights
@@ -63,12 +63,28 @@ def test_a_surrogate_trains(pair_set, tmp_path):
     run = run_generator(chosen, pairs, tmp_path, device=CPU)
     masks = torch.from_numpy(pairs.test.masks) / 255
     with torch.no_grad():
-        aerial = load_generator(run.path, pairs.process).network(masks[:, None])[:, 0]
-        true = Simulator(pairs.process)(masks, 16.0).aerial()
-    assert run.card.scores["aerial_mse"] == pytest.approx(float((aerial - true).square().mean()), rel=1e-3)
+        aerial, logits = load_generator(run.path, pairs.process).network(masks[:, None]).unbind(1)
+        true = Simulator(pairs.process)(masks, 16.0)
+    assert run.card.scores["aerial_mse"] == pytest.approx(float((aerial - true.aerial()).square().mean()), rel=1e-3)
+    wrong = 256 * ((logits > 0) != true.binary_print()).sum((1, 2))
+    assert [clip.score["wrong (nm²)"] for clip in drawn_prints(run, pairs)] == wrong.tolist()
     assert 0 <= run.card.scores["print_iou"] <= 1
     draw_run(tmp_path, run, pairs)
     assert (tmp_path / "masks.png").exists()
+
+
+def test_networks_are_drawn_from_the_seed_for_a_periodic_field(pair_set):
+    chosen = shortened("damo_small")
+    pairs = load_pair_set(pair_set, chosen)
+
+    def drawn(seed: int) -> torch.nn.ModuleDict:
+        made = with_training(chosen, seed=seed)
+        return make_task(made, made.stages[0], pairs, Simulator(pairs.process)).networks
+
+    first, again, other = (torch.nn.utils.parameters_to_vector(drawn(seed).parameters()) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert {part.padding_mode for part in drawn(1).modules() if hasattr(part, "padding_mode")} == {"circular"}
 
 
 def test_stages_go_on_from_the_best_weights_before(pair_set, tmp_path):
@@ -80,6 +96,9 @@ def test_stages_go_on_from_the_best_weights_before(pair_set, tmp_path):
     first, second = (read_weights(path)[0] for path in stages)
     moved = [name for name in first if not torch.equal(first[name], second[name])]
     assert all("norm" in name and ("running" in name or "tracked" in name) for name in moved)
+    drawn = [clip.score for clip in drawn_masks(run, pairs)]
+    for name, score in (("L2", "l2_nm2"), ("PVB", "pvb_nm2")):
+        assert sum(scores[name] for scores in drawn) / len(drawn) == pytest.approx(run.card.scores[score])
     before = run.path.read_bytes(), stages[0].stat().st_mtime_ns
     again = run_generator(chosen, pairs, tmp_path / "run", device=CPU)
     assert (again.path.read_bytes(), stages[0].stat().st_mtime_ns) == before
@@ -120,12 +139,12 @@ def test_command(arguments, tmp_path):
     assert "expected a run with seed = 5, got one with 0" in refused(litho(*arguments, "--seed", 5))
 
 
-def test_bad_input(arguments, pair_set, tmp_path):
+def test_bad_input(arguments, inputs, tmp_path):
     assert "did you mean unet?" in refused(litho("train", "unett", *arguments[2:]))
     elsewhere = ("train", arguments[1], "--data", tmp_path, "--out", tmp_path / "out")
     assert "expected shards (shard-*.h5), got none" in refused(litho(*elsewhere))
-    other = refused(litho(*arguments, "--optics", "duv193-dry-annular"))
-    assert "made for a field of 2048 x 2048 nm" in other
+    other = refused(litho(*arguments, "--optics", inputs / "small.safetensors"))
+    assert "made for a field of 512 x 512 nm" in other
 
 
 def test_ctrl_c_and_again(arguments, tmp_path, monkeypatch):

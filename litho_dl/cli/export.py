@@ -11,7 +11,8 @@ from litho_dl.cli.options import built, optics_option
 @click.option("--model", required=True, help="A shipped model's name, or a model.safetensors of litho-dl train.")
 @optics_option
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="A .onnx or .pt2 file.")
-def export(model: str, optics: str, field_nm: float | None, out: Path) -> None:
+@click.option("--force", is_flag=True, help="Export a model that was trained for other optics.")
+def export(model: str, optics: str, field_nm: float | None, out: Path, force: bool) -> None:
     """Write a trained network as ONNX or as a torch.export program, for the field of the optics, and check it.
 
     Input: targets (B, 1, h, w), area coverage on the network's pixel; output: logits (B, H, W) of the mask on its own
@@ -25,7 +26,8 @@ def export(model: str, optics: str, field_nm: float | None, out: Path) -> None:
 
     process = built(read_optics(optics, field_nm=field_nm))
     generator = load_generator(model, process)
-    generator.require_optics(process)
+    if not force:
+        generator.require_optics(process)
     difference = export_generator(generator, process.field_nm, out)
     recipe = generator.card.recipe
     click.echo(

@@ -80,11 +80,12 @@ def infer(
     if steps is not None:
         with progress_bar(f"Refining {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
             solution = refine(prediction, clips, Simulator(process).to(resolved), chosen, steps, advance)
-    run: dict[str, Any] = {"optics": optics, "model": model, "network_seconds": prediction.seconds}
+    network = generator.card.recipe.network
+    run: dict[str, Any] = {"optics": optics, "model": model, "network": network, "network_seconds": prediction.seconds}
     if solution is not None:
         run |= {"method": method, "status": solution.status, "solve_seconds": solution.seconds}
     seconds = {f"{name}_per_clip": value / len(clips) for name, value in run.items() if name.endswith("_seconds")}
-    title = Path(model).stem if solution is None else f"{Path(model).stem}, {steps} steps of {method}"
+    title = network if solution is None else f"{network}, {steps} steps of {method}"
     results = [
         {**write_clip(optimized, process, out, title if figures else None), **seconds}
         for optimized in scored(clips, solution or prediction, process, protocol)

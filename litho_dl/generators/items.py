@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -75,7 +75,7 @@ def load_pair_set(folder: str | Path, recipe: GeneratorRecipe, optics: str | Non
     Args:
         folder: The data set.
         recipe: Pixels, and how many pairs are used.
-        optics: As `--optics`, in place of the data set's own: its masks are then for others than those that print.
+        optics: As `--optics`, on the data set's field, in place of its own: masks are then for others than print them.
 
     Raises:
         DatasetError: See `data.dataset.PairDataset`.
@@ -86,8 +86,9 @@ def load_pair_set(folder: str | Path, recipe: GeneratorRecipe, optics: str | Non
         process, optics = load_kernels(Path(folder) / OPTICS), settings["recipe"]["optics"]
         symmetries = tuple(settings["symmetries"])
     else:
-        process = load_process(optics)
-        next(iter(process.kernels.values())).require_field(tuple(settings["field_nm"]))
+        field_nm = tuple(settings["field_nm"])
+        process = load_process(optics, field_nm=field_nm[0])
+        next(iter(process.kernels.values())).require_field(field_nm)
         symmetries = imaging_symmetries(process)
     training = PairItems(*_read(folder, "train", recipe, recipe.training_pairs), symmetries)
     validation = PairItems(*_read(folder, "validation", recipe, recipe.validation_pairs))
@@ -97,7 +98,9 @@ def load_pair_set(folder: str | Path, recipe: GeneratorRecipe, optics: str | Non
     return PairSet(training, validation, test, process, Path(optics).name, description)
 
 
-def _read(folder: str | Path, split: Any, recipe: GeneratorRecipe, most: int | None) -> tuple[np.ndarray, np.ndarray]:
+def _read(
+    folder: str | Path, split: Literal["train", "validation", "test"], recipe: GeneratorRecipe, most: int | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Targets and masks of a split; of `most`, evenly spread, for its kinds of clips come one after the other."""
     images = []
     for name, pixel_nm in (("target", recipe.pixel_nm), ("mask", recipe.written_nm)):

@@ -104,9 +104,10 @@ def load_generator(name_or_path: str | Path, process: ProcessModel) -> Generator
     """
     if Path(name_or_path).suffix == SUFFIX:
         return _read(Path(name_or_path))
-    found = [_read(path) for path in sorted(SHIPPED.glob(f"{name_or_path}{FOR}*{SUFFIX}"))]
+    shipped = {path: path.name.split(FOR)[0] for path in sorted(SHIPPED.glob(f"*{FOR}*{SUFFIX}"))}
+    found = [_read(path) for path, name in shipped.items() if name == str(name_or_path)]
     if not found:
-        known = ", ".join(sorted({path.name.split(FOR)[0] for path in SHIPPED.glob(f"*{SUFFIX}")})) or "none"
+        known = ", ".join(dict.fromkeys(shipped.values())) or "none"
         raise CheckpointError(
             f"No model or file named {str(name_or_path)!r}; shipped: {known}. Your own file ends in {SUFFIX}."
         )

@@ -47,13 +47,15 @@ class SurrogateTask(Task):
         return total, {name: value.detach() for name, value in terms.items()}
 
     def validate(self, batch: Batch) -> Figures:
-        """Mean squared error of aerial images; of prints, intersection over union, mean over printed and not."""
+        """Mean squared error of aerial images; of prints, intersection over union, mean over printed and not.
+
+        Where neither prints anything, or not anything else, that half is 1.
+        """
         found, aerial, printed = self._compared(batch)
         prints = found[:, 1] > 0
-        ious = [
-            (mine & true).sum((1, 2)) / (mine | true).sum((1, 2)).clamp(min=1)
-            for mine, true in ((prints, printed > 0), (~prints, printed == 0))
-        ]
+        pairs = ((prints, printed > 0), (~prints, printed == 0))
+        areas = [((mine & true).sum((1, 2)), (mine | true).sum((1, 2))) for mine, true in pairs]
+        ious = [torch.where(union > 0, common / union, 1.0) for common, union in areas]
         count = torch.tensor(len(found), device=found.device)
         error = (found[:, 0] - aerial).square().mean((1, 2)).sum()
         return {"count": count, "aerial_mse": error, "print_iou": torch.stack(ious).mean(0).sum()}

@@ -25,14 +25,17 @@ def periodic(network: Network) -> Network:
 
 
 def wrapped(x: Tensor, margin: int) -> Tensor:
-    """(B, C, H, W) with so many rows and columns of the other side around it.
+    """(B, C, H, W) with so many rows and columns of the other side around it, more than once around if need be.
 
     Unlike torch's circular padding it leaves channels innermost where they are, as fast convolutions want them.
     """
     if margin == 0:
         return x
-    x = torch.cat([x[..., -margin:], x, x[..., :margin]], 3)
-    return torch.cat([x[..., -margin:, :], x, x[..., :margin, :]], 2)
+    for axis in (3, 2):
+        around, rest = divmod(margin, x.shape[axis])
+        before, after = x.narrow(axis, x.shape[axis] - rest, rest), x.narrow(axis, 0, rest)
+        x = torch.cat([before, *[x] * (2 * around + 1), after], axis)
+    return x
 
 
 def grow_bilinearly(x: Tensor, size: tuple[int, int], padding_mode: str) -> Tensor:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+from litho_dl.optics.source import Freeform
 from litho_dl.process.model import ProcessModel
 
 
@@ -10,17 +11,21 @@ def process_digest(process: ProcessModel) -> str:
     """SHA-256 that two process models share if they print alike; hexadecimal.
 
     Of what the kernels were built from, if that is known, and of the kernels' own bytes if not. The field and other
-    numerical settings of built kernels do not count: the same optics print alike on every field.
+    numerical settings of built kernels do not count: the same optics print alike on every field. Kernels of a freeform
+    source go by their bytes, for its recipe names a file, whatever that may hold by now.
     """
+    recipe = process.recipe
+    if recipe is not None and isinstance(recipe.source, Freeform):
+        recipe = None
     described = {
         "mask": process.mask.model_dump(mode="json"),
         "resist": process.resist.model_dump(mode="json", exclude={"steepness"}),
         "corners": {name: corner._asdict() for name, corner in process.corners.items()},
     }
-    if process.recipe is not None:
-        described |= process.recipe.model_dump(mode="json", include={"pupil", "source"})
+    if recipe is not None:
+        described |= recipe.model_dump(mode="json", include={"pupil", "source"})
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
-    if process.recipe is None:
+    if recipe is None:
         for name, kernels in sorted(process.kernels.items()):
             digest.update(name.encode() + kernels.spectra.resolve_conj().numpy().tobytes())
             digest.update(kernels.weights.numpy().tobytes())

@@ -421,6 +421,9 @@ class TestOptics:
         spectra[-1, 0, 0] += 1e-3
         for other in (replace(kernels, spectra=spectra), kernels.scaled(1.01)):
             assert process_digest(replace(imported, kernels={**imported.kernels, name: other})) != digest
+        for changes in ({"mask_pixel_nm": 1.0}, {"field_nm": (1024.0, 1024.0)}):
+            others = {name: replace(kernels, **changes) for name, kernels in imported.kernels.items()}
+            assert process_digest(replace(imported, kernels=others)) != digest
 
 
 def card(**changes) -> Card:

@@ -27,6 +27,7 @@ def process_digest(process: ProcessModel) -> str:
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     if recipe is None:
         for name, kernels in sorted(process.kernels.items()):
-            digest.update(name.encode() + kernels.spectra.resolve_conj().numpy().tobytes())
+            digest.update(json.dumps([name, *map(float, (*kernels.field_nm, kernels.mask_pixel_nm))]).encode())
+            digest.update(kernels.spectra.resolve_conj().numpy().tobytes())
             digest.update(kernels.weights.numpy().tobytes())
     return digest.hexdigest()

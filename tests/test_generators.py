@@ -328,7 +328,7 @@ class TestRecipes:
             f"{name.removesuffix('_small')}_discriminator{'_small' * name.endswith('_small')}",
         )
         with torch.device("meta"):
-            network = NETWORKS[name]()
+            network = NETWORKS[found.network]()
         steps = [part.multiple for part in network.modules() if isinstance(part, SizeMultiple)]
         assert all(2048 / found.pixel_nm % step == 0 for step in steps)
 

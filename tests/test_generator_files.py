@@ -10,7 +10,7 @@ from ilt_scenes import RECIPE, small_simulator
 from torch import nn
 
 from litho_dl.core.errors import CheckpointError
-from litho_dl.generators.model import Card, Optics, load_generator, make_generator, save_generator
+from litho_dl.generators.model import Card, OpticsCard, load_generator, make_generator, save_generator
 from litho_dl.models.registry import SURROGATES
 from litho_dl.process.files import load_kernels, save_kernels
 from litho_dl.process.identity import process_digest
@@ -119,7 +119,7 @@ class TestFiles:
         process = small_simulator().process
         other = replace(process, recipe=None)
         for name, owner in (("a", other), ("b", process)):
-            made = card().model_copy(update={"optics": Optics(name=name, digest=process_digest(owner))})
+            made = card().model_copy(update={"optics": OpticsCard(name=name, digest=process_digest(owner))})
             save_generator(tmp_path / f"net-for-{name}.safetensors", make_generator("fcn_mask_small"), made)
         assert load_generator("net", process).card.optics.name == "b"
         assert load_generator("net", other).card.optics.name == "a"

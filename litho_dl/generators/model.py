@@ -20,7 +20,7 @@ SHIPPED = Path(__file__).parents[1] / "weights"  # NAME-for-OPTICS.safetensors
 FOR = "-for-"
 
 
-class Optics(BaseModel):
+class OpticsCard(BaseModel):
     """What a network's training simulated: a name, and `process.identity.process_digest`."""
 
     model_config = ConfigDict(frozen=True)
@@ -44,7 +44,7 @@ class Card(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     recipe: GeneratorRecipe
-    optics: Optics
+    optics: OpticsCard
     data: dict[str, Any]
     scores: dict[str, float]
     version: str = ""

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from litho_dl.generators.items import PairItems, PairSet
-from litho_dl.generators.model import Card, Optics, make_generator, save_generator
+from litho_dl.generators.model import Card, OpticsCard, make_generator, save_generator
 from litho_dl.generators.recipe import GeneratorRecipe, Stage
 from litho_dl.generators.surrogate import SurrogateTask
 from litho_dl.generators.task import MaskTask
@@ -122,7 +122,7 @@ def _finished(
     if recipe.half_precision:
         network.half().float()
     scores = score(task, pairs.test, recipe.stages[-1].training.batch_size)
-    optics = Optics(name=pairs.optics, digest=process_digest(pairs.process))
+    optics = OpticsCard(name=pairs.optics, digest=process_digest(pairs.process))
     card = Card(recipe=recipe, optics=optics, data=pairs.description, scores=scores)
     save_generator(path, network, card)
     return GeneratorRun(stages, card, network, path, sum(weight.numel() for weight in network.parameters()))

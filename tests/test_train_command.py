@@ -45,7 +45,6 @@ def test_every_recipe_trains_and_keeps_what_it_scored(pair_set, tmp_path, name):
     run = run_generator(chosen, pairs, tmp_path, device=CPU)
     assert [result.status for result in run.stages.values()] == ["finished"] * len(chosen.stages)
     found = load_generator(run.path, pairs.process)
-    found.require_optics(pairs.process)
     kept = found.network.state_dict()
     assert all(torch.equal(value, kept[name]) for name, value in run.network.state_dict().items())
     targets = torch.from_numpy(pairs.test.targets) / 255
@@ -133,6 +132,12 @@ def test_command(arguments, tmp_path):
     }
     rows = list(csv.DictReader((out / "2-litho" / "metrics.csv").open()))
     assert {"train_litho_l2", "train_litho_pvb", "validation_l2_nm2", "validation_pixel"} <= set(rows[0])
+    _, metadata = read_weights(out / "model.safetensors")
+    training = metadata["card"]["training"]
+    assert training["command"] == f"litho-dl train tiny.toml --data {arguments[3].name}"
+    assert {name: stage["epochs"] for name, stage in training["stages"].items()} == {"supervised": 2, "litho": 1}
+    spent = sum(float(row["seconds"]) for row in csv.DictReader((out / "1-supervised" / "metrics.csv").open()))
+    assert training["stages"]["supervised"]["seconds"] == pytest.approx(spent, abs=0.1)
     found = json.loads(litho(*arguments, "--json").out)
     assert found["stages"]["supervised"] == {**found["stages"]["supervised"], "epochs": 2, "status": "finished"}
     assert found["test_l2_nm2"] > 0

@@ -25,9 +25,7 @@ def export(model: str, optics: str, field_nm: float | None, out: Path, force: bo
     from litho_dl.process.files import read_optics
 
     process = built(read_optics(optics, field_nm=field_nm))
-    generator = load_generator(model, process)
-    if not force:
-        generator.require_optics(process)
+    generator = load_generator(model, process, force=force)
     difference = export_generator(generator, process.field_nm, out)
     recipe = generator.card.recipe
     click.echo(

@@ -69,9 +69,7 @@ def infer(
     clips = [load_clip(path, read.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
     require_distinct([clip.name for clip in clips])
     process = built(read)
-    generator = load_generator(model, process)
-    if not force:
-        generator.require_optics(process)
+    generator = load_generator(model, process, force=force)
     written_nm = generator.card.recipe.written_nm if steps is None else chosen.levels[-1].pixel_nm
     whole_factor(written_nm, MASK_FILE_PIXEL_NM)  # refuse now what could not be saved later
     protocol = default_protocol(process)

@@ -1,6 +1,7 @@
 """litho-dl train: mask generators from a data set."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,15 @@ def train(
         pairs = load_pair_set(data, chosen, optics)
         try:
             with training_progress() as report:
-                run = run_generator(chosen, pairs, out, device=own, on_progress=report, tensorboard=tensorboard)
+                run = run_generator(
+                    chosen,
+                    pairs,
+                    out,
+                    device=own,
+                    command=command_line(recipe, data, optics=optics, epochs=epochs, seed=seed),
+                    on_progress=report,
+                    tensorboard=tensorboard,
+                )
         except KeyboardInterrupt:
             say_how_to_go_on(out)
             raise
@@ -71,6 +80,13 @@ def train(
         draw_run(out, run, pairs)
     found = summary(run)
     click.echo(json.dumps(found, indent=2) if as_json else described(found))
+
+
+def command_line(recipe: str, data: Path, **options: str | int | None) -> str:
+    """The command for the card, with files and folders by name alone: where they lie is no one else's business."""
+    named = {"data": data.resolve(), **options}
+    given = [("--" + name, Path(str(value)).name) for name, value in named.items() if value is not None]
+    return shlex.join(["litho-dl", "train", Path(recipe).name, *(part for option in given for part in option)])
 
 
 def summary(run: "GeneratorRun") -> dict[str, Any]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from litho_dl.core.device import device_name
 from litho_dl.generators.items import PairItems, PairSet
-from litho_dl.generators.model import Card, OpticsCard, make_generator, save_generator
+from litho_dl.generators.model import Card, OpticsCard, StageCard, TrainingCard, make_generator, save_generator
 from litho_dl.generators.recipe import GeneratorRecipe, Stage
 from litho_dl.generators.surrogate import SurrogateTask
 from litho_dl.generators.task import MaskTask
@@ -53,6 +54,7 @@ def run_generator(
     folder: str | Path,
     *,
     device: torch.device,
+    command: str = "",
     on_progress: Callable[[Progress], None] = lambda progress: None,
     tensorboard: bool = False,
 ) -> GeneratorRun | None:
@@ -65,6 +67,7 @@ def run_generator(
         pairs: The data set.
         folder: Where the stages' folders and the file go.
         device: Where to compute.
+        command: How to do it again, for the card.
         on_progress: See `training.loop.train`, for each stage.
         tensorboard: See `train`.
 
@@ -93,7 +96,7 @@ def run_generator(
         return None
     assert before is not None
     load_weights(before / BEST, task.networks)
-    return _finished(recipe, pairs, task, stages, folder / MODEL)
+    return _finished(recipe, pairs, task, stages, folder / MODEL, command)
 
 
 def make_task(recipe: GeneratorRecipe, stage: Stage, pairs: PairSet, simulator: Simulator) -> Task:
@@ -115,17 +118,34 @@ def make_task(recipe: GeneratorRecipe, stage: Stage, pairs: PairSet, simulator: 
 
 
 def _finished(
-    recipe: GeneratorRecipe, pairs: PairSet, task: Task, stages: dict[str, TrainingResult], path: Path
+    recipe: GeneratorRecipe, pairs: PairSet, task: Task, stages: dict[str, TrainingResult], path: Path, command: str
 ) -> GeneratorRun:
     """Scores the weights as they are kept, and keeps them."""
     network = task.networks["generator"]
     if recipe.half_precision:
         network.half().float()
     scores = score(task, pairs.test, recipe.stages[-1].training.batch_size)
-    optics = OpticsCard(name=pairs.optics, digest=process_digest(pairs.process))
-    card = Card(recipe=recipe, optics=optics, data=pairs.description, scores=scores)
+    card = Card(
+        recipe=recipe,
+        optics=OpticsCard.of(pairs.optics, pairs.process),
+        data=pairs.description,
+        scores=scores,
+        training=_training_card(stages, command, next(network.parameters()).device),
+    )
     save_generator(path, network, card)
     return GeneratorRun(stages, card, network, path, sum(weight.numel() for weight in network.parameters()))
+
+
+def _training_card(stages: dict[str, TrainingResult], command: str, device: torch.device) -> TrainingCard:
+    several = f"{processes.world()} x " if processes.world() > 1 else ""
+    return TrainingCard(
+        command=command,
+        device=f"{several}{device_name(device)}",
+        stages={
+            name: StageCard(epochs=len(result.history), best_epoch=result.best_epoch, seconds=round(result.seconds, 1))
+            for name, result in stages.items()
+        },
+    )
 
 
 @torch.no_grad()

@@ -70,7 +70,7 @@ class TestNearestTrained:
         exact, nearly, far = nearest_trained([copy, moved, other], pair_set)
         assert (exact.name, exact.same, exact.likeness, exact.is_duplicate) == (seen.name, True, 1.0, True)
         assert (nearly.name, nearly.same, nearly.is_duplicate) == (seen.name, False, True)
-        assert 0.7 < nearly.likeness < 1
+        assert 0.8 < nearly.likeness < 1
         assert (far.same, far.is_duplicate) == (False, False)
 
     def test_clips_to_choose_the_epoch_by_count_and_test_clips_do_not(self, pair_set):

@@ -14,8 +14,9 @@ from litho_dl.layout.likeness import coarse_images, likeness
 from litho_dl.layout.pattern import pattern_hash
 
 PIXEL_NM = 32.0  # half a wire
-# Clips drawn apart stay below 0.6. Copies scaled by 2 %, or with an edge or a small shape changed, are above 0.7.
-NEARLY = 0.7
+# The clips of layouts/ and of the contest have nothing nearer than 0.7 in metal-2k, which was drawn apart from them; a
+# copy that is scaled by 2 %, or has a shape moved by 8 nm, stays above 0.85.
+NEARLY = 0.8
 
 
 @dataclass(frozen=True)

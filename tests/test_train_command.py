@@ -21,7 +21,7 @@ from litho_dl.generators.run import make_task, run_generator
 from litho_dl.models.registry import GENERATORS, SURROGATES
 from litho_dl.simulator import Simulator
 from litho_dl.training.checkpoint import read_weights
-from litho_dl.training.run import Run
+from litho_dl.training.run import Run, Scoring
 
 CPU = torch.device("cpu")
 
@@ -114,6 +114,22 @@ def test_the_best_weights_are_kept_not_the_last(pair_set, tmp_path):
     kept, _ = read_weights(run.path)
     assert best.keys() == kept.keys()
     assert all(torch.equal(best[name], kept[name]) for name in best)
+
+
+@pytest.mark.parametrize(("rate", "expected"), [("0.5", "supervised"), ("0.003", "litho")])
+def test_the_best_stage_is_kept_not_the_last(pair_set, tmp_path, rate, expected):
+    """Too fast, the second stage spoils what the first one learned."""
+    chosen = load_generator_recipe(write_recipe(tmp_path, ("learning_rate = 0.001 ", f"learning_rate = {rate} ")))
+    chosen = chosen.model_copy(update={"half_precision": False})
+    pairs, seen = load_pair_set(pair_set, chosen), []
+    run = run_generator(chosen, pairs, tmp_path / "run", device=CPU, on_progress=seen.append)
+    found = {name: min(row["validation_l2_pvb_nm2"] for row in result.history) for name, result in run.stages.items()}
+    assert min(found, key=found.get) == run.card.training.kept == expected
+    assert {name: stage.validation["l2_pvb_nm2"] for name, stage in run.card.training.stages.items()} == found
+    best, _ = read_weights(next((tmp_path / "run").glob(f"*-{expected}")) / "best.safetensors")
+    kept, _ = read_weights(run.path)
+    assert all(torch.equal(best[name], kept[name]) for name in best)
+    assert seen[-1] == Scoring(-(-len(pairs.test) // 2), -(-len(pairs.test) // 2))
 
 
 @pytest.fixture

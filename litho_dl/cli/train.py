@@ -91,6 +91,7 @@ def command_line(recipe: str, data: Path, **options: str | int | None) -> str:
 
 def summary(run: "GeneratorRun") -> dict[str, Any]:
     """What a run came to."""
+    assert run.card.training is not None
     return {
         "network": run.card.recipe.network,
         "optics": run.card.optics.name,
@@ -100,6 +101,7 @@ def summary(run: "GeneratorRun") -> dict[str, Any]:
             name: {"epochs": len(result.history), "best_epoch": result.best_epoch, "status": result.status}
             for name, result in run.stages.items()
         },
+        "kept": run.card.training.kept,
         **{f"test_{name}": value for name, value in run.card.scores.items()},
         "model": str(run.path),
     }
@@ -108,10 +110,11 @@ def summary(run: "GeneratorRun") -> dict[str, Any]:
 def described(found: dict[str, Any]) -> str:
     """`summary` as text."""
     epochs = ", ".join(f"{name} {stage['best_epoch']} of {stage['epochs']}" for name, stage in found["stages"].items())
+    kept = f"; kept: {found['kept']}" if len(found["stages"]) > 1 else ""
     scores = {name.removeprefix("test_"): value for name, value in found.items() if name.startswith("test_")}
     figures = ", ".join(f"{name.replace('_', ' ')} {value:,.{4 * (value < 100)}f}" for name, value in scores.items())
     return (
         f"{found['network']} for {found['optics']}: test {figures}\n"
-        f"  {found['parameters']:,} parameters, {found['seconds']:.0f} s, best epochs: {epochs}\n"
+        f"  {found['parameters']:,} parameters, {found['seconds']:.0f} s, best epochs: {epochs}{kept}\n"
         f"  {found['model']}"
     )

@@ -46,12 +46,20 @@ class OpticsCard(BaseModel):
 
 
 class StageCard(BaseModel):
-    """How a stage of training went: epochs, the one whose weights were kept, and seconds with validation."""
+    """How a stage of training went.
+
+    Attributes:
+        epochs: How many were done.
+        best_epoch: The one that validated best, from 1.
+        validation: The figure that says so, by its name.
+        seconds: Of all epochs, with validation.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     epochs: int
     best_epoch: int
+    validation: dict[str, float]
     seconds: float
 
 
@@ -62,6 +70,7 @@ class TrainingCard(BaseModel):
         command: The command line, without folders.
         device: What it ran on.
         stages: In order, by name.
+        kept: The stage whose best weights these are.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -69,6 +78,7 @@ class TrainingCard(BaseModel):
     command: str
     device: str
     stages: dict[str, StageCard]
+    kept: str
 
 
 class Card(BaseModel):

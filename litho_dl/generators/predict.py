@@ -58,6 +58,11 @@ def predict(generator: Generator, clips: Sequence[Clip], device: torch.device) -
     return Prediction(logits > 0, logits, recipe.written_nm, time.perf_counter() - started)
 
 
+def finishing(method: Method, steps: int) -> Method:
+    """A method's last level alone, with so many steps."""
+    return method.model_copy(update={"levels": (method.levels[-1].model_copy(update={"steps": steps}),)})
+
+
 def refine(
     prediction: Prediction,
     clips: Sequence[Clip],
@@ -82,9 +87,8 @@ def refine(
     Raises:
         LithoError: As `solve`.
     """
-    last = method.levels[-1].model_copy(update={"steps": steps})
-    method = method.model_copy(update={"levels": (last,)})
+    method = finishing(method, steps)
     targets = torch.stack([clip.coverage(method.target_nm) for clip in clips])
-    soft = (0.5 + prediction.logits / last.mask_sharpness[0]).clamp(0, 1)
+    soft = (0.5 + prediction.logits / method.levels[-1].mask_sharpness[0]).clamp(0, 1)
     masks = torch.stack([on_pixel(mask, prediction.pixel_nm, method.target_nm) for mask in soft])
     return solve(simulator, targets, method.target_nm, method, on_step, init=masks)

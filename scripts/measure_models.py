@@ -22,7 +22,7 @@ from litho_dl.dataset.duplicates import nearest_trained
 from litho_dl.dataset.manifest import read_manifest
 from litho_dl.evaluate import PROTOCOLS, Evaluation
 from litho_dl.generators.model import Generator, load_generator
-from litho_dl.generators.predict import finishing, predict, refine
+from litho_dl.generators.predict import predict, refine
 from litho_dl.generators.shipped import SUFFIX, shipped_models
 from litho_dl.ilt.method import Method
 from litho_dl.ilt.solve import Solution
@@ -50,7 +50,7 @@ class Bench:
 
     Attributes:
         suite: The clips.
-        method: Whose last level refines.
+        method: What refines.
         steps: How many, one run each.
         device: Where to compute.
         run: When and where, in words.
@@ -95,7 +95,7 @@ class Bench:
 
 
 def measure_baseline(bench: Bench, name: str) -> list[Row]:
-    """The drawn targets as masks, the whole method, and its last level from the drawn targets."""
+    """The drawn targets as masks, the whole method, and the same in fewer steps."""
     suite, last = bench.suite, bench.method.levels[-1]
     drawn = torch.stack([clip.coverage(last.pixel_nm) >= 0.5 for clip in suite.clips])
     rows = bench.rows(DRAWN, RAW, 0, Drawing(drawn, last.pixel_nm), 0.0)
@@ -103,7 +103,7 @@ def measure_baseline(bench: Bench, name: str) -> list[Row]:
     seconds = median(run.seconds for run in runs)
     rows += bench.rows(name, WHOLE, sum(level.steps for level in bench.method.levels), runs[0], seconds)
     for steps in bench.steps:
-        found = _solved(bench, finishing(bench.method, steps), f"{steps} steps from scratch")
+        found = _solved(bench, bench.method.shortened(steps), f"{steps} steps from scratch")
         rows += bench.rows(SCRATCH, REFINED, steps, found, found.seconds)
     return rows
 

@@ -16,12 +16,12 @@ from litho_dl.viz.refinement import Refinement, refinement_figure
 SHOWN = 3  # clips in the comparison
 HEAD = """# Mask generators
 
-Networks draw masks; a few steps of the last level of an ILT method refine them. Scores are means over the clips of a
-suite, 1 nm, exact raster: area by which the nominal print is wrong (L2) and area of the PV band (PVB), both in nm², EPE
-violations (`openilt` rule), shots (rectangles of klayout's trapezoid decomposition) and places that break the mask
-rules (width 20 nm, space 20 nm, area 1000 nm²). All clips of a suite are one batch, for networks and for the
-optimisation; seconds are that batch's, per clip, refined ones with the network's. The target's raster is not counted.
-`scratch` starts from the drawn target, with the same steps of the same level; `drawn` is the target as a mask. "To
+Networks draw masks; a few steps of an ILT method, from the middle of its first level on, refine them. Scores are means
+over the clips of a suite, 1 nm, exact raster: area by which the nominal print is wrong (L2) and area of the PV band
+(PVB), both in nm², EPE violations (`openilt` rule), shots (rectangles of klayout's trapezoid decomposition) and places
+that break the mask rules (width 20 nm, space 20 nm, area 1000 nm²). All clips of a suite are one batch, for networks
+and for the optimisation; seconds are that batch's, per clip, refined ones with the network's. The target's raster is
+not counted. `scratch` is the method in so few steps, from the drawn target; `drawn` is the target as a mask. "To
 {method}" is the difference in L2 + PVB to the whole method, more is worse.
 
 Made by `python scripts/evaluate.py --suite SUITE --models NAMES`; the last time by `{command}`.

@@ -18,7 +18,7 @@ from litho_dl.dataset.manifest import read_manifest
 from litho_dl.dataset.plan import read_clips
 from litho_dl.evaluate import PROTOCOLS, evaluate
 from litho_dl.generators.model import Card, OpticsCard, load_generator, make_generator, save_generator
-from litho_dl.generators.predict import finishing, predict, refine
+from litho_dl.generators.predict import predict, refine
 from litho_dl.ilt.solve import solve
 from litho_dl.simulator import Simulator
 
@@ -81,9 +81,8 @@ class TestMeasured:
         assert found(rows, "raw", 0, "drawn") == scores(targets >= 0.5, 8.0)
         simulator = Simulator(PROCESS)
         assert found(rows, "whole", 7, "simple") == scores(solve(simulator, targets, 8.0, SIMPLE).mask, 8.0)
-        last = SIMPLE.model_copy(update={"levels": (SIMPLE.levels[1].model_copy(update={"steps": 2}),)})
-        assert finishing(SIMPLE, 2) == last
-        assert found(rows, "refined", 2, "scratch") == scores(solve(simulator, targets, 8.0, last).mask, 8.0)
+        fewer = SIMPLE.shortened(2)
+        assert found(rows, "refined", 2, "scratch") == scores(solve(simulator, targets, 8.0, fewer).mask, 8.0)
 
     def test_a_network(self, bench, tmp_path):
         generator = load_generator(ship(tmp_path / "net.safetensors"), PROCESS)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @layout_options
 @device_option
 @click.option("--refine", "steps", type=click.IntRange(1), metavar="STEPS", help="Optimise the network's masks.")
-@click.option("--method", default="fast", show_default=True, help="Whose last level --refine runs.")
+@click.option("--method", default="fast", show_default=True, help="What --refine runs, from the middle on.")
 @click.option("--force", is_flag=True, help="Use a model that was trained for other optics.")
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw a picture of every clip.")
 @json_option
@@ -107,7 +107,7 @@ def refined(
     steps: int,
     device: "torch.device",
 ) -> "Solution":
-    """The network's masks after some steps of the method's last level, with a bar."""
+    """The network's masks after some steps of the method, with a bar."""
     from litho_dl.generators.predict import refine
     from litho_dl.simulator import Simulator
 

@@ -108,7 +108,7 @@ def test_a_start_gives_its_weights_to_the_last_stage_alone(arguments, tmp_path):
     assert litho(*arguments).code == 0
     slow = write_recipe(tmp_path, ("learning_rate = 0.001 ", "learning_rate = 1e-30 "))
     model, out = tmp_path / "out" / "model.safetensors", tmp_path / "more"
-    again = litho("train", slow, *arguments[2:-1], out, "--start", model)
+    again = litho("train", slow, *arguments[2:-1], out, "--start", model, "--optics", "other.toml")
     assert again.code == 0, again.err
     assert [path.name for path in sorted(out.glob("*-*"))] == ["1-litho"]
     (first, _), (second, metadata) = read_weights(model), read_weights(out / "model.safetensors")

@@ -70,7 +70,7 @@ def train(
             "device": own,
             "command": command_line(recipe, data, optics=optics, start=start, epochs=epochs, seed=seed),
             "tensorboard": tensorboard,
-            "start": None if start is None else load_generator(start, pairs.process),
+            "start": None if start is None else load_generator(start, pairs.process, force=True),
         }
         try:
             with training_progress() as report:

@@ -69,7 +69,8 @@ def test_what_ships_is_small_and_says_how_it_came_about(name, optics, path):
     assert (card.recipe.network.removesuffix("_small"), card.optics.name) == (name.removesuffix("_small"), optics)
     assert card.training is not None
     assert card.training.command.startswith("litho-dl train ")
-    assert list(card.training.stages) == [stage.name for stage in card.recipe.stages]
+    stages = card.recipe.stages if card.training.start is None else card.recipe.stages[-1:]
+    assert list(card.training.stages) == [stage.name for stage in stages]
     assert {"l2_nm2", "pvb_nm2"} <= set(card.scores)
     assert {"description", "digest", "pairs"} <= set(card.data)
     if optics in shipped_names("optics"):

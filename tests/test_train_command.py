@@ -108,13 +108,15 @@ def test_a_start_gives_its_weights_to_the_last_stage_alone(arguments, tmp_path):
     assert litho(*arguments).code == 0
     slow = write_recipe(tmp_path, ("learning_rate = 0.001 ", "learning_rate = 1e-30 "))
     model, out = tmp_path / "out" / "model.safetensors", tmp_path / "more"
-    again = litho("train", slow, *arguments[2:-1], out, "--start", model, "--optics", "other.toml")
+    again = litho("train", slow, *arguments[2:-1], out, "--start", model, "--optics", "iccad13-like")
     assert again.code == 0, again.err
     assert [path.name for path in sorted(out.glob("*-*"))] == ["1-litho"]
     (first, _), (second, metadata) = read_weights(model), read_weights(out / "model.safetensors")
     moved = [name for name in first if not torch.equal(first[name], second[name])]
     assert all("norm" in name and ("running" in name or "tracked" in name) for name in moved)
-    assert metadata["card"]["training"]["start"]["recipe"]["stages"][0]["name"] == "supervised"
+    card = metadata["card"]
+    assert card["optics"]["name"] == "iccad13-like"
+    assert card["training"]["start"]["optics"]["name"] == "small.safetensors"
     other = write_recipe(tmp_path, ('"fcn_mask_small"', '"unet_small"'))
     wrong = refused(litho("train", other, *arguments[2:-1], tmp_path / "other", "--start", model))
     assert "expected weights of unet_small, got fcn_mask_small" in wrong

@@ -70,11 +70,12 @@ def solve_clips(
     """
     if not clips:
         raise MaskError("Expected at least one clip, got none.")
-    targets = torch.stack([clip.coverage(method.target_nm) for clip in clips])
+    target_nm = method.target_nm  # of all levels: on it the masks are given
+    targets = torch.stack([clip.coverage(target_nm) for clip in clips])
     simulator = Simulator(process) if simulator is None else simulator
     init = None if masks is None else torch.stack(list(masks))
     method = method if masks is None else method.last_level
-    return solve(simulator.to(device), targets, method.target_nm, method, on_step, init=init)
+    return solve(simulator.to(device), targets, target_nm, method, on_step, init=init)
 
 
 class Masks(typing.Protocol):

@@ -151,6 +151,9 @@ def method_names(given: str) -> list[str]:
     return list(METHODS) if given == "all" else given.split(",")
 
 
+STEPS = "5,10,20,40"
+
+
 def step_counts(given: str) -> tuple[int, ...]:
     """The rising numbers that an option names."""
     if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", given):
@@ -164,7 +167,7 @@ def step_counts(given: str) -> tuple[int, ...]:
 @click.option("--optics", help="Of networks, as --optics of litho-dl infer, in place of the suite's.")
 @click.option("--methods", help="all, or comma-separated names or .toml files.  [default: all]")
 @click.option("--models", help="Networks instead: all that ship for the optics, or comma-separated names or files.")
-@click.option("--refine", "steps", default="5,10,20,40", show_default=True, help="Steps of networks' refinement.")
+@click.option("--refine", "steps", help="Steps of networks' refinement.  [default: 5,10,20,40]")
 @click.option(
     "--trained-on", multiple=True, type=click.Path(path_type=Path), help="A data set to look for the suite's clips in."
 )
@@ -176,23 +179,29 @@ def main(
     optics: str | None,
     methods: str | None,
     models: str | None,
-    steps: str,
+    steps: str | None,
     trained_on: tuple[Path, ...],
     device: str,
     out: Path,
 ) -> None:
     """Measure ILT methods, or networks (results/generators.*), on a suite of clips."""
-    if models is None and (optics or trained_on):
-        raise click.UsageError("--optics and --trained-on go with --models.")
+    if models is None and (optics or trained_on or steps):
+        raise click.UsageError("--optics, --trained-on and --refine go with --models.")
     if models is not None and methods is not None:
         raise click.UsageError("Give --methods or --models; each has tables of its own.")
-    counts = step_counts(steps)
+    counts = step_counts(steps or STEPS)
     keep_memory()
     require_writable_folder(out)
     suite, resolved = load_suite(suite_name, data, optics), resolve_device(device)
     if models is not None:
         named = ",".join(Path(name).name for name in models.split(","))
-        command = f"python scripts/evaluate.py --suite {suite.name} --models {named}"
+        rest = {
+            "refine": steps,
+            "optics": optics and Path(optics).name,
+            "trained-on": ",".join(p.name for p in trained_on),
+        }
+        said = "".join(f" --{name} {value}" for name, value in rest.items() if value)
+        command = f"python scripts/evaluate.py --suite {suite.name} --models {named}{said}"
         evaluate_models(suite, models, counts, trained_on, resolved, out, command)
     else:
         evaluate_methods(suite, methods or "all", resolved, out)

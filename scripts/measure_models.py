@@ -103,7 +103,7 @@ def measure_baseline(bench: Bench, name: str) -> list[Row]:
     seconds = median(run.seconds for run in runs)
     rows += bench.rows(name, WHOLE, sum(level.steps for level in bench.method.levels), runs[0], seconds)
     for steps in bench.steps:
-        found = _solved(bench, bench.method.shortened(steps), f"{steps} steps from scratch")
+        found = _solved(bench, bench.method.in_steps(steps), f"{steps} steps from scratch")
         rows += bench.rows(SCRATCH, REFINED, steps, found, found.seconds)
     return rows
 
@@ -136,11 +136,19 @@ def measure_model(bench: Bench, label: str, generator: Generator, budget_s: floa
 
 
 def within(refined: Callable[[int], Solution], budget_s: float, guess: float) -> tuple[int, Solution]:
-    """As many steps as fit in the seconds, from a guess downwards; one at least."""
-    steps = max(1, int(guess))
-    while (found := refined(steps)).seconds > budget_s and steps > 1:
-        steps = max(1, min(steps - 1, int(steps * budget_s / found.seconds)))
-    return steps, found
+    """As many steps as fit in the seconds, by trial from a guess on; one at least."""
+    steps, best = max(1, int(guess)), None
+    while True:
+        found = refined(steps)
+        fits = found.seconds <= budget_s
+        if fits:
+            best = steps, found
+        elif best is not None or steps == 1:
+            return best or (steps, found)
+        nearer = max(1, int(steps * budget_s / found.seconds))
+        if best is not None and nearer <= steps:
+            return best
+        steps = nearer if fits else min(nearer, steps - 1)
 
 
 def chosen_models(names: str, suite: Suite) -> dict[str, Generator]:
@@ -183,8 +191,10 @@ def described(bench: Bench, label: str, model: Generator, network_s: float, know
         network_s: Seconds for all clips.
         known: By the digest of a data set, how many clips of the suite are in its training or nearly.
     """
-    card, training = model.card, model.card.training
-    stages = training.stages.values() if training else ()
+    card, lineage = model.card, model.card.lineage
+    trainings = [each.training for each in lineage if each.training]
+    stages = [(name, stage) for training in trainings for name, stage in training.stages.items()]
+    digests = {each.data.get("digest", "") for each in lineage}
     return {
         "suite": bench.suite.name,
         "optics": Path(bench.suite.optics).name,
@@ -192,13 +202,13 @@ def described(bench: Bench, label: str, model: Generator, network_s: float, know
         "network": card.recipe.network,
         "parameters": sum(weight.numel() for weight in model.network.parameters()),
         "milliseconds": round(1000 * network_s / bench.count, 3),
-        "known_clips": known.get(card.data.get("digest", ""), ""),
+        "known_clips": sum(known[digest] for digest in digests) if digests <= known.keys() else "",
         "data": card.data.get("description", ""),
         "pairs": card.data.get("pairs", {}).get("training", ""),
-        "command": training.command if training else "",
-        "device": training.device if training else "",
-        "epochs": " + ".join(f"{stage.epochs} {name}" for name, stage in training.stages.items()) if training else "",
-        "training_seconds": round(sum(stage.seconds for stage in stages), 1) if training else "",
+        "command": "; then ".join(training.command for training in trainings),
+        "device": trainings[-1].device if trainings else "",
+        "epochs": " + ".join(f"{stage.epochs} {name}" for name, stage in stages),
+        "training_seconds": round(sum(stage.seconds for _, stage in stages), 1),
         "sha256": file_digest(model.origin),
         "run": bench.run,
     }

@@ -81,7 +81,7 @@ class TestMeasured:
         assert found(rows, "raw", 0, "drawn") == scores(targets >= 0.5, 8.0)
         simulator = Simulator(PROCESS)
         assert found(rows, "whole", 7, "simple") == scores(solve(simulator, targets, 8.0, SIMPLE).mask, 8.0)
-        fewer = SIMPLE.shortened(2)
+        fewer = SIMPLE.in_steps(2)
         assert found(rows, "refined", 2, "scratch") == scores(solve(simulator, targets, 8.0, fewer).mask, 8.0)
 
     def test_a_network(self, bench, tmp_path):
@@ -100,7 +100,7 @@ class TestMeasured:
 
 
 @pytest.mark.parametrize(
-    ("budget_s", "guess", "expected"), [(1.0, 14.9, 8), (1.0, 8.0, 8), (1.0, 3.2, 3), (0.05, 4, 1), (-1, -3, 1)]
+    ("budget_s", "guess", "expected"), [(1.0, 14.9, 8), (1.0, 8.0, 8), (1.0, 3.2, 8), (0.05, 4, 1), (-1, -3, 1)]
 )
 def test_as_many_steps_as_fit(budget_s, guess, expected):
     steps, solution = measure_models.within(lambda steps: SimpleNamespace(seconds=steps / 8), budget_s, guess)

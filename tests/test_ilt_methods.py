@@ -171,17 +171,17 @@ class TestShortened:
         ],
     )
     def test_levels_share_the_steps(self, steps, begin, counts):
-        assert [level.steps for level in self.METHOD.shortened(steps, begin).levels] == counts
+        assert [level.steps for level in self.METHOD.in_steps(steps, begin).levels] == counts
 
     def test_ranges_go_on_from_where_the_first_level_is(self):
         """At half of its steps it would be there; the other levels stay."""
-        half = self.METHOD.shortened(65, 0.5)
+        half = self.METHOD.in_steps(65, 0.5)
         for name in ("learning_rate", "mask_sharpness", "resist_steepness"):
             first, last = getattr(self.METHOD.levels[0], name)
             assert getattr(half.levels[0], name) == pytest.approx((math.sqrt(first * last), last))
         assert half.levels[1] == self.METHOD.levels[1]
-        assert self.METHOD.shortened(90) == self.METHOD
+        assert self.METHOD.in_steps(90) == self.METHOD
 
     def test_levels_without_steps_are_left_out(self):
-        last = self.METHOD.shortened(1)
+        last = self.METHOD.in_steps(1)
         assert [level.pixel_nm for level in last.levels] == [self.METHOD.levels[1].pixel_nm]

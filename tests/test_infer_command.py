@@ -74,7 +74,7 @@ class TestRefine:
         simulator = small_simulator()
         solution = refine(found, CLIPS, simulator, SIMPLE, 5)
         targets = torch.stack([clip.coverage(8.0) for clip in CLIPS])
-        method = SIMPLE.shortened(5, 0.5)
+        method = SIMPLE.in_steps(5, 0.5)
         start = (0.5 + found.logits / method.levels[0].mask_sharpness[0]).clamp(0, 1)
         expected = solve(simulator, targets, 8.0, method, init=start)
         assert torch.equal(solution.mask, expected.mask)

@@ -60,6 +60,12 @@ def test_force_takes_those_that_resolve_most_nearly_the_same(shelf):
     assert load_generator("net", PROCESS, force=True).card.optics.name == "coarser"
 
 
+def test_what_ships():
+    assert {(name, optics) for name, optics, _ in SHIPPED} == {
+        (name, optics) for name in ("unet", "neural_ilt", "cfno") for optics in ("iccad13", "iccad13-like")
+    }
+
+
 @pytest.mark.parametrize(("name", "optics", "path"), SHIPPED, ids=[path.stem for *_, path in SHIPPED])
 def test_what_ships_is_small_and_says_how_it_came_about(name, optics, path):
     assert path.stat().st_size <= LARGEST

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 @layout_options
 @device_option
 @click.option("--refine", "steps", type=click.IntRange(1), metavar="STEPS", help="Optimise the network's masks.")
-@click.option("--method", default="fast", show_default=True, help="What --refine runs, from the middle on.")
+@click.option(
+    "--method", default="fast", show_default=True, help="What --refine runs, from the middle of its first level on."
+)
 @click.option("--force", is_flag=True, help="Use a model that was trained for other optics.")
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw a picture of every clip.")
 @json_option

@@ -6,7 +6,9 @@ import sys
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 KEPT_BYTES = 2**30
-SHARED_BYTES = 2**27  # blocks from here on come straight from the kernel, and go back to it
+# Blocks from here on come straight from the kernel, and go back to it; glibc before 2.35 takes the second at most.
+MAPPED_BYTES = (2**27, 2**25)
+OWN_SETTINGS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
 
 
 def keep_memory() -> None:
@@ -17,8 +19,9 @@ def keep_memory() -> None:
     the environment stays.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch's allocator then asks for huge pages
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt is not None:
-            mallopt(M_MMAP_THRESHOLD, SHARED_BYTES)
-            mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+    if sys.platform != "linux" or any(name in os.environ for name in OWN_SETTINGS):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    # A trim threshold alone would freeze the other one where it is, at 128 KiB.
+    if mallopt is not None and any(mallopt(M_MMAP_THRESHOLD, size) for size in MAPPED_BYTES):
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)

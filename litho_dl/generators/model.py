@@ -105,6 +105,12 @@ class Card(BaseModel):
     training: TrainingCard | None = None
     version: str = ""
 
+    @property
+    def lineage(self) -> tuple["Card", ...]:
+        """The cards of all trainings that led to these weights, the first one first."""
+        start = self.training.start if self.training else None
+        return (*(start.lineage if start else ()), self)
+
 
 @dataclass(frozen=True, eq=False)
 class Generator:

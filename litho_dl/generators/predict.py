@@ -77,13 +77,13 @@ def refine(
         clips: Whose masks they are.
         simulator: The process, on the device to compute on.
         method: What to do.
-        steps: In all; see `Method.shortened`.
+        steps: In all; see `Method.in_steps`.
         on_step: See `solve`.
 
     Raises:
         LithoError: As `solve`.
     """
-    method = method.shortened(steps, MIDDLE)
+    method = method.in_steps(steps, MIDDLE)
     targets = torch.stack([clip.coverage(method.target_nm) for clip in clips])
     soft = (0.5 + prediction.logits / method.levels[0].mask_sharpness[0]).clamp(0, 1)
     masks = torch.stack([on_pixel(mask, prediction.pixel_nm, method.target_nm) for mask in soft])

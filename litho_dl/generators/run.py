@@ -11,6 +11,7 @@ from torch import nn
 
 from litho_dl.core.device import device_name
 from litho_dl.core.errors import CheckpointError
+from litho_dl.core.io import file_digest
 from litho_dl.generators.items import PairItems, PairSet
 from litho_dl.generators.model import (
     Card,
@@ -100,7 +101,8 @@ def run_generator(
     kept: _Kept | None = None
     if start is not None and start.card.recipe.network != recipe.network:
         raise CheckpointError(f"{start.origin}: expected weights of {recipe.network}, got {start.card.recipe.network}.")
-    for number, stage in enumerate(recipe.stages if start is None else recipe.stages[-1:], 1):
+    numbered = list(enumerate(recipe.stages, 1))
+    for number, stage in numbered if start is None else numbered[-1:]:
         task = make_task(recipe, stage, pairs, simulator, start)
         if before is not None and processes.rank() == 0:  # it alone wrote them, and hands them on
             load_weights(before / BEST, nn.ModuleDict({"generator": task.networks["generator"]}))
@@ -154,7 +156,7 @@ def make_task(
         "stage": stage.model_dump(mode="json", exclude={"training"}),
         "optics": process_digest(pairs.process),
         "data": pairs.description,
-        "start": None if start is None else start.card.model_dump(mode="json"),
+        "start": None if start is None else file_digest(start.origin),
     }
     kind = SurrogateTask if recipe.is_surrogate else MaskTask
     return kind(networks.to(simulator.device), recipe, stage, simulator, description)

@@ -152,24 +152,30 @@ class Method(BaseModel):
     @property
     def target_nm(self) -> float:
         """The pixel on which `solve` wants the target: 1 nm where edges are taken from it, else the finest in use."""
-        names = {level.parameterization or self.parameterization for level in self.levels}
         finest = min(min(level.pixel_nm, level.image_nm) for level in self.levels)
-        return 1.0 if "manhattan" in names else finest
+        return 1.0 if "manhattan" in self.parameterizations else finest
+
+    @property
+    def parameterizations(self) -> set[str]:
+        """Those of its levels."""
+        return {level.parameterization or self.parameterization for level in self.levels}
 
     @property
     def last_level(self) -> "Method":
         """To go on from finished masks: the levels before are there to find such."""
         return self.model_copy(update={"levels": self.levels[-1:]})
 
-    def shortened(self, steps: int, begin: float = 0.0) -> "Method":
-        """The same course in so many steps, from `begin` in [0, 1) of the first level on.
+    def in_steps(self, steps: int, begin: float = 0.0) -> "Method":
+        """The same course in so many steps, fewer or more, from `begin` of the first level on.
 
         Levels share the steps as before, rounded in favour of the later ones; those that get none are left out.
 
         Args:
             steps: One at least.
-            begin: 0 from the target; later to go on from masks that are nearly finished.
+            begin: In [0, 1); 0 from the target, later to go on from masks that are nearly finished.
         """
+        assert steps >= 1
+        assert 0 <= begin < 1
         first = self.levels[0]
         ranges = {name: getattr(first, name) for name in ("learning_rate", "mask_sharpness", "resist_steepness")}
         rest = {name: (a ** (1 - begin) * b**begin, b) for name, (a, b) in ranges.items()}

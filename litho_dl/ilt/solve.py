@@ -238,7 +238,7 @@ def _require_target(simulator: Simulator, target: Tensor, pixel_nm: float, metho
     for name, images in (("target coverage", target), ("start masks", init)):
         if images is not None and not (torch.isfinite(images).all() and images.amin() >= 0 and images.amax() <= 1):
             raise MaskError(f"Expected {name} in [0, 1], got values outside it or NaN.")
-    if init is not None and (method.levels[-1].parameterization or method.parameterization) == "manhattan":
+    if init is not None and "manhattan" in method.parameterizations:
         raise MaskError("Manhattan masks start from the drawn edges; continue from a mask with another method.")
     if init is not None and init.shape != target.shape:
         raise MaskError(f"Expected start masks of the targets' shape {tuple(target.shape)}, got {tuple(init.shape)}.")

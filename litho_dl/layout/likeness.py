@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.fft import irfft2, rfft2
 
 from litho_dl.core.grid import Grid
 from litho_dl.core.symmetry import SYMMETRIES
@@ -30,8 +31,6 @@ def likeness(layout: Layout, images: np.ndarray, grid: Grid) -> np.ndarray:
     Returns:
         (n,), from 0 to 1.
     """
-    from scipy.fft import irfft2, rfft2
-
     spectra, areas = rfft2(images), np.square(images).sum((1, 2))
     best = np.zeros(len(images))
     for image in coarse_images([_turned(layout, name) for name in SYMMETRIES], grid):

@@ -81,7 +81,7 @@ def test_command(here, tmp_path):
     assert torch.export.load(tmp_path / "m.pt2").module()(torch.rand(1, 1, 32, 32)).shape == (1, 64, 64)
     (tmp_path / "other.toml").write_text((here / "small.toml").read_text().replace("na = 0.85", "na = 0.8"))
     others = (*options[:3], tmp_path / "other.toml", "--out", tmp_path / "forced.pt2")
-    assert "insist with --force" in refused(litho("export", *others))
+    assert "take the nearest, for small, with --force" in refused(litho("export", *others))
     assert not (tmp_path / "forced.pt2").exists()
     assert litho("export", *others, "--force").code == 0
     assert "ending in .pt2 or .onnx" in refused(litho("export", *options, "--out", tmp_path / "m.bin"))

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from litho_dl.core.errors import LithoError
+from litho_dl.core.errors import LithoError, out_of_memory
 
 COMMANDS = {
     "clips": "Generate random layout clips that keep design rules, or cut clips from a layout.",
@@ -88,10 +88,8 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         _fail(f"{error.filename or 'file system'}: {error.strerror or error}")
-    except MemoryError:
-        _fail(OUT_OF_MEMORY)
-    except RuntimeError as error:  # how torch runs out of memory, on either device
-        if "memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
             raise
         _fail(OUT_OF_MEMORY)
 

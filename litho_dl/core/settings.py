@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from litho_dl.core.errors import RecipeError
 
-Kind = Literal["optics", "ilt", "rules", "dataset", "mnist", "generators"]
+Kind = Literal["optics", "ilt", "rules", "dataset", "mnist", "generators", "studies"]
 NOUNS: dict[Kind, str] = {
     "optics": "optics recipe",
     "ilt": "ILT method",
@@ -22,6 +22,7 @@ NOUNS: dict[Kind, str] = {
     "dataset": "data set recipe",
     "mnist": "benchmark",
     "generators": "training recipe",
+    "studies": "study",
 }
 Model = TypeVar("Model", bound=BaseModel)
 Share = Annotated[float, Field(ge=0, lt=1)]

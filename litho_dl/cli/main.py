@@ -24,6 +24,7 @@ COMMANDS = {
     "simulate": "Expose a layout as drawn: aerial image, prints, picture.",
     "smo": "Optimise the illumination together with the masks of given layouts.",
     "train": "Train a network that draws masks, or a surrogate of the simulator.",
+    "tune": "Search for the settings of a method that give the best masks, and the fastest.",
 }
 INTERRUPTED = 130
 OUT_OF_MEMORY = "Out of memory; pass fewer layouts at once, or choose a larger pixel or a smaller field."

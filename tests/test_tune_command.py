@@ -61,7 +61,11 @@ def test_a_study(study, tmp_path):
         assert {name: row[name] for name in trials[0] if name != "failure"} == {
             name: value for name, value in trials[int(row["trial"])].items() if name != "failure"
         }
-    assert {row["trial"] for row in found["front"]} == {0, *map(int, numbers)}
+    by_number = {row["trial"]: row for row in found["front"]}
+    assert set(by_number) == {0, *map(int, numbers)}
+    for row in front:
+        said = by_number[int(row["trial"])]
+        assert all(float(row[name]) == said[name] for name in row if name.startswith("validation_"))
     # What a method file of the front prints, on either suite, is what the tables say.
     (row, *_) = (row for row in found["front"] if row["method"])
     assert load_method(row["method"]).levels[0].steps == int(trials[row["trial"]]["levels[0].steps"])
@@ -78,9 +82,11 @@ def test_a_study(study, tmp_path):
     assert len(table(out / "trials.csv")) == 4
     assert more.out.splitlines()[0] == f"{study}: 4 trials"
     assert more.out.splitlines()[3].split()[0] == "0"
-    with mock.patch.object(Suite, "measured", side_effect=MaskError("no")) as measuring:
+    measuring, warming = mock.Mock(side_effect=MaskError("no")), mock.Mock()
+    with mock.patch.multiple(Suite, measured=measuring, warm_up=warming):
         refused_again = litho("tune", study, "--out", out, "--trials", 4)
     assert measuring.call_count == 1  # the front is measured, no trial is run
+    assert not warming.called
     assert refused(refused_again) == "Error: no"
 
     study.write_text(STUDY.replace("high = 6", "high = 7"))
@@ -109,6 +115,20 @@ def test_all_failed(study, tmp_path):
         error = refused(litho("tune", study, "--out", tmp_path / "out", "--trials", 2))
     assert error.endswith("all of 2 trials failed; the last: out of memory; see trials.csv.")
     assert [row["failure"] for row in table(tmp_path / "out" / "trials.csv")] == ["out of memory"] * 2
+
+
+def test_a_start_that_failed(study, tmp_path):
+    measured, errors = Suite.measured, [MemoryError]
+
+    def failing_once(suite, method):
+        if errors:
+            raise errors.pop()
+        return measured(suite, method)
+
+    with mock.patch.object(Suite, "measured", failing_once):
+        found = succeeded("tune", study, "--out", tmp_path / "out", "--trials", 2)
+    assert found["start"] is None
+    assert [row["trial"] for row in found["front"]] == [1]
 
 
 def test_ctrl_c(study, tmp_path):

@@ -15,7 +15,7 @@ from litho_dl.tuning.trial import Score, Trial
 pytest.importorskip("optuna")
 
 SPACE: Space = {
-    "steps": Range(low=1, high=40),
+    "steps": Range(low=2, high=40, step=2),
     "rate": Range(low=0.01, high=1.0, log=True),
     "weight": Range(low=0.0, high=2.0, step=0.25),
     "optimizer": Choices(choices=("adam", "sgd")),
@@ -47,6 +47,7 @@ def test_the_start_is_first_and_all_values_lie_in_the_space(tmp_path):
         assert all(trial.values[path] in dimension for path, dimension in SPACE.items())
         assert isinstance(trial.values["steps"], int)
         assert float(f"{trial.values['rate']:.4g}") == trial.values["rate"]
+    assert 3 <= sum(trial.values["rate"] < 0.1 for trial in tried[:10]) <= 8  # of evenly drawn numbers, one
     assert len({tuple(trial.values.values()) for trial in tried}) > 20
 
 

@@ -23,7 +23,7 @@ class Found:
     Attributes:
         trials: All, in order.
         front: Those that none beats, fastest first.
-        start: The trial of the method that the study began with; None if it failed.
+        start: The trial of the method that the study began with; None if it failed or was lost.
     """
 
     trials: list[Trial]

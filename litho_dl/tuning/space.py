@@ -179,4 +179,4 @@ def _keys(path: str, where: str) -> list[str | int]:
 
 
 def _whole(ratio: float) -> bool:
-    return abs(ratio - round(ratio)) < 1e-9 * max(1.0, abs(ratio))
+    return abs(ratio - round(ratio)) < 1e-6

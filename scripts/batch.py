@@ -19,6 +19,7 @@ from benchmark import resident_peak_mb
 
 from litho_dl.clips import load_clip
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
+from litho_dl.core.memory import keep_memory
 from litho_dl.ilt.method import load_method
 from litho_dl.optimize import solve_clips
 from litho_dl.process.files import load_process
@@ -29,6 +30,7 @@ OPTICS = "iccad13-like"
 
 def measured(method: str, batch: int, repeats: int) -> dict[str, Any]:
     """Median seconds a clip of a batch in this process, and the process's peak memory in MB."""
+    keep_memory()
     process = load_process(OPTICS)
     paths = sorted((ROOT / "layouts").glob("metal_*.glp"))
     clips = [load_clip(paths[index % len(paths)], process.field_nm) for index in range(batch)]

@@ -21,6 +21,7 @@ from litho_dl.cli.pictures import clip_images, draw_gallery
 from litho_dl.clips import Clip, load_clip
 from litho_dl.core.device import resolve_device
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
+from litho_dl.core.memory import keep_memory
 from litho_dl.evaluate import PROTOCOLS, RasterConvention
 from litho_dl.ilt.method import load_method
 from litho_dl.optimize import scored, solve_clips
@@ -188,6 +189,7 @@ def method_names(given: str) -> list[str]:
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
 def main(suite_name: str, data: Path, methods: str, device: str, out: Path) -> None:
     """Measure ILT methods on a suite of clips."""
+    keep_memory()
     require_writable_folder(out)
     suite, names, resolved = load_suite(suite_name, data), method_names(methods), resolve_device(device)
     command = f"python scripts/evaluate.py --suite {suite.name} --methods {methods}"

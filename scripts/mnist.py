@@ -20,6 +20,7 @@ from litho_dl.cli.mnist_pictures import TRAINING_NOTE, pictures
 from litho_dl.cli.training import curves_of, training_progress
 from litho_dl.core.device import resolve_device
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
+from litho_dl.core.memory import keep_memory
 from litho_dl.core.settings import shipped_names
 from litho_dl.data.mnist import Mnist, load_mnist
 from litho_dl.mnist.gradients import DEPTH, study_gradients
@@ -160,6 +161,7 @@ def draw(out: Path, runs: dict[str, MnistRun], benchmarks: set[str], mnist: Mnis
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
 def main(data_dir: Path, download: bool, models: str, seeds: int, folder: Path, device: str, out: Path) -> None:
     """Train the benchmarks, and write their table and pictures."""
+    keep_memory()
     require_writable_folder(out)
     names = shipped_names("mnist") if models == "all" else models.split(",")
     recipes = {name: load_mnist_recipe(name) for name in names}

@@ -13,6 +13,7 @@ import torch
 from litho_dl.cli.options import progress_bar
 from litho_dl.clips import Clip, load_clip
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
+from litho_dl.core.memory import keep_memory
 from litho_dl.evaluate import PROTOCOLS
 from litho_dl.ilt.method import load_method
 from litho_dl.optics.source import Source, sample_source
@@ -206,6 +207,7 @@ def draw(path: Path, outcomes: list[Outcome]) -> None:
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
 def main(method: str, mask_method: str, layers: str, out: Path) -> None:
     """Measure source-mask optimisation on the shipped layouts."""
+    keep_memory()
     require_writable_folder(out)
     chosen = [layer for layer in LAYERS if layer.name in layers.split(",")]
     outcomes = [measure(layer, method, mask_method, out) for layer in chosen]

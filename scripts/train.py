@@ -18,6 +18,7 @@ from litho_dl.cli.train_pictures import draw_run, panels
 from litho_dl.cli.training import training_progress
 from litho_dl.core.device import resolve_device
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
+from litho_dl.core.memory import keep_memory
 from litho_dl.core.settings import shipped_names
 from litho_dl.generators.items import load_pair_set
 from litho_dl.generators.recipe import GeneratorRecipe, load_generator_recipe
@@ -115,6 +116,7 @@ def train(recipe: GeneratorRecipe, name: str, data: Path, folder: Path, device: 
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
 def main(data: Path, recipes: str, folder: Path, device: str, out: Path) -> None:
     """Train recipes one after the other, and write their table and curves."""
+    keep_memory()
     require_writable_folder(out)
     shipped = shipped_names("generators")
     small = [name for name in shipped if name.endswith("_small")]

@@ -381,3 +381,11 @@ def test_mirrored_source_lens_and_mask_give_the_mirrored_image(axis, sign):
 
 def test_no_kernel_is_transformed_at_the_length_that_torch_gets_wrong():
     assert [fft_length(n) for n in (69, 72, 1999, 2045, 2048)] == [70, 72, 2000, 2058, 2058]
+
+
+@pytest.mark.parametrize("batch", [(), (2,), (2, 3)])
+def test_the_sum_of_coherent_systems_has_the_gradients_of_finite_differences(batch):
+    random = torch.Generator().manual_seed(1)
+    kernels = torch.randn(3, 5, 7, dtype=torch.complex128, generator=random).requires_grad_()
+    spectrum = torch.randn(*batch, 5, 7, dtype=torch.complex128, generator=random).requires_grad_()
+    assert torch.autograd.gradcheck(intensity_spectrum, (spectrum, kernels))

@@ -104,6 +104,23 @@ def test_stages_go_on_from_the_best_weights_before(pair_set, tmp_path):
     assert (again.path.read_bytes(), stages[0].stat().st_mtime_ns) == before
 
 
+def test_a_start_gives_its_weights_to_the_last_stage_alone(arguments, tmp_path):
+    """Which is too slow to learn here: but for what norms have seen, the weights stay."""
+    assert litho(*arguments).code == 0
+    slow = write_recipe(tmp_path, ("learning_rate = 0.001 ", "learning_rate = 1e-30 "))
+    model, out = tmp_path / "out" / "model.safetensors", tmp_path / "more"
+    again = litho("train", slow, *arguments[2:-1], out, "--start", model)
+    assert again.code == 0, again.err
+    assert [path.name for path in sorted(out.glob("*-*"))] == ["1-litho"]
+    (first, _), (second, metadata) = read_weights(model), read_weights(out / "model.safetensors")
+    moved = [name for name in first if not torch.equal(first[name], second[name])]
+    assert all("norm" in name and ("running" in name or "tracked" in name) for name in moved)
+    assert metadata["card"]["start"]["recipe"]["stages"][0]["name"] == "supervised"
+    other = write_recipe(tmp_path, ('"fcn_mask_small"', '"unet_small"'))
+    wrong = refused(litho("train", other, *arguments[2:-1], tmp_path / "other", "--start", model))
+    assert "expected weights of unet_small, got fcn_mask_small" in wrong
+
+
 def test_the_best_weights_are_kept_not_the_last(pair_set, tmp_path):
     """Learning far too fast, later epochs are worse."""
     fast = (("learning_rate = 0.01 ", "learning_rate = 0.5 "), ("epochs = 2", "epochs = 4"))

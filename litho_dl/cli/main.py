@@ -7,6 +7,7 @@ import sys
 import click
 
 from litho_dl.core.errors import LithoError, out_of_memory
+from litho_dl.core.memory import keep_memory
 
 COMMANDS = {
     "clips": "Generate random layout clips that keep design rules, or cut clips from a layout.",
@@ -74,6 +75,7 @@ def main() -> None:
     Exit codes: 0 done, 1 bad input, 2 wrong usage, 130 interrupted.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    keep_memory()
     try:
         cli.main(prog_name="litho-dl", standalone_mode=False)
     except click.ClickException as error:

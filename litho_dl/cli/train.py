@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 @click.option(
     "--optics", metavar="RECIPE_OR_KERNELS", help="Print masks by these, as --optics of simulate. Default: the data's."
 )
+@click.option(
+    "--start",
+    metavar="MODEL",
+    help="Go on from the weights of a model, for other optics say, with the last stage alone.",
+)
 @click.option("--epochs", type=click.IntRange(1), help="Of every stage, in place of the recipe's.")
 @click.option("--seed", type=click.IntRange(0), help="In place of the recipe's.")
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard's events too.")
@@ -31,6 +36,7 @@ def train(
     data: Path,
     out: Path,
     optics: str | None,
+    start: str | None,
     epochs: int | None,
     seed: int | None,
     tensorboard: bool,
@@ -52,6 +58,7 @@ def train(
     from litho_dl.cli.training import say_how_to_go_on, training_progress
     from litho_dl.core.io import require_writable_folder
     from litho_dl.generators.items import load_pair_set
+    from litho_dl.generators.model import load_generator
     from litho_dl.generators.recipe import load_generator_recipe, with_training
     from litho_dl.generators.run import run_generator
     from litho_dl.training.processes import joined
@@ -60,9 +67,11 @@ def train(
     require_writable_folder(out)
     with joined(device) as own:
         pairs = load_pair_set(data, chosen, optics)
+        begin = None if start is None else load_generator(start, pairs.process)
+        options: dict[str, Any] = {"device": own, "tensorboard": tensorboard, "start": begin}
         try:
             with training_progress() as report:
-                run = run_generator(chosen, pairs, out, device=own, on_progress=report, tensorboard=tensorboard)
+                run = run_generator(chosen, pairs, out, on_progress=report, **options)
         except KeyboardInterrupt:
             say_how_to_go_on(out)
             raise

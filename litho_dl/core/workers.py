@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import torch
 
 from litho_dl.core.errors import LithoError
+from litho_dl.core.memory import keep_memory
 
 Task = TypeVar("Task", bound=Hashable)
 Result = TypeVar("Result")
@@ -118,6 +119,7 @@ def _numbers(context: SpawnContext, workers: int) -> "SimpleQueue[int]":
 
 def _start_worker(numbers: "SimpleQueue[int]") -> None:
     """Ctrl-C is the main process's business; a worker takes its GPU and ends when the main process does."""
+    keep_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if (gpus := torch.cuda.device_count()) > 1:

@@ -38,6 +38,7 @@ class Card(BaseModel):
         data: Description, digest and numbers of pairs of the data set.
         scores: What validation reports (`l2_nm2`, `pvb_nm2` and so on), of the data set's test split and the weights as
             they are kept.
+        start: Of the weights that training went on from.
         version: Of the package.
     """
 
@@ -47,6 +48,7 @@ class Card(BaseModel):
     optics: Optics
     data: dict[str, Any]
     scores: dict[str, float]
+    start: "Card | None" = None
     version: str = ""
 
 

@@ -1,5 +1,6 @@
 """CFNO: Fourier operators on patches beside convolutions."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -49,26 +50,29 @@ class CFNO(nn.Module):
         widths: Channels of the convolutions at each pixel, of which every next one is twice as large.
         operators: Channels of the operator on patches of so many pixels a side, each a multiple of a cell, and all
             divide the largest.
+        cell: Pixels a side, a power of two, that are channels of the last convolution.
 
     Source: Yang et al., Large Scale Mask Optimization via Convolutional Fourier Neural Operator and Litho-Guided Self
     Training (2022), section 3; patches and widths as in Zheng et al., LithoBench (2023).
     """
 
-    def __init__(self, widths: Sequence[int], operators: Mapping[int, int]) -> None:
+    def __init__(self, widths: Sequence[int], operators: Mapping[int, int], cell: int = 1) -> None:
         super().__init__()
-        cell = 2 ** len(widths)
+        seen = 2 ** len(widths)
         self.size = SizeMultiple(max(operators))
-        self.cells = nn.PixelUnshuffle(cell)
-        self.operators = nn.ModuleList(PatchOperator(cell**2, width, side // cell) for side, width in operators.items())
+        self.cells = nn.PixelUnshuffle(seen)
+        self.operators = nn.ModuleList(PatchOperator(seen**2, width, side // seen) for side, width in operators.items())
         halvings = pairwise((1, *widths))
         self.convolutions = nn.Sequential(
             *(nn.Sequential(downsample("strided", a, b), conv_stack(b, b, 2)) for a, b in halvings)
         )
         joined = sum(operators.values()) + widths[-1]
-        doublings = pairwise((joined, *widths[::-1]))
+        finer = widths[int(math.log2(cell)) :]
+        doublings = pairwise((joined, *finer[::-1]))
         self.tail = nn.Sequential(
             *(nn.Sequential(upsample("transposed", a, b, kernel=4), conv_stack(b, b, 2)) for a, b in doublings),
-            ConvBNAct(widths[0], 1, norm="none", activation="none"),
+            ConvBNAct(finer[0], cell**2, norm="none", activation="none"),
+            nn.PixelShuffle(cell),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -83,5 +87,5 @@ def cfno() -> CFNO:
 
 
 def cfno_small() -> CFNO:
-    """Cells of 4 pixels in place of 8, for training on a CPU at a larger pixel."""
-    return CFNO((16, 48), {16: 16, 32: 32, 64: 32})
+    """Operators on cells of 4 pixels in place of 8, and the last convolution on cells of 2, for training on a CPU."""
+    return CFNO((16, 32), {16: 16, 32: 32, 64: 32}, cell=2)

@@ -19,27 +19,31 @@ class UNet(nn.Module):
 
     Args:
         widths: Channels at each pixel, of which every next one is twice as large.
+        cell: Pixels a side that are channels of the first convolution and of the last, so that the finest features are
+            of cells and a network takes cell^2 times less work; as in Shi et al., Sub-Pixel Convolution (2016).
 
     Source: Ronneberger et al., U-Net: Convolutional Networks for Biomedical Image Segmentation (2015), fig. 1.
     """
 
-    def __init__(self, widths: Sequence[int]) -> None:
+    def __init__(self, widths: Sequence[int], cell: int = 1) -> None:
         super().__init__()
-        self.size = SizeMultiple(2 ** (len(widths) - 1))
+        self.size = SizeMultiple(cell * 2 ** (len(widths) - 1))
+        self.cells = nn.PixelUnshuffle(cell)
         coarser = (nn.Sequential(nn.MaxPool2d(2), conv_stack(a, b, 2)) for a, b in pairwise(widths))
-        self.down = nn.ModuleList([conv_stack(1, widths[0], 2), *coarser])
+        self.down = nn.ModuleList([conv_stack(cell**2, widths[0], 2), *coarser])
         self.grow = Bilinear(2)
         self.up = nn.ModuleList(conv_stack(a + b, a, 2) for a, b in pairwise(widths))
-        self.last = ConvBNAct(widths[0], 1, norm="none", activation="none")
+        self.last = ConvBNAct(widths[0], cell**2, norm="none", activation="none")
+        self.pixels = nn.PixelShuffle(cell)
 
     def forward(self, x: Tensor) -> Tensor:
-        x, maps = self.size(x), []
+        x, maps = self.cells(self.size(x)), []
         for stage in self.down:
             x = stage(x)
             maps.append(x)
         for stage, finer in zip(self.up[::-1], maps[-2::-1], strict=True):
             x = stage(torch.cat([self.grow(x), finer], 1))
-        return self.last(x)
+        return self.pixels(self.last(x))
 
 
 def unet() -> UNet:
@@ -48,5 +52,5 @@ def unet() -> UNet:
 
 
 def unet_small() -> UNet:
-    """12 to 192 channels, for training on a CPU."""
-    return UNet((12, 24, 48, 96, 192))
+    """24 to 192 channels on cells of 2 x 2 pixels, for training on a CPU."""
+    return UNet((24, 48, 96, 192), cell=2)

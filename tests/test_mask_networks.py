@@ -16,7 +16,7 @@ from litho_dl.nn.residual import ResidualBlock
 
 STEPS = {  # pixels whose multiples the sides must be
     **{"fcn_mask": 16, "unet": 16, "neural_ilt": 8, "gan_opc": 32, "damo": 32, "cfno": 64, "lithogan": 256, "doinn": 8},
-    **{"fcn_mask_small": 16, "unet_small": 16, "neural_ilt_small": 16, "gan_opc_small": 32, "damo_small": 8},
+    **{"fcn_mask_small": 16, "unet_small": 32, "neural_ilt_small": 16, "gan_opc_small": 32, "damo_small": 8},
     **{"cfno_small": 64, "lithogan_small": 32, "doinn_small": 4},
 }
 # LithoBench's tables and, for the U-Net, the paper's 3x3 and 2x2 kernels summed; DAMO's nine blocks there are single

@@ -52,5 +52,5 @@ def unet() -> UNet:
 
 
 def unet_small() -> UNet:
-    """24 to 192 channels on cells of 2 x 2 pixels, for training on a CPU."""
-    return UNet((24, 48, 96, 192), cell=2)
+    """16 to 192 channels on cells of 2 x 2 pixels, for training on a CPU."""
+    return UNet((16, 32, 64, 128, 192), cell=2)

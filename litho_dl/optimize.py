@@ -62,7 +62,7 @@ def solve_clips(
         device: Where to compute.
         on_step: See `solve`.
         simulator: In place of the process's kernels; a trainable one (`SourceSimulator`) is optimised with the masks.
-        masks: One mask a clip to continue from, (H, W) in [0, 1] on the method's `target_nm`; see `solve`.
+        masks: One mask a clip to continue from, (H, W) in [0, 1] on the method's `target_nm`, by its last level alone.
 
     Raises:
         MaskError: There is no clip, or one has nothing to print.
@@ -73,6 +73,7 @@ def solve_clips(
     targets = torch.stack([clip.coverage(method.target_nm) for clip in clips])
     simulator = Simulator(process) if simulator is None else simulator
     init = None if masks is None else torch.stack(list(masks))
+    method = method if masks is None else method.last_level
     return solve(simulator.to(device), targets, method.target_nm, method, on_step, init=init)
 
 

@@ -1,68 +1,38 @@
 """Every method on a suite of clips, one batch each, beside the published rows: results/SUITE.csv, .md and .png.
 
-Methods that are not named keep the rows that results/SUITE.csv has of them.
+Methods that are not named keep the rows that results/SUITE.csv has of them. With `--models`, trained networks instead:
+results/generators.*; see `evaluate_models`.
 """
 
 import csv
 import os
 import platform
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import click
 import torch
+from evaluate_models import evaluate_models
 from published import PUBLISHED
+from suites import ROOT, SUITES, Suite, load_suite
 
 from litho_dl.cli.options import progress_bar
 from litho_dl.cli.pictures import clip_images, draw_gallery
-from litho_dl.clips import Clip, load_clip
 from litho_dl.core.device import resolve_device
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.core.memory import keep_memory
-from litho_dl.evaluate import PROTOCOLS, RasterConvention
+from litho_dl.evaluate import PROTOCOLS
 from litho_dl.ilt.method import load_method
 from litho_dl.optimize import scored, solve_clips
-from litho_dl.process.files import load_process
-from litho_dl.process.model import ProcessModel
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.tradeoff import tradeoff_figure
 
-ROOT = Path(__file__).resolve().parents[1]
-LAYOUTS_OPTICS = "duv193-immersion-annular"
 # In the order of the tables; smo also changes the source, and has its own script.
 METHODS = ("mosaic", "multilevel", "levelset", "curvilinear", "opc", "fast", "quality")
 FIGURES = ("l2_nm2", "pvb_nm2", "epe_violations", "epe_violations_neuralilt", "shots", "mrc_violations", "seconds")
-
-
-@dataclass(frozen=True, eq=False)
-class Suite:
-    """Clips of one process, and how they are scored."""
-
-    name: str
-    optics: str
-    process: ProcessModel
-    clips: list[Clip]
-    protocol: str
-    rasters: tuple[RasterConvention, ...] = ("exact",)
-
-
-def load_suite(name: str, data: Path) -> Suite:
-    """The ten contest clips with the contest's kernels, or our own layouts with our own optics."""
-    if name == "iccad13":
-        if not (data / "layouts").is_dir():
-            raise click.ClickException(f"{data}: no contest data (layouts, kernels, scales) there; pass --data.")
-        paths = sorted((data / "layouts").glob("*.glp"), key=lambda path: int(path.stem.removeprefix("M1_test")))
-        optics = str(data)
-    else:
-        paths, optics = sorted((ROOT / "layouts").glob("*.glp")), LAYOUTS_OPTICS
-    process = load_process(optics)
-    clips = [load_clip(path, process.field_nm) for path in paths]
-    if name == "iccad13":
-        return Suite(name, optics, process, clips, "iccad13", ("exact", "inclusive"))  # published tables mix them
-    return Suite(name, optics, process, clips, "default")
 
 
 def run_method(suite: Suite, method: str, device: torch.device, out: Path) -> list[dict[str, Any]]:
@@ -181,26 +151,65 @@ def method_names(given: str) -> list[str]:
     return list(METHODS) if given == "all" else given.split(",")
 
 
+def step_counts(given: str) -> tuple[int, ...]:
+    """The rising numbers that an option names."""
+    if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", given):
+        raise click.BadParameter(f"expected numbers of steps such as 5,10,20, got {given!r}.", param_hint="--refine")
+    return tuple(sorted({int(count) for count in given.split(",")}))
+
+
 @click.command()
-@click.option("--suite", "suite_name", type=click.Choice(["iccad13", "layouts"]), required=True)
+@click.option("--suite", "suite_name", type=click.Choice(SUITES), required=True)
 @click.option("--data", type=click.Path(path_type=Path), default=ROOT.parent / "shared" / "data" / "iccad13")
-@click.option("--methods", default="all", show_default=True, help="all, or comma-separated names or .toml files.")
+@click.option("--optics", help="Of networks, as --optics of litho-dl infer, in place of the suite's.")
+@click.option("--methods", help="all, or comma-separated names or .toml files.  [default: all]")
+@click.option("--models", help="Networks instead: all that ship for the optics, or comma-separated names or files.")
+@click.option("--refine", "steps", default="5,10,20,40", show_default=True, help="Steps of networks' refinement.")
+@click.option(
+    "--trained-on", multiple=True, type=click.Path(path_type=Path), help="A data set to look for the suite's clips in."
+)
 @click.option("--device", default="auto", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
-def main(suite_name: str, data: Path, methods: str, device: str, out: Path) -> None:
-    """Measure ILT methods on a suite of clips."""
+def main(
+    suite_name: str,
+    data: Path,
+    optics: str | None,
+    methods: str | None,
+    models: str | None,
+    steps: str,
+    trained_on: tuple[Path, ...],
+    device: str,
+    out: Path,
+) -> None:
+    """Measure ILT methods, or networks (results/generators.*), on a suite of clips."""
+    if models is None and (optics or trained_on):
+        raise click.UsageError("--optics and --trained-on go with --models.")
+    if models is not None and methods is not None:
+        raise click.UsageError("Give --methods or --models; each has tables of its own.")
+    counts = step_counts(steps)
     keep_memory()
     require_writable_folder(out)
-    suite, names, resolved = load_suite(suite_name, data), method_names(methods), resolve_device(device)
+    suite, resolved = load_suite(suite_name, data, optics), resolve_device(device)
+    if models is not None:
+        named = ",".join(Path(name).name for name in models.split(","))
+        command = f"python scripts/evaluate.py --suite {suite.name} --models {named}"
+        evaluate_models(suite, models, counts, trained_on, resolved, out, command)
+    else:
+        evaluate_methods(suite, methods or "all", resolved, out)
+
+
+def evaluate_methods(suite: Suite, methods: str, device: torch.device, out: Path) -> None:
+    """Measures methods; those that are not named keep the rows that the results have of them."""
+    names = method_names(methods)
     command = f"python scripts/evaluate.py --suite {suite.name} --methods {methods}"
     stems = [Path(name).stem for name in names]
     rows = earlier_rows(out / f"{suite.name}.csv")
     for name, stem in zip(names, stems, strict=True):
-        rows = [row for row in rows if row["method"] != stem] + run_method(suite, name, resolved, out)
+        rows = [row for row in rows if row["method"] != stem] + run_method(suite, name, device, out)
         found = {row["method"] for row in rows}
         done = [method for method in dict.fromkeys((*METHODS, *sorted(found))) if method in found]
         rows.sort(key=lambda row: done.index(row["method"]))
-        write_results(suite, rows, done, command, resolved, out)
+        write_results(suite, rows, done, command, device, out)
     for name in stems:
         m = mean_row(rows, name, "exact")
         click.echo(

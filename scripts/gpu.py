@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 import torch
-from evaluate import ROOT, Suite, load_suite
 from step_work import Work, step_shape, step_work, total
+from suites import ROOT, Suite, load_suite
 from torch import Tensor
 
 from litho_dl.clips import load_clip

@@ -18,6 +18,15 @@ class Published(NamedTuple):
     conditions: str
 
 
+class PublishedNetwork(NamedTuple):
+    """A generator: (L2, PVB, EPE) of its masks as they are, and after fine-tuning by ILT."""
+
+    model: str
+    raw: tuple[float, float, float]
+    tuned: tuple[float, float, float]
+    conditions: str
+
+
 PUBLISHED = (
     Published("MOSAIC", 44_013, 50_900, None, 1300, "789", "exact, contest kernels"),
     Published("GAN-OPC", 40_095, 50_568, None, None, "385", "exact, contest kernels"),
@@ -31,4 +40,20 @@ PUBLISHED = (
     Published("curvyILT (ISPD 2025)", 25_991, 38_612, 1.8, None, "1.6-2.1 (A6000)", "exact, own kernels (easier)"),
     Published("curvyILT, rescored", 27_449, 40_918, 1.9, None, "-", "exact, contest kernels"),
     Published("Gauss-Newton, no PVB term", 20_661, 44_591, 0.9, None, "760 (4-core CPU)", "inclusive, contest kernels"),
+)
+
+# As LithoBench trained them, on some 16,000 metal clips.
+NETWORKS = (
+    PublishedNetwork(
+        "GAN-OPC", (43_414, 41_290, 8.7), (27_091, 43_168, 2.0), "36.6 M, 256 px, 32 epochs; raster not stated"
+    ),
+    PublishedNetwork(
+        "Neural-ILT", (36_670, 42_666, 7.3), (27_407, 42_764, 2.6), "7.8 M, 512 px, 8 epochs; raster not stated"
+    ),
+    PublishedNetwork(
+        "DAMO", (32_579, 41_173, 5.4), (27_300, 43_227, 1.8), "97.6 M, 1024 px, 4 epochs; raster not stated"
+    ),
+    PublishedNetwork(
+        "CFNO", (47_814, 46_131, 12.5), (27_608, 42_888, 2.7), "1.9 M, 1024 px, 8 epochs; raster not stated"
+    ),
 )

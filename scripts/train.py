@@ -14,9 +14,10 @@ from typing import Any
 import click
 import torch
 
+from litho_dl.cli.train import command_line
 from litho_dl.cli.train_pictures import draw_run, panels
 from litho_dl.cli.training import training_progress
-from litho_dl.core.device import resolve_device
+from litho_dl.core.device import device_name, resolve_device
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.core.memory import keep_memory
 from litho_dl.core.settings import shipped_names
@@ -30,7 +31,7 @@ MASK_FIGURES = ("l2_nm2", "pvb_nm2", "pixel", "accuracy_real", "accuracy_fake")
 PRINT_FIGURES = ("aerial_mse", "print_iou")
 HEAD = """# Training of mask generators and surrogates
 
-`{command}` made this on {cores} CPU cores ({machine}, {device}), torch {torch}. Recipes that it does not name are of an
+`{command}` made this on {cores} CPU cores ({machine}; {device}), torch {torch}. Recipes that it does not name are of an
 earlier run, on whatever the machine was then. Figures are means over the {test:,} test pairs of `{data}`, optics
 `{optics}`, with the weights as they are kept; those of the validation pairs chose them. Seconds are of training and
 validation, on the machine as it was.
@@ -102,7 +103,8 @@ def train(recipe: GeneratorRecipe, name: str, data: Path, folder: Path, device: 
     """Trains one recipe in FOLDER/NAME, with its pictures."""
     pairs = load_pair_set(data, recipe)
     with training_progress() as report:
-        run = run_generator(recipe, pairs, folder / name, device=device, on_progress=report)
+        command = command_line(name, data)
+        run = run_generator(recipe, pairs, folder / name, device=device, command=command, on_progress=report)
     assert run is not None, "one process alone"
     draw_run(folder / name, run, pairs)
     return run
@@ -138,7 +140,7 @@ def main(data: Path, recipes: str, folder: Path, device: str, out: Path) -> None
         command="python scripts/train.py --data DIR" + (f" --recipes {recipes}" if recipes != "small" else ""),
         cores=os.cpu_count(),
         machine=platform.machine(),
-        device=torch.cuda.get_device_name(own) if own.type == "cuda" else "cpu",
+        device=device_name(own),
         torch=torch.__version__,
         test=card.data["pairs"]["test"],
         data=data.name,

@@ -11,6 +11,7 @@ from command_line import RECIPE, Result, files_below, litho, refused, succeeded
 
 from litho_dl.cli.main import COMMANDS
 from litho_dl.cli.options import progress_bar
+from litho_dl.cli.recipes import MODELS
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import read_image
 from litho_dl.core.settings import shipped_names, shipped_text
@@ -105,12 +106,22 @@ def test_progress_where_there_is_no_terminal(monkeypatch, capsys):
 class TestRecipes:
     def test_list(self):
         table = succeeded("recipes")
-        assert sorted(table) == ["dataset", "generators", "ilt", "mnist", "optics", "rules", "studies"]
+        assert sorted(table) == ["dataset", "generators", "ilt", "mnist", "models", "optics", "rules", "studies"]
         assert sorted(table["ilt"]) == shipped_names("ilt")
         assert sorted(table["optics"]) == shipped_names("optics")
         assert sorted(table["rules"]) == shipped_names("rules")
         shown = litho("recipes").out
         assert all(name in shown and text in shown for names in table.values() for name, text in names.items())
+
+    def test_trained_networks(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("litho_dl.generators.shipped.FOLDER", tmp_path)
+        assert succeeded("recipes")["models"] == {}
+        assert MODELS not in litho("recipes").out
+        for name in ("net-for-a", "net-for-b-for-c", "other-for-a"):
+            (tmp_path / f"{name}.safetensors").touch()
+        assert succeeded("recipes")["models"] == {"net": "for a and b-for-c", "other": "for a"}
+        shown = litho("recipes").out.splitlines()
+        assert shown[-3:] == [MODELS, "  net                        for a and b-for-c", f"  {'other':<26} for a"]
 
     @pytest.mark.parametrize(("kind", "name"), [("optics", RECIPE), ("ilt", "mosaic"), ("rules", "m1-45")])
     def test_one(self, kind, name):

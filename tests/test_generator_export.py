@@ -12,7 +12,7 @@ from litho_dl.core.errors import CheckpointError, GridMismatchError, LithoError
 from litho_dl.generators import export as exporting
 from litho_dl.generators.export import CARD, export_generator
 from litho_dl.generators.mask import mask_logits
-from litho_dl.generators.model import Card, Generator, Optics, make_generator, save_generator
+from litho_dl.generators.model import Card, Generator, OpticsCard, make_generator, save_generator
 from litho_dl.models.registry import GENERATORS
 from litho_dl.process.files import load_process
 from litho_dl.process.identity import process_digest
@@ -72,7 +72,7 @@ def test_bad_input(tmp_path):
 def test_command(here, tmp_path):
     made = generator("fcn_mask_small")
     process = load_process("small.safetensors")
-    card = made.card.model_copy(update={"optics": Optics(name="small", digest=process_digest(process))})
+    card = made.card.model_copy(update={"optics": OpticsCard(name="small", digest=process_digest(process))})
     save_generator(tmp_path / "m.safetensors", nn.Sequential(*made.network), card)
     options = ("--model", tmp_path / "m.safetensors", "--optics", "small.safetensors")
     result = litho("export", *options, "--out", tmp_path / "m.pt2")

@@ -10,15 +10,22 @@ from ilt_scenes import RECIPE, small_simulator
 from torch import nn
 
 from litho_dl.core.errors import CheckpointError
-from litho_dl.generators.model import Card, Optics, load_generator, make_generator, save_generator
+from litho_dl.generators.model import Card, load_generator, make_generator, save_generator
 from litho_dl.models.registry import SURROGATES
 from litho_dl.process.files import load_kernels, save_kernels
-from litho_dl.process.identity import process_digest
+from litho_dl.process.identity import finest_period_nm, process_digest
 from litho_dl.process.model import build_process
 from litho_dl.training.checkpoint import save_weights
 
 
 class TestOptics:
+    @pytest.mark.parametrize("field_nm", [512.0, 700.0])
+    def test_the_finest_period_is_that_of_the_optics(self, field_nm):
+        """NA (1 + sigma) / lambda, to one step of frequency."""
+        process = build_process(RECIPE, field_nm=(field_nm, 2 * field_nm), count=3)
+        cutoff = RECIPE.pupil.na * (1 + RECIPE.source.sigma_outer) / RECIPE.pupil.wavelength_nm
+        assert 1 / finest_period_nm(process) == pytest.approx(cutoff, abs=1 / field_nm)
+
     def test_the_field_and_other_numbers_do_not_count(self):
         digest = process_digest(build_process(RECIPE, field_nm=(512.0, 512.0), count=6))
         assert process_digest(build_process(RECIPE, field_nm=(400.0, 512.0), count=5)) == digest
@@ -95,7 +102,6 @@ class TestFiles:
         assert found.card.model_dump(exclude={"version"}) == card(half_precision=half).model_dump(exclude={"version"})
         size = sum(value.numel() * (2 if half else 4) for value in network.state_dict().values())
         assert path.stat().st_size == pytest.approx(size, rel=0.05)
-        found.require_optics(small_simulator().process)
 
     def test_networks_of_files_see_a_periodic_field(self, tmp_path):
         save_generator(tmp_path / "m.safetensors", make_generator("fcn_mask_small"), card())
@@ -106,26 +112,14 @@ class TestFiles:
         with torch.no_grad():
             torch.testing.assert_close(network(x.roll((16, -16), (2, 3))), network(x).roll((16, -16), (2, 3)))
 
-    def test_other_optics_are_refused(self, tmp_path):
+    def test_other_optics_need_force(self, tmp_path):
         path = tmp_path / "m.safetensors"
         save_generator(path, make_generator("fcn_mask_small"), card())
         process = small_simulator().process
         other = replace(process, corners={**process.corners, "nominal": process.corners["outer"]})
-        with pytest.raises(CheckpointError, match=r"trained for, small, got others.*--force"):
-            load_generator(path, other).require_optics(other)
-
-    def test_shipped_models_are_chosen_by_their_optics(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("litho_dl.generators.model.SHIPPED", tmp_path)
-        process = small_simulator().process
-        other = replace(process, recipe=None)
-        for name, owner in (("a", other), ("b", process)):
-            made = card().model_copy(update={"optics": Optics(name=name, digest=process_digest(owner))})
-            save_generator(tmp_path / f"net-for-{name}.safetensors", make_generator("fcn_mask_small"), made)
-        assert load_generator("net", process).card.optics.name == "b"
-        assert load_generator("net", other).card.optics.name == "a"
-        for wrong in ("nets", "n*", "**", str(tmp_path / "net")):
-            with pytest.raises(CheckpointError, match=r"No model or file named .*; shipped: net\. Your own file"):
-                load_generator(wrong, process)
+        with pytest.raises(CheckpointError, match=r"trained for, small, got others.*\(litho-dl train fcn_mask_small\)"):
+            load_generator(path, other)
+        assert load_generator(path, other, force=True).card.optics.name == "small"
 
     def test_strangers(self, tmp_path):
         process = small_simulator().process

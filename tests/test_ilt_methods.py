@@ -1,5 +1,6 @@
 """Method files: what is misspelt or inconsistent is said with the file's name and the key."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -153,3 +154,34 @@ def test_only_gradient_steps_move_a_source(tmp_path):
         else:
             with pytest.raises(RecipeError, match="source_learning_rate needs the optimizer sgd or adam, got lbfgs"):
                 load_method(path)
+
+
+class TestShortened:
+    METHOD = load_method("fast")  # 50 + 40 steps
+
+    @pytest.mark.parametrize(
+        ("steps", "begin", "counts"),
+        [
+            (90, 0.0, [50, 40]),
+            (9, 0.0, [5, 4]),
+            (65, 0.5, [25, 40]),
+            (13, 0.5, [5, 8]),
+            (1, 0.0, [1]),
+            (2, 0.0, [1, 1]),
+        ],
+    )
+    def test_levels_share_the_steps(self, steps, begin, counts):
+        assert [level.steps for level in self.METHOD.shortened(steps, begin).levels] == counts
+
+    def test_ranges_go_on_from_where_the_first_level_is(self):
+        """At half of its steps it would be there; the other levels stay."""
+        half = self.METHOD.shortened(65, 0.5)
+        for name in ("learning_rate", "mask_sharpness", "resist_steepness"):
+            first, last = getattr(self.METHOD.levels[0], name)
+            assert getattr(half.levels[0], name) == pytest.approx((math.sqrt(first * last), last))
+        assert half.levels[1] == self.METHOD.levels[1]
+        assert self.METHOD.shortened(90) == self.METHOD
+
+    def test_levels_without_steps_are_left_out(self):
+        last = self.METHOD.shortened(1)
+        assert [level.pixel_nm for level in last.levels] == [self.METHOD.levels[1].pixel_nm]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from command_line import files_below, litho, refused, succeeded
 from generator_scene import recipe
-from ilt_scenes import CLIPS, SIMPLE, small_simulator
+from ilt_scenes import CLIPS, SIMPLE, changed, small_simulator, with_levels
 from torch import nn
 
 from litho_dl.clips import load_clip
@@ -69,21 +69,26 @@ class TestPredict:
 
 
 class TestRefine:
-    def test_it_runs_the_last_level_from_the_mask(self):
+    def test_it_runs_the_second_half_of_the_first_level_and_the_rest_from_the_mask(self):
         found = predict(generator(Tracing()), CLIPS, CPU)
         simulator = small_simulator()
         solution = refine(found, CLIPS, simulator, SIMPLE, 5)
         targets = torch.stack([clip.coverage(8.0) for clip in CLIPS])
-        level = SIMPLE.levels[-1].model_copy(update={"steps": 5})
-        method = SIMPLE.model_copy(update={"levels": (SIMPLE.levels[0], level)})
-        start = (0.5 + found.logits / 8).clamp(0, 1)
+        method = SIMPLE.shortened(5, 0.5)
+        start = (0.5 + found.logits / method.levels[0].mask_sharpness[0]).clamp(0, 1)
         expected = solve(simulator, targets, 8.0, method, init=start)
         assert torch.equal(solution.mask, expected.mask)
-        own = simulator(found.logits.sigmoid(), 8.0).print("nominal")  # at the level's first steepness, 50
+        assert solution.history["objective"].shape == (5, 2)
+
+    def test_it_starts_from_the_network_s_grey_mask(self):
+        found = predict(generator(Tracing()), CLIPS, CPU)
+        simulator = small_simulator()
+        level = changed(SIMPLE.levels[1], mask_sharpness=8, resist_steepness=50)
+        solution = refine(found, CLIPS, simulator, with_levels(level), 1)
+        targets = torch.stack([clip.coverage(8.0) for clip in CLIPS])
+        own = simulator(found.logits.sigmoid(), 8.0).print("nominal")
         first = 64 * (own - targets).square().sum((1, 2))
         torch.testing.assert_close(solution.history["l2"][0], first.to(solution.history["l2"]), rtol=1e-3, atol=0)
-        assert solution.history["objective"].shape == (5, 2)
-        assert (solution.checks[-1] < solution.checks[0]).all()
 
     def test_masks_of_another_pixel_are_carried_over(self):
         """Written at 16 nm, refined at 8 nm: no step but the first check, so what is checked is the same mask."""
@@ -116,7 +121,7 @@ class TestCommand:
         assert files_below(tmp_path) == expected | {"scores.json"}
         run = json.loads((tmp_path / "scores.json").read_text())
         assert run["clips"] == results
-        assert (run["model"], run["network"]) == (str(model), "fcn_mask_small")
+        assert (run["model"], run["network"], run["trained_for"]) == (str(model), "fcn_mask_small", "small")
         assert run["network_seconds"] == pytest.approx(2 * results[0]["network_seconds_per_clip"])
         process = load_process("small.safetensors")
         found = predict(load_generator(model, process), [load_clip("cross.glp", process.field_nm)], CPU)

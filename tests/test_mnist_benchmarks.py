@@ -65,7 +65,7 @@ class TestRecipes:
     def test_other_training_is_checked(self):
         assert with_training(load_mnist_recipe("lenet"), epochs=None, seed=7).training.seed == 7
         assert with_training(load_mnist_recipe("lenet")) == load_mnist_recipe("lenet")
-        expected = r"recipe with epochs = 1: training: schedule\.warmup_epochs must be below epochs, got 1 of 1"
+        expected = r"recipe with epochs = 1: schedule\.warmup_epochs must be below epochs, got 1 of 1"
         with pytest.raises(RecipeError, match=expected):
             with_training(load_mnist_recipe("lenet"), epochs=1)
 

@@ -160,7 +160,7 @@ class TestCommand:
 
     def test_seeds_and_epochs_that_do_not_fit_are_refused_in_one_line(self, folder, tmp_path):
         arguments = ("mnist", "--data-dir", folder, "--out", tmp_path, "--model", "lenet")
-        assert "recipe with seed = 9223372036854775808: training.seed: " in refused(litho(*arguments, "--seed", 2**63))
+        assert "recipe with seed = 9223372036854775808: seed: " in refused(litho(*arguments, "--seed", 2**63))
         assert "warmup_epochs must be below epochs, got 1 of 1" in refused(litho(*arguments, "--epochs", 1))
 
     def test_ctrl_c_says_where_to_go_on(self, folder, recipe, tmp_path, monkeypatch):

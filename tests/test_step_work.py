@@ -22,8 +22,8 @@ from litho_dl.simulator import Simulator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 import gpu
-from evaluate import Suite
 from step_work import Product, StepShape, Work, elementwise_work, fft_work, matrix_work, products, step_shape
+from suites import Suite
 
 FIELD = (512.0, 512.0)
 

@@ -21,7 +21,7 @@ from litho_dl.generators.run import make_task, run_generator
 from litho_dl.models.registry import GENERATORS, SURROGATES
 from litho_dl.simulator import Simulator
 from litho_dl.training.checkpoint import read_weights
-from litho_dl.training.run import Run
+from litho_dl.training.run import Run, Scoring
 
 CPU = torch.device("cpu")
 
@@ -45,7 +45,6 @@ def test_every_recipe_trains_and_keeps_what_it_scored(pair_set, tmp_path, name):
     run = run_generator(chosen, pairs, tmp_path, device=CPU)
     assert [result.status for result in run.stages.values()] == ["finished"] * len(chosen.stages)
     found = load_generator(run.path, pairs.process)
-    found.require_optics(pairs.process)
     kept = found.network.state_dict()
     assert all(torch.equal(value, kept[name]) for name, value in run.network.state_dict().items())
     targets = torch.from_numpy(pairs.test.targets) / 255
@@ -109,13 +108,15 @@ def test_a_start_gives_its_weights_to_the_last_stage_alone(arguments, tmp_path):
     assert litho(*arguments).code == 0
     slow = write_recipe(tmp_path, ("learning_rate = 0.001 ", "learning_rate = 1e-30 "))
     model, out = tmp_path / "out" / "model.safetensors", tmp_path / "more"
-    again = litho("train", slow, *arguments[2:-1], out, "--start", model)
+    again = litho("train", slow, *arguments[2:-1], out, "--start", model, "--optics", "iccad13-like")
     assert again.code == 0, again.err
     assert [path.name for path in sorted(out.glob("*-*"))] == ["1-litho"]
     (first, _), (second, metadata) = read_weights(model), read_weights(out / "model.safetensors")
     moved = [name for name in first if not torch.equal(first[name], second[name])]
     assert all("norm" in name and ("running" in name or "tracked" in name) for name in moved)
-    assert metadata["card"]["start"]["recipe"]["stages"][0]["name"] == "supervised"
+    card = metadata["card"]
+    assert card["optics"]["name"] == "iccad13-like"
+    assert card["training"]["start"]["optics"]["name"] == "small.safetensors"
     other = write_recipe(tmp_path, ('"fcn_mask_small"', '"unet_small"'))
     wrong = refused(litho("train", other, *arguments[2:-1], tmp_path / "other", "--start", model))
     assert "expected weights of unet_small, got fcn_mask_small" in wrong
@@ -134,6 +135,22 @@ def test_the_best_weights_are_kept_not_the_last(pair_set, tmp_path):
     assert all(torch.equal(best[name], kept[name]) for name in best)
 
 
+@pytest.mark.parametrize(("rate", "expected"), [("0.5", "supervised"), ("0.003", "litho")])
+def test_the_best_stage_is_kept_not_the_last(pair_set, tmp_path, rate, expected):
+    """Too fast, the second stage spoils what the first one learned."""
+    chosen = load_generator_recipe(write_recipe(tmp_path, ("learning_rate = 0.001 ", f"learning_rate = {rate} ")))
+    chosen = chosen.model_copy(update={"half_precision": False})
+    pairs, seen = load_pair_set(pair_set, chosen), []
+    run = run_generator(chosen, pairs, tmp_path / "run", device=CPU, on_progress=seen.append)
+    found = {name: min(row["validation_l2_pvb_nm2"] for row in result.history) for name, result in run.stages.items()}
+    assert min(found, key=found.get) == run.card.training.kept == expected
+    assert {name: stage.validation["l2_pvb_nm2"] for name, stage in run.card.training.stages.items()} == found
+    best, _ = read_weights(next((tmp_path / "run").glob(f"*-{expected}")) / "best.safetensors")
+    kept, _ = read_weights(run.path)
+    assert all(torch.equal(best[name], kept[name]) for name in best)
+    assert seen[-1] == Scoring(-(-len(pairs.test) // 2), -(-len(pairs.test) // 2))
+
+
 @pytest.fixture
 def arguments(pair_set, tmp_path):
     return ("train", write_recipe(tmp_path), "--data", pair_set, "--device", "cpu", "--out", tmp_path / "out")
@@ -150,6 +167,12 @@ def test_command(arguments, tmp_path):
     }
     rows = list(csv.DictReader((out / "2-litho" / "metrics.csv").open()))
     assert {"train_litho_l2", "train_litho_pvb", "validation_l2_nm2", "validation_pixel"} <= set(rows[0])
+    _, metadata = read_weights(out / "model.safetensors")
+    training = metadata["card"]["training"]
+    assert training["command"] == f"litho-dl train tiny.toml --data {arguments[3].name}"
+    assert {name: stage["epochs"] for name, stage in training["stages"].items()} == {"supervised": 2, "litho": 1}
+    spent = sum(float(row["seconds"]) for row in csv.DictReader((out / "1-supervised" / "metrics.csv").open()))
+    assert training["stages"]["supervised"]["seconds"] == pytest.approx(spent, abs=0.1)
     found = json.loads(litho(*arguments, "--json").out)
     assert found["stages"]["supervised"] == {**found["stages"]["supervised"], "epochs": 2, "status": "finished"}
     assert found["test_l2_nm2"] > 0
@@ -180,7 +203,13 @@ def test_ctrl_c_and_again(arguments, tmp_path, monkeypatch):
     assert f"{tmp_path / 'out'} keeps the epochs that were done; the same command goes on from there." in result.err
     resumed = litho(*arguments, "--json")
     assert resumed.err.count("epoch ") == 2
-    assert (tmp_path / "out/model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
+    (weights, card), (expected, whole_card) = (
+        read_weights(tmp_path / f"{n}/model.safetensors") for n in ("out", "whole")
+    )
+    assert all(torch.equal(weights[name], value) for name, value in expected.items())
+    for stage in (*card["card"]["training"]["stages"].values(), *whole_card["card"]["training"]["stages"].values()):
+        assert stage.pop("seconds") > 0
+    assert card == whole_card
     assert json.loads(resumed.out)["test_l2_nm2"] == json.loads(whole.out)["test_l2_nm2"]
 
 

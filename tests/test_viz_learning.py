@@ -10,6 +10,7 @@ from litho_dl.viz.learning import (
     CLASS_COLOURS,
     CLASS_RANGE,
     DRAWN,
+    LABELS,
     ImageRow,
     confusion_figure,
     gradient_figure,
@@ -39,8 +40,8 @@ def test_curves_of_every_kind_of_run_are_drawn_and_in_the_legend():
     assert curves(figure, 1) == {
         "generator loss, training": [9.0, 5.0],
         "discriminator loss, training": [0.7, 0.6],
-        "l1, training": [0.3, 0.2],
-        "l1, validation": [0.25, 0.2],
+        "L1, training": [0.3, 0.2],
+        "L1, validation": [0.25, 0.2],
     }
     (legend,) = figure.legends
     assert {text.get_text() for text in legend.get_texts()} == {*curves(figure, 0), *curves(figure, 1)}
@@ -48,6 +49,20 @@ def test_curves_of_every_kind_of_run_are_drawn_and_in_the_legend():
     assert len(set(DRAWN.values())) == len(DRAWN)
     for axes in figure.axes[:2]:
         assert all(tick == round(tick) for tick in axes.get_xticks())
+
+
+def test_a_part_of_a_decade_is_labelled_in_plain_numbers():
+    figure = learning_curves({"mask": ({}, {"l2_nm2": [46000.0, 33000.0]}), "long": ({}, {"loss": [9.0, 0.1]})})
+    figure.canvas.draw()
+    near, far = figure.axes[:2]
+    low, high = near.get_ylim()
+    labels = [text.get_text() for text in near.get_yticklabels() if low <= text.get_position()[1] <= high]
+    assert len(labels) >= 4
+    assert {"35,000", "40,000"} <= set(labels)
+    assert not any(text.get_text() for text in near.get_yticklabels(minor=True))
+    assert {text.get_text() for text in far.get_yticklabels()} >= {r"$\mathdefault{10^{0}}$"}
+    assert set(curves(figure, 0)) == {"L2 (nm²), validation"}
+    assert set(LABELS) <= set(DRAWN)
 
 
 def test_no_runs():

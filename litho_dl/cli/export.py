@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from litho_dl.cli.options import built, optics_option
+from litho_dl.cli.options import built, model_option, optics_option
 
 
 @click.command()
-@click.option("--model", required=True, help="A shipped model's name, or a model.safetensors of litho-dl train.")
+@model_option
 @optics_option
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="A .onnx or .pt2 file.")
 @click.option("--force", is_flag=True, help="Export a model that was trained for other optics.")
@@ -25,9 +25,7 @@ def export(model: str, optics: str, field_nm: float | None, out: Path, force: bo
     from litho_dl.process.files import read_optics
 
     process = built(read_optics(optics, field_nm=field_nm))
-    generator = load_generator(model, process)
-    if not force:
-        generator.require_optics(process)
+    generator = load_generator(model, process, force=force)
     difference = export_generator(generator, process.field_nm, out)
     recipe = generator.card.recipe
     click.echo(

@@ -78,6 +78,12 @@ layout_options = stacked(
     click.option("--cell", help="Cell. Default: the only top cell."),
     click.option("--window", "window_nm", type=Window(), help="Only this window of the layout, in nm."),
 )
+model_option = click.option(
+    "--model",
+    required=True,
+    metavar="NAME_OR_FILE",
+    help="A trained network that ships (see litho-dl recipes), or a model.safetensors of litho-dl train.",
+)
 device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 out_option = click.option(
     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for what is written."

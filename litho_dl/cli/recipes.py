@@ -1,12 +1,14 @@
 """litho-dl recipes: what ships with the package."""
 
 import json
+from collections.abc import Mapping
 
 import click
 
 from litho_dl.cli.options import json_option
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.settings import Kind, known, read_toml, shipped_names, shipped_text
+from litho_dl.generators.shipped import shipped_models
 
 KINDS: tuple[Kind, ...] = ("optics", "ilt", "rules", "dataset", "mnist", "generators", "studies")
 HEADINGS: dict[Kind, str] = {
@@ -18,13 +20,14 @@ HEADINGS: dict[Kind, str] = {
     "generators": "Mask generators and surrogates (litho-dl train NAME)",
     "studies": "Searches for settings (litho-dl tune NAME)",
 }
+MODELS = "Trained mask generators (litho-dl infer --model NAME --optics OPTICS)"
 
 
 @click.command()
 @click.argument("name", required=False)
 @json_option
 def recipes(name: str | None, as_json: bool) -> None:
-    """List the recipes that ship, or print the TOML of NAME to start one of your own.
+    """List the recipes and trained networks that ship, or print the TOML of NAME to start one of your own.
 
     Example: litho-dl recipes duv193-immersion-annular > mine.toml
     """
@@ -38,10 +41,18 @@ def recipes(name: str | None, as_json: bool) -> None:
         )
         return
     table = {kind: {n: read_toml(kind, n).table["description"] for n in shipped_names(kind)} for kind in KINDS}
+    models = {model: f"for {' and '.join(optics)}" for model, optics in shipped_models().items()}
     if as_json:
-        click.echo(json.dumps(table, indent=2))
+        click.echo(json.dumps({**table, "models": models}, indent=2))
         return
     for kind, entries in table.items():
-        click.secho(HEADINGS[kind], bold=True)
-        for entry, description in entries.items():
-            click.echo(f"  {entry:<26} {description}")
+        show(HEADINGS[kind], entries)
+    if models:
+        show(MODELS, models)
+
+
+def show(heading: str, entries: Mapping[str, str]) -> None:
+    """One part of the list."""
+    click.secho(heading, bold=True)
+    for entry, description in entries.items():
+        click.echo(f"  {entry:<26} {description}")

@@ -1,6 +1,7 @@
 """litho-dl train: mask generators from a data set."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
     "--optics", metavar="RECIPE_OR_KERNELS", help="Print masks by these, as --optics of simulate. Default: the data's."
 )
 @click.option(
-    "--start",
-    metavar="MODEL",
-    help="Go on from the weights of a model, for other optics say, with the last stage alone.",
+    "--start", metavar="MODEL", help="Run the last stage alone, from the weights of a model, say for other optics."
 )
 @click.option("--epochs", type=click.IntRange(1), help="Of every stage, in place of the recipe's.")
 @click.option("--seed", type=click.IntRange(0), help="In place of the recipe's.")
@@ -67,8 +66,12 @@ def train(
     require_writable_folder(out)
     with joined(device) as own:
         pairs = load_pair_set(data, chosen, optics)
-        begin = None if start is None else load_generator(start, pairs.process)
-        options: dict[str, Any] = {"device": own, "tensorboard": tensorboard, "start": begin}
+        options: dict[str, Any] = {
+            "device": own,
+            "command": command_line(recipe, data, optics=optics, start=start, epochs=epochs, seed=seed),
+            "tensorboard": tensorboard,
+            "start": None if start is None else load_generator(start, pairs.process, force=True),
+        }
         try:
             with training_progress() as report:
                 run = run_generator(chosen, pairs, out, on_progress=report, **options)
@@ -82,8 +85,16 @@ def train(
     click.echo(json.dumps(found, indent=2) if as_json else described(found))
 
 
+def command_line(recipe: str, data: Path, **options: str | int | None) -> str:
+    """The command for the card, with files and folders by name alone: where they lie is no one else's business."""
+    named = {"data": data.resolve(), **options}
+    given = [("--" + name, Path(str(value)).name) for name, value in named.items() if value is not None]
+    return shlex.join(["litho-dl", "train", Path(recipe).name, *(part for option in given for part in option)])
+
+
 def summary(run: "GeneratorRun") -> dict[str, Any]:
     """What a run came to."""
+    assert run.card.training is not None
     return {
         "network": run.card.recipe.network,
         "optics": run.card.optics.name,
@@ -93,6 +104,7 @@ def summary(run: "GeneratorRun") -> dict[str, Any]:
             name: {"epochs": len(result.history), "best_epoch": result.best_epoch, "status": result.status}
             for name, result in run.stages.items()
         },
+        "kept": run.card.training.kept,
         **{f"test_{name}": value for name, value in run.card.scores.items()},
         "model": str(run.path),
     }
@@ -101,10 +113,11 @@ def summary(run: "GeneratorRun") -> dict[str, Any]:
 def described(found: dict[str, Any]) -> str:
     """`summary` as text."""
     epochs = ", ".join(f"{name} {stage['best_epoch']} of {stage['epochs']}" for name, stage in found["stages"].items())
+    kept = f"; kept: {found['kept']}" if len(found["stages"]) > 1 else ""
     scores = {name.removeprefix("test_"): value for name, value in found.items() if name.startswith("test_")}
     figures = ", ".join(f"{name.replace('_', ' ')} {value:,.{4 * (value < 100)}f}" for name, value in scores.items())
     return (
         f"{found['network']} for {found['optics']}: test {figures}\n"
-        f"  {found['parameters']:,} parameters, {found['seconds']:.0f} s, best epochs: {epochs}\n"
+        f"  {found['parameters']:,} parameters, {found['seconds']:.0f} s, best epochs: {epochs}{kept}\n"
         f"  {found['model']}"
     )

@@ -10,18 +10,21 @@ from litho_dl.cli.options import progress_bar
 from litho_dl.training import processes
 from litho_dl.training.checkpoint import LAST
 from litho_dl.training.loop import TrainingResult
-from litho_dl.training.run import Progress
+from litho_dl.training.run import Progress, Scoring
 
 
 @contextmanager
-def training_progress() -> Iterator[Callable[[Progress], None]]:
+def training_progress() -> Iterator[Callable[[Progress | Scoring], None]]:
     """Yields what `train` takes as `on_progress`; of several processes, the first alone reports."""
     if processes.rank() > 0:
         yield lambda progress: None
         return
     with progress_bar("Training") as advance:
 
-        def report(progress: Progress) -> None:
+        def report(progress: Progress | Scoring) -> None:
+            if isinstance(progress, Scoring):
+                advance(progress.done, progress.batches, "scoring the test items")
+                return
             done = (progress.epoch - 1) * progress.steps + progress.step
             advance(done, progress.epochs * progress.steps, f"epoch {progress.epoch}")
             if progress.row is not None:

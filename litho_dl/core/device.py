@@ -23,3 +23,10 @@ def resolve_device(name: str) -> torch.device:
             f"Expected a CUDA device for {name!r}, found {torch.cuda.device_count()}; use --device cpu or auto."
         )
     return torch.device(name)
+
+
+def device_name(device: torch.device) -> str:
+    """What reports call a device: its card, or how many threads compute."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads"

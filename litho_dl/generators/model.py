@@ -1,5 +1,6 @@
 """Trained generators as files: weights, and a card that says what they are and how they came about."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,24 +10,77 @@ from torch import nn
 
 from litho_dl.core.errors import CheckpointError
 from litho_dl.generators.recipe import GeneratorRecipe
+from litho_dl.generators.shipped import SUFFIX, shipped_models
 from litho_dl.models.registry import GENERATORS, SURROGATES
 from litho_dl.nn.periodic import periodic
-from litho_dl.process.identity import process_digest
+from litho_dl.process.identity import finest_period_nm, process_digest
 from litho_dl.process.model import ProcessModel
 from litho_dl.training.checkpoint import load_weights, one_line, read_weights, save_weights
 
-SUFFIX = ".safetensors"
-SHIPPED = Path(__file__).parents[1] / "weights"  # NAME-for-OPTICS.safetensors
-FOR = "-for-"
 
+class OpticsCard(BaseModel):
+    """What a network's training simulated.
 
-class Optics(BaseModel):
-    """What a network's training simulated: a name, and `process.identity.process_digest`."""
+    Attributes:
+        name: As `--optics`, without folders.
+        digest: `process.identity.process_digest`.
+        finest_period_nm: `process.identity.finest_period_nm`; None in files of earlier versions.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     digest: str
+    finest_period_nm: float | None = None
+
+    @classmethod
+    def of(cls, name: str, process: ProcessModel) -> "OpticsCard":
+        """The card of a process."""
+        return cls(name=name, digest=process_digest(process), finest_period_nm=finest_period_nm(process))
+
+    def distance(self, process: ProcessModel) -> float:
+        """How differently they resolve: the logarithm of the finest periods' ratio, without its sign."""
+        if self.finest_period_nm is None:
+            return math.inf
+        return abs(math.log(finest_period_nm(process) / self.finest_period_nm))
+
+
+class StageCard(BaseModel):
+    """How a stage of training went.
+
+    Attributes:
+        epochs: How many were done.
+        best_epoch: The one that validated best, from 1.
+        validation: The figure that says so, by its name.
+        seconds: Of all epochs, with validation.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    epochs: int
+    best_epoch: int
+    validation: dict[str, float]
+    seconds: float
+
+
+class TrainingCard(BaseModel):
+    """How a network was trained.
+
+    Attributes:
+        command: The command line, without folders.
+        device: What it ran on.
+        stages: In order, by name.
+        kept: The stage whose best weights these are.
+        start: Of the weights that it went on from.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    command: str
+    device: str
+    stages: dict[str, StageCard]
+    kept: str
+    start: "Card | None" = None
 
 
 class Card(BaseModel):
@@ -38,17 +92,17 @@ class Card(BaseModel):
         data: Description, digest and numbers of pairs of the data set.
         scores: What validation reports (`l2_nm2`, `pvb_nm2` and so on), of the data set's test split and the weights as
             they are kept.
-        start: Of the weights that training went on from.
+        training: How that went; None in files of earlier versions.
         version: Of the package.
     """
 
     model_config = ConfigDict(frozen=True)
 
     recipe: GeneratorRecipe
-    optics: Optics
+    optics: OpticsCard
     data: dict[str, Any]
     scores: dict[str, float]
-    start: "Card | None" = None
+    training: TrainingCard | None = None
     version: str = ""
 
 
@@ -73,14 +127,6 @@ class Generator:
                 f"{self.origin}: expected a network that draws masks, got {self.card.recipe.network}."
             )
 
-    def require_optics(self, process: ProcessModel) -> None:
-        """Raises CheckpointError unless the network was trained for this process."""
-        if process_digest(process) != self.card.optics.digest:
-            raise CheckpointError(
-                f"{self.origin}: expected the optics that it was trained for, {self.card.optics.name}, got others: "
-                f"its masks would not print; choose another model, or insist with --force."
-            )
-
 
 def make_generator(name: str) -> nn.Module:
     """A new generator or surrogate of the registry, on a periodic field."""
@@ -94,27 +140,44 @@ def save_generator(path: Path, network: nn.Module, card: Card) -> None:
     save_weights(path, networks, metadata, half_precision=card.recipe.half_precision)
 
 
-def load_generator(name_or_path: str | Path, process: ProcessModel) -> Generator:
-    """Loads a shipped model by name, or a file ending in .safetensors.
+def load_generator(name_or_path: str | Path, process: ProcessModel, *, force: bool = False) -> Generator:
+    """Loads a shipped model by name, or a file ending in .safetensors, that was trained for a process.
 
     Args:
-        name_or_path: Of models shipped for several optics under one name, the one for `process` is taken if there is.
-        process: What masks are wanted for; see `Generator.require_optics`.
+        name_or_path: Of models shipped under one name, the one trained for `process`.
+        process: What masks are wanted for, told by `process.identity.process_digest`.
+        force: Failing that, take the one whose optics resolve most nearly what the process does.
 
     Raises:
-        CheckpointError: No such model, or the file is damaged or none of a generator.
+        CheckpointError: No such model, none for this process, or the file is damaged or none of a generator.
     """
-    if Path(name_or_path).suffix == SUFFIX:
-        return _read(Path(name_or_path))
-    shipped = {path: path.name.split(FOR)[0] for path in sorted(SHIPPED.glob(f"*{FOR}*{SUFFIX}"))}
-    found = [_read(path) for path, name in shipped.items() if name == str(name_or_path)]
-    if not found:
-        known = ", ".join(dict.fromkeys(shipped.values())) or "none"
+    found = [_read(path) for path in _files(name_or_path)]
+    digest = process_digest(process)
+    for model in found:
+        if model.card.optics.digest == digest:
+            return model
+    nearest = min(found, key=lambda model: model.card.optics.distance(process))
+    if not force:
         raise CheckpointError(
-            f"No model or file named {str(name_or_path)!r}; shipped: {known}. Your own file ends in {SUFFIX}."
+            f"{name_or_path}: expected the optics that it was trained for, "
+            f"{' or '.join(model.card.optics.name for model in found)}, got others: its masks would not print; train "
+            f"one for these (litho-dl train {nearest.card.recipe.network}), or take the nearest, for "
+            f"{nearest.card.optics.name}, with --force."
         )
-    wanted = process_digest(process)
-    return next((model for model in found if model.card.optics.digest == wanted), found[0])
+    return nearest
+
+
+def _files(name_or_path: str | Path) -> list[Path]:
+    """The file, or all that ship under the name."""
+    if Path(name_or_path).suffix == SUFFIX:
+        return [Path(name_or_path)]
+    models = shipped_models()
+    if str(name_or_path) not in models:
+        raise CheckpointError(
+            f"No model or file named {str(name_or_path)!r}; shipped: {', '.join(models) or 'none'}. Your own file ends "
+            f"in {SUFFIX}."
+        )
+    return list(models[str(name_or_path)].values())
 
 
 def _read(path: Path) -> Generator:

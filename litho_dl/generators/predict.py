@@ -15,6 +15,7 @@ from litho_dl.ilt.method import Method
 from litho_dl.ilt.solve import OnStep, Solution, solve
 from litho_dl.simulator import Simulator
 
+MIDDLE = 0.5  # of the first level; what comes before is there to find masks such as a network draws
 TOGETHER = 16  # clips
 
 
@@ -66,25 +67,24 @@ def refine(
     steps: int,
     on_step: OnStep | None = None,
 ) -> Solution:
-    """Optimises a network's masks by a method's last level, with so many steps.
+    """Optimises a network's masks by a method, from the middle of its first level on, in so many steps.
 
-    It starts from logits over the level's first `mask_sharpness`: where parameters stand for grey masks, its first mask
-    is then the network's own soft one. A start from binary masks needs more steps.
+    It starts from logits over that level's first `mask_sharpness`: where parameters stand for grey masks, its first
+    mask is then the network's own soft one. A start from binary masks needs more steps.
 
     Args:
         prediction: The masks.
         clips: Whose masks they are.
         simulator: The process, on the device to compute on.
         method: What to do.
-        steps: Of its last level, in place of the method's.
+        steps: In all; see `Method.shortened`.
         on_step: See `solve`.
 
     Raises:
         LithoError: As `solve`.
     """
-    last = method.levels[-1].model_copy(update={"steps": steps})
-    method = method.model_copy(update={"levels": (last,)})
+    method = method.shortened(steps, MIDDLE)
     targets = torch.stack([clip.coverage(method.target_nm) for clip in clips])
-    soft = (0.5 + prediction.logits / last.mask_sharpness[0]).clamp(0, 1)
+    soft = (0.5 + prediction.logits / method.levels[0].mask_sharpness[0]).clamp(0, 1)
     masks = torch.stack([on_pixel(mask, prediction.pixel_nm, method.target_nm) for mask in soft])
     return solve(simulator, targets, method.target_nm, method, on_step, init=masks)

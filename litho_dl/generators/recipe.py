@@ -11,7 +11,7 @@ from litho_dl.core.settings import read_toml, validated
 from litho_dl.generators.terms import ADVERSARIAL, LITHO_TERMS, PIXEL_TERMS, SURROGATE_TERMS
 from litho_dl.models.registry import DISCRIMINATORS, GENERATORS, SURROGATES
 from litho_dl.training.adversarial import Kind
-from litho_dl.training.recipe import TrainingSettings
+from litho_dl.training.recipe import TrainingSettings, with_changes
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -120,7 +120,8 @@ def with_training(recipe: GeneratorRecipe, **changes: int | None) -> GeneratorRe
     Raises:
         RecipeError: They do not fit the others.
     """
-    changes = {name: value for name, value in changes.items() if value is not None}
-    said = ", ".join(f"{name} = {value}" for name, value in changes.items())
-    stages = [{**stage.model_dump(), "training": {**stage.training.model_dump(), **changes}} for stage in recipe.stages]
-    return validated(GeneratorRecipe, {**recipe.model_dump(), "stages": stages}, f"recipe with {said}")
+    changed = [with_changes(stage.training, **changes) for stage in recipe.stages]
+    stages = zip(recipe.stages, changed, strict=True)
+    return recipe.model_copy(
+        update={"stages": tuple(stage.model_copy(update={"training": training}) for stage, training in stages)}
+    )

@@ -4,13 +4,23 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import nn
 
+from litho_dl.core.device import device_name
 from litho_dl.core.errors import CheckpointError
 from litho_dl.generators.items import PairItems, PairSet
-from litho_dl.generators.model import Card, Generator, Optics, make_generator, save_generator
+from litho_dl.generators.model import (
+    Card,
+    Generator,
+    OpticsCard,
+    StageCard,
+    TrainingCard,
+    make_generator,
+    save_generator,
+)
 from litho_dl.generators.recipe import GeneratorRecipe, Stage
 from litho_dl.generators.surrogate import SurrogateTask
 from litho_dl.generators.task import MaskTask
@@ -23,7 +33,7 @@ from litho_dl.training import processes
 from litho_dl.training.batches import in_order
 from litho_dl.training.checkpoint import BEST, load_weights
 from litho_dl.training.loop import TrainingResult, train
-from litho_dl.training.run import Progress
+from litho_dl.training.run import Progress, Scoring
 from litho_dl.training.task import Task
 
 MODEL = "model.safetensors"
@@ -54,11 +64,14 @@ def run_generator(
     folder: str | Path,
     *,
     device: torch.device,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    command: str = "",
+    on_progress: Callable[[Progress | Scoring], None] = lambda progress: None,
     tensorboard: bool = False,
     start: Generator | None = None,
 ) -> GeneratorRun | None:
     """Trains a recipe's stages one after the other, each in a folder of its own, and writes `model.safetensors`.
+
+    The file holds the weights that validated best in any stage: all validate alike, and the last need not be the best.
 
     A folder that holds part of the same run is continued.
 
@@ -67,7 +80,8 @@ def run_generator(
         pairs: The data set.
         folder: Where the stages' folders and the file go.
         device: Where to compute.
-        on_progress: See `training.loop.train`, for each stage.
+        command: How to do it again, for the card.
+        on_progress: See `training.loop.train`, for each stage; then called as the test pairs are scored.
         tensorboard: See `train`.
         start: Weights to go on from, such as those for other optics. Only the last stage is run: the others are there
             to find such weights.
@@ -83,6 +97,7 @@ def run_generator(
     folder, simulator = Path(folder), Simulator(pairs.process).to(device)
     stages: dict[str, TrainingResult] = {}
     before: Path | None = None
+    kept: _Kept | None = None
     if start is not None and start.card.recipe.network != recipe.network:
         raise CheckpointError(f"{start.origin}: expected weights of {recipe.network}, got {start.card.recipe.network}.")
     for number, stage in enumerate(recipe.stages if start is None else recipe.stages[-1:], 1):
@@ -96,11 +111,30 @@ def run_generator(
         if result.status == "interrupted":
             raise KeyboardInterrupt
         stages[stage.name] = result
+        validation = result.best[f"validation_{task.selected_by}"]
+        if kept is None or (validation > kept.validation if task.larger_is_better else validation < kept.validation):
+            kept = _Kept(stage, task, before, validation)
     if processes.rank() > 0:
         return None
-    assert before is not None
-    load_weights(before / BEST, task.networks)
-    return _finished(recipe, pairs, task, stages, folder / MODEL, start)
+    assert kept is not None
+    load_weights(kept.folder / BEST, kept.task.networks)
+    how = TrainingCard(
+        command=command,
+        device=_devices(simulator.device),
+        stages={name: _stage_card(result, kept.task.selected_by) for name, result in stages.items()},
+        kept=kept.stage.name,
+        start=None if start is None else start.card,
+    )
+    return _finished(recipe, pairs, kept, stages, how, folder / MODEL, on_progress)
+
+
+class _Kept(NamedTuple):
+    """The stage whose best weights are the best so far."""
+
+    stage: Stage
+    task: Task
+    folder: Path
+    validation: float
 
 
 def make_task(
@@ -129,36 +163,53 @@ def make_task(
 def _finished(
     recipe: GeneratorRecipe,
     pairs: PairSet,
-    task: Task,
+    kept: _Kept,
     stages: dict[str, TrainingResult],
+    how: TrainingCard,
     path: Path,
-    start: Generator | None,
+    on_progress: Callable[[Scoring], None],
 ) -> GeneratorRun:
     """Scores the weights as they are kept, and keeps them."""
-    network = task.networks["generator"]
+    network = kept.task.networks["generator"]
     if recipe.half_precision:
         network.half().float()
-    scores = score(task, pairs.test, recipe.stages[-1].training.batch_size)
-    optics = Optics(name=pairs.optics, digest=process_digest(pairs.process))
+    scores = score(kept.task, pairs.test, kept.stage.training.batch_size, on_progress)
     card = Card(
         recipe=recipe,
-        optics=optics,
+        optics=OpticsCard.of(pairs.optics, pairs.process),
         data=pairs.description,
         scores=scores,
-        start=None if start is None else start.card,
+        training=how,
     )
     save_generator(path, network, card)
     return GeneratorRun(stages, card, network, path, sum(weight.numel() for weight in network.parameters()))
 
 
+def _devices(device: torch.device) -> str:
+    """What the run took, by name."""
+    return f"{processes.world()} x {device_name(device)}" if processes.world() > 1 else device_name(device)
+
+
+def _stage_card(result: TrainingResult, selected_by: str) -> StageCard:
+    return StageCard(
+        epochs=len(result.history),
+        best_epoch=result.best_epoch,
+        validation={selected_by: result.best[f"validation_{selected_by}"]},
+        seconds=round(result.seconds, 1),
+    )
+
+
 @torch.no_grad()
-def score(task: Task, items: PairItems, batch_size: int) -> dict[str, float]:
+def score(
+    task: Task, items: PairItems, batch_size: int, on_progress: Callable[[Scoring], None] = lambda progress: None
+) -> dict[str, float]:
     """Means of what validation reports, with the networks as they are."""
     task.networks.eval()
     device = next(task.networks.parameters()).device
-    sums: dict[str, float] = defaultdict(float)
-    for batch in items.batches(in_order(len(items), batch_size), seed=0):
+    order, sums = in_order(len(items), batch_size), defaultdict[str, float](float)
+    for done, batch in enumerate(items.batches(order, seed=0), 1):
         for name, value in task.validate(tuple(image.to(device) for image in batch)).items():
             sums[name] += float(value)
+        on_progress(Scoring(done, len(order)))
     count = sums.pop("count")
     return {name: value / count for name, value in sums.items()}

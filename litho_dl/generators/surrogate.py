@@ -1,49 +1,29 @@
 """A surrogate of the simulator, from masks to the nominal aerial image and print, taught by the simulator itself."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from litho_dl.generators.recipe import GeneratorRecipe, Stage
+from litho_dl.generators.stage_task import StageTask
 from litho_dl.generators.terms import SURROGATE_TERMS
-from litho_dl.simulator import Simulator
-from litho_dl.training.task import Batch, Figures, Task
+from litho_dl.training.task import Batch, Figures
 
 
-class SurrogateTask(Task):
+class SurrogateTask(StageTask):
     """One stage of a surrogate's training, on batches as `task.MaskTask` has them, of which the masks alone are used.
 
-    Args:
-        networks: `generator`: masks (B, 1, H, W) to aerial images and logits of prints (B, 2, H, W).
-        recipe: The pixel.
-        stage: The losses.
-        simulator: The truth, on the network's device.
-        description: What else tells this task from others, as plain values.
+    Its `generator` goes from masks (B, 1, H, W) to aerial images and logits of prints (B, 2, H, W).
     """
 
+    kind = "surrogate"
     turns = ("generator",)
     selected_by = "print_iou"
     larger_is_better = True
 
-    def __init__(
-        self,
-        networks: nn.ModuleDict,
-        recipe: GeneratorRecipe,
-        stage: Stage,
-        simulator: Simulator,
-        description: Mapping[str, Any],
-    ) -> None:
-        self.networks, self._simulator = networks, simulator
-        self._pixel_nm, self._weights = recipe.pixel_nm, stage.loss
-        self.description = {"name": "surrogate", "loss": stage.loss, **description}
-
     def loss(self, turn: str, batch: Batch) -> tuple[Tensor, Figures]:
         """The weighted sum, and its terms."""
         found, aerial, printed = self._compared(batch)
-        terms = {name: SURROGATE_TERMS[name](found, aerial, printed) for name in self._weights}
-        total = torch.stack([self._weights[name] * value for name, value in terms.items()]).sum()
+        terms = {name: SURROGATE_TERMS[name](found, aerial, printed) for name in self._stage.loss}
+        total = torch.stack([self._stage.loss[name] * value for name, value in terms.items()]).sum()
         return total, {name: value.detach() for name, value in terms.items()}
 
     def validate(self, batch: Batch) -> Figures:
@@ -70,6 +50,6 @@ class SurrogateTask(Task):
         """What the network gives (B, 2, H, W), and the true aerial image and print (B, H, W)."""
         mask = batch[1] / 255
         with torch.no_grad(), torch.autocast(mask.device.type, enabled=False):
-            exposure = self._simulator(mask[:, 0], self._pixel_nm)
+            exposure = self._simulator(mask[:, 0], self._recipe.pixel_nm)
             aerial, printed = exposure.aerial(), exposure.binary_print().float()
         return self.networks["generator"](mask).float(), aerial, printed

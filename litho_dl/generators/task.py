@@ -11,27 +11,24 @@ from torch.nn.functional import avg_pool2d
 from litho_dl.core.errors import MaskError
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.recipe import GeneratorRecipe, Stage
+from litho_dl.generators.stage_task import StageTask
 from litho_dl.generators.terms import ADVERSARIAL, LITHO_TERMS, PIXEL_TERMS
 from litho_dl.ilt.objective import Scene
 from litho_dl.simulator import Exposure, Simulator
 from litho_dl.training.adversarial import Verdict
-from litho_dl.training.task import Batch, Figures, Task
+from litho_dl.training.task import Batch, Figures
 
 
-class MaskTask(Task):
+class MaskTask(StageTask):
     """One stage of a generator's training, on batches of targets and masks as bytes; see `items.PairItems`.
 
-    Args:
-        networks: `generator`, and for the term `adversarial` `discriminator`.
-        recipe: Pixels and the adversarial loss.
-        stage: The losses.
-        simulator: What the masks are printed by, on the networks' device.
-        description: What else tells this task from others, as plain values.
+    Its networks are `generator`, and for the term `adversarial` `discriminator`.
 
     Raises:
         MaskError: The mask technology has more than two values.
     """
 
+    kind = "mask generator"
     selected_by = "l2_pvb_nm2"
     larger_is_better = False
 
@@ -45,12 +42,10 @@ class MaskTask(Task):
     ) -> None:
         if simulator.process.mask.type == "alternating":
             raise MaskError("Alternating masks have three values; train for a binary or attenuated mask.")
-        self.networks, self._simulator = networks, simulator
-        self._recipe, self._stage = recipe, stage
+        super().__init__(networks, recipe, stage, simulator, description)
         self.turns = ("discriminator", "generator") if ADVERSARIAL in stage.loss else ("generator",)
         self._verdict = Verdict(recipe.adversarial_loss)
         self._field_nm2 = simulator.process.field_nm[0] * simulator.process.field_nm[1]
-        self.description = {"name": "mask generator", "loss": stage.loss, **description}
 
     def loss(self, turn: str, batch: Batch) -> tuple[Tensor, Figures]:
         """The generator's weighted sum with its terms, or the discriminator's with its accuracy."""

@@ -1,6 +1,7 @@
 """Settings of an ILT method; the presets are the TOML files in recipes/ilt."""
 
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from math import floor
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -154,6 +155,30 @@ class Method(BaseModel):
         names = {level.parameterization or self.parameterization for level in self.levels}
         finest = min(min(level.pixel_nm, level.image_nm) for level in self.levels)
         return 1.0 if "manhattan" in names else finest
+
+    @property
+    def last_level(self) -> "Method":
+        """To go on from finished masks: the levels before are there to find such."""
+        return self.model_copy(update={"levels": self.levels[-1:]})
+
+    def shortened(self, steps: int, begin: float = 0.0) -> "Method":
+        """The same course in so many steps, from `begin` in [0, 1) of the first level on.
+
+        Levels share the steps as before, rounded in favour of the later ones; those that get none are left out.
+
+        Args:
+            steps: One at least.
+            begin: 0 from the target; later to go on from masks that are nearly finished.
+        """
+        first = self.levels[0]
+        ranges = {name: getattr(first, name) for name in ("learning_rate", "mask_sharpness", "resist_steepness")}
+        rest = {name: (a ** (1 - begin) * b**begin, b) for name, (a, b) in ranges.items()}
+        shares = [(1 - begin) * first.steps, *(level.steps for level in self.levels[1:])]
+        ends = [floor(steps * done / sum(shares) + 1e-9) for done in accumulate(shares)]
+        counts = [end - before for before, end in pairwise((0, *ends))]
+        levels = (first.model_copy(update=rest), *self.levels[1:])
+        chosen = (level.model_copy(update={"steps": n}) for level, n in zip(levels, counts, strict=True) if n > 0)
+        return self.model_copy(update={"levels": tuple(chosen)})
 
 
 def known_terms(weights: dict[str, float]) -> dict[str, float]:

@@ -79,8 +79,8 @@ def solve(
         pixel_nm: The target's pixel; must divide every level's.
         method: What to do; see `method.load_method`.
         on_step: Called after each step with (step, steps in all, mean objective in nm^2).
-        init: Masks to continue from, in place of the target; (B, H, W) in [0, 1] on the target's pixel. Only the last
-            level is run: the others are there to find such masks. The level's parameterization redraws them.
+        init: Masks to start from, in place of the target; (B, H, W) in [0, 1] on the target's pixel. The method's
+            parameterization redraws them on its first level; see `Method.last_level` and `Method.shortened`.
 
     Raises:
         MaskError: Target or start mask is not finite, empty, or the mask technology has more than two values.
@@ -90,8 +90,6 @@ def solve(
     _require_target(simulator, target, pixel_nm, method, init)
     target = target.to(simulator.device, simulator.dtype)
     begin = biased(target, pixel_nm, method.bias_nm) if init is None else init.to(target)
-    if init is not None:
-        method = method.model_copy(update={"levels": method.levels[-1:]})
     run = _Run(simulator, target, pixel_nm, method, on_step)
     status: Literal["finished", "interrupted"] = "finished"
     try:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from litho_dl.core.settings import Share, read_toml, validated
 from litho_dl.mnist.augment import Augmentation
 from litho_dl.models.registry import CLASSIFIERS, SEGMENTERS
-from litho_dl.training.recipe import TrainingSettings
+from litho_dl.training.recipe import TrainingSettings, with_changes
 
 GAN = "digit_gan"
 NETWORKS = (*CLASSIFIERS, *SEGMENTERS, GAN)
@@ -61,7 +61,4 @@ def with_training(recipe: MnistRecipe, **changes: int | None) -> MnistRecipe:
     Raises:
         RecipeError: They do not fit the others.
     """
-    changes = {name: value for name, value in changes.items() if value is not None}
-    said = ", ".join(f"{name} = {value}" for name, value in changes.items())
-    table = {**recipe.model_dump(), "training": {**recipe.training.model_dump(), **changes}}
-    return validated(MnistRecipe, table, f"recipe with {said}")
+    return recipe.model_copy(update={"training": with_changes(recipe.training, **changes)})

@@ -31,3 +31,8 @@ def process_digest(process: ProcessModel) -> str:
             digest.update(kernels.spectra.resolve_conj().numpy().tobytes())
             digest.update(kernels.weights.numpy().tobytes())
     return digest.hexdigest()
+
+
+def finest_period_nm(process: ProcessModel) -> float:
+    """The finest period on the mask that the kernels pass, to the step of their frequencies, 1 / field."""
+    return min(side / half for side, half in zip(process.field_nm, process.half, strict=True))

@@ -34,6 +34,11 @@ class TrainingResult:
     status: Status
 
     @property
+    def best(self) -> Row:
+        """The figures of that epoch."""
+        return self.history[self.best_epoch - 1]
+
+    @property
     def seconds(self) -> float:
         """Wall time of all epochs, validation included, over all calls that the run took."""
         return sum(row["seconds"] for row in self.history)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from litho_dl.core.settings import Share
+from litho_dl.core.settings import Share, validated
 from litho_dl.training.optimizer import OptimizerSettings
 from litho_dl.training.schedule import Constant, Schedule
 
@@ -50,3 +50,14 @@ class TrainingSettings(BaseModel):
                 f"schedule.warmup_epochs must be below epochs, got {self.schedule.warmup_epochs:g} of {self.epochs}"
             )
         return self
+
+
+def with_changes(settings: TrainingSettings, **changes: int | None) -> TrainingSettings:
+    """The settings with others in place of some; None leaves one as it is.
+
+    Raises:
+        RecipeError: They do not fit the others.
+    """
+    given = {name: value for name, value in changes.items() if value is not None}
+    said = ", ".join(f"{name} = {value}" for name, value in given.items())
+    return validated(TrainingSettings, {**settings.model_dump(), **given}, f"recipe with {said}")

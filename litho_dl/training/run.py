@@ -47,6 +47,14 @@ class Progress:
     row: Row | None = None
 
 
+@dataclass(frozen=True)
+class Scoring:
+    """How many batches of the test items are scored, once the training is done."""
+
+    done: int
+    batches: int
+
+
 class Run:
     """The networks, their learners, and the history, from which best epoch and status follow."""
 

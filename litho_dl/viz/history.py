@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 from litho_dl.viz.figure import BLACK, CYCLE, GREY, TICK_SIZE, new_figure, style_chart
@@ -51,8 +53,17 @@ def set_log_scale(axes: Axes, values: ArrayLike, least: float = 0.0) -> None:
     shown = finite[finite > max(least, 0)]
     if len(shown) == len(finite) > 0:
         axes.set_yscale("log")
+        if shown.max() < 10 * shown.min():  # else there are powers of ten to go by
+            plain_ticks(axes.yaxis)
     elif len(shown):
         axes.set_yscale("symlog", linthresh=shown.min())
+
+
+def plain_ticks(axis: Axis) -> None:
+    """Names a few values on a logarithmic axis as they are."""
+    axis.set_major_locator(MaxNLocator(6))
+    axis.set_major_formatter("{x:,.6g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def mark_levels(axes: Axes, starts: Sequence[int]) -> None:

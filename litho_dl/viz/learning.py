@@ -47,6 +47,14 @@ DRAWN = {
     "aerial mse": "#7F3C8D",
     "print iou": "#80BA5A",
 }
+# What the legend calls those that go by a short name.
+LABELS = {
+    "l1": "L1",
+    "l2 nm2": "L2 (nm²)",
+    "pvb nm2": "PV band (nm²)",
+    "aerial mse": "squared error of the aerial image",
+    "print iou": "IoU of the print",
+}
 # Classes 0 ... 9, and white for the next one, the background.
 CLASS_COLOURS = ListedColormap([*colormaps["tab10"](range(10)), "white"])
 CLASS_RANGE = (-0.5, 10.5)
@@ -91,7 +99,7 @@ def learning_curves(
         values: list[float] = []
         for kind, curves, line in (("training", training, "dashed"), ("validation", validation, "solid")):
             for figure_name, series in _drawn(curves).items():
-                label, epochs = f"{figure_name}, {kind}", np.arange(1, len(series) + 1)
+                label, epochs = f"{LABELS.get(figure_name, figure_name)}, {kind}", np.arange(1, len(series) + 1)
                 style = {"color": DRAWN[figure_name], "linestyle": line, "marker": "."}
                 (entries[label],) = axes.plot(epochs, series, label=label, **style)
                 values += list(series)

@@ -1,0 +1,59 @@
+"""Masks of several origins side by side, clip by clip: the target, and each mask over what it prints."""
+
+from collections.abc import Mapping
+
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
+
+from litho_dl.core.errors import LithoError
+from litho_dl.viz.clip import caption
+from litho_dl.viz.figure import TICK_SIZE, TITLE_SIZE, new_figure
+from litho_dl.viz.gallery import GalleryClip
+from litho_dl.viz.images import grown, square_around
+from litho_dl.viz.panels import mask_panel, print_panel, target_panel
+
+CELL_IN = 1.9  # side of a picture
+CELL_PIXELS = 300  # more would not be seen
+
+
+def comparison_figure(
+    clips: Mapping[str, Mapping[str, GalleryClip]], *, margin_nm: float = 100.0, title: str = ""
+) -> Figure:
+    """Draws two rows a clip, masks above prints, one column for each origin after the target.
+
+    Args:
+        clips: By clip and origin, all clips with the same origins.
+        margin_nm: What is shown around each clip.
+        title: Heading of the figure.
+
+    Raises:
+        LithoError: There is nothing to draw, or not the same of every clip.
+    """
+    columns = list(next(iter(clips.values()), {}))
+    if not columns or any(list(drawn) != columns for drawn in clips.values()):
+        raise LithoError("Expected clips with masks of the same origins, got none or others.")
+    figure = new_figure((CELL_IN + 0.05) * (1 + len(columns)), (2 * CELL_IN + 0.55) * len(clips) + 0.7, title)
+    places = figure.subplots(2 * len(clips), 1 + len(columns), squeeze=False)
+    entries: dict[str, Artist] = {}
+    for row, (name, drawn) in enumerate(clips.items()):
+        x0, x1, y0, y1 = next(iter(drawn.values())).images.bounds()
+        window = grown(square_around((x0, x1, y0, y1), max(x1 - x0, y1 - y0)), margin_nm)
+        places[2 * row + 1, 0].set_axis_off()
+        for column, (origin, clip) in enumerate(drawn.items()):
+            images = clip.images.crop(window).thinned(CELL_PIXELS)
+            if column == 0:
+                target_panel(places[2 * row, 0], images, "")
+                places[2 * row, 0].set_title(name, loc="left", fontsize=TITLE_SIZE, fontweight="bold")
+            above, below = places[2 * row : 2 * row + 2, 1 + column]
+            drawn_entries = mask_panel(above, images, "") + print_panel(below, images, clip.epe_sites_nm, "")
+            entries |= {str(entry.get_label()): entry for entry in drawn_entries}
+            above.set_title(origin, loc="left", fontsize=TITLE_SIZE)
+            below.set_title(caption(clip.score, "  "), loc="left", fontsize=TICK_SIZE - 1)
+    figure.legend(
+        handles=list(entries.values()),
+        loc="outside lower center",
+        ncols=len(entries),
+        fontsize=TICK_SIZE,
+        frameon=False,
+    )
+    return figure

@@ -1,0 +1,81 @@
+"""Quality against the cost of optimisation, from several starts: whether a start saves steps, and whether it pays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from litho_dl.core.errors import LithoError
+from litho_dl.viz.figure import BLACK, CYCLE, GREY, TICK_SIZE, new_figure, style_chart
+from litho_dl.viz.history import plain_ticks
+from litho_dl.viz.labels import label_points
+
+REFERENCE_LINES = ("solid", "dashed", "dotted")  # round the colours again
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """What came of one start, by rising cost: optimisation steps, seconds a clip with all before them, and quality."""
+
+    steps: Sequence[float]
+    seconds: Sequence[float]
+    quality: Sequence[float]
+
+
+def refinement_figure(
+    starts: Mapping[str, Refinement],
+    whole: Mapping[str, Refinement],
+    published: Mapping[str, float] | None = None,
+    *,
+    quality: str,
+    title: str = "",
+) -> Figure:
+    """Draws the quality of every start against steps, and against seconds on a logarithmic scale; lower is better.
+
+    Args:
+        starts: A curve each by name; what costs no seconds is left out of the second panel.
+        whole: Methods that have a start of their own, as points.
+        published: Quality of others' starts before any step, drawn open at none.
+        quality: What it is, with its unit.
+        title: Heading of the figure.
+
+    Raises:
+        LithoError: There is nothing to draw.
+    """
+    if not starts:
+        raise LithoError("Expected starts to draw, got none.")
+    figure = new_figure(10.4, 4.4, title)
+    by_steps, by_seconds = figure.subplots(1, 2, sharey=True)
+    for index, (name, curve) in enumerate(starts.items()):
+        line = REFERENCE_LINES[index // len(CYCLE) % len(REFERENCE_LINES)]
+        style = {"color": CYCLE[index % len(CYCLE)], "linestyle": line, "marker": ".", "linewidth": 1.2, "label": name}
+        by_steps.plot(curve.steps, curve.quality, **style)
+        timed = np.asarray(curve.seconds) > 0
+        by_seconds.plot(np.asarray(curve.seconds)[timed], np.asarray(curve.quality)[timed], **style)
+    for name, point in whole.items():
+        style = {"color": BLACK, "linestyle": "none", "marker": "*", "markersize": 10, "label": name}
+        by_steps.plot(point.steps, point.quality, **style)
+        by_seconds.plot(point.seconds, point.quality, **style)
+    _style(by_steps, by_seconds, quality)
+    handles, labels = by_steps.get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=min(len(labels), 6), fontsize=TICK_SIZE, frameon=False
+    )
+    if published:
+        points = np.array([(0.0, value) for value in published.values()])
+        by_steps.scatter(*points.T, s=34, facecolors="white", edgecolors=GREY, zorder=3)
+        label_points(by_steps, points, [f"{name}, published" for name in published], [GREY] * len(points))
+    return figure
+
+
+def _style(by_steps: Axes, by_seconds: Axes, quality: str) -> None:
+    style_chart(by_steps, "", "steps", quality)
+    style_chart(by_seconds, "", "seconds a clip", "")
+    by_steps.xaxis.set_major_locator(MaxNLocator(integer=True))
+    by_seconds.set_xscale("log")
+    by_seconds.xaxis.set_major_formatter("{x:g}")
+    by_steps.set_yscale("log")
+    plain_ticks(by_steps.yaxis)

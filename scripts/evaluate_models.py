@@ -1,0 +1,77 @@
+"""Trained mask generators on a suite: rows, tables and pictures, written after each network."""
+
+from pathlib import Path
+
+import click
+import measure_models
+import torch
+from measure_models import EQUAL, FIGURES, RAW, WHOLE, Bench, Row, described, mean, measure_baseline, measure_model
+from report_models import area, draw_front, draw_masks, label_of, markdown, section_of
+from suites import Suite
+
+from litho_dl.core.io import write_csv, write_text
+from litho_dl.ilt.method import load_method
+
+METHOD = "fast"
+
+
+def evaluate_models(
+    suite: Suite,
+    names: str,
+    steps: tuple[int, ...],
+    trained_on: tuple[Path, ...],
+    device: torch.device,
+    out: Path,
+    command: str,
+) -> None:
+    """Measures networks; those of the suite that are not named keep the rows that the results have of them.
+
+    Args:
+        suite: Clips, and the process that the networks are for.
+        names: `all`, or names and files with commas between.
+        steps: Of refinement, one run each.
+        trained_on: Data sets in which to look for the suite's clips.
+        device: Where to compute.
+        out: Folder of the results.
+        command: What the results say made them.
+    """
+    models = measure_models.chosen_models(names, suite)
+    known = measure_models.known_clips(suite, trained_on)
+    bench = Bench(suite, load_method(METHOD), steps, device, measure_models.run_of(device))
+    rows = measure_models.read_rows(out / "generators.csv", ("steps", *FIGURES))
+    networks = measure_models.read_rows(out / "generators.networks.csv", ("parameters", "milliseconds"))
+    baseline = measure_baseline(bench, METHOD)
+    section = section_of(baseline[0])
+    done = {row["start"] for row in baseline}
+    rows = baseline + [row for row in rows if section_of(row) != section or row["start"] not in done]
+    budget_s = mean(baseline, METHOD, WHOLE)["seconds"] * bench.count
+    for label, model in models.items():
+        found, network_s = measure_model(bench, label, model, budget_s)
+        rows = [row for row in rows if (*section_of(row), row["start"]) != (*section, label)] + found
+        networks = [row for row in networks if (*section_of(row), row["model"]) != (*section, label)]
+        networks.append(described(bench, label, model, network_s, known))
+        rows.sort(key=section_of)
+        write_results(bench, section, rows, networks, command, out)
+        click.echo(summary(found, baseline, label))
+
+
+def write_results(
+    bench: Bench, section: tuple[str, str], rows: list[Row], networks: list[Row], command: str, out: Path
+) -> None:
+    """Everything that is measured so far, so that a run that is stopped leaves it."""
+    write_csv(out / "generators.csv", rows)
+    write_csv(out / "generators.networks.csv", networks)
+    write_text(out / "generators.md", markdown(rows, networks, METHOD, command))
+    own = [row for row in rows if section_of(row) == section]
+    draw_front(out / f"generators.{label_of(section)}.png", own, METHOD)
+    draw_masks(out / f"generators.{label_of(section)}.masks.png", bench)
+
+
+def summary(rows: list[Row], baseline: list[Row], label: str) -> str:
+    """A network in one line."""
+    raw, equal = mean(rows, label, RAW), mean(rows, label, EQUAL)
+    return (
+        f"{label:<16} raw L2 {raw['l2_nm2']:>7,.0f}  PVB {raw['pvb_nm2']:>7,.0f}  EPE {raw['epe_violations']:>4.1f}  "
+        f"{1000 * raw['seconds']:.1f} ms a clip; refined for as long as {METHOD} ({equal['steps']:.0f} steps) L2 + PVB "
+        f"{area(equal) / area(mean(baseline, METHOD, WHOLE)) - 1:+.1%}"
+    )

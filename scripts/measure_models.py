@@ -1,0 +1,240 @@
+"""Trained mask generators on a suite of clips: what they draw, and what steps of optimisation make of it."""
+
+import csv
+import platform
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any, NamedTuple
+
+import click
+import torch
+from suites import Suite
+from torch import Tensor
+
+from litho_dl.cli.options import progress_bar
+from litho_dl.core.device import device_name
+from litho_dl.core.errors import LithoError
+from litho_dl.core.io import file_digest
+from litho_dl.dataset.duplicates import nearest_trained
+from litho_dl.dataset.manifest import read_manifest
+from litho_dl.evaluate import PROTOCOLS, Evaluation
+from litho_dl.generators.model import Generator, load_generator
+from litho_dl.generators.predict import predict, refine
+from litho_dl.generators.shipped import SUFFIX, shipped_models
+from litho_dl.ilt.method import Method
+from litho_dl.ilt.solve import Solution
+from litho_dl.optimize import Masks, scored, solve_clips
+from litho_dl.process.identity import process_digest
+from litho_dl.simulator import Simulator
+
+FIGURES = ("l2_nm2", "pvb_nm2", "epe_violations", "shots", "mrc_violations", "seconds")
+DRAWN, SCRATCH = "drawn", "scratch"
+WHOLE, RAW, REFINED, EQUAL = "whole", "raw", "refined", "equal time"
+REPEATS = 3  # of which the median of the seconds counts, of a network and of the whole method
+Row = dict[str, Any]
+
+
+class Drawing(NamedTuple):
+    """Masks that nobody optimised."""
+
+    mask: Tensor
+    pixel_nm: float
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What all networks have in common.
+
+    Attributes:
+        suite: The clips.
+        method: What refines.
+        steps: How many, one run each.
+        device: Where to compute.
+        run: When and where, in words.
+        evaluations: By clip and start, the masks before any refinement, and the method's, for pictures.
+    """
+
+    suite: Suite
+    method: Method
+    steps: tuple[int, ...]
+    device: torch.device
+    run: str
+    evaluations: dict[str, dict[str, tuple[Tensor, Evaluation]]] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        return len(self.suite.clips)
+
+    def rows(self, start: str, kind: str, steps: int, masks: Masks, seconds: float) -> list[Row]:
+        """Scores of every clip; `seconds` for all of them."""
+        rows = []
+        for optimized in scored(self.suite.clips, masks, self.suite.process, PROTOCOLS[self.suite.protocol]):
+            card = optimized.evaluation.scorecard
+            assert card.mrc_violations is not None
+            figures = {name: getattr(card, name) for name in FIGURES[:4]}
+            rows.append(
+                {
+                    "suite": self.suite.name,
+                    "optics": Path(self.suite.optics).name,
+                    "start": start,
+                    "kind": kind,
+                    "steps": steps,
+                    "clip": card.clip,
+                    **figures,
+                    "mrc_violations": sum(card.mrc_violations.values()),
+                    "seconds": round(seconds / self.count, 6),
+                    "run": self.run,
+                }
+            )
+            if kind in (RAW, WHOLE) and start != DRAWN:
+                self.evaluations.setdefault(card.clip, {})[start] = optimized.mask, optimized.evaluation
+        return rows
+
+
+def measure_baseline(bench: Bench, name: str) -> list[Row]:
+    """The drawn targets as masks, the whole method, and the same in fewer steps."""
+    suite, last = bench.suite, bench.method.levels[-1]
+    drawn = torch.stack([clip.coverage(last.pixel_nm) >= 0.5 for clip in suite.clips])
+    rows = bench.rows(DRAWN, RAW, 0, Drawing(drawn, last.pixel_nm), 0.0)
+    runs = [_solved(bench, bench.method, f"{name}, {number + 1}") for number in range(REPEATS)]
+    seconds = median(run.seconds for run in runs)
+    rows += bench.rows(name, WHOLE, sum(level.steps for level in bench.method.levels), runs[0], seconds)
+    for steps in bench.steps:
+        found = _solved(bench, bench.method.shortened(steps), f"{steps} steps from scratch")
+        rows += bench.rows(SCRATCH, REFINED, steps, found, found.seconds)
+    return rows
+
+
+def _solved(bench: Bench, method: Method, title: str) -> Solution:
+    with progress_bar(f"{title}, on {bench.suite.name}") as advance:
+        return solve_clips(bench.suite.clips, bench.suite.process, method, bench.device, advance).require_finished()
+
+
+def measure_model(bench: Bench, label: str, generator: Generator, budget_s: float) -> tuple[list[Row], float]:
+    """A network's masks, raw, refined by each number of steps, and refined for at most `budget_s` with the network.
+
+    Returns:
+        Its rows, and the network's seconds for all clips.
+    """
+    suite, simulator = bench.suite, Simulator(bench.suite.process).to(bench.device)
+    prediction = predict(generator, suite.clips, bench.device)  # the first is for warming up
+    network_s = median(predict(generator, suite.clips, bench.device).seconds for _ in range(REPEATS))
+    rows = bench.rows(label, RAW, 0, prediction, network_s)
+
+    def refined(steps: int) -> Solution:
+        with progress_bar(f"{steps} steps from {label}, on {suite.name}") as advance:
+            return refine(prediction, suite.clips, simulator, bench.method, steps, advance).require_finished()
+
+    for steps in bench.steps:
+        found = refined(steps)
+        rows += bench.rows(label, REFINED, steps, found, network_s + found.seconds)
+    steps, found = within(refined, budget_s - network_s, steps * (budget_s - network_s) / found.seconds)
+    return rows + bench.rows(label, EQUAL, steps, found, network_s + found.seconds), network_s
+
+
+def within(refined: Callable[[int], Solution], budget_s: float, guess: float) -> tuple[int, Solution]:
+    """As many steps as fit in the seconds, from a guess downwards; one at least."""
+    steps = max(1, int(guess))
+    while (found := refined(steps)).seconds > budget_s and steps > 1:
+        steps = max(1, min(steps - 1, int(steps * budget_s / found.seconds)))
+    return steps, found
+
+
+def chosen_models(names: str, suite: Suite) -> dict[str, Generator]:
+    """The networks that an option names, by what the tables call them; `all`: those that ship for the suite's optics.
+
+    Raises:
+        LithoError: One cannot be loaded, draws no masks or is for other optics; there is none, or two of one name.
+    """
+    if names == "all":
+        digest = process_digest(suite.process)
+        shipped = {name: load_generator(name, suite.process, force=True) for name in shipped_models()}
+        models = {name: model for name, model in shipped.items() if model.card.optics.digest == digest}
+    else:
+        given = [(label_of(name), load_generator(name, suite.process)) for name in names.split(",")]
+        models = dict(given)
+        if len(models) < len(given):
+            raise LithoError(f"Expected networks of different names, got {', '.join(label for label, _ in given)}.")
+    if not models:
+        raise LithoError(f"Expected networks that ship for {suite.optics}, got none; name files of litho-dl train.")
+    for model in models.values():
+        model.require_masks()
+    return models
+
+
+def label_of(name: str) -> str:
+    """A shipped model's name, or a file's, or its folder's if the file is called as all are."""
+    path = Path(name)
+    if path.suffix != SUFFIX:
+        return name
+    return path.resolve().parent.name if path.stem == "model" else path.stem
+
+
+def described(bench: Bench, label: str, model: Generator, network_s: float, known: Mapping[str, int]) -> Row:
+    """One network, for generators.networks.csv.
+
+    Args:
+        bench: Where it was measured.
+        label: Its name.
+        model: The network.
+        network_s: Seconds for all clips.
+        known: By the digest of a data set, how many clips of the suite are in its training or nearly.
+    """
+    card, training = model.card, model.card.training
+    stages = training.stages.values() if training else ()
+    return {
+        "suite": bench.suite.name,
+        "optics": Path(bench.suite.optics).name,
+        "model": label,
+        "network": card.recipe.network,
+        "parameters": sum(weight.numel() for weight in model.network.parameters()),
+        "milliseconds": round(1000 * network_s / bench.count, 3),
+        "known_clips": known.get(card.data.get("digest", ""), ""),
+        "data": card.data.get("description", ""),
+        "pairs": card.data.get("pairs", {}).get("training", ""),
+        "command": training.command if training else "",
+        "device": training.device if training else "",
+        "epochs": " + ".join(f"{stage.epochs} {name}" for name, stage in training.stages.items()) if training else "",
+        "training_seconds": round(sum(stage.seconds for stage in stages), 1) if training else "",
+        "sha256": file_digest(model.origin),
+        "run": bench.run,
+    }
+
+
+def known_clips(suite: Suite, folders: Iterable[Path]) -> dict[str, int]:
+    """Clips of the suite that a data set shows to a training, or nearly, by the data set's digest."""
+    known = {}
+    for folder in folders:
+        nearest = nearest_trained([clip.placed for clip in suite.clips], folder)
+        known[read_manifest(folder).digest] = sum(found.is_duplicate for found in nearest)
+        for clip, found in zip(suite.clips, nearest, strict=True):
+            kind = "the same as" if found.same else "nearly" if found.is_duplicate else "unlike; nearest is"
+            click.echo(f"{clip.name}: {kind} {found.name} of {folder.name}, likeness {found.likeness:.2f}")
+    return known
+
+
+def run_of(device: torch.device) -> str:
+    """When and where."""
+    return f"{time.strftime('%Y-%m-%d %H:%M')}, {device_name(device)} ({platform.machine()}), torch {torch.__version__}"
+
+
+def mean(rows: Iterable[Row], start: str, kind: str, steps: int | None = None) -> dict[str, float]:
+    """Means over the clips, with the number of steps."""
+    chosen = [
+        row for row in rows if (row["start"], row["kind"]) == (start, kind) and (steps is None or row["steps"] == steps)
+    ]
+    return {name: fmean(row[name] for row in chosen) for name in ("steps", *FIGURES)}
+
+
+def read_rows(path: Path, numbers: Sequence[str]) -> list[Row]:
+    """What a file of results holds already, the named columns as numbers."""
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        return [
+            {name: float(value) if name in numbers and value else value for name, value in row.items()}
+            for row in csv.DictReader(file)
+        ]

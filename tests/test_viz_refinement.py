@@ -1,0 +1,71 @@
+"""Quality against cost from several starts, and masks side by side."""
+
+import numpy as np
+import pytest
+
+from litho_dl.core.errors import LithoError
+from litho_dl.viz.comparison import comparison_figure
+from litho_dl.viz.gallery import GalleryClip
+from litho_dl.viz.images import ClipImages
+from litho_dl.viz.refinement import Refinement, refinement_figure
+
+SCRATCH = Refinement((0, 5, 10), (0.0, 0.5, 1.0), (90.0, 70.0, 60.0))
+NETWORK = Refinement((0, 5), (0.01, 0.6), (75.0, 50.0))
+WHOLE = Refinement((120,), (9.0,), (40.0,))
+
+
+class TestRefinement:
+    def test_both_panels_hold_every_start(self):
+        figure = refinement_figure(
+            {"scratch": SCRATCH, "net": NETWORK}, {"fast": WHOLE}, {"DAMO": 80.0}, quality="L2 + PVB (nm²)"
+        )
+        by_steps, by_seconds = figure.axes
+        drawn = {line.get_label(): line.get_xydata().tolist() for line in by_steps.lines}
+        assert drawn == {
+            "scratch": [[0, 90], [5, 70], [10, 60]],
+            "net": [[0, 75], [5, 50]],
+            "fast": [[120, 40]],
+        }
+        timed = {line.get_label(): line.get_xydata().tolist() for line in by_seconds.lines}
+        assert timed == {"scratch": [[0.5, 70], [1, 60]], "net": [[0.01, 75], [0.6, 50]], "fast": [[9, 40]]}
+        assert by_seconds.get_xscale() == "log"
+        (published,) = by_steps.collections
+        assert published.get_offsets().tolist() == [[0, 80]]
+        assert [text.get_text() for text in by_steps.texts] == ["DAMO, published"]
+        assert not by_seconds.collections
+
+    def test_many_starts_are_told_apart(self):
+        figure = refinement_figure({str(index): NETWORK for index in range(14)}, {}, quality="q")
+        styles = [(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines]
+        assert len(set(styles)) == 14
+
+    def test_nothing_to_draw(self):
+        with pytest.raises(LithoError, match="Expected starts to draw"):
+            refinement_figure({}, {}, quality="q")
+
+
+def clip(name: str, opening: slice, l2: float) -> GalleryClip:
+    """A target of 20 x 40 pixels in a field of 100 x 100, 10 nm each, its print and a mask."""
+    target, mask = np.zeros((2, 100, 100))
+    target[40:60, 30:70] = 1
+    mask[opening, 30:70] = 1
+    return GalleryClip(name, ClipImages(10.0, mask, target, target=target), {"L2": l2})
+
+
+class TestComparison:
+    def test_masks_lie_above_their_prints_in_one_window(self):
+        drawn = {"a": clip("a", slice(40, 60), 1.0), "b": clip("b", slice(45, 55), 2.0)}
+        figure = comparison_figure({"one": drawn, "two": drawn}, margin_nm=50.0)
+        places = np.array(figure.axes).reshape(4, 3)
+        for row in (0, 2):
+            target, first, second = (axes.images[0].get_array() for axes in places[row])
+            assert target.shape[:2] == first.shape == second.shape == (50, 50)  # 400 nm and twice 50 nm
+            assert (first.sum(), second.sum()) == (20 * 40, 10 * 40)
+            assert not places[row + 1, 0].axison
+            assert [axes.get_title(loc="left") for axes in places[row]] == [["one", "two"][row // 2], "a", "b"]
+            assert [axes.get_title(loc="left") for axes in places[row + 1, 1:]] == ["L2 1", "L2 2"]
+
+    @pytest.mark.parametrize("clips", [{}, {"one": {}}, {"one": {"a": 1}, "two": {"b": 1}}])
+    def test_the_same_of_every_clip(self, clips):
+        with pytest.raises(LithoError, match="same origins"):
+            comparison_figure(clips)

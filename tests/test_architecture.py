@@ -18,12 +18,12 @@ LAYERS = {
     3: ["simulator"],
     4: ["ilt", "clips", "evaluate", "source_simulator", "symmetry", "training"],
     5: ["optimize", "focus_exposure", "generators", "mnist"],
-    6: ["dataset"],
+    6: ["dataset", "tuning"],
     7: ["cli"],
 }
 LEVEL = {part: level for level, parts in LAYERS.items() for part in parts}
 DATA_ONLY = {"recipes"}
-HEAVY = ("klayout", "h5py", "matplotlib", "click", "dask", "distributed", "rich", "skimage", "tensorboard")
+HEAVY = ("klayout", "h5py", "matplotlib", "click", "dask", "distributed", "rich", "skimage", "tensorboard", "optuna")
 
 
 def part_of(module: str) -> str:

@@ -106,7 +106,7 @@ def test_progress_where_there_is_no_terminal(monkeypatch, capsys):
 class TestRecipes:
     def test_list(self):
         table = succeeded("recipes")
-        assert sorted(table) == ["dataset", "generators", "ilt", "mnist", "models", "optics", "rules"]
+        assert sorted(table) == ["dataset", "generators", "ilt", "mnist", "models", "optics", "rules", "studies"]
         assert sorted(table["ilt"]) == shipped_names("ilt")
         assert sorted(table["optics"]) == shipped_names("optics")
         assert sorted(table["rules"]) == shipped_names("rules")

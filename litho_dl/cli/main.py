@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from litho_dl.core.errors import LithoError
+from litho_dl.core.errors import LithoError, out_of_memory
 from litho_dl.core.memory import keep_memory
 
 COMMANDS = {
@@ -25,6 +25,7 @@ COMMANDS = {
     "simulate": "Expose a layout as drawn: aerial image, prints, picture.",
     "smo": "Optimise the illumination together with the masks of given layouts.",
     "train": "Train a network that draws masks, or a surrogate of the simulator.",
+    "tune": "Search for the settings of a method that give the best masks, and the fastest.",
 }
 INTERRUPTED = 130
 OUT_OF_MEMORY = "Out of memory; pass fewer layouts at once, or choose a larger pixel or a smaller field."
@@ -90,10 +91,8 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         _fail(f"{error.filename or 'file system'}: {error.strerror or error}")
-    except MemoryError:
-        _fail(OUT_OF_MEMORY)
-    except RuntimeError as error:  # how torch runs out of memory, on either device
-        if "memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
             raise
         _fail(OUT_OF_MEMORY)
 

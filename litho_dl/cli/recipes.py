@@ -10,7 +10,7 @@ from litho_dl.core.errors import RecipeError
 from litho_dl.core.settings import Kind, known, read_toml, shipped_names, shipped_text
 from litho_dl.generators.shipped import shipped_models
 
-KINDS: tuple[Kind, ...] = ("optics", "ilt", "rules", "dataset", "mnist", "generators")
+KINDS: tuple[Kind, ...] = ("optics", "ilt", "rules", "dataset", "mnist", "generators", "studies")
 HEADINGS: dict[Kind, str] = {
     "optics": "Optics (--optics NAME)",
     "ilt": "ILT methods (--method NAME)",
@@ -18,6 +18,7 @@ HEADINGS: dict[Kind, str] = {
     "dataset": "Data sets (litho-dl dataset build NAME)",
     "mnist": "Sanity benchmarks (litho-dl mnist --model NAME)",
     "generators": "Mask generators and surrogates (litho-dl train NAME)",
+    "studies": "Searches for settings (litho-dl tune NAME)",
 }
 MODELS = "Trained mask generators (litho-dl infer --model NAME --optics OPTICS)"
 

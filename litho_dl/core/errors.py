@@ -39,3 +39,8 @@ class CheckpointError(LithoError):
 
 class TrainingError(LithoError):
     """A training run that cannot start or go on."""
+
+
+def out_of_memory(error: Exception) -> bool:
+    """True for what Python raises where memory runs out, and torch on either device."""
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error))

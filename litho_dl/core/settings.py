@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from litho_dl.core.errors import RecipeError
 
-Kind = Literal["optics", "ilt", "rules", "dataset", "mnist", "generators"]
+Kind = Literal["optics", "ilt", "rules", "dataset", "mnist", "generators", "studies"]
 NOUNS: dict[Kind, str] = {
     "optics": "optics recipe",
     "ilt": "ILT method",
@@ -22,6 +22,7 @@ NOUNS: dict[Kind, str] = {
     "dataset": "data set recipe",
     "mnist": "benchmark",
     "generators": "training recipe",
+    "studies": "study",
 }
 Model = TypeVar("Model", bound=BaseModel)
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -75,6 +76,13 @@ def read_toml(kind: Kind, name_or_path: str | Path) -> TomlTable:
         raise RecipeError(f"{origin}: not valid TOML: {error}.") from error
 
 
+def located(name: str, folder: Path | None, kind: Kind | None = None) -> str:
+    """A file that a table names, found in the table's folder; names of what ships of a kind come first."""
+    if folder is None or (kind is not None and name in shipped_names(kind)):
+        return name
+    return str(folder / name) if (folder / name).exists() else name
+
+
 def validated(model: type[Model], table: Any, origin: str) -> Model:
     """Validates a table against a pydantic model, turning every complaint into one line of a RecipeError."""
     try:
@@ -84,13 +92,22 @@ def validated(model: type[Model], table: Any, origin: str) -> Model:
 
 
 def toml_text(table: dict[str, Any]) -> str:
-    """TOML of plain values, lists and tables; None is left out."""
-    lines = [f"{_key(key)} = {_value(value)}" for key, value in table.items() if not isinstance(value, dict | None)]
-    for key, value in table.items():
-        if isinstance(value, dict):
-            lines += ["", f"[{_key(key)}]"]
-            lines += [f"{_key(name)} = {_value(entry)}" for name, entry in value.items() if entry is not None]
+    """TOML of plain values, lists, tables and lists of tables; None is left out."""
+    tables = {key: value for key, value in table.items() if isinstance(value, dict) or _is_tables(value)}
+    lines = _assignments({key: value for key, value in table.items() if key not in tables})
+    for key, value in tables.items():
+        heading = f"[{_key(key)}]" if isinstance(value, dict) else f"[[{_key(key)}]]"
+        for entry in [value] if isinstance(value, dict) else value:
+            lines += ["", heading, *_assignments(entry)]
     return "\n".join(lines) + "\n"
+
+
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(entry, dict) for entry in value)
+
+
+def _assignments(table: dict[str, Any]) -> list[str]:
+    return [f"{_key(key)} = {_value(value)}" for key, value in table.items() if value is not None]
 
 
 def _key(key: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from litho_dl.core.errors import RecipeError
-from litho_dl.core.settings import Kind, read_toml, shipped_names, validated
+from litho_dl.core.settings import Kind, located, read_toml, validated
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -146,9 +146,7 @@ class DatasetRecipe(BaseModel):
 
     def located(self, name: str, kind: Kind | None = None) -> str:
         """A file that the recipe names, found beside it; names of recipes of a kind that ship come first."""
-        if self._folder is None or (kind is not None and name in shipped_names(kind)):
-            return name
-        return str(self._folder / name) if (self._folder / name).exists() else name
+        return located(name, self._folder, kind)
 
     def scaled(self, factor: float) -> "DatasetRecipe":
         """The recipe with every count of generated clips multiplied, at least one each; its description says so.

@@ -8,6 +8,7 @@ from litho_dl.layout.gds import GDS_SUFFIXES, read_gds, write_gds
 from litho_dl.layout.glp import read_glp, write_glp
 from litho_dl.layout.layout import Layout
 
+LAYOUT_SUFFIXES = (".glp", *GDS_SUFFIXES)
 Window = tuple[float, float, float, float]
 
 
@@ -55,7 +56,7 @@ def write_layout(path: str | Path, layout: Layout, *, layer: str | None = None) 
 
 def _is_glp(path: str | Path) -> bool:
     name = Path(path).name.lower()
-    if not name.endswith((".glp", *GDS_SUFFIXES)):
+    if not name.endswith(LAYOUT_SUFFIXES):
         raise LayoutError(f"{path}: Expected a layout file ending in .glp, .gds or .oas, got '{Path(path).suffix}'.")
     return name.endswith(".glp")
 

@@ -1,0 +1,1 @@
+"""Search for settings: quality against seconds, over a suite of clips."""

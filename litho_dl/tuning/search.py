@@ -1,0 +1,132 @@
+"""The search itself: Optuna proposes, we measure, a journal keeps the trials."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from litho_dl.core.errors import LithoError, OutputError, out_of_memory
+from litho_dl.tuning.space import Choices, Dimension, Space, Values
+from litho_dl.tuning.trial import Score, Trial
+
+if TYPE_CHECKING:
+    import optuna
+
+JOURNAL = "journal.log"
+Measure = Callable[[Values], Score]
+
+
+class Search:
+    """A search for the least area and the least seconds, kept in FOLDER/journal.log.
+
+    Several processes may work on one journal at once. What a process was doing when it was killed is lost.
+    """
+
+    def __init__(self, folder: Path, space: Space, start: Values, *, digest: str, seed: int) -> None:
+        """Opens the folder's journal, or begins one with the start as its first trial.
+
+        Args:
+            folder: Where the journal is.
+            space: What to choose from.
+            start: The settings to begin with.
+            digest: Tells this study from others.
+            seed: Of the sampler. A trial's own seed is made of it and the trials before, so that a search that was
+                stopped goes on as if it had not been.
+
+        Raises:
+            LithoError: Optuna is not installed.
+            OutputError: The folder's journal is of another study, or damaged.
+        """
+        self._optuna = _imported()
+        self._space, self._seed = space, seed
+        path = folder.resolve() / JOURNAL  # the journal's lock is a link, which a relative path would lead astray
+        try:
+            backend = self._optuna.storages.journal.JournalFileBackend(str(path))
+            storage = self._optuna.storages.JournalStorage(backend)
+            others = {study.study_name for study in storage.get_all_studies()} - {digest}
+        except Exception as error:  # the reader raises whatever the damaged bytes lead to
+            raise OutputError(f"{path}: the journal is damaged ({error}); choose another --out.") from error
+        if others:
+            raise OutputError(
+                f"{folder}: expected an empty folder or one of this study, got one of another method, space, seed, "
+                f"optics or layouts; choose another --out."
+            )
+        directions = ["minimize", "minimize"]
+        self._study = self._optuna.create_study(
+            storage=storage, study_name=digest, directions=directions, load_if_exists=True
+        )
+        self._study.enqueue_trial(start, skip_if_exists=True)
+
+    def run(self, measure: Measure, trials: int, on_trial: Callable[[Trial], None] = lambda trial: None) -> None:
+        """Goes on until `trials` are done, those of earlier runs and of other processes included.
+
+        Args:
+            measure: What settings come to. Where it raises LithoError or runs out of memory, the trial has failed.
+            trials: How many are wanted in all.
+            on_trial: Called after each of this run.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; the trial that it stopped comes first in the next run.
+        """
+        while len(self.trials()) < trials:
+            self._study.sampler = self._optuna.samplers.TPESampler(seed=self._seed + len(self._study.trials))
+            on_trial(self._tried(self._study.ask(self._distributions()), measure))
+
+    def _tried(self, trial: "optuna.Trial", measure: Measure) -> Trial:
+        values = self._drawn(trial.params)
+        failed = self._optuna.trial.TrialState.FAIL
+        try:
+            score = measure(values)
+        except KeyboardInterrupt:
+            self._study.enqueue_trial(trial.params)
+            self._study.tell(trial, state=failed)
+            raise
+        except Exception as error:
+            if not (isinstance(error, LithoError) or out_of_memory(error)):
+                raise
+            failure = " ".join(str(error).split()) or "out of memory"
+            trial.set_user_attr("failure", failure)
+            self._study.tell(trial, state=failed)
+            return Trial(trial.number, values, failure=failure)
+        trial.set_user_attr("score", asdict(score))
+        self._study.tell(trial, (score.quality_nm2, score.seconds))
+        return Trial(trial.number, values, score)
+
+    def trials(self) -> list[Trial]:
+        """All that are done, in order; of those that were interrupted, nothing is recorded."""
+        states = self._optuna.trial.TrialState
+        found = self._study.get_trials(deepcopy=False, states=(states.COMPLETE, states.FAIL))
+        return [self._record(trial) for trial in found if trial.user_attrs]
+
+    def front(self) -> list[Trial]:
+        """The trials that none beats: is as good in both area and seconds, and better in one. Fastest first."""
+        return [self._record(trial) for trial in sorted(self._study.best_trials, key=lambda trial: trial.values[1])]
+
+    def _record(self, trial: "optuna.trial.FrozenTrial") -> Trial:
+        score = trial.user_attrs.get("score")
+        failure = trial.user_attrs.get("failure")
+        return Trial(trial.number, self._drawn(trial.params), Score(**score) if score else None, failure)
+
+    def _drawn(self, params: dict[str, Any]) -> Values:
+        return {path: self._space[path].drawn(value) for path, value in params.items()}
+
+    def _distributions(self) -> "dict[str, optuna.distributions.BaseDistribution]":
+        return {path: self._distribution(dimension) for path, dimension in self._space.items()}
+
+    def _distribution(self, dimension: Dimension) -> "optuna.distributions.BaseDistribution":
+        kinds = self._optuna.distributions
+        if isinstance(dimension, Choices):
+            return kinds.CategoricalDistribution(dimension.choices)
+        low, high, log, step = dimension.low, dimension.high, dimension.log, dimension.step
+        if isinstance(low, int):
+            return kinds.IntDistribution(low, high, log=log, step=step or 1)
+        return kinds.FloatDistribution(low, high, log=log, step=step)
+
+
+def _imported() -> Any:
+    try:
+        import optuna
+    except ImportError as error:
+        raise LithoError("Expected Optuna, which is not installed; pip install 'litho-dl[tune]'.") from error
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # our own progress says what is going on
+    return optuna

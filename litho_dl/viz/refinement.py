@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from litho_dl.core.errors import LithoError
 from litho_dl.viz.figure import BLACK, CYCLE, GREY, TICK_SIZE, new_figure, style_chart
 from litho_dl.viz.history import plain_ticks
 from litho_dl.viz.labels import label_points
 
-REFERENCE_LINES = ("solid", "dashed", "dotted")  # round the colours again
+LINE_STYLES = ("solid", "dashed", "dotted")  # round the colours again
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def refinement_figure(
     figure = new_figure(10.4, 4.4, title)
     by_steps, by_seconds = figure.subplots(1, 2, sharey=True)
     for index, (name, curve) in enumerate(starts.items()):
-        line = REFERENCE_LINES[index // len(CYCLE) % len(REFERENCE_LINES)]
+        line = LINE_STYLES[index // len(CYCLE) % len(LINE_STYLES)]
         style = {"color": CYCLE[index % len(CYCLE)], "linestyle": line, "marker": ".", "linewidth": 1.2, "label": name}
         by_steps.plot(curve.steps, curve.quality, **style)
         timed = np.asarray(curve.seconds) > 0
@@ -76,6 +76,8 @@ def _style(by_steps: Axes, by_seconds: Axes, quality: str) -> None:
     style_chart(by_seconds, "", "seconds a clip", "")
     by_steps.xaxis.set_major_locator(MaxNLocator(integer=True))
     by_seconds.set_xscale("log")
+    by_seconds.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     by_seconds.xaxis.set_major_formatter("{x:g}")
+    by_seconds.xaxis.set_minor_formatter(NullFormatter())
     by_steps.set_yscale("log")
     plain_ticks(by_steps.yaxis)

@@ -30,8 +30,6 @@ def page_faults(mode: str) -> int:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone hands memory back so soon")
-def test_keep_memory_takes_a_large_tensors_pages_once():
-    pages = MEGABYTES * 2**20 // os.sysconf("SC_PAGE_SIZE")
-    kept = page_faults("keep")
-    assert kept < pages / 4
-    assert kept < page_faults("leave") / 4
+def test_keep_memory_takes_a_large_tensors_pages_about_once():
+    """A second place for it may be found on the way, and huge pages may be short; not twenty times, though."""
+    assert page_faults("keep") < page_faults("leave") / 4

@@ -12,9 +12,9 @@ from litho_dl.layout.stack import read_stack
 from litho_dl.report.table import Record
 
 PRINTS = ("nominal", "band")
-TOLERANCE_NM = 1.0  # prints are outlined along pixels of 1 nm, which nobody needs to see
+TOLERANCE_NM = 0.75  # takes the staircase of 1 nm pixels off prints
 STEPS_PER_NM = 10
-MARGIN = 0.06  # of the larger side
+MARGIN = 0.2  # of the larger side; assist features further out are there, but not seen at first
 
 
 @dataclass(frozen=True)
@@ -23,40 +23,42 @@ class Drawing:
 
     Attributes:
         name: The clip.
-        window_nm: (x0, y0, width, height) of what to show first, in the layout's own coordinates.
-        paths: SVG path data by layer, in tenths of a nm from the window's lower left corner.
+        corner_nm: Lower left corner of the square to show first, in the layout's own coordinates.
+        side_nm: Its side.
+        paths: SVG path data by layer, in steps of 1 / `STEPS_PER_NM` from the corner.
         sites: (x, y) of the sites to mark, in the same unit.
         figures: What to say below it, by heading.
     """
 
     name: str
-    window_nm: tuple[float, float, float, float]
+    corner_nm: tuple[float, float]
+    side_nm: float
     paths: dict[str, str]
     sites: tuple[tuple[float, float], ...]
     figures: dict[str, str]
 
     @property
-    def size(self) -> tuple[float, float]:
-        """Width and height in the paths' unit."""
-        return self.window_nm[2] * STEPS_PER_NM, self.window_nm[3] * STEPS_PER_NM
+    def side(self) -> float:
+        """The square's side in the paths' unit."""
+        return round(self.side_nm * STEPS_PER_NM, 1)
 
 
 def draw(name: str, path: Path, sites: Sequence[Record], figures: dict[str, str]) -> Drawing | None:
-    """The drawing of a clip's layer file; None if there is nothing in it.
+    """The drawing of a clip's layer file; None without a target and prints.
 
     Raises:
         LayoutError: The file is damaged.
     """
     stack = read_stack(path)
-    boxes = [layout.bbox_nm for layout in stack.values() if layout.polygons]
+    boxes = [layout.bbox_nm for layer, layout in stack.items() if layout.polygons and layer != "mask"]
     if not boxes:
         return None
-    (x0, y0), (x1, y1) = np.min(boxes, axis=0)[:2], np.max(boxes, axis=0)[2:]
-    margin = MARGIN * max(x1 - x0, y1 - y0)
-    x0, y0, width, height = (float(v) for v in (x0 - margin, y0 - margin, x1 - x0 + 2 * margin, y1 - y0 + 2 * margin))
+    low, high = np.min(boxes, axis=0)[:2], np.max(boxes, axis=0)[2:]
+    side = float((1 + 2 * MARGIN) * max(high - low))
+    x0, y0 = ((low + high - side) / 2).tolist()
     paths = {layer: path_data(smoothed(layer, layout), (x0, y0)) for layer, layout in stack.items()}
     marked = tuple(((s["x_nm"] - x0) * STEPS_PER_NM, (s["y_nm"] - y0) * STEPS_PER_NM) for s in sites)
-    return Drawing(name, (x0, y0, width, height), paths, marked, figures)
+    return Drawing(name, (x0, y0), side, paths, marked, figures)
 
 
 def smoothed(layer: str, layout: Layout) -> Layout:

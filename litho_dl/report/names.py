@@ -3,18 +3,10 @@
 import re
 
 WORDS = {
-    **{"l2": "L2", "pvb": "PVB", "epe": "EPE", "mrc": "MRC", "nils": "NILS", "ils": "ILS", "cd": "CD", "el": "EL"},
-    **{
-        "dof": "DOF",
-        "meef": "MEEF",
-        "ilt": "ILT",
-        "gan": "GAN",
-        "iou": "IoU",
-        "mse": "MSE",
-        "3sigma": "3σ",
-        "id": "ID",
-    },
+    word.lower(): word
+    for word in ["L2", "PVB", "EPE", "MRC", "NILS", "ILS", "CD", "EL", "DOF", "MEEF", "ILT", "GAN", "IoU", "MSE"]
 }
+WORDS |= {"sum": "L2 + PVB", "3sigma": "3σ"}
 UNITS = {"nm2": "nm²", "nm": "nm", "um": "µm", "seconds": "s", "percent": "%", "bytes": "bytes"}
 LOWER = (
     "l2_nm2",

@@ -5,12 +5,13 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from litho_dl.core.errors import ReportError
 from litho_dl.core.io import write_text
 from litho_dl.report import chart
 from litho_dl.report.chart import Chart, curves, front
-from litho_dl.report.drawing import STEPS_PER_NM, Drawing, draw
+from litho_dl.report.drawing import STEPS_PER_NM, TOLERANCE_NM, Drawing, draw
 from litho_dl.report.names import is_time, titled
 from litho_dl.report.published import PUBLISHED
 from litho_dl.report.run import Run, read_run
@@ -72,15 +73,26 @@ def render(run: Run) -> str:
     drawings, clips_left = drawn_clips(run)
     embedded, pictures_left = pictures(run)
     charts = {name: found for name, table in run.tables.items() if (found := curves(table))}
-    sites = make_table("Worst sites", run.sites) if run.sites else None
     return environment.get_template("report.html").render(
-        **{"run": run, "title": run.folder.resolve().name or "report", "tiles": tiles(run), "subtitle": subtitle(run)},
-        **{"drawings": drawings, "clips_left": clips_left, "layers": LAYER_TITLES, "steps_per_nm": STEPS_PER_NM},
-        **{"pictures": embedded, "pictures_left": pictures_left, "charts": charts, "sites": sites},
-        **{"front": front_of(run), "published": PUBLISHED, "canvas": chart},
-        settings={key: value for key, value in run.facts.items() if not is_time(key)},
-        times={key: value for key, value in run.facts.items() if is_time(key)},
+        run=run,
+        title=run.folder.resolve().name or REPORT,
+        subtitle=subtitle(run),
+        tiles=tiles(run),
+        drawings=drawings,
+        clips_left=clips_left,
+        layers=LAYER_TITLES,
+        steps_per_nm=STEPS_PER_NM,
+        tolerance_nm=TOLERANCE_NM,
+        front=front_of(run),
+        published=PUBLISHED,
+        sites=make_table("Worst sites", run.sites) if run.sites else None,
+        charts=charts,
+        canvas=chart,
+        pictures=embedded,
+        pictures_left=pictures_left,
         tables={name: table for name, table in run.tables.items() if name not in charts},
+        times=times(run),
+        settings={key: value for key, value in run.facts.items() if not is_time(key)},
     )
 
 
@@ -99,6 +111,15 @@ def tiles(run: Run) -> list[tuple[str, str]]:
     means = [(key, mean(first, key)) for key in TILES]
     found = [("Clips", shown(len(first)))]
     return found + [(titled(key), shown(round(value, 1))) for key, value in means if value is not None]
+
+
+def times(run: Run) -> dict[str, Any]:
+    """Seconds of the whole run, and means over its clips."""
+    found = {key: value for key, value in run.facts.items() if is_time(key)}
+    if run.scores is not None:
+        keys = (column.key for column in run.scores.columns if column.numeric and is_time(column.key))
+        found |= {f"{key.removesuffix('_per_clip')}_per_clip": mean(run.scores.records, key) for key in keys}
+    return found
 
 
 def front_of(run: Run) -> Chart | None:

@@ -2,11 +2,8 @@
 
 import re
 
-WORDS = {
-    word.lower(): word
-    for word in ["L2", "PVB", "EPE", "MRC", "NILS", "ILS", "CD", "EL", "DOF", "MEEF", "ILT", "GAN", "IoU", "MSE"]
-}
-WORDS |= {"sum": "L2 + PVB", "3sigma": "3σ"}
+SHORT = ("L2", "PVB", "EPE", "MRC", "NILS", "ILS", "CD", "EL", "DOF", "MEEF", "ILT", "GAN", "IoU", "MSE")
+WORDS = {word.lower(): word for word in SHORT} | {"sum": "L2 + PVB", "3sigma": "3σ"}
 UNITS = {"nm2": "nm²", "nm": "nm", "um": "µm", "seconds": "s", "percent": "%", "bytes": "bytes"}
 LOWER = (
     "l2_nm2",

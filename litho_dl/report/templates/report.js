@@ -1,6 +1,5 @@
 "use strict";
 (() => {
-  const SVG = "http://www.w3.org/2000/svg";
   const root = document.documentElement;
   const boxes = [...document.querySelectorAll("[data-layer]")];
   const openers = [...document.querySelectorAll("button.open")];
@@ -74,7 +73,7 @@
       stage.append(...[...content.children].map((child) => child.cloneNode(true)));
     } else {
       home = [0, 0, content.naturalWidth, content.naturalHeight];
-      const image = document.createElementNS(SVG, "image");
+      const image = document.createElementNS(stage.namespaceURI, "image");
       image.setAttribute("href", content.src);
       image.setAttribute("width", home[2]);
       image.setAttribute("height", home[3]);
@@ -83,7 +82,7 @@
     }
     viewer.classList.toggle("picture", !clip);
     document.getElementById("viewer-title").textContent = clip ? clip.name : content.alt;
-    document.getElementById("place").textContent = clip ? "wheel zooms, drag moves, Esc closes" : "";
+    document.getElementById("place").textContent = clip ? "Wheel or pinch zooms, drag moves" : "";
     if (!viewer.open) viewer.showModal();
     fit();
     stage.focus({preventScroll: true});

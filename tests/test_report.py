@@ -266,6 +266,7 @@ class TestCommands:
         html = (tmp_path / "elsewhere" / "it.html").read_text(encoding="utf-8")
         assert all(f'alt="{name}"' in html for name in ("lines.simulate.png", "lines.mrc.png", "lines.nominal.png"))
         assert "Places (lines.mrc.json)" in html
+        assert re.findall(r'class="file">([\w.]+\.json)', html) == ["lines.mrc.json", "lines.simulate.json"]
 
     def test_a_report_needs_a_folder(self, here):
         result = litho("mrc", "lines.glp", "--report")

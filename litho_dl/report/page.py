@@ -92,7 +92,7 @@ def render(run: Run) -> str:
         pictures_left=pictures_left,
         tables={name: table for name, table in run.tables.items() if name not in charts},
         times=times(run),
-        settings={key: value for key, value in run.facts.items() if not is_time(key)},
+        settings={name: {k: v for k, v in own.items() if not is_time(k)} for name, own in run.files.items()},
     )
 
 

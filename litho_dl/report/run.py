@@ -27,7 +27,8 @@ class Run:
 
     Attributes:
         folder: The folder.
-        facts: Settings and figures of the whole run, by key.
+        facts: Settings and figures of the whole run, by key; those of its scores first.
+        files: The same by file.
         scores: The table of its clips' scores; None if it has none.
         tables: The other tables, by file.
         pictures: Its PNG files.
@@ -37,6 +38,7 @@ class Run:
 
     folder: Path
     facts: dict[str, Any]
+    files: dict[str, dict[str, Any]]
     scores: Table | None
     tables: dict[str, Table]
     pictures: tuple[Path, ...]
@@ -54,14 +56,17 @@ def read_run(folder: Path) -> Run:
         raise ReportError(f"{folder}: no such folder; expected one that a command wrote to.")
     paths = sorted(path for pattern in ("*", "*/*") for path in folder.glob(pattern) if path.is_file())
     paths = [path for path in paths if not path.relative_to(folder).as_posix().startswith(".")]
-    facts: dict[str, Any] = {}
+    files: dict[str, dict[str, Any]] = {}
     found: dict[str, list[Record]] = {}
     for path in (path for path in paths if path.suffix == ".json" and path.parent == folder):
-        own: dict[str, Any] = {}
+        own = files[path.name] = {}
         for key, records in _gathered(_read_json(path), own):
             found[f"{path.stem}: {key}" if key else path.stem] = records
-        facts |= own
-    clips = next((found.pop(key) for key, records in list(found.items()) if "l2_nm2" in records[0]), [])
+    scored = next((key for key, records in found.items() if "l2_nm2" in records[0]), "")
+    clips = found.pop(scored, [])
+    first = files.get(f"{scored.partition(': ')[0]}.json", {})
+    first |= {key: clips[0][key] for key in SHARED if clips and key in clips[0]}
+    facts = first | {key: value for own in files.values() for key, value in own.items() if key not in first}
     tables = {key: make_table(_heading(key), records) for key, records in found.items()}
     for path in (path for path in paths if path.suffix == ".csv"):
         name = path.relative_to(folder).as_posix()
@@ -71,10 +76,11 @@ def read_run(folder: Path) -> Run:
     layers = {path.name.removesuffix(SUFFIX): path for path in paths if path.name.endswith(SUFFIX)}
     if not (facts or clips or tables or pictures or layers):
         raise ReportError(f"{folder}: expected results of a command (.json, .csv, .png), got none; choose its --out.")
-    facts |= {key: clips[0][key] for key in SHARED if clips and key in clips[0]}
     sites = [{"clip": clip["clip"], **site} for clip in clips if "clip" in clip for site in clip.get(SITES, ())]
     scores = make_table(SCORES, [_score(clip) for clip in clips], scores=True) if clips else None
-    return Run(folder, facts, scores, tables, pictures, layers, tuple(sites))
+    return Run(
+        folder, facts, {name: own for name, own in files.items() if own}, scores, tables, pictures, layers, tuple(sites)
+    )
 
 
 def _score(clip: Record) -> Record:

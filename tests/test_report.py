@@ -99,6 +99,23 @@ class TestRun:
         )
         assert run.tables["any: rows"].records == ({"k": "v"},)
 
+    def test_scores_are_of_clips(self, tmp_path):
+        front = [{"trial": n, "l2_nm2": 1.0, "pvb_nm2": n} for n in (1, 2)]
+        (tmp_path / "a.json").write_text(json.dumps({"version": "old", "l2_nm2": 7.5, "front": front}))
+        run = read_run(tmp_path)
+        assert (run.scores, list(run.tables)) == (None, ["a: front"])
+        assert page.tiles(run) == [("L2 (nm²)", "7.5")]
+        clips = [{"clip": "x", "l2_nm2": 1.0, "pvb_nm2": 2.0, "protocol": "p/1"}]
+        (tmp_path / "b.json").write_text(json.dumps({"version": "new", "clips": clips}))
+        (tmp_path / "c.json").write_text(json.dumps({"version": "other"}))
+        run = read_run(tmp_path)
+        assert run.scores.records == ({"clip": "x", "l2_nm2": 1.0, "pvb_nm2": 2.0, "sum_nm2": 3.0},)
+        assert (run.facts["version"], run.facts["protocol"], run.files["c.json"]) == (
+            "new",
+            "p/1",
+            {"version": "other"},
+        )
+
     def test_csv_values(self, tmp_path):
         (tmp_path / "sub").mkdir()
         (tmp_path / "sub" / "t.csv").write_text("n,x,word\n1,2.5,a\n-3,nan,\n")
@@ -165,7 +182,8 @@ class TestTable:
             ("solve_seconds_per_clip", "Solve (s a clip)", -1),
             ("validation_accuracy", "Validation accuracy", 1),
             ("target_cd_nm", "Target CD (nm)", 0),
-            ("seconds", "Seconds (s)", -1),
+            ("seconds", "Time (s)", -1),
+            ("seconds_per_clip", "Time (s a clip)", -1),
         ],
     )
     def test_names(self, key, title, sign):
@@ -214,6 +232,7 @@ class TestChart:
         loss, accuracy = curves(make_table("t", rows))
         assert [line.name for line in loss.lines] == ["train", "validation"]
         assert [line.name for line in accuracy.lines] == ["train"]
+        assert [label for _, label in loss.x_ticks] == ["1", "2"]
         assert loss.lines[0].path.startswith(f"M{LEFT} ")
         assert f"L{WIDTH - RIGHT} " in loss.lines[0].path
 

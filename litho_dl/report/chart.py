@@ -11,7 +11,7 @@ from litho_dl.report.published import PUBLISHED
 from litho_dl.report.table import Record, Table, is_number, mean, shown
 
 WIDTH, HEIGHT = 640, 380
-LEFT, RIGHT, TOP, BOTTOM = 76, 16, 14, 46
+LEFT, RIGHT, TOP, BOTTOM = 84, 16, 14, 46
 TICKS = 6
 DECADE = 10.0  # a range from which on an axis is logarithmic
 BY_STEP = ("step", "epoch")
@@ -67,8 +67,8 @@ class Axis:
         low, high, value = (math.log10(v) if self.log else v for v in (self.low, self.high, value))
         return round(self.start + (value - low) / (high - low) * (self.stop - self.start), 2)
 
-    def ticks(self) -> tuple[tuple[float, str], ...]:
-        """Round values with their labels."""
+    def ticks(self, *, whole: bool = False) -> tuple[tuple[float, str], ...]:
+        """Round values with their labels; of counts, whole ones."""
         if self.log:
             decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
             steps = (1, 2, 5) if len(decades) <= 4 else (1,)
@@ -76,6 +76,7 @@ class Axis:
         else:
             raw = (self.high - self.low) / TICKS
             step = min((m * 10.0 ** math.floor(math.log10(raw)) for m in (1, 2, 5, 10)), key=lambda s: (s < raw, s))
+            step = max(step, 1.0) if whole else step
             values = [step * n for n in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
         return tuple((self.at(v), shown(float(f"{v:.6g}"))) for v in values if self.low <= v <= self.high)
 
@@ -119,8 +120,8 @@ def _curves(title: str, first: str, records: Sequence[Record], names: Mapping[st
     for name, points in columns.items():
         drawn = [(x.at(step), y.at(value)) for step, value in points if value > 0 or not log]
         lines.append(Line(name, "M" + "L".join(f"{px:g} {py:g}" for px, py in drawn) if drawn else ""))
-    y_label = "mean of a clip (nm²)" if first == "step" else title
-    return Chart(title, first, y_label, x.ticks(), y.ticks(), tuple(lines))
+    y_label = "mean of a clip (nm²)" if first == "step" else ""
+    return Chart(title, first, y_label, x.ticks(whole=True), y.ticks(), tuple(lines))
 
 
 def front(table: Table, protocol: str) -> Chart | None:

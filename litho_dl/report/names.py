@@ -32,9 +32,9 @@ def _split_unit(key: str) -> tuple[str, str]:
     if stem.endswith("_per") and last in UNITS:
         return stem.removesuffix("_per"), f"1/{UNITS[last]}"
     if stem.endswith("seconds_per"):
-        return stem.removesuffix("_seconds_per"), f"s a {last}"
-    if not stem and key == "seconds":
-        return key, UNITS[key]
+        return stem.removesuffix("seconds_per").rstrip("_") or "time", f"s a {last}"
+    if key == "seconds":
+        return "time", UNITS[key]
     return (stem, UNITS[last]) if stem and last in UNITS else (key, "")
 
 

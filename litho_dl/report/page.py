@@ -12,7 +12,7 @@ from litho_dl.core.io import write_text
 from litho_dl.report import chart
 from litho_dl.report.chart import Chart, curves, front
 from litho_dl.report.drawing import STEPS_PER_NM, TOLERANCE_NM, Drawing, draw
-from litho_dl.report.names import is_time, titled
+from litho_dl.report.names import better, is_time, titled
 from litho_dl.report.published import PUBLISHED
 from litho_dl.report.run import Run, read_run
 from litho_dl.report.table import Record, Table, is_number, make_table, mean, shown
@@ -20,6 +20,7 @@ from litho_dl.report.table import Record, Table, is_number, make_table, mean, sh
 REPORT = "report.html"
 MOST_CLIPS, MOST_PICTURES, MOST_PICTURE_BYTES = 40, 40, 32 * 2**20
 TILES = ("l2_nm2", "pvb_nm2", "sum_nm2", "epe_violations", "shots")
+MOST_TILES = 6
 SUBTITLE = ("optics", "method", "network", "model", "status", "device")
 FIRST_PICTURES = ("gallery", "masks", "pairs", "front", "curves", "source", "process_window", "scores")
 ARRAYS = ("L", "1", "I;16", "I")  # grey pictures are arrays, whose first row is the lowest y
@@ -102,10 +103,10 @@ def subtitle(run: Run) -> list[tuple[str, str]]:
 
 
 def tiles(run: Run) -> list[tuple[str, str]]:
-    """Headline figures: means over the clips, of the first source where there are several."""
+    """Headline figures: means over the clips, of the first source where there are several; else what can be judged."""
     if run.scores is None:
-        tests = {key: value for key, value in run.facts.items() if key.startswith("test_") and is_number(value)}
-        return [(titled(key), shown(value)) for key, value in list(tests.items())[: len(TILES)]]
+        judged = [key for key, value in run.facts.items() if is_number(value) and better(key) and not is_time(key)]
+        return [(titled(key), shown(run.facts[key])) for key in judged[:MOST_TILES]]
     records = run.scores.records
     first = [record for record in records if record.get("source") == records[0].get("source")]
     means = [(key, mean(first, key)) for key in TILES]

@@ -62,7 +62,7 @@ def read_run(folder: Path) -> Run:
         own = files[path.name] = {}
         for key, records in _gathered(_read_json(path), own):
             found[f"{path.stem}: {key}" if key else path.stem] = records
-    scored = next((key for key, records in found.items() if "l2_nm2" in records[0]), "")
+    scored = next((key for key, records in found.items() if {"clip", "l2_nm2"} <= records[0].keys()), "")
     clips = found.pop(scored, [])
     first = files.get(f"{scored.partition(': ')[0]}.json", {})
     first |= {key: clips[0][key] for key in SHARED if clips and key in clips[0]}
@@ -76,7 +76,7 @@ def read_run(folder: Path) -> Run:
     layers = {path.name.removesuffix(SUFFIX): path for path in paths if path.name.endswith(SUFFIX)}
     if not (facts or clips or tables or pictures or layers):
         raise ReportError(f"{folder}: expected results of a command (.json, .csv, .png), got none; choose its --out.")
-    sites = [{"clip": clip["clip"], **site} for clip in clips if "clip" in clip for site in clip.get(SITES, ())]
+    sites = [{"clip": clip["clip"], **site} for clip in clips for site in clip.get(SITES, ())]
     scores = make_table(SCORES, [_score(clip) for clip in clips], scores=True) if clips else None
     return Run(
         folder, facts, {name: own for name, own in files.items() if own}, scores, tables, pictures, layers, tuple(sites)

@@ -241,6 +241,13 @@ class TestChart:
         objective, l2 = (line.path.count("L") + 1 for line in found.lines)
         assert (objective, l2) == (40, 38)
 
+    def test_a_linear_axis_keeps_zero_and_a_logarithmic_one_cannot(self):
+        def points(values) -> int:
+            (found,) = curves(make_table("t", [{"step": n, "x": value} for n, value in enumerate(values)]))
+            return found.lines[0].path.count("L") + 1
+
+        assert (points([0, 1, 2]), points([0, 1, 20])) == (3, 2)
+
     def test_front_of_trials(self):
         trials = [{"trial": n, "l2_nm2": x, "pvb_nm2": y} for n, (x, y) in enumerate([(1, 9), (5, 5), (6, 6), (9, 1)])]
         found = front(make_table("trials.csv", trials), "")

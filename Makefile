@@ -5,7 +5,7 @@ INSTALLED := $(VENV)/.installed
 # The CPU build where an index offers it; a CUDA build that is already installed is kept.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test test-data test-gpu lint bench clean
+.PHONY: demo test test-data test-gpu test-browser lint bench clean
 
 demo: $(INSTALLED)
 	$(BIN)/litho-dl demo --out demo
@@ -18,6 +18,9 @@ test-data: $(INSTALLED)
 
 test-gpu: $(INSTALLED)
 	$(BIN)/python -m pytest -m gpu
+
+test-browser: $(INSTALLED)
+	$(BIN)/python -m pytest -m browser
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ from litho_dl.cli.options import (
     optics_option,
     out_option,
     progress_bar,
+    report_option,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 )
 @click.option("--force", is_flag=True, help="Use a model that was trained for other optics.")
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw a picture of every clip.")
+@report_option
 @json_option
 def infer(
     layouts: tuple[Path, ...],

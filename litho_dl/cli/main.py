@@ -22,6 +22,7 @@ COMMANDS = {
     "optimize": "Find the masks that print given layouts.",
     "process-window": "Sweep dose and focus: CDs, process windows, MEEF.",
     "recipes": "List and print the optics recipes, ILT methods and design rules.",
+    "report": "Show what a command wrote in one HTML file.",
     "simulate": "Expose a layout as drawn: aerial image, prints, picture.",
     "smo": "Optimise the illumination together with the masks of given layouts.",
     "train": "Train a network that draws masks, or a surrogate of the simulator.",

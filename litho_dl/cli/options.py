@@ -1,5 +1,7 @@
-"""Options that several commands share, and the progress bar."""
+"""What several commands share: options, the progress bar, a run's summary and its report."""
 
+import functools
+import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -89,6 +91,38 @@ out_option = click.option(
     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for what is written."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
+
+
+def report_option(command: Command) -> Command:
+    """Adds `--report`: when the command is done, OUT/report.html shows what it wrote."""
+
+    @click.option("--report", is_flag=True, help="Write OUT/report.html too; see litho-dl report.")
+    @functools.wraps(command)
+    def reporting(*args: Any, report: bool, **options: Any) -> None:
+        if report and options["out"] is None:
+            raise click.UsageError("--report needs --out, the folder that it shows.")
+        broken_rules = None
+        try:
+            command(*args, **options)
+        except SystemExit as stop:  # mrc --strict: broken rules are a result
+            broken_rules = stop
+        if report:
+            from litho_dl.report.page import write_report
+
+            click.echo(f"Wrote {write_report(options['out'])}", err=True)
+        if broken_rules is not None:
+            raise broken_rules
+
+    return reporting
+
+
+def write_summary(path: Path, found: dict[str, Any]) -> None:
+    """Writes what a run came to as JSON, after the command and the version that made it."""
+    from litho_dl import __version__
+    from litho_dl.core.io import write_text
+
+    made_by = {"command": click.get_current_context().command_path, "version": __version__}
+    write_text(path, json.dumps({**made_by, **found}, indent=2) + "\n")
 
 
 @contextmanager

@@ -16,7 +16,9 @@ from litho_dl.cli.options import (
     optics_option,
     out_option,
     progress_bar,
+    report_option,
     stacked,
+    write_summary,
 )
 from litho_dl.core.errors import RecipeError
 
@@ -59,6 +61,7 @@ source_options = stacked(
 @layout_options
 @device_option
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw the sources and every clip.")
+@report_option
 @json_option
 def smo(
     layouts: tuple[Path, ...],
@@ -182,9 +185,7 @@ def draw(out: Path, process: "ProcessModel", simulator: "SourceSimulator", solut
 
 def finish(run: dict[str, Any], out: Path, as_json: bool) -> None:
     """Writes smo.json and prints the result; KeyboardInterrupt after an interrupted run."""
-    from litho_dl.core.io import write_text
-
-    write_text(out / "smo.json", json.dumps(run, indent=2) + "\n")
+    write_summary(out / "smo.json", run)
     if as_json:
         click.echo(json.dumps(run, indent=2))
     elif run["clips"]:

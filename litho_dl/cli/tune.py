@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.options import built, device_option, json_option, out_option, progress_bar
+from litho_dl.cli.options import (
+    built,
+    device_option,
+    json_option,
+    out_option,
+    progress_bar,
+    report_option,
+    write_summary,
+)
 
 if TYPE_CHECKING:
     from litho_dl.tuning.run import Found
@@ -26,6 +34,7 @@ Scores = dict[int, "Score"]  # by the trials' numbers
     help="Where the study's layouts are. Default: beside its file; of a study that ships, ./layouts.",
 )
 @device_option
+@report_option
 @json_option
 def tune(study: str, out: Path, trials: int, layouts: Path | None, device: str, as_json: bool) -> None:
     """Search for the settings of an ILT method by STUDY (see litho-dl recipes, or a .toml file).
@@ -34,7 +43,8 @@ def tune(study: str, out: Path, trials: int, layouts: Path | None, device: str, 
     goes on, until --trials are done. Several processes may work in one folder; that they slow each other counts too.
 
     Writes OUT/trials.csv; of the trials that none beats OUT/front.csv, OUT/front/NN.toml, for --method, and the picture
-    OUT/front.png, with their scores on clips that the search has not seen; and the journal OUT/journal.log.
+    OUT/front.png, with their scores on clips that the search has not seen; OUT/summary.json; and the journal
+    OUT/journal.log.
 
     Example: litho-dl tune fast-front --out runs/tune --trials 40
     """
@@ -48,6 +58,7 @@ def tune(study: str, out: Path, trials: int, layouts: Path | None, device: str, 
         "start": found.start and found.start.number,
         "front": rows(found, validation, out),
     }
+    write_summary(out / "summary.json", summary)
     click.echo(json.dumps(summary, indent=2) if as_json else as_table(summary))
 
 

@@ -15,6 +15,7 @@ from litho_dl.cli.options import (
     optics_option,
     out_option,
     progress_bar,
+    shipped,
 )
 from litho_dl.core.errors import LithoError
 
@@ -30,7 +31,13 @@ SHOT_GRID_NM, SHOT_TOLERANCE_NM = 0.5, 2.0
 @click.command()
 @click.argument("layouts", nargs=-1, required=True, metavar="LAYOUT...", type=click.Path(path_type=Path))
 @optics_option
-@click.option("--method", required=True, metavar="NAME", help="An ILT method (see litho-dl recipes) or a .toml file.")
+@click.option(
+    "--method",
+    required=True,
+    metavar="NAME",
+    shell_complete=shipped("ilt"),
+    help="An ILT method (see litho-dl recipes) or a .toml file.",
+)
 @out_option
 @layout_options
 @device_option

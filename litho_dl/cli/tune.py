@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.options import built, device_option, json_option, out_option, progress_bar
+from litho_dl.cli.options import built, device_option, json_option, out_option, progress_bar, shipped
 
 if TYPE_CHECKING:
     from litho_dl.tuning.run import Found
@@ -17,7 +17,7 @@ Scores = dict[int, "Score"]  # by the trials' numbers
 
 
 @click.command()
-@click.argument("study")
+@click.argument("study", shell_complete=shipped("studies"))
 @out_option
 @click.option("--trials", type=click.IntRange(1), required=True, help="How many in all, earlier runs included.")
 @click.option(

@@ -6,7 +6,6 @@ from command_line import METHOD, litho, refused, succeeded
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.plugin import load_plugin, register
 from litho_dl.ilt.objective import TERMS
-from litho_dl.models.registry import GENERATORS
 
 PLUGIN = """
 from litho_dl.core.plugin import register
@@ -19,12 +18,11 @@ def twice_l2(scene):
 
 
 @pytest.fixture(autouse=True)
-def _tables_as_before():
-    before = dict(TERMS), dict(GENERATORS)
+def _terms_as_before():
+    before = dict(TERMS)
     yield
-    for table, kept in zip((TERMS, GENERATORS), before, strict=True):
-        table.clear()
-        table.update(kept)
+    TERMS.clear()
+    TERMS.update(before)
 
 
 @pytest.fixture

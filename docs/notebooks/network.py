@@ -29,7 +29,7 @@ clip = load_clip("layouts/metal_07.glp", process.field_nm)
 
 # %%
 generator = load_generator("unet", process)
-print(generator.card.optics.name, {name: round(value) for name, value in generator.card.scores.items()})
+print(generator.card.optics.name, f"test L2 {generator.card.scores['l2_nm2']:,.0f} nm²")
 prediction = predict(generator, [clip], torch.device("cpu"))
 print(f"{prediction.seconds * 1000:.0f} ms for a mask on {prediction.pixel_nm:g} nm pixels")
 

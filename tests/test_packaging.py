@@ -32,6 +32,13 @@ import litho_dl
 litho_dl.Simulator, litho_dl.load_process
 print(now() - loaded, loaded - started)
 """
+WATCHED = """
+import atexit, sys
+slow = ("torch", "scipy", "h5py", "litho_dl.cli.smo")
+atexit.register(lambda: print(*(name for name in slow if name in sys.modules), file=sys.stderr))
+from litho_dl.cli.main import main
+main()
+"""
 BESIDE_TORCH = {
     "annotated_types",
     "litho_dl",
@@ -115,25 +122,16 @@ class TestImport:
 
 class TestCompletion:
     def complete(self, line: str) -> tuple[list[str], str]:
-        """What bash is told to offer for the last word, and the heavy modules that were loaded."""
-        program = """
-import atexit, sys
-atexit.register(lambda: print(*(name for name in ("torch", "scipy", "h5py", "litho_dl.cli.smo") if name in sys.modules), file=sys.stderr))
-sys.argv[0] = "litho-dl"
-from litho_dl.cli.main import main
-main()
-"""
-        words = line.split(" ")
-        asked = {"COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1), "_LITHO_DL_COMPLETE": "bash_complete"}
-        done = subprocess.run(
-            [sys.executable, "-c", program], env=os.environ | asked, capture_output=True, text=True, timeout=60
-        )
+        """What bash is told to offer for the last word, and which of the modules that load slowly were loaded."""
+        asked = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_LITHO_DL_COMPLETE": "bash_complete"}
+        command = [sys.executable, "-c", WATCHED]
+        done = subprocess.run(command, env=os.environ | asked, capture_output=True, text=True, timeout=60)
         return done.stdout.split(), done.stderr.strip()
 
     @pytest.mark.parametrize(
         ("line", "offered"),
         [
-            ("litho-dl opti", {"plain,optimize"}),
+            ("litho-dl s", {"plain,simulate", "plain,smo"}),
             ("litho-dl --plug", {"plain,--plugin"}),
             ("litho-dl optimize --method fa", {"file,fa", "plain,fast"}),
             ("litho-dl simulate --optics duv193-d", {"file,duv193-d", "plain,duv193-dry-annular"}),

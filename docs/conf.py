@@ -41,13 +41,14 @@ def make_generated(app: Sphinx) -> None:
     make_pages(Path(app.srcdir) / "generated")
 
 
-def results_inside(app: Sphinx, page: str, source: list[str]) -> None:
-    """Links to tables in results/, which the forge follows, lead to the copies that `pages` makes."""
+def links_inside(app: Sphinx, page: str, source: list[str]) -> None:
+    """Links to notebooks and to tables in results/, which a forge follows, lead to the pages that `pages` makes."""
+    source[0] = re.sub(r"\]\((?:\.\./)*notebooks/(\w+)\.py\)", r"](/generated/\1.md)", source[0])
     source[0] = re.sub(r"\]\((?:\.\./)+results/([\w-]+\.md)\)", r"](/generated/results/\1)", source[0])
 
 
 def setup(app: Sphinx) -> None:
     """Docstrings are made plain before napoleon reads them."""
-    app.connect("source-read", results_inside)
+    app.connect("source-read", links_inside)
     app.connect("autodoc-process-docstring", plain_text, priority=400)
     app.connect("builder-inited", make_generated)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.options import device_option, json_option, out_option, progress_bar, report_option, write_summary
+from litho_dl.cli.options import (
+    device_option,
+    json_option,
+    out_option,
+    progress_bar,
+    report_option,
+    shipped,
+    write_summary,
+)
 from litho_dl.core.errors import LithoError
 
 if TYPE_CHECKING:
@@ -23,7 +31,7 @@ def dataset() -> None:
 
 
 @dataset.command()
-@click.argument("recipe", metavar="RECIPE")
+@click.argument("recipe", metavar="RECIPE", shell_complete=shipped("dataset"))
 @out_option
 @click.option(
     "--workers", type=click.IntRange(1), help="Local processes, one thread each. Default: one a CPU core or GPU."

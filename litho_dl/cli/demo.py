@@ -52,7 +52,10 @@ def demo(out: Path, layouts: Path, device: str) -> None:
     require_writable_folder(out)
     paths = [layouts / f"{name}.glp" for name in CLIPS]
     if not all(path.is_file() for path in paths):
-        raise LayoutError(f"{layouts}: expected the repository's layouts there; run in a checkout or pass --layouts.")
+        raise LayoutError(
+            f"{layouts}: expected the repository's layouts there; run in a checkout, or pass --layouts. "
+            "Without one, draw clips (litho-dl clips generate) and optimise these."
+        )
     read = read_optics(OPTICS)
     clips = [load_clip(path, read.field_nm) for path in paths]
     process = built(read)

@@ -17,6 +17,7 @@ from litho_dl.cli.options import (
     out_option,
     progress_bar,
     report_option,
+    shipped,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +40,11 @@ if TYPE_CHECKING:
 @device_option
 @click.option("--refine", "steps", type=click.IntRange(1), metavar="STEPS", help="Optimise the network's masks.")
 @click.option(
-    "--method", default="fast", show_default=True, help="What --refine runs, from the middle of its first level on."
+    "--method",
+    default="fast",
+    show_default=True,
+    shell_complete=shipped("ilt"),
+    help="What --refine runs, from the middle of its first level on.",
 )
 @click.option("--force", is_flag=True, help="Use a model that was trained for other optics.")
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw a picture of every clip.")

@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.options import device_option, json_option, report_option, write_summary
+from litho_dl.cli.options import device_option, json_option, report_option, shipped, write_summary
 
 if TYPE_CHECKING:
     from litho_dl.mnist.run import MnistRun
 
 
 @click.command()
-@click.option("--model", required=True, help="A benchmark (see litho-dl recipes) or a .toml file.")
+@click.option(
+    "--model",
+    required=True,
+    shell_complete=shipped("mnist"),
+    help="A benchmark (see litho-dl recipes) or a .toml file.",
+)
 @click.option(
     "--data-dir", required=True, type=click.Path(path_type=Path, file_okay=False), help="The four MNIST files."
 )

@@ -17,6 +17,7 @@ from litho_dl.cli.options import (
     out_option,
     progress_bar,
     report_option,
+    shipped,
     write_summary,
 )
 from litho_dl.core.errors import LithoError
@@ -33,7 +34,13 @@ SHOT_GRID_NM, SHOT_TOLERANCE_NM = 0.5, 2.0
 @click.command()
 @click.argument("layouts", nargs=-1, required=True, metavar="LAYOUT...", type=click.Path(path_type=Path))
 @optics_option
-@click.option("--method", required=True, metavar="NAME", help="An ILT method (see litho-dl recipes) or a .toml file.")
+@click.option(
+    "--method",
+    required=True,
+    metavar="NAME",
+    shell_complete=shipped("ilt"),
+    help="An ILT method (see litho-dl recipes) or a .toml file.",
+)
 @out_option
 @layout_options
 @device_option

@@ -7,16 +7,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
+    from litho_dl.core.settings import Kind
     from litho_dl.process.files import Optics
     from litho_dl.process.model import ProcessModel
 
 Command = Callable[..., Any]
 Advance = Callable[[int, int, float | str], None]
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 LINE_EVERY_S = 30.0  # where there is no terminal
 
 
@@ -54,6 +57,20 @@ class Sweep(click.ParamType):
         return tuple(round(start + step * index, 9) for index in range(math.floor(intervals + 1e-9) + 1))
 
 
+def shipped(*kinds: "Kind | Literal['models']") -> Complete:
+    """Completes the names of what ships, or else a file."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from litho_dl.core.settings import shipped_names
+        from litho_dl.generators.shipped import shipped_models
+
+        names = [name for kind in kinds for name in (shipped_models() if kind == "models" else shipped_names(kind))]
+        found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return [CompletionItem(incomplete, type="file"), *found]  # names replace the files in bash, if they come last
+
+    return complete
+
+
 def stacked(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """One decorator of many, in the order of the help page."""
 
@@ -70,6 +87,7 @@ optics_option = stacked(
         "--optics",
         required=True,
         metavar="RECIPE_OR_KERNELS",
+        shell_complete=shipped("optics"),
         help="A recipe's name (see litho-dl recipes), a recipe file (.toml), an exported kernel file (.safetensors), "
         "or a folder of contest kernels.",
     ),
@@ -84,6 +102,7 @@ model_option = click.option(
     "--model",
     required=True,
     metavar="NAME_OR_FILE",
+    shell_complete=shipped("models"),
     help="A trained network that ships (see litho-dl recipes), or a model.safetensors of litho-dl train.",
 )
 device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")

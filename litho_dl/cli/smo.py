@@ -17,6 +17,7 @@ from litho_dl.cli.options import (
     out_option,
     progress_bar,
     report_option,
+    shipped,
     stacked,
     write_summary,
 )
@@ -53,9 +54,18 @@ source_options = stacked(
 @click.argument("layouts", nargs=-1, required=True, metavar="LAYOUT...", type=click.Path(path_type=Path))
 @optics_option
 @click.option(
-    "--method", required=True, metavar="NAME", help="An ILT method with a source_learning_rate: smo, or .toml."
+    "--method",
+    required=True,
+    metavar="NAME",
+    shell_complete=shipped("ilt"),
+    help="An ILT method with a source_learning_rate: smo, or .toml.",
 )
-@click.option("--mask-method", metavar="NAME", help="The ILT method of the final masks. Default: --method.")
+@click.option(
+    "--mask-method",
+    metavar="NAME",
+    shell_complete=shipped("ilt"),
+    help="The ILT method of the final masks. Default: --method.",
+)
 @source_options
 @out_option
 @layout_options

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.options import device_option, json_option, out_option, report_option, write_summary
+from litho_dl.cli.options import device_option, json_option, out_option, report_option, shipped, write_summary
 
 if TYPE_CHECKING:
     from litho_dl.generators.run import GeneratorRun
 
 
 @click.command()
-@click.argument("recipe")
+@click.argument("recipe", shell_complete=shipped("generators"))
 @click.option(
     "--data", required=True, type=click.Path(path_type=Path, file_okay=False), help="A data set of litho-dl dataset."
 )

@@ -13,6 +13,7 @@ from litho_dl.cli.options import (
     out_option,
     progress_bar,
     report_option,
+    shipped,
     write_summary,
 )
 
@@ -25,7 +26,7 @@ Scores = dict[int, "Score"]  # by the trials' numbers
 
 
 @click.command()
-@click.argument("study")
+@click.argument("study", shell_complete=shipped("studies"))
 @out_option
 @click.option("--trials", type=click.IntRange(1), required=True, help="How many in all, earlier runs included.")
 @click.option(

@@ -5,7 +5,7 @@ INSTALLED := $(VENV)/.installed
 # The CPU build where an index offers it; a CUDA build that is already installed is kept.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test test-data test-gpu lint bench clean
+.PHONY: demo test test-data test-gpu test-browser lint bench docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/litho-dl demo --out demo
@@ -19,6 +19,9 @@ test-data: $(INSTALLED)
 test-gpu: $(INSTALLED)
 	$(BIN)/python -m pytest -m gpu
 
+test-browser: $(INSTALLED)
+	$(BIN)/python -m pytest -m browser
+
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -27,6 +30,9 @@ lint: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python scripts/benchmark.py
 
+docs: $(INSTALLED)
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
 $(INSTALLED): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/python -m pip install --quiet $(TORCH)
@@ -34,4 +40,4 @@ $(INSTALLED): pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo build *.egg-info
+	rm -rf $(VENV) demo build docs/_build docs/generated *.egg-info

@@ -13,13 +13,13 @@ from litho_dl.core.grid import Grid, same_length
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
 from litho_dl.layout.rules import MaskRules
-from litho_dl.metrics.edge import edge_profile
-from litho_dl.metrics.epe import NEURALILT, OPENILT, EpeSites, find_sites, violations
+from litho_dl.metrics.edge import EdgeProfile, edge_profile
+from litho_dl.metrics.epe import NEURALILT, OPENILT, find_sites, violations
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
 from litho_dl.metrics.mrc import mask_violations
 from litho_dl.metrics.shots import shot_count
 from litho_dl.optics.mask import MaskType
-from litho_dl.simulator import Exposure, Simulator
+from litho_dl.simulator import Simulator
 
 RasterConvention = Literal["exact", "inclusive"]
 
@@ -145,6 +145,8 @@ class Evaluation:
         aerial: Intensity at nominal conditions.
         prints: bool by corner.
         violations_nm: (n, 2) as (x, y): sites that violate the `openilt` rule.
+        violation_epe_nm: Their signed edge placement errors, (n,); NaN where no printed edge is near. None under
+            `iccad13`.
     """
 
     scorecard: Scorecard
@@ -153,6 +155,7 @@ class Evaluation:
     aerial: np.ndarray
     prints: dict[str, np.ndarray]
     violations_nm: np.ndarray
+    violation_epe_nm: np.ndarray | None
 
 
 def evaluate(
@@ -197,6 +200,9 @@ def evaluate(
     neuralilt = violations(prints["nominal"], find_sites(wanted, NEURALILT), NEURALILT)
     opened = binary.cpu().numpy()
     aerial = exposure.aerial("nominal").cpu().numpy()
+    profile = None
+    if protocol.edges:
+        profile = edge_profile(aerial, wanted, sites, exposure.resist.threshold, protocol.pixel_nm)
     scorecard = Scorecard(
         clip=target.name,
         protocol=f"{protocol.name}/{protocol.version}",
@@ -207,18 +213,16 @@ def evaluate(
         epe_violations_neuralilt=int(neuralilt.sum()),
         epe_sites=len(sites),
         shots=shot_count(opened, pixel_nm),
-        edges=_edge_score(aerial, wanted, sites, exposure, protocol) if protocol.edges else None,
+        edges=_edge_score(profile) if profile else None,
         mrc_violations=mask_violations(opened, pixel_nm, protocol.rules).counts if protocol.rules else None,
         scoring_seconds=time.perf_counter() - started,
     )
     violations_nm = sites.positions_nm(protocol.pixel_nm)[violated > 0]
-    return Evaluation(scorecard, protocol.pixel_nm, wanted, aerial, prints, violations_nm)
+    epe_nm = profile.epe_nm[violated > 0] if profile else None
+    return Evaluation(scorecard, protocol.pixel_nm, wanted, aerial, prints, violations_nm, epe_nm)
 
 
-def _edge_score(
-    aerial: np.ndarray, target: np.ndarray, sites: EpeSites, exposure: Exposure, protocol: Protocol
-) -> EdgeScore:
-    profile = edge_profile(aerial, target, sites, exposure.resist.threshold, protocol.pixel_nm)
+def _edge_score(profile: EdgeProfile) -> EdgeScore:
     found = profile.epe_nm[np.isfinite(profile.epe_nm)]
     return EdgeScore(
         epe_mean_nm=float(found.mean()) if found.size else None,

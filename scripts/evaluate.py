@@ -16,7 +16,6 @@ from typing import Any
 import click
 import torch
 from evaluate_models import evaluate_models
-from published import PUBLISHED
 from suites import ROOT, SUITES, Suite, load_suite
 
 from litho_dl.cli.options import progress_bar
@@ -27,6 +26,7 @@ from litho_dl.core.memory import keep_memory
 from litho_dl.evaluate import PROTOCOLS
 from litho_dl.ilt.method import load_method
 from litho_dl.optimize import scored, solve_clips
+from litho_dl.report.published import PUBLISHED
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.tradeoff import tradeoff_figure
 

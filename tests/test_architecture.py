@@ -14,7 +14,7 @@ MODULES = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path f
 LAYERS = {
     0: ["core"],
     1: ["optics", "resist", "layout", "nn", "data", "viz"],
-    2: ["process", "metrics", "models"],
+    2: ["process", "metrics", "models", "report"],
     3: ["simulator"],
     4: ["ilt", "clips", "evaluate", "source_simulator", "symmetry", "training"],
     5: ["optimize", "focus_exposure", "generators", "mnist"],
@@ -23,7 +23,19 @@ LAYERS = {
 }
 LEVEL = {part: level for level, parts in LAYERS.items() for part in parts}
 DATA_ONLY = {"recipes"}
-HEAVY = ("klayout", "h5py", "matplotlib", "click", "dask", "distributed", "rich", "skimage", "tensorboard", "optuna")
+HEAVY = (
+    "klayout",
+    "h5py",
+    "matplotlib",
+    "click",
+    "dask",
+    "distributed",
+    "rich",
+    "skimage",
+    "tensorboard",
+    "optuna",
+    "jinja2",
+)
 
 
 def part_of(module: str) -> str:

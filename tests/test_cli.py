@@ -163,6 +163,7 @@ class TestSimulate:
         assert files_below(tmp_path) == {
             *(f"cross.{kind}.png" for kind in ("nominal", "outer", "inner", "simulate")),
             "cross.aerial.npy",
+            "cross.simulate.json",
         }
         aerial = np.load(tmp_path / "cross.aerial.npy")
         assert aerial.shape == (512, 512)

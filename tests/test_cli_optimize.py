@@ -21,9 +21,10 @@ class TestOptimize:
         names = [result["clip"] for result in results]
         assert names == ["cross", "square"]
         assert files_below(tmp_path) == {
-            *(f"{name}{suffix}" for name in names for suffix in (".png", ".mask.png", ".mask.oas")),
+            *(f"{name}{suffix}" for name in names for suffix in (".png", ".mask.png", ".mask.oas", ".layers.oas")),
             "scores.json",
             "convergence.png",
+            "convergence.csv",
         }
         run = json.loads((tmp_path / "scores.json").read_text())
         assert run["clips"] == results

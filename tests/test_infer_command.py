@@ -117,7 +117,9 @@ class TestCommand:
         options = ("--model", model, "--optics", "small.safetensors", "--device", "cpu", "--out", tmp_path)
         results = succeeded("infer", "cross.glp", "square.oas", *options)
         assert [result["clip"] for result in results] == ["cross", "square"]
-        expected = {f"{name}{end}" for name in ("cross", "square") for end in (".png", ".mask.png", ".mask.oas")}
+        expected = {
+            f"{name}{end}" for name in ("cross", "square") for end in (".png", ".mask.png", ".mask.oas", ".layers.oas")
+        }
         assert files_below(tmp_path) == expected | {"scores.json"}
         run = json.loads((tmp_path / "scores.json").read_text())
         assert run["clips"] == results

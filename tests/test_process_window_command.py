@@ -9,6 +9,7 @@ import pytest
 from command_line import litho
 from focus_optics import small_recipe
 
+from litho_dl import __version__
 from litho_dl.clips import load_clip, load_mask_polygons
 from litho_dl.core.io import write_png
 from litho_dl.process.files import save_kernels
@@ -33,7 +34,9 @@ class TestCommand:
         )
         assert ran.code == 0, ran.err
         summary = json.loads(ran.out)
-        assert json.loads((tmp_path / "summary.json").read_text()) == summary
+        written = json.loads((tmp_path / "summary.json").read_text())
+        assert (written.pop("command"), written.pop("version")) == ("litho-dl process-window", __version__)
+        assert written == summary
         line, space = summary["gauges"]
         assert (line["kind"], line["edges_nm"], line["target_cd_nm"]) == ("line", [130, 340, 130, 410], 70)
         assert (space["kind"], space["edges_nm"], space["target_cd_nm"]) == ("space", [490, 375, 610, 375], 120)

@@ -44,8 +44,9 @@ def test_smo_writes_source_recipe_masks_and_scores(inputs, tmp_path):
     code, printed, errors = smo(inputs, tmp_path, layouts=("lines", "bar"))
     assert code == 0, errors
     names = {path.name for path in tmp_path.iterdir()}
-    masks = {f"{clip}.{suffix}" for clip in SHAPES for suffix in ("mask.png", "mask.oas", "png")}
-    assert names == {"source.npy", "recipe.toml", "source.png", "convergence.png", "smo.json"} | masks
+    masks = {f"{clip}.{suffix}" for clip in SHAPES for suffix in ("mask.png", "mask.oas", "layers.oas", "png")}
+    run_files = {"source.npy", "recipe.toml", "source.png", "convergence.png", "convergence.csv", "smo.json"}
+    assert names == run_files | masks
     run = json.loads((tmp_path / "smo.json").read_text())
     rows = [(row["source"], row["clip"]) for row in run["clips"]]
     assert rows == [(source, clip) for source in ("optimised", "recipe") for clip in ("lines", "bar")]

@@ -164,7 +164,7 @@ def test_command(arguments, tmp_path):
     assert result.err.count("epoch ") == 3
     out = tmp_path / "out"
     assert {path.name for path in out.iterdir()} == {
-        *("1-supervised", "2-litho", "curves.png", "masks.png", "model.safetensors")
+        *("1-supervised", "2-litho", "curves.png", "masks.png", "model.safetensors", "summary.json")
     }
     rows = list(csv.DictReader((out / "2-litho" / "metrics.csv").open()))
     assert {"train_litho_l2", "train_litho_pvb", "validation_l2_nm2", "validation_pixel"} <= set(rows[0])

@@ -54,7 +54,7 @@ def test_a_study(study, tmp_path):
     assert (trials[0]["levels[0].steps"], trials[0]["levels[0].learning_rate[0]"]) == ("4", "0.1")
     numbers = [row["trial"] for row in front]
     assert files_below(out) == {
-        *("trials.csv", "front.csv", "front.png", "journal.log"),
+        *("trials.csv", "front.csv", "front.png", "journal.log", "summary.json"),
         *(f"front/{int(number):02d}.toml" for number in numbers),
     }
     for row in front:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from litho_dl.cli.collection import Collection
-from litho_dl.cli.options import json_option, progress_bar, stacked
+from litho_dl.cli.options import json_option, progress_bar, shipped, stacked
 
 out_options = stacked(
     click.option(
@@ -43,7 +43,13 @@ def clips() -> None:
 
 @clips.command()
 @click.argument("family")
-@click.option("--rules", required=True, metavar="RULES", help="Design rules: a name (see litho-dl recipes) or a .toml.")
+@click.option(
+    "--rules",
+    required=True,
+    metavar="RULES",
+    shell_complete=shipped("rules"),
+    help="Design rules: a name (see litho-dl recipes) or a .toml.",
+)
 @click.option("--count", required=True, type=click.IntRange(min=1), help="Number of clips, no two of one pattern.")
 @click.option("--seed", required=True, type=click.IntRange(min=0), help="The same seed gives the same clips.")
 @click.option("--extent", "extent_nm", required=True, type=float, metavar="NM", help="Side of a clip.")

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.options import device_option, json_option, out_option, progress_bar
+from litho_dl.cli.options import (
+    device_option,
+    json_option,
+    out_option,
+    progress_bar,
+    report_option,
+    shipped,
+    write_summary,
+)
 from litho_dl.core.errors import LithoError
 
 if TYPE_CHECKING:
@@ -23,7 +31,7 @@ def dataset() -> None:
 
 
 @dataset.command()
-@click.argument("recipe", metavar="RECIPE")
+@click.argument("recipe", metavar="RECIPE", shell_complete=shipped("dataset"))
 @out_option
 @click.option(
     "--workers", type=click.IntRange(1), help="Local processes, one thread each. Default: one a CPU core or GPU."
@@ -32,6 +40,7 @@ def dataset() -> None:
 @device_option
 @click.option("--seed", type=click.IntRange(0), help="In place of the recipe's.")
 @click.option("--scale", type=float, default=1.0, help="Multiplies every count of generated clips.")
+@report_option
 @json_option
 def build(
     recipe: str,
@@ -97,9 +106,13 @@ class Reporter:
 @dataset.command()
 @click.argument("folder", type=FOLDER)
 @click.option("--out", type=FOLDER, help="Draw OUT/pairs.png, ten pairs, and OUT/scores.png, histograms of the scores.")
+@report_option
 @json_option
 def info(folder: Path, out: Path | None, as_json: bool) -> None:
-    """Say what a data set holds: pairs, splits, scores, settings."""
+    """Say what a data set holds: pairs, splits, scores, settings.
+
+    --out takes the data set's own folder too: then --report shows it with its pictures.
+    """
     from litho_dl.dataset.manifest import read_manifest
 
     manifest = read_manifest(folder)
@@ -110,6 +123,7 @@ def info(folder: Path, out: Path | None, as_json: bool) -> None:
         figures = [out / "pairs.png", out / "scores.png"]
         draw_pairs(figures[0], folder, manifest)
         draw_scores(figures[1], folder, manifest)
+        write_summary(out / "summary.json", summary(folder, manifest))
     if as_json:
         click.echo(json.dumps({**summary(folder, manifest), "figures": list(map(str, figures))}, indent=2))
     else:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from litho_dl.cli.options import built, device_option, progress_bar
+from litho_dl.cli.options import built, device_option, progress_bar, report_option
 from litho_dl.core.errors import LayoutError
 
 OPTICS, METHOD = "duv193-immersion-annular", "fast"
@@ -28,6 +28,7 @@ CLIPS = ("metal_01", "metal_04", "metal_07", "metal_10", "via_01", "via_04", "vi
     help="The repository's layouts.",
 )
 @device_option
+@report_option
 def demo(out: Path, layouts: Path, device: str) -> None:
     """Optimise layouts that ship with the repository, and compare with printing them as drawn; then make a few pairs.
 
@@ -51,7 +52,10 @@ def demo(out: Path, layouts: Path, device: str) -> None:
     require_writable_folder(out)
     paths = [layouts / f"{name}.glp" for name in CLIPS]
     if not all(path.is_file() for path in paths):
-        raise LayoutError(f"{layouts}: expected the repository's layouts there; run in a checkout or pass --layouts.")
+        raise LayoutError(
+            f"{layouts}: expected the repository's layouts there; run in a checkout, or pass --layouts. "
+            "Without one, draw clips (litho-dl clips generate) and optimise these."
+        )
     read = read_optics(OPTICS)
     clips = [load_clip(path, read.field_nm) for path in paths]
     process = built(read)

@@ -20,7 +20,7 @@ from litho_dl.cli.options import built, device_option, json_option, layout_optio
 )
 @optics_option
 @click.option(
-    "--protocol", required=True, type=click.Choice(["iccad13", "default"]), help="How to score; see the README."
+    "--protocol", required=True, type=click.Choice(["iccad13", "default"]), help="How to score; see docs/protocols.md."
 )
 @click.option(
     "--raster",

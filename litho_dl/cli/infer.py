@@ -16,6 +16,8 @@ from litho_dl.cli.options import (
     optics_option,
     out_option,
     progress_bar,
+    report_option,
+    shipped,
 )
 
 if TYPE_CHECKING:
@@ -38,10 +40,15 @@ if TYPE_CHECKING:
 @device_option
 @click.option("--refine", "steps", type=click.IntRange(1), metavar="STEPS", help="Optimise the network's masks.")
 @click.option(
-    "--method", default="fast", show_default=True, help="What --refine runs, from the middle of its first level on."
+    "--method",
+    default="fast",
+    show_default=True,
+    shell_complete=shipped("ilt"),
+    help="What --refine runs, from the middle of its first level on.",
 )
 @click.option("--force", is_flag=True, help="Use a model that was trained for other optics.")
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw a picture of every clip.")
+@report_option
 @json_option
 def infer(
     layouts: tuple[Path, ...],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from litho_dl.cli.evaluate import as_lines
-from litho_dl.cli.options import built, json_option, progress_bar
+from litho_dl.cli.options import built, json_option, progress_bar, shipped
 from litho_dl.core.errors import KernelError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def kernels() -> None:
 
 
 @kernels.command()
-@click.argument("recipe")
+@click.argument("recipe", shell_complete=shipped("optics"))
 @kernel_file_option
 @field_option
 @click.option("--count", type=click.IntRange(min=1), help="Kernels per focus, in place of the recipe's.")
@@ -65,7 +65,7 @@ def import_(folder: Path, out: Path, as_json: bool) -> None:
 
 
 @kernels.command()
-@click.argument("optics")
+@click.argument("optics", shell_complete=shipped("optics"))
 @field_option
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for a picture of each focus.")
 @json_option

@@ -3,14 +3,18 @@
 import importlib
 import os
 import sys
+from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
+from litho_dl import __version__
 from litho_dl.core.errors import LithoError, out_of_memory
 from litho_dl.core.memory import keep_memory
 
 COMMANDS = {
     "clips": "Generate random layout clips that keep design rules, or cut clips from a layout.",
+    "completion": "Print the script that completes commands and names in a shell.",
     "dataset": "Make, check and export data sets of (target, mask) pairs.",
     "demo": "Optimise layouts that ship with the repository; masks, pictures and a score table.",
     "evaluate": "Score a mask against its target.",
@@ -22,6 +26,7 @@ COMMANDS = {
     "optimize": "Find the masks that print given layouts.",
     "process-window": "Sweep dose and focus: CDs, process windows, MEEF.",
     "recipes": "List and print the optics recipes, ILT methods and design rules.",
+    "report": "Show what a command wrote in one HTML file.",
     "simulate": "Expose a layout as drawn: aerial image, prints, picture.",
     "smo": "Optimise the illumination together with the masks of given layouts.",
     "train": "Train a network that draws masks, or a surrogate of the simulator.",
@@ -43,6 +48,11 @@ class LazyGroup(click.Group):
         module = cmd_name.replace("-", "_")
         return getattr(importlib.import_module(f"litho_dl.cli.{module}"), module)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands and options, without importing the commands."""
+        commands = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -61,9 +71,21 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="litho-dl", message="%(prog)s %(version)s")
-def cli() -> None:
+@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="FILE.py",
+    type=click.Path(path_type=Path),
+    help="Run a Python file first, which registers objective terms or networks of your own.",
+)
+def cli(plugins: tuple[Path, ...]) -> None:
     """Lithography simulation and mask optimization."""
+    from litho_dl.core.plugin import load_plugin
+
+    for plugin in plugins:
+        load_plugin(plugin)
 
 
 def main() -> None:

@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.options import device_option, json_option
+from litho_dl.cli.options import device_option, json_option, report_option, shipped, write_summary
 
 if TYPE_CHECKING:
     from litho_dl.mnist.run import MnistRun
 
 
 @click.command()
-@click.option("--model", required=True, help="A benchmark (see litho-dl recipes) or a .toml file.")
+@click.option(
+    "--model",
+    required=True,
+    shell_complete=shipped("mnist"),
+    help="A benchmark (see litho-dl recipes) or a .toml file.",
+)
 @click.option(
     "--data-dir", required=True, type=click.Path(path_type=Path, file_okay=False), help="The four MNIST files."
 )
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0), help="In place of the recipe's.")
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard's events too.")
 @device_option
+@report_option
 @json_option
 def mnist(
     model: str,
@@ -64,6 +70,7 @@ def mnist(
             return
         draw_run(folder, run, images)
     found = summary(run)
+    write_summary(folder / "summary.json", found)
     click.echo(json.dumps(found, indent=2) if as_json else described(found, folder))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.options import json_option, layout_options
+from litho_dl.cli.options import json_option, layout_options, report_option, write_summary
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import IMAGE_SUFFIXES
 
@@ -43,6 +43,7 @@ BORDER_NM = 1e-3
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 if a rule is broken.")
 @layout_options
+@report_option
 @json_option
 def mrc(
     mask: Path,
@@ -63,8 +64,8 @@ def mrc(
     """Check a mask's least width, space, area and curvature radius.
 
     MASK is an image, open where it is at least half its range, or polygons (.glp, .gds, .oas). --out writes
-    NAME.mrc.png, the mask with its markers and the worst places enlarged, and NAME.mrc.oas (or .gds): the mask on 1/0,
-    markers of width, space, area and radius on 101/0 to 104/0.
+    NAME.mrc.png, the mask with its markers and the worst places enlarged, NAME.mrc.oas (or .gds): the mask on 1/0,
+    markers of width, space, area and radius on 101/0 to 104/0, and NAME.mrc.json, every place.
 
     What an image's border or the --window cuts is judged as it stands, and named apart: it may be part of something
     larger.
@@ -87,6 +88,7 @@ def mrc(
     result = report(mask, rules, violations, cut)
     if out is not None:
         result["files"] = write_check(out, drawn, rules, violations, cut, markers)
+        write_summary(out / f"{drawn.name}.mrc.json", result)
     click.echo(json.dumps(result, indent=2) if as_json else as_table(result))
     if strict and violations.total:
         sys.exit(1)

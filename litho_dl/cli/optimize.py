@@ -1,6 +1,7 @@
 """litho-dl optimize: layouts in, masks out."""
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,9 @@ from litho_dl.cli.options import (
     optics_option,
     out_option,
     progress_bar,
+    report_option,
+    shipped,
+    write_summary,
 )
 from litho_dl.core.errors import LithoError
 
@@ -30,7 +34,13 @@ SHOT_GRID_NM, SHOT_TOLERANCE_NM = 0.5, 2.0
 @click.command()
 @click.argument("layouts", nargs=-1, required=True, metavar="LAYOUT...", type=click.Path(path_type=Path))
 @optics_option
-@click.option("--method", required=True, metavar="NAME", help="An ILT method (see litho-dl recipes) or a .toml file.")
+@click.option(
+    "--method",
+    required=True,
+    metavar="NAME",
+    shell_complete=shipped("ilt"),
+    help="An ILT method (see litho-dl recipes) or a .toml file.",
+)
 @out_option
 @layout_options
 @device_option
@@ -51,6 +61,7 @@ SHOT_GRID_NM, SHOT_TOLERANCE_NM = 0.5, 2.0
 )
 @click.option("--shots", is_flag=True, help="Also write the rectangles of each mask's fracture (.csv and .oas).")
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw a picture of every clip.")
+@report_option
 @json_option
 def optimize(
     layouts: tuple[Path, ...],
@@ -72,7 +83,8 @@ def optimize(
 
     Writes for each layout OUT/NAME.mask.png (the field at 1 nm, 255 = open, first row = lowest y), OUT/NAME.mask.oas
     (polygons in the layout's own coordinates) and the picture OUT/NAME.png; for the run OUT/scores.json and
-    OUT/convergence.png. Ctrl-C stops early and writes the best masks found so far.
+    OUT/convergence.png and .csv; OUT/NAME.layers.oas holds target, mask, print and PV band as polygons on layers 1/0 to
+    4/0. Ctrl-C stops early and writes the best masks found so far.
 
     --init runs the method's last level alone, from the given masks as its parameterization redraws them.
     """
@@ -159,11 +171,11 @@ def require_distinct(names: Sequence[str]) -> None:
 
 
 def write_clip(optimized: "Optimized", process: "ProcessModel", out: Path, method: str | None) -> dict[str, Any]:
-    """Writes a clip's mask files and, if a method or model is named for its title, its picture; returns its result.
+    """Writes a clip's mask files and, if a method or model is named for its title, what it prints; returns its result.
 
     Warns of a mask that prints nothing.
     """
-    from litho_dl.cli.pictures import clip_images, draw_clip, headline
+    from litho_dl.cli.pictures import clip_images, draw_clip, headline, write_layers
     from litho_dl.clips import save_mask
 
     clip, evaluation = optimized.clip, optimized.evaluation
@@ -174,6 +186,7 @@ def write_clip(optimized: "Optimized", process: "ProcessModel", out: Path, metho
         images = clip_images(evaluation, optimized.mask)
         title = f"{clip.name}, {method}"
         draw_clip(out / f"{clip.name}.png", images, evaluation, process.resist.threshold, title)
+        write_layers(out, clip, optimized.polygons, evaluation)
     if not evaluation.prints["nominal"].any():
         click.echo(
             f"Warning: {clip.name}: its mask prints nothing at nominal conditions; take another method or start mask.",
@@ -181,7 +194,25 @@ def write_clip(optimized: "Optimized", process: "ProcessModel", out: Path, metho
         )
     if optimized.pixels is not None:
         result["before_curves"] = headline(optimized.pixels.scorecard)
-    return {**result, **evaluation.scorecard.as_dict(), "clip": clip.name}
+    return {**result, **evaluation.scorecard.as_dict(), "clip": clip.name, "worst_sites": worst_sites(optimized)}
+
+
+def worst_sites(optimized: "Optimized") -> list[dict[str, float | None]]:
+    """The sites that violate the EPE limit, worst first, in the layout's own coordinates.
+
+    The error is None where no printed edge is near, which is worst, and where the protocol does not measure it.
+    """
+    import numpy as np
+
+    evaluation = optimized.evaluation
+    places_nm, epe_nm = evaluation.violations_nm - np.array(optimized.clip.shift_nm), evaluation.violation_epe_nm
+    if epe_nm is None:
+        epe_nm = np.full(len(places_nm), np.nan)
+    worst_first = np.argsort(-np.nan_to_num(np.abs(epe_nm), nan=np.inf), kind="stable")
+    return [
+        {"x_nm": x, "y_nm": y, "epe_nm": round(epe, 2) if math.isfinite(epe) else None}
+        for (x, y), epe in zip(places_nm[worst_first].tolist(), epe_nm[worst_first].tolist(), strict=True)
+    ]
 
 
 def write_run(
@@ -190,17 +221,15 @@ def write_run(
     """Writes scores.json and the convergence picture."""
     from litho_dl.cli.pictures import draw_convergence
 
-    run = {"optics": optics, "method": method, "status": solution.status, "solve_seconds": solution.seconds}
-    write_scores(out, run, results)
+    run = {"optics": optics, "method": method, "status": solution.status, "device": str(solution.mask.device)}
+    write_scores(out, {**run, "solve_seconds": solution.seconds}, results)
     if figures:
         draw_convergence(out / "convergence.png", solution, f"Convergence, {method}")
 
 
 def write_scores(out: Path, run: dict[str, Any], results: list[dict[str, Any]]) -> None:
     """Writes scores.json: what was run, and each clip's result."""
-    from litho_dl.core.io import write_text
-
-    write_text(out / "scores.json", json.dumps({**run, "clips": results}, indent=2) + "\n")
+    write_summary(out / "scores.json", {**run, "clips": results})
 
 
 def curve_cost(results: Sequence[dict[str, Any]]) -> str:

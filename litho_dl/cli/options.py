@@ -1,20 +1,25 @@
-"""Options that several commands share, and the progress bar."""
+"""What several commands share: options, the progress bar, a run's summary and its report."""
 
+import functools
+import json
 import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
+    from litho_dl.core.settings import Kind
     from litho_dl.process.files import Optics
     from litho_dl.process.model import ProcessModel
 
 Command = Callable[..., Any]
 Advance = Callable[[int, int, float | str], None]
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 LINE_EVERY_S = 30.0  # where there is no terminal
 
 
@@ -52,6 +57,20 @@ class Sweep(click.ParamType):
         return tuple(round(start + step * index, 9) for index in range(math.floor(intervals + 1e-9) + 1))
 
 
+def shipped(*kinds: "Kind | Literal['models']") -> Complete:
+    """Completes the names of what ships, or else a file."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from litho_dl.core.settings import shipped_names
+        from litho_dl.generators.shipped import shipped_models
+
+        names = [name for kind in kinds for name in (shipped_models() if kind == "models" else shipped_names(kind))]
+        found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+        return [CompletionItem(incomplete, type="file"), *found]  # names replace the files in bash, if they come last
+
+    return complete
+
+
 def stacked(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """One decorator of many, in the order of the help page."""
 
@@ -68,6 +87,7 @@ optics_option = stacked(
         "--optics",
         required=True,
         metavar="RECIPE_OR_KERNELS",
+        shell_complete=shipped("optics"),
         help="A recipe's name (see litho-dl recipes), a recipe file (.toml), an exported kernel file (.safetensors), "
         "or a folder of contest kernels.",
     ),
@@ -82,6 +102,7 @@ model_option = click.option(
     "--model",
     required=True,
     metavar="NAME_OR_FILE",
+    shell_complete=shipped("models"),
     help="A trained network that ships (see litho-dl recipes), or a model.safetensors of litho-dl train.",
 )
 device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
@@ -89,6 +110,38 @@ out_option = click.option(
     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for what is written."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
+
+
+def report_option(command: Command) -> Command:
+    """Adds `--report`: when the command is done, OUT/report.html shows what it wrote."""
+
+    @click.option("--report", is_flag=True, help="Write OUT/report.html too; see litho-dl report.")
+    @functools.wraps(command)
+    def reporting(*args: Any, report: bool, **options: Any) -> None:
+        if report and options["out"] is None:
+            raise click.UsageError("--report needs --out, the folder that it shows.")
+        broken_rules = None
+        try:
+            command(*args, **options)
+        except SystemExit as stop:  # mrc --strict: broken rules are a result
+            broken_rules = stop
+        if report:
+            from litho_dl.report.page import write_report
+
+            click.echo(f"Wrote {write_report(options['out'])}", err=True)
+        if broken_rules is not None:
+            raise broken_rules
+
+    return reporting
+
+
+def write_summary(path: Path, found: dict[str, Any]) -> None:
+    """Writes what a run came to as JSON, after the command and the version that made it."""
+    from litho_dl import __version__
+    from litho_dl.core.io import write_text
+
+    made_by = {"command": click.get_current_context().command_path, "version": __version__}
+    write_text(path, json.dumps({**made_by, **found}, indent=2) + "\n")
 
 
 @contextmanager

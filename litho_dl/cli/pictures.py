@@ -6,8 +6,13 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from litho_dl.clips import Clip
+from litho_dl.core.io import write_csv
 from litho_dl.evaluate import Evaluation, Scorecard
 from litho_dl.ilt.solve import Solution
+from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.layout import Layout, Polygon
+from litho_dl.layout.stack import SUFFIX, write_stack
 from litho_dl.viz.clip import clip_figure
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.gallery import GalleryClip, gallery_figure
@@ -56,12 +61,35 @@ def draw_clip(path: Path, images: ClipImages, evaluation: Evaluation, threshold:
     save_figure(figure, path)
 
 
+def write_layers(folder: Path, clip: Clip, mask: Sequence[Polygon], evaluation: Evaluation) -> None:
+    """FOLDER/NAME.layers.oas: the clip's target, mask, nominal print and PV band, in the layout's own coordinates."""
+    prints, pixel_nm = evaluation.prints, evaluation.pixel_nm
+    dx_nm, dy_nm = clip.shift_nm
+    stack = {
+        "target": clip.placed.polygons,
+        "mask": mask,
+        "nominal": pixel_polygons(prints["nominal"], pixel_nm),
+        "band": pixel_polygons(prints["outer"] ^ prints["inner"], pixel_nm),
+    }
+    placed = {name: Layout(name, tuple(shapes)).translated(-dx_nm, -dy_nm) for name, shapes in stack.items()}
+    write_stack(folder / f"{clip.name}{SUFFIX}", placed, cell=clip.name)
+
+
 def draw_convergence(path: Path, solution: Solution, title: str) -> None:
-    """Every term of the objective against the step, mean over the clips."""
+    """Every term of the objective against the step, mean over the clips; the numbers go into a .csv beside it."""
     terms = {name: values.mean(1).numpy() for name, values in solution.history.items()}
     # Each binary score holds until the next check.
     last = np.searchsorted(solution.check_steps, np.arange(len(terms["objective"])), side="right") - 1
     terms["objective, binary"] = solution.checks.mean(1).numpy()[last]
+    columns = zip(*terms.values(), strict=True)
+    rows = [
+        {
+            "step": step,
+            **{name: "" if np.isnan(value) else f"{value:.7g}" for name, value in zip(terms, row, strict=True)},
+        }
+        for step, row in enumerate(columns)
+    ]
+    write_csv(path.with_suffix(".csv"), rows)
     figure = history_figure(
         terms, level_starts=solution.level_starts, total="objective, binary", y_label="mean per clip (nm²)", title=title
     )

@@ -17,6 +17,8 @@ from litho_dl.cli.options import (
     optics_option,
     out_option,
     progress_bar,
+    report_option,
+    write_summary,
 )
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ Sweeps = tuple[float, ...]
 @layout_options
 @click.option("--mask-layer", help="Layer of a mask polygon file. Default: the only one.")
 @device_option
+@report_option
 @json_option
 def process_window(
     target: Path,
@@ -133,14 +136,14 @@ def write_results(
     result: "FocusExposure", clip: "Clip", out: Path, settings: dict[str, Any], title: str
 ) -> dict[str, Any]:
     """Writes the table, the picture and the summary; returns the summary."""
-    from litho_dl.core.io import write_csv, write_text
+    from litho_dl.core.io import write_csv
 
     csv, figure = out / "process_window.csv", out / "process_window.png"
     write_csv(csv, cd_rows(result))
     draw(result, clip, figure, settings["tolerance_percent"], title)
     figures = summarised(result, clip)
     summary = {"clip": clip.name, **settings, **figures, "csv": str(csv), "figure": str(figure)}
-    write_text(out / "summary.json", json.dumps(summary, indent=2) + "\n")
+    write_summary(out / "summary.json", summary)
     return summary
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import click
 
-from litho_dl.cli.options import json_option
+from litho_dl.cli.options import json_option, shipped
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.settings import Kind, known, read_toml, shipped_names, shipped_text
 from litho_dl.generators.shipped import shipped_models
@@ -24,7 +24,7 @@ MODELS = "Trained mask generators (litho-dl infer --model NAME --optics OPTICS)"
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=shipped(*KINDS))
 @json_option
 def recipes(name: str | None, as_json: bool) -> None:
     """List the recipes and trained networks that ship, or print the TOML of NAME to start one of your own.

@@ -8,7 +8,16 @@ import click
 import numpy as np
 
 from litho_dl.cli.evaluate import as_lines
-from litho_dl.cli.options import built, device_option, json_option, layout_options, optics_option, out_option
+from litho_dl.cli.options import (
+    built,
+    device_option,
+    json_option,
+    layout_options,
+    optics_option,
+    out_option,
+    report_option,
+    write_summary,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,6 +34,7 @@ LAYOUT_PIXEL_NM = 1.0
 @layout_options
 @click.option("--pixel", "pixel_nm", type=float, help="Pixel of the images in nm. Default: 1; a mask image's own.")
 @device_option
+@report_option
 @json_option
 def simulate(
     layout: Path,
@@ -41,7 +51,7 @@ def simulate(
     """Expose LAYOUT as drawn (.glp, .gds, .oas), or a mask image of the whole field (.png, .npy, .csv).
 
     Writes OUT/NAME.aerial.npy (intensity at nominal conditions, first row = lowest y), OUT/NAME.CORNER.png (what prints
-    at each corner) and the picture OUT/NAME.simulate.png.
+    at each corner), the picture OUT/NAME.simulate.png, and its figures as OUT/NAME.simulate.json.
     """
     import torch
 
@@ -67,7 +77,8 @@ def simulate(
         exposure = simulator(mask, mask_pixel_nm, out_pixel_nm=pixel_nm)
     name = file_stem(layout)
     summary = write_exposure(exposure, mask, pixel_nm, out, name, title=f"{name}, {Path(optics).name}")
-    summary = {"name": name, "field_nm": field, "mask_pixel_nm": mask_pixel_nm, **summary}
+    summary = {"name": name, "optics": optics, "field_nm": field, "mask_pixel_nm": mask_pixel_nm, **summary}
+    write_summary(out / f"{name}.simulate.json", summary)
     click.echo(json.dumps(summary, indent=2) if as_json else as_lines(summary))
 
 

@@ -16,7 +16,10 @@ from litho_dl.cli.options import (
     optics_option,
     out_option,
     progress_bar,
+    report_option,
+    shipped,
     stacked,
+    write_summary,
 )
 from litho_dl.core.errors import RecipeError
 
@@ -51,14 +54,24 @@ source_options = stacked(
 @click.argument("layouts", nargs=-1, required=True, metavar="LAYOUT...", type=click.Path(path_type=Path))
 @optics_option
 @click.option(
-    "--method", required=True, metavar="NAME", help="An ILT method with a source_learning_rate: smo, or .toml."
+    "--method",
+    required=True,
+    metavar="NAME",
+    shell_complete=shipped("ilt"),
+    help="An ILT method with a source_learning_rate: smo, or .toml.",
 )
-@click.option("--mask-method", metavar="NAME", help="The ILT method of the final masks. Default: --method.")
+@click.option(
+    "--mask-method",
+    metavar="NAME",
+    shell_complete=shipped("ilt"),
+    help="The ILT method of the final masks. Default: --method.",
+)
 @source_options
 @out_option
 @layout_options
 @device_option
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw the sources and every clip.")
+@report_option
 @json_option
 def smo(
     layouts: tuple[Path, ...],
@@ -182,9 +195,7 @@ def draw(out: Path, process: "ProcessModel", simulator: "SourceSimulator", solut
 
 def finish(run: dict[str, Any], out: Path, as_json: bool) -> None:
     """Writes smo.json and prints the result; KeyboardInterrupt after an interrupted run."""
-    from litho_dl.core.io import write_text
-
-    write_text(out / "smo.json", json.dumps(run, indent=2) + "\n")
+    write_summary(out / "smo.json", run)
     if as_json:
         click.echo(json.dumps(run, indent=2))
     elif run["clips"]:

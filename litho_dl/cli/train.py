@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.options import device_option, json_option, out_option
+from litho_dl.cli.options import device_option, json_option, out_option, report_option, shipped, write_summary
 
 if TYPE_CHECKING:
     from litho_dl.generators.run import GeneratorRun
 
 
 @click.command()
-@click.argument("recipe")
+@click.argument("recipe", shell_complete=shipped("generators"))
 @click.option(
     "--data", required=True, type=click.Path(path_type=Path, file_okay=False), help="A data set of litho-dl dataset."
 )
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0), help="In place of the recipe's.")
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard's events too.")
 @device_option
+@report_option
 @json_option
 def train(
     recipe: str,
@@ -46,8 +47,8 @@ def train(
 
     Again after any end: it goes on.
 
-    Writes OUT/model.safetensors, for litho-dl infer --model, the pictures OUT/curves.png and OUT/masks.png, and a
-    folder for each stage with its metrics.csv, best weights and checkpoint.
+    Writes OUT/model.safetensors, for litho-dl infer --model, OUT/summary.json, the pictures OUT/curves.png and
+    OUT/masks.png, and a folder for each stage with its metrics.csv, best weights and checkpoint.
 
     Several processes or GPUs: torchrun --nproc-per-node=2 -m litho_dl.cli.main train ...
 
@@ -82,6 +83,7 @@ def train(
             return
         draw_run(out, run, pairs)
     found = summary(run)
+    write_summary(out / "summary.json", found)
     click.echo(json.dumps(found, indent=2) if as_json else described(found))
 
 

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.options import built, device_option, json_option, out_option, progress_bar
+from litho_dl.cli.options import (
+    built,
+    device_option,
+    json_option,
+    out_option,
+    progress_bar,
+    report_option,
+    shipped,
+    write_summary,
+)
 
 if TYPE_CHECKING:
     from litho_dl.tuning.run import Found
@@ -17,7 +26,7 @@ Scores = dict[int, "Score"]  # by the trials' numbers
 
 
 @click.command()
-@click.argument("study")
+@click.argument("study", shell_complete=shipped("studies"))
 @out_option
 @click.option("--trials", type=click.IntRange(1), required=True, help="How many in all, earlier runs included.")
 @click.option(
@@ -26,6 +35,7 @@ Scores = dict[int, "Score"]  # by the trials' numbers
     help="Where the study's layouts are. Default: beside its file; of a study that ships, ./layouts.",
 )
 @device_option
+@report_option
 @json_option
 def tune(study: str, out: Path, trials: int, layouts: Path | None, device: str, as_json: bool) -> None:
     """Search for the settings of an ILT method by STUDY (see litho-dl recipes, or a .toml file).
@@ -34,7 +44,8 @@ def tune(study: str, out: Path, trials: int, layouts: Path | None, device: str, 
     goes on, until --trials are done. Several processes may work in one folder; that they slow each other counts too.
 
     Writes OUT/trials.csv; of the trials that none beats OUT/front.csv, OUT/front/NN.toml, for --method, and the picture
-    OUT/front.png, with their scores on clips that the search has not seen; and the journal OUT/journal.log.
+    OUT/front.png, with their scores on clips that the search has not seen; OUT/summary.json; and the journal
+    OUT/journal.log.
 
     Example: litho-dl tune fast-front --out runs/tune --trials 40
     """
@@ -48,6 +59,7 @@ def tune(study: str, out: Path, trials: int, layouts: Path | None, device: str, 
         "start": found.start and found.start.number,
         "front": rows(found, validation, out),
     }
+    write_summary(out / "summary.json", summary)
     click.echo(json.dumps(summary, indent=2) if as_json else as_table(summary))
 
 

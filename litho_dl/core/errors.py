@@ -33,6 +33,10 @@ class OutputError(LithoError):
     """A file or folder that cannot be written."""
 
 
+class ReportError(LithoError):
+    """A run's folder that cannot be shown: missing, empty, or with a damaged file."""
+
+
 class CheckpointError(LithoError):
     """A checkpoint or file of weights that is missing, damaged, or of another run or network."""
 

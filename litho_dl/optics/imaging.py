@@ -7,7 +7,6 @@ kernel is transformed on a grid just large enough for the intensity, and nothing
 from typing import Any
 
 import torch
-from scipy.fft import next_fast_len
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -16,6 +15,8 @@ BROKEN_LENGTH = 2048  # torch's CPU fft2 is wrong at 2048 x 2048 (pytorch issue 
 
 def fft_length(samples: int) -> int:
     """The next length that transforms fast, and right."""
+    from scipy.fft import next_fast_len  # loads slowly, and a simulator is often built long before it is used
+
     length = next_fast_len(samples)
     return next_fast_len(length + 1) if length == BROKEN_LENGTH else length
 

@@ -1,0 +1,26 @@
+"""litho-dl report: what a command wrote, as one HTML file."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run_dir", metavar="RUN_DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.html",
+    help="What to write.  [default: RUN_DIR/report.html]",
+)
+def report(run_dir: Path, out: Path | None) -> None:
+    """Show what any command wrote into RUN_DIR in one HTML file that needs nothing else.
+
+    Settings, scores, clips with target, mask, print and PV band as layers, the worst sites, L2 against PVB, curves,
+    tables, pictures and times: whatever the folder holds. --report of the other commands does the same.
+
+    Example: litho-dl report runs/fast --out fast.html
+    """
+    from litho_dl.report.page import write_report
+
+    click.echo(write_report(run_dir, out))

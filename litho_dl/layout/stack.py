@@ -1,0 +1,38 @@
+"""What a mask prints, as one layout file: target, mask, nominal print and PV band on layers of their own."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from litho_dl.layout.gds import write_layers
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.stream import load_stream
+
+LAYERS = {"target": (1, 0), "mask": (2, 0), "nominal": (3, 0), "band": (4, 0)}
+SUFFIX = ".layers.oas"
+
+
+def write_stack(path: str | Path, stack: Mapping[str, Layout], cell: str) -> None:
+    """Writes the layouts of some of `LAYERS` as one flat cell, atomically."""
+    write_layers(path, {LAYERS[name]: layout for name, layout in stack.items()}, cell=cell)
+
+
+def read_stack(path: str | Path) -> dict[str, Layout]:
+    """Reads what `write_stack` wrote; a layer that is absent or empty comes as a layout without polygons.
+
+    Raises:
+        LayoutError: The file is missing or damaged.
+    """
+    import klayout.db as db
+
+    from litho_dl.layout import region
+
+    source = load_stream(path)
+    units = round(1 / (source.dbu * 1000), 9)
+    stack = {}
+    for name, layer in LAYERS.items():
+        shapes, index = db.Region(), source.find_layer(*layer)
+        if index is not None:
+            for top in source.top_cells():
+                shapes += db.Region(top.begin_shapes_rec(index))
+        stack[name] = Layout(name, region.from_region(shapes.merged(True, 0), units))
+    return stack

@@ -1,0 +1,1 @@
+"""Layer 2: what a command wrote, as one HTML file."""

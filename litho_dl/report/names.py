@@ -1,0 +1,51 @@
+"""What the keys of results are called, and which way is better."""
+
+import re
+
+SHORT = ("L2", "PVB", "EPE", "MRC", "NILS", "ILS", "CD", "EL", "DOF", "MEEF", "ILT", "GAN", "IoU", "MSE")
+WORDS = {word.lower(): word for word in SHORT} | {"sum": "L2 + PVB", "3sigma": "3σ"}
+UNITS = {"nm2": "nm²", "nm": "nm", "um": "µm", "seconds": "s", "percent": "%", "bytes": "bytes"}
+LOWER = (
+    "l2_nm2",
+    "pvb_nm2",
+    "quality_nm2",
+    "sum_nm2",
+    "epe_violations",
+    "shots",
+    "violations",
+    "epe_3sigma_nm",
+    "lost",
+)
+HIGHER = ("nils", "ils_per_um", "max_el_percent", "accuracy", "iou")
+
+
+def titled(key: str) -> str:
+    """`mrc_violations.width` -> `MRC violations, width`; `l2_nm2` -> `L2 (nm²)`; `per_um` is a unit too."""
+    key, unit = _split_unit(key)
+    words = [WORDS.get(word.lower(), word) for word in re.split(r"[_\s]+", key.replace(".", ", ")) if word]
+    text = " ".join(words)
+    return text[:1].upper() + text[1:] + (f" ({unit})" if unit else "")
+
+
+def _split_unit(key: str) -> tuple[str, str]:
+    stem, _, last = key.rpartition("_")
+    if stem.endswith("_per") and last in UNITS:
+        return stem.removesuffix("_per"), f"1/{UNITS[last]}"
+    if stem.endswith("seconds_per"):
+        return stem.removesuffix("seconds_per").rstrip("_") or "time", f"s a {last}"
+    if key == "seconds":
+        return "time", UNITS[key]
+    return (stem, UNITS[last]) if stem and last in UNITS else (key, "")
+
+
+def better(key: str) -> int:
+    """-1 where less is better, 1 where more is, 0 where neither."""
+    last = key.rpartition(".")[2]
+    if "seconds" in last or key.startswith("mrc_violations.") or last.endswith(LOWER):
+        return -1
+    return 1 if last.endswith(HIGHER) else 0
+
+
+def is_time(key: str) -> bool:
+    """True for seconds."""
+    return "seconds" in key

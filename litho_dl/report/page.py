@@ -1,0 +1,185 @@
+"""The page: a run's folder rendered into one HTML file that needs nothing else."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from litho_dl.core.errors import ReportError
+from litho_dl.core.io import write_text
+from litho_dl.report import chart
+from litho_dl.report.chart import Chart, curves, front
+from litho_dl.report.drawing import STEPS_PER_NM, TOLERANCE_NM, Drawing, draw
+from litho_dl.report.names import better, is_time, titled
+from litho_dl.report.published import PUBLISHED
+from litho_dl.report.run import Run, read_run
+from litho_dl.report.table import Record, Table, is_number, make_table, mean, shown
+
+REPORT = "report.html"
+MOST_CLIPS, MOST_PICTURES, MOST_PICTURE_BYTES = 40, 40, 32 * 2**20
+TILES = ("l2_nm2", "pvb_nm2", "sum_nm2", "epe_violations", "shots")
+MOST_TILES = 6
+SUBTITLE = ("optics", "method", "network", "model", "status", "device")
+FIRST_PICTURES = ("gallery", "masks", "pairs", "front", "curves", "source", "process_window", "scores")
+ARRAYS = ("L", "1", "I;16", "I")  # grey pictures are arrays, whose first row is the lowest y
+LAYER_TITLES = {"target": "Target", "mask": "Mask", "nominal": "Nominal print", "band": "PV band", "sites": "EPE sites"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG file to embed."""
+
+    name: str
+    uri: str
+    width: int
+    height: int
+    flipped: bool
+
+
+def write_report(run_dir: str | Path, out: str | Path | None = None) -> Path:
+    """Shows a run's folder in one HTML file, written atomically.
+
+    Args:
+        run_dir: What a command wrote to.
+        out: The file; by default RUN_DIR/report.html.
+
+    Returns:
+        The file.
+
+    Raises:
+        ReportError: The folder is missing or empty, or a file in it is damaged.
+        LayoutError: A clip's layers are damaged.
+    """
+    folder = Path(run_dir)
+    html = render(read_run(folder))
+    target = folder / REPORT if out is None else Path(out)
+    write_text(target, html)
+    return target
+
+
+def render(run: Run) -> str:
+    """The page of a run."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("litho_dl.report"),
+        autoescape=True,  # names come from strangers' files
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"shown": shown, "titled": titled}
+    drawings, clips_left = drawn_clips(run)
+    embedded, pictures_left = pictures(run)
+    charts = {name: found for name, table in run.tables.items() if (found := curves(table))}
+    return environment.get_template("report.html").render(
+        run=run,
+        title=run.folder.resolve().name or REPORT,
+        subtitle=subtitle(run),
+        tiles=tiles(run),
+        drawings=drawings,
+        clips_left=clips_left,
+        layers=LAYER_TITLES,
+        steps_per_nm=STEPS_PER_NM,
+        tolerance_nm=TOLERANCE_NM,
+        front=front_of(run),
+        published=PUBLISHED,
+        sites=make_table("Worst sites", run.sites) if run.sites else None,
+        charts=charts,
+        canvas=chart,
+        pictures=embedded,
+        pictures_left=pictures_left,
+        tables={name: table for name, table in run.tables.items() if name not in charts},
+        times=times(run),
+        settings={name: {k: v for k, v in own.items() if not is_time(k)} for name, own in run.files.items()},
+    )
+
+
+def subtitle(run: Run) -> list[tuple[str, str]]:
+    """The settings that a reader looks for first."""
+    return [(key, str(run.facts[key])) for key in SUBTITLE if key in run.facts]
+
+
+def tiles(run: Run) -> list[tuple[str, str]]:
+    """Headline figures: means over the clips, of the first source where there are several; else what can be judged."""
+    if run.scores is None:
+        judged = [key for key, value in run.facts.items() if is_number(value) and better(key) and not is_time(key)]
+        return [(titled(key), shown(run.facts[key])) for key in judged[:MOST_TILES]]
+    records = run.scores.records
+    first = [record for record in records if record.get("source") == records[0].get("source")]
+    means = [(key, mean(first, key)) for key in TILES]
+    found = [("Clips", shown(len(first)))]
+    return found + [(titled(key), shown(round(value, 1))) for key, value in means if value is not None]
+
+
+def times(run: Run) -> dict[str, Any]:
+    """Seconds of the whole run, and means over its clips."""
+    found = {key: value for key, value in run.facts.items() if is_time(key)}
+    if run.scores is not None:
+        keys = (column.key for column in run.scores.columns if column.numeric and is_time(column.key))
+        found |= {f"{key.removesuffix('_per_clip')}_per_clip": mean(run.scores.records, key) for key in keys}
+    return found
+
+
+def front_of(run: Run) -> Chart | None:
+    """The chart of L2 against PVB: of the clips' scores, or of the longest other table that has both."""
+    tables: Sequence[Table] = [run.scores] if run.scores else sorted(run.tables.values(), key=lambda t: -len(t.records))
+    charts = (front(table, str(run.facts.get("protocol", ""))) for table in tables)
+    return next((found for found in charts if found), None)
+
+
+def drawn_clips(run: Run) -> tuple[list[Drawing], int]:
+    """The first clips as drawings, in the order of their scores; and how many are left out."""
+    records = {str(record.get("clip")): record for record in reversed(run.scores.records if run.scores else ())}
+    order = sorted(run.layers, key=lambda name: (list(reversed(records)).index(name) if name in records else -1, name))
+    drawings = []
+    for name in order[:MOST_CLIPS]:
+        sites = [site for site in run.sites if site["clip"] == name]
+        found = draw(name, run.layers[name], sites, _figures(records.get(name, {})))
+        drawings += [found] if found else []
+    return drawings, len(order) - len(order[:MOST_CLIPS])
+
+
+def _figures(record: Record) -> dict[str, str]:
+    return {titled(key): shown(record[key]) for key in TILES if is_number(record.get(key)) and key != "sum_nm2"}
+
+
+def pictures(run: Run) -> tuple[list[Picture], int]:
+    """The pictures to embed, those of the whole run first; and how many are left out.
+
+    What the page draws itself is no picture: convergence from its table, and the masks of clips with layers.
+    """
+    own = {f"{name}.mask.png" for name in run.layers}
+    own |= {"convergence.png"} if "convergence.csv" in run.tables else set()
+    paths = [path for path in run.pictures if path.relative_to(run.folder).as_posix() not in own]
+    first = {name: index for index, name in enumerate(FIRST_PICTURES)}
+    paths.sort(key=lambda path: (first.get(path.stem, len(first)), path.stem in run.layers, path.as_posix()))
+    found: list[Picture] = []
+    room = MOST_PICTURE_BYTES
+    for path in paths[:MOST_PICTURES]:
+        data = _read(path)
+        if len(data) <= room:
+            room -= len(data)
+            found.append(_picture(path, path.relative_to(run.folder).as_posix(), data))
+    return found, len(paths) - len(found)
+
+
+def _picture(path: Path, name: str, data: bytes) -> Picture:
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            (width, height), mode = image.size, image.mode
+    except Exception as error:  # Pillow raises whatever the damaged bytes lead to
+        raise ReportError(f"{path}: expected a PNG picture, got a damaged file; draw it anew or remove it.") from error
+    uri = "data:image/png;base64," + base64.b64encode(data).decode()
+    return Picture(name, uri, width, height, mode in ARRAYS)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be read ({error.strerror}).") from error

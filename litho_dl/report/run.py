@@ -1,0 +1,179 @@
+"""What a run's folder holds: settings, tables, pictures and clips, read from its JSON, CSV, PNG and layer files."""
+
+import csv
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from litho_dl.core.errors import ReportError
+from litho_dl.layout.stack import SUFFIX
+from litho_dl.report.names import titled
+from litho_dl.report.table import Record, Table, make_table
+
+SCORES = "Scores"
+SITES = "worst_sites"  # of a clip
+HIDDEN = {"mask_png", "mask_oas", "figure", "figures", "files", "fracture_files", "csv", "out", "table", "sha256"}
+SHARED = ("protocol", "raster")  # of all clips: settings
+FIRST = ("clip", "source", "l2_nm2", "pvb_nm2", "sum_nm2", "epe_violations", "shots")
+MOST_LISTED = 12
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder, read.
+
+    Attributes:
+        folder: The folder.
+        facts: Settings and figures of the whole run, by key; those of its scores first.
+        files: The same by file.
+        scores: The table of its clips' scores; None if it has none.
+        tables: The other tables, by file.
+        pictures: Its PNG files.
+        layers: The layer files of its clips, by name.
+        sites: Records of the sites that miss their edge most, with their `clip`.
+    """
+
+    folder: Path
+    facts: dict[str, Any]
+    files: dict[str, dict[str, Any]]
+    scores: Table | None
+    tables: dict[str, Table]
+    pictures: tuple[Path, ...]
+    layers: dict[str, Path]
+    sites: tuple[Record, ...]
+
+
+def read_run(folder: Path) -> Run:
+    """Reads a run's folder and, for CSV files and pictures, those right below it.
+
+    Raises:
+        ReportError: There is no such folder, nothing in it can be shown, or a file is damaged.
+    """
+    if not folder.is_dir():
+        raise ReportError(f"{folder}: no such folder; expected one that a command wrote to.")
+    paths = sorted(path for pattern in ("*", "*/*") for path in folder.glob(pattern) if path.is_file())
+    paths = [path for path in paths if not path.relative_to(folder).as_posix().startswith(".")]
+    files: dict[str, dict[str, Any]] = {}
+    found: dict[str, list[Record]] = {}
+    for path in (path for path in paths if path.suffix == ".json" and path.parent == folder):
+        own = files[path.name] = {}
+        for key, records in _gathered(_read_json(path), own):
+            found[f"{path.stem}: {key}" if key else path.stem] = records
+    scored = next((key for key, records in found.items() if {"clip", "l2_nm2"} <= records[0].keys()), "")
+    clips = found.pop(scored, [])
+    first = files.get(f"{scored.partition(': ')[0]}.json", {})
+    first |= {key: clips[0][key] for key in SHARED if clips and key in clips[0]}
+    facts = first | {key: value for own in files.values() for key, value in own.items() if key not in first}
+    tables = {key: make_table(_heading(key), records) for key, records in found.items()}
+    for path in (path for path in paths if path.suffix == ".csv"):
+        name = path.relative_to(folder).as_posix()
+        if records := _read_csv(path):
+            tables[name] = make_table(name, records)
+    pictures = tuple(path for path in paths if path.suffix == ".png")
+    layers = {path.name.removesuffix(SUFFIX): path for path in paths if path.name.endswith(SUFFIX)}
+    if not (facts or clips or tables or pictures or layers):
+        raise ReportError(f"{folder}: expected results of a command (.json, .csv, .png), got none; choose its --out.")
+    sites = [{"clip": clip["clip"], **site} for clip in clips for site in clip.get(SITES, ())]
+    scores = make_table(SCORES, [_score(clip) for clip in clips], scores=True) if clips else None
+    return Run(
+        folder, facts, {name: own for name, own in files.items() if own}, scores, tables, pictures, layers, tuple(sites)
+    )
+
+
+def _score(clip: Record) -> Record:
+    """A clip's record with L2 + PVB, headline figures first, without what all clips share."""
+    both = [clip.get(key) for key in ("l2_nm2", "pvb_nm2")]
+    full = {**clip, "sum_nm2": sum(both) if None not in both else None}
+    order = [*(key for key in FIRST if key in full), *(key for key in full if key not in FIRST)]
+    return {key: full[key] for key in order if key not in (*SHARED, SITES)}
+
+
+def _gathered(value: Any, facts: dict[str, Any], key: str = "") -> Iterator[tuple[str, list[Record]]]:
+    """Yields the tables in a JSON value, and puts single values into `facts`, by dotted key."""
+    if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
+        yield key, [_flat(entry) for entry in value]
+    elif isinstance(value, dict) and _alike(value):
+        yield key, [{"name": name, **_flat(entry)} for name, entry in value.items()]
+    elif isinstance(value, dict):
+        for name, entry in value.items():
+            if name not in HIDDEN:
+                yield from _gathered(entry, facts, f"{key}.{name}" if key else name)
+    elif value is not None and key:
+        facts[key] = _listed(value)
+
+
+def _alike(value: Mapping[str, Any]) -> bool:
+    """True for several records by name."""
+    entries = list(value.values())
+    return len(entries) > 1 and all(isinstance(e, dict) and e and e.keys() == entries[0].keys() for e in entries)
+
+
+def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The record with dotted keys for what nests, without files; the sites of a clip stay as they are."""
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        if name in HIDDEN:
+            continue
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        elif name == SITES:
+            flat[name] = [site for site in value or () if isinstance(site, dict)]
+        else:
+            flat[prefix + name] = _listed(value)
+    return flat
+
+
+def _listed(value: Any) -> Any:
+    """A list as text; numbers and words as they are."""
+    if isinstance(value, list):
+        return f"{len(value)} values" if len(value) > MOST_LISTED else ", ".join(str(entry) for entry in value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _heading(key: str) -> str:
+    file, _, table = key.partition(": ")
+    return f"{titled(table)} ({file}.json)" if table else f"{file}.json"
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ReportError(
+            f"{path}: expected JSON, got a damaged file ({error}); write it anew or remove it."
+        ) from error
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def _read_csv(path: Path) -> list[Record]:
+    """The rows of a table under its heading."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file, restkey="", strict=True))
+    except (ValueError, csv.Error) as error:
+        raise ReportError(
+            f"{path}: expected a table, got a damaged file ({error}); write it anew or remove it."
+        ) from error
+    except OSError as error:
+        raise ReportError(f"{path}: cannot be read ({error.strerror}).") from error
+    for number, row in enumerate(rows, start=1):
+        if ("" in row and isinstance(row[""], list)) or None in row.values():
+            raise ReportError(
+                f"{path}: expected as many fields as in its heading, got others in row {number}; mend it."
+            )
+    return [{key: _number(value) for key, value in row.items()} for row in rows]
+
+
+def _number(text: str) -> Any:
+    """A field as a number if it is one."""
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    if not math.isfinite(value):
+        return None
+    return int(value) if text.lstrip("+-").isdigit() else value

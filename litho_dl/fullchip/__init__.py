@@ -1,1 +1,1 @@
-"""Whole chips: tiles with a halo, each solved by itself, stitched to one mask and scored without regard to the tiles."""
+"""Whole chips: tiles with a halo, each solved by itself; one mask and one score, whatever the tiles."""

@@ -1,6 +1,7 @@
 """A chip's layer, flat and merged, of which tiles take what they see."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,7 +82,7 @@ class Chip:
         return self._found(self._shapes.each_touching(db.Box(left, bottom, right, top))).moved(-left, -bottom)
 
     @staticmethod
-    def _found(shapes: "db.Shapes") -> "db.Region":
+    def _found(shapes: Iterator["db.Shape"]) -> "db.Region":
         import klayout.db as db
 
         region = db.Region()

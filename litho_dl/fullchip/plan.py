@@ -95,7 +95,9 @@ def read_plan(folder: Path) -> Plan:
     except FileNotFoundError:
         raise DatasetError(f"{folder}: expected a full-chip run ({PLAN} in it), got none.") from None
     except (KeyError, TypeError, ValueError, OSError) as error:
-        raise DatasetError(f"{path}: the plan is damaged ({error}); remove the folder, or choose another --out.") from error
+        raise DatasetError(
+            f"{path}: the plan is damaged ({error}); remove the folder, or choose another --out."
+        ) from error
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,7 @@ from litho_dl.fullchip.tiling import Box, Tile, plan_tiling
 from litho_dl.generators.model import Generator
 from litho_dl.ilt.method import Method
 from litho_dl.layout.files import write_layout
+from litho_dl.layout.layout import Layout
 from litho_dl.process.files import save_kernels
 from litho_dl.process.model import ProcessModel
 
@@ -73,6 +74,7 @@ class ChipRun:
 
     Attributes:
         plan: Its settings.
+        mask: The stitched mask, as written.
         scores: By tile; tiles far from all shapes have none.
         tiles: How many were `solved` in this run, `found` from an earlier one, `repeated` and `empty`.
         seconds: Wall time of `plan`, `solve`, `score` and `stitch`.
@@ -80,6 +82,7 @@ class ChipRun:
     """
 
     plan: Plan
+    mask: Layout
     scores: dict[Tile, TileScore]
     tiles: dict[str, int]
     seconds: dict[str, float]
@@ -147,13 +150,14 @@ def run_fullchip(
         for tiles in alike.values():
             counts["repeated"] += _repeat(folder, tiles, plan.digest)
         lap("solve")
-        write_layout(mask_path, stitched(folder, plan.tiling, plan.digest, job.chip.name))
+        mask = stitched(folder, plan.tiling, plan.digest, job.chip.name)
+        write_layout(mask_path, mask)
         lap("stitch")
         drawn = sorted(tile for tiles in alike.values() for tile in tiles if _has_area(plan.tiling.inside(tile)))
         made(make_score, SCORE, drawn)
         scores = {tile: read_score(folder, tile, plan.digest) for tile in drawn}
         lap("score")
-    return ChipRun(plan, scores, dict(counts), laps, tile_seconds)
+    return ChipRun(plan, mask, scores, dict(counts), laps, tile_seconds)
 
 
 def _prepared(job: Job, folder: Path) -> Plan:

@@ -17,7 +17,6 @@ from litho_dl.fullchip.plan import Setting, setting, tile_path
 from litho_dl.fullchip.sites import edge_sites
 from litho_dl.fullchip.tiling import Box, Tile
 from litho_dl.layout.contour import pixel_polygons
-from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
 from litho_dl.layout.rules import check_rules
 from litho_dl.metrics.edge import edge_placement
@@ -145,5 +144,6 @@ def read_score(folder: Path, tile: Tile, digest: str) -> TileScore:
     with opened(path, FORMAT) as file:
         if file.attrs["digest"] != digest:
             raise DatasetError(f"{path}: expected a score of this run, got another's; remove it.")
-        places = {rule: file[rule][()] for rule in RULE_NAMES}
-        return TileScore(*file["areas"][()].tolist(), *(file[name][()] for name in ("sites", "epe", "violated")), places)
+        l2, pvb, target = file["areas"][()].tolist()
+        sites, epe, violated = (file[name][()] for name in ("sites", "epe", "violated"))
+        return TileScore(l2, pvb, target, sites, epe, violated, {rule: file[rule][()] for rule in RULE_NAMES})

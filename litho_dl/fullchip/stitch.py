@@ -5,7 +5,7 @@ from pathlib import Path
 from litho_dl.fullchip.mask import read_mask
 from litho_dl.fullchip.tiling import Tiling
 from litho_dl.layout.contour import pixel_polygons
-from litho_dl.layout.layout import Layout
+from litho_dl.layout.layout import Layout, Polygon
 
 
 def stitched(folder: Path, tiling: Tiling, digest: str, name: str) -> Layout:
@@ -14,7 +14,7 @@ def stitched(folder: Path, tiling: Tiling, digest: str, name: str) -> Layout:
     Raises:
         DatasetError: A tile's file is damaged or of another run.
     """
-    polygons = []
+    polygons: list[Polygon] = []
     for tile in tiling.tiles:
         found = read_mask(folder, tile, digest)
         if found is None:

@@ -65,9 +65,7 @@ class Tiling:
 
     def core(self, tile: Tile) -> Box:
         """(x0, y0, x1, y1) of a tile's core, in layout coordinates."""
-        x0, y0 = (
-            self.area_nm[axis] + index * self.core_nm for axis, index in enumerate((tile.column, tile.row))
-        )
+        x0, y0 = (self.area_nm[axis] + index * self.core_nm for axis, index in enumerate((tile.column, tile.row)))
         return x0, y0, x0 + self.core_nm, y0 + self.core_nm
 
     def window(self, tile: Tile) -> Box:

@@ -14,7 +14,7 @@ OVERSAMPLING = 2  # of the kernels in space, so that the fading does not alias
 
 
 def reach_nm(kernels: SocsKernels) -> float:
-    """How far away from a point kernels of a field know what a mask does to its image: half the field's smaller side."""
+    """How far from a point kernels know what a mask does to its image: half their field's smaller side."""
     return min(kernels.field_nm) / 2
 
 

@@ -196,8 +196,8 @@ def as_text(result: dict[str, Any]) -> str:
         return "-" if value is None else f"{value:.2f} nm"
 
     lines = [
-        f"{result['mask']}: {result['area_nm2'] / 1e6:,.1f} um2 in {result['tile_rows']} x {result['tile_columns']} tiles "
-        f"of {result['tile_nm']:g} nm, halo {result['halo_nm']:g} nm",
+        f"{result['mask']}: {result['area_nm2'] / 1e6:,.1f} um2 in {result['tile_rows']} x "
+        f"{result['tile_columns']} tiles of {result['tile_nm']:g} nm, halo {result['halo_nm']:g} nm",
         "tiles: " + ", ".join(f"{count} {name}" for name, count in tiles.items()),
         f"L2 {result['l2_nm2']:,.0f} nm2, PVB {result['pvb_nm2']:,.0f} nm2, target {result['target_nm2']:,.0f} nm2",
         f"EPE: {result['epe_violations']} violations at {result['epe_sites']:,} sites, mean |EPE| "
@@ -230,7 +230,8 @@ def write_tables(folder: Path, run: "ChipRun", sites: "Sites") -> None:
             "x_nm": float(sites.xy_nm[index][0]),
             "y_nm": float(sites.xy_nm[index][1]),
             "epe_nm": "" if math.isnan(sites.epe_nm[index]) else round(float(sites.epe_nm[index]), 3),
-            "seam_distance_nm": round(float(sites.seam_nm[index]), 1),
+            "violations": int(sites.violated[index]),
+            "seam_distance_nm": round(float(sites.seam_nm[index]), 1) if math.isfinite(sites.seam_nm[index]) else "",
         }
         for index in spots
     ]

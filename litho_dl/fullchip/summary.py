@@ -12,7 +12,7 @@ from litho_dl.fullchip.tiling import Tiling
 
 SEAM_BINS_NM = (0.0, 32.0, 64.0, 128.0, 256.0, 512.0, np.inf)
 NEAR_SEAM_NM, INTERIOR_NM = 64.0, 256.0
-SPOTS = 100
+SPOTS = 50
 SPOT_SPACING_NM = 100.0
 
 
@@ -161,14 +161,12 @@ def seam_table(sites: Sites) -> list[SeamRow]:
 
 
 def hot_spots(sites: Sites, most: int = SPOTS) -> list[int]:
-    """Indices of the worst sites that violate the rule, worst first, none nearer to a worse one than 100 nm."""
+    """Indices of the worst sites, worst first, none nearer to a worse one than 100 nm."""
     badness = np.where(np.isfinite(sites.epe_nm), np.abs(sites.epe_nm), np.inf)
     chosen: list[int] = []
     for index in np.lexsort((sites.xy_nm[:, 0], sites.xy_nm[:, 1], -badness)).tolist():
         if len(chosen) == most:
             break
-        if not sites.violated[index]:
-            continue
         apart = np.abs(sites.xy_nm[chosen] - sites.xy_nm[index]).max(1, initial=0.0)
         if not chosen or apart.min() >= SPOT_SPACING_NM:
             chosen.append(index)

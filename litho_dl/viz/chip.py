@@ -44,8 +44,9 @@ def chip_figure(
     side = max(x1 - x0, y1 - y0) / CELLS
     shown = np.isfinite(epe_nm)
     across, up = (np.arange(low, high + side, side) for low, high in ((x0, x1), (y0, y1)))
-    sums = np.histogram2d(*xy_nm[shown].T, bins=[across, up], weights=np.abs(epe_nm[shown]))[0].T
-    counts = np.histogram2d(*xy_nm[shown].T, bins=[across, up])[0].T
+    x, y = xy_nm[shown].T
+    sums = np.histogram2d(x, y, bins=[across, up], weights=np.abs(epe_nm[shown]))[0].T
+    counts = np.histogram2d(x, y, bins=[across, up])[0].T
     mean = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
     top = max(1.0, float(np.nanpercentile(mean, 98)) if np.isfinite(mean).any() else 1.0)
     image = chart.pcolormesh(across, up, mean, cmap="viridis", vmin=0, vmax=top, rasterized=True)

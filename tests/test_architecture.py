@@ -18,7 +18,7 @@ LAYERS = {
     3: ["simulator"],
     4: ["ilt", "clips", "evaluate", "source_simulator", "symmetry", "training"],
     5: ["optimize", "focus_exposure", "generators", "mnist"],
-    6: ["dataset", "tuning"],
+    6: ["dataset", "tuning", "fullchip"],
     7: ["cli"],
 }
 LEVEL = {part: level for level, parts in LAYERS.items() for part in parts}

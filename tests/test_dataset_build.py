@@ -225,7 +225,7 @@ class TestGoingOn:
 
         with open(copied_set / ".lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            with pytest.raises(DatasetError, match="another process is building here"):
+            with pytest.raises(OutputError, match="another process is building here"):
                 built(pair_recipe, copied_set)
 
     def test_where_nothing_can_be_written(self, pair_recipe, tmp_path):

@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": "Optimise layouts that ship with the repository; masks, pictures and a score table.",
     "evaluate": "Score a mask against its target.",
     "export": "Write a trained network as ONNX or torch.export, and check it.",
+    "fullchip": "Find the mask of a whole layout, tile by tile.",
     "infer": "Draw the masks of given layouts by a trained network.",
     "kernels": "Build, import and show optical kernels.",
     "mnist": "Train and score a sanity benchmark of networks and training loop.",

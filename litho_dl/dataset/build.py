@@ -3,13 +3,13 @@
 import csv
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from litho_dl.core.errors import DatasetError, OutputError
+from litho_dl.core.errors import DatasetError
 from litho_dl.core.io import file_digest, remove_leftovers, require_writable_folder, write_csv
+from litho_dl.core.lock import locked
 from litho_dl.core.workers import run_tasks
 from litho_dl.data.pairs import SHARDS, read_settings
 from litho_dl.dataset.blueprint import Blueprint, draw_blueprint
@@ -70,7 +70,7 @@ def build(
     folder = require_writable_folder(folder.absolute())
     require_writable_folder(folder / SHARDS)
     blueprint = draw_blueprint(recipe)
-    with _locked(folder):
+    with locked(folder):
         manifest = _adopted(folder, _prepared(folder, blueprint, on_progress))
         timing = read_timing(folder)
 
@@ -164,24 +164,3 @@ def _adopted(folder: Path, manifest: Manifest) -> Manifest:
 
 def _entry(path: Path, clips: int, rejected: dict[str, int]) -> ShardEntry:
     return ShardEntry(file_digest(path), clips, clips - sum(rejected.values()), rejected)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Holds the folder for this process; the lock goes with the process, however it ends."""
-    import fcntl
-
-    try:
-        lock = open(folder / ".lock", "w")  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise OutputError(f"Cannot write to {folder}: {error.strerror}; choose a writable --out.") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise DatasetError(f"{folder}: another process is building here; wait for it or stop it.") from None
-        except OSError as error:
-            raise OutputError(
-                f"Cannot lock {folder}: {error.strerror}; choose an --out on a file system that has locks."
-            ) from error
-        yield

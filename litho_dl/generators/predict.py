@@ -12,7 +12,9 @@ from litho_dl.core.errors import GridMismatchError
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import Generator
 from litho_dl.ilt.method import Method
+from litho_dl.ilt.objective import epe_probes
 from litho_dl.ilt.solve import OnStep, Solution, solve
+from litho_dl.ilt.stage import Probes
 from litho_dl.simulator import Simulator
 
 MIDDLE = 0.5  # of the first level; what comes before is there to find masks such as a network draws
@@ -66,6 +68,8 @@ def refine(
     method: Method,
     steps: int,
     on_step: OnStep | None = None,
+    *,
+    probes: Probes = epe_probes,
 ) -> Solution:
     """Optimises a network's masks by a method, from the middle of its first level on, in so many steps.
 
@@ -79,6 +83,7 @@ def refine(
         method: What to do.
         steps: In all; see `Method.in_steps`.
         on_step: See `solve`.
+        probes: See `solve`.
 
     Raises:
         LithoError: As `solve`.
@@ -87,4 +92,4 @@ def refine(
     targets = torch.stack([clip.coverage(method.target_nm) for clip in clips])
     soft = (0.5 + prediction.logits / method.levels[0].mask_sharpness[0]).clamp(0, 1)
     masks = torch.stack([on_pixel(mask, prediction.pixel_nm, method.target_nm) for mask in soft])
-    return solve(simulator, targets, method.target_nm, method, on_step, init=masks)
+    return solve(simulator, targets, method.target_nm, method, on_step, init=masks, probes=probes)

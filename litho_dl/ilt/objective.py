@@ -10,7 +10,7 @@ from torch.nn.functional import max_pool2d, pad
 
 from litho_dl.ilt.morphology import closed, opened, small_parts
 from litho_dl.layout.rules import MaskRules
-from litho_dl.metrics.epe import OPENILT, EpeRule, find_sites
+from litho_dl.metrics.epe import OPENILT, EpeRule, EpeSites, find_sites
 from litho_dl.simulator import Exposure
 
 PROBE_NM2 = OPENILT.spacing_px * OPENILT.probe_px * 1.0  # the strip of edge that a probe stands for
@@ -197,17 +197,26 @@ def epe_probes(target: Tensor, pixel_nm: float) -> Tensor:
     Returns:
         Number of probes in each pixel, (B, H, W).
     """
-    rule = EpeRule(
+    rule = probe_rule(pixel_nm)
+    counts = [count_probes(find_sites(drawn, rule), rule, drawn.shape) for drawn in (target >= 0.5).cpu().numpy()]
+    return torch.from_numpy(np.stack(counts)).to(target)
+
+
+def probe_rule(pixel_nm: float) -> EpeRule:
+    """The `openilt` rule in pixels of up to 15 nm."""
+    return EpeRule(
         long_edge_px=int(OPENILT.long_edge_px / pixel_nm),
         spacing_px=max(1, int(OPENILT.spacing_px / pixel_nm)),
         probe_px=max(1, int(OPENILT.probe_px / pixel_nm)),
     )
-    counts = np.zeros(tuple(target.shape), dtype=np.float32)
-    for clip, drawn in zip(counts, (target >= 0.5).cpu().numpy(), strict=True):
-        sites = find_sites(drawn, rule)
-        for probes in (sites.probes(-rule.probe_px), sites.probes(rule.probe_px)):
-            np.add.at(clip, (probes[:, 0] % clip.shape[0], probes[:, 1] % clip.shape[1]), 1)
-    return torch.from_numpy(counts).to(target)
+
+
+def count_probes(sites: EpeSites, rule: EpeRule, shape: tuple[int, ...]) -> np.ndarray:
+    """Number of probes in each pixel of a periodic field, float32 of `shape` = (H, W)."""
+    counts = np.zeros(shape, dtype=np.float32)
+    for probes in (sites.probes(-rule.probe_px), sites.probes(rule.probe_px)):
+        np.add.at(counts, (probes[:, 0] % shape[0], probes[:, 1] % shape[1]), 1)
+    return counts
 
 
 def evaluate_terms(scene: Scene, weights: dict[str, float]) -> tuple[Tensor, dict[str, Tensor]]:

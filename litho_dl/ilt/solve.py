@@ -13,9 +13,10 @@ from litho_dl.core.errors import MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.ilt.cleanup import clean
 from litho_dl.ilt.method import Level, Method
+from litho_dl.ilt.objective import epe_probes
 from litho_dl.ilt.optimizer import make_optimizer
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Parameterization, Start
-from litho_dl.ilt.stage import Stage, geometric
+from litho_dl.ilt.stage import Probes, Stage, geometric
 from litho_dl.ilt.start import biased, coarsened
 from litho_dl.simulator import Simulator
 
@@ -69,6 +70,7 @@ def solve(
     on_step: OnStep | None = None,
     *,
     init: Tensor | None = None,
+    probes: Probes = epe_probes,
 ) -> Solution:
     """Finds masks whose prints match the targets.
 
@@ -80,7 +82,9 @@ def solve(
         method: What to do; see `method.load_method`.
         on_step: Called after each step with (step, steps in all, mean objective in nm^2).
         init: Masks to start from, in place of the target; (B, H, W) in [0, 1] on the target's pixel. The method's
-            parameterization redraws them on its first level; see `Method.last_level` and `Method.shortened`.
+            parameterization redraws them on its first level; see `Method.last_level` and `Method.in_steps`.
+        probes: Where the term `epe` looks for prints, as `objective.epe_probes` tells from a target and its pixel; for
+            a field that is a part of something larger, whose edges it cuts.
 
     Raises:
         MaskError: Target or start mask is not finite, empty, or the mask technology has more than two values.
@@ -90,7 +94,7 @@ def solve(
     _require_target(simulator, target, pixel_nm, method, init)
     target = target.to(simulator.device, simulator.dtype)
     begin = biased(target, pixel_nm, method.bias_nm) if init is None else init.to(target)
-    run = _Run(simulator, target, pixel_nm, method, on_step)
+    run = _Run(simulator, target, pixel_nm, method, on_step, probes)
     status: Literal["finished", "interrupted"] = "finished"
     try:
         for level in method.levels:
@@ -136,10 +140,16 @@ class _Run:
     """State of one `solve`: parameters, best masks, history."""
 
     def __init__(
-        self, simulator: Simulator, target: Tensor, pixel_nm: float, method: Method, on_step: OnStep | None
+        self,
+        simulator: Simulator,
+        target: Tensor,
+        pixel_nm: float,
+        method: Method,
+        on_step: OnStep | None,
+        probes: Probes,
     ) -> None:
         self.simulator, self.target, self.target_nm = simulator, target, pixel_nm
-        self.method, self.on_step = method, on_step
+        self.method, self.on_step, self.probes = method, on_step, probes
         self.best: _Best | None = None
         # Made at once: small tensors kept step by step lie between the large ones that come and go, and pin the heap.
         self.history: dict[str, Tensor] = {}
@@ -161,7 +171,7 @@ class _Run:
         rate = self.method.source_learning_rate
         optimizer = make_optimizer(kind, self.method.momentum, parameters, others if rate > 0 else (), rate)
         target = coarsened(self.target, self.target_nm, level.image_nm)
-        stage = self._stage = Stage(self.simulator, self.method, level, self._parameterization, target)
+        stage = self._stage = Stage(self.simulator, self.method, level, self._parameterization, target, self.probes)
         self.level_starts.append(self.steps_done)
         idle, moving = 0, bool(others) and rate > 0
         for step in range(level.steps):

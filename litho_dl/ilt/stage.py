@@ -1,6 +1,7 @@
 """One level of an optimisation at work: what its parameters image to, and what that costs."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -13,6 +14,7 @@ from litho_dl.ilt.parameterization import EdgeParameterization, Parameterization
 from litho_dl.simulator import Exposure, Simulator
 
 PIXELS_AT_ONCE = 2**20  # of prints on a CPU
+Probes = Callable[[Tensor, float], Tensor]  # as `objective.epe_probes`
 
 
 class Stage:
@@ -26,7 +28,13 @@ class Stage:
     """
 
     def __init__(
-        self, simulator: Simulator, method: Method, level: Level, parameterization: Parameterization, target: Tensor
+        self,
+        simulator: Simulator,
+        method: Method,
+        level: Level,
+        parameterization: Parameterization,
+        target: Tensor,
+        probes: Probes = epe_probes,
     ) -> None:
         self.level, self.progress = level, 0.0
         self.terms: dict[str, Tensor] = {}
@@ -34,7 +42,7 @@ class Stage:
         self._weights = level.objective or method.objective
         self._final_weights = method.objective
         self._rules = None if method.rules is None else method.rules.mask_rules()
-        self._probes = epe_probes(target, level.image_nm)
+        self._probes = probes(target, level.image_nm)
         self._background = background(target, level.image_nm)
         self._room = self._written_room() if method.clean else None
 

@@ -7,6 +7,7 @@ import numpy as np
 from litho_dl.metrics.epe import EpeSites
 
 REACH_PX = 60  # how far from the target's edge the printed edge is looked for
+_STEPS = np.arange(-REACH_PX + 1, REACH_PX + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,16 +40,26 @@ def edge_profile(
         threshold: Intensity above which the resist prints.
         pixel_nm: The images' pixel.
     """
-    steps = np.arange(-REACH_PX + 1, REACH_PX + 1)
-    rows, columns = (sites.pixels[:, axis, None] + steps * sites.normals[:, axis, None] for axis in (0, 1))
-    rows, columns = rows % aerial.shape[0], columns % aerial.shape[1]
-    profile = aerial[rows, columns]
+    profile = _profiles(aerial, sites)
     inner, outer = profile[:, REACH_PX - 1], profile[:, REACH_PX]
     ils = np.abs(np.log(np.maximum(outer, 1e-12) / np.maximum(inner, 1e-12))) / pixel_nm
     width_px = np.minimum(_extents(target, sites.pixels, sites.normals), _lengths(target, sites))
-    return EdgeProfile(
-        _nearest_crossing(profile, threshold, steps - 0.5) * pixel_nm, ils * 1000, ils * width_px * pixel_nm
-    )
+    return EdgeProfile(_placement(profile, threshold, pixel_nm), ils * 1000, ils * width_px * pixel_nm)
+
+
+def edge_placement(aerial: np.ndarray, sites: EpeSites, threshold: float, pixel_nm: float) -> np.ndarray:
+    """`EdgeProfile.epe_nm` alone, (n,), for which no target is needed; the arguments are those of `edge_profile`."""
+    return _placement(_profiles(aerial, sites), threshold, pixel_nm)
+
+
+def _profiles(aerial: np.ndarray, sites: EpeSites) -> np.ndarray:
+    """Intensity (n, 2 REACH_PX) along the normal through each site, from inside to outside."""
+    rows, columns = (sites.pixels[:, axis, None] + _STEPS * sites.normals[:, axis, None] for axis in (0, 1))
+    return aerial[rows % aerial.shape[0], columns % aerial.shape[1]]
+
+
+def _placement(profile: np.ndarray, threshold: float, pixel_nm: float) -> np.ndarray:
+    return _nearest_crossing(profile, threshold, _STEPS - 0.5) * pixel_nm
 
 
 def _extents(target: np.ndarray, pixels: np.ndarray, outwards: np.ndarray) -> np.ndarray:

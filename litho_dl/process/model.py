@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from litho_dl.core.errors import KernelError
 from litho_dl.core.grid import same_length
+from litho_dl.optics.extend import extended
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.socs import build_socs
@@ -92,6 +93,14 @@ class ProcessModel:
                 f"Expected a corner 'nominal' of known focus, got {', '.join(self.corners)}; give a recipe as --optics."
             )
         return focus_nm, corner.dose
+
+    def on_field(self, field_nm: tuple[float, float]) -> "ProcessModel":
+        """The process on a larger field, with its own kernels carried there; see `optics.extend.extended`.
+
+        Raises:
+            GridMismatchError: The field is smaller than the kernels' own.
+        """
+        return replace(self, kernels={name: extended(kernels, field_nm) for name, kernels in self.kernels.items()})
 
     def at_focus(self, defocus_nm: float) -> "ProcessModel":
         """The process at one focus and dose 1, with one kernel set, `focus`; built from the recipe unless it is here.

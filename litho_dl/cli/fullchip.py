@@ -1,0 +1,307 @@
+"""litho-dl fullchip: a whole layout in, one stitched mask out."""
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from litho_dl.cli.options import built, device_option, json_option, layout_options, progress_bar, shipped, write_summary
+from litho_dl.core.errors import LithoError
+
+if TYPE_CHECKING:
+    from litho_dl.fullchip.chip import Chip
+    from litho_dl.fullchip.run import ChipRun, Job
+    from litho_dl.fullchip.summary import ChipScore, Sites
+    from litho_dl.layout.layout import Layout
+
+PICTURED = 6  # hot spots drawn with their prints
+SPOT_LAYER, SPOT_BOX_NM = (1, 0), 40.0
+
+
+@click.command()
+@click.argument("layout", metavar="LAYOUT", type=click.Path(path_type=Path))
+@click.option(
+    "--optics", required=True, metavar="RECIPE_OR_KERNELS", help="As for optimize.", shell_complete=shipped("optics")
+)
+@click.option("--method", metavar="NAME", help="An ILT method, or a .toml file.", shell_complete=shipped("ilt"))
+@click.option(
+    "--model", metavar="NAME_OR_FILE", help="A trained network in its place.", shell_complete=shipped("models")
+)
+@click.option("--refine", "steps", type=click.IntRange(1), metavar="STEPS", help="Of --method, after --model.")
+@click.option("--force", is_flag=True, help="Use a model that was trained for other optics.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The mask, .oas or .gds.")
+@layout_options
+@click.option(
+    "--tile",
+    "core_nm",
+    type=float,
+    metavar="NM",
+    help="Side of a tile's core, a multiple of 512; such as an array's pitch.",
+)
+@click.option(
+    "--tolerance",
+    type=float,
+    default=1e-3,
+    show_default=True,
+    help="What lies beyond a tile's halo may change the image in its core by this, r.m.s., a clear mask being 1.",
+)
+@click.option("--workers", type=click.IntRange(1), help="Local processes. Default: one a core, or one a GPU.")
+@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, or local for a cluster on this machine.")
+@device_option
+@click.option("--figures/--no-figures", default=True, show_default=True, help="Draw the chip and its worst places.")
+@click.option("--report", is_flag=True, help="Write report.html beside the scores; see litho-dl report.")
+@json_option
+def fullchip(
+    layout: Path,
+    optics: str,
+    method: str | None,
+    model: str | None,
+    steps: int | None,
+    force: bool,
+    out: Path,
+    layer: str | None,
+    cell: str | None,
+    window_nm: tuple[float, float, float, float] | None,
+    core_nm: float | None,
+    tolerance: float,
+    workers: int | None,
+    scheduler: str | None,
+    device: str,
+    figures: bool,
+    report: bool,
+    as_json: bool,
+) -> None:
+    """Find the mask of a whole LAYOUT, tile by tile, as one file of polygons in the layout's own coordinates.
+
+    Beside the mask NAME.oas, the folder NAME.fullchip holds the finished tiles, scores.json, seams.csv, hotspots.csv,
+    hotspots.oas (a box at each of the worst places), and pictures. A run that was stopped or killed goes on from its
+    tiles; the mask's bytes are the same for any number of workers. --window makes the mask of a part of the layout, in
+    the context of the rest.
+
+    Example: litho-dl fullchip chip.gds --layer 11/0 --optics iccad13-like --method fast --out mask.oas
+    """
+    from litho_dl.core.device import resolve_device
+    from litho_dl.core.workers import default_workers
+    from litho_dl.fullchip.run import Progress, run_fullchip
+    from litho_dl.fullchip.summary import chip_score, chip_sites
+    from litho_dl.layout.gds import GDS_SUFFIXES
+
+    if not out.name.lower().endswith(GDS_SUFFIXES):
+        raise LithoError(f"{out}: expected --out to end in .oas or .gds, got {out.suffix or 'no suffix'}.")
+    if scheduler not in (None, "local") and workers is not None:
+        raise click.UsageError("--workers is for local workers; the scheduler has its own.")
+    here = resolve_device("auto" if scheduler not in (None, "local") else device)
+    job = _job(layout, optics, method, model, steps, force, layer, cell, window_nm, core_nm, tolerance)
+    folder = run_folder(out)
+    with progress_bar("Tiles") as advance:
+
+        def shown(progress: Progress) -> None:
+            advance(progress.done, progress.total, {"solve": "solved", "score": "scored"}[progress.phase])
+
+        run = run_fullchip(
+            job,
+            folder,
+            out,
+            workers=workers or default_workers(here),
+            scheduler=scheduler,
+            device=device,
+            on_progress=shown,
+        )
+    score, sites = (
+        chip_score(list(run.scores.values()), run.plan.tiling),
+        chip_sites(run.scores.values(), run.plan.tiling),
+    )
+    result = _result(out, run, score)
+    write_tables(folder, run, sites)
+    if figures:
+        draw(folder, job, run, sites)
+    write_summary(folder / "scores.json", result)
+    if report:
+        from litho_dl.report.page import write_report
+
+        click.echo(f"Wrote {write_report(folder)}", err=True)
+    click.echo(json.dumps(result, indent=2) if as_json else as_text(result))
+
+
+def run_folder(out: Path) -> Path:
+    """The folder of a mask's tiles and scores: `mask.oas` -> `mask.fullchip`."""
+    from litho_dl.clips import file_stem
+
+    return out.with_name(f"{file_stem(out)}.fullchip")
+
+
+def _job(
+    layout: Path,
+    optics: str,
+    method: str | None,
+    model: str | None,
+    steps: int | None,
+    force: bool,
+    layer: str | None,
+    cell: str | None,
+    window_nm: tuple[float, float, float, float] | None,
+    core_nm: float | None,
+    tolerance: float,
+) -> "Job":
+    """Everything read and checked, before anything is written."""
+    from litho_dl.fullchip.chip import Chip
+    from litho_dl.fullchip.run import Job
+    from litho_dl.generators.model import load_generator
+    from litho_dl.ilt.method import load_method
+    from litho_dl.process.files import read_optics
+
+    if model is None and (method is None or steps is not None):
+        raise click.UsageError("Give --method, or --model, or --model with --refine STEPS of --method (default: fast).")
+    if model is not None and steps is None and method is not None:
+        raise click.UsageError("--model with --method needs --refine STEPS.")
+    name = "fast" if method is None and steps is not None else method
+    chosen = None if name is None else load_method(name)
+    read = read_optics(optics)
+    chip = Chip.read(layout, layer=layer, cell=cell)
+    process = built(read)
+    generator = None if model is None else load_generator(model, process, force=force)
+    if generator is not None:
+        generator.require_masks()
+    labels = {"layout": layout.name, "layer": layer, "cell": cell, "optics": optics, "method": name, "model": model}
+    return Job(chip, process, chosen, generator, steps, window_nm, core_nm, tolerance, labels)
+
+
+def _result(out: Path, run: "ChipRun", score: "ChipScore") -> dict[str, Any]:
+    """What scores.json holds."""
+    tiling = run.plan.tiling
+    return {
+        "mask": str(out),
+        **{name: value for name, value in run.plan.labels.items() if value is not None},
+        "refine": run.plan.steps,
+        "window_nm": list(tiling.wanted_nm),
+        "tile_nm": tiling.core_nm,
+        "halo_nm": tiling.halo_nm,
+        "tolerance": run.plan.tolerance,
+        "tile_rows": tiling.shape[0],
+        "tile_columns": tiling.shape[1],
+        "tiles": run.tiles,
+        "seconds": {name: round(value, 3) for name, value in run.seconds.items()},
+        **score.as_dict(),
+    }
+
+
+def as_text(result: dict[str, Any]) -> str:
+    """The result as lines for people."""
+    tiles, seconds = result["tiles"], result["seconds"]
+
+    def nm(value: float | None) -> str:
+        return "-" if value is None else f"{value:.2f} nm"
+
+    lines = [
+        f"{result['mask']}: {result['area_nm2'] / 1e6:,.1f} um2 in {result['tile_rows']} x "
+        f"{result['tile_columns']} tiles of {result['tile_nm']:g} nm, halo {result['halo_nm']:g} nm",
+        "tiles: " + ", ".join(f"{count} {name}" for name, count in tiles.items()),
+        f"L2 {result['l2_nm2']:,.0f} nm2, PVB {result['pvb_nm2']:,.0f} nm2, target {result['target_nm2']:,.0f} nm2",
+        f"EPE: {result['epe_violations']} violations at {result['epe_sites']:,} sites, mean |EPE| "
+        f"{nm(result['epe_mean_abs_nm'])}, 3 sigma {nm(result['epe_3sigma_nm'])}, "
+        f"{result['epe_lost']} sites do not print",
+    ]
+    if result["seam_epe_nm"] is not None:
+        lines.append(
+            f"seams: mean |EPE| {nm(result['seam_epe_nm'])} within 64 nm of a seam, {nm(result['interior_epe_nm'])} "
+            f"farther than 256 nm"
+        )
+    lines.append(
+        "mask rules: "
+        + ", ".join(f"{rule} {count}" for rule, count in result["mrc_violations"].items())
+        + f"; at seams {sum(result['mrc_at_seams'].values())}"
+    )
+    lines.append("seconds: " + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()))
+    return "\n".join(lines)
+
+
+def write_tables(folder: Path, run: "ChipRun", sites: "Sites") -> None:
+    """seams.csv, hotspots.csv, hotspots.oas, and timing.csv of the tiles that this run solved."""
+    from litho_dl.core.io import write_csv
+    from litho_dl.fullchip.summary import hot_spots, seam_table
+    from litho_dl.layout.gds import write_layers
+
+    spots = hot_spots(sites)
+    worst = [
+        {
+            "x_nm": float(sites.xy_nm[index][0]),
+            "y_nm": float(sites.xy_nm[index][1]),
+            "epe_nm": "" if math.isnan(sites.epe_nm[index]) else round(float(sites.epe_nm[index]), 3),
+            "violations": int(sites.violated[index]),
+            "seam_distance_nm": round(float(sites.seam_nm[index]), 1) if math.isfinite(sites.seam_nm[index]) else "",
+        }
+        for index in spots
+    ]
+    timing = [
+        {"row": tile.row, "column": tile.column, "seconds": round(value, 3)}
+        for tile, value in sorted(run.tile_seconds.items())
+    ]
+    tables = {"seams": [asdict(row) for row in seam_table(sites)], "hotspots": worst, "timing": timing}
+    for name, rows in tables.items():
+        if rows:
+            write_csv(folder / f"{name}.csv", rows)
+    write_layers(folder / "hotspots.oas", {SPOT_LAYER: _boxes(sites, spots)}, cell="hotspots", merged=False)
+
+
+def _boxes(sites: "Sites", spots: list[int]) -> "Layout":
+    import numpy as np
+
+    from litho_dl.layout.layout import Layout, Polygon
+
+    corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * SPOT_BOX_NM / 2
+    return Layout("hotspots", tuple(Polygon(sites.xy_nm[index] + corners) for index in spots))
+
+
+def draw(folder: Path, job: "Job", run: "ChipRun", sites: "Sites") -> None:
+    """chip.png, and for each of the worst places a picture and a layer file."""
+    import numpy as np
+
+    from litho_dl.fullchip.chip import Chip
+    from litho_dl.fullchip.summary import hot_spots, seam_table
+    from litho_dl.viz.chip import chip_figure
+    from litho_dl.viz.figure import save_figure
+
+    tiling, spots = run.plan.tiling, hot_spots(sites)
+    rows, columns = tiling.shape
+    seams = tuple(
+        tiling.area_nm[axis] + tiling.core_nm * np.arange(1, count) for axis, count in ((0, columns), (1, rows))
+    )
+    bars = [
+        (f"{row.from_nm:g}-{row.to_nm:g}" if row.to_nm is not None else f">{row.from_nm:g}", row.mean_abs_nm, row.sites)
+        for row in seam_table(sites)
+        if row.mean_abs_nm is not None
+    ]
+    figure = chip_figure(
+        sites.xy_nm, sites.epe_nm, spots, tiling.wanted_nm, (seams[0], seams[1]), bars, title=run.plan.labels["layout"]
+    )
+    save_figure(figure, folder / "chip.png")
+    if run.mask.polygons:
+        mask = Chip(run.mask)
+        for number, index in enumerate(spots[:PICTURED], start=1):
+            _draw_spot(folder, f"spot_{number:02d}", job, mask, sites.xy_nm[index])
+
+
+def _draw_spot(folder: Path, name: str, job: "Job", mask: "Chip", xy_nm: Any) -> None:
+    """The surroundings of a place, imaged on the kernels' own field."""
+    import torch
+
+    from litho_dl.cli.pictures import clip_images, draw_clip, write_layers
+    from litho_dl.clips import MASK_FILE_PIXEL_NM, Clip
+    from litho_dl.core.grid import Grid
+    from litho_dl.evaluate import PROTOCOLS, evaluate
+    from litho_dl.layout.raster import rasterize
+    from litho_dl.simulator import Simulator
+
+    height, width = job.process.field_nm
+    x0, y0 = round(float(xy_nm[0]) - width / 2), round(float(xy_nm[1]) - height / 2)
+    window = (x0, y0, x0 + width, y0 + height)
+    around = mask.clipped(window)
+    clip = Clip(name, job.chip.clipped(window), (-float(x0), -float(y0)), job.process.field_nm)
+    drawn = torch.from_numpy(rasterize(around, Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM)) >= 0.5)
+    evaluation = evaluate(drawn, MASK_FILE_PIXEL_NM, clip.placed, Simulator(job.process), PROTOCOLS["default"])
+    title = f"{name}: ({float(xy_nm[0]):,.0f}, {float(xy_nm[1]):,.0f}) nm"
+    draw_clip(folder / f"{name}.png", clip_images(evaluation, drawn), evaluation, job.process.resist.threshold, title)
+    write_layers(folder, clip, around.polygons, evaluation)

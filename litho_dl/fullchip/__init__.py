@@ -1,0 +1,1 @@
+"""Whole chips: tiles with a halo, each solved by itself; one mask and one score, whatever the tiles."""

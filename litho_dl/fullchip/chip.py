@@ -1,0 +1,91 @@
+"""A chip's layer, flat and merged, of which tiles take what they see."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from litho_dl.core.grid import Grid
+from litho_dl.fullchip.sites import edge_sites
+from litho_dl.fullchip.tiling import Box
+from litho_dl.layout.files import read_layout, write_layout
+from litho_dl.layout.layout import Layout, Polygon
+from litho_dl.metrics.epe import OPENILT
+
+if TYPE_CHECKING:
+    import klayout.db as db
+
+
+class Chip:
+    """The polygons of a layer, with an index of where they lie.
+
+    Args:
+        layout: The layer; where polygons overlap, the union counts.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        import klayout.db as db
+
+        from litho_dl.layout import region
+
+        self.name, self.bbox_nm = layout.name, layout.bbox_nm
+        self._units = region.units_per_nm(layout.polygons)
+        self._shapes = db.Shapes()
+        self._shapes.insert(region.to_region(layout.polygons, self._units).merged(True, 0))
+
+    @classmethod
+    def read(cls, path: str | Path, *, layer: str | None = None, cell: str | None = None) -> "Chip":
+        """A layout file's layer; LayoutError as `layout.files.read_layout`."""
+        return cls(read_layout(path, layer=layer, cell=cell))
+
+    def write(self, path: Path) -> None:
+        """Writes the merged layer."""
+        from litho_dl.layout import region
+
+        write_layout(path, Layout(self.name, region.from_region(self._found(self._shapes.each()), self._units)))
+
+    def whole(self, window_nm: Box) -> tuple[Polygon, ...]:
+        """The polygons that touch a window, as large as they are, moved so that the window's corner is (0, 0)."""
+        from litho_dl.layout import region
+
+        return region.from_region(self._touching(window_nm), self._units)
+
+    def clipped(self, window_nm: Box) -> Layout:
+        """What lies in a window, moved so that the window's corner is (0, 0)."""
+        import klayout.db as db
+
+        from litho_dl.layout import region
+
+        side = (round((window_nm[axis + 2] - window_nm[axis]) * self._units) for axis in (0, 1))
+        frame = db.Region(db.Box(0, 0, *side))
+        inside = (self._touching(window_nm) & frame).merged(True, 0)
+        return Layout(self.name, region.from_region(inside, self._units))
+
+    def content(self, window_nm: Box) -> str:
+        """SHA-256 (hex) of what a tile sees in a window: polygons and EPE sites; windows alike have it in common."""
+        digest = hashlib.sha256()
+        loops = [loop for polygon in self.clipped(window_nm).polygons for loop in polygon.loops]
+        for text in sorted(np.rint(loop * self._units).astype(">i8").tobytes() for loop in loops):
+            digest.update(text + b";")
+        grid = Grid.of_field((window_nm[3] - window_nm[1], window_nm[2] - window_nm[0]), 1.0)
+        sites = edge_sites(self.whole(window_nm), OPENILT, grid.shape, 1.0)
+        rows = np.concatenate((sites.pixels, sites.normals), axis=1)
+        digest.update(rows[np.lexsort(rows.T)].astype(">i8").tobytes())
+        return digest.hexdigest()
+
+    def _touching(self, window_nm: Box) -> "db.Region":
+        import klayout.db as db
+
+        left, bottom, right, top = (round(edge * self._units) for edge in window_nm)
+        return self._found(self._shapes.each_touching(db.Box(left, bottom, right, top))).moved(-left, -bottom)
+
+    @staticmethod
+    def _found(shapes: Iterator["db.Shape"]) -> "db.Region":
+        import klayout.db as db
+
+        region = db.Region()
+        for shape in shapes:
+            region.insert(shape.polygon)
+        return region

@@ -1,0 +1,223 @@
+"""A full-chip run: whatever is finished stays, whatever is missing is made; at any time it may be killed."""
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from litho_dl.core.errors import DatasetError, LayoutError
+from litho_dl.core.io import atomic_path, file_digest, remove_leftovers, require_writable_folder
+from litho_dl.core.lock import locked
+from litho_dl.core.workers import run_tasks
+from litho_dl.fullchip.chip import Chip
+from litho_dl.fullchip.halo import halo_nm
+from litho_dl.fullchip.mask import KIND as MASK
+from litho_dl.fullchip.mask import TileReport, TileTask, make_mask, read_mask, write_mask
+from litho_dl.fullchip.plan import MODEL, OPTICS, PLAN, TARGET, TILES, Plan, read_plan, tile_path, write_plan
+from litho_dl.fullchip.score import KIND as SCORE
+from litho_dl.fullchip.score import TileScore, make_score, read_score
+from litho_dl.fullchip.stitch import stitched
+from litho_dl.fullchip.tiling import Box, Tile, plan_tiling
+from litho_dl.generators.model import Generator
+from litho_dl.ilt.method import Method
+from litho_dl.layout.files import write_layout
+from litho_dl.layout.layout import Layout
+from litho_dl.process.files import save_kernels
+from litho_dl.process.model import ProcessModel
+
+TOLERANCE = 1e-3  # of a clear mask's intensity
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What to make the mask of, and how.
+
+    Attributes:
+        chip: The layer.
+        process: The process, with kernels for its own field.
+        method: ILT method, or None for a network's masks as they are.
+        generator: Network whose masks the method refines, or None.
+        steps: Of the method, after a network.
+        window_nm: Only this part of the chip, in the context of what lies around it.
+        core_nm: Side of the tiles' cores; None: the best.
+        tolerance: Largest r.m.s. change, in units of a clear mask's intensity, that what lies beyond the halo may make
+            in a tile's core; see `halo.halo_nm`.
+        labels: Names for people: of layout, layer, optics and so on.
+    """
+
+    chip: Chip
+    process: ProcessModel
+    method: Method | None
+    generator: Generator | None
+    steps: int | None
+    window_nm: Box | None
+    core_nm: float | None
+    tolerance: float
+    labels: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: tiles done of those in all, while they are solved or scored."""
+
+    phase: Literal["solve", "score"]
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, eq=False)
+class ChipRun:
+    """A finished run.
+
+    Attributes:
+        plan: Its settings.
+        mask: The stitched mask, as written.
+        scores: By tile; tiles far from all shapes have none.
+        tiles: How many were `solved` in this run, `found` from an earlier one, `repeated` and `empty`.
+        seconds: Wall time of `plan`, `solve`, `score` and `stitch`.
+        tile_seconds: Of the tiles solved in this run.
+    """
+
+    plan: Plan
+    mask: Layout
+    scores: dict[Tile, TileScore]
+    tiles: dict[str, int]
+    seconds: dict[str, float]
+    tile_seconds: dict[Tile, float]
+
+
+def run_fullchip(
+    job: Job,
+    folder: Path,
+    mask_path: Path,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    device: str = "cpu",
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> ChipRun:
+    """Makes the tiles that a folder lacks, stitches them to a mask, and scores it.
+
+    The mask's bytes are the same for any number of workers and interruptions.
+
+    Args:
+        job: What to make.
+        folder: For tiles and scores; one of the same job is continued.
+        mask_path: The mask's layout file.
+        workers: See `core.workers.run_tasks`.
+        scheduler: See `core.workers.run_tasks`; Dask's workers must see the folder under the same path.
+        device: Where the workers compute, as `--device`.
+        on_progress: Called as the run goes on.
+
+    Raises:
+        DatasetError: The folder holds another run.
+        LithoError: Tiles cannot be solved.
+        OutputError: The folder cannot be written, is in use, or the disk is full; what is finished stays.
+    """
+    folder = require_writable_folder(folder.absolute())
+    require_writable_folder(folder / TILES)
+    laps, last = {}, time.perf_counter()
+
+    def lap(name: str) -> None:
+        nonlocal last
+        laps[name], last = time.perf_counter() - last, time.perf_counter()
+
+    with locked(folder):
+        plan = _prepared(job, folder)
+        for place in (folder, folder / TILES):
+            remove_leftovers(place)
+        alike = _alike(job.chip, plan)
+        counts = Counter({"empty": len(plan.tiling.tiles) - sum(map(len, alike.values()))})
+        lap("plan")
+
+        def made(function: Callable[[TileTask], TileReport], kind: str, tiles: Sequence[Tile]) -> dict[Tile, float]:
+            missing = [tile for tile in tiles if not tile_path(folder, kind, tile).exists()]
+            phase: Literal["solve", "score"] = "solve" if kind == MASK else "score"
+            on_progress(Progress(phase, len(tiles) - len(missing), len(tiles)))
+            tasks = [TileTask(str(folder), plan.digest, tile, device) for tile in missing]
+            seconds: dict[Tile, float] = {}
+            for report in run_tasks(function, tasks, workers=workers, scheduler=scheduler):
+                seconds[report.tile] = report.seconds
+                on_progress(Progress(phase, len(tiles) - len(missing) + len(seconds), len(tiles)))
+            return seconds
+
+        firsts = [tiles[0] for tiles in alike.values()]
+        tile_seconds = made(make_mask, MASK, firsts)
+        counts |= {"solved": len(tile_seconds), "found": len(firsts) - len(tile_seconds)}
+        for tiles in alike.values():
+            counts["repeated"] += _repeat(folder, tiles, plan.digest)
+        lap("solve")
+        mask = stitched(folder, plan.tiling, plan.digest, job.chip.name)
+        write_layout(mask_path, mask)
+        lap("stitch")
+        drawn = sorted(tile for tiles in alike.values() for tile in tiles if _has_area(plan.tiling.inside(tile)))
+        made(make_score, SCORE, drawn)
+        scores = {tile: read_score(folder, tile, plan.digest) for tile in drawn}
+        lap("score")
+    return ChipRun(plan, mask, scores, dict(counts), laps, tile_seconds)
+
+
+def _prepared(job: Job, folder: Path) -> Plan:
+    """The folder's plan; a new folder gets target, optics, network and plan, in this order."""
+    halo = halo_nm(job.process, job.tolerance)
+    tiling = plan_tiling(job.chip.bbox_nm, halo, window_nm=job.window_nm, core_nm=job.core_nm)
+    wanted = folder / PLAN
+    fresh = not wanted.exists()
+    if fresh and any((folder / TILES).iterdir()):
+        raise DatasetError(f"{folder}: expected an empty folder, got tiles without {PLAN}; choose another --out.")
+    names = [TARGET, OPTICS] + [MODEL] * (job.generator is not None)
+    inputs = folder if fresh else require_writable_folder(folder / "check")
+    job.chip.write(inputs / TARGET)
+    save_kernels(inputs / OPTICS, job.process)
+    if job.generator is not None:
+        with atomic_path(inputs / MODEL) as temporary:
+            shutil.copyfile(job.generator.origin, temporary)
+    files = {name: file_digest(inputs / name) for name in names}
+    plan = Plan(tiling, job.tolerance, job.method, job.generator is not None, job.steps, files, job.labels)
+    if fresh:
+        write_plan(folder, plan)
+        return plan
+    shutil.rmtree(inputs)
+    if read_plan(folder).digest != plan.digest:
+        raise DatasetError(
+            f"{folder}: expected an empty folder or a run of these settings, got one of others; choose another --out, "
+            f"or remove the folder."
+        )
+    return plan
+
+
+def _alike(chip: Chip, plan: Plan) -> dict[str, list[Tile]]:
+    """Tiles that see something, by what they see.
+
+    Raises:
+        LayoutError: No tile does.
+    """
+    found: dict[str, list[Tile]] = {}
+    for tile in plan.tiling.tiles:
+        window = plan.tiling.window(tile)
+        if chip.clipped(window).polygons:
+            found.setdefault(chip.content(window), []).append(tile)
+    if not found:
+        raise LayoutError(f"Expected shapes inside the window {plan.tiling.wanted_nm} nm, got none; move the window.")
+    return found
+
+
+def _has_area(box: Box) -> bool:
+    return box[0] < box[2] and box[1] < box[3]
+
+
+def _repeat(folder: Path, tiles: Sequence[Tile], digest: str) -> int:
+    """Copies the first tile's mask to the others, which see the same; returns how many there are."""
+    first, *others = tiles
+    missing = [tile for tile in others if not tile_path(folder, MASK, tile).exists()]
+    if missing:
+        import torch
+
+        found = read_mask(folder, first, digest)
+        assert found is not None
+        for tile in missing:
+            write_mask(folder, tile, torch.from_numpy(found[0]), found[1], digest)
+    return len(others)

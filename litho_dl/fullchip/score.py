@@ -1,0 +1,149 @@
+"""The score of one tile's core, from the stitched mask: figures that add up to the chip's, however it is tiled."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from litho_dl.core.errors import DatasetError
+from litho_dl.core.grid import Grid
+from litho_dl.core.hdf5 import file_bytes, opened
+from litho_dl.core.io import atomic_path
+from litho_dl.evaluate import RULES
+from litho_dl.fullchip.mask import TileReport, TileTask, window_mask
+from litho_dl.fullchip.plan import Setting, setting, tile_path
+from litho_dl.fullchip.sites import edge_sites
+from litho_dl.fullchip.tiling import Box, Tile
+from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.raster import rasterize
+from litho_dl.layout.rules import check_rules
+from litho_dl.metrics.edge import edge_placement
+from litho_dl.metrics.epe import OPENILT, EpeSites, violations
+from litho_dl.metrics.image import l2_nm2, pvb_nm2
+
+FORMAT = "litho_dl.tile_score/1"
+KIND = "score"
+PIXEL_NM = 1.0
+RULE_NAMES = ("width", "space", "area")
+RULE_MARGIN_NM = 128.0  # around the core; a place is told by what lies within the rules' lengths of it
+
+
+@dataclass(frozen=True, eq=False)
+class TileScore:
+    """Figures of one core, in layout coordinates.
+
+    Attributes:
+        l2_nm2: Area where the nominal print differs from the target.
+        pvb_nm2: Area where outer and inner prints differ.
+        target_nm2: Area of the target.
+        sites_nm: (n, 2) as (x, y), EPE sites.
+        epe_nm: (n,) signed edge placement errors, NaN where no edge prints within 60 nm.
+        violated: (n,) int, violations of the `openilt` rule at each site.
+        rule_places_nm: Boxes (n, 4) of mask rule violations, by rule.
+    """
+
+    l2_nm2: float
+    pvb_nm2: float
+    target_nm2: float
+    sites_nm: np.ndarray
+    epe_nm: np.ndarray
+    violated: np.ndarray
+    rule_places_nm: dict[str, np.ndarray]
+
+
+def make_score(task: TileTask) -> TileReport:
+    """Scores a tile's core and writes the figures.
+
+    Raises:
+        LithoError: The run's files are damaged, or the score cannot be written.
+    """
+    started = time.perf_counter()
+    own = setting(task.folder, task.digest, task.device)
+    _write(Path(task.folder), task.tile, score_tile(own, Path(task.folder), task.tile), task.digest)
+    return TileReport(task.tile, time.perf_counter() - started)
+
+
+def score_tile(own: Setting, folder: Path, tile: Tile) -> TileScore:
+    """The figures of the part of a tile's core that is wanted."""
+    tiling = own.plan.tiling
+    window = tiling.window(tile)
+    mask, pixel_nm = window_mask(folder, tiling, tile, own.plan.digest)
+    field = torch.from_numpy(mask).to(own.simulator.device, own.simulator.dtype)
+    with torch.no_grad():
+        exposure = own.simulator(field, pixel_nm, out_pixel_nm=PIXEL_NM)
+    wanted = _pixels(tiling.inside(tile), window)
+    prints = {name: exposure.binary_print(name)[wanted].cpu().numpy() for name in ("outer", "inner")}
+    nominal = exposure.binary_print("nominal").cpu().numpy()
+    grid = Grid.of_field(tiling.field_nm, PIXEL_NM)
+    target = (rasterize(own.chip.clipped(window), grid) >= 0.5)[wanted]
+    sites = _within(edge_sites(own.chip.whole(window), OPENILT, grid.shape, PIXEL_NM), wanted)
+    aerial = exposure.aerial("nominal").cpu().numpy()
+    return TileScore(
+        l2_nm2(nominal[wanted], target, PIXEL_NM),
+        pvb_nm2(prints["outer"], prints["inner"], PIXEL_NM),
+        float(target.sum()) * PIXEL_NM**2,
+        sites.positions_nm(PIXEL_NM) + np.array(window[:2]),
+        edge_placement(aerial, sites, exposure.resist.threshold, PIXEL_NM),
+        violations(nominal, sites, OPENILT),
+        _rule_places(mask, pixel_nm, tiling.inside(tile), window),
+    )
+
+
+def _pixels(box: Box, window: Box) -> tuple[slice, slice]:
+    """Rows and columns of a box in a window."""
+    (left, right), (bottom, top) = ((round(box[a] - window[a]), round(box[a + 2] - window[a])) for a in (0, 1))
+    return slice(bottom, top), slice(left, right)
+
+
+def _within(sites: EpeSites, wanted: tuple[slice, slice]) -> EpeSites:
+    """Sites whose pixel lies in the rows and columns."""
+    rows, columns = wanted
+    i, j = sites.pixels.T
+    inside = (i >= rows.start) & (i < rows.stop) & (j >= columns.start) & (j < columns.stop)
+    return EpeSites(sites.pixels[inside], sites.normals[inside])
+
+
+def _rule_places(mask: np.ndarray, pixel_nm: float, inside: Box, window: Box) -> dict[str, np.ndarray]:
+    """Boxes of rule violations whose middle lies inside, in layout coordinates."""
+    low = np.array(inside[:2]) - window[:2]
+    high = np.array(inside[2:]) - window[:2]
+    first = np.maximum(np.floor((low - RULE_MARGIN_NM) / pixel_nm), 0).astype(int)
+    last = np.ceil((high + RULE_MARGIN_NM) / pixel_nm).astype(int)
+    cut = mask[first[1] : last[1], first[0] : last[0]]
+    found = check_rules(pixel_polygons(cut, pixel_nm), RULES, smooth_nm=pixel_nm)
+    places = {}
+    for rule in RULE_NAMES:
+        boxes = found.places[rule].boxes_nm + np.tile(first * pixel_nm, 2)
+        middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+        own = ((middles >= low) & (middles < high)).all(1)
+        places[rule] = boxes[own] + np.tile(window[:2], 2)
+    return places
+
+
+def _write(folder: Path, tile: Tile, score: TileScore, digest: str) -> None:
+    arrays: dict[str, np.ndarray | list[str]] = {
+        "areas": np.array([score.l2_nm2, score.pvb_nm2, score.target_nm2]),
+        "sites": score.sites_nm,
+        "epe": score.epe_nm,
+        "violated": score.violated,
+        **score.rule_places_nm,
+    }
+    with atomic_path(tile_path(folder, KIND, tile)) as temporary:
+        temporary.write_bytes(file_bytes(FORMAT, {"digest": digest}, arrays))
+
+
+def read_score(folder: Path, tile: Tile, digest: str) -> TileScore:
+    """A tile's score.
+
+    Raises:
+        DatasetError: The file is missing, damaged, or of another run.
+    """
+    path = tile_path(folder, KIND, tile)
+    with opened(path, FORMAT) as file:
+        if file.attrs["digest"] != digest:
+            raise DatasetError(f"{path}: expected a score of this run, got another's; remove it.")
+        l2, pvb, target = file["areas"][()].tolist()
+        sites, epe, violated = (file[name][()] for name in ("sites", "epe", "violated"))
+        return TileScore(l2, pvb, target, sites, epe, violated, {rule: file[rule][()] for rule in RULE_NAMES})

@@ -1,0 +1,25 @@
+"""Tiles' masks as one set of polygons."""
+
+from pathlib import Path
+
+from litho_dl.fullchip.mask import read_mask
+from litho_dl.fullchip.tiling import Tiling
+from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.layout import Layout, Polygon
+
+
+def stitched(folder: Path, tiling: Tiling, digest: str, name: str) -> Layout:
+    """The chip's mask in layout coordinates; polygons that meet at a seam become one.
+
+    Raises:
+        DatasetError: A tile's file is damaged or of another run.
+    """
+    polygons: list[Polygon] = []
+    for tile in tiling.tiles:
+        found = read_mask(folder, tile, digest)
+        if found is None:
+            continue
+        core, pixel_nm = found
+        x0, y0, _, _ = tiling.core(tile)
+        polygons += Layout(name, pixel_polygons(core, pixel_nm)).translated(x0, y0).polygons
+    return Layout(name, tuple(polygons)).clipped(tiling.wanted_nm)

@@ -1,0 +1,138 @@
+"""Where the tiles of a chip lie."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from litho_dl.core.errors import LayoutError
+from litho_dl.layout.layout import require_window
+
+Box = tuple[float, float, float, float]
+
+STEP_NM = 512.0  # of a tile's field: whole pixels of every method's levels, and what networks can halve
+SMALLEST_CORE_NM, LARGEST_CORE_NM = 1024.0, 6144.0
+MARGIN_NM = 256.0  # around a layout, for assist features
+
+
+class Tile(NamedTuple):
+    """A tile's place, from the lower left."""
+
+    row: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Cores that cover an area without gaps, each with a halo around it.
+
+    Attributes:
+        wanted_nm: (x0, y0, x1, y1), what shall be written and scored, in whole nm.
+        area_nm: What the cores cover; the last ones may reach beyond it.
+        core_nm: Side of a core.
+        halo_nm: Width of the frame around it.
+    """
+
+    wanted_nm: Box
+    area_nm: Box
+    core_nm: float
+    halo_nm: float
+
+    def __post_init__(self) -> None:
+        require_window(self.area_nm)
+        if not (self.core_nm > 0 and 0 <= self.halo_nm <= self.core_nm):
+            raise LayoutError(
+                f"Expected a tile whose core is at least as wide as its halo, got {self.core_nm:g} and "
+                f"{self.halo_nm:g} nm; enlarge the tile, or allow a larger tolerance."
+            )
+
+    @property
+    def field_nm(self) -> tuple[float, float]:
+        """(height, width) of a tile's field: core and halo."""
+        side = self.core_nm + 2 * self.halo_nm
+        return side, side
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of tiles."""
+        x0, y0, x1, y1 = self.area_nm
+        return math.ceil((y1 - y0) / self.core_nm - 1e-9), math.ceil((x1 - x0) / self.core_nm - 1e-9)
+
+    @property
+    def tiles(self) -> list[Tile]:
+        """All of them, row by row."""
+        rows, columns = self.shape
+        return [Tile(row, column) for row in range(rows) for column in range(columns)]
+
+    def core(self, tile: Tile) -> Box:
+        """(x0, y0, x1, y1) of a tile's core, in layout coordinates."""
+        x0, y0 = (self.area_nm[axis] + index * self.core_nm for axis, index in enumerate((tile.column, tile.row)))
+        return x0, y0, x0 + self.core_nm, y0 + self.core_nm
+
+    def window(self, tile: Tile) -> Box:
+        """Its core and halo."""
+        x0, y0, x1, y1 = self.core(tile)
+        return x0 - self.halo_nm, y0 - self.halo_nm, x1 + self.halo_nm, y1 + self.halo_nm
+
+    def inside(self, tile: Tile) -> Box:
+        """What of its core is wanted; it may be nothing."""
+        x0, y0, x1, y1 = self.core(tile)
+        low_x, low_y, high_x, high_y = self.wanted_nm
+        left, bottom = max(x0, low_x), max(y0, low_y)
+        return left, bottom, max(left, min(x1, high_x)), max(bottom, min(y1, high_y))
+
+    def neighbours(self, tile: Tile) -> list[Tile]:
+        """The tiles that touch it, itself included."""
+        rows, columns = self.shape
+        near = [(tile.row + down, tile.column + right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+        return [Tile(row, column) for row, column in near if 0 <= row < rows and 0 <= column < columns]
+
+
+def plan_tiling(
+    layout_nm: Box, halo_nm: float, *, window_nm: Box | None = None, core_nm: float | None = None
+) -> Tiling:
+    """The tiling with the least to compute, halos included.
+
+    Args:
+        layout_nm: Bounding box of the layout; the mask gets a margin around it.
+        halo_nm: The least halo; rounded up so that halves of `STEP_NM` fit.
+        window_nm: Only this is wanted; cores then also cover a halo's width around it, so that what is written prints
+            as it will beside the rest of the chip.
+        core_nm: Side of the cores, a multiple of `STEP_NM`, such as the pitch of an array; by default the best.
+
+    Raises:
+        LayoutError: The core is no such multiple, or narrower than the halo; the window has no area.
+    """
+    halo = math.ceil(halo_nm / (STEP_NM / 2) - 1e-9) * STEP_NM / 2
+    if window_nm is None:
+        wanted = area = _grown(layout_nm, MARGIN_NM)
+    else:
+        wanted = _grown(window_nm, 0.0)
+        area = _grown(wanted, halo)
+    if core_nm is not None:
+        if not core_nm > 0 or core_nm % STEP_NM:
+            raise LayoutError(f"Expected a tile of a multiple of {STEP_NM:g} nm, got {core_nm:g} nm.")
+        return Tiling(wanted, area, core_nm, halo)
+    least = math.ceil(max(halo, SMALLEST_CORE_NM) / STEP_NM)
+    cores = [STEP_NM * n for n in range(least, round(LARGEST_CORE_NM / STEP_NM) + 1)]
+    return min((Tiling(wanted, area, core, halo) for core in cores), key=_cost)
+
+
+def _grown(box_nm: Box, margin_nm: float) -> Box:
+    """A box of whole nm around another, with a margin."""
+    x0, y0, x1, y1 = require_window(box_nm)
+    return (
+        math.floor(x0 - margin_nm),
+        math.floor(y0 - margin_nm),
+        math.ceil(x1 + margin_nm),
+        math.ceil(y1 + margin_nm),
+    )
+
+
+def _cost(tiling: Tiling) -> tuple[float, float]:
+    """What there is to compute, in fields of 2048 nm; of equal ones the smaller tiles.
+
+    A tile takes as long as its area, and longer by a third at 6 um for its products of matrices.
+    """
+    rows, columns = tiling.shape
+    side = tiling.field_nm[0] / 2048
+    return rows * columns * side**2 * (1 + side / 9), tiling.core_nm

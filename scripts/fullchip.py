@@ -1,7 +1,7 @@
 """A whole layout's mask: its time, memory and seams, and whether tiles change anything; writes results/fullchip.*.
 
 `python scripts/fullchip.py --layout FILE --layer L/D`; parts that are not named keep what results/fullchip.json has of
-them. Every part works in a folder of --folder, and a part that was cut off goes on from its tiles.
+them. Every part works in a folder of --folder.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from litho_dl.core.memory import keep_memory
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.run import TOLERANCE, ChipRun, Job, run_fullchip
 from litho_dl.fullchip.summary import chip_score, chip_sites, hot_spots, seam_table
-from litho_dl.fullchip.tiling import Box
+from litho_dl.fullchip.tiling import STEP_NM, Box
 from litho_dl.ilt.method import load_method
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
@@ -56,13 +56,10 @@ class Bench:
         self.chip = Chip.read(layout, layer=layer)
         self.process: ProcessModel = load_process(optics)
 
-    def run(
-        self, name: str, *, window_nm: Box | None = None, core_nm: float | None = None, fresh: bool = True, **how: Any
-    ) -> ChipRun:
-        """A run in a folder of its own."""
+    def run(self, name: str, *, window_nm: Box | None = None, core_nm: float | None = None, **how: Any) -> ChipRun:
+        """A run from the start in a folder of its own."""
         place = self.folder / name
-        if fresh:
-            shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
         method = load_method(self.method)
         labels = {"layout": self.layout.name, "optics": self.optics, "method": self.method}
         job = Job(self.chip, self.process, method, None, None, window_nm, core_nm, TOLERANCE, labels)
@@ -108,10 +105,9 @@ def chip(bench: Bench, out: Path) -> dict[str, Any]:
 def tiled(bench: Bench, out: Path) -> dict[str, Any]:
     """One window in tiles and in one piece: how far their prints are apart."""
     window = bench.window(WHOLE_NM, WHOLE_NM)
-    halo = bench.run("tiles", window_nm=window, core_nm=TILE_NM).plan.tiling.halo_nm
-    step = 512.0
-    one = bench.run("piece", window_nm=window, core_nm=step * np.ceil((WHOLE_NM + 2 * halo) / step), workers=1)
-    pieces = bench.run("tiles", window_nm=window, core_nm=TILE_NM, fresh=False)
+    pieces = bench.run("tiles", window_nm=window, core_nm=TILE_NM)
+    whole = STEP_NM * np.ceil((WHOLE_NM + 2 * pieces.plan.tiling.halo_nm) / STEP_NM)
+    one = bench.run("piece", window_nm=window, core_nm=float(whole), workers=1)
     distance = contour_distance(bench.process, one.mask, pieces.mask, window)
     figures = {name: float(np.quantile(distance, share)) for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))}
     return {"tiles": pieces.tiles, "points": len(distance), "mean": float(distance.mean()), **figures,
@@ -153,7 +149,7 @@ def resume(bench: Bench, out: Path) -> dict[str, Any]:
     place = bench.folder / "resume"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
-    masks, killed_at = [], 0
+    masks, killed_at, total = [], 0, 0
     for name, kill in (("whole", False), ("killed", True)):
         mask = place / f"{name}.oas"
         command = [
@@ -203,8 +199,8 @@ def dask(bench: Bench, out: Path) -> dict[str, Any]:
     for name, how in (("local", {}), ("dask", {"scheduler": "local"})):
         run = bench.run(f"by_{name}", window_nm=window, core_nm=TILE_NM, workers=DASK_WORKERS, **how)
         work = sum(run.tile_seconds.values())
-        found[name] = {"wall": run.seconds["solve"], "work": work, "tiles": len(run.tile_seconds),
-                       "sha256": hashlib.sha256((bench.folder / f"by_{name}.oas").read_bytes()).hexdigest()}  # fmt: skip
+        sha256 = hashlib.sha256((bench.folder / f"by_{name}.oas").read_bytes()).hexdigest()
+        found[name] = {"wall": run.seconds["solve"], "work": work, "tiles": len(run.tile_seconds), "sha256": sha256}
     return found
 
 
@@ -228,18 +224,19 @@ def _chip_section(part: dict[str, Any]) -> list[str]:
     lines = [
         "## A placed and routed block",
         "",
-        f"{score['area_nm2'] / 1e6:,.0f} µm², {part['rows']} x {part['columns']} tiles of {part['core_nm']:g} nm with halos "
-        f"of {part['halo_nm']:g} nm: {sum(seconds.values()) / 60:.1f} minutes in all (solving {seconds['solve']:.0f} s, "
-        f"scoring {seconds['score']:.0f} s, stitching {seconds['stitch']:.1f} s), {np.median(work):.1f} s a tile. Peak memory: "
-        f"{part['main_mb']:,.0f} MB in the main process, {part['worker_mb']:,.0f} MB in the largest worker.",
+        f"{score['area_nm2'] / 1e6:,.0f} µm², {part['rows']} x {part['columns']} tiles of {part['core_nm']:g} nm with "
+        f"halos of {part['halo_nm']:g} nm: {sum(seconds.values()) / 60:.1f} minutes in all (solving "
+        f"{seconds['solve']:.0f} s, scoring {seconds['score']:.0f} s, stitching {seconds['stitch']:.1f} s), "
+        f"{np.median(work):.1f} s a tile. Peak memory: {part['main_mb']:,.0f} MB in the main process, "
+        f"{part['worker_mb']:,.0f} MB in the largest worker.",
         "",
-        "| L2 (nm²) | PV band (nm²) | EPE violations | sites | mean abs EPE (nm) | 3 sigma (nm) | sites that do not print |",
+        "| L2 (nm²) | PV band (nm²) | EPE violations | sites | mean abs EPE (nm) | 3 sigma (nm) | not printed |",
         "|---:|---:|---:|---:|---:|---:|---:|",
         f"| {score['l2_nm2']:,.0f} | {score['pvb_nm2']:,.0f} | {score['epe_violations']} | {score['epe_sites']:,} | "
         f"{score['epe_mean_abs_nm']:.2f} | {score['epe_3sigma_nm']:.2f} | {score['epe_lost']} |",
         "",
         f"Within 64 nm of a seam the mean absolute EPE is {score['seam_epe_nm']:.3f} nm, farther than 256 nm "
-        f"{score['interior_epe_nm']:.3f} nm: a difference of {score['seam_epe_nm'] - score['interior_epe_nm']:+.3f} nm.",
+        f"{score['interior_epe_nm']:.3f} nm: {score['seam_epe_nm'] - score['interior_epe_nm']:+.3f} nm.",
         "",
         "| distance to the nearest seam (nm) | sites | mean abs EPE (nm) | mean EPE (nm) | violations |",
         "|---|---:|---:|---:|---:|",
@@ -248,8 +245,8 @@ def _chip_section(part: dict[str, Any]) -> list[str]:
         if row["mean_abs_nm"] is not None:
             upto = f"to {row['to_nm']:g}" if row["to_nm"] else "on"
             lines.append(
-                f"| from {row['from_nm']:g} {upto} | {row['sites']:,} | {row['mean_abs_nm']:.3f} | {row['mean_nm']:+.3f} | "
-                f"{row['violations']} |"
+                f"| from {row['from_nm']:g} {upto} | {row['sites']:,} | {row['mean_abs_nm']:.3f} | "
+                f"{row['mean_nm']:+.3f} | {row['violations']} |"
             )
     return [*lines, "", "![Edge placement over the block, and against the seams](fullchip.png)"]
 
@@ -258,10 +255,10 @@ def _tiled_section(part: dict[str, Any]) -> list[str]:
     return [
         "## Tiles against one piece",
         "",
-        f"A window of {WHOLE_NM:g} nm solved as {part['tiles']['solved'] + part['tiles'].get('found', 0)} tiles of "
-        f"{TILE_NM:g} nm and as one: distance of the nominal contours, at {part['points']:,} points farther than "
-        f"{INTERIOR_NM:g} nm from the window's border: mean {part['mean']:.3f} nm, median {part['p50']:.3f}, 90 % within "
-        f"{part['p90']:.3f}, 99 % within {part['p99']:.3f}, at most {part['max']:.2f} nm.",
+        f"A window of {WHOLE_NM:g} nm solved as {part['tiles']['solved']} tiles of {TILE_NM:g} nm and as one: distance "
+        f"of the nominal contours, at {part['points']:,} points farther than {INTERIOR_NM:g} nm from the window's "
+        f"border: mean {part['mean']:.3f} nm, median {part['p50']:.3f}, 90 % within {part['p90']:.3f}, 99 % within "
+        f"{part['p99']:.3f}, at most {part['max']:.2f} nm.",
     ]
 
 
@@ -276,12 +273,17 @@ def _resume_section(part: dict[str, Any]) -> list[str]:
 
 
 def _scaling_section(part: dict[str, Any]) -> list[str]:
-    lines = ["## Time against area", "", "One process, tiles of 3072 nm.", "", "| tiles | solving (s) | s a tile | in all (s) |",
-             "|---:|---:|---:|---:|"]  # fmt: skip
-    return lines + [
-        f"| {row['tiles']} | {row['solve']:.1f} | {row['solve'] / row['tiles']:.2f} | {row['all']:.1f} |"
-        for row in part["rows"]
+    lines = [
+        "## Time against area",
+        "",
+        f"One process, tiles of {SCALING_NM:g} nm.",
+        "",
+        "| tiles | solving (s) | s a tile | in all (s) |",
+        "|---:|---:|---:|---:|",
     ]
+    for row in part["rows"]:
+        lines.append(f"| {row['tiles']} | {row['solve']:.1f} | {row['solve'] / row['tiles']:.2f} | {row['all']:.1f} |")
+    return lines
 
 
 def _dask_section(part: dict[str, Any]) -> list[str]:
@@ -290,8 +292,8 @@ def _dask_section(part: dict[str, Any]) -> list[str]:
     return [
         "## Dask",
         "",
-        f"{local['tiles']} tiles by {part['workers']} local processes and by {part['workers']} workers of a Dask cluster on "
-        f"the same machine, processes' starts included: {local['wall']:.1f} s and {remote['wall']:.1f} s "
+        f"{local['tiles']} tiles by {part['workers']} local processes and by {part['workers']} workers of a Dask "
+        f"cluster on the same machine, processes' starts included: {local['wall']:.1f} s and {remote['wall']:.1f} s "
         f"({remote['wall'] / local['wall'] - 1:+.1%}), {same}.",
     ]
 

@@ -1,5 +1,7 @@
 """How far a mask reaches: against images of masks that differ beyond the halo alone."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from ilt_scenes import small_simulator
@@ -7,6 +9,7 @@ from torch import Tensor
 
 from litho_dl.core.errors import KernelError
 from litho_dl.fullchip.halo import PIXEL_NM, halo_nm, influence
+from litho_dl.process.model import Corner
 from litho_dl.simulator import Simulator
 
 FIELD = (1536.0, 1536.0)
@@ -60,12 +63,15 @@ def test_influence_falls_and_ends_at_the_reach():
     assert found[-1] < 5e-4
 
 
-def test_doses_do_not_count():
-    """Influence is in units of a clear mask's image."""
+def test_the_focus_that_reaches_farthest_counts_in_units_of_its_clear_mask():
     process = small_simulator().process
-    bright = {name: kernels.scaled(2.0) for name, kernels in process.kernels.items()}
-    changed = type(process)(bright, process.mask, process.resist, process.corners)
-    torch.testing.assert_close(influence(changed), influence(process))
+    corner = {"nominal": Corner(1.0, "focus")}
+    alone = [
+        influence(replace(process, kernels={"focus": kernels.scaled(factor)}, corners=corner))
+        for kernels, factor in zip(process.kernels.values(), (1.0, 2.0), strict=True)
+    ]
+    assert not torch.allclose(*alone, rtol=1e-3)
+    torch.testing.assert_close(influence(process), torch.stack(alone).amax(0))
 
 
 @pytest.mark.parametrize("tolerance", [0.0, -1.0, 1.0, float("nan")])
@@ -75,5 +81,5 @@ def test_tolerances_out_of_range(tolerance):
 
 
 def test_kernels_that_do_not_fade():
-    with pytest.raises(KernelError, match="fade to 1e-07 .* within half their field of 512 nm.*allow more"):
+    with pytest.raises(KernelError, match=r"fade to 1e-07 .* within half their field of 512 nm.*allow more"):
         halo_nm(small_simulator().process, 1e-7)

@@ -68,6 +68,17 @@ def test_probes_are_those_of_the_raster(pixel_nm):
     assert counts.sum() == 2 * len(find_sites(coverage[0].numpy() >= 0.5, rule)) > 50
 
 
+def test_sites_beyond_the_window_are_left_out():
+    bars = (box(-5, -5, 20, 10), box(60, 40, 80, 100), box(40, 60, 101, 80), box(200, 200, 220, 220))
+    found = edge_sites(merged(bars), OPENILT, (90, 100), 1.0)
+    assert as_set(found) == {
+        *((9, 7, 1, 0), (2, 19, 0, 1)),  # of the first, upper and right edge
+        *((40, 69, -1, 0), (49, 60, 0, -1), (49, 79, 0, 1)),  # of the cross below its bar
+        *((60, 49, -1, 0), (79, 49, 1, 0), (69, 40, 0, -1)),  # of the bar; its right end lies beyond
+        *((60, 90, -1, 0), (79, 90, 1, 0), (89, 60, 0, -1), (89, 79, 0, 1)),
+    }
+
+
 def test_probes_lie_15_nm_on_either_side():
     rule = probe_rule(1.0)
     square = edge_sites((box(100, 200, 160, 260),), rule, (400, 300), 1.0)

@@ -45,6 +45,7 @@ def test_boxes_of_a_tile():
     assert TILING.window(tile) == (468, 356, 1492, 1380)
     assert TILING.inside(tile) == (724, 612, 1236, 1000)
     assert TILING.field_nm == (1024, 1024)
+    assert Tiling((0, 0, 1024, 512), (0, 0, 1024, 512), 512.0, 256.0).shape == (1, 2)
     cut = Tiling((800.0, 100.0, 1000.0, 500.0), AREA, 512.0, 256.0)
     assert cut.inside(Tile(0, 2)) == (800, 100, 1000, 500)
     left, bottom, right, top = cut.inside(tile)

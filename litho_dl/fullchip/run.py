@@ -2,7 +2,6 @@
 
 import shutil
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from litho_dl.fullchip.plan import MODEL, OPTICS, PLAN, TARGET, TILES, Plan, rea
 from litho_dl.fullchip.score import KIND as SCORE
 from litho_dl.fullchip.score import TileScore, make_score, read_score
 from litho_dl.fullchip.stitch import stitched
-from litho_dl.fullchip.tiling import Box, Tile, plan_tiling
+from litho_dl.fullchip.tiling import Box, Tile, Tiling, plan_tiling
 from litho_dl.generators.model import Generator
 from litho_dl.ilt.method import Method
 from litho_dl.layout.files import write_layout
@@ -113,24 +112,31 @@ def run_fullchip(
         on_progress: Called as the run goes on.
 
     Raises:
+        LayoutError: There is nothing to print, or the tiles do not fit halo and kernels; nothing is written then.
         DatasetError: The folder holds another run.
         LithoError: Tiles cannot be solved.
         OutputError: The folder cannot be written, is in use, or the disk is full; what is finished stays.
     """
-    folder = require_writable_folder(folder.absolute())
-    require_writable_folder(folder / TILES)
     laps, last = {}, time.perf_counter()
 
     def lap(name: str) -> None:
         nonlocal last
         laps[name], last = time.perf_counter() - last, time.perf_counter()
 
+    tiling = plan_tiling(
+        job.chip.bbox_nm,
+        halo_nm(job.process, job.tolerance),
+        least_field_nm=max(job.process.field_nm),
+        window_nm=job.window_nm,
+        core_nm=job.core_nm,
+    )
+    alike = _alike(job.chip, tiling)
+    folder = require_writable_folder(folder.absolute())
+    require_writable_folder(folder / TILES)
     with locked(folder):
-        plan = _prepared(job, folder)
+        plan = _prepared(job, tiling, folder)
         for place in (folder, folder / TILES):
             remove_leftovers(place)
-        alike = _alike(job.chip, plan)
-        counts = Counter({"empty": len(plan.tiling.tiles) - sum(map(len, alike.values()))})
         lap("plan")
 
         def made(function: Callable[[TileTask], TileReport], kind: str, tiles: Sequence[Tile]) -> dict[Tile, float]:
@@ -146,24 +152,25 @@ def run_fullchip(
 
         firsts = [tiles[0] for tiles in alike.values()]
         tile_seconds = made(make_mask, MASK, firsts)
-        counts |= {"solved": len(tile_seconds), "found": len(firsts) - len(tile_seconds)}
-        for tiles in alike.values():
-            counts["repeated"] += _repeat(folder, tiles, plan.digest)
+        counts = {
+            "solved": len(tile_seconds),
+            "found": len(firsts) - len(tile_seconds),
+            "repeated": sum(_repeat(folder, tiles, plan.digest) for tiles in alike.values()),
+            "empty": len(tiling.tiles) - sum(map(len, alike.values())),
+        }
         lap("solve")
-        mask = stitched(folder, plan.tiling, plan.digest, job.chip.name)
+        mask = stitched(folder, tiling, plan.digest, job.chip.name)
         write_layout(mask_path, mask)
         lap("stitch")
-        drawn = sorted(tile for tiles in alike.values() for tile in tiles if _has_area(plan.tiling.inside(tile)))
+        drawn = sorted(tile for tiles in alike.values() for tile in tiles if _has_area(tiling.inside(tile)))
         made(make_score, SCORE, drawn)
         scores = {tile: read_score(folder, tile, plan.digest) for tile in drawn}
         lap("score")
-    return ChipRun(plan, mask, scores, dict(counts), laps, tile_seconds)
+    return ChipRun(plan, mask, scores, counts, laps, tile_seconds)
 
 
-def _prepared(job: Job, folder: Path) -> Plan:
+def _prepared(job: Job, tiling: Tiling, folder: Path) -> Plan:
     """The folder's plan; a new folder gets target, optics, network and plan, in this order."""
-    halo = halo_nm(job.process, job.tolerance)
-    tiling = plan_tiling(job.chip.bbox_nm, halo, window_nm=job.window_nm, core_nm=job.core_nm)
     wanted = folder / PLAN
     fresh = not wanted.exists()
     if fresh and any((folder / TILES).iterdir()):
@@ -189,19 +196,20 @@ def _prepared(job: Job, folder: Path) -> Plan:
     return plan
 
 
-def _alike(chip: Chip, plan: Plan) -> dict[str, list[Tile]]:
+def _alike(chip: Chip, tiling: Tiling) -> dict[str, list[Tile]]:
     """Tiles that see something, by what they see.
 
     Raises:
-        LayoutError: No tile does.
+        LayoutError: None of them has a part that is wanted.
     """
     found: dict[str, list[Tile]] = {}
-    for tile in plan.tiling.tiles:
-        window = plan.tiling.window(tile)
+    for tile in tiling.tiles:
+        window = tiling.window(tile)
         if chip.clipped(window).polygons:
             found.setdefault(chip.content(window), []).append(tile)
-    if not found:
-        raise LayoutError(f"Expected shapes inside the window {plan.tiling.wanted_nm} nm, got none; move the window.")
+    if not any(_has_area(tiling.inside(tile)) for tiles in found.values() for tile in tiles):
+        wanted = ",".join(f"{edge:g}" for edge in tiling.wanted_nm)
+        raise LayoutError(f"Expected shapes in the window {wanted} nm or near it, got none; move the window.")
     return found
 
 

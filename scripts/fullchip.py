@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,10 @@ from benchmark import resident_peak_mb
 from litho_dl.core.io import require_writable_folder, write_text
 from litho_dl.core.memory import keep_memory
 from litho_dl.fullchip.chip import Chip
+from litho_dl.fullchip.halo import halo_nm
 from litho_dl.fullchip.run import TOLERANCE, ChipRun, Job, run_fullchip
 from litho_dl.fullchip.summary import chip_score, chip_sites, hot_spots, seam_table
-from litho_dl.fullchip.tiling import STEP_NM, Box
+from litho_dl.fullchip.tiling import STEP_NM, Box, plan_tiling
 from litho_dl.ilt.method import load_method
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
@@ -126,7 +128,7 @@ def contour_distance(process: ProcessModel, one: Layout, other: Layout, window: 
         placed = mask.clipped(window).translated(-window[0], -window[1])
         coverage = rasterize(placed, simulator.grid(4.0))
         with torch.no_grad():
-            images.append(simulator(torch.from_numpy(coverage), 4.0, out_pixel_nm=1.0).aerial()[..., :, :].numpy())
+            images.append(simulator(torch.from_numpy(coverage), 4.0, out_pixel_nm=1.0).aerial().numpy())
     first, second = images
     printed = first >= process.resist.threshold
     edge = np.zeros_like(printed)
@@ -172,7 +174,8 @@ def _killed_half_way(command: list[str], tiles: Path, total: int) -> int:
     done = 0
     while process.poll() is None and (done := len(list(tiles.glob("mask_*")))) < total // 2:
         time.sleep(0.2)
-    os.killpg(process.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     return done
 
@@ -180,10 +183,10 @@ def _killed_half_way(command: list[str], tiles: Path, total: int) -> int:
 def scaling(bench: Bench, out: Path) -> dict[str, Any]:
     """Seconds of 1, 2, 4 and 8 tiles, one after the other in this process."""
     rows = []
+    halo = plan_tiling(bench.chip.bbox_nm, halo_nm(bench.process, TOLERANCE)).halo_nm
     for count in SCALES:
         columns = 2 ** ((count.bit_length()) // 2)
         across = (columns * SCALING_NM, count // columns * SCALING_NM)
-        halo = 512.0
         window = bench.window(across[0] - 2 * halo, across[1] - 2 * halo)
         started = time.perf_counter()
         run = bench.run(f"scale_{count}", window_nm=window, core_nm=SCALING_NM, workers=1)
@@ -331,6 +334,7 @@ def main(
         found[name] = measures[name](bench, out)
         write_text(stored, json.dumps(found, indent=1) + "\n")
     command = f"python scripts/fullchip.py --layout {layout.name}" + (f" --layer {layer}" if layer else "")
+    command += f" --optics {optics} --method {method} --workers {workers}"
     text = markdown(found, command)
     write_text(out / "fullchip.md", text)
     click.echo(text)

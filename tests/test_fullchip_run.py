@@ -198,6 +198,7 @@ class TestRefused:
         good = (tmp_path / "run" / tile).read_bytes()
         assert f"{tile}: cannot be read as HDF5" in self.damaged(tmp_path, tile, lambda old: old[:200])
         (tmp_path / "run" / tile).write_bytes(good)
+        run(job(wires()), tmp_path)  # the scores that are older than this mask
         score = "tiles/score_0001_0001.h5"
         assert f"{score}: cannot be read as HDF5" in self.damaged(tmp_path, score, lambda old: old[:-9])
         (tmp_path / "run" / score).unlink()
@@ -221,6 +222,17 @@ class TestRefused:
             kept = (tmp_path / "run" / name).read_bytes()
             assert "of this run, got another's; remove it" in self.damaged(tmp_path, name, lambda old, new=foreign: new)
             (tmp_path / "run" / name).write_bytes(kept)
+            run(job(wires()), tmp_path)  # the scores that are older than this mask
+
+    def test_scores_older_than_a_mask_are_made_again(self, tmp_path):
+        first = run(job(wires()), tmp_path)
+        score = tmp_path / "run" / "tiles" / "score_0000_0001.h5"
+        made = score.stat().st_mtime_ns
+        (tmp_path / "run" / "tiles" / "mask_0001_0001.h5").unlink()
+        again = run(job(wires()), tmp_path)
+        assert again.tiles["solved"] == 1
+        assert score.stat().st_mtime_ns > made
+        assert again.scores[(0, 1)].l2_nm2 == first.scores[(0, 1)].l2_nm2
 
     def test_plans(self, tmp_path):
         run(job(wires()), tmp_path)

@@ -130,7 +130,7 @@ class TestScore:
         assert np.median(off) < 0.6
         assert np.sqrt(np.mean(off**2)) < 0.3 * np.sqrt(np.mean(small.epe_nm**2))
         a, b = (chip_score(list(made.scores.values()), made.plan.tiling) for made in tilings)
-        assert a.l2_nm2 == pytest.approx(b.l2_nm2, rel=0.03)
+        assert a.l2_nm2 == pytest.approx(b.l2_nm2, rel=0.06)
         kept = Layout("target", BARS.whole((0, 0, 1536, 512)))
         assert tilings[0].mask.area_nm2 != pytest.approx(kept.area_nm2, rel=0.01), "masks do not stay as they begin"
 

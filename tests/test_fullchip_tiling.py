@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.fullchip.tiling import MARGIN_NM, Tile, Tiling, plan_tiling
+from litho_dl.fullchip.tiling import Tile, Tiling, plan_tiling
 
 AREA = (-300.0, 100.0, 1500.0, 1000.0)
 TILING = Tiling(AREA, AREA, 512.0, 256.0)
@@ -70,7 +70,7 @@ class TestPlan:
 
     def test_a_layout_has_a_margin_of_whole_nm(self):
         tiling = plan_tiling((0.4, -0.4, 1000.2, 2000.0), 256.0)
-        assert tiling.wanted_nm == tiling.area_nm == (-MARGIN_NM, -257, 1257, 2256)
+        assert tiling.wanted_nm == tiling.area_nm == (-256, -257, 1257, 2256)
 
     def test_a_window_is_covered_with_what_prints_beside_it(self):
         tiling = plan_tiling((0, 0, 9000, 9000), 300.0, window_nm=(100.5, 200.0, 700.0, 900.5))

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from litho_dl.core.errors import DatasetError, LayoutError
+from litho_dl.core.errors import DatasetError, LayoutError, LithoError
 from litho_dl.core.io import atomic_path, file_digest, remove_leftovers, require_writable_folder
 from litho_dl.core.lock import locked
 from litho_dl.core.workers import run_tasks
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.halo import halo_nm
 from litho_dl.fullchip.mask import KIND as MASK
-from litho_dl.fullchip.mask import TileReport, TileTask, make_mask, read_mask, write_mask
+from litho_dl.fullchip.mask import TileReport, TileTask, make_mask
 from litho_dl.fullchip.plan import MODEL, OPTICS, PLAN, TARGET, TILES, Plan, read_plan, tile_path, write_plan
 from litho_dl.fullchip.score import KIND as SCORE
 from litho_dl.fullchip.score import TileScore, make_score, read_score
@@ -24,7 +24,8 @@ from litho_dl.generators.model import Generator
 from litho_dl.ilt.method import Method
 from litho_dl.layout.files import write_layout
 from litho_dl.layout.layout import Layout
-from litho_dl.process.files import save_kernels
+from litho_dl.process.files import load_kernels, save_kernels
+from litho_dl.process.identity import process_digest
 from litho_dl.process.model import ProcessModel
 
 TOLERANCE = 1e-3  # of a clear mask's intensity
@@ -134,7 +135,7 @@ def run_fullchip(
     folder = require_writable_folder(folder.absolute())
     require_writable_folder(folder / TILES)
     with locked(folder):
-        plan = _prepared(job, tiling, folder)
+        plan = _prepared(job, tiling, folder, device.partition(":")[0])
         for place in (folder, folder / TILES):
             remove_leftovers(place)
         lap("plan")
@@ -152,10 +153,13 @@ def run_fullchip(
 
         firsts = [tiles[0] for tiles in alike.values()]
         tile_seconds = made(make_mask, MASK, firsts)
+        for tiles in alike.values():
+            _repeat(folder, tiles)
+        _forget_older(folder, tiling)
         counts = {
             "solved": len(tile_seconds),
             "found": len(firsts) - len(tile_seconds),
-            "repeated": sum(_repeat(folder, tiles, plan.digest) for tiles in alike.values()),
+            "repeated": sum(map(len, alike.values())) - len(firsts),
             "empty": len(tiling.tiles) - sum(map(len, alike.values())),
         }
         lap("solve")
@@ -169,7 +173,7 @@ def run_fullchip(
     return ChipRun(plan, mask, scores, counts, laps, tile_seconds)
 
 
-def _prepared(job: Job, tiling: Tiling, folder: Path) -> Plan:
+def _prepared(job: Job, tiling: Tiling, folder: Path, device: str) -> Plan:
     """The folder's plan; a new folder gets target, optics, network and plan, in this order."""
     wanted = folder / PLAN
     fresh = not wanted.exists()
@@ -178,12 +182,15 @@ def _prepared(job: Job, tiling: Tiling, folder: Path) -> Plan:
     names = [TARGET, OPTICS] + [MODEL] * (job.generator is not None)
     inputs = folder if fresh else require_writable_folder(folder / "check")
     job.chip.write(inputs / TARGET)
-    save_kernels(inputs / OPTICS, job.process)
+    if not fresh and _same_optics(folder / OPTICS, job.process):
+        shutil.copyfile(folder / OPTICS, inputs / OPTICS)
+    else:
+        save_kernels(inputs / OPTICS, job.process)
     if job.generator is not None:
         with atomic_path(inputs / MODEL) as temporary:
             shutil.copyfile(job.generator.origin, temporary)
     files = {name: file_digest(inputs / name) for name in names}
-    plan = Plan(tiling, job.tolerance, job.method, job.generator is not None, job.steps, files, job.labels)
+    plan = Plan(tiling, job.tolerance, job.method, job.generator is not None, job.steps, device, files, job.labels)
     if fresh:
         write_plan(folder, plan)
         return plan
@@ -194,6 +201,16 @@ def _prepared(job: Job, tiling: Tiling, folder: Path) -> Plan:
             f"or remove the folder."
         )
     return plan
+
+
+def _same_optics(path: Path, process: ProcessModel) -> bool:
+    """True if a file holds a process's kernels; their last bits depend on the machine that built them."""
+    try:
+        stored = load_kernels(path)
+    except LithoError:  # a worker says what is wrong with it
+        return False
+    sizes = [[(name, k.field_nm, k.spectra.shape) for name, k in own.kernels.items()] for own in (stored, process)]
+    return sizes[0] == sizes[1] and process_digest(stored) == process_digest(process)
 
 
 def _alike(chip: Chip, tiling: Tiling) -> dict[str, list[Tile]]:
@@ -217,15 +234,19 @@ def _has_area(box: Box) -> bool:
     return box[0] < box[2] and box[1] < box[3]
 
 
-def _repeat(folder: Path, tiles: Sequence[Tile], digest: str) -> int:
-    """Copies the first tile's mask to the others, which see the same; returns how many there are."""
+def _repeat(folder: Path, tiles: Sequence[Tile]) -> None:
+    """Copies the first tile's mask to the others, which see the same."""
     first, *others = tiles
-    missing = [tile for tile in others if not tile_path(folder, MASK, tile).exists()]
-    if missing:
-        import torch
+    for tile in others:
+        if not tile_path(folder, MASK, tile).exists():
+            with atomic_path(tile_path(folder, MASK, tile)) as temporary:
+                shutil.copyfile(tile_path(folder, MASK, first), temporary)
 
-        found = read_mask(folder, first, digest)
-        assert found is not None
-        for tile in missing:
-            write_mask(folder, tile, torch.from_numpy(found[0]), found[1], digest)
-    return len(others)
+
+def _forget_older(folder: Path, tiling: Tiling) -> None:
+    """Removes the scores that are older than one of the masks they were made from."""
+    for tile in tiling.tiles:
+        score = tile_path(folder, SCORE, tile)
+        masks = [path for near in tiling.neighbours(tile) if (path := tile_path(folder, MASK, near)).exists()]
+        if score.exists() and any(path.stat().st_mtime_ns > score.stat().st_mtime_ns for path in masks):
+            score.unlink()

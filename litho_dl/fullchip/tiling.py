@@ -12,7 +12,6 @@ Box = tuple[float, float, float, float]
 STEP_NM = 512.0  # of a tile's field: whole pixels of every method's levels, and what networks can halve
 SMALLEST_CORE_NM, LARGEST_CORE_NM = 1024.0, 6144.0
 LARGEST_TILE_NM = 16384.0  # that may be asked for
-MARGIN_NM = 256.0  # around a layout, for assist features
 
 
 class Tile(NamedTuple):
@@ -28,7 +27,7 @@ class Tiling:
 
     Attributes:
         wanted_nm: (x0, y0, x1, y1), what shall be written and scored, in whole nm.
-        area_nm: What the cores cover; the last ones may reach beyond it.
+        area_nm: Where the mask may be open. The cores cover it, and the last ones may reach beyond it.
         core_nm: Side of a core.
         halo_nm: Width of the frame around it.
     """
@@ -99,7 +98,7 @@ def plan_tiling(
     """The tiling with the least to compute, halos included.
 
     Args:
-        layout_nm: Bounding box of the layout; the mask gets a margin around it.
+        layout_nm: Bounding box of the layout; the mask may have assist features up to a halo's width around it.
         halo_nm: The least halo; rounded up so that halves of `STEP_NM` fit.
         least_field_nm: Of core and halo together: the kernels' own field, which they cannot leave for a smaller one.
         window_nm: Only this is wanted; cores then also cover a halo's width around it, so that what is written prints
@@ -112,7 +111,7 @@ def plan_tiling(
     """
     halo = math.ceil(halo_nm / (STEP_NM / 2) - 1e-9) * STEP_NM / 2
     if window_nm is None:
-        wanted = area = _grown(layout_nm, MARGIN_NM)
+        wanted = area = _grown(layout_nm, halo)
     else:
         wanted = _grown(window_nm, 0.0)
         area = _grown(wanted, halo)

@@ -107,7 +107,7 @@ def fullchip(
             out,
             workers=workers or default_workers(here),
             scheduler=scheduler,
-            device=device,
+            device=here.type if device == "auto" and scheduler in (None, "local") else device,
             on_progress=shown,
         )
     score, sites = (
@@ -116,9 +116,9 @@ def fullchip(
     )
     result = _result(out, run, score)
     write_tables(folder, run, sites)
+    write_summary(folder / "scores.json", result)
     if figures:
         draw(folder, job, run, sites)
-    write_summary(folder / "scores.json", result)
     if report:
         from litho_dl.report.page import write_report
 
@@ -147,10 +147,12 @@ def _job(
     tolerance: float,
 ) -> "Job":
     """Everything read and checked, before anything is written."""
+    from litho_dl.evaluate import PROTOCOLS
     from litho_dl.fullchip.chip import Chip
     from litho_dl.fullchip.run import Job
     from litho_dl.generators.model import load_generator
     from litho_dl.ilt.method import load_method
+    from litho_dl.optimize import default_protocol
     from litho_dl.process.files import read_optics
 
     if model is None and (method is None or steps is not None):
@@ -162,6 +164,8 @@ def _job(
     read = read_optics(optics)
     chip = Chip.read(layout, layer=layer, cell=cell)
     process = built(read)
+    default_protocol(process)
+    PROTOCOLS["default"].require(process.field_nm, process.mask)
     generator = None if model is None else load_generator(model, process, force=force)
     if generator is not None:
         generator.require_masks()

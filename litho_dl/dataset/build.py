@@ -63,9 +63,9 @@ def build(
         on_progress: Called as the build goes on.
 
     Raises:
-        DatasetError: The folder holds another data set, or somebody is building in it.
+        DatasetError: The folder holds another data set.
         LithoError: The recipe's parts cannot be read.
-        OutputError: The folder cannot be written, or the disk is full; what is finished stays.
+        OutputError: The folder cannot be written or is in use, or the disk is full; what is finished stays.
     """
     folder = require_writable_folder(folder.absolute())
     require_writable_folder(folder / SHARDS)

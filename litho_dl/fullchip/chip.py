@@ -9,13 +9,15 @@ import numpy as np
 
 from litho_dl.core.grid import Grid
 from litho_dl.fullchip.sites import edge_sites
-from litho_dl.fullchip.tiling import Box
+from litho_dl.fullchip.tiling import LARGEST_TILE_NM, Box
 from litho_dl.layout.files import read_layout, write_layout
 from litho_dl.layout.layout import Layout, Polygon
 from litho_dl.metrics.epe import OPENILT
 
 if TYPE_CHECKING:
     import klayout.db as db
+
+LARGEST_WINDOW_NM = 3 * LARGEST_TILE_NM  # core and halo
 
 
 class Chip:
@@ -31,7 +33,7 @@ class Chip:
         from litho_dl.layout import region
 
         self.name, self.bbox_nm = layout.name, layout.bbox_nm
-        self._units = region.units_per_nm(layout.polygons)
+        self._units = region.units_per_nm(layout.polygons, room_nm=LARGEST_WINDOW_NM)
         self._shapes = db.Shapes()
         self._shapes.insert(region.to_region(layout.polygons, self._units).merged(True, 0))
 
@@ -78,6 +80,8 @@ class Chip:
     def _touching(self, window_nm: Box) -> "db.Region":
         import klayout.db as db
 
+        if any(window_nm[i] > self.bbox_nm[i + 2] or window_nm[i + 2] < self.bbox_nm[i] for i in (0, 1)):
+            return db.Region()  # it may lie beyond klayout's integers
         left, bottom, right, top = (round(edge * self._units) for edge in window_nm)
         return self._found(self._shapes.each_touching(db.Box(left, bottom, right, top))).moved(-left, -bottom)
 

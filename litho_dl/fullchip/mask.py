@@ -1,6 +1,7 @@
 """The mask of one tile: solved in its window, kept in its core."""
 
 import json
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,4 +127,8 @@ def window_mask(folder: Path, tiling: Tiling, tile: Tile, digest: str) -> tuple[
         )
         height, width = rows.stop - rows.start, columns.stop - columns.start
         mask[rows, columns] = part[0][row : row + height, column : column + width]
+    left, bottom, _, _ = tiling.window(tile)
+    _, _, right, top = tiling.area_nm
+    mask[math.ceil((top - bottom) / pixel_nm) :] = False
+    mask[:, math.ceil((right - left) / pixel_nm) :] = False
     return mask, pixel_nm

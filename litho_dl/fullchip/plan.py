@@ -34,8 +34,9 @@ class Plan:
         tiling: Where the tiles lie.
         tolerance: What the halo was computed for.
         method: ILT method; None if a network's masks stay as they are.
-        model: True if masks come from the network in `MODEL`.
+        network: True if masks come from the one in `MODEL`.
         steps: Of the method, after a network.
+        device: Kind of device that solves the tiles.
         files: SHA-256 of the files that tiles are made from, by name.
         labels: For people: names of layout, layer, optics, method and model.
     """
@@ -43,8 +44,9 @@ class Plan:
     tiling: Tiling
     tolerance: float
     method: Method | None
-    model: bool
+    network: bool
     steps: int | None
+    device: str
     files: dict[str, str]
     labels: dict[str, Any]
 
@@ -52,7 +54,7 @@ class Plan:
     def settings(self) -> dict[str, Any]:
         """As JSON holds it."""
         method = None if self.method is None else self.method.model_dump(mode="json")
-        table = {name: getattr(self, name) for name in ("tolerance", "model", "steps", "files", "labels")}
+        table = {name: getattr(self, name) for name in ("tolerance", "network", "steps", "device", "files", "labels")}
         return {"tiling": asdict(self.tiling), "method": method, "version": __version__, **table}
 
     @cached_property
@@ -84,8 +86,9 @@ def read_plan(folder: Path) -> Plan:
             Tiling(tuple(tiling["wanted_nm"]), tuple(tiling["area_nm"]), tiling["core_nm"], tiling["halo_nm"]),
             table["tolerance"],
             None if table["method"] is None else validated(Method, table["method"], str(path)),
-            table["model"],
+            table["network"],
             table["steps"],
+            table["device"],
             table["files"],
             table["labels"],
         )
@@ -129,7 +132,7 @@ def setting(folder: str, digest: str, device: str) -> Setting:
             raise DatasetError(f"{place / name}: its bytes are not those that were written; remove the folder.")
     process = load_kernels(place / OPTICS)
     simulator = Simulator(process.on_field(plan.tiling.field_nm)).to(resolve_device(device))
-    generator = load_generator(place / MODEL, process, force=True) if plan.model else None
+    generator = load_generator(place / MODEL, process, force=True) if plan.network else None
     return Setting(plan, Chip.read(place / TARGET), process, simulator, generator)
 
 

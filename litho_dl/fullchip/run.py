@@ -2,30 +2,30 @@
 
 import shutil
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from litho_dl.core.errors import DatasetError, LayoutError
+from litho_dl.core.errors import DatasetError, LayoutError, LithoError
 from litho_dl.core.io import atomic_path, file_digest, remove_leftovers, require_writable_folder
 from litho_dl.core.lock import locked
 from litho_dl.core.workers import run_tasks
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.halo import halo_nm
 from litho_dl.fullchip.mask import KIND as MASK
-from litho_dl.fullchip.mask import TileReport, TileTask, make_mask, read_mask, write_mask
+from litho_dl.fullchip.mask import TileReport, TileTask, make_mask
 from litho_dl.fullchip.plan import MODEL, OPTICS, PLAN, TARGET, TILES, Plan, read_plan, tile_path, write_plan
 from litho_dl.fullchip.score import KIND as SCORE
 from litho_dl.fullchip.score import TileScore, make_score, read_score
 from litho_dl.fullchip.stitch import stitched
-from litho_dl.fullchip.tiling import Box, Tile, plan_tiling
+from litho_dl.fullchip.tiling import Box, Tile, Tiling, plan_tiling
 from litho_dl.generators.model import Generator
 from litho_dl.ilt.method import Method
 from litho_dl.layout.files import write_layout
 from litho_dl.layout.layout import Layout
-from litho_dl.process.files import save_kernels
+from litho_dl.process.files import load_kernels, save_kernels
+from litho_dl.process.identity import process_digest
 from litho_dl.process.model import ProcessModel
 
 TOLERANCE = 1e-3  # of a clear mask's intensity
@@ -113,24 +113,31 @@ def run_fullchip(
         on_progress: Called as the run goes on.
 
     Raises:
+        LayoutError: There is nothing to print, or the tiles do not fit halo and kernels; nothing is written then.
         DatasetError: The folder holds another run.
         LithoError: Tiles cannot be solved.
         OutputError: The folder cannot be written, is in use, or the disk is full; what is finished stays.
     """
-    folder = require_writable_folder(folder.absolute())
-    require_writable_folder(folder / TILES)
     laps, last = {}, time.perf_counter()
 
     def lap(name: str) -> None:
         nonlocal last
         laps[name], last = time.perf_counter() - last, time.perf_counter()
 
+    tiling = plan_tiling(
+        job.chip.bbox_nm,
+        halo_nm(job.process, job.tolerance),
+        least_field_nm=max(job.process.field_nm),
+        window_nm=job.window_nm,
+        core_nm=job.core_nm,
+    )
+    alike = _alike(job.chip, tiling)
+    folder = require_writable_folder(folder.absolute())
+    require_writable_folder(folder / TILES)
     with locked(folder):
-        plan = _prepared(job, folder)
+        plan = _prepared(job, tiling, folder, device.partition(":")[0])
         for place in (folder, folder / TILES):
             remove_leftovers(place)
-        alike = _alike(job.chip, plan)
-        counts = Counter({"empty": len(plan.tiling.tiles) - sum(map(len, alike.values()))})
         lap("plan")
 
         def made(function: Callable[[TileTask], TileReport], kind: str, tiles: Sequence[Tile]) -> dict[Tile, float]:
@@ -146,24 +153,28 @@ def run_fullchip(
 
         firsts = [tiles[0] for tiles in alike.values()]
         tile_seconds = made(make_mask, MASK, firsts)
-        counts |= {"solved": len(tile_seconds), "found": len(firsts) - len(tile_seconds)}
         for tiles in alike.values():
-            counts["repeated"] += _repeat(folder, tiles, plan.digest)
+            _repeat(folder, tiles)
+        _forget_older(folder, tiling)
+        counts = {
+            "solved": len(tile_seconds),
+            "found": len(firsts) - len(tile_seconds),
+            "repeated": sum(map(len, alike.values())) - len(firsts),
+            "empty": len(tiling.tiles) - sum(map(len, alike.values())),
+        }
         lap("solve")
-        mask = stitched(folder, plan.tiling, plan.digest, job.chip.name)
+        mask = stitched(folder, tiling, plan.digest, job.chip.name)
         write_layout(mask_path, mask)
         lap("stitch")
-        drawn = sorted(tile for tiles in alike.values() for tile in tiles if _has_area(plan.tiling.inside(tile)))
+        drawn = sorted(tile for tiles in alike.values() for tile in tiles if _has_area(tiling.inside(tile)))
         made(make_score, SCORE, drawn)
         scores = {tile: read_score(folder, tile, plan.digest) for tile in drawn}
         lap("score")
-    return ChipRun(plan, mask, scores, dict(counts), laps, tile_seconds)
+    return ChipRun(plan, mask, scores, counts, laps, tile_seconds)
 
 
-def _prepared(job: Job, folder: Path) -> Plan:
+def _prepared(job: Job, tiling: Tiling, folder: Path, device: str) -> Plan:
     """The folder's plan; a new folder gets target, optics, network and plan, in this order."""
-    halo = halo_nm(job.process, job.tolerance)
-    tiling = plan_tiling(job.chip.bbox_nm, halo, window_nm=job.window_nm, core_nm=job.core_nm)
     wanted = folder / PLAN
     fresh = not wanted.exists()
     if fresh and any((folder / TILES).iterdir()):
@@ -171,12 +182,15 @@ def _prepared(job: Job, folder: Path) -> Plan:
     names = [TARGET, OPTICS] + [MODEL] * (job.generator is not None)
     inputs = folder if fresh else require_writable_folder(folder / "check")
     job.chip.write(inputs / TARGET)
-    save_kernels(inputs / OPTICS, job.process)
+    if not fresh and _same_optics(folder / OPTICS, job.process):
+        shutil.copyfile(folder / OPTICS, inputs / OPTICS)
+    else:
+        save_kernels(inputs / OPTICS, job.process)
     if job.generator is not None:
         with atomic_path(inputs / MODEL) as temporary:
             shutil.copyfile(job.generator.origin, temporary)
     files = {name: file_digest(inputs / name) for name in names}
-    plan = Plan(tiling, job.tolerance, job.method, job.generator is not None, job.steps, files, job.labels)
+    plan = Plan(tiling, job.tolerance, job.method, job.generator is not None, job.steps, device, files, job.labels)
     if fresh:
         write_plan(folder, plan)
         return plan
@@ -189,19 +203,30 @@ def _prepared(job: Job, folder: Path) -> Plan:
     return plan
 
 
-def _alike(chip: Chip, plan: Plan) -> dict[str, list[Tile]]:
+def _same_optics(path: Path, process: ProcessModel) -> bool:
+    """True if a file holds a process's kernels; their last bits depend on the machine that built them."""
+    try:
+        stored = load_kernels(path)
+    except LithoError:  # a worker says what is wrong with it
+        return False
+    sizes = [[(name, k.field_nm, k.spectra.shape) for name, k in own.kernels.items()] for own in (stored, process)]
+    return sizes[0] == sizes[1] and process_digest(stored) == process_digest(process)
+
+
+def _alike(chip: Chip, tiling: Tiling) -> dict[str, list[Tile]]:
     """Tiles that see something, by what they see.
 
     Raises:
-        LayoutError: No tile does.
+        LayoutError: None of them has a part that is wanted.
     """
     found: dict[str, list[Tile]] = {}
-    for tile in plan.tiling.tiles:
-        window = plan.tiling.window(tile)
+    for tile in tiling.tiles:
+        window = tiling.window(tile)
         if chip.clipped(window).polygons:
             found.setdefault(chip.content(window), []).append(tile)
-    if not found:
-        raise LayoutError(f"Expected shapes inside the window {plan.tiling.wanted_nm} nm, got none; move the window.")
+    if not any(_has_area(tiling.inside(tile)) for tiles in found.values() for tile in tiles):
+        wanted = ",".join(f"{edge:g}" for edge in tiling.wanted_nm)
+        raise LayoutError(f"Expected shapes in the window {wanted} nm or near it, got none; move the window.")
     return found
 
 
@@ -209,15 +234,19 @@ def _has_area(box: Box) -> bool:
     return box[0] < box[2] and box[1] < box[3]
 
 
-def _repeat(folder: Path, tiles: Sequence[Tile], digest: str) -> int:
-    """Copies the first tile's mask to the others, which see the same; returns how many there are."""
+def _repeat(folder: Path, tiles: Sequence[Tile]) -> None:
+    """Copies the first tile's mask to the others, which see the same."""
     first, *others = tiles
-    missing = [tile for tile in others if not tile_path(folder, MASK, tile).exists()]
-    if missing:
-        import torch
+    for tile in others:
+        if not tile_path(folder, MASK, tile).exists():
+            with atomic_path(tile_path(folder, MASK, tile)) as temporary:
+                shutil.copyfile(tile_path(folder, MASK, first), temporary)
 
-        found = read_mask(folder, first, digest)
-        assert found is not None
-        for tile in missing:
-            write_mask(folder, tile, torch.from_numpy(found[0]), found[1], digest)
-    return len(others)
+
+def _forget_older(folder: Path, tiling: Tiling) -> None:
+    """Removes the scores that are older than one of the masks they were made from."""
+    for tile in tiling.tiles:
+        score = tile_path(folder, SCORE, tile)
+        masks = [path for near in tiling.neighbours(tile) if (path := tile_path(folder, MASK, near)).exists()]
+        if score.exists() and any(path.stat().st_mtime_ns > score.stat().st_mtime_ns for path in masks):
+            score.unlink()

@@ -27,7 +27,7 @@ FORMAT = "litho_dl.tile_score/1"
 KIND = "score"
 PIXEL_NM = 1.0
 RULE_NAMES = ("width", "space", "area")
-RULE_MARGIN_NM = 128.0  # around the core; a place is told by what lies within the rules' lengths of it
+RULE_MARGIN_NM = 128.0  # around the core; a place longer than that counts in each core it runs through
 
 
 @dataclass(frozen=True, eq=False)

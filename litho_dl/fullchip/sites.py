@@ -1,5 +1,7 @@
 """EPE sites on edges that a tile's window cuts: found on the whole edges, so that every tile agrees about them."""
 
+import math
+
 import numpy as np
 
 from litho_dl.layout.layout import Polygon
@@ -13,30 +15,36 @@ def edge_sites(polygons: tuple[Polygon, ...], rule: EpeRule, shape: tuple[int, i
         polygons: Merged, hulls counter-clockwise and holes clockwise, in the window's coordinates; they may leave it.
         rule: How edges are sampled, in pixels; `from_low_end` is not for this.
         shape: (H, W) of the window in pixels; sites beyond it are left out.
-        pixel_nm: Edges are rounded to whole pixels.
+        pixel_nm: Edges are rounded to whole pixels. Slanted edges have no sites.
     """
     assert not rule.from_low_end
     found: list[np.ndarray] = []
     for polygon in polygons:
         for loop in polygon.loops:
-            corners = np.rint(loop / pixel_nm).astype(np.int64)
+            corners = loop / pixel_nm
             steps = np.roll(corners, -1, axis=0) - corners
             for axis in (0, 1):  # along x, along y
                 straight = np.flatnonzero((steps[:, 1 - axis] == 0) & (steps[:, axis] != 0))
-                found += [_sites(corners[i], int(steps[i, axis]), axis, rule) for i in straight]
+                found += [_sites(corners[i], float(steps[i, axis]), axis, rule) for i in straight]
     rows = np.concatenate(found) if found else np.zeros((0, 4), dtype=np.int64)
     inside = (rows[:, :2] >= 0).all(1) & (rows[:, 0] < shape[0]) & (rows[:, 1] < shape[1])
     return EpeSites(rows[inside, :2], rows[inside, 2:])
 
 
-def _sites(corner: np.ndarray, step: int, axis: int, rule: EpeRule) -> np.ndarray:
-    """Sites (n, 4) as row, column and outward normal, on the edge that leaves a corner with the inside on its left."""
-    span = abs(step) - 1
-    along = min(corner[axis], corner[axis] + step) + np.array(site_offsets(span, rule), dtype=np.int64)
-    outwards = -np.sign(step) if axis == 0 else np.sign(step)  # to the right of the edge
-    across = np.full_like(along, corner[1 - axis] - (outwards > 0))
-    normal = np.full_like(along, outwards)
-    zero = np.zeros_like(along)
+def _sites(corner: np.ndarray, step: float, axis: int, rule: EpeRule) -> np.ndarray:
+    """Sites (n, 4) as row, column and outward normal, on the edge that leaves a corner with the inside on its left.
+
+    Pixels that are covered by half count as covered, as in a raster taken at one half.
+    """
+    first = math.ceil(min(corner[axis], corner[axis] + step) - 0.5)
+    last = math.floor(max(corner[axis], corner[axis] + step) + 0.5) - 1
+    if last < first:
+        return np.zeros((0, 4), dtype=np.int64)
+    along = first + np.array(site_offsets(last - first, rule), dtype=np.int64)
+    outwards = int(-np.sign(step) if axis == 0 else np.sign(step))  # to the right of the edge
+    place = corner[1 - axis]
+    inner = math.floor(place + 0.5) - 1 if outwards > 0 else math.ceil(place - 0.5)
+    across, normal, zero = np.full_like(along, inner), np.full_like(along, outwards), np.zeros_like(along)
     if axis == 0:
         return np.stack((across, along, normal, zero), axis=1)
     return np.stack((along, across, zero, normal), axis=1)

@@ -11,7 +11,7 @@ Box = tuple[float, float, float, float]
 
 STEP_NM = 512.0  # of a tile's field: whole pixels of every method's levels, and what networks can halve
 SMALLEST_CORE_NM, LARGEST_CORE_NM = 1024.0, 6144.0
-MARGIN_NM = 256.0  # around a layout, for assist features
+LARGEST_TILE_NM = 16384.0  # that may be asked for
 
 
 class Tile(NamedTuple):
@@ -27,7 +27,7 @@ class Tiling:
 
     Attributes:
         wanted_nm: (x0, y0, x1, y1), what shall be written and scored, in whole nm.
-        area_nm: What the cores cover; the last ones may reach beyond it.
+        area_nm: Where the mask may be open. The cores cover it, and the last ones may reach beyond it.
         core_nm: Side of a core.
         halo_nm: Width of the frame around it.
     """
@@ -88,32 +88,46 @@ class Tiling:
 
 
 def plan_tiling(
-    layout_nm: Box, halo_nm: float, *, window_nm: Box | None = None, core_nm: float | None = None
+    layout_nm: Box,
+    halo_nm: float,
+    *,
+    least_field_nm: float = 0.0,
+    window_nm: Box | None = None,
+    core_nm: float | None = None,
 ) -> Tiling:
     """The tiling with the least to compute, halos included.
 
     Args:
-        layout_nm: Bounding box of the layout; the mask gets a margin around it.
+        layout_nm: Bounding box of the layout; the mask may have assist features up to a halo's width around it.
         halo_nm: The least halo; rounded up so that halves of `STEP_NM` fit.
+        least_field_nm: Of core and halo together: the kernels' own field, which they cannot leave for a smaller one.
         window_nm: Only this is wanted; cores then also cover a halo's width around it, so that what is written prints
             as it will beside the rest of the chip.
         core_nm: Side of the cores, a multiple of `STEP_NM`, such as the pitch of an array; by default the best.
 
     Raises:
-        LayoutError: The core is no such multiple, or narrower than the halo; the window has no area.
+        LayoutError: The core is no such multiple, narrower than the halo or too small for the least field; the window
+            has no area.
     """
     halo = math.ceil(halo_nm / (STEP_NM / 2) - 1e-9) * STEP_NM / 2
     if window_nm is None:
-        wanted = area = _grown(layout_nm, MARGIN_NM)
+        wanted = area = _grown(layout_nm, halo)
     else:
         wanted = _grown(window_nm, 0.0)
         area = _grown(wanted, halo)
     if core_nm is not None:
-        if not core_nm > 0 or core_nm % STEP_NM:
-            raise LayoutError(f"Expected a tile of a multiple of {STEP_NM:g} nm, got {core_nm:g} nm.")
+        if not 0 < core_nm <= LARGEST_TILE_NM or core_nm % STEP_NM:
+            raise LayoutError(
+                f"Expected a tile of a multiple of {STEP_NM:g} nm, up to {LARGEST_TILE_NM:g} nm, got {core_nm:g} nm."
+            )
+        if core_nm + 2 * halo < least_field_nm:
+            raise LayoutError(
+                f"Expected a tile that with its halo of {halo:g} nm fills the kernels' field of {least_field_nm:g} nm, "
+                f"got {core_nm:g} nm; enlarge it."
+            )
         return Tiling(wanted, area, core_nm, halo)
-    least = math.ceil(max(halo, SMALLEST_CORE_NM) / STEP_NM)
-    cores = [STEP_NM * n for n in range(least, round(LARGEST_CORE_NM / STEP_NM) + 1)]
+    least = math.ceil(max(halo, SMALLEST_CORE_NM, least_field_nm - 2 * halo) / STEP_NM)
+    cores = [STEP_NM * n for n in range(least, max(least, round(LARGEST_CORE_NM / STEP_NM)) + 1)]
     return min((Tiling(wanted, area, core, halo) for core in cores), key=_cost)
 
 

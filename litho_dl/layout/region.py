@@ -12,8 +12,8 @@ FINEST_UNITS_PER_NM = 100_000
 LARGEST_UNIT = 1_000_000_000  # klayout counts in int32; a factor of two is left for its own sums
 
 
-def units_per_nm(polygons: Iterable[Polygon]) -> int:
-    """The finest decimal unit (1e-5 nm to 1 nm) in which all coordinates fit klayout's integers.
+def units_per_nm(polygons: Iterable[Polygon], room_nm: float = 0.0) -> int:
+    """The finest decimal unit (1e-5 nm to 1 nm) in which all coordinates, and some room, fit klayout's integers.
 
     Raises:
         LayoutError: A coordinate lies beyond 1 m.
@@ -22,7 +22,7 @@ def units_per_nm(polygons: Iterable[Polygon]) -> int:
     if reach > LARGEST_COORDINATE_NM:
         raise LayoutError(f"Expected coordinates within 1e9 nm, got {reach:g} nm; check the database unit of the file.")
     units = FINEST_UNITS_PER_NM
-    while units > 1 and reach * units > LARGEST_UNIT:
+    while units > 1 and (reach + room_nm) * units > LARGEST_UNIT:
         units //= 10
     return units
 

@@ -26,6 +26,9 @@ def extended(kernels: SocsKernels, field_nm: tuple[float, float]) -> SocsKernels
     reach do: what tiles of a chip need. Kernels built for the larger field itself would have tails which fall with the
     distance to the power of -3/2 and, of sources sampled in points, come back where the samples beat.
 
+    What fading takes from a kernel's mean is given back on the ring where it fades, so that a clear mask's image stays
+    as it is without a factor on that of small features.
+
     Args:
         kernels: Of a square field; imported ones will do.
         field_nm: (height, width), each at least the kernels' own.
@@ -44,17 +47,18 @@ def extended(kernels: SocsKernels, field_nm: tuple[float, float]) -> SocsKernels
     reach, highest = reach_nm(kernels), max(h / side for h, side in zip(kernels.half, kernels.field_nm, strict=True))
     x = _positions(reach, highest)
     fade = _fade(torch.hypot(x[:, None], x[None]) / reach)
+    ring = fade * (1 - fade)
+    ring /= ring.sum()
     rows, columns = (_waves(x, h, side) for h, side in zip(kernels.half, kernels.field_nm, strict=True))
     half = [math.ceil((highest + 1 / reach) * side) for side in field_nm]  # fading widens a spectrum by 1 / reach
     back_rows, back_columns = (_waves(x, h, side).conj().T for h, side in zip(half, field_nm, strict=True))
     cell = (x[1] - x[0]) ** 2 / math.prod(kernels.field_nm)
-    # One at a time: all kernels in space at once would take a gigabyte.
-    spectra = [
-        cell * (back_rows @ ((rows @ spectrum @ columns.T) * fade) @ back_columns.T)
-        for spectrum in kernels.spectra.to(torch.complex128)
-    ]
-    carried = replace(kernels, spectra=torch.stack(spectra).to(kernels.spectra.dtype), field_nm=field_nm)
-    return carried.scaled(kernels.open_frame / carried.open_frame)
+    spectra = []
+    for spectrum in kernels.spectra.to(torch.complex128):  # all kernels in space at once would take a gigabyte
+        faded = (rows @ spectrum @ columns.T) * fade
+        lost = spectrum[kernels.half] / cell - faded.sum()
+        spectra.append(cell * (back_rows @ (faded + lost * ring) @ back_columns.T))
+    return replace(kernels, spectra=torch.stack(spectra).to(kernels.spectra.dtype), field_nm=field_nm)
 
 
 def _positions(reach: float, highest: float) -> Tensor:

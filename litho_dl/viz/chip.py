@@ -7,12 +7,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from litho_dl.viz.figure import BLUE, GREY, VERMILION, legend_below, new_figure, scale_bar, style_axes, style_chart
+from litho_dl.viz.figure import BLUE, GREY, VERMILION, legend_below, new_figure, style_axes, style_chart
 
 Box = tuple[float, float, float, float]
 
 CELLS = 96  # of the map, across the longer side
-SPOTS_SHOWN = 200
 
 
 def chip_figure(
@@ -55,12 +54,11 @@ def chip_figure(
     for lines, draw in zip(seams_nm, (chart.axvline, chart.axhline), strict=True):
         for place in lines:
             draw(place, color=GREY, linewidth=0.8, linestyle="--")
-    worst = xy_nm[list(spots[:SPOTS_SHOWN])]
+    worst = xy_nm[list(spots)]
     chart.scatter(*worst.T, s=14, facecolors="none", edgecolors=VERMILION, linewidths=1.0)
     chart.set_xlim(x0, x1)
     chart.set_ylim(y0, y1)
     chart.set_aspect("equal")
-    scale_bar(chart, x1 - x0)
     legend_below(
         chart,
         [

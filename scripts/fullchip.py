@@ -1,0 +1,344 @@
+"""A whole layout's mask: its time, memory and seams, and whether tiles change anything; writes results/fullchip.*.
+
+`python scripts/fullchip.py --layout FILE --layer L/D`; parts that are not named keep what results/fullchip.json has of
+them. Every part works in a folder of --folder.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from benchmark import resident_peak_mb
+
+from litho_dl.core.io import require_writable_folder, write_text
+from litho_dl.core.memory import keep_memory
+from litho_dl.fullchip.chip import Chip
+from litho_dl.fullchip.halo import halo_nm
+from litho_dl.fullchip.run import TOLERANCE, ChipRun, Job, run_fullchip
+from litho_dl.fullchip.summary import chip_score, chip_sites, hot_spots, seam_table
+from litho_dl.fullchip.tiling import STEP_NM, Box, plan_tiling
+from litho_dl.ilt.method import load_method
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.raster import rasterize
+from litho_dl.process.files import load_process
+from litho_dl.process.model import ProcessModel
+from litho_dl.simulator import Simulator
+from litho_dl.viz.chip import chip_figure
+from litho_dl.viz.figure import save_figure
+
+PARTS = ("chip", "tiled", "resume", "scaling", "dask")
+WHOLE_NM = 8192.0  # side of the window that is solved in tiles and in one piece
+INTERIOR_NM = 512.0  # left out along its border
+TILE_NM = 2048.0  # of its tiles
+SCALING_NM = 3072.0
+SCALES = (1, 2, 4, 8)
+DASK_WORKERS = 4
+MB_PER_KB = 1 / 1024
+
+
+class Bench:
+    """One layout, optics and method, in a folder."""
+
+    def __init__(self, layout: Path, layer: str | None, optics: str, method: str, folder: Path, workers: int) -> None:
+        self.layout, self.layer, self.optics, self.method = layout, layer, optics, method
+        self.folder, self.workers = folder, workers
+        self.chip = Chip.read(layout, layer=layer)
+        self.process: ProcessModel = load_process(optics)
+
+    def run(self, name: str, *, window_nm: Box | None = None, core_nm: float | None = None, **how: Any) -> ChipRun:
+        """A run from the start in a folder of its own."""
+        place = self.folder / name
+        shutil.rmtree(place, ignore_errors=True)
+        method = load_method(self.method)
+        labels = {"layout": self.layout.name, "optics": self.optics, "method": self.method}
+        job = Job(self.chip, self.process, method, None, None, window_nm, core_nm, TOLERANCE, labels)
+        how.setdefault("workers", self.workers)
+        return run_fullchip(job, place, self.folder / f"{name}.oas", **how)
+
+    def window(self, width_nm: float, height_nm: float) -> Box:
+        """A window around the layout's middle."""
+        x0, y0, x1, y1 = self.chip.bbox_nm
+        left, bottom = round((x0 + x1 - width_nm) / 2), round((y0 + y1 - height_nm) / 2)
+        return left, bottom, left + width_nm, bottom + height_nm
+
+
+def chip(bench: Bench, out: Path) -> dict[str, Any]:
+    """The whole layer: figures, seconds, memory, and its picture."""
+    run = bench.run("chip")
+    tiling, scores = run.plan.tiling, list(run.scores.values())
+    sites = chip_sites(scores, tiling)
+    seams = [tiling.area_nm[a] + tiling.core_nm * np.arange(1, tiling.shape[1 - a]) for a in (0, 1)]
+    rows = seam_table(sites)
+    bars = [(f"from {row.from_nm:g}", row.mean_abs_nm, row.sites) for row in rows if row.mean_abs_nm is not None]
+    figure = chip_figure(
+        sites.xy_nm, sites.epe_nm, hot_spots(sites), tiling.wanted_nm, (seams[0], seams[1]), bars,
+        title=f"{bench.layout.stem}, {bench.method}",
+    )  # fmt: skip
+    save_figure(figure, out / "fullchip.png", dpi=120)
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * MB_PER_KB
+    return {
+        "tiles": run.tiles,
+        "rows": tiling.shape[0],
+        "columns": tiling.shape[1],
+        "core_nm": tiling.core_nm,
+        "halo_nm": tiling.halo_nm,
+        "seconds": run.seconds,
+        "tile_seconds": sorted(run.tile_seconds.values()),
+        "main_mb": resident_peak_mb(),
+        "worker_mb": largest,
+        "score": chip_score(scores, tiling).as_dict(),
+        "seams": [vars(row) for row in rows],
+    }
+
+
+def tiled(bench: Bench, out: Path) -> dict[str, Any]:
+    """One window in tiles and in one piece: how far their prints are apart."""
+    window = bench.window(WHOLE_NM, WHOLE_NM)
+    pieces = bench.run("tiles", window_nm=window, core_nm=TILE_NM)
+    whole = STEP_NM * np.ceil((WHOLE_NM + 2 * pieces.plan.tiling.halo_nm) / STEP_NM)
+    one = bench.run("piece", window_nm=window, core_nm=float(whole), workers=1)
+    distance = contour_distance(bench.process, one.mask, pieces.mask, window)
+    figures = {name: float(np.quantile(distance, share)) for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))}
+    return {"tiles": pieces.tiles, "points": len(distance), "mean": float(distance.mean()), **figures,
+            "max": float(distance.max()), "seconds": {"tiles": pieces.seconds, "piece": one.seconds}}  # fmt: skip
+
+
+def contour_distance(process: ProcessModel, one: Layout, other: Layout, window: Box) -> np.ndarray:
+    """How far the nominal contour of one mask's print is from another's, in nm, along it in the window's interior.
+
+    By the difference of the images over the slope of the first, at the pixels of 1 nm beside its contour; 50 at most.
+    """
+    sides = (window[3] - window[1], window[2] - window[0])
+    simulator = Simulator(process.on_field(sides))
+    images = []
+    for mask in (one, other):
+        placed = mask.clipped(window).translated(-window[0], -window[1])
+        coverage = rasterize(placed, simulator.grid(4.0))
+        with torch.no_grad():
+            images.append(simulator(torch.from_numpy(coverage), 4.0, out_pixel_nm=1.0).aerial().numpy())
+    first, second = images
+    printed = first >= process.resist.threshold
+    edge = np.zeros_like(printed)
+    edge[:-1] |= printed[:-1] != printed[1:]
+    edge[:, :-1] |= printed[:, :-1] != printed[:, 1:]
+    margin = round(INTERIOR_NM)
+    inner = np.zeros_like(edge)
+    inner[margin:-margin, margin:-margin] = True
+    rows, columns = np.nonzero(edge & inner)
+    slope = np.hypot(
+        (first[rows + 1, columns] - first[rows - 1, columns]) / 2,
+        (first[rows, columns + 1] - first[rows, columns - 1]) / 2,
+    )
+    return np.minimum(np.abs(second[rows, columns] - first[rows, columns]) / slope, 50.0)
+
+
+def resume(bench: Bench, out: Path) -> dict[str, Any]:
+    """The command killed when half its tiles are done, run again: are the mask's bytes those of a run in one go?"""
+    window = bench.window(WHOLE_NM / 2, WHOLE_NM / 2)
+    place = bench.folder / "resume"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    masks, killed_at, total = [], 0, 0
+    for name, kill in (("whole", False), ("killed", True)):
+        mask = place / f"{name}.oas"
+        command = [
+            sys.executable, "-m", "litho_dl.cli.main", "fullchip", str(bench.layout), "--optics", bench.optics,
+            "--method", bench.method, "--window", ",".join(f"{edge:g}" for edge in window), "--tile", f"{TILE_NM:g}",
+            "--out", str(mask), "--no-figures", "--workers", str(bench.workers),
+            *(["--layer", bench.layer] if bench.layer else []),
+        ]  # fmt: skip
+        if kill:
+            killed_at = _killed_half_way(command, place / f"{name}.fullchip" / "tiles", total)
+        subprocess.run(command, check=True, capture_output=True)
+        total = len(list((place / f"{name}.fullchip" / "tiles").glob("mask_*")))
+        masks.append(hashlib.sha256(mask.read_bytes()).hexdigest())
+    return {"tiles": total, "killed_at": killed_at, "same": masks[0] == masks[1]}
+
+
+def _killed_half_way(command: list[str], tiles: Path, total: int) -> int:
+    """Starts a command and kills its whole process group when half the tiles are there; returns how many."""
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    done = 0
+    while process.poll() is None and (done := len(list(tiles.glob("mask_*")))) < total // 2:
+        time.sleep(0.2)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return done
+
+
+def scaling(bench: Bench, out: Path) -> dict[str, Any]:
+    """Seconds of 1, 2, 4 and 8 tiles, one after the other in this process."""
+    rows = []
+    halo = plan_tiling(bench.chip.bbox_nm, halo_nm(bench.process, TOLERANCE)).halo_nm
+    for count in SCALES:
+        columns = 2 ** ((count.bit_length()) // 2)
+        across = (columns * SCALING_NM, count // columns * SCALING_NM)
+        window = bench.window(across[0] - 2 * halo, across[1] - 2 * halo)
+        started = time.perf_counter()
+        run = bench.run(f"scale_{count}", window_nm=window, core_nm=SCALING_NM, workers=1)
+        rows.append({"tiles": sum(run.tiles[name] for name in ("solved", "repeated")), "solve": run.seconds["solve"],
+                     "score": run.seconds["score"], "all": time.perf_counter() - started})  # fmt: skip
+    return {"rows": rows}
+
+
+def dask(bench: Bench, out: Path) -> dict[str, Any]:
+    """The same tiles by local workers and by as many workers of a Dask cluster on this machine."""
+    window = bench.window(WHOLE_NM / 2, WHOLE_NM / 2)
+    found: dict[str, Any] = {"workers": DASK_WORKERS}
+    for name, how in (("local", {}), ("dask", {"scheduler": "local"})):
+        run = bench.run(f"by_{name}", window_nm=window, core_nm=TILE_NM, workers=DASK_WORKERS, **how)
+        work = sum(run.tile_seconds.values())
+        sha256 = hashlib.sha256((bench.folder / f"by_{name}.oas").read_bytes()).hexdigest()
+        found[name] = {"wall": run.seconds["solve"], "work": work, "tiles": len(run.tile_seconds), "sha256": sha256}
+    return found
+
+
+def markdown(found: dict[str, Any], command: str) -> str:
+    """What was measured, as far as it was."""
+    lines = [
+        "# Whole layouts",
+        "",
+        f"`{command}` made this on {os.cpu_count()} CPU cores ({platform.machine()}), torch {torch.__version__}, the "
+        f"machine as it was: compare seconds with one another only.",
+    ]
+    for name in PARTS:
+        if name in found:
+            lines += ["", *SECTIONS[name](found[name])]
+    return "\n".join(lines) + "\n"
+
+
+def _chip_section(part: dict[str, Any]) -> list[str]:
+    score, seconds = part["score"], part["seconds"]
+    work = part["tile_seconds"]
+    lines = [
+        "## A placed and routed block",
+        "",
+        f"{score['area_nm2'] / 1e6:,.0f} µm², {part['rows']} x {part['columns']} tiles of {part['core_nm']:g} nm with "
+        f"halos of {part['halo_nm']:g} nm: {sum(seconds.values()) / 60:.1f} minutes in all (solving "
+        f"{seconds['solve']:.0f} s, scoring {seconds['score']:.0f} s, stitching {seconds['stitch']:.1f} s), "
+        f"{np.median(work):.1f} s a tile. Peak memory: {part['main_mb']:,.0f} MB in the main process, "
+        f"{part['worker_mb']:,.0f} MB in the largest worker.",
+        "",
+        "| L2 (nm²) | PV band (nm²) | EPE violations | sites | mean abs EPE (nm) | 3 sigma (nm) | not printed |",
+        "|---:|---:|---:|---:|---:|---:|---:|",
+        f"| {score['l2_nm2']:,.0f} | {score['pvb_nm2']:,.0f} | {score['epe_violations']} | {score['epe_sites']:,} | "
+        f"{score['epe_mean_abs_nm']:.2f} | {score['epe_3sigma_nm']:.2f} | {score['epe_lost']} |",
+        "",
+        f"Within 64 nm of a seam the mean absolute EPE is {score['seam_epe_nm']:.3f} nm, farther than 256 nm "
+        f"{score['interior_epe_nm']:.3f} nm: {score['seam_epe_nm'] - score['interior_epe_nm']:+.3f} nm.",
+        "",
+        "| distance to the nearest seam (nm) | sites | mean abs EPE (nm) | mean EPE (nm) | violations |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for row in part["seams"]:
+        if row["mean_abs_nm"] is not None:
+            upto = f"to {row['to_nm']:g}" if row["to_nm"] else "on"
+            lines.append(
+                f"| from {row['from_nm']:g} {upto} | {row['sites']:,} | {row['mean_abs_nm']:.3f} | "
+                f"{row['mean_nm']:+.3f} | {row['violations']} |"
+            )
+    return [*lines, "", "![Edge placement over the block, and against the seams](fullchip.png)"]
+
+
+def _tiled_section(part: dict[str, Any]) -> list[str]:
+    return [
+        "## Tiles against one piece",
+        "",
+        f"A window of {WHOLE_NM:g} nm solved as {part['tiles']['solved']} tiles of {TILE_NM:g} nm and as one: distance "
+        f"of the nominal contours, at {part['points']:,} points farther than {INTERIOR_NM:g} nm from the window's "
+        f"border: mean {part['mean']:.3f} nm, median {part['p50']:.3f}, 90 % within {part['p90']:.3f}, 99 % within "
+        f"{part['p99']:.3f}, at most {part['max']:.2f} nm.",
+    ]
+
+
+def _resume_section(part: dict[str, Any]) -> list[str]:
+    verdict = "the same bytes" if part["same"] else "OTHER bytes"
+    return [
+        "## Killed and continued",
+        "",
+        f"The command killed (SIGKILL, all its processes) after {part['killed_at']} of {part['tiles']} tiles and run "
+        f"again writes {verdict} as a run in one go.",
+    ]
+
+
+def _scaling_section(part: dict[str, Any]) -> list[str]:
+    lines = [
+        "## Time against area",
+        "",
+        f"One process, tiles of {SCALING_NM:g} nm.",
+        "",
+        "| tiles | solving (s) | s a tile | in all (s) |",
+        "|---:|---:|---:|---:|",
+    ]
+    for row in part["rows"]:
+        lines.append(f"| {row['tiles']} | {row['solve']:.1f} | {row['solve'] / row['tiles']:.2f} | {row['all']:.1f} |")
+    return lines
+
+
+def _dask_section(part: dict[str, Any]) -> list[str]:
+    local, remote = part["local"], part["dask"]
+    same = "the same bytes" if local["sha256"] == remote["sha256"] else "OTHER bytes"
+    return [
+        "## Dask",
+        "",
+        f"{local['tiles']} tiles by {part['workers']} local processes and by {part['workers']} workers of a Dask "
+        f"cluster on the same machine, processes' starts included: {local['wall']:.1f} s and {remote['wall']:.1f} s "
+        f"({remote['wall'] / local['wall'] - 1:+.1%}), {same}.",
+    ]
+
+
+SECTIONS = {
+    "chip": _chip_section,
+    "tiled": _tiled_section,
+    "resume": _resume_section,
+    "scaling": _scaling_section,
+    "dask": _dask_section,
+}
+
+
+@click.command()
+@click.option("--layout", required=True, type=click.Path(path_type=Path), help="A layout of some 30 um.")
+@click.option("--layer", help="Its layer.")
+@click.option("--optics", default="duv193-immersion-annular", show_default=True)
+@click.option("--method", default="fast", show_default=True)
+@click.option("--parts", default="all", show_default=True, help=f"all, or of {', '.join(PARTS)}, with commas between.")
+@click.option("--workers", default=2, show_default=True)
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("runs/fullchip"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
+def main(
+    layout: Path, layer: str | None, optics: str, method: str, parts: str, workers: int, folder: Path, out: Path
+) -> None:
+    """Measure full-chip runs."""
+    keep_memory()
+    require_writable_folder(out)
+    bench = Bench(layout, layer, optics, method, folder, workers)
+    stored = out / "fullchip.json"
+    found = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}
+    measures = {"chip": chip, "tiled": tiled, "resume": resume, "scaling": scaling, "dask": dask}
+    for name in PARTS if parts == "all" else parts.split(","):
+        click.echo(name, err=True)
+        found[name] = measures[name](bench, out)
+        write_text(stored, json.dumps(found, indent=1) + "\n")
+    command = f"python scripts/fullchip.py --layout {layout.name}" + (f" --layer {layer}" if layer else "")
+    command += f" --optics {optics} --method {method} --workers {workers}"
+    text = markdown(found, command)
+    write_text(out / "fullchip.md", text)
+    click.echo(text)
+
+
+if __name__ == "__main__":
+    main()

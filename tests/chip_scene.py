@@ -1,0 +1,64 @@
+"""Small chips, on optics of a small field, that the tests of full-chip runs share."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from ilt_scenes import SIMPLE, changed, small_simulator, with_levels
+from shapes import box
+
+from litho_dl.fullchip.chip import Chip
+from litho_dl.fullchip.run import Job
+from litho_dl.fullchip.tiling import Box
+from litho_dl.layout import Layout, Polygon
+
+CORE_NM, HALO_NM = 512.0, 256.0
+FEW = with_levels(changed(SIMPLE.levels[1], steps=20, learning_rate=0.3), objective={"l2": 1.0, "pvb": 1.0, "epe": 1.0})
+WIRES = (
+    box(0, 0, 900, 120),
+    box(0, 300, 120, 900),
+    box(300, 300, 420, 900),
+    Polygon(box(560, 300, 900, 800).hull, (box(680, 420, 780, 680).hull[::-1],)),
+)
+
+
+def chip(*polygons: Polygon) -> Chip:
+    return Chip(Layout("chip", polygons))
+
+
+@cache
+def wires() -> Chip:
+    """Bars and a ring; tiles of 512 nm cut all of them."""
+    return chip(*WIRES)
+
+
+def array(rows: int, columns: int, pitch_nm: float = CORE_NM) -> Chip:
+    """A hook, again and again."""
+    steps = [np.array([x * pitch_nm, y * pitch_nm]) for y in range(rows) for x in range(columns)]
+    hook = Polygon(np.array([(0, 0), (280, 0), (280, 100), (100, 100), (100, 300), (0, 300)], dtype=float))
+    return chip(*(hook.mapped(lambda xy, step=step: xy + step) for step in steps))
+
+
+def job(layer: Chip, **changes: Any) -> Job:
+    """A few steps with the small simulator's optics on tiles of 512 nm and a halo of 256 nm."""
+    settings: dict[str, Any] = {
+        "chip": layer,
+        "process": small_simulator().process,
+        "method": FEW,
+        "generator": None,
+        "steps": None,
+        "window_nm": None,
+        "core_nm": CORE_NM,
+        "tolerance": 1e-3,
+        "labels": {"layout": "chip.gds"},
+    }
+    return Job(**settings | changes)
+
+
+def random_boxes(seed: int, window_nm: Box, count: int = 14, grid_nm: int = 4) -> tuple[Polygon, ...]:
+    """Boxes on a grid that overlap, touch, and leave holes."""
+    random = np.random.default_rng(seed)
+    low, high = np.array(window_nm[:2]), np.array(window_nm[2:])
+    begin = np.rint(random.uniform(low, high - 40, (count, 2)) / grid_nm) * grid_nm
+    end = np.minimum(begin + np.rint(random.uniform(20, 300, (count, 2)) / grid_nm) * grid_nm, high)
+    return tuple(box(*a, *b) for a, b in zip(begin.tolist(), end.tolist(), strict=True))

@@ -8,8 +8,11 @@ from ilt_scenes import CLIPS, small_simulator
 from torch import Tensor, nn
 
 from litho_dl.clips import magnified
+from litho_dl.generators.model import Card, make_generator, save_generator
 from litho_dl.generators.recipe import GeneratorRecipe
 from litho_dl.generators.task import MaskTask
+from litho_dl.process.identity import process_digest
+from litho_dl.process.model import ProcessModel
 
 TRAINING = {"epochs": 1, "batch_size": 2, "optimizer": {"kind": "adam", "learning_rate": 0.001}}
 TOML = """
@@ -80,4 +83,15 @@ def write_recipe(folder: Path, *changes: tuple[str, str]) -> Path:
         text = text.replace(old, new)
     path = folder / "tiny.toml"
     path.write_text(text)
+    return path
+
+
+def write_model(folder: Path, process: ProcessModel) -> Path:
+    """A network of random weights for a process called `small`."""
+    torch.manual_seed(0)
+    network = make_generator("fcn_mask_small")
+    nn.init.constant_(network[1].head.scores[0].conv.bias, -0.2)
+    optics = {"name": "small", "digest": process_digest(process)}
+    path = folder / "drawn.safetensors"
+    save_generator(path, network, Card(recipe=recipe({"bce": 1.0}), optics=optics, data={}, scores={}))
     return path

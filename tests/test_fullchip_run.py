@@ -67,8 +67,10 @@ class TestResume:
             run(job(wires()), tmp_path, on_progress=stop)
         before = {**tiles_of(tmp_path), **tiles_of(tmp_path, "score")}
         assert len(before) == done + 9 * (phase == "score")
-        (tmp_path / "run" / "tiles" / ".mask_0002_0002.h5.part").touch()
+        half = tmp_path / "run" / "tiles" / f".mask_0002_0002.{8 * 'ab'}.part.h5"
+        half.touch()
         again = run(job(wires()), tmp_path)
+        assert not half.exists()
         after = {**tiles_of(tmp_path), **tiles_of(tmp_path, "score")}
         assert {name: after[name] for name in before} == before
         assert mask_digest(tmp_path) == whole[0]

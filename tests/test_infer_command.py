@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from command_line import files_below, litho, refused, succeeded
-from generator_scene import recipe
+from generator_scene import recipe, write_model
 from ilt_scenes import CLIPS, SIMPLE, changed, small_simulator, with_levels
 from torch import nn
 
@@ -15,7 +15,7 @@ from litho_dl.clips import load_clip
 from litho_dl.core.errors import CheckpointError, GridMismatchError
 from litho_dl.core.io import read_image
 from litho_dl.generators.mask import mask_logits
-from litho_dl.generators.model import Card, Generator, load_generator, make_generator, save_generator
+from litho_dl.generators.model import Card, Generator, load_generator, make_generator
 from litho_dl.generators.predict import TOGETHER, predict, refine
 from litho_dl.ilt.solve import solve
 from litho_dl.process.files import load_process
@@ -102,14 +102,7 @@ class TestRefine:
 @pytest.fixture(scope="module")
 def model(inputs, tmp_path_factory):
     """A network of random weights for the inputs' optics."""
-    torch.manual_seed(0)
-    network = make_generator("fcn_mask_small")
-    nn.init.constant_(network[1].head.scores[0].conv.bias, -0.2)
-    optics = {"name": "small", "digest": process_digest(load_process(inputs / "small.safetensors"))}
-    path = tmp_path_factory.mktemp("model") / "drawn.safetensors"
-    made = Card(recipe=recipe({"bce": 1.0}), optics=optics, data={}, scores={})
-    save_generator(path, network, made)
-    return path
+    return write_model(tmp_path_factory.mktemp("model"), load_process(inputs / "small.safetensors"))
 
 
 class TestCommand:

@@ -13,7 +13,7 @@ from litho_dl.fullchip.tiling import Box
 from litho_dl.layout import Layout, Polygon
 
 CORE_NM, HALO_NM = 512.0, 256.0
-FEW = with_levels(changed(SIMPLE.levels[1], steps=20, learning_rate=0.3), objective={"l2": 1.0, "pvb": 1.0, "epe": 1.0})
+FEW = with_levels(changed(SIMPLE.levels[1], steps=6, learning_rate=0.3), objective={"l2": 1.0, "pvb": 1.0, "epe": 1.0})
 WIRES = (
     box(0, 0, 900, 120),
     box(0, 300, 120, 900),

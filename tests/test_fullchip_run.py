@@ -118,16 +118,16 @@ def test_other_workers_make_the_same_bytes(whole, tmp_path, options):
 class TestRepeated:
     def test_cells_are_solved_once(self, tmp_path):
         """Tiles of an array at its pitch are alike but for those at its border; each solved makes the same mask."""
-        layer = array(4, 4)
+        layer = array(3, 3)
         (tmp_path / "each").mkdir()
         once = run(job(layer), tmp_path)
         with mock.patch.object(Chip, "content", lambda self, window: str(window)):
             each = run(job(layer), tmp_path / "each")
-        assert each.tiles == {"solved": 25, "found": 0, "repeated": 0, "empty": 0}
-        assert once.tiles["repeated"] >= 4
-        assert once.tiles["solved"] + once.tiles["repeated"] == 25
+        assert each.tiles == {"solved": 16, "found": 0, "repeated": 0, "empty": 0}
+        assert once.tiles["repeated"] >= 3
+        assert once.tiles["solved"] + once.tiles["repeated"] == 16
         assert mask_digest(tmp_path) == mask_digest(tmp_path / "each")
-        assert len(tiles_of(tmp_path)) == 25
+        assert len(tiles_of(tmp_path)) == 16
 
     def test_tiles_that_see_nothing_are_left_out(self, tmp_path):
         made = run(job(chip(box(0, 0, 100, 100), box(3000, 0, 3100, 100))), tmp_path)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from litho_dl.viz.chip import CELLS, chip_figure
 from litho_dl.viz.figure import save_figure
 
+pytestmark = pytest.mark.filterwarnings("error")
 WANTED = (-100.0, 0.0, 860.0, 480.0)  # cells of 10 nm
 XY = np.array([(-95.0, 5.0), (-92.0, 6.0), (405.0, 255.0), (855.0, 475.0), (300.0, 300.0)])
 EPE = np.array([2.0, -4.0, 1.0, -9.0, np.nan])

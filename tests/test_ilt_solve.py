@@ -229,23 +229,22 @@ def test_ctrl_c_skips_the_clean_up(simulator):
 
 
 @pytest.mark.parametrize("second", ["pixel", "multilevel", "levelset", "manhattan"])
-def test_ctrl_c_between_levels_loses_nothing(simulator, monkeypatch, second):
+def test_ctrl_c_between_levels_loses_nothing(simulator, second):
     """The best masks of one level stand until the next has scored its own, whatever they are made of."""
     calls = 0
 
-    def probes(*arguments: object) -> Tensor:
+    def probes(target: Tensor, pixel_nm: float) -> Tensor:
         nonlocal calls
         calls += 1
         if calls == 2:
             raise KeyboardInterrupt
-        return epe_probes(*arguments)
+        return epe_probes(target, pixel_nm)
 
     first, fine = SIMPLE.levels
     kind = "feedback" if second == "manhattan" else "adam"
     method = with_levels(first, changed(fine, parameterization=second, optimizer=kind))
     alone = solve(simulator, targets(1.0), 1.0, with_levels(first))
-    monkeypatch.setattr("litho_dl.ilt.stage.epe_probes", probes)
-    solution = solve(simulator, targets(1.0), 1.0, method)
+    solution = solve(simulator, targets(1.0), 1.0, method, probes=probes)
     assert (solution.status, solution.pixel_nm) == ("interrupted", 16.0)
     assert torch.equal(solution.mask, alone.mask)
     assert solution.level_starts == (0,)

@@ -23,12 +23,13 @@ import numpy as np
 import torch
 from benchmark import resident_peak_mb
 
+from litho_dl.cli.fullchip_pictures import draw_chip
 from litho_dl.core.io import require_writable_folder, write_text
 from litho_dl.core.memory import keep_memory
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.halo import halo_nm
-from litho_dl.fullchip.run import TOLERANCE, ChipRun, Job, run_fullchip
-from litho_dl.fullchip.summary import chip_score, chip_sites, hot_spots, seam_table
+from litho_dl.fullchip.run import ChipRun, Job, run_fullchip
+from litho_dl.fullchip.summary import chip_score, chip_sites, seam_table
 from litho_dl.fullchip.tiling import STEP_NM, Box, plan_tiling
 from litho_dl.ilt.method import load_method
 from litho_dl.layout.layout import Layout
@@ -36,9 +37,8 @@ from litho_dl.layout.raster import rasterize
 from litho_dl.process.files import load_process
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulator import Simulator
-from litho_dl.viz.chip import chip_figure
-from litho_dl.viz.figure import save_figure
 
+TOLERANCE = 1e-3  # of a clear mask's intensity
 PARTS = ("chip", "tiled", "resume", "scaling", "dask")
 WHOLE_NM = 8192.0  # side of the window that is solved in tiles and in one piece
 INTERIOR_NM = 512.0  # left out along its border
@@ -80,14 +80,8 @@ def chip(bench: Bench, out: Path) -> dict[str, Any]:
     run = bench.run("chip")
     tiling, scores = run.plan.tiling, list(run.scores.values())
     sites = chip_sites(scores, tiling)
-    seams = [tiling.area_nm[a] + tiling.core_nm * np.arange(1, tiling.shape[1 - a]) for a in (0, 1)]
     rows = seam_table(sites)
-    bars = [(f"from {row.from_nm:g}", row.mean_abs_nm, row.sites) for row in rows if row.mean_abs_nm is not None]
-    figure = chip_figure(
-        sites.xy_nm, sites.epe_nm, hot_spots(sites), tiling.wanted_nm, (seams[0], seams[1]), bars,
-        title=f"{bench.layout.stem}, {bench.method}",
-    )  # fmt: skip
-    save_figure(figure, out / "fullchip.png", dpi=120)
+    draw_chip(out / "fullchip.png", tiling, sites, f"{bench.layout.stem}, {bench.method}")
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * MB_PER_KB
     return {
         "tiles": run.tiles,

@@ -53,7 +53,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 class TestFiles:
     def test_everything(self, layout, tmp_path, monkeypatch):
-        monkeypatch.setattr("litho_dl.cli.fullchip.PICTURED", 2)
+        monkeypatch.setattr("litho_dl.cli.fullchip_pictures.PICTURED", 2)
         out = tmp_path / "out" / "mask.oas"
         found = succeeded("fullchip", layout, *METHOD, "--out", out, "--report")
         expected = RUN | TILES | SPOTS | {"timing.csv", "chip.png", "report.html"}

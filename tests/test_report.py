@@ -304,3 +304,13 @@ class TestCommands:
             options = {option for param in command.params for option in param.opts}
             if name not in ("completion", "evaluate", "export", "kernels", "recipes", "report", "clips", "dataset"):
                 assert "--report" in options, name
+
+
+def test_places_and_steps_that_are_no_numbers_are_left_out(tmp_path):
+    site = {"x_nm": 1.0, "y_nm": 2.0, "epe_nm": None}
+    clip = {"clip": "a", "l2_nm2": 1.0, "pvb_nm2": 2.0, "worst_sites": [{}, site, {"x_nm": "left", "y_nm": 2.0}]}
+    (tmp_path / "scores.json").write_text(json.dumps({"clips": [clip]}))
+    (tmp_path / "metrics.csv").write_text("epoch,train_loss\n1,0.5\n,0.4\n2,0.3\n")
+    assert read_run(tmp_path).sites == ({"clip": "a", **site},)
+    page = write_report(tmp_path).read_text(encoding="utf-8")
+    assert page.count('data-x="') == 1

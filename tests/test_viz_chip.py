@@ -49,7 +49,7 @@ def test_worst_sites_are_ringed_and_seams_are_lines() -> None:
     upright = [line[0, 0] for line in lines if line[0, 0] == line[1, 0]]
     level = [line[0, 1] for line in lines if line[0, 1] == line[1, 1]]
     assert (upright, level) == ([380], [120, 360])
-    assert axes.get_legend().get_texts()[1].get_text() == "worst 2 sites"
+    assert axes.get_legend().get_texts()[1].get_text() == "2 worst sites"
 
 
 def test_bars_say_what_the_seams_cost() -> None:

@@ -1,24 +1,26 @@
 """litho-dl fullchip: a whole layout in, one stitched mask out."""
 
 import json
-import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.options import built, device_option, json_option, layout_options, progress_bar, shipped, write_summary
+from litho_dl.cli.options import (
+    built,
+    device_option,
+    json_option,
+    layout_options,
+    progress_bar,
+    report_on,
+    shipped,
+    write_summary,
+)
 from litho_dl.core.errors import LithoError
 
 if TYPE_CHECKING:
-    from litho_dl.fullchip.chip import Chip
     from litho_dl.fullchip.run import ChipRun, Job
-    from litho_dl.fullchip.summary import ChipScore, Sites
-    from litho_dl.layout.layout import Layout
-
-PICTURED = 6  # hot spots drawn with their prints
-SPOT_LAYER, SPOT_BOX_NM = (1, 0), 40.0
+    from litho_dl.fullchip.summary import ChipScore
 
 
 @click.command()
@@ -52,7 +54,7 @@ SPOT_LAYER, SPOT_BOX_NM = (1, 0), 40.0
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, or local for a cluster on this machine.")
 @device_option
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw the chip and its worst places.")
-@click.option("--report", is_flag=True, help="Write report.html beside the scores; see litho-dl report.")
+@report_on(lambda options: run_folder(options["out"]))
 @json_option
 def fullchip(
     layout: Path,
@@ -71,7 +73,6 @@ def fullchip(
     scheduler: str | None,
     device: str,
     figures: bool,
-    report: bool,
     as_json: bool,
 ) -> None:
     """Find the mask of a whole LAYOUT, tile by tile, as one file of polygons in the layout's own coordinates.
@@ -83,6 +84,7 @@ def fullchip(
 
     Example: litho-dl fullchip chip.gds --layer 11/0 --optics iccad13-like --method fast --out mask.oas
     """
+    from litho_dl.cli.fullchip_pictures import draw_chip, draw_spots, write_tables
     from litho_dl.core.device import resolve_device
     from litho_dl.core.workers import default_workers
     from litho_dl.fullchip.run import Progress, run_fullchip
@@ -91,9 +93,10 @@ def fullchip(
 
     if not out.name.lower().endswith(GDS_SUFFIXES):
         raise LithoError(f"{out}: expected --out to end in .oas or .gds, got {out.suffix or 'no suffix'}.")
-    if scheduler not in (None, "local") and workers is not None:
+    remote = scheduler not in (None, "local")
+    if remote and workers is not None:
         raise click.UsageError("--workers is for local workers; the scheduler has its own.")
-    here = resolve_device("auto" if scheduler not in (None, "local") else device)
+    here = resolve_device("auto" if remote else device)
     job = _job(layout, optics, method, model, steps, force, layer, cell, window_nm, core_nm, tolerance)
     folder = run_folder(out)
     with progress_bar("Tiles") as advance:
@@ -107,22 +110,16 @@ def fullchip(
             out,
             workers=workers or default_workers(here),
             scheduler=scheduler,
-            device=here.type if device == "auto" and scheduler in (None, "local") else device,
+            device=here.type if device == "auto" and not remote else device,
             on_progress=shown,
         )
-    score, sites = (
-        chip_score(list(run.scores.values()), run.plan.tiling),
-        chip_sites(run.scores.values(), run.plan.tiling),
-    )
-    result = _result(out, run, score)
+    scores, sites = list(run.scores.values()), chip_sites(run.scores.values(), run.plan.tiling)
+    result = _result(out, run, chip_score(scores, run.plan.tiling))
     write_tables(folder, run, sites)
     write_summary(folder / "scores.json", result)
     if figures:
-        draw(folder, job, run, sites)
-    if report:
-        from litho_dl.report.page import write_report
-
-        click.echo(f"Wrote {write_report(folder)}", err=True)
+        draw_chip(folder / "chip.png", run.plan.tiling, sites, run.plan.labels["layout"])
+        draw_spots(folder, job, run, sites)
     click.echo(json.dumps(result, indent=2) if as_json else as_text(result))
 
 
@@ -220,92 +217,3 @@ def as_text(result: dict[str, Any]) -> str:
     )
     lines.append("seconds: " + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()))
     return "\n".join(lines)
-
-
-def write_tables(folder: Path, run: "ChipRun", sites: "Sites") -> None:
-    """seams.csv, hotspots.csv, hotspots.oas, and timing.csv of the tiles that this run solved."""
-    from litho_dl.core.io import write_csv
-    from litho_dl.fullchip.summary import hot_spots, seam_table
-    from litho_dl.layout.gds import write_layers
-
-    spots = hot_spots(sites)
-    worst = [
-        {
-            "x_nm": float(sites.xy_nm[index][0]),
-            "y_nm": float(sites.xy_nm[index][1]),
-            "epe_nm": "" if math.isnan(sites.epe_nm[index]) else round(float(sites.epe_nm[index]), 3),
-            "violations": int(sites.violated[index]),
-            "seam_distance_nm": round(float(sites.seam_nm[index]), 1) if math.isfinite(sites.seam_nm[index]) else "",
-        }
-        for index in spots
-    ]
-    timing = [
-        {"row": tile.row, "column": tile.column, "seconds": round(value, 3)}
-        for tile, value in sorted(run.tile_seconds.items())
-    ]
-    tables = {"seams": [asdict(row) for row in seam_table(sites)], "hotspots": worst, "timing": timing}
-    for name, rows in tables.items():
-        if rows:
-            write_csv(folder / f"{name}.csv", rows)
-    write_layers(folder / "hotspots.oas", {SPOT_LAYER: _boxes(sites, spots)}, cell="hotspots", merged=False)
-
-
-def _boxes(sites: "Sites", spots: list[int]) -> "Layout":
-    import numpy as np
-
-    from litho_dl.layout.layout import Layout, Polygon
-
-    corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * SPOT_BOX_NM / 2
-    return Layout("hotspots", tuple(Polygon(sites.xy_nm[index] + corners) for index in spots))
-
-
-def draw(folder: Path, job: "Job", run: "ChipRun", sites: "Sites") -> None:
-    """chip.png, and for each of the worst places a picture and a layer file."""
-    import numpy as np
-
-    from litho_dl.fullchip.chip import Chip
-    from litho_dl.fullchip.summary import hot_spots, seam_table
-    from litho_dl.viz.chip import chip_figure
-    from litho_dl.viz.figure import save_figure
-
-    tiling, spots = run.plan.tiling, hot_spots(sites)
-    rows, columns = tiling.shape
-    seams = tuple(
-        tiling.area_nm[axis] + tiling.core_nm * np.arange(1, count) for axis, count in ((0, columns), (1, rows))
-    )
-    bars = [
-        (f"{row.from_nm:g}-{row.to_nm:g}" if row.to_nm is not None else f">{row.from_nm:g}", row.mean_abs_nm, row.sites)
-        for row in seam_table(sites)
-        if row.mean_abs_nm is not None
-    ]
-    figure = chip_figure(
-        sites.xy_nm, sites.epe_nm, spots, tiling.wanted_nm, (seams[0], seams[1]), bars, title=run.plan.labels["layout"]
-    )
-    save_figure(figure, folder / "chip.png")
-    if run.mask.polygons:
-        mask = Chip(run.mask)
-        for number, index in enumerate(spots[:PICTURED], start=1):
-            _draw_spot(folder, f"spot_{number:02d}", job, mask, sites.xy_nm[index])
-
-
-def _draw_spot(folder: Path, name: str, job: "Job", mask: "Chip", xy_nm: Any) -> None:
-    """The surroundings of a place, imaged on the kernels' own field."""
-    import torch
-
-    from litho_dl.cli.pictures import clip_images, draw_clip, write_layers
-    from litho_dl.clips import MASK_FILE_PIXEL_NM, Clip
-    from litho_dl.core.grid import Grid
-    from litho_dl.evaluate import PROTOCOLS, evaluate
-    from litho_dl.layout.raster import rasterize
-    from litho_dl.simulator import Simulator
-
-    height, width = job.process.field_nm
-    x0, y0 = round(float(xy_nm[0]) - width / 2), round(float(xy_nm[1]) - height / 2)
-    window = (x0, y0, x0 + width, y0 + height)
-    around = mask.clipped(window)
-    clip = Clip(name, job.chip.clipped(window), (-float(x0), -float(y0)), job.process.field_nm)
-    drawn = torch.from_numpy(rasterize(around, Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM)) >= 0.5)
-    evaluation = evaluate(drawn, MASK_FILE_PIXEL_NM, clip.placed, Simulator(job.process), PROTOCOLS["default"])
-    title = f"{name}: ({float(xy_nm[0]):,.0f}, {float(xy_nm[1]):,.0f}) nm"
-    draw_clip(folder / f"{name}.png", clip_images(evaluation, drawn), evaluation, job.process.resist.threshold, title)
-    write_layers(folder, clip, around.polygons, evaluation)

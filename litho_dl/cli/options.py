@@ -112,27 +112,34 @@ out_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 
 
-def report_option(command: Command) -> Command:
-    """Adds `--report`: when the command is done, OUT/report.html shows what it wrote."""
+def report_on(folder_of: Callable[[dict[str, Any]], Path | None]) -> Callable[[Command], Command]:
+    """Adds `--report`: report.html, when the command is done, in the folder that its options name."""
 
-    @click.option("--report", is_flag=True, help="Write OUT/report.html too; see litho-dl report.")
-    @functools.wraps(command)
-    def reporting(*args: Any, report: bool, **options: Any) -> None:
-        if report and options["out"] is None:
-            raise click.UsageError("--report needs --out, the folder that it shows.")
-        broken_rules = None
-        try:
-            command(*args, **options)
-        except SystemExit as stop:  # mrc --strict: broken rules are a result
-            broken_rules = stop
-        if report:
-            from litho_dl.report.page import write_report
+    def decorate(command: Command) -> Command:
+        @click.option("--report", is_flag=True, help="Write report.html there too; see litho-dl report.")
+        @functools.wraps(command)
+        def reporting(*args: Any, report: bool, **options: Any) -> None:
+            folder = folder_of(options)
+            if report and folder is None:
+                raise click.UsageError("--report needs --out, the folder that it shows.")
+            broken_rules = None
+            try:
+                command(*args, **options)
+            except SystemExit as stop:  # mrc --strict: broken rules are a result
+                broken_rules = stop
+            if report and folder is not None:
+                from litho_dl.report.page import write_report
 
-            click.echo(f"Wrote {write_report(options['out'])}", err=True)
-        if broken_rules is not None:
-            raise broken_rules
+                click.echo(f"Wrote {write_report(folder)}", err=True)
+            if broken_rules is not None:
+                raise broken_rules
 
-    return reporting
+        return reporting
+
+    return decorate
+
+
+report_option = report_on(lambda options: options["out"])
 
 
 def write_summary(path: Path, found: dict[str, Any]) -> None:

@@ -28,8 +28,6 @@ from litho_dl.process.files import load_kernels, save_kernels
 from litho_dl.process.identity import process_digest
 from litho_dl.process.model import ProcessModel
 
-TOLERANCE = 1e-3  # of a clear mask's intensity
-
 
 @dataclass(frozen=True, eq=False)
 class Job:
@@ -89,6 +87,30 @@ class ChipRun:
     tile_seconds: dict[Tile, float]
 
 
+@dataclass(frozen=True)
+class _Crew:
+    """Who does a run's tiles, and who hears of it."""
+
+    folder: Path
+    digest: str
+    device: str
+    workers: int
+    scheduler: str | None
+    on_progress: Callable[[Progress], None]
+
+    def finish(self, function: Callable[[TileTask], TileReport], kind: str, tiles: Sequence[Tile]) -> dict[Tile, float]:
+        """Makes what is missing of one file a tile; returns the seconds of what was made."""
+        phase: Literal["solve", "score"] = "solve" if kind == MASK else "score"
+        missing = [tile for tile in tiles if not tile_path(self.folder, kind, tile).exists()]
+        found, seconds = len(tiles) - len(missing), {}
+        self.on_progress(Progress(phase, found, len(tiles)))
+        tasks = [TileTask(str(self.folder), self.digest, tile, self.device) for tile in missing]
+        for report in run_tasks(function, tasks, workers=self.workers, scheduler=self.scheduler):
+            seconds[report.tile] = report.seconds
+            self.on_progress(Progress(phase, found + len(seconds), len(tiles)))
+        return seconds
+
+
 def run_fullchip(
     job: Job,
     folder: Path,
@@ -139,20 +161,9 @@ def run_fullchip(
         for place in (folder, folder / TILES):
             remove_leftovers(place)
         lap("plan")
-
-        def made(function: Callable[[TileTask], TileReport], kind: str, tiles: Sequence[Tile]) -> dict[Tile, float]:
-            missing = [tile for tile in tiles if not tile_path(folder, kind, tile).exists()]
-            phase: Literal["solve", "score"] = "solve" if kind == MASK else "score"
-            on_progress(Progress(phase, len(tiles) - len(missing), len(tiles)))
-            tasks = [TileTask(str(folder), plan.digest, tile, device) for tile in missing]
-            seconds: dict[Tile, float] = {}
-            for report in run_tasks(function, tasks, workers=workers, scheduler=scheduler):
-                seconds[report.tile] = report.seconds
-                on_progress(Progress(phase, len(tiles) - len(missing) + len(seconds), len(tiles)))
-            return seconds
-
+        crew = _Crew(folder, plan.digest, device, workers, scheduler, on_progress)
         firsts = [tiles[0] for tiles in alike.values()]
-        tile_seconds = made(make_mask, MASK, firsts)
+        tile_seconds = crew.finish(make_mask, MASK, firsts)
         for tiles in alike.values():
             _repeat(folder, tiles)
         _forget_older(folder, tiling)
@@ -167,7 +178,7 @@ def run_fullchip(
         write_layout(mask_path, mask)
         lap("stitch")
         drawn = sorted(tile for tiles in alike.values() for tile in tiles if _has_area(tiling.inside(tile)))
-        made(make_score, SCORE, drawn)
+        crew.finish(make_score, SCORE, drawn)
         scores = {tile: read_score(folder, tile, plan.digest) for tile in drawn}
         lap("score")
     return ChipRun(plan, mask, scores, counts, laps, tile_seconds)

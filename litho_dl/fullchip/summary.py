@@ -45,6 +45,11 @@ class SeamRow:
     violations: int
     lost: int
 
+    @property
+    def label(self) -> str:
+        """The distances, such as `32-64` or `>512`."""
+        return f">{self.from_nm:g}" if self.to_nm is None else f"{self.from_nm:g}-{self.to_nm:g}"
+
 
 @dataclass(frozen=True)
 class ChipScore:

@@ -58,6 +58,13 @@ class Tiling:
         return math.ceil((y1 - y0) / self.core_nm - 1e-9), math.ceil((x1 - x0) / self.core_nm - 1e-9)
 
     @property
+    def seams_nm(self) -> tuple[list[float], list[float]]:
+        """x of the vertical and y of the horizontal lines between cores."""
+        rows, columns = self.shape
+        x0, y0, _, _ = self.area_nm
+        return [x0 + n * self.core_nm for n in range(1, columns)], [y0 + n * self.core_nm for n in range(1, rows)]
+
+    @property
     def tiles(self) -> list[Tile]:
         """All of them, row by row."""
         rows, columns = self.shape

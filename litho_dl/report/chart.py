@@ -96,7 +96,8 @@ def curves(table: Table) -> list[Chart]:
     By step, all columns share one chart; by epoch, training and validation of each figure do.
     """
     first = table.columns[0].key
-    if first not in BY_STEP or len(table.records) < 2:
+    records = [record for record in table.records if is_number(record.get(first))]
+    if first not in BY_STEP or len(records) < 2:
         return []
     keys = [column.key for column in table.columns[1:] if column.numeric and not column.key.endswith(NO_CURVE)]
     groups: dict[str, dict[str, str]] = {}
@@ -106,7 +107,7 @@ def curves(table: Table) -> list[Chart]:
         groups.setdefault(figure if split else "", {})[key] = kind if split else key
     if first == "epoch":
         groups.pop("", None)
-    return [_curves(titled(figure), first, table.records, names) for figure, names in groups.items()]
+    return [_curves(titled(figure), first, records, names) for figure, names in groups.items()]
 
 
 def _curves(title: str, first: str, records: Sequence[Record], names: Mapping[str, str]) -> Chart:

@@ -11,7 +11,7 @@ from typing import Any
 from litho_dl.core.errors import ReportError
 from litho_dl.layout.stack import SUFFIX
 from litho_dl.report.names import titled
-from litho_dl.report.table import Record, Table, make_table
+from litho_dl.report.table import Record, Table, is_number, make_table
 
 SCORES = "Scores"
 SITES = "worst_sites"  # of a clip
@@ -120,7 +120,8 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, dict):
             flat |= _flat(value, f"{prefix}{name}.")
         elif name == SITES:
-            flat[name] = [site for site in value or () if isinstance(site, dict)]
+            places = [site for site in value or () if isinstance(site, dict)]
+            flat[name] = [site for site in places if all(is_number(site.get(key)) for key in ("x_nm", "y_nm"))]
         else:
             flat[prefix + name] = _listed(value)
     return flat

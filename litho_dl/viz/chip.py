@@ -19,7 +19,7 @@ def chip_figure(
     epe_nm: NDArray,
     spots: Sequence[int],
     wanted_nm: Box,
-    seams_nm: tuple[NDArray, NDArray],
+    seams_nm: tuple[Sequence[float], Sequence[float]],
     seam_rows: Sequence[tuple[str, float, int]],
     *,
     title: str = "",
@@ -64,7 +64,7 @@ def chip_figure(
         [
             Line2D([], [], color=GREY, linestyle="--", linewidth=0.8, label="seams between tiles"),
             Line2D(
-                [], [], color=VERMILION, marker="o", fillstyle="none", linestyle="", label=f"worst {len(worst)} sites"
+                [], [], color=VERMILION, marker="o", fillstyle="none", linestyle="", label=f"{len(worst)} worst sites"
             ),
         ],
     )
@@ -74,6 +74,6 @@ def chip_figure(
         places = np.arange(len(labels))
         axes[1].bar(places, values, color=BLUE, width=0.7)
         axes[1].set_xticks(places, labels, rotation=30, ha="right")
-        for place, value, count in zip(places, values, sites, strict=True):
-            axes[1].annotate(f"n = {count:,}", (place, value), ha="center", va="bottom", fontsize=7)
+        for bar_index, (value, count) in enumerate(zip(values, sites, strict=True)):
+            axes[1].annotate(f"n = {count:,}", (bar_index, value), ha="center", va="bottom", fontsize=7)
     return figure

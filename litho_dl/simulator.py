@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from litho_dl.core.dft import PartialDft, analyse, analysis, full_spectrum, synthesis, synthesise
 from litho_dl.core.errors import GridMismatchError, KernelError, MaskError
 from litho_dl.core.grid import Grid
-from litho_dl.optics.imaging import intensity_spectrum
+from litho_dl.optics.imaging import intensity_spectrum, paired
 from litho_dl.process.model import Corner, ProcessModel
 from litho_dl.resist import Resist, diffusion_transfer, sigmoid_print, threshold_print
 
@@ -65,9 +65,9 @@ class Passband:
 
 
 def socs_passband(process: ProcessModel) -> Passband:
-    """The process's own kernels, each multiplied by the root of its weight."""
+    """The process's own kernels, or fewer that image real masks alike."""
     half_y, half_x = process.half
-    kernels = {name: kernels.weighted_spectra for name, kernels in process.kernels.items()}
+    kernels = {name: paired(kernels.weighted_spectra) for name, kernels in process.kernels.items()}
     return Passband(kernels, (half_y, half_x), (2 * half_y, 2 * half_x))
 
 

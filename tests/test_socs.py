@@ -1,5 +1,6 @@
 """Partially coherent imaging: Abbe and SOCS against full-grid sums, interference formulas and symmetries."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +13,7 @@ from litho_dl.core.dft import analyse, analysis, full_spectrum, synthesis, synth
 from litho_dl.core.errors import KernelError
 from litho_dl.core.grid import Grid
 from litho_dl.optics.abbe import abbe_intensity_spectrum
-from litho_dl.optics.imaging import fft_length, intensity_spectrum
+from litho_dl.optics.imaging import fft_length, intensity_spectrum, paired
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.pupil import Pupil
@@ -379,8 +380,30 @@ def test_mirrored_source_lens_and_mask_give_the_mirrored_image(axis, sign):
     assert np.abs(wrong - np.flip(image, axis)).max() > 1e-3
 
 
+@pytest.mark.parametrize(
+    ("source", "zernike", "defocus_nm", "share"),
+    [
+        (Annular(**RING), {}, 0.0, 0.5),
+        (Annular(**RING), {}, 60.0, 1.0),
+        (Annular(**RING), {8: 0.05}, 0.0, 0.5),
+        (Annular(**RING), {11: 0.05}, 0.0, 1.0),
+        (LOPSIDED, {}, 0.0, 1.0),
+    ],
+    ids=["symmetric", "defocused", "coma", "spherical", "lopsided"],
+)
+@pytest.mark.parametrize("count", [10, 11])
+def test_pairs_of_kernels_with_real_fields_image_real_masks_alike(source, zernike, defocus_nm, share, count):
+    lens = Pupil(**DRY, zernike_waves=zernike)
+    kernels = build_socs(sample_source(source, 15), lens, GRID.field_nm, defocus_nm=defocus_nm, count=count)
+    pairs = paired(kernels.weighted_spectra)
+    assert len(pairs) == math.ceil(share * count)
+    mask = spectrum_of(random_mask() - 0.3, kernels.half, GRID, 0.0)
+    both = [evaluate(intensity_spectrum(mask, some), GRID) for some in (pairs, kernels.weighted_spectra)]
+    np.testing.assert_allclose(*both, rtol=0, atol=1e-13)
+
+
 def test_no_kernel_is_transformed_at_the_length_that_torch_gets_wrong():
-    assert [fft_length(n) for n in (69, 72, 1999, 2045, 2048)] == [70, 72, 2000, 2058, 2058]
+    assert [fft_length(n) for n in (69, 72, 105, 297, 1999, 2045, 2048)] == [72, 72, 108, 300, 2000, 2100, 2100]
 
 
 @pytest.mark.parametrize("batch", [(), (2,), (2, 3)])

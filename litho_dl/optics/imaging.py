@@ -4,6 +4,7 @@ Kernels see only the (2 h + 1)^2 lowest mask frequencies, and the intensity hold
 kernel is transformed on a grid just large enough for the intensity, and nothing is ever transformed at full size.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -11,14 +12,51 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 BROKEN_LENGTH = 2048  # torch's CPU fft2 is wrong at 2048 x 2048 (pytorch issue 169670)
+ENERGY_TOLERANCE = 1e-13  # of the strongest mode; below it a mode is rounding noise
 
 
 def fft_length(samples: int) -> int:
-    """The next length that transforms fast, and right."""
-    from scipy.fft import next_fast_len  # loads slowly, and a simulator is often built long before it is used
+    """The next length that transforms fast, and right: a multiple of 4 whose prime factors are 2, 3, 5 and 7.
 
-    length = next_fast_len(samples)
-    return next_fast_len(length + 1) if length == BROKEN_LENGTH else length
+    Odd lengths take up to twice as long on CPUs as longer ones of this kind.
+    """
+    length = 4 * math.ceil(samples / 4)
+    while length == BROKEN_LENGTH or not _has_small_factors(length):
+        length += 4
+    return length
+
+
+def _has_small_factors(number: int) -> bool:
+    for prime in (2, 3, 5, 7):
+        while number % prime == 0:
+            number //= prime
+    return number == 1
+
+
+def paired(kernels: Tensor) -> Tensor:
+    """The fewest kernels that give every real mask the intensity that these do, exactly.
+
+    With a real mask, the real and the imaginary part of a kernel in space are two systems with real fields, and the
+    intensity is the sum of their squares; two such systems make one complex kernel. Where source and lens turned by
+    180 degrees are the same up to odd aberrations, as in focus, a kernel is real but for a phase: half are enough.
+
+    Args:
+        kernels: (K, 2 h_y + 1, 2 h_x + 1), each multiplied by the root of its weight.
+
+    Returns:
+        At most K kernels, complex128; the ones given if there are no fewer.
+    """
+    kernels = kernels.to(torch.complex128)
+    mirrored = kernels.flip(-2, -1).conj()
+    real_fields = torch.cat(((kernels + mirrored) / 2, (kernels - mirrored) / 2j)).flatten(1)
+    energies, turn = torch.linalg.eigh((real_fields.conj() @ real_fields.T).real)
+    kept = energies > ENERGY_TOLERANCE * energies[-1]
+    modes = turn.T[kept].flip(0).to(kernels.dtype) @ real_fields
+    if len(modes) % 2:
+        modes = torch.cat((modes, torch.zeros_like(modes[:1])))
+    if len(modes) // 2 >= len(kernels):
+        return kernels
+    return (modes[0::2] + 1j * modes[1::2]).unflatten(1, kernels.shape[1:])
 
 
 def intensity_spectrum(spectrum: Tensor, kernels: Tensor) -> Tensor:
@@ -56,8 +94,7 @@ class _CoherentSum(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         spectrum, kernels, fields = ctx.saved_tensors
-        pairs = torch.view_as_real(fields).flatten(-2) * (2 * gradient).repeat_interleave(2, -1).unsqueeze(-3)
-        waves = torch.fft.fft2(torch.view_as_complex(pairs.unflatten(-1, (-1, 2))))
+        waves = torch.fft.fft2(fields * (2 * gradient).unsqueeze(-3))
         waves = waves[..., : kernels.shape[-2], : kernels.shape[-1]]
         of_spectrum = (waves * kernels.conj()).sum(-3) if ctx.needs_input_grad[0] else None
         of_kernels = (

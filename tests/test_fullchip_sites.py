@@ -12,7 +12,7 @@ from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.sites import edge_sites
 from litho_dl.ilt.objective import count_probes, epe_probes, probe_rule
 from litho_dl.ilt.solve import solve
-from litho_dl.layout import Layout, Polygon, rasterize
+from litho_dl.layout import Layout, Polygon, rasterize, write_layout
 from litho_dl.metrics.epe import OPENILT, EpeSites, find_sites
 
 FIELD = (1024.0, 1024.0)
@@ -130,6 +130,14 @@ class TestChip:
         again, window = Chip.read(tmp_path / "one.oas"), (-100, -100, 1000, 1000)
         assert again.bbox_nm == wires().bbox_nm
         assert again.content(window) == wires().content(window)
+
+    def test_only_what_lies_around_a_window_is_read(self, tmp_path):
+        near, long = box(90_000, 0, 98_800, 100), box(0, 200, 500_000, 300)
+        write_layout(tmp_path / "far.oas", Layout("far", (*WIRES, near, long, box(300_000, 0, 300_100, 100))))
+        layer = Chip.read(tmp_path / "far.oas", window_nm=(0, 0, 500, 500))
+        assert layer.bbox_nm == (*wires().bbox_nm[:2], 98_804, wires().bbox_nm[3])
+        window = (-100, -100, 1000, 190)
+        assert layer.content(window) == Chip.read(tmp_path / "far.oas").content(window)
 
     def test_windows_beyond_klayout_s_integers_are_empty(self):
         """The unit is as fine as the layer allows; 32 bits then hold some micrometres."""

@@ -159,7 +159,7 @@ def _job(
     name = "fast" if method is None and steps is not None else method
     chosen = None if name is None else load_method(name)
     read = read_optics(optics)
-    chip = Chip.read(layout, layer=layer, cell=cell)
+    chip = Chip.read(layout, layer=layer, cell=cell, window_nm=window_nm)
     process = built(read)
     default_protocol(process)
     PROTOCOLS["default"].require(process.field_nm, process.mask)

@@ -11,13 +11,14 @@ from litho_dl.core.grid import Grid
 from litho_dl.fullchip.sites import edge_sites
 from litho_dl.fullchip.tiling import LARGEST_TILE_NM, Box
 from litho_dl.layout.files import read_layout, write_layout
-from litho_dl.layout.layout import Layout, Polygon
+from litho_dl.layout.layout import Layout, Polygon, require_window
 from litho_dl.metrics.epe import OPENILT
 
 if TYPE_CHECKING:
     import klayout.db as db
 
 LARGEST_WINDOW_NM = 3 * LARGEST_TILE_NM  # core and halo
+CONTEXT_NM = 2 * LARGEST_WINDOW_NM  # around what is wanted; edges that go on beyond it end there
 
 
 class Chip:
@@ -38,9 +39,18 @@ class Chip:
         self._shapes.insert(region.to_region(layout.polygons, self._units).merged(True, 0))
 
     @classmethod
-    def read(cls, path: str | Path, *, layer: str | None = None, cell: str | None = None) -> "Chip":
-        """A layout file's layer; LayoutError as `layout.files.read_layout`."""
-        return cls(read_layout(path, layer=layer, cell=cell))
+    def read(
+        cls, path: str | Path, *, layer: str | None = None, cell: str | None = None, window_nm: Box | None = None
+    ) -> "Chip":
+        """A layout file's layer, of which a window needs only what lies within `CONTEXT_NM` of it.
+
+        Raises:
+            LayoutError: As `layout.files.read_layout`.
+        """
+        if window_nm is not None:
+            x0, y0, x1, y1 = require_window(window_nm)
+            window_nm = (x0 - CONTEXT_NM, y0 - CONTEXT_NM, x1 + CONTEXT_NM, y1 + CONTEXT_NM)
+        return cls(read_layout(path, layer=layer, cell=cell, window_nm=window_nm))
 
     def write(self, path: Path) -> None:
         """Writes the merged layer."""

@@ -76,9 +76,8 @@ def score_tile(own: Setting, folder: Path, tile: Tile) -> TileScore:
     wanted = _pixels(tiling.inside(tile), window)
     prints = {name: exposure.binary_print(name)[wanted].cpu().numpy() for name in ("outer", "inner")}
     nominal = exposure.binary_print("nominal").cpu().numpy()
-    grid = Grid.of_field(tiling.field_nm, PIXEL_NM)
-    target = (rasterize(own.chip.clipped(window), grid) >= 0.5)[wanted]
-    sites = _within(edge_sites(own.chip.whole(window), OPENILT, grid.shape, PIXEL_NM), wanted)
+    target = _target(own, tiling.inside(tile))
+    sites = _within(edge_sites(own.chip.whole(window), OPENILT, nominal.shape, PIXEL_NM), wanted)
     aerial = exposure.aerial("nominal").cpu().numpy()
     return TileScore(
         l2_nm2(nominal[wanted], target, PIXEL_NM),
@@ -89,6 +88,12 @@ def score_tile(own: Setting, folder: Path, tile: Tile) -> TileScore:
         violations(nominal, sites, OPENILT),
         _rule_places(mask, pixel_nm, tiling.inside(tile), window),
     )
+
+
+def _target(own: Setting, box: Box) -> np.ndarray:
+    """The target in a box of whole pixels, bool."""
+    grid = Grid.of_field((box[3] - box[1], box[2] - box[0]), PIXEL_NM)
+    return rasterize(own.chip.clipped(box), grid) >= 0.5
 
 
 def _pixels(box: Box, window: Box) -> tuple[slice, slice]:

@@ -93,9 +93,9 @@ def _coverage(edges: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     piece_descent, fraction = descent[piece] * share, (start + stop) / 2 - column
 
     index = row[piece] * (W + 2) + column
-    sums = np.bincount(index, piece_descent * (1 - fraction), H * (W + 2))
-    sums += np.bincount(index + 1, piece_descent * fraction, H * (W + 2))
-    coverage = np.cumsum(sums.reshape(H, W + 2), axis=1)[:, :W].astype(np.float32)
+    parts = piece_descent * (1 - fraction), piece_descent * fraction
+    sums = np.bincount(np.concatenate((index, index + 1)), np.concatenate(parts), H * (W + 2)).reshape(H, W + 2)
+    coverage = np.cumsum(sums, axis=1, out=sums)[:, :W].astype(np.float32)
     np.clip(coverage, 0, 1, out=coverage)
     coverage[coverage < ROUNDING] = 0
     return coverage

@@ -257,6 +257,13 @@ class TestChart:
         assert 0 < left.y < right.y < HEIGHT
         assert not any(dot.published for dot in found.dots)
 
+    @pytest.mark.parametrize(("stem", "compare"), [("M1_test", True), ("mine", False)])
+    def test_published_means_are_of_the_contest_s_clips(self, stem, compare):
+        clips = [{"clip": f"{stem}{n}", "l2_nm2": 30_000, "pvb_nm2": 40_000} for n in range(1, 11)]
+        note = front(make_table("scores.json", clips), "iccad13/1").note
+        assert note.startswith("This run: the mean of 10 clip(s).")
+        assert ("do not compare" not in note) == compare
+
 
 class TestCommands:
     OPTIONS = ("--optics", "small.safetensors", "--method", "few.toml")

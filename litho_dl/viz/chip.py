@@ -50,7 +50,9 @@ def chip_figure(
     top = max(1.0, float(np.nanpercentile(mean, 98)) if np.isfinite(mean).any() else 1.0)
     image = chart.pcolormesh(across, up, mean, cmap="viridis", vmin=0, vmax=top, rasterized=True)
     bar = figure.colorbar(image, ax=chart, fraction=0.04, pad=0.02)
-    bar.set_label("nm")
+    bar.set_label("mean |EPE| (nm)")
+    chart.set_xlabel("x (nm)")
+    chart.set_ylabel("y (nm)")
     for lines, draw in zip(seams_nm, (chart.axvline, chart.axhline), strict=True):
         for place in lines:
             draw(place, color=GREY, linewidth=0.8, linestyle="--")
@@ -70,10 +72,12 @@ def chip_figure(
     )
     if seam_rows:
         labels, values, sites = zip(*seam_rows, strict=True)
-        style_chart(axes[1], "Against the distance to the nearest seam", "distance (nm)", "mean |EPE| (nm)")
+        style_chart(
+            axes[1], "Against the distance to the nearest seam", "distance (nm), sites above", "mean |EPE| (nm)"
+        )
         places = np.arange(len(labels))
         axes[1].bar(places, values, color=BLUE, width=0.7)
         axes[1].set_xticks(places, labels, rotation=30, ha="right")
         for bar_index, (value, count) in enumerate(zip(values, sites, strict=True)):
-            axes[1].annotate(f"n = {count:,}", (bar_index, value), ha="center", va="bottom", fontsize=7)
+            axes[1].annotate(f"{count:,}", (bar_index, value), ha="center", va="bottom", fontsize=7)
     return figure

@@ -72,9 +72,7 @@ def chip_figure(
     )
     if seam_rows:
         labels, values, sites = zip(*seam_rows, strict=True)
-        style_chart(
-            axes[1], "Against the distance to the nearest seam", "distance (nm), sites above", "mean |EPE| (nm)"
-        )
+        style_chart(axes[1], "Against the distance to seams", "distance (nm), sites above", "mean |EPE| (nm)")
         places = np.arange(len(labels))
         axes[1].bar(places, values, color=BLUE, width=0.7)
         axes[1].set_xticks(places, labels, rotation=30, ha="right")

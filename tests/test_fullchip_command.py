@@ -13,10 +13,12 @@ from command_line import files_below, litho, refused, succeeded
 from generator_scene import write_model
 
 from litho_dl.clips import Clip
+from litho_dl.core.grid import Grid
 from litho_dl.fullchip.tiling import Tile, Tiling
 from litho_dl.generators.model import load_generator
 from litho_dl.generators.predict import predict
-from litho_dl.layout import Layout, pixel_polygons, read_layout, write_layout
+from litho_dl.layout import Layout, pixel_polygons, rasterize, read_layout, write_layout
+from litho_dl.layout.stack import read_stack
 from litho_dl.process.files import load_process
 
 OPTICS = ("--optics", "small.safetensors", "--device", "cpu", "--workers", 1)
@@ -97,6 +99,18 @@ class TestFiles:
         assert {(x1 - x0, y1 - y0) for x0, y0, x1, y1 in boxes} == {(40, 40)}
         middles = {((x0 + x1) / 2, (y0 + y1) / 2) for x0, y0, x1, y1 in boxes}
         assert middles == {(float(row["x_nm"]), float(row["y_nm"])) for row in spots}
+
+    def test_pictures_of_places_show_what_was_scored(self, layout, tmp_path):
+        """One tile, and a window smaller than the picture."""
+        method = (*OPTICS, "--method", "few.toml", "--tile", 1024, "--window", "200,200,540,580")
+        found = succeeded("fullchip", layout, *method, "--out", tmp_path / "mask.oas")
+        stack = read_stack(tmp_path / "mask.fullchip" / "spot_01.layers.oas")
+        grid = Grid.of_field((380.0, 340.0), 1.0)
+        target, mask, nominal, band = (rasterize(part.translated(-200, -200), grid) > 0.5 for part in stack.values())
+        assert (target ^ nominal).sum() == found["l2_nm2"]
+        assert band.sum() == found["pvb_nm2"]
+        written = read_layout(tmp_path / "mask.oas").translated(-200, -200)
+        np.testing.assert_array_equal(mask, rasterize(written, grid) > 0.5)
 
     def test_it_goes_on_from_its_tiles(self, layout, tmp_path):
         arguments = ("fullchip", layout, *METHOD, *PLAIN, "--out", tmp_path / "mask.oas")

@@ -52,6 +52,13 @@ def test_boxes_of_a_tile():
     assert (right - left, top - bottom) == (200, 0)
 
 
+def test_points_lie_in_the_core_of_their_tile():
+    for tile in TILING.tiles:
+        x0, y0, x1, y1 = TILING.core(tile)
+        assert TILING.tile_at(x0, y0) == TILING.tile_at((x0 + x1) / 2, y1 - 0.5) == tile
+    assert TILING.tile_at(-1e6, 1e6) == (TILING.shape[0] - 1, 0)
+
+
 def test_neighbours_touch():
     assert set(TILING.neighbours(Tile(0, 0))) == {(0, 0), (0, 1), (1, 0), (1, 1)}
     assert set(TILING.neighbours(Tile(1, 2))) == {(r, c) for r in (0, 1) for c in (1, 2, 3)}

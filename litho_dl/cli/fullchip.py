@@ -119,7 +119,7 @@ def fullchip(
     write_summary(folder / "scores.json", result)
     if figures:
         draw_chip(folder / "chip.png", run.plan.tiling, sites, run.plan.labels["layout"])
-        draw_spots(folder, job, run, sites)
+        draw_spots(folder, run, sites)
     click.echo(json.dumps(result, indent=2) if as_json else as_text(result))
 
 

@@ -3,16 +3,18 @@
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from litho_dl.fullchip.chip import Chip
-    from litho_dl.fullchip.run import ChipRun, Job
+    from litho_dl.fullchip.plan import Setting
+    from litho_dl.fullchip.run import ChipRun
     from litho_dl.fullchip.summary import Sites
-    from litho_dl.fullchip.tiling import Tiling
+    from litho_dl.fullchip.tiling import Box, Tiling
     from litho_dl.layout.layout import Layout
 
 PICTURED = 6  # hot spots drawn with their prints
+SPOT_VIEW_NM = 800.0
 SPOT_LAYER, SPOT_BOX_NM = (1, 0), 40.0
 
 
@@ -65,35 +67,74 @@ def draw_chip(path: Path, tiling: "Tiling", sites: "Sites", title: str) -> None:
     save_figure(figure, path)
 
 
-def draw_spots(folder: Path, job: "Job", run: "ChipRun", sites: "Sites") -> None:
-    """For each of the worst places a picture and a layer file."""
+def draw_spots(folder: Path, run: "ChipRun", sites: "Sites") -> None:
+    """For each of the worst places a picture and a layer file, as they were scored."""
     from litho_dl.fullchip.chip import Chip
+    from litho_dl.fullchip.plan import setting
     from litho_dl.fullchip.summary import hot_spots
 
-    if run.mask.polygons:
-        mask = Chip(run.mask)
-        for number, index in enumerate(hot_spots(sites, PICTURED), start=1):
-            _draw_spot(folder, f"spot_{number:02d}", job, mask, sites.xy_nm[index])
+    spots = hot_spots(sites, PICTURED)
+    if not (spots and run.mask.polygons):
+        return
+    own, mask = setting(str(folder.absolute()), run.plan.digest, "cpu"), Chip(run.mask)
+    for number, index in enumerate(spots, start=1):
+        _draw_spot(folder, f"spot_{number:02d}", own, mask, sites, index)
 
 
-def _draw_spot(folder: Path, name: str, job: "Job", mask: "Chip", xy_nm: Any) -> None:
-    """The surroundings of a place, imaged on the kernels' own field."""
-    import torch
+def _draw_spot(folder: Path, name: str, own: "Setting", mask: "Chip", sites: "Sites", index: int) -> None:
+    """What lies around a place, in its tile's images."""
+    from litho_dl.cli.pictures import sampled
+    from litho_dl.fullchip.score import PIXEL_NM, expose_tile, target_print
+    from litho_dl.fullchip.tiling import grown
+    from litho_dl.layout.contour import pixel_polygons
+    from litho_dl.layout.layout import Layout
+    from litho_dl.layout.stack import SUFFIX, write_stack
+    from litho_dl.viz.clip import clip_figure
+    from litho_dl.viz.figure import save_figure
+    from litho_dl.viz.images import ClipImages
 
-    from litho_dl.cli.pictures import clip_images, draw_clip, write_layers
-    from litho_dl.clips import MASK_FILE_PIXEL_NM, Clip
-    from litho_dl.core.grid import Grid
-    from litho_dl.evaluate import PROTOCOLS, evaluate
-    from litho_dl.layout.raster import rasterize
-    from litho_dl.simulator import Simulator
+    x, y = (float(place) for place in sites.xy_nm[index])
+    tiling = own.plan.tiling
+    tile = tiling.tile_at(x, y)
+    exposed, seen = expose_tile(own, folder, tile), grown(tiling.core(tile), tiling.halo_nm / 2)
+    box = _around(x, y, tiling.wanted_nm, seen)
+    cut, exposure = exposed.pixels(box), exposed.exposure
+    aerial = exposure.aerial().cpu().numpy()
+    prints = {corner: exposure.binary_print(corner)[cut].cpu().numpy() for corner in ("nominal", "outer", "inner")}
+    images = ClipImages(
+        PIXEL_NM,
+        sampled(exposed.mask, aerial.shape)[cut],
+        **prints,
+        target=target_print(own.chip, box),
+        aerial=aerial[cut],
+        origin_nm=box[:2],
+    )
+    inside = ((sites.xy_nm >= box[:2]) & (sites.xy_nm <= box[2:])).all(1)
+    figure = clip_figure(
+        images,
+        threshold=exposure.resist.threshold,
+        epe_sites_nm=sites.xy_nm[inside & (sites.violated > 0)],
+        score={"EPE in the middle (nm)": float(sites.epe_nm[index])},
+        title=f"{name}: ({x:,.0f}, {y:,.0f}) nm",
+    )
+    save_figure(figure, folder / f"{name}.png")
+    stack = {
+        "target": own.chip.clipped(box),
+        "mask": mask.clipped(box),
+        "nominal": Layout("nominal", pixel_polygons(prints["nominal"], PIXEL_NM)),
+        "band": Layout("band", pixel_polygons(prints["outer"] ^ prints["inner"], PIXEL_NM)),
+    }
+    placed = {layer: layout.translated(box[0], box[1]) for layer, layout in stack.items()}
+    write_stack(folder / f"{name}{SUFFIX}", placed, cell=name)
 
-    height, width = job.process.field_nm
-    x0, y0 = round(float(xy_nm[0]) - width / 2), round(float(xy_nm[1]) - height / 2)
-    window = (x0, y0, x0 + width, y0 + height)
-    around = mask.clipped(window)
-    clip = Clip(name, job.chip.clipped(window), (-float(x0), -float(y0)), job.process.field_nm)
-    drawn = torch.from_numpy(rasterize(around, Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM)) >= 0.5)
-    evaluation = evaluate(drawn, MASK_FILE_PIXEL_NM, clip.placed, Simulator(job.process), PROTOCOLS["default"])
-    title = f"{name}: ({float(xy_nm[0]):,.0f}, {float(xy_nm[1]):,.0f}) nm"
-    draw_clip(folder / f"{name}.png", clip_images(evaluation, drawn), evaluation, job.process.resist.threshold, title)
-    write_layers(folder, clip, around.polygons, evaluation)
+
+def _around(x_nm: float, y_nm: float, *limits_nm: "Box") -> "Box":
+    """A square of whole nm around a place, cut by boxes."""
+    low_x, low_y, high_x, high_y = zip(*limits_nm, strict=True)
+    left, bottom = round(x_nm - SPOT_VIEW_NM / 2), round(y_nm - SPOT_VIEW_NM / 2)
+    return (
+        max(left, *low_x),
+        max(bottom, *low_y),
+        min(left + SPOT_VIEW_NM, *high_x),
+        min(bottom + SPOT_VIEW_NM, *high_y),
+    )

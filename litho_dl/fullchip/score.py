@@ -12,6 +12,7 @@ from litho_dl.core.grid import Grid
 from litho_dl.core.hdf5 import file_bytes, opened
 from litho_dl.core.io import atomic_path
 from litho_dl.evaluate import RULES
+from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.mask import TileReport, TileTask, window_mask
 from litho_dl.fullchip.plan import Setting, setting, tile_path
 from litho_dl.fullchip.sites import edge_sites
@@ -22,6 +23,7 @@ from litho_dl.layout.rules import check_rules
 from litho_dl.metrics.edge import edge_placement
 from litho_dl.metrics.epe import OPENILT, EpeSites, violations
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
+from litho_dl.simulator import Exposure
 
 FORMAT = "litho_dl.tile_score/1"
 KIND = "score"
@@ -65,18 +67,47 @@ def make_score(task: TileTask) -> TileReport:
     return TileReport(task.tile, time.perf_counter() - started)
 
 
-def score_tile(own: Setting, folder: Path, tile: Tile) -> TileScore:
-    """The figures of the part of a tile's core that is wanted."""
-    tiling = own.plan.tiling
-    window = tiling.window(tile)
-    mask, pixel_nm = window_mask(folder, tiling, tile, own.plan.digest)
+@dataclass(frozen=True, eq=False)
+class ExposedTile:
+    """A tile's window with the chip's mask in it, imaged at `PIXEL_NM`.
+
+    Attributes:
+        window_nm: (x0, y0, x1, y1) in layout coordinates.
+        mask: bool (n, n), at `mask_pixel_nm`.
+        mask_pixel_nm: The mask's pixel.
+        exposure: Its images.
+    """
+
+    window_nm: Box
+    mask: np.ndarray
+    mask_pixel_nm: float
+    exposure: Exposure
+
+    def pixels(self, box_nm: Box) -> tuple[slice, slice]:
+        """Rows and columns of a box of the layout in the images."""
+        (left, right), (bottom, top) = (
+            tuple(round((edge - self.window_nm[axis]) / PIXEL_NM) for edge in box_nm[axis::2]) for axis in (0, 1)
+        )
+        return slice(bottom, top), slice(left, right)
+
+
+def expose_tile(own: Setting, folder: Path, tile: Tile) -> ExposedTile:
+    """Images a tile's window with the masks of its neighbours in the halo."""
+    mask, pixel_nm = window_mask(folder, own.plan.tiling, tile, own.plan.digest)
     field = torch.from_numpy(mask).to(own.simulator.device, own.simulator.dtype)
     with torch.no_grad():
         exposure = own.simulator(field, pixel_nm, out_pixel_nm=PIXEL_NM)
-    wanted = _pixels(tiling.inside(tile), window)
+    return ExposedTile(own.plan.tiling.window(tile), mask, pixel_nm, exposure)
+
+
+def score_tile(own: Setting, folder: Path, tile: Tile) -> TileScore:
+    """The figures of the part of a tile's core that is wanted."""
+    tiling = own.plan.tiling
+    exposed, inside = expose_tile(own, folder, tile), tiling.inside(tile)
+    exposure, window, wanted = exposed.exposure, exposed.window_nm, exposed.pixels(inside)
     prints = {name: exposure.binary_print(name)[wanted].cpu().numpy() for name in ("outer", "inner")}
     nominal = exposure.binary_print("nominal").cpu().numpy()
-    target = _target(own, tiling.inside(tile))
+    target = target_print(own.chip, inside)
     sites = _within(edge_sites(own.chip.whole(window), OPENILT, nominal.shape, PIXEL_NM), wanted)
     aerial = exposure.aerial("nominal").cpu().numpy()
     return TileScore(
@@ -86,20 +117,14 @@ def score_tile(own: Setting, folder: Path, tile: Tile) -> TileScore:
         sites.positions_nm(PIXEL_NM) + np.array(window[:2]),
         edge_placement(aerial, sites, exposure.resist.threshold, PIXEL_NM),
         violations(nominal, sites, OPENILT),
-        _rule_places(mask, pixel_nm, tiling.inside(tile), window),
+        _rule_places(exposed.mask, exposed.mask_pixel_nm, inside, window),
     )
 
 
-def _target(own: Setting, box: Box) -> np.ndarray:
+def target_print(chip: Chip, box_nm: Box) -> np.ndarray:
     """The target in a box of whole pixels, bool."""
-    grid = Grid.of_field((box[3] - box[1], box[2] - box[0]), PIXEL_NM)
-    return rasterize(own.chip.clipped(box), grid) >= 0.5
-
-
-def _pixels(box: Box, window: Box) -> tuple[slice, slice]:
-    """Rows and columns of a box in a window."""
-    (left, right), (bottom, top) = ((round(box[a] - window[a]), round(box[a + 2] - window[a])) for a in (0, 1))
-    return slice(bottom, top), slice(left, right)
+    grid = Grid.of_field((box_nm[3] - box_nm[1], box_nm[2] - box_nm[0]), PIXEL_NM)
+    return rasterize(chip.clipped(box_nm), grid) >= 0.5
 
 
 def _within(sites: EpeSites, wanted: tuple[slice, slice]) -> EpeSites:

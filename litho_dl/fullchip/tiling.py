@@ -70,6 +70,14 @@ class Tiling:
         rows, columns = self.shape
         return [Tile(row, column) for row in range(rows) for column in range(columns)]
 
+    def tile_at(self, x_nm: float, y_nm: float) -> Tile:
+        """The tile whose core holds a point of the area."""
+        rows, columns = self.shape
+        column, row = (
+            int((place - low) // self.core_nm) for place, low in zip((x_nm, y_nm), self.area_nm[:2], strict=True)
+        )
+        return Tile(min(max(row, 0), rows - 1), min(max(column, 0), columns - 1))
+
     def core(self, tile: Tile) -> Box:
         """(x0, y0, x1, y1) of a tile's core, in layout coordinates."""
         x0, y0 = (self.area_nm[axis] + index * self.core_nm for axis, index in enumerate((tile.column, tile.row)))
@@ -118,10 +126,10 @@ def plan_tiling(
     """
     halo = math.ceil(halo_nm / (STEP_NM / 2) - 1e-9) * STEP_NM / 2
     if window_nm is None:
-        wanted = area = _grown(layout_nm, halo)
+        wanted = area = grown(layout_nm, halo)
     else:
-        wanted = _grown(window_nm, 0.0)
-        area = _grown(wanted, halo)
+        wanted = grown(window_nm, 0.0)
+        area = grown(wanted, halo)
     if core_nm is not None:
         if not 0 < core_nm <= LARGEST_TILE_NM or core_nm % STEP_NM:
             raise LayoutError(
@@ -138,7 +146,7 @@ def plan_tiling(
     return min((Tiling(wanted, area, core, halo) for core in cores), key=_cost)
 
 
-def _grown(box_nm: Box, margin_nm: float) -> Box:
+def grown(box_nm: Box, margin_nm: float) -> Box:
     """A box of whole nm around another, with a margin."""
     x0, y0, x1, y1 = require_window(box_nm)
     return (

@@ -39,7 +39,7 @@ def chip_figure(
     figure = new_figure(10.5 if seam_rows else 7.0, 6.0, title)
     axes = figure.subplots(1, 2 if seam_rows else 1, width_ratios=(1.5, 1) if seam_rows else None, squeeze=False)[0]
     chart = axes[0]
-    style_axes(chart, "Mean |EPE| of the nominal print")
+    style_axes(chart, "Mean |EPE| of the nominal print (x, y in nm)")
     side = max(x1 - x0, y1 - y0) / CELLS
     shown = np.isfinite(epe_nm)
     across, up = (np.arange(low, high + side, side) for low, high in ((x0, x1), (y0, y1)))
@@ -51,8 +51,6 @@ def chip_figure(
     image = chart.pcolormesh(across, up, mean, cmap="viridis", vmin=0, vmax=top, rasterized=True)
     bar = figure.colorbar(image, ax=chart, fraction=0.04, pad=0.02)
     bar.set_label("mean |EPE| (nm)")
-    chart.set_xlabel("x (nm)")
-    chart.set_ylabel("y (nm)")
     for lines, draw in zip(seams_nm, (chart.axvline, chart.axhline), strict=True):
         for place in lines:
             draw(place, color=GREY, linewidth=0.8, linestyle="--")
@@ -61,15 +59,11 @@ def chip_figure(
     chart.set_xlim(x0, x1)
     chart.set_ylim(y0, y1)
     chart.set_aspect("equal")
-    legend_below(
-        chart,
-        [
-            Line2D([], [], color=GREY, linestyle="--", linewidth=0.8, label="seams between tiles"),
-            Line2D(
-                [], [], color=VERMILION, marker="o", fillstyle="none", linestyle="", label=f"{len(worst)} worst sites"
-            ),
-        ],
+    seams = Line2D([], [], color=GREY, linestyle="--", linewidth=0.8, label="seams between tiles")
+    rings = Line2D(
+        [], [], color=VERMILION, marker="o", fillstyle="none", linestyle="", label=f"{len(worst)} worst sites"
     )
+    legend_below(chart, [entry for entry, drawn in ((seams, sum(map(len, seams_nm))), (rings, len(worst))) if drawn])
     if seam_rows:
         labels, values, sites = zip(*seam_rows, strict=True)
         style_chart(axes[1], "Against the distance to seams", "distance (nm), sites above", "mean |EPE| (nm)")

@@ -82,7 +82,6 @@ def infer(
     from litho_dl.optimize import default_protocol, scored
     from litho_dl.process.files import read_optics
 
-    require_writable_folder(out)
     resolved, chosen = resolve_device(device), load_method(method)
     read = read_optics(optics, field_nm=field_nm)
     clips = [load_clip(path, read.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
@@ -93,6 +92,7 @@ def infer(
     # refuse now what could not be saved later
     whole_factor(card.recipe.written_nm if steps is None else chosen.levels[-1].pixel_nm, MASK_FILE_PIXEL_NM)
     protocol = default_protocol(process)
+    require_writable_folder(out)
     prediction = predict(generator, clips, resolved)
     run: dict[str, Any] = {"optics": optics, "model": model, "network": card.recipe.network}
     run |= {"trained_for": card.optics.name, "network_seconds": prediction.seconds}

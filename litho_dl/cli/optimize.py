@@ -95,7 +95,6 @@ def optimize(
     from litho_dl.optimize import default_protocol, scored, solve_clips
     from litho_dl.process.files import read_optics
 
-    require_writable_folder(out)
     if curves_nm is not None and not 0 < curves_nm <= LARGEST_TOLERANCE_NM:
         raise LithoError(f"Expected --curves above 0 and at most {LARGEST_TOLERANCE_NM:g} nm, got {curves_nm:g}.")
     resolved, chosen = resolve_device(device), load_method(method)
@@ -109,6 +108,7 @@ def optimize(
         masks = [load_start_mask(path, clip, chosen.target_nm) for path, clip in zip(found, clips, strict=True)]
     process = built(read)
     protocol = default_protocol(process)
+    require_writable_folder(out)
     with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
         solution = solve_clips(clips, process, chosen, resolved, advance, masks=masks)
     results = []

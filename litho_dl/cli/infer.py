@@ -72,7 +72,7 @@ def infer(
 
     Example: litho-dl infer clip.gds --model runs/unet/model.safetensors --optics iccad13-like --out masks --refine 20
     """
-    from litho_dl.cli.optimize import require_distinct, score_table
+    from litho_dl.cli.optimize import layout_settings, require_distinct, score_table
     from litho_dl.clips import MASK_FILE_PIXEL_NM, load_clip, whole_factor
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import require_writable_folder
@@ -94,8 +94,8 @@ def infer(
     protocol = default_protocol(process)
     require_writable_folder(out)
     prediction = predict(generator, clips, resolved)
-    run: dict[str, Any] = {"optics": optics, "model": model, "network": card.recipe.network}
-    run |= {"trained_for": card.optics.name, "network_seconds": prediction.seconds}
+    run = {**layout_settings(layouts, layer, cell, window_nm), "optics": optics, "model": model}
+    run |= {"network": card.recipe.network, "trained_for": card.optics.name, "network_seconds": prediction.seconds}
     title, solution = card.recipe.network, None
     if steps is not None:
         solution = refined(prediction, clips, process, chosen, steps, resolved)

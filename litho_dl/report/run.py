@@ -95,7 +95,7 @@ def read_run(folder: Path) -> Run:
     sites = [{"clip": clip["clip"], **site} for clip in clips for site in clip.get(SITES, ())]
     if SPOTS in tables:
         spots = ((SPOT.format(number), row) for number, row in enumerate(tables.pop(SPOTS).records, start=1))
-        sites += [{"clip": name if name in layers else None, **row} for name, row in spots]
+        sites += [{"clip": name if name in layers else "", **row} for name, row in spots]
     scores = make_table(SCORES, [_score(clip) for clip in clips], scores=True) if clips else None
     return Run(
         folder, facts, {name: own for name, own in files.items() if own}, scores, tables, pictures, layers, tuple(sites)
@@ -157,8 +157,12 @@ def _listed(value: Any) -> Any:
     if isinstance(value, str) and Path(value).is_absolute():
         return Path(value).name
     if isinstance(value, list):
-        return f"{len(value)} values" if len(value) > MOST_LISTED else ", ".join(str(entry) for entry in value)
+        return f"{len(value)} values" if len(value) > MOST_LISTED else ", ".join(map(_entry, value))
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _entry(value: Any) -> str:
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def _heading(key: str) -> str:

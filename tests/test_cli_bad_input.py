@@ -128,6 +128,7 @@ FIRST = {
     EVALUATE.format("cross.glp", "away.gds"): "away.gds",
     EVALUATE.format("cross.glp", "mask.png").replace("default", "iccad13"): "use --protocol default",
     OPTIMIZE.format("none.glp"): "none.glp",
+    OPTIMIZE.format("cross.glp --window 0,0,1,1"): "all shapes lie in 1000,2000,1320,2320 nm.",
     OPTIMIZE.format("cross.glp --init none.png"): "none.png",
     "process-window --target cross.glp --mask none.png --optics small.toml --out OUT": "none.png",
     "process-window --target cross.glp --gauge 0,0,9,0 --optics small.toml --out OUT": "cutline inside the field",
@@ -139,13 +140,15 @@ FIRST = {
 
 
 @pytest.mark.parametrize("line", FIRST, ids=lambda line: line.replace("small.safetensors", "..."))
-def test_files_are_checked_before_kernels_are_built(here, tmp_path, line):
+def test_files_are_checked_before_kernels_are_built_or_folders_made(here, tmp_path, line):
     (here / "source.toml").write_text(METHOD.replace("[[levels]]", "source_learning_rate = 0.2\n[[levels]]"))
     windows = 'clips = [{ layout = "none.gds", window_nm = 400.0, stride_nm = 400.0 }]'
     (here / "pairs.toml").write_text(f'optics = "small.toml"\nmethod = "few.toml"\npixel_nm = 8.0\n{windows}')
+    out = tmp_path / "out"
     with mock.patch("litho_dl.process.model.build_socs") as building:
-        error = refused(litho(*line.replace("small.safetensors", "small.toml").replace("OUT", str(tmp_path)).split()))
+        error = refused(litho(*line.replace("small.safetensors", "small.toml").replace("OUT", str(out)).split()))
     assert FIRST[line] in error
+    assert line.startswith("dataset") or not out.exists()
     building.assert_not_called()
 
 

@@ -10,6 +10,7 @@ import pytest
 from command_line import METHOD, files_below, litho, refused, succeeded
 
 from litho_dl.cli import demo
+from litho_dl.cli.optimize import score_table
 from litho_dl.core.io import read_image
 from litho_dl.layout import read_layout
 
@@ -29,6 +30,8 @@ class TestOptimize:
         run = json.loads((tmp_path / "scores.json").read_text())
         assert run["clips"] == results
         assert (run["status"], run["optics"], run["method"]) == ("finished", "small.safetensors", "few.toml")
+        assert run["layouts"] == ["cross.glp", "square.gds"]
+        assert (run["layer"], run["cell"], run["window_nm"]) == (None, None, None)
         assert run["solve_seconds"] == pytest.approx(2 * run["clips"][0]["solve_seconds_per_clip"])
         for result, target in zip(results, ("cross.glp", "square.gds"), strict=True):
             assert all(Path(result[key]).is_file() for key in ("mask_png", "mask_oas", "figure"))
@@ -40,6 +43,29 @@ class TestOptimize:
         x0, y0, x1, y1 = read_layout(results[0]["mask_oas"]).bbox_nm
         assert 900 < x0 < 1320 > x1 - 100
         assert 1900 < y0 < 2320 > y1 - 100
+
+    def test_what_was_read_is_recorded_and_shown(self, here, tmp_path):
+        where = ("--layer", "1/0", "--cell", "square", "--window", "0,0,150,200")
+        options = ("--optics", "small.safetensors", "--method", "few.toml", "--out", tmp_path, "--report")
+        succeeded("optimize", here / "square.gds", *where, *options)
+        run = json.loads((tmp_path / "scores.json").read_text())
+        assert run["layouts"] == ["square.gds"]
+        assert (run["layer"], run["cell"], run["window_nm"]) == ("1/0", "square", [0, 0, 150, 200])
+        html = (tmp_path / "report.html").read_text(encoding="utf-8")
+        _, settings = html.split('<dl class="settings">')
+        assert re.findall(r"<dt>(.+?)</dt><dd>(.+?)</dd>", settings)[:6] == [
+            *(("Layouts", "square.gds"), ("Layer", "1/0"), ("Cell", "square"), ("Window (nm)", "0, 0, 150, 200")),
+            *(("Optics", "small.safetensors"), ("Method", "few.toml")),
+        ]
+        assert str(here) not in html
+
+    def test_mask_rule_violations_are_printed_as_one_count(self):
+        score = {"l2_nm2": 1500.0, "pvb_nm2": 2.0, "epe_violations": 3, "shots": 4}
+        rules = {"width": 90, "space": 61, "area": 27}
+        heading, row = score_table([{"clip": "cross", **score, "mrc_violations": rules}]).splitlines()
+        assert heading.split()[-3:] == ["EPE", "mrc", "shots"]
+        assert row.split() == ["cross", "1,500", "2", "3", "178", "4"]
+        assert "mrc" not in score_table([{"clip": "cross", **score, "mrc_violations": None}])
 
     def test_text_and_names(self, here, tmp_path):
         """Names with blanks and letters of any language; no pictures."""

@@ -117,6 +117,7 @@ class TestCommand:
         run = json.loads((tmp_path / "scores.json").read_text())
         assert run["clips"] == results
         assert (run["model"], run["network"], run["trained_for"]) == (str(model), "fcn_mask_small", "small")
+        assert (run["layouts"][0], run["window_nm"]) == ("cross.glp", None)
         assert run["network_seconds"] == pytest.approx(2 * results[0]["network_seconds_per_clip"])
         process = load_process("small.safetensors")
         found = predict(load_generator(model, process), [load_clip("cross.glp", process.field_nm)], CPU)

@@ -116,6 +116,15 @@ class TestRun:
             {"version": "other"},
         )
 
+    def test_scores_have_sums_right_after_the_headline_figures(self, tmp_path):
+        rules = {"width": 90, "space": 61, "area": 27}
+        clip = {"clip": "x", "shots": 5, "l2_nm2": 1.0, "pvb_nm2": 2.0, "epe_violations": 3, "mrc_violations": rules}
+        (tmp_path / "scores.json").write_text(json.dumps({"clips": [clip]}))
+        run = read_run(tmp_path)
+        assert [column.title for column in run.scores.columns[4:7]] == ["EPE violations", "MRC violations", "Shots"]
+        assert [cell.text for cell in run.scores.rows[0][4:7]] == ["3", "178", "5"]
+        assert ("MRC violations", "178") in page.tiles(run)
+
     def test_csv_values(self, tmp_path):
         (tmp_path / "sub").mkdir()
         (tmp_path / "sub" / "t.csv").write_text("n,x,word\n1,2.5,a\n-3,nan,\n")
@@ -144,6 +153,63 @@ class TestRun:
 
     def test_no_folder(self, tmp_path):
         assert "no such folder" in refused(litho("report", tmp_path / "none"))
+
+
+class TestChip:
+    """A folder without scores of clips, but of a whole layout and its worst places."""
+
+    @pytest.fixture
+    def html(self, tmp_path) -> str:
+        folder = write_run(tmp_path / "mask.fullchip")
+        (folder / "convergence.csv").unlink()
+        for old in (*folder.glob("*.layers.oas"), *folder.glob("*.png")):
+            old.unlink()
+        names = ("chip", "spot_01", "spot_02")
+        for name in names:
+            Image.new("RGB", (64, 32)).save(folder / f"{name}.png")
+        for name in names[1:]:
+            stack = {"target": Layout("t", (square(0, 0, 100),)), "mask": Layout("m", (square(-20, -20, 140),))}
+            write_stack(folder / f"{name}.layers.oas", stack, cell="TOP")
+        result = {
+            **{"command": "litho-dl fullchip", "version": "0", "mask": "/home/me/mask.oas", "layout": "cells.gds"},
+            **{"layer": "11/0", "optics": "made-up", "method": "fast", "refine": None, "l2_nm2": 1.0, "pvb_nm2": 2.0},
+            **{"window_nm": [0.0, 0, 900.0, 900], "tolerance": 0.001, "halo_nm": 768.0, "tile_nm": 1024.0},
+            **{"seconds": {"solve": 3.25}, "epe_violations": 0, "mrc_violations": {"width": 2, "space": 1}},
+        }
+        (folder / "scores.json").write_text(json.dumps(result))
+        (folder / "plan.json").write_text(json.dumps({"digest": "0badcafe", "network": False, "levels": [{"n": 1}]}))
+        rows = [f"{x},40.0,{epe},0,{x}" for x, epe in ((100.0, 9.5), (0.0, -8.5), (50.0, 7.5))]
+        (folder / "hotspots.csv").write_text("\n".join(["x_nm,y_nm,epe_nm,violations,seam_distance_nm", *rows, ""]))
+        return write_report(folder).read_text(encoding="utf-8")
+
+    def test_head(self, html):
+        assert "<h1>cells.gds, fast</h1>" in html
+        assert re.findall(r"<dt>(.+?)</dt><dd>(.+?)</dd>", html)[:5] == [
+            *(("L2 (nm²)", "1"), ("PVB (nm²)", "2"), ("L2 + PVB (nm²)", "3")),
+            *(("EPE violations", "0"), ("MRC violations", "3")),
+        ]
+
+    def test_settings_are_in_the_order_of_the_work(self, html):
+        _, settings = html.split('<dl class="settings">')
+        shown = re.findall(r"<dt>(.+?)</dt><dd>(.+?)</dd>", settings)
+        assert [key for key, _ in shown[:8]] == [
+            *("Layout", "Layer", "Window (nm)", "Optics", "Method", "Tile (nm)", "Halo (nm)", "Tolerance"),
+        ]
+        assert [key for key, _ in shown[-2:]] == ["Command", "Version"]
+        assert dict(shown)["Mask"] == "mask.oas"
+        assert "<dt>Solve (s)</dt><dd>3.25</dd>" in html
+
+    def test_what_only_the_run_needs_is_left_out(self, html):
+        assert not re.search("digest|0badcafe|plan.json|Network|home/me", html)
+
+    def test_the_map_comes_first_and_each_place_once(self, html):
+        assert re.findall(r'<img src="[^"]*" alt="([^"]*)"', html) == ["chip.png"]
+        assert re.findall(r"<h2[^>]*>([^<]+)</h2>", html)[:3] == ["Overview", "Worst places", "Worst sites"]
+        assert re.findall(r"<h3>([^<]+)</h3>", html) == ["spot_01", "spot_02"]
+        assert "<dt>EPE (nm)</dt><dd>−8.5</dd>" in html
+        assert re.findall(r'data-clip="([^"]*)" data-x="([^"]*)"', html) == [
+            *(("spot_01", "100.0"), ("spot_02", "0.0"), ("", "50.0")),
+        ]
 
 
 class TestTable:

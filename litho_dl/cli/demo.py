@@ -38,7 +38,7 @@ def demo(out: Path, layouts: Path, device: str) -> None:
     import torch
 
     from litho_dl.cli.kernels import draw_kernels
-    from litho_dl.cli.optimize import write_clip, write_run
+    from litho_dl.cli.optimize import layout_settings, write_clip, write_run
     from litho_dl.cli.pictures import clip_images, draw_gallery
     from litho_dl.clips import MASK_FILE_PIXEL_NM, load_clip
     from litho_dl.core.device import resolve_device
@@ -72,7 +72,8 @@ def demo(out: Path, layouts: Path, device: str) -> None:
         drawn.append(as_drawn.scorecard.as_dict())
         images = clip_images(evaluation, optimized.mask)
         gallery.append((clip.name, images, evaluation.scorecard, evaluation.violations_nm))
-    write_run(out, results, solution, optics=OPTICS, method=METHOD, figures=True)
+    settings = {**layout_settings(paths), "optics": OPTICS, "method": METHOD}
+    write_run(out, results, solution, settings, figures=True)
     draw_gallery(out / "gallery.png", gallery, f"{METHOD} on {OPTICS}")
     table = markdown_table(drawn, results)
     write_text(out / "scores.md", f"# {METHOD} on {OPTICS}\n\n{table}\n")

@@ -72,7 +72,7 @@ def infer(
 
     Example: litho-dl infer clip.gds --model runs/unet/model.safetensors --optics iccad13-like --out masks --refine 20
     """
-    from litho_dl.cli.optimize import require_distinct, score_table
+    from litho_dl.cli.optimize import layout_settings, require_distinct, score_table
     from litho_dl.clips import MASK_FILE_PIXEL_NM, load_clip, whole_factor
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import require_writable_folder
@@ -82,7 +82,6 @@ def infer(
     from litho_dl.optimize import default_protocol, scored
     from litho_dl.process.files import read_optics
 
-    require_writable_folder(out)
     resolved, chosen = resolve_device(device), load_method(method)
     read = read_optics(optics, field_nm=field_nm)
     clips = [load_clip(path, read.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
@@ -93,9 +92,10 @@ def infer(
     # refuse now what could not be saved later
     whole_factor(card.recipe.written_nm if steps is None else chosen.levels[-1].pixel_nm, MASK_FILE_PIXEL_NM)
     protocol = default_protocol(process)
+    require_writable_folder(out)
     prediction = predict(generator, clips, resolved)
-    run: dict[str, Any] = {"optics": optics, "model": model, "network": card.recipe.network}
-    run |= {"trained_for": card.optics.name, "network_seconds": prediction.seconds}
+    run = {**layout_settings(layouts, layer, cell, window_nm), "optics": optics, "model": model}
+    run |= {"network": card.recipe.network, "trained_for": card.optics.name, "network_seconds": prediction.seconds}
     title, solution = card.recipe.network, None
     if steps is not None:
         solution = refined(prediction, clips, process, chosen, steps, resolved)

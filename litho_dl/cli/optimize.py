@@ -95,7 +95,6 @@ def optimize(
     from litho_dl.optimize import default_protocol, scored, solve_clips
     from litho_dl.process.files import read_optics
 
-    require_writable_folder(out)
     if curves_nm is not None and not 0 < curves_nm <= LARGEST_TOLERANCE_NM:
         raise LithoError(f"Expected --curves above 0 and at most {LARGEST_TOLERANCE_NM:g} nm, got {curves_nm:g}.")
     resolved, chosen = resolve_device(device), load_method(method)
@@ -109,6 +108,7 @@ def optimize(
         masks = [load_start_mask(path, clip, chosen.target_nm) for path, clip in zip(found, clips, strict=True)]
     process = built(read)
     protocol = default_protocol(process)
+    require_writable_folder(out)
     with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
         solution = solve_clips(clips, process, chosen, resolved, advance, masks=masks)
     results = []
@@ -117,7 +117,8 @@ def optimize(
         if shots:
             written.update(write_fracture(optimized, out, curves_nm))
         results.append({**written, "solve_seconds_per_clip": solution.seconds / len(clips)})
-    write_run(out, results, solution, optics=optics, method=method, figures=figures)
+    settings = {**layout_settings(layouts, layer, cell, window_nm), "optics": optics, "method": method}
+    write_run(out, results, solution, settings, figures=figures)
     click.echo(json.dumps(results, indent=2) if as_json else score_table(results))
     if curves_nm is not None and not as_json:
         click.echo(curve_cost(results) + (f"\n{shot_kinds(curves_nm)}" if shots else ""))
@@ -215,16 +216,26 @@ def worst_sites(optimized: "Optimized") -> list[dict[str, float | None]]:
     ]
 
 
+def layout_settings(
+    layouts: Sequence[Path],
+    layer: str | None = None,
+    cell: str | None = None,
+    window_nm: tuple[float, float, float, float] | None = None,
+) -> dict[str, Any]:
+    """What was read, by the files' names; None is the only layer or cell, or the whole layout."""
+    return {"layouts": [path.name for path in layouts], "layer": layer, "cell": cell, "window_nm": window_nm}
+
+
 def write_run(
-    out: Path, results: list[dict[str, Any]], solution: "Solution", *, optics: str, method: str, figures: bool
+    out: Path, results: list[dict[str, Any]], solution: "Solution", settings: dict[str, Any], *, figures: bool
 ) -> None:
     """Writes scores.json and the convergence picture."""
     from litho_dl.cli.pictures import draw_convergence
 
-    run = {"optics": optics, "method": method, "status": solution.status, "device": str(solution.mask.device)}
+    run = {**settings, "status": solution.status, "device": str(solution.mask.device)}
     write_scores(out, {**run, "solve_seconds": solution.seconds}, results)
     if figures:
-        draw_convergence(out / "convergence.png", solution, f"Convergence, {method}")
+        draw_convergence(out / "convergence.png", solution, f"Convergence, {settings['method']}")
 
 
 def write_scores(out: Path, run: dict[str, Any], results: list[dict[str, Any]]) -> None:
@@ -251,8 +262,14 @@ def shot_kinds(curves_nm: float) -> str:
 
 
 def score_table(results: Sequence[dict[str, Any]]) -> str:
-    """Scores as text, one line a clip, and their mean; `written` counts the rectangles of --shots."""
-    keys = {"l2_nm2": "L2 (nm²)", "pvb_nm2": "PVB (nm²)", "epe_violations": "EPE", "shots": "shots"}
+    """Scores as text, one line a clip, and their mean.
+
+    `mrc` counts the violations of all mask rules, `written` the rectangles of --shots.
+    """
+    results = [{**result, "mrc": sum((result["mrc_violations"] or {}).values())} for result in results]
+    keys = {"l2_nm2": "L2 (nm²)", "pvb_nm2": "PVB (nm²)", "epe_violations": "EPE", "mrc": "mrc", "shots": "shots"}
+    if results[0]["mrc_violations"] is None:  # the protocol has no mask rules
+        del keys["mrc"]
     if "fracture_shots" in results[0]:
         keys["fracture_shots"] = "written"
     width = max(len("mean"), *(len(result["clip"]) for result in results))

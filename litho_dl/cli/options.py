@@ -164,7 +164,8 @@ def progress_bar(description: str, *, time_left: bool = True) -> Iterator[Advanc
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _lines(description)
+        with _lines(description) as advance:
+            yield advance
         return
     columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
     if time_left:
@@ -175,18 +176,22 @@ def progress_bar(description: str, *, time_left: bool = True) -> Iterator[Advanc
         yield lambda done, total, value: progress.update(task, completed=done, total=total, note=_note(value))
 
 
-def _lines(description: str) -> Advance:
-    """Writes a line now, and another when the last one is `LINE_EVERY_S` old."""
+@contextmanager
+def _lines(description: str) -> Iterator[Advance]:
+    """Writes a line now, another when the last one is `LINE_EVERY_S` old, and after such lines the end."""
     click.echo(f"{description} ...", err=True)
-    last = time.monotonic()
+    last, said, state = time.monotonic(), "", ""
 
     def advance(done: int, total: int, value: float | str) -> None:
-        nonlocal last
+        nonlocal last, said, state
+        state = f"{description}: {done} of {total}, {_note(value)}".rstrip(", ")
         if (now := time.monotonic()) >= last + LINE_EVERY_S:
-            last = now
-            click.echo(f"{description}: {done} of {total}, {_note(value)}".rstrip(", "), err=True)
+            click.echo(state, err=True)
+            last, said = now, state
 
-    return advance
+    yield advance
+    if said and said != state:
+        click.echo(state, err=True)
 
 
 def _note(value: float | str) -> str:

@@ -96,7 +96,6 @@ def process_window(
 
     if min(dose) <= 0:
         raise click.BadParameter("expected positive doses", param_hint="'--dose'")
-    require_writable_folder(out)
     resolved = resolve_device(device)
     read = read_optics(optics, field_nm=field_nm)
     clip = load_clip(target, read.field_nm, layer=layer, cell=cell, window_nm=window_nm)
@@ -104,6 +103,7 @@ def process_window(
     gauges = choose_gauges(clip, cutlines, window_nm=window_nm)
     process = built(read)
     foci = default_foci(process) if focus is None else focus
+    require_writable_folder(out)
     with progress_bar("Exposing through focus") as advance:
         result = expose_through_focus(
             polygons,

@@ -62,7 +62,6 @@ def simulate(
     from litho_dl.process.files import read_optics
     from litho_dl.simulator import Simulator
 
-    require_writable_folder(out)
     resolved, read = resolve_device(device), read_optics(optics, field_nm=field_nm)
     field = read.field_nm
     if layout.suffix.lower() in IMAGE_SUFFIXES:
@@ -73,6 +72,7 @@ def simulate(
     pixel_nm = mask_pixel_nm if pixel_nm is None else pixel_nm
     Grid.of_field(field, pixel_nm)
     simulator = Simulator(built(read)).to(resolved)
+    require_writable_folder(out)
     with torch.no_grad():
         exposure = simulator(mask, mask_pixel_nm, out_pixel_nm=pixel_nm)
     name = file_stem(layout)

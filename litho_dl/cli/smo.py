@@ -103,13 +103,13 @@ def smo(
     from litho_dl.process.files import read_optics
     from litho_dl.process.freeform import save_freeform
 
-    require_writable_folder(out)
     resolved, joint, fixed = resolve_device(device), *load_methods(method, mask_method)
     whole_factor(fixed.levels[-1].pixel_nm, MASK_FILE_PIXEL_NM)
     read = read_optics(optics, field_nm=field_nm)
     clips = [load_clip(path, read.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
     require_distinct([clip.name for clip in clips])
     simulator = start(process := built(read), **source)
+    require_writable_folder(out)
     with progress_bar("Optimising the source") as advance:
         solution = solve_clips(clips, process, joint, resolved, advance, simulator=simulator)
     assert process.recipe is not None

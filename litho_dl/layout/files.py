@@ -6,7 +6,7 @@ from pathlib import Path
 from litho_dl.core.errors import LayoutError
 from litho_dl.layout.gds import GDS_SUFFIXES, read_gds, write_gds
 from litho_dl.layout.glp import read_glp, write_glp
-from litho_dl.layout.layout import Layout
+from litho_dl.layout.layout import Layout, nothing_inside
 
 LAYOUT_SUFFIXES = (".glp", *GDS_SUFFIXES)
 Window = tuple[float, float, float, float]
@@ -30,10 +30,10 @@ def read_layout(
         layout = read_glp(path, layer=layer, cell=cell)
         if window_nm is None:
             return layout
-        layout = layout.clipped(window_nm)
-        if not layout.polygons:
-            raise LayoutError(f"{path}: Expected shapes inside the window {window_nm} nm, got none; move the window.")
-        return layout
+        inside = layout.clipped(window_nm)
+        if not inside.polygons:
+            raise nothing_inside(path, window_nm, layout.bbox_nm)
+        return inside
     return read_gds(path, layer=_layer_pair(layer), cell=cell, window_nm=window_nm)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.core.io import atomic_path
-from litho_dl.layout.layout import LARGEST_COORDINATE_NM, Layout, require_window
+from litho_dl.layout.layout import LARGEST_COORDINATE_NM, Layout, nothing_inside, require_window
 from litho_dl.layout.stream import load_stream
 
 if TYPE_CHECKING:
@@ -65,11 +65,12 @@ def read_gds(
     if box is not None:
         union = (union & db.Region(box)).merged(True, 0)
     if union.is_empty():
-        where = "" if window_nm is None else f" inside the window {window_nm} nm"
-        raise LayoutError(
-            f"{path}: Expected shapes on layer {_layer_text(source, index)}{where}, got none; layers with shapes: "
-            f"{_listed(layers)}."
-        )
+        where = f" on layer {_layer_text(source, index)}"
+        if window_nm is not None:
+            box = top.bbox(index)
+            extent_nm = (box.left / units, box.bottom / units, box.right / units, box.top / units)
+            raise nothing_inside(path, window_nm, extent_nm, where=where)
+        raise LayoutError(f"{path}: Expected shapes{where}, got none; layers with shapes: {_listed(layers)}.")
     layout = Layout(_name(top), region.from_region(union, units))
     reach = max(map(abs, layout.bbox_nm))
     if reach > LARGEST_COORDINATE_NM:

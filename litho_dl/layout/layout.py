@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -140,8 +141,8 @@ class Layout:
         if x1 - x0 > width + FIT_TOLERANCE_NM or y1 - y0 > height + FIT_TOLERANCE_NM:
             raise LayoutError(
                 f"Expected a layout that fits into the field of {width:g} x {height:g} nm (width x height), got "
-                f"'{self.name}' of {x1 - x0:g} x {y1 - y0:g} nm; check the layer, cut a window, or check the file's "
-                f"database unit."
+                f"'{self.name}' of {x1 - x0:.12g} x {y1 - y0:.12g} nm; take a part by --window X0,Y0,X1,Y1 in nm, "
+                f"or all of it by litho-dl fullchip, or check the layer and the file's database unit."
             )
         return (
             _snapped_down((width - (x1 - x0)) / 2, snap_nm) - x0,
@@ -152,6 +153,20 @@ class Layout:
 def _snapped_down(margin_nm: float, snap_nm: float) -> float:
     """`margin_nm` rounded down to a whole number of steps, forgiving rounding noise."""
     return max(0, math.floor(margin_nm / snap_nm + FIT_TOLERANCE_NM)) * snap_nm
+
+
+def nothing_inside(
+    path: str | Path,
+    window_nm: tuple[float, float, float, float],
+    bbox_nm: tuple[float, float, float, float],
+    *,
+    where: str = "",
+) -> LayoutError:
+    """The error of a window that shows nothing of a layer with this bounding box; `where` names the layer."""
+    window, extent = (",".join(f"{value:.12g}" for value in box) for box in (window_nm, bbox_nm))
+    return LayoutError(
+        f"{path}: Expected shapes{where} inside the window {window} nm, got none; all shapes lie in {extent} nm."
+    )
 
 
 def require_window(window_nm: tuple[float, float, float, float]) -> tuple[float, float, float, float]:

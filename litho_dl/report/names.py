@@ -16,11 +16,14 @@ LOWER = (
     "epe_3sigma_nm",
     "lost",
 )
+MRC = "mrc_violations"  # by rule, as `mrc_violations.width`; of all rules without
 HIGHER = ("nils", "ils_per_um", "max_el_percent", "accuracy", "iou")
 
 
 def titled(key: str) -> str:
     """`mrc_violations.width` -> `MRC violations, width`; `l2_nm2` -> `L2 (nm²)`; `per_um` is a unit too."""
+    if key.startswith("seconds."):  # of a part of the run
+        key = f"{key.partition('.')[2]}_seconds"
     key, unit = _split_unit(key)
     words = [WORDS.get(word.lower(), word) for word in re.split(r"[_\s]+", key.replace(".", ", ")) if word]
     text = " ".join(words)
@@ -41,7 +44,7 @@ def _split_unit(key: str) -> tuple[str, str]:
 def better(key: str) -> int:
     """-1 where less is better, 1 where more is, 0 where neither."""
     last = key.rpartition(".")[2]
-    if "seconds" in last or key.startswith("mrc_violations.") or last.endswith(LOWER):
+    if "seconds" in last or key.startswith(f"{MRC}.") or last.endswith(LOWER):
         return -1
     return 1 if last.endswith(HIGHER) else 0
 

@@ -12,17 +12,34 @@ from litho_dl.core.io import write_text
 from litho_dl.report import chart
 from litho_dl.report.chart import Chart, curves, front
 from litho_dl.report.drawing import STEPS_PER_NM, TOLERANCE_NM, Drawing, draw
-from litho_dl.report.names import better, is_time, titled
+from litho_dl.report.names import MRC, better, is_time, titled
 from litho_dl.report.published import PUBLISHED
-from litho_dl.report.run import Run, read_run
+from litho_dl.report.run import Run, read_run, with_sums
 from litho_dl.report.table import Record, Table, is_number, make_table, mean, shown
 
 REPORT = "report.html"
 MOST_CLIPS, MOST_PICTURES, MOST_PICTURE_BYTES = 40, 40, 32 * 2**20
-TILES = ("l2_nm2", "pvb_nm2", "sum_nm2", "epe_violations", "shots")
-MOST_TILES = 6
-SUBTITLE = ("optics", "method", "network", "model", "status", "device")
-FIRST_PICTURES = ("gallery", "masks", "pairs", "front", "curves", "source", "process_window", "scores")
+TILES = ("l2_nm2", "pvb_nm2", "sum_nm2", "epe_violations", MRC, "shots")
+MOST_TILES = 7
+CLIP_FIGURES = ("l2_nm2", "pvb_nm2", "epe_violations", "shots")
+PLACE_FIGURES = ("x_nm", "y_nm", "epe_nm", "seam_distance_nm")
+TITLE = ("layout", "model", "method")
+INPUTS = ("layout", "layouts", "layer", "cell", "window_nm")
+TREATMENT = (
+    "optics",
+    "method",
+    "network",
+    "model",
+    "refine",
+    "tile_nm",
+    "tile_rows",
+    "tile_columns",
+    "halo_nm",
+    "tolerance",
+)
+MADE_BY = ("command", "version")
+SUBTITLE = ("layer", "cell", "window_nm", "optics", "method", "network", "model", "status", "device")
+FIRST_PICTURES = ("chip", "gallery", "masks", "pairs", "front", "curves", "source", "process_window", "scores")
 ARRAYS = ("L", "1", "I;16", "I")  # grey pictures are arrays, whose first row is the lowest y
 LAYER_TITLES = {"target": "Target", "mask": "Mask", "nominal": "Nominal print", "band": "PV band", "sites": "EPE sites"}
 
@@ -76,7 +93,7 @@ def render(run: Run) -> str:
     charts = {name: found for name, table in run.tables.items() if (found := curves(table))}
     return environment.get_template("report.html").render(
         run=run,
-        title=run.folder.resolve().name or REPORT,
+        title=title(run),
         subtitle=subtitle(run),
         tiles=tiles(run),
         drawings=drawings,
@@ -93,8 +110,21 @@ def render(run: Run) -> str:
         pictures_left=pictures_left,
         tables={name: table for name, table in run.tables.items() if name not in charts},
         times=times(run),
-        settings={name: {k: v for k, v in own.items() if not is_time(k)} for name, own in run.files.items()},
+        settings={name: settings(own) for name, own in run.files.items()},
     )
+
+
+def title(run: Run) -> str:
+    """The layout and what made its mask; of other runs the folder's name."""
+    named = [Path(str(run.facts[key])).name for key in TITLE if key in run.facts]
+    return ", ".join(named) if TITLE[0] in run.facts else run.folder.resolve().name or REPORT
+
+
+def settings(facts: dict[str, Any]) -> dict[str, Any]:
+    """A file's settings and figures but times: what was read, how it was treated, the rest, what wrote the file."""
+    first = [*INPUTS, *TREATMENT]
+    rest = [key for key in facts if key not in (*first, *MADE_BY) and not is_time(key)]
+    return {key: facts[key] for key in (*first, *rest, *MADE_BY) if key in facts}
 
 
 def subtitle(run: Run) -> list[tuple[str, str]]:
@@ -105,8 +135,10 @@ def subtitle(run: Run) -> list[tuple[str, str]]:
 def tiles(run: Run) -> list[tuple[str, str]]:
     """Headline figures: means over the clips, of the first source where there are several; else what can be judged."""
     if run.scores is None:
-        judged = [key for key, value in run.facts.items() if is_number(value) and better(key) and not is_time(key)]
-        return [(titled(key), shown(run.facts[key])) for key in judged[:MOST_TILES]]
+        facts = with_sums(run.facts)
+        judged = [key for key, value in facts.items() if is_number(value) and better(key) and not is_time(key)]
+        keys = dict.fromkeys(key for key in (*TILES, *judged) if key in judged and not key.startswith(f"{MRC}."))
+        return [(titled(key), shown(facts[key])) for key in [*keys][:MOST_TILES]]
     records = run.scores.records
     first = [record for record in records if record.get("source") == records[0].get("source")]
     means = [(key, mean(first, key)) for key in TILES]
@@ -137,21 +169,26 @@ def drawn_clips(run: Run) -> tuple[list[Drawing], int]:
     drawings = []
     for name in order[:MOST_CLIPS]:
         sites = [site for site in run.sites if site["clip"] == name]
-        found = draw(name, run.layers[name], sites, _figures(records.get(name, {})))
+        shows = (
+            _figures(records[name], CLIP_FIGURES)
+            if name in records
+            else _figures(sites[0] if sites else {}, PLACE_FIGURES)
+        )
+        found = draw(name, run.layers[name], sites, shows)
         drawings += [found] if found else []
     return drawings, len(order) - len(order[:MOST_CLIPS])
 
 
-def _figures(record: Record) -> dict[str, str]:
-    return {titled(key): shown(record[key]) for key in TILES if is_number(record.get(key)) and key != "sum_nm2"}
+def _figures(record: Record, keys: Sequence[str]) -> dict[str, str]:
+    return {titled(key): shown(record[key]) for key in keys if is_number(record.get(key))}
 
 
 def pictures(run: Run) -> tuple[list[Picture], int]:
     """The pictures to embed, those of the whole run first; and how many are left out.
 
-    What the page draws itself is no picture: convergence from its table, and the masks of clips with layers.
+    What the page draws itself is no picture: convergence from its table, the masks of clips with layers, and places.
     """
-    own = {f"{name}.mask.png" for name in run.layers}
+    own = {f"{name}{'.mask' if run.scores else ''}.png" for name in run.layers}
     own |= {"convergence.png"} if "convergence.csv" in run.tables else set()
     paths = [path for path in run.pictures if path.relative_to(run.folder).as_posix() not in own]
     first = {name: index for index, name in enumerate(FIRST_PICTURES)}

@@ -10,14 +10,28 @@ from typing import Any
 
 from litho_dl.core.errors import ReportError
 from litho_dl.layout.stack import SUFFIX
-from litho_dl.report.names import titled
+from litho_dl.report.names import MRC, titled
 from litho_dl.report.table import Record, Table, is_number, make_table
 
 SCORES = "Scores"
 SITES = "worst_sites"  # of a clip
-HIDDEN = {"mask_png", "mask_oas", "figure", "figures", "files", "fracture_files", "csv", "out", "table", "sha256"}
+HIDDEN = {
+    "mask_png",
+    "mask_oas",
+    "figure",
+    "figures",
+    "files",
+    "fracture_files",
+    "csv",
+    "out",
+    "table",
+    "sha256",
+    "digest",
+}
+INTERNAL = ("plan.json",)  # for a run to go on from
+SPOTS, SPOT = "hotspots.csv", "spot_{:02d}"  # the worst places of a chip, and how the first of them are drawn
 SHARED = ("protocol", "raster")  # of all clips: settings
-FIRST = ("clip", "source", "l2_nm2", "pvb_nm2", "sum_nm2", "epe_violations", "shots")
+FIRST = ("clip", "source", "l2_nm2", "pvb_nm2", "sum_nm2", "epe_violations", MRC, "shots")
 MOST_LISTED = 12
 
 
@@ -58,7 +72,9 @@ def read_run(folder: Path) -> Run:
     paths = [path for path in paths if not path.relative_to(folder).as_posix().startswith(".")]
     files: dict[str, dict[str, Any]] = {}
     found: dict[str, list[Record]] = {}
-    for path in (path for path in paths if path.suffix == ".json" and path.parent == folder):
+    for path in (
+        path for path in paths if path.suffix == ".json" and path.parent == folder and path.name not in INTERNAL
+    ):
         own = files[path.name] = {}
         for key, records in _gathered(_read_json(path), own):
             found[f"{path.stem}: {key}" if key else path.stem] = records
@@ -77,16 +93,25 @@ def read_run(folder: Path) -> Run:
     if not (facts or clips or tables or pictures or layers):
         raise ReportError(f"{folder}: expected results of a command (.json, .csv, .png), got none; choose its --out.")
     sites = [{"clip": clip["clip"], **site} for clip in clips for site in clip.get(SITES, ())]
+    if SPOTS in tables:
+        spots = ((SPOT.format(number), row) for number, row in enumerate(tables.pop(SPOTS).records, start=1))
+        sites += [{"clip": name if name in layers else "", **row} for name, row in spots]
     scores = make_table(SCORES, [_score(clip) for clip in clips], scores=True) if clips else None
     return Run(
         folder, facts, {name: own for name, own in files.items() if own}, scores, tables, pictures, layers, tuple(sites)
     )
 
 
+def with_sums(record: Record) -> dict[str, Any]:
+    """The record with L2 + PVB and with the violations of all mask rules, if it has their parts."""
+    parts = {"sum_nm2": ("l2_nm2", "pvb_nm2"), MRC: [key for key in record if key.startswith(f"{MRC}.")]}
+    values = {key: [record.get(part) for part in own] for key, own in parts.items()}
+    return {**record, **{key: sum(own) for key, own in values.items() if own and all(map(is_number, own))}}
+
+
 def _score(clip: Record) -> Record:
-    """A clip's record with L2 + PVB, headline figures first, without what all clips share."""
-    both = [clip.get(key) for key in ("l2_nm2", "pvb_nm2")]
-    full = {**clip, "sum_nm2": sum(both) if None not in both else None}
+    """A clip's record with sums, headline figures first, without what all clips share."""
+    full = with_sums(clip)
     order = [*(key for key in FIRST if key in full), *(key for key in full if key not in FIRST)]
     return {key: full[key] for key in order if key not in (*SHARED, SITES)}
 
@@ -128,10 +153,16 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _listed(value: Any) -> Any:
-    """A list as text; numbers and words as they are."""
+    """A list as text, of a path on this machine the file's name; numbers and words as they are."""
+    if isinstance(value, str) and Path(value).is_absolute():
+        return Path(value).name
     if isinstance(value, list):
-        return f"{len(value)} values" if len(value) > MOST_LISTED else ", ".join(str(entry) for entry in value)
+        return f"{len(value)} values" if len(value) > MOST_LISTED else ", ".join(map(_entry, value))
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _entry(value: Any) -> str:
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def _heading(key: str) -> str:

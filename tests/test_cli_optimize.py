@@ -44,6 +44,13 @@ class TestOptimize:
         assert 900 < x0 < 1320 > x1 - 100
         assert 1900 < y0 < 2320 > y1 - 100
 
+    @pytest.mark.parametrize(("window", "told"), [("-500,-500,900,900", False), ("0,0,150,200", True)])
+    def test_a_window_that_cuts_says_so(self, here, tmp_path, window, told):
+        options = ("--optics", "small.safetensors", "--method", "few.toml", "--out", tmp_path, "--no-figures")
+        result = litho("optimize", "square.gds", "--layer", "1/0", "--window", window, *options)
+        assert result.code == 0
+        assert ("square: 1 of 1 shapes end at the window's edge" in result.err) == told
+
     def test_what_was_read_is_recorded_and_shown(self, here, tmp_path):
         where = ("--layer", "1/0", "--cell", "square", "--window", "0,0,150,200")
         options = ("--optics", "small.safetensors", "--method", "few.toml", "--out", tmp_path, "--report")

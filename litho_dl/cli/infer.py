@@ -72,7 +72,7 @@ def infer(
 
     Example: litho-dl infer clip.gds --model runs/unet/model.safetensors --optics iccad13-like --out masks --refine 20
     """
-    from litho_dl.cli.optimize import layout_settings, require_distinct, score_table
+    from litho_dl.cli.optimize import layout_settings, require_distinct, score_table, tell_cuts
     from litho_dl.clips import MASK_FILE_PIXEL_NM, load_clip, whole_factor
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import require_writable_folder
@@ -86,6 +86,7 @@ def infer(
     read = read_optics(optics, field_nm=field_nm)
     clips = [load_clip(path, read.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
     require_distinct([clip.name for clip in clips])
+    tell_cuts(clips, window_nm)
     process = built(read)
     generator = load_generator(model, process, force=force)
     card = generator.card

@@ -23,6 +23,7 @@ from litho_dl.cli.options import (
 from litho_dl.core.errors import LithoError
 
 if TYPE_CHECKING:
+    from litho_dl.clips import Clip
     from litho_dl.ilt.solve import Solution
     from litho_dl.optimize import Optimized
     from litho_dl.process.model import ProcessModel
@@ -102,6 +103,7 @@ def optimize(
     read = read_optics(optics, field_nm=field_nm)
     clips = [load_clip(path, read.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
     require_distinct([clip.name for clip in clips])
+    tell_cuts(clips, window_nm)
     masks = None
     if start_masks:
         found = start_mask_files(start_masks, [clip.name for clip in clips])
@@ -214,6 +216,24 @@ def worst_sites(optimized: "Optimized") -> list[dict[str, float | None]]:
         {"x_nm": x, "y_nm": y, "epe_nm": round(epe, 2) if math.isfinite(epe) else None}
         for (x, y), epe in zip(places_nm[worst_first].tolist(), epe_nm[worst_first].tolist(), strict=True)
     ]
+
+
+def tell_cuts(clips: Sequence["Clip"], window_nm: tuple[float, float, float, float] | None) -> None:
+    """Says on stderr how many shapes end where a window does, not where they were drawn to end."""
+    if window_nm is None:
+        return
+    for clip in clips:
+        low, high = (
+            [edge + shift for edge, shift in zip(window_nm[i : i + 2], clip.shift_nm, strict=True)] for i in (0, 2)
+        )
+        hulls = [polygon.hull for polygon in clip.placed.polygons]
+        cut = sum(bool(((hull <= low) | (hull >= high)).any()) for hull in hulls)
+        if cut:
+            click.echo(
+                f"{clip.name}: {cut} of {len(hulls)} shapes end at the window's edge as if they were drawn so; to see "
+                f"what lies beyond it use litho-dl fullchip --window.",
+                err=True,
+            )
 
 
 def layout_settings(

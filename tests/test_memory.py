@@ -33,3 +33,25 @@ def page_faults(mode: str) -> int:
 def test_keep_memory_takes_a_large_tensors_pages_about_once():
     """A second place for it may be found on the way, and huge pages may be short; not twenty times, though."""
     assert page_faults("keep") < page_faults("leave") / 4
+
+
+HOLES = """
+from pathlib import Path
+from litho_dl.core.memory import keep_memory, release_memory
+def resident_mb():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 >> 20
+keep_memory()
+import numpy as np
+blocks = [np.ones(size, dtype=np.uint8) for _ in range(100) for size in (2**20, 2**10)]
+small = blocks[1::2]
+del blocks
+kept = resident_mb()
+release_memory()
+print(kept - resident_mb())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is asked")
+def test_release_memory_gives_back_what_lies_between_blocks_in_use():
+    released = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=True).stdout
+    assert int(released) > 90

@@ -11,6 +11,7 @@ from litho_dl.core.errors import DatasetError
 from litho_dl.core.grid import Grid
 from litho_dl.core.hdf5 import file_bytes, opened
 from litho_dl.core.io import atomic_path
+from litho_dl.core.memory import release_memory
 from litho_dl.evaluate import RULES
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.mask import TileReport, TileTask, window_mask
@@ -64,6 +65,7 @@ def make_score(task: TileTask) -> TileReport:
     started = time.perf_counter()
     own = setting(task.folder, task.digest, task.device)
     _write(Path(task.folder), task.tile, score_tile(own, Path(task.folder), task.tile), task.digest)
+    release_memory()  # images of all sizes would leave more and more holes
     return TileReport(task.tile, time.perf_counter() - started)
 
 

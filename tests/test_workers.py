@@ -1,6 +1,8 @@
 """Tasks in this process, in worker processes and on Dask: the same results, whoever dies."""
 
 import os
+import platform
+import resource
 import signal
 import time
 from pathlib import Path
@@ -35,6 +37,14 @@ def sleeping(seconds: float) -> float:
     return seconds
 
 
+def faults_of_a_tensor(megabytes: int) -> int:
+    """Pages that the process was handed for the last of some tensors."""
+    for _ in range(20):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        torch.empty(megabytes * 2**20, dtype=torch.uint8).fill_(1)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
 def failing(number: int) -> int:
     raise OutputError(f"no room for {number}")
 
@@ -61,6 +71,16 @@ def test_dask_workers_that_always_die_end_the_run():
     pytest.importorskip("distributed", reason="Dask is an extra")
     with pytest.raises(LithoError, match="Dask workers died again and again"):
         list(run_tasks(dying, ["a"], workers=1, scheduler="local"))
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone hands memory back so soon")
+@pytest.mark.parametrize("scheduler", [None, "local"], ids=["local", "dask"])
+def test_workers_keep_their_memory(scheduler):
+    """Dask tells its workers not to."""
+    if scheduler:
+        pytest.importorskip("distributed", reason="Dask is an extra")
+    pages = max(run_tasks(faults_of_a_tensor, [64, 65], workers=2, scheduler=scheduler))
+    assert pages < 64 * 2**20 / os.sysconf("SC_PAGESIZE") / 4
 
 
 def test_leaving_stops_the_workers():

@@ -26,6 +26,7 @@ Task = TypeVar("Task", bound=Hashable)
 Result = TypeVar("Result")
 
 MOST_LOSSES = 3  # workers lost in a row, no task done between
+DASK_MALLOC = ("MALLOC_TRIM_THRESHOLD_", "65536")  # what Dask's nanny sets; it has every tensor's pages made anew
 
 
 def default_workers(device: torch.device) -> int:
@@ -180,4 +181,8 @@ def _on_dask_worker(function: Callable[[Task], Result], task: Task, pin: bool) -
         from distributed import get_worker
 
         torch.cuda.set_device(int(get_worker().name) % torch.cuda.device_count())
+    name, value = DASK_MALLOC
+    if os.environ.get(name) == value:
+        del os.environ[name]
+    keep_memory()
     return on_one_thread(function, task)

@@ -77,11 +77,11 @@ def test_products_by_hand():
 
 
 def test_a_step_by_hand():
-    """One clip of 4 x 4 pixels, h = 0, one kernel, so that every transform is of one point; one term."""
+    """One clip of 4 x 4 pixels, h = 0, one kernel, every transform of the least length, 4 x 4 points; one term."""
     shape = StepShape(batch=1, pixels=(4, 4), image_pixels=(4, 4), parameters=4, half=(0, 0), kernels=(1,), terms=1)
     assert matrix_work(shape).flops == 2 * (2 * 4 * 4 * 2 + 8 * 4 + 8 * 4 + 2 * 4 * 2 * 4)
-    assert fft_work(shape) == Work(0, 2 * 1.5 * 16)
-    kernels = Work(14 + 7, 16 * 3 + 24 + 8)
+    assert fft_work(shape) == Work(2 * 1.5 * 5 * 16 * 4, 2 * 1.5 * 16 * 16)
+    kernels = Work(14 + 7 * 16, 16 * 3 + (24 + 8) * 16)
     images = Work(16 * (8 + 3 * 11 + 8), 16 * 4 * (5 + 3 * 5 + 6))
     parameters = Work(16 * 16 + 12 * 4, 8 * (16 + 4) + 28 * 4)
     assert elementwise_work(shape) == kernels + images + parameters
@@ -89,7 +89,7 @@ def test_a_step_by_hand():
 
 def test_transforms_by_hand():
     shape = StepShape(batch=2, pixels=(8, 8), image_pixels=(8, 8), parameters=1, half=(2, 4), kernels=(3, 5), terms=1)
-    n = 9 * 18  # the lengths that transform fast from 9 and 17
+    n = 12 * 20  # the lengths that transform fast from 9 and 17
     assert shape.transform == n
     assert fft_work(shape).flops == pytest.approx(2 * 2 * (3 + 5 + 0.5 * 2) * 5 * n * math.log2(n))
 

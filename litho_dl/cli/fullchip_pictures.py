@@ -114,7 +114,7 @@ def _draw_spot(folder: Path, name: str, own: "Setting", mask: "Chip", sites: "Si
         images,
         threshold=exposure.resist.threshold,
         epe_sites_nm=sites.xy_nm[inside & (sites.violated > 0)],
-        score={"EPE in the middle (nm)": float(sites.epe_nm[index])},
+        score={"EPE there (nm)": float(sites.epe_nm[index])},
         title=f"{name}: ({x:,.0f}, {y:,.0f}) nm",
     )
     save_figure(figure, folder / f"{name}.png")

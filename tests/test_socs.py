@@ -13,7 +13,7 @@ from litho_dl.core.dft import analyse, analysis, full_spectrum, synthesis, synth
 from litho_dl.core.errors import KernelError
 from litho_dl.core.grid import Grid
 from litho_dl.optics.abbe import abbe_intensity_spectrum
-from litho_dl.optics.imaging import fft_length, intensity_spectrum, paired
+from litho_dl.optics.imaging import intensity_spectrum, paired
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.pupil import Pupil
@@ -400,15 +400,3 @@ def test_pairs_of_kernels_with_real_fields_image_real_masks_alike(source, zernik
     mask = spectrum_of(random_mask() - 0.3, kernels.half, GRID, 0.0)
     both = [evaluate(intensity_spectrum(mask, some), GRID) for some in (pairs, kernels.weighted_spectra)]
     np.testing.assert_allclose(*both, rtol=0, atol=1e-13)
-
-
-def test_no_kernel_is_transformed_at_the_length_that_torch_gets_wrong():
-    assert [fft_length(n) for n in (69, 72, 105, 297, 1999, 2045, 2048)] == [72, 72, 108, 300, 2000, 2100, 2100]
-
-
-@pytest.mark.parametrize("batch", [(), (2,), (2, 3)])
-def test_the_sum_of_coherent_systems_has_the_gradients_of_finite_differences(batch):
-    random = torch.Generator().manual_seed(1)
-    kernels = torch.randn(3, 5, 7, dtype=torch.complex128, generator=random).requires_grad_()
-    spectrum = torch.randn(*batch, 5, 7, dtype=torch.complex128, generator=random).requires_grad_()
-    assert torch.autograd.gradcheck(intensity_spectrum, (spectrum, kernels))

@@ -1,9 +1,36 @@
-"""The band-limited engine by itself: the lengths of its transforms, and its gradients."""
+"""The band-limited engine by itself: pairs of kernels, the lengths of its transforms, and its gradients."""
+
+import math
 
 import pytest
 import torch
 
-from litho_dl.optics.imaging import fft_length, intensity_spectrum
+from litho_dl.optics.imaging import fft_length, intensity_spectrum, paired
+from litho_dl.optics.pupil import Pupil
+from litho_dl.optics.socs import build_socs
+from litho_dl.optics.source import Annular, Multipole, Pole, sample_source
+
+FIELD_NM = (400.0, 576.0)
+RING = Annular(sigma_inner=0.5, sigma_outer=0.85)
+LOPSIDED = Multipole(poles=[Pole(x=0.5, y=0.2, radius=0.25), Pole(x=-0.1, y=-0.6, radius=0.2, weight=2)])
+
+
+@pytest.mark.parametrize(
+    ("source", "zernike", "defocus_nm", "share"),
+    [(RING, {}, 0.0, 0.5), (RING, {}, 60.0, 1.0), (RING, {8: 0.05}, 0.0, 0.5), (RING, {11: 0.05}, 0.0, 1.0),
+     (LOPSIDED, {}, 0.0, 1.0)],
+    ids=["symmetric", "defocused", "coma", "spherical", "lopsided"],
+)  # fmt: skip
+@pytest.mark.parametrize("count", [10, 11])
+def test_pairs_of_kernels_with_real_fields_image_real_masks_alike(source, zernike, defocus_nm, share, count):
+    lens = Pupil(wavelength_nm=193.0, na=0.85, zernike_waves=zernike)
+    kernels = build_socs(sample_source(source, 15), lens, FIELD_NM, defocus_nm=defocus_nm, count=count)
+    pairs = paired(kernels.weighted_spectra)
+    assert len(pairs) == math.ceil(share * count)
+    mask = torch.randn(kernels.spectra.shape[1:], dtype=torch.complex128, generator=torch.Generator().manual_seed(0))
+    mask = mask + mask.flip(-2, -1).conj()  # the spectrum of a real one
+    both = [intensity_spectrum(mask, some) for some in (pairs, kernels.weighted_spectra)]
+    torch.testing.assert_close(*both, rtol=0, atol=1e-13 * float(both[1].abs().max()))
 
 
 def test_no_kernel_is_transformed_at_the_length_that_torch_gets_wrong():

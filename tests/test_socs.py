@@ -1,6 +1,5 @@
 """Partially coherent imaging: Abbe and SOCS against full-grid sums, interference formulas and symmetries."""
 
-import math
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +12,7 @@ from litho_dl.core.dft import analyse, analysis, full_spectrum, synthesis, synth
 from litho_dl.core.errors import KernelError
 from litho_dl.core.grid import Grid
 from litho_dl.optics.abbe import abbe_intensity_spectrum
-from litho_dl.optics.imaging import intensity_spectrum, paired
+from litho_dl.optics.imaging import intensity_spectrum
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.pupil import Pupil
@@ -378,25 +377,3 @@ def test_mirrored_source_lens_and_mask_give_the_mirrored_image(axis, sign):
     np.testing.assert_allclose(found, np.flip(image, axis), atol=1e-13)
     wrong = abbe(np.flip(mask, axis).copy(), source, mirrored_lens, defocus_nm=40.0)
     assert np.abs(wrong - np.flip(image, axis)).max() > 1e-3
-
-
-@pytest.mark.parametrize(
-    ("source", "zernike", "defocus_nm", "share"),
-    [
-        (Annular(**RING), {}, 0.0, 0.5),
-        (Annular(**RING), {}, 60.0, 1.0),
-        (Annular(**RING), {8: 0.05}, 0.0, 0.5),
-        (Annular(**RING), {11: 0.05}, 0.0, 1.0),
-        (LOPSIDED, {}, 0.0, 1.0),
-    ],
-    ids=["symmetric", "defocused", "coma", "spherical", "lopsided"],
-)
-@pytest.mark.parametrize("count", [10, 11])
-def test_pairs_of_kernels_with_real_fields_image_real_masks_alike(source, zernike, defocus_nm, share, count):
-    lens = Pupil(**DRY, zernike_waves=zernike)
-    kernels = build_socs(sample_source(source, 15), lens, GRID.field_nm, defocus_nm=defocus_nm, count=count)
-    pairs = paired(kernels.weighted_spectra)
-    assert len(pairs) == math.ceil(share * count)
-    mask = spectrum_of(random_mask() - 0.3, kernels.half, GRID, 0.0)
-    both = [evaluate(intensity_spectrum(mask, some), GRID) for some in (pairs, kernels.weighted_spectra)]
-    np.testing.assert_allclose(*both, rtol=0, atol=1e-13)

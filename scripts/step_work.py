@@ -8,6 +8,7 @@ and writes its results once. The step that runs moves more, so a share of the pe
 import math
 from dataclasses import dataclass
 
+from litho_dl.core.dft import needed_pixels
 from litho_dl.ilt.method import Level
 from litho_dl.optics.imaging import fft_length
 from litho_dl.simulator import Simulator
@@ -95,14 +96,16 @@ def step_shape(simulator: Simulator, level: Level, batch: int, parameters: int, 
 def products(shape: StepShape) -> list[Product]:
     """The matrix products of the partial transforms, forward: the mask's analysis, the synthesis of each focus."""
     (height, width), (h_y, h_x), b = shape.pixels, shape.half, shape.batch
+    rows, columns = needed_pixels(height, 2 * h_y + 1), needed_pixels(width, h_x + 1)
     analysis = [
-        Product(b, height, width, 2 * (h_x + 1), is_complex=False, shared_is_left=False),
-        Product(b, 2 * h_y + 1, height, h_x + 1, is_complex=True, shared_is_left=True),
+        Product(b, height, columns, 2 * (h_x + 1), is_complex=False, shared_is_left=False),
+        Product(b, 2 * h_y + 1, rows, h_x + 1, is_complex=True, shared_is_left=True),
     ]
     height, width = shape.image_pixels
+    rows, columns = needed_pixels(height, 4 * h_y + 1), needed_pixels(width, 2 * h_x + 1)
     synthesis = [
-        Product(b, height, 4 * h_y + 1, 2 * h_x + 1, is_complex=True, shared_is_left=True),
-        Product(b, height, 2 * (2 * h_x + 1), width, is_complex=False, shared_is_left=False),
+        Product(b, rows, 4 * h_y + 1, 2 * h_x + 1, is_complex=True, shared_is_left=True),
+        Product(b, height, 2 * (2 * h_x + 1), columns, is_complex=False, shared_is_left=False),
     ]
     return analysis + synthesis * len(shape.kernels)
 

@@ -1,10 +1,13 @@
 """Partial Fourier transforms against analytic series, scipy's FFT and plain sums."""
 
+import sys
+
 import numpy as np
 import pytest
 import scipy.fft
 import torch
 
+from litho_dl.core import dft
 from litho_dl.core.dft import analyse, analysis, full_spectrum, synthesis, synthesise
 from litho_dl.core.grid import Grid
 
@@ -74,11 +77,10 @@ def test_a_coarse_image_has_the_fft_of_its_upsampled_version():
 
 
 @pytest.mark.parametrize("grid", GRIDS)
-@pytest.mark.parametrize("offset", [(0.0, 0.0), (0.25, -1.5)])
-def test_synthesis_is_the_plain_sum_over_all_frequencies(grid, offset):
+def test_synthesis_is_the_plain_sum_over_all_frequencies(grid):
     spectrum = sampled_spectrum(random_image(12, 11), HALF)
-    found = synthesise(torch.from_numpy(spectrum), synthesis(grid, HALF, offset_px=offset, **F64))
-    y, x = ((np.arange(n) + 0.5 + shift) / n for n, shift in zip(grid.shape, offset, strict=True))
+    found = synthesise(torch.from_numpy(spectrum), synthesis(grid, HALF, **F64))
+    y, x = ((np.arange(n) + 0.5) / n for n in grid.shape)
     expected = np.zeros(grid.shape, complex)
     for row, f_y in enumerate(range(-HALF[0], HALF[0] + 1)):
         for f_x in range(-HALF[1], HALF[1] + 1):
@@ -112,6 +114,22 @@ def test_single_precision_rounds_exact_matrices():
         (analysis(grid, (30, 30), reference_nm=1.0, **arguments), analysis(grid, (30, 30), reference_nm=1.0, **F64)),
         (synthesis(grid, (30, 30), **arguments), synthesis(grid, (30, 30), **F64)),
     ]:
-        for a, b in zip(single, double, strict=True):
+        for a, b in zip((*single.y.into, *single.x.into), (*double.y.into, *double.x.into), strict=True):
             assert a.dtype in (torch.float32, torch.complex64)
             assert (a - b).abs().max() <= 1.2e-7 * b.abs().max()
+
+
+@pytest.fixture(params=["whole", "halved"], autouse=True)
+def halved(request, monkeypatch):
+    """Every test with and without the sum and the difference of the field's halves."""
+    monkeypatch.setattr(dft, "HALVED_FROM", 0 if request.param == "halved" else sys.maxsize)
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_gradients_are_the_transposes(grid):
+    """Also of spectra whose column fx = 0 no real image has."""
+    into, out = analysis(grid, HALF, reference_nm=1.0, **F64), synthesis(grid, HALF, **F64)
+    image = torch.from_numpy(random_image(2, *grid.shape)).requires_grad_()
+    spectrum = torch.complex(*torch.from_numpy(random_image(2, 2, 7, 3, seed=1))).requires_grad_()
+    for function, argument in ((lambda m: analyse(m, into), image), (lambda s: synthesise(s, out), spectrum)):
+        assert torch.autograd.gradcheck(function, argument)

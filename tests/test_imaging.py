@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from litho_dl.optics import imaging
 from litho_dl.optics.imaging import fft_length, intensity_spectrum, paired
 from litho_dl.optics.pupil import Pupil
 from litho_dl.optics.socs import build_socs
@@ -43,3 +44,20 @@ def test_the_sum_of_coherent_systems_has_the_gradients_of_finite_differences(bat
     kernels = torch.randn(3, 5, 7, dtype=torch.complex128, generator=random).requires_grad_()
     spectrum = torch.randn(*batch, 5, 7, dtype=torch.complex128, generator=random).requires_grad_()
     assert torch.autograd.gradcheck(intensity_spectrum, (spectrum, kernels))
+
+
+def test_kernels_that_go_a_few_at_a_time_make_the_same_image_and_gradients(monkeypatch):
+    """Seven kernels, of which two, three or all go together; a field has 12 x 16 samples and a batch two of them."""
+    random = torch.Generator().manual_seed(2)
+    shapes = (2, 5, 7), (7, 5, 7)
+    values = [torch.randn(shape, dtype=torch.complex128, generator=random) for shape in shapes]
+    results = []
+    for together in (2, 3, 7):
+        monkeypatch.setattr(imaging, "CACHED_BYTES", together * 2 * 12 * 16 * 16 + 1)
+        spectrum, kernels = (value.clone().requires_grad_() for value in values)
+        assert imaging._together(spectrum, kernels, (12, 16)) == together
+        image = intensity_spectrum(spectrum, kernels)
+        image.abs().square().sum().backward()
+        results.append((image.detach(), spectrum.grad, kernels.grad))
+    for some in results[:2]:
+        torch.testing.assert_close(some, results[2], rtol=0, atol=1e-11)

@@ -73,8 +73,12 @@ def spectrum_of(amplitude: np.ndarray, half: tuple[int, int], grid: Grid, refere
 
 
 def evaluate(half_spectrum: torch.Tensor, grid: Grid, offset=(0.0, 0.0)) -> np.ndarray:
+    """At the pixels' centres, moved by an offset (y, x) in pixels."""
     half = half_spectrum.shape[-2] // 2, half_spectrum.shape[-1] - 1
-    return synthesise(half_spectrum, synthesis(grid, half, offset_px=offset, **F64)).numpy()
+    turns_y = torch.arange(-half[0], half[0] + 1)[:, None] * offset[0] / grid.shape[0]
+    turns_x = torch.arange(half[1] + 1) * offset[1] / grid.shape[1]
+    moved = half_spectrum * torch.exp(2j * torch.pi * (turns_y + turns_x).double())
+    return synthesise(moved, synthesis(grid, half, **F64)).numpy()
 
 
 def abbe(amplitude, source, pupil, *, grid=GRID, defocus_nm=0.0, reference_nm=0.0, out=None, offset=(0.0, 0.0)):

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from torch.utils.flop_counter import FlopCounterMode
 
 from litho_dl.clips import Clip, place
+from litho_dl.core import dft
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
 from litho_dl.ilt.stage import Stage
@@ -50,9 +51,10 @@ def shortened(name: str, steps: int) -> Method:
     return method.model_copy(update={"levels": tuple(lv.model_copy(update={"steps": steps}) for lv in method.levels)})
 
 
-@pytest.mark.parametrize("batch", [1, 3])
-def test_matrix_products_are_those_that_torch_counts(process, batch):
+@pytest.mark.parametrize(("batch", "halved_from"), [(1, dft.HALVED_FROM), (3, dft.HALVED_FROM), (1, 0)])
+def test_matrix_products_are_those_that_torch_counts(process, batch, halved_from, monkeypatch):
     """Torch counts a complex multiply-add as two FLOPs as well."""
+    monkeypatch.setattr(dft, "HALVED_FROM", halved_from)
     method, simulator = load_method("fast"), Simulator(process)
     level = method.levels[-1]
     target = CLIPS[0].coverage(level.pixel_nm).expand(batch, -1, -1).contiguous()

@@ -97,7 +97,7 @@ def test_a_study(study, tmp_path):
 def test_failed_trials_are_listed(study, tmp_path):
     """Choices that do not go together: pixels of the first level must be multiples of the second's.
 
-    Four of nine pairs fail, and the first trials are drawn whatever the seconds of those before, so that some always do.
+    Four of nine pairs fail, and the first trials are drawn whatever seconds the ones before took: some always fail.
     """
     first, second = METHOD.replace("steps = 4", "steps = 1").split("[[levels]]")
     levels = [second.replace("pixel_nm = 8.0", f"pixel_nm = {pixel}") for pixel in (32, 4)]

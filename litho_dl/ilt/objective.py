@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import max_pool2d, pad
+from torch.nn.functional import mse_loss
 
 from litho_dl.ilt.morphology import closed, opened, small_parts
 from litho_dl.layout.rules import MaskRules
@@ -55,12 +55,12 @@ class Scene:
 
 def l2(scene: Scene) -> Tensor:
     """|print - target|^2 at nominal conditions."""
-    return _area(scene.print("nominal") - scene.target, scene.pixel_nm)
+    return _area(_squares(scene.print("nominal"), scene.target), scene.pixel_nm)
 
 
 def pvb(scene: Scene) -> Tensor:
     """|outer - inner|^2: the process-variation band."""
-    return _area(scene.print("outer") - scene.print("inner"), scene.pixel_nm)
+    return _area(_squares(scene.print("outer"), scene.print("inner")), scene.pixel_nm)
 
 
 def l2_area(scene: Scene) -> Tensor:
@@ -69,23 +69,24 @@ def l2_area(scene: Scene) -> Tensor:
     Unlike `l2` it does not make light of small displacements; nor does it tell one pixel of a missing feature from
     the next, so that it serves after `l2`, not instead of it.
     """
-    return (scene.print("nominal") - scene.target).abs().sum((-2, -1)) * scene.pixel_nm**2
+    return _area((scene.print("nominal") - scene.target).abs(), scene.pixel_nm)
 
 
 def pvb_area(scene: Scene) -> Tensor:
     """|outer - inner|: the band's area at any steepness, since two sigmoids a shift apart differ by just the shift."""
-    return (scene.print("outer") - scene.print("inner")).abs().sum((-2, -1)) * scene.pixel_nm**2
+    return _area((scene.print("outer") - scene.print("inner")).abs(), scene.pixel_nm)
 
 
 def corner_l2(scene: Scene) -> Tensor:
     """|print - target|^2 summed over every corner but the nominal one."""
     corners = (name for name in scene.exposure.corners if name != "nominal")
-    return torch.stack([_area(scene.print(name) - scene.target, scene.pixel_nm) for name in corners]).sum(0)
+    squares = (_squares(scene.print(name), scene.target) for name in corners)
+    return torch.stack([_area(values, scene.pixel_nm) for values in squares]).sum(0)
 
 
 def epe(scene: Scene) -> Tensor:
     """|print - target|^2 at the EPE probes alone; a violated probe costs `PROBE_NM2`."""
-    return (scene.probes * (scene.print("nominal") - scene.target).square()).sum((-2, -1)) * PROBE_NM2
+    return (scene.probes * _squares(scene.print("nominal"), scene.target)).sum((-2, -1)) * PROBE_NM2
 
 
 def contour_epe(scene: Scene) -> Tensor:
@@ -111,7 +112,7 @@ def stray(scene: Scene) -> Tensor:
     Unlike a print it does not saturate, so a feature that prints as a whole is pushed back as one.
     """
     excess = scene.exposure.aerial("outer") / scene.exposure.resist.threshold - STRAY_LIMIT
-    return _area(scene.background * excess.clamp(min=0), scene.pixel_nm)
+    return _area((scene.background * excess.clamp(min=0)).square(), scene.pixel_nm)
 
 
 def total_variation(scene: Scene) -> Tensor:
@@ -125,21 +126,19 @@ def curvature(scene: Scene) -> Tensor:
     """|discrete Laplacian of the mask|^2: corners and specks cost, straight edges much less."""
     mask = scene.mask
     neighbours = [mask.roll(step, axis) for axis in (-2, -1) for step in (-1, 1)]
-    return _area(torch.stack(neighbours).sum(0) - 4 * mask, scene.mask_pixel_nm)
+    return _area(_squares(torch.stack(neighbours).sum(0), 4 * mask), scene.mask_pixel_nm)
 
 
 def width(scene: Scene) -> Tensor:
     """Mask area where a disc of the smallest width does not fit."""
-    return (scene.mask - opened(scene.mask, _rules(scene).min_width_nm / scene.mask_pixel_nm)).sum((-2, -1)) * (
-        scene.mask_pixel_nm**2
-    )
+    free = opened(scene.mask, _rules(scene).min_width_nm / scene.mask_pixel_nm)
+    return _area(scene.mask - free, scene.mask_pixel_nm)
 
 
 def space(scene: Scene) -> Tensor:
     """Area between mask features where a disc of the smallest space does not fit."""
-    return (closed(scene.mask, _rules(scene).min_space_nm / scene.mask_pixel_nm) - scene.mask).sum((-2, -1)) * (
-        scene.mask_pixel_nm**2
-    )
+    filled = closed(scene.mask, _rules(scene).min_space_nm / scene.mask_pixel_nm)
+    return _area(filled - scene.mask, scene.mask_pixel_nm)
 
 
 def area(scene: Scene) -> Tensor:
@@ -158,8 +157,13 @@ def _rules(scene: Scene) -> MaskRules:
     return scene.rules
 
 
-def _area(difference: Tensor, pixel_nm: float) -> Tensor:
-    return difference.square().sum((-2, -1)) * pixel_nm**2
+def _squares(image: Tensor, other: Tensor) -> Tensor:
+    """(image - other)^2; its gradient passes over the pixels once, that of a difference's square four times."""
+    return mse_loss(image, other.expand_as(image), reduction="none")
+
+
+def _area(values: Tensor, pixel_nm: float) -> Tensor:
+    return values.sum((-2, -1)) * pixel_nm**2
 
 
 TERMS: dict[str, Callable[[Scene], Tensor]] = {
@@ -182,9 +186,15 @@ RULE_TERMS = ("width", "space", "area")
 
 def background(target: Tensor, pixel_nm: float) -> Tensor:
     """1 farther than `CLEARANCE_NM` (in x or y) from any target (B, H, W), else 0."""
-    reach = round(CLEARANCE_NM / pixel_nm)
-    near = max_pool2d(pad(target[:, None], (reach,) * 4, mode="circular"), 2 * reach + 1, stride=1)[:, 0]
-    return (near == 0).to(target)
+    reach, near = round(CLEARANCE_NM / pixel_nm), target > 0
+    for axis in (-2, -1):
+        width = 1  # of what each pixel sees, itself at the end
+        while width < 2 * reach + 1:
+            step = min(width, 2 * reach + 1 - width)
+            near = near | near.roll(step, axis)
+            width += step
+        near = near.roll(-reach, axis)
+    return (~near).to(target)
 
 
 def epe_probes(target: Tensor, pixel_nm: float) -> Tensor:

@@ -22,7 +22,7 @@ class MultiLevel(Parameterization):
 
     def mask(self, parameters: Tensor, sharpness: float) -> Tensor:
         """sigmoid(sharpness U theta)."""
-        return torch.sigmoid(sharpness * interpolated(parameters, CONTROL))
+        return torch.sigmoid(interpolated(sharpness * parameters, CONTROL))
 
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
         """Nearly the same function, on control points `ratio` times denser."""

@@ -38,4 +38,4 @@ def sigmoid_print(intensity: Tensor, resist: Resist, dose: float = 1.0) -> Tenso
 
 def threshold_print(intensity: Tensor, resist: Resist, dose: float = 1.0) -> Tensor:
     """True where dose I >= threshold."""
-    return dose * intensity >= resist.threshold
+    return intensity >= resist.threshold / dose

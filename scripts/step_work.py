@@ -62,18 +62,17 @@ class StepShape:
 
 @dataclass(frozen=True)
 class Product:
-    """`count` matrix products (rows, inner) x (inner, columns); one factor is a matrix that all share."""
+    """`count` real matrix products (rows, inner) x (inner, columns); one factor is a matrix that all share."""
 
     count: int
     rows: int
     inner: int
     columns: int
-    is_complex: bool
     shared_is_left: bool
 
     @property
     def multiply_adds(self) -> int:
-        """Of numbers, real or complex."""
+        """Of all products."""
         return self.count * self.rows * self.inner * self.columns
 
     @property
@@ -82,8 +81,7 @@ class Product:
         left, right = self.rows * self.inner, self.inner * self.columns
         shared, own = (left, right) if self.shared_is_left else (right, left)
         elements = shared + self.count * (own + self.rows * self.columns)
-        size = COMPLEX if self.is_complex else REAL
-        return Work((8 if self.is_complex else 2) * self.multiply_adds, size * elements)
+        return Work(2 * self.multiply_adds, REAL * elements)
 
 
 def step_shape(simulator: Simulator, level: Level, batch: int, parameters: int, terms: int) -> StepShape:
@@ -96,16 +94,16 @@ def step_shape(simulator: Simulator, level: Level, batch: int, parameters: int, 
 def products(shape: StepShape) -> list[Product]:
     """The matrix products of the partial transforms, forward: the mask's analysis, the synthesis of each focus."""
     (height, width), (h_y, h_x), b = shape.pixels, shape.half, shape.batch
-    rows, columns = needed_pixels(height, 2 * h_y + 1), needed_pixels(width, h_x + 1)
+    rows, columns = needed_pixels(height, h_y + 1), needed_pixels(width, h_x + 1)
     analysis = [
-        Product(b, height, columns, 2 * (h_x + 1), is_complex=False, shared_is_left=False),
-        Product(b, 2 * h_y + 1, rows, h_x + 1, is_complex=True, shared_is_left=True),
+        Product(b, height, columns, 2 * (h_x + 1), shared_is_left=False),
+        Product(b, 2 * (h_y + 1), rows, 2 * (h_x + 1), shared_is_left=True),
     ]
     height, width = shape.image_pixels
-    rows, columns = needed_pixels(height, 4 * h_y + 1), needed_pixels(width, 2 * h_x + 1)
+    rows, columns = needed_pixels(height, 2 * h_y + 1), needed_pixels(width, 2 * h_x + 1)
     synthesis = [
-        Product(b, rows, 4 * h_y + 1, 2 * h_x + 1, is_complex=True, shared_is_left=True),
-        Product(b, height, 2 * (2 * h_x + 1), columns, is_complex=False, shared_is_left=False),
+        Product(b, rows, 2 * (2 * h_y + 1), 2 * (2 * h_x + 1), shared_is_left=True),
+        Product(b, height, 2 * (2 * h_x + 1), columns, shared_is_left=False),
     ]
     return analysis + synthesis * len(shape.kernels)
 

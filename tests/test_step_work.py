@@ -53,7 +53,6 @@ def shortened(name: str, steps: int) -> Method:
 
 @pytest.mark.parametrize(("batch", "halved_from"), [(1, dft.HALVED_FROM), (3, dft.HALVED_FROM), (1, 0)])
 def test_matrix_products_are_those_that_torch_counts(process, batch, halved_from, monkeypatch):
-    """Torch counts a complex multiply-add as two FLOPs as well."""
     monkeypatch.setattr(dft, "HALVED_FROM", halved_from)
     method, simulator = load_method("fast"), Simulator(process)
     level = method.levels[-1]
@@ -72,10 +71,9 @@ def test_matrix_products_are_those_that_torch_counts(process, batch, halved_from
 
 
 def test_products_by_hand():
-    real = Product(3, 5, 7, 2, is_complex=False, shared_is_left=False)
-    assert real.work == Work(2 * 3 * 5 * 7 * 2, 4 * (7 * 2 + 3 * (5 * 7 + 5 * 2)))
-    paired = Product(3, 5, 7, 2, is_complex=True, shared_is_left=True)
-    assert paired.work == Work(8 * 3 * 5 * 7 * 2, 8 * (5 * 7 + 3 * (7 * 2 + 5 * 2)))
+    flops = 2 * 3 * 5 * 7 * 2
+    assert Product(3, 5, 7, 2, shared_is_left=False).work == Work(flops, 4 * (7 * 2 + 3 * (5 * 7 + 5 * 2)))
+    assert Product(3, 5, 7, 2, shared_is_left=True).work == Work(flops, 4 * (5 * 7 + 3 * (7 * 2 + 5 * 2)))
 
 
 def test_a_step_by_hand():

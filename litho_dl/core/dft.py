@@ -12,42 +12,36 @@ way, a coarse image and its nearest-upsampled fine version have one and the same
 Spectra of real images are kept as *half spectra* of shape (..., 2 h_y + 1, h_x + 1): fy = -h_y ... h_y with zero in
 the middle row, fx = 0 ... h_x.
 
-All heavy products are real matrix products of N x N by N x 2(h + 1), halved where there are many frequencies: half a
-field farther on, the waves of even f are the same and those of odd f the opposite; so the ones need only the sum of
-the field's two halves, and the others their difference. Either transform is the gradient of the other.
+All heavy products are real matrix products of N x N by N x 2(h + 1); f and -f share theirs. They are halved where there
+are many frequencies: half a field farther on, the waves of even f are the same and those of odd f the opposite; so the
+ones need only the sum of the field's two halves, and the others their difference. Either transform is the gradient of
+the other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import pad
 
 from litho_dl.core.grid import Grid
 
-HALVED_FROM = 2**16  # entries of a matrix; the sums take longer than what they save with fewer
+HALVED_FROM = 2**15  # entries of a matrix; the sums take longer than what they save with fewer
 
-
-class Axis(NamedTuple):
-    """The waves exp(-2 pi i f (j + 1/2) / N) of one axis, times their weights: of all f, or of even and of odd f.
-
-    into: Matrices from pixels, half of them where there are two, to frequencies. Those of y are complex (f, N) and
-        stand left of the image; those of x stand right of it, real and imaginary parts interleaved, (N, 2 f).
-    back: Their conjugate transposes.
-    zero: Index of f = 0 among the frequencies.
-    """
-
-    into: tuple[Tensor, ...]
-    back: tuple[Tensor, ...]
-    zero: int
+Waves = tuple[Tensor, ...]
 
 
 class PartialDft(NamedTuple):
-    """A separable partial transform, to analyse or to synthesise."""
+    """A separable partial transform, to analyse or to synthesise: the waves exp(-2 pi i f (j + 1/2) / N) of each axis.
 
-    y: Axis
-    x: Axis
+    Real matrices (N, 2 (h + 1)) of f = 0 ... h, weights included, real and imaginary parts interleaved; or two of half
+    the pixels, (N / 2, ...), the first of even f and the second of odd f.
+    """
+
+    y: Waves
+    x: Waves
 
 
 def analysis(
@@ -63,53 +57,33 @@ def analysis(
         device: Where the matrices live; they are always computed in float64 on the CPU.
     """
 
-    def weights(f: Tensor, n: int, side_nm: float) -> Tensor:
-        return torch.sinc(f * grid.pixel_nm / side_nm) / torch.sinc(f * reference_nm / side_nm) / n
+    def axis(n: int, side_nm: float, half: int) -> Waves:
+        f = torch.arange(half + 1, dtype=torch.float64)
+        ratio = torch.sinc(f * grid.pixel_nm / side_nm) / torch.sinc(f * reference_nm / side_nm)
+        return _waves(n, ratio / n, dtype, device)
 
-    f_y, f_x = _frequencies(half)
-    return PartialDft(
-        _rows(f_y, weights(f_y, grid.shape[0], grid.field_nm[0]), grid.shape[0], dtype, device),
-        _columns(f_x, weights(f_x, grid.shape[1], grid.field_nm[1]), grid.shape[1], dtype, device),
-    )
+    return PartialDft(*map(axis, grid.shape, grid.field_nm, half))
 
 
 def synthesis(grid: Grid, half: tuple[int, int], *, dtype: torch.dtype, device: torch.device) -> PartialDft:
     """What evaluates a half spectrum at the pixel centres of `grid`; the arguments are those of `analysis`."""
-    f_y, f_x = _frequencies(half)
-    weights = torch.full_like(f_x, 2)  # every fx > 0 stands for its mirror image as well
-    weights[0] = 1
-    return PartialDft(
-        _rows(f_y, torch.ones_like(f_y), grid.shape[0], dtype, device),
-        _columns(f_x, weights, grid.shape[1], dtype, device),
-    )
+    weights_y, weights_x = (torch.ones(h + 1, dtype=torch.float64) for h in half)
+    weights_x[1:] = 2  # every fx > 0 stands for its mirror image as well
+    height, width = grid.shape
+    return PartialDft(_waves(height, weights_y, dtype, device), _waves(width, weights_x, dtype, device))
 
 
-def _frequencies(half: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    h_y, h_x = half
-    return torch.arange(-h_y, h_y + 1, dtype=torch.float64), torch.arange(h_x + 1, dtype=torch.float64)
-
-
-def _waves(frequencies: Tensor, weights: Tensor, n: int) -> list[Tensor]:
-    """The weighted waves (f, N) on all pixels, or even and odd ones on half of them, complex128."""
-    positions = (torch.arange(needed_pixels(n, len(frequencies)), dtype=torch.float64) + 0.5) / n
-    waves = torch.polar(weights[:, None], -2 * torch.pi * frequencies[:, None] * positions)
-    return [waves] if len(positions) == n else [waves[frequencies % 2 == 0], waves[frequencies % 2 == 1]]
-
-
-def _rows(frequencies: Tensor, weights: Tensor, n: int, dtype: torch.dtype, device: torch.device) -> Axis:
-    complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
-    into = tuple(waves.to(device, complex_dtype) for waves in _waves(frequencies, weights, n))
-    return Axis(into, tuple(matrix.mH.resolve_conj().contiguous() for matrix in into), len(frequencies) // 2)
-
-
-def _columns(frequencies: Tensor, weights: Tensor, n: int, dtype: torch.dtype, device: torch.device) -> Axis:
-    waves = _waves(frequencies, weights, n)
-    into = tuple(torch.view_as_real(part.T.contiguous()).flatten(1).to(device, dtype) for part in waves)
-    return Axis(into, tuple(matrix.mT.contiguous() for matrix in into), 0)
+def _waves(n: int, weights: Tensor, dtype: torch.dtype, device: torch.device) -> Waves:
+    """Of one axis, with a weight for each frequency."""
+    positions = (torch.arange(needed_pixels(n, len(weights)), dtype=torch.float64) + 0.5) / n
+    angles = -2 * torch.pi * positions[:, None] * torch.arange(len(weights), dtype=torch.float64)
+    waves = torch.view_as_real(torch.polar(weights.expand_as(angles), angles))
+    parts = [waves] if len(positions) == n else [waves[:, ::2], waves[:, 1::2]]
+    return tuple(part.flatten(1).to(device, dtype) for part in parts)
 
 
 def needed_pixels(n: int, frequencies: int) -> int:
-    """Of an axis of n pixels, how many the matrices hold: all, or half of them."""
+    """Of an axis of n pixels, how many the matrices of f = 0 ... h hold: all, or half of them."""
     return n // 2 if n % 2 == 0 and n * frequencies >= HALVED_FROM else n
 
 
@@ -142,27 +116,28 @@ class _Linear(torch.autograd.Function):
 
 def _analysed(image: Tensor, transform: PartialDft) -> Tensor:
     y, x = transform
-    columns = [
-        torch.view_as_complex((part @ matrix).unflatten(-1, (-1, 2)))
-        for part, matrix in zip(_folded(image, -1, x), x.into, strict=True)
-    ]
-    rows = [matrix @ part for part, matrix in zip(_folded(_interleaved(columns, -1, x), -2, y), y.into, strict=True)]
-    return _interleaved(rows, -2, y)
+    parts = [(part @ waves).unflatten(-1, (-1, 2)) for part, waves in zip(_folded(image, -1, x), x, strict=True)]
+    columns = _interleaved(parts, -2).flatten(-2)
+    parts = [(waves.mT @ part).unflatten(-2, (-1, 2)) for part, waves in zip(_folded(columns, -2, y), y, strict=True)]
+    real, imaginary = torch.view_as_complex(_interleaved(parts, -3).unflatten(-1, (-1, 2))).unbind(-2)  # of y's waves
+    imaginary = 1j * imaginary
+    return torch.cat(((real - imaginary)[..., 1:, :].flip(-2), real + imaginary), -2)
 
 
 def _synthesised(spectrum: Tensor, transform: PartialDft) -> Tensor:
     y, x = transform
-    rows = [matrix @ part for part, matrix in zip(_separated(spectrum, -2, y), y.back, strict=True)]
-    columns = [
-        torch.view_as_real(part.contiguous()).flatten(-2) @ matrix
-        for part, matrix in zip(_separated(_unfolded(rows, -2), -1, x), x.back, strict=True)
-    ]
-    return _unfolded(columns, -1)
+    half = spectrum.shape[-2] // 2
+    upper, lower = spectrum[..., half:, :], pad(spectrum[..., :half, :].flip(-2), (0, 0, 1, 0))
+    waves = torch.view_as_real(torch.stack((upper + lower, 1j * (lower - upper)), -2)).flatten(-2)
+    rows = [matrix @ part.flatten(-3, -2) for part, matrix in zip(_separated(waves, -3, y), y, strict=True)]
+    columns = _unfolded(rows, -2).unflatten(-1, (-1, 2))
+    parts = [part.flatten(-2) @ waves.mT for part, waves in zip(_separated(columns, -2, x), x, strict=True)]
+    return _unfolded(parts, -1)
 
 
-def _folded(pixels: Tensor, dim: int, axis: Axis) -> list[Tensor]:
+def _folded(pixels: Tensor, dim: int, axis: Waves) -> list[Tensor]:
     """What the even and the odd frequencies see: sum and difference of the halves."""
-    if len(axis.into) == 1:
+    if len(axis) == 1:
         return [pixels]
     first, second = pixels.chunk(2, dim)
     return [first + second, first - second]
@@ -180,14 +155,20 @@ def _unfolded(parts: list[Tensor], dim: int) -> Tensor:
     return whole
 
 
-def _interleaved(parts: list[Tensor], dim: int, axis: Axis) -> Tensor:
+def _interleaved(parts: list[Tensor], dim: int) -> Tensor:
     """All frequencies, from even and odd ones."""
     if len(parts) == 1:
         return parts[0]
     whole = _empty(parts, dim)
-    for slot, part in zip(_separated(whole, dim, axis), parts, strict=True):
+    for slot, part in zip(_separated(whole, dim, parts), parts, strict=True):
         slot.copy_(part)
     return whole
+
+
+def _separated(waves: Tensor, dim: int, axis: Sequence[Tensor]) -> list[Tensor]:
+    """Even and odd frequencies, as views."""
+    frequencies = waves.movedim(dim, 0)
+    return [frequencies[start :: len(axis)].movedim(0, dim) for start in range(len(axis))]
 
 
 def _empty(parts: list[Tensor], dim: int) -> Tensor:
@@ -195,14 +176,6 @@ def _empty(parts: list[Tensor], dim: int) -> Tensor:
     shape = list(parts[0].shape)
     shape[dim] = sum(part.shape[dim] for part in parts)
     return parts[0].new_empty(shape)
-
-
-def _separated(spectrum: Tensor, dim: int, axis: Axis) -> list[Tensor]:
-    """Even and odd frequencies of a spectrum, as views."""
-    if len(axis.into) == 1:
-        return [spectrum]
-    starts = axis.zero % 2, 1 - axis.zero % 2
-    return [spectrum[..., start::2] if dim == -1 else spectrum[..., start::2, :] for start in starts]
 
 
 def synthesise_at(spectrum: Tensor, points_nm: Tensor, field_nm: tuple[float, float]) -> Tensor:

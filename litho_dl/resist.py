@@ -32,7 +32,7 @@ def diffusion_transfer(half: tuple[int, int], field_nm: tuple[float, float], dif
 
 def sigmoid_print(intensity: Tensor, resist: Resist, dose: float = 1.0) -> Tensor:
     """sigmoid(steepness (dose I - threshold)): a differentiable print in (0, 1)."""
-    bias = intensity.new_tensor(-resist.steepness * resist.threshold)
+    bias = intensity.new_full((), -resist.steepness * resist.threshold)
     return torch.sigmoid(torch.add(bias, intensity, alpha=resist.steepness * dose))  # one pass for the sum and product
 
 

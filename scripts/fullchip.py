@@ -222,9 +222,9 @@ def _chip_section(part: dict[str, Any]) -> list[str]:
         "## A placed and routed block",
         "",
         f"{score['area_nm2'] / 1e6:,.0f} µm², {part['rows']} x {part['columns']} tiles of {part['core_nm']:g} nm with "
-        f"halos of {part['halo_nm']:g} nm: {sum(seconds.values()) / 60:.1f} minutes in all (solving "
-        f"{seconds['solve']:.0f} s, scoring {seconds['score']:.0f} s, stitching {seconds['stitch']:.1f} s), "
-        f"{np.median(work):.1f} s a tile. Peak memory: {part['main_mb']:,.0f} MB in the main process, "
+        f"halos of {part['halo_nm']:g} nm: the mask after {_minutes(seconds, 'plan', 'solve', 'stitch')} minutes "
+        f"({np.median(work):.1f} s a tile, stitching {seconds['stitch']:.0f} s), its score at 1 nm "
+        f"{_minutes(seconds, 'score')} minutes later. Peak memory: {part['main_mb']:,.0f} MB in the main process, "
         f"{part['worker_mb']:,.0f} MB in the largest worker.",
         "",
         "| L2 (nm²) | PV band (nm²) | EPE violations | sites | mean abs EPE (nm) | 3 sigma (nm) | not printed |",
@@ -246,6 +246,10 @@ def _chip_section(part: dict[str, Any]) -> list[str]:
                 f"{row['mean_nm']:+.3f} | {row['violations']} |"
             )
     return [*lines, "", "![Edge placement over the block, and against the seams](fullchip.png)"]
+
+
+def _minutes(seconds: dict[str, float], *phases: str) -> str:
+    return f"{sum(seconds[phase] for phase in phases) / 60:.1f}"
 
 
 def _tiled_section(part: dict[str, Any]) -> list[str]:

@@ -94,18 +94,21 @@ def step_shape(simulator: Simulator, level: Level, batch: int, parameters: int, 
 def products(shape: StepShape) -> list[Product]:
     """The matrix products of the partial transforms, forward: the mask's analysis, the synthesis of each focus."""
     (height, width), (h_y, h_x), b = shape.pixels, shape.half, shape.batch
-    rows, columns = needed_pixels(height, h_y + 1), needed_pixels(width, h_x + 1)
-    analysis = [
-        Product(b, height, columns, 2 * (h_x + 1), shared_is_left=False),
-        Product(b, 2 * (h_y + 1), rows, 2 * (h_x + 1), shared_is_left=True),
-    ]
+    analysis = [Product(b, height, n, 2 * f, shared_is_left=False) for n, f in _matrices(width, h_x + 1)]
+    analysis += [Product(b, 2 * f, n, 2 * (h_x + 1), shared_is_left=True) for n, f in _matrices(height, h_y + 1)]
     height, width = shape.image_pixels
-    rows, columns = needed_pixels(height, 2 * h_y + 1), needed_pixels(width, 2 * h_x + 1)
     synthesis = [
-        Product(b, rows, 2 * (2 * h_y + 1), 2 * (2 * h_x + 1), shared_is_left=True),
-        Product(b, height, 2 * (2 * h_x + 1), columns, shared_is_left=False),
+        Product(b, n, 2 * f, 2 * (2 * h_x + 1), shared_is_left=True) for n, f in _matrices(height, 2 * h_y + 1)
     ]
+    synthesis += [Product(b, height, 2 * f, n, shared_is_left=False) for n, f in _matrices(width, 2 * h_x + 1)]
     return analysis + synthesis * len(shape.kernels)
+
+
+def _matrices(n: int, frequencies: int) -> list[tuple[int, int]]:
+    """(pixels, frequencies) of an axis' matrices; the sums of halves are left out."""
+    if needed_pixels(n, frequencies) == n:
+        return [(n, frequencies)]
+    return [(n // 2, (frequencies + 1) // 2), (n // 2, frequencies // 2)]
 
 
 def matrix_work(shape: StepShape) -> Work:

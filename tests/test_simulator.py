@@ -8,6 +8,7 @@ import scipy.fft
 import torch
 from scipy.ndimage import gaussian_filter
 
+from litho_dl.core import dft
 from litho_dl.core.errors import GridMismatchError, KernelError, MaskError
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
@@ -78,7 +79,9 @@ def assert_images(found, expected, tolerance=1e-12):
 @pytest.mark.parametrize("shape", FIELDS, ids=str)
 @pytest.mark.parametrize("sampled", [True, False], ids=["sampled", "exact"])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
-def test_engine_equals_the_full_grid(shape, sampled, dtype):
+@pytest.mark.parametrize("halved_from", [dft.HALVED_FROM, 0], ids=["whole", "halved"])
+def test_engine_equals_the_full_grid(shape, sampled, dtype, halved_from, monkeypatch):
+    monkeypatch.setattr(dft, "HALVED_FROM", halved_from)
     field_nm, mask = (10.0 * shape[0], 10.0 * shape[1]), random_mask(*shape)
     process = random_process(field_nm, mask_pixel_nm=10.0 if sampled else 0.0)
     found = simulate(process, mask, 10.0, dtype=dtype)
@@ -220,7 +223,9 @@ def test_a_move_to_float32_equals_single_precision(move):
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
-def test_cuda_equals_the_cpu(dtype):
+@pytest.mark.parametrize("halved_from", [dft.HALVED_FROM, 0], ids=["whole", "halved"])
+def test_cuda_equals_the_cpu(dtype, halved_from, monkeypatch):
+    monkeypatch.setattr(dft, "HALVED_FROM", halved_from)
     process, mask = random_process((240.0, 360.0)), random_mask(3, 24, 36)
     here, there = Simulator(process, dtype=dtype), Simulator(process, dtype=dtype).to("cuda")
     images = []

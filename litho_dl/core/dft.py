@@ -12,23 +12,22 @@ way, a coarse image and its nearest-upsampled fine version have one and the same
 Spectra of real images are kept as *half spectra* of shape (..., 2 h_y + 1, h_x + 1): fy = -h_y ... h_y with zero in
 the middle row, fx = 0 ... h_x.
 
-All heavy products are real matrix products of N x N by N x 2(h + 1); f and -f share theirs. They are halved where there
-are many frequencies: half a field farther on, the waves of even f are the same and those of odd f the opposite; so the
-ones need only the sum of the field's two halves, and the others their difference. Either transform is the gradient of
-the other.
+All heavy products are real matrix products of N x N by N x 2(h + 1); f and -f share theirs. They are halved on large
+fields of an even number of pixels: half a field farther on, the waves of even f are the same and those of odd f the
+opposite; so the ones need only the sum of the field's two halves, and the others their difference. With the same waves,
+analysing and synthesising are each other's transposes, and so each other's gradients.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn.functional import pad
 
 from litho_dl.core.grid import Grid
 
-HALVED_FROM = 2**15  # entries of a matrix; the sums take longer than what they save with fewer
+HALVED_FROM = 2**15  # pixels times frequencies of an axis; with fewer, the sums take longer than what they save
 
 Waves = tuple[Tensor, ...]
 
@@ -66,7 +65,7 @@ def analysis(
 
 
 def synthesis(grid: Grid, half: tuple[int, int], *, dtype: torch.dtype, device: torch.device) -> PartialDft:
-    """What evaluates a half spectrum at the pixel centres of `grid`; the arguments are those of `analysis`."""
+    """What evaluates a half spectrum at the pixel centres of `grid`; arguments as of `analysis`, no reference."""
     weights_y, weights_x = (torch.ones(h + 1, dtype=torch.float64) for h in half)
     weights_x[1:] = 2  # every fx > 0 stands for its mirror image as well
     height, width = grid.shape
@@ -105,13 +104,12 @@ class _Linear(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, transform: PartialDft, linear: Map, transpose: Map) -> Tensor:
-        ctx.transform, ctx.transpose = transform, transpose
+        ctx.transposed = transform, transpose, linear
         return linear(values, transform)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        return ctx.transpose(gradient, ctx.transform), None, None, None
+        return _Linear.apply(gradient, *ctx.transposed), None, None, None
 
 
 def _analysed(image: Tensor, transform: PartialDft) -> Tensor:
@@ -129,9 +127,9 @@ def _synthesised(spectrum: Tensor, transform: PartialDft) -> Tensor:
     half = spectrum.shape[-2] // 2
     upper, lower = spectrum[..., half:, :], pad(spectrum[..., :half, :].flip(-2), (0, 0, 1, 0))
     waves = torch.view_as_real(torch.stack((upper + lower, 1j * (lower - upper)), -2)).flatten(-2)
-    rows = [matrix @ part.flatten(-3, -2) for part, matrix in zip(_separated(waves, -3, y), y, strict=True)]
+    rows = [matrix @ part.flatten(-3, -2) for part, matrix in zip(_separated(waves, -3, len(y)), y, strict=True)]
     columns = _unfolded(rows, -2).unflatten(-1, (-1, 2))
-    parts = [part.flatten(-2) @ waves.mT for part, waves in zip(_separated(columns, -2, x), x, strict=True)]
+    parts = [part.flatten(-2) @ waves.mT for part, waves in zip(_separated(columns, -2, len(x)), x, strict=True)]
     return _unfolded(parts, -1)
 
 
@@ -160,15 +158,15 @@ def _interleaved(parts: list[Tensor], dim: int) -> Tensor:
     if len(parts) == 1:
         return parts[0]
     whole = _empty(parts, dim)
-    for slot, part in zip(_separated(whole, dim, parts), parts, strict=True):
+    for slot, part in zip(_separated(whole, dim, len(parts)), parts, strict=True):
         slot.copy_(part)
     return whole
 
 
-def _separated(waves: Tensor, dim: int, axis: Sequence[Tensor]) -> list[Tensor]:
-    """Even and odd frequencies, as views."""
+def _separated(waves: Tensor, dim: int, count: int) -> list[Tensor]:
+    """Even and odd frequencies of two parts, or all of one, as views."""
     frequencies = waves.movedim(dim, 0)
-    return [frequencies[start :: len(axis)].movedim(0, dim) for start in range(len(axis))]
+    return [frequencies[start::count].movedim(0, dim) for start in range(count)]
 
 
 def _empty(parts: list[Tensor], dim: int) -> Tensor:

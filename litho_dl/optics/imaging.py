@@ -101,10 +101,11 @@ class _CoherentSum(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         spectrum, kernels, *fields = ctx.saved_tensors
         of_intensity = (2 * gradient).unsqueeze(-3)
-        of_spectrum, of_kernels = torch.zeros_like(spectrum), []
+        of_spectrum = torch.zeros_like(spectrum) if ctx.needs_input_grad[0] else None
+        of_kernels = []
         for part, field in zip(kernels.split(fields[0].shape[-3]), fields, strict=True):
             waves = torch.fft.fft2(field * of_intensity)[..., : part.shape[-2], : part.shape[-1]]
-            if ctx.needs_input_grad[0]:
+            if of_spectrum is not None:
                 of_spectrum += (waves * part.conj()).sum(-3)
             if ctx.needs_input_grad[1]:
                 of_kernels.append((waves * spectrum.unsqueeze(-3).conj()).sum_to_size(part.shape))
@@ -115,7 +116,8 @@ def _together(spectrum: Tensor, kernels: Tensor, size: tuple[int, int]) -> int:
     """How many kernels go at a time: all of them on a GPU."""
     if spectrum.is_cuda:
         return len(kernels)
-    return max(1, CACHED_BYTES // (spectrum.shape[:-2].numel() * math.prod(size) * spectrum.element_size()))
+    field_bytes = spectrum.shape[:-2].numel() * math.prod(size) * spectrum.element_size()
+    return max(1, CACHED_BYTES // max(1, field_bytes))
 
 
 def low_frequencies(samples: Tensor, half: tuple[int, int]) -> Tensor:

@@ -27,7 +27,7 @@ from torch.nn.functional import pad
 
 from litho_dl.core.grid import Grid
 
-HALVED_FROM = 2**15  # pixels times frequencies of an axis; with fewer, the sums take longer than what they save
+HALVED_FROM = 2**16  # pixels times frequencies of an axis; with fewer, the sums take longer than what they save
 
 Waves = tuple[Tensor, ...]
 

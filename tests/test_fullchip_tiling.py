@@ -89,7 +89,7 @@ class TestPlan:
 
         def cost(core_nm: float, side_nm: float) -> float:
             count, field = -(-side_nm // core_nm), core_nm + 512
-            return count**2 * (field / 2048) ** 2 * (1 + field / 2048 / 9)
+            return count**2 * (field / 2048) ** 2 * (1 + field / 2048 / 36)
 
         for side_nm in (1000.0, 3000.0, 7000.0, 30000.0):
             chosen = plan_tiling((0, 0, side_nm - 512, side_nm - 512), 256.0).core_nm

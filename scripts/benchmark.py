@@ -27,6 +27,7 @@ from torch import Tensor
 from litho_dl.core.dft import analyse, analysis, full_spectrum, synthesis, synthesise
 from litho_dl.core.grid import Grid
 from litho_dl.core.io import write_csv, write_text
+from litho_dl.core.memory import keep_memory
 from litho_dl.optics.abbe import abbe_intensity_spectrum
 from litho_dl.optics.source import sample_source
 from litho_dl.process.files import load_kernels, save_kernels
@@ -250,6 +251,7 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 def main(quick: bool, as_json: bool, out: Path, case_json: str | None) -> None:
     """Measure the simulator against full-grid FFT SOCS and Abbe."""
     if case_json:
+        keep_memory()  # for all engines, as the command line does
         click.echo(json.dumps(measure(Case(**json.loads(case_json)))))
         return
     with tempfile.TemporaryDirectory() as folder:

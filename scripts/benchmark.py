@@ -221,7 +221,7 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         "# Speed",
         "",
         "`python scripts/benchmark.py` measured this: images in and out of focus (24 + 24 kernels) of clips at 1 nm.",
-        "Those in focus have real fields; litho_dl makes the same images of 12 ([physics](../docs/physics.md#socs)).",
+        "Those in focus have real fields; litho_dl makes the same images of 12 (docs/physics.md).",
         f"Machine: {os.cpu_count()} CPU cores ({platform.machine()}), torch {torch.__version__}"
         + (f", {torch.cuda.get_device_name()}." if torch.cuda.is_available() else ", no GPU."),
         "Peak memory is that of the whole process (on a GPU: of its tensors); each case runs in its own.",

@@ -113,6 +113,7 @@ class _Linear(torch.autograd.Function):
 
 
 def _analysed(image: Tensor, transform: PartialDft) -> Tensor:
+    """Products with the waves of x, then with those of y; f and -f are their sum and difference."""
     y, x = transform
     parts = [(part @ waves).unflatten(-1, (-1, 2)) for part, waves in zip(_folded(image, -1, x), x, strict=True)]
     columns = _interleaved(parts, -2).flatten(-2)
@@ -123,12 +124,13 @@ def _analysed(image: Tensor, transform: PartialDft) -> Tensor:
 
 
 def _synthesised(spectrum: Tensor, transform: PartialDft) -> Tensor:
+    """The transpose of `_analysed`, step by step backwards."""
     y, x = transform
     half = spectrum.shape[-2] // 2
     upper, lower = spectrum[..., half:, :], pad(spectrum[..., :half, :].flip(-2), (0, 0, 1, 0))
-    waves = torch.view_as_real(torch.stack((upper + lower, 1j * (lower - upper)), -2)).flatten(-2)
-    rows = [matrix @ part.flatten(-3, -2) for part, matrix in zip(_separated(waves, -3, len(y)), y, strict=True)]
-    columns = _unfolded(rows, -2).unflatten(-1, (-1, 2))
+    rows = torch.view_as_real(torch.stack((upper + lower, 1j * (lower - upper)), -2)).flatten(-2)
+    parts = [waves @ part.flatten(-3, -2) for part, waves in zip(_separated(rows, -3, len(y)), y, strict=True)]
+    columns = _unfolded(parts, -2).unflatten(-1, (-1, 2))
     parts = [part.flatten(-2) @ waves.mT for part, waves in zip(_separated(columns, -2, len(x)), x, strict=True)]
     return _unfolded(parts, -1)
 

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from benchmark import resident_peak_mb
 
+from litho_dl.cli.fullchip import TOLERANCE
 from litho_dl.cli.fullchip_pictures import draw_chip
 from litho_dl.core.io import require_writable_folder, write_text
 from litho_dl.core.memory import keep_memory
@@ -38,7 +39,6 @@ from litho_dl.process.files import load_process
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulator import Simulator
 
-TOLERANCE = 1e-3  # of a clear mask's intensity
 PARTS = ("chip", "tiled", "resume", "scaling", "dask")
 WHOLE_NM = 8192.0  # side of the window that is solved in tiles and in one piece
 INTERIOR_NM = 512.0  # left out along its border
@@ -58,13 +58,15 @@ class Bench:
         self.chip = Chip.read(layout, layer=layer)
         self.process: ProcessModel = load_process(optics)
 
-    def run(self, name: str, *, window_nm: Box | None = None, core_nm: float | None = None, **how: Any) -> ChipRun:
+    def run(
+        self, name: str, *, window_nm: Box | None = None, core_nm: float | None = None, passes: int = 1, **how: Any
+    ) -> ChipRun:
         """A run from the start in a folder of its own."""
         place = self.folder / name
         shutil.rmtree(place, ignore_errors=True)
         method = load_method(self.method)
         labels = {"layout": self.layout.name, "optics": self.optics, "method": self.method}
-        job = Job(self.chip, self.process, method, None, None, window_nm, core_nm, TOLERANCE, labels)
+        job = Job(self.chip, self.process, method, None, None, passes, 1, window_nm, core_nm, TOLERANCE, labels)
         how.setdefault("workers", self.workers)
         return run_fullchip(job, place, self.folder / f"{name}.oas", **how)
 

@@ -47,6 +47,8 @@ def job(layer: Chip, **changes: Any) -> Job:
         "method": FEW,
         "generator": None,
         "steps": None,
+        "passes": 1,
+        "batch": 1,
         "window_nm": None,
         "core_nm": CORE_NM,
         "tolerance": 1e-3,

@@ -59,7 +59,7 @@ class TestStitch:
         """Polygon by polygon, as if the pixels had never been apart."""
         tiling = tilings[0].plan.tiling
         rows = [[Tile(row, column) for column in range(4)] for row in range(2)]
-        parts = [[read_mask(folders[0] / "run", tile, tilings[0].plan.digest) for tile in row] for row in rows]
+        parts = [[read_mask(folders[0] / "run", tile, 1, tilings[0].plan.digest) for tile in row] for row in rows]
         assert {pixel_nm for row in parts for _, pixel_nm in row} == {PIXEL_NM}
         pixels = np.block([[part for part, _ in row] for row in parts])
         together = Layout("mask", pixel_polygons(pixels, PIXEL_NM)).translated(*tiling.area_nm[:2]).merged()
@@ -84,7 +84,7 @@ class TestScore:
         ((tile, score),) = made.scores.items()
         tiling = made.plan.tiling
         window = tiling.window(tile)
-        solved = read_mask(tmp_path / "run", tile, made.plan.digest)
+        solved = read_mask(tmp_path / "run", tile, 1, made.plan.digest)
         assert solved is not None
         pixels = np.pad(solved[0], round(tiling.halo_nm / PIXEL_NM))
         simulator = Simulator(job(layer).process.on_field(tiling.field_nm))
@@ -111,7 +111,7 @@ class TestScore:
         large = run(tmp_path, core_nm=1024.0)
         for tile in large.plan.tiling.tiles:
             core = torch.from_numpy(drawn(small.mask, large.plan.tiling, tile))
-            write_mask(folder, tile, core, PIXEL_NM, large.plan.digest)
+            write_mask(folder, tile, 1, core, PIXEL_NM, large.plan.digest)
         for path in (folder / "tiles").glob("score_*"):
             path.unlink()
         again = run(tmp_path, core_nm=1024.0)
@@ -144,7 +144,7 @@ class TestScore:
         left[20:40, 40:63], right[20:40, 1:30], speck[30:32, 30:32] = True, True, True
         cores = {Tile(0, 0): left, Tile(0, 1): right, Tile(1, 2): speck}
         for tile in tiling.tiles:
-            write_mask(folder, tile, torch.from_numpy(cores.get(tile, blank)), PIXEL_NM, made.plan.digest)
+            write_mask(folder, tile, 1, torch.from_numpy(cores.get(tile, blank)), PIXEL_NM, made.plan.digest)
         for path in (folder / "tiles").glob("score_*"):
             path.unlink()
         again = run(tmp_path, core_nm=512.0)

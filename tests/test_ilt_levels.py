@@ -248,7 +248,7 @@ def test_masks_that_keep_rules_end_at_the_border(simulator):
     drawn = torch.zeros_like(targets(8.0))
     drawn[0, 20:30, :12] = 1
     stage = Stage(simulator, method, FINE, PARAMETERIZATIONS["pixel"](), drawn)
-    room = stage.within_room(torch.ones_like(drawn, dtype=torch.bool))
+    room = stage.placed(torch.ones_like(drawn, dtype=torch.bool))
     assert room[:, 3:-3, 3:-3].all()
     assert not room[1, [0, 2, -3, -1]].any()
     assert not room[1, :, [0, 2, -3, -1]].any()

@@ -18,6 +18,9 @@ from litho_dl.cli.options import (
 )
 from litho_dl.core.errors import LithoError
 
+TOLERANCE = 3e-4
+GPU_BATCH = 8  # tiles
+
 if TYPE_CHECKING:
     from litho_dl.fullchip.run import ChipRun, Job
     from litho_dl.fullchip.summary import ChipScore
@@ -44,9 +47,17 @@ if TYPE_CHECKING:
     help="Side of a tile's core, a multiple of 512; such as an array's pitch.",
 )
 @click.option(
+    "--passes",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="From the second on, tiles go on from their masks, between those of their neighbours.",
+)
+@click.option("--batch", type=click.IntRange(1), metavar="TILES", help="Solved together. Default: 1, on a GPU 8.")
+@click.option(
     "--tolerance",
     type=float,
-    default=1e-3,
+    default=TOLERANCE,
     show_default=True,
     help="What lies beyond a tile's halo may change the image in its core by this, r.m.s., a clear mask being 1.",
 )
@@ -68,6 +79,8 @@ def fullchip(
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
     core_nm: float | None,
+    passes: int,
+    batch: int | None,
     tolerance: float,
     workers: int | None,
     scheduler: str | None,
@@ -97,7 +110,8 @@ def fullchip(
     if remote and workers is not None:
         raise click.UsageError("--workers is for local workers; the scheduler has its own.")
     here = resolve_device("auto" if remote else device)
-    job = _job(layout, optics, method, model, steps, force, layer, cell, window_nm, core_nm, tolerance)
+    batch = batch or (GPU_BATCH if here.type == "cuda" else 1)
+    job = _job(layout, optics, method, model, steps, force, layer, cell, window_nm, core_nm, passes, batch, tolerance)
     folder = run_folder(out)
     with progress_bar("Tiles") as advance:
 
@@ -141,6 +155,8 @@ def _job(
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
     core_nm: float | None,
+    passes: int,
+    batch: int,
     tolerance: float,
 ) -> "Job":
     """Everything read and checked, before anything is written."""
@@ -167,7 +183,7 @@ def _job(
     if generator is not None:
         generator.require_masks()
     labels = {"layout": layout.name, "layer": layer, "cell": cell, "optics": optics, "method": name, "model": model}
-    return Job(chip, process, chosen, generator, steps, window_nm, core_nm, tolerance, labels)
+    return Job(chip, process, chosen, generator, steps, passes, batch, window_nm, core_nm, tolerance, labels)
 
 
 def _result(out: Path, run: "ChipRun", score: "ChipScore") -> dict[str, Any]:
@@ -181,6 +197,7 @@ def _result(out: Path, run: "ChipRun", score: "ChipScore") -> dict[str, Any]:
         "tile_nm": tiling.core_nm,
         "halo_nm": tiling.halo_nm,
         "tolerance": run.plan.tolerance,
+        "passes": run.plan.passes,
         "tile_rows": tiling.shape[0],
         "tile_columns": tiling.shape[1],
         "tiles": run.tiles,

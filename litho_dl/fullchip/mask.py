@@ -1,106 +1,41 @@
-"""The mask of one tile: solved in its window, kept in its core."""
+"""Tiles' masks on disk: a core for each tile and pass, and what a tile's window sees of them."""
 
 import json
 import math
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from litho_dl.clips import Clip
 from litho_dl.core.errors import DatasetError
 from litho_dl.core.hdf5 import file_bytes, opened
 from litho_dl.core.io import atomic_path
-from litho_dl.fullchip.plan import Setting, setting, tile_path
-from litho_dl.fullchip.sites import edge_sites
+from litho_dl.fullchip.plan import tile_path
 from litho_dl.fullchip.tiling import Tile, Tiling
-from litho_dl.generators.predict import predict, refine
-from litho_dl.ilt.objective import count_probes, probe_rule
-from litho_dl.ilt.solve import solve
-from litho_dl.layout.layout import Polygon
 
 FORMAT = "litho_dl.tile/1"
-KIND = "mask"
 
 
-@dataclass(frozen=True)
-class TileTask:
-    """One tile of a run; `device` as `--device`."""
-
-    folder: str
-    digest: str
-    tile: Tile
-    device: str
+def mask_file(folder: Path, tile: Tile, number: int) -> Path:
+    """Where a tile's mask of a pass lies: `mask_0000_0000.h5`, then `mask2_0000_0000.h5`, ..."""
+    return tile_path(folder, "mask" if number == 1 else f"mask{number}", tile)
 
 
-@dataclass(frozen=True)
-class TileReport:
-    """A finished tile, and what it took."""
-
-    tile: Tile
-    seconds: float
-
-
-def make_mask(task: TileTask) -> TileReport:
-    """Solves a tile and writes its core.
-
-    Raises:
-        LithoError: The run's files are damaged, or the tile cannot be solved or written.
-    """
-    started = time.perf_counter()
-    own = setting(task.folder, task.digest, task.device)
-    tiling = own.plan.tiling
-    window = tiling.window(task.tile)
-    layout = own.chip.clipped(window)
-    clip = Clip(f"tile {task.tile.row}, {task.tile.column}", layout, (-window[0], -window[1]), tiling.field_nm)
-    mask, pixel_nm = _drawn(own, clip, own.chip.whole(window))
-    halo, core = round(tiling.halo_nm / pixel_nm), round(tiling.core_nm / pixel_nm)
-    write_mask(Path(task.folder), task.tile, mask[halo : halo + core, halo : halo + core].cpu(), pixel_nm, task.digest)
-    return TileReport(task.tile, time.perf_counter() - started)
-
-
-def _drawn(own: Setting, clip: Clip, whole: tuple[Polygon, ...]) -> tuple[Tensor, float]:
-    """The window's mask, bool (H, W), by method, network or both, and its pixel."""
-    plan, simulator = own.plan, own.simulator
-
-    def probes(target: Tensor, pixel_nm: float) -> Tensor:
-        rule, shape = probe_rule(pixel_nm), (target.shape[-2], target.shape[-1])
-        counts = count_probes(edge_sites(whole, rule, shape, pixel_nm), rule, shape)
-        return torch.from_numpy(counts)[None].to(target)
-
-    if own.generator is None:
-        assert plan.method is not None
-        target = clip.coverage(plan.method.target_nm)
-        if not target.any():
-            return target > 0, plan.method.target_nm
-        solution = solve(simulator, target[None], plan.method.target_nm, plan.method, probes=probes)
-        return solution.require_finished().mask[0], solution.pixel_nm
-    prediction = predict(own.generator, [clip], simulator.device)
-    if plan.method is None or not clip.coverage(plan.method.target_nm).any():
-        return prediction.mask[0], prediction.pixel_nm
-    assert plan.steps is not None
-    solution = refine(prediction, [clip], simulator, plan.method, plan.steps, probes=probes)
-    return solution.require_finished().mask[0], solution.pixel_nm
-
-
-def write_mask(folder: Path, tile: Tile, core: Tensor, pixel_nm: float, digest: str) -> None:
-    """Writes a tile's core, bool (n, n), atomically."""
+def write_mask(folder: Path, tile: Tile, number: int, core: Tensor, pixel_nm: float, digest: str) -> None:
+    """Writes a tile's core of a pass, bool (n, n), atomically."""
     attributes = {"digest": digest, "settings": json.dumps({"pixel_nm": pixel_nm})}
     arrays = {"mask": core.numpy().astype(np.uint8)[None]}
-    with atomic_path(tile_path(folder, KIND, tile)) as temporary:
+    with atomic_path(mask_file(folder, tile, number)) as temporary:
         temporary.write_bytes(file_bytes(FORMAT, attributes, arrays))
 
 
-def read_mask(folder: Path, tile: Tile, digest: str) -> tuple[np.ndarray, float] | None:
-    """A tile's core, bool (n, n), and its pixel; None if there is none.
+def read_mask(folder: Path, tile: Tile, number: int, digest: str) -> tuple[np.ndarray, float] | None:
+    """A tile's core of a pass, bool (n, n), and its pixel; None if there is none.
 
     Raises:
         DatasetError: The file is damaged or of another run.
     """
-    path = tile_path(folder, KIND, tile)
+    path = mask_file(folder, tile, number)
     if not path.exists():
         return None
     with opened(path, FORMAT) as file:
@@ -109,9 +44,19 @@ def read_mask(folder: Path, tile: Tile, digest: str) -> tuple[np.ndarray, float]
         return file["mask"][0] > 0, float(json.loads(file.attrs["settings"])["pixel_nm"])
 
 
-def window_mask(folder: Path, tiling: Tiling, tile: Tile, digest: str) -> tuple[np.ndarray, float]:
-    """The chip's mask in the window of a tile that has one, bool (n, n), and its pixel; closed where there is none."""
-    found = {other: read_mask(folder, other, digest) for other in tiling.neighbours(tile)}
+def window_mask(
+    folder: Path, tiling: Tiling, tile: Tile, passes: dict[Tile, int], digest: str
+) -> tuple[np.ndarray, float]:
+    """The chip's mask in the window of a tile that has one, bool (n, n), and its pixel; closed where there is none.
+
+    Args:
+        folder: The run's.
+        tiling: Where the tiles lie.
+        tile: Which one.
+        passes: Whose masks are taken: a pass for the tile and for each that touches it.
+        digest: The run's.
+    """
+    found = {other: read_mask(folder, other, number, digest) for other, number in passes.items()}
     own = found[tile]
     assert own is not None
     pixel_nm = own[1]

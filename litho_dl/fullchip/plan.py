@@ -36,6 +36,8 @@ class Plan:
         method: ILT method; None if a network's masks stay as they are.
         network: True if masks come from the one in `MODEL`.
         steps: Of the method, after a network.
+        passes: Over the tiles; see `passes.waves`.
+        batch: Tiles that are solved together.
         device: Kind of device that solves the tiles.
         files: SHA-256 of the files that tiles are made from, by name.
         labels: For people: names of layout, layer, optics, method and model.
@@ -46,6 +48,8 @@ class Plan:
     method: Method | None
     network: bool
     steps: int | None
+    passes: int
+    batch: int
     device: str
     files: dict[str, str]
     labels: dict[str, Any]
@@ -54,7 +58,8 @@ class Plan:
     def settings(self) -> dict[str, Any]:
         """As JSON holds it."""
         method = None if self.method is None else self.method.model_dump(mode="json")
-        table = {name: getattr(self, name) for name in ("tolerance", "network", "steps", "device", "files", "labels")}
+        names = ("tolerance", "network", "steps", "passes", "batch", "device", "files", "labels")
+        table = {name: getattr(self, name) for name in names}
         return {"tiling": asdict(self.tiling), "method": method, "version": __version__, **table}
 
     @cached_property
@@ -88,6 +93,8 @@ def read_plan(folder: Path) -> Plan:
             None if table["method"] is None else validated(Method, table["method"], str(path)),
             table["network"],
             table["steps"],
+            table["passes"],
+            table["batch"],
             table["device"],
             table["files"],
             table["labels"],

@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,12 +14,13 @@ from litho_dl.core.lock import locked
 from litho_dl.core.workers import run_tasks
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.halo import halo_nm
-from litho_dl.fullchip.mask import KIND as MASK
-from litho_dl.fullchip.mask import TileReport, TileTask, make_mask
-from litho_dl.fullchip.plan import MODEL, OPTICS, PLAN, TARGET, TILES, Plan, read_plan, tile_path, write_plan
-from litho_dl.fullchip.score import KIND as SCORE
-from litho_dl.fullchip.score import TileScore, make_score, read_score
+from litho_dl.fullchip.mask import mask_file
+from litho_dl.fullchip.passes import Wave, waves
+from litho_dl.fullchip.plan import MODEL, OPTICS, PLAN, TARGET, TILES, Plan, read_plan, write_plan
+from litho_dl.fullchip.score import TileScore, make_scores, read_score, score_file
+from litho_dl.fullchip.solve import make_masks
 from litho_dl.fullchip.stitch import stitched
+from litho_dl.fullchip.task import TileReport, TileTask
 from litho_dl.fullchip.tiling import Box, Tile, Tiling, plan_tiling
 from litho_dl.generators.model import Generator
 from litho_dl.ilt.method import Method
@@ -39,6 +41,8 @@ class Job:
         method: ILT method, or None for a network's masks as they are.
         generator: Network whose masks the method refines, or None.
         steps: Of the method, after a network.
+        passes: Over the tiles: alone in the first, between their neighbours' masks in the others; see `passes.waves`.
+        batch: Tiles that are solved together, for a GPU's sake.
         window_nm: Only this part of the chip, in the context of what lies around it.
         core_nm: Side of the tiles' cores; None: the best.
         tolerance: Largest r.m.s. change, in units of a clear mask's intensity, that what lies beyond the halo may make
@@ -51,15 +55,26 @@ class Job:
     method: Method | None
     generator: Generator | None
     steps: int | None
+    passes: int
+    batch: int
     window_nm: Box | None
     core_nm: float | None
     tolerance: float
     labels: dict[str, Any]
 
+    def __post_init__(self) -> None:
+        if min(self.passes, self.batch) < 1:
+            raise LithoError(f"Expected at least one pass over one tile, got {self.passes} over {self.batch}.")
+        if self.passes > 1 and (self.method is None or "manhattan" in self.method.second_half.parameterizations):
+            raise LithoError(
+                "Expected one pass of a network alone or of Manhattan masks, got more: in later passes an ILT method "
+                "goes on from the masks of the first."
+            )
+
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: tiles done of those in all, while they are solved or scored."""
+    """How far a run is: tiles done of those in all passes, while they are solved, or of those to be scored."""
 
     phase: Literal["solve", "score"]
     done: int
@@ -74,7 +89,7 @@ class ChipRun:
         plan: Its settings.
         mask: The stitched mask, as written.
         scores: By tile; tiles far from all shapes have none.
-        tiles: How many were `solved` in this run, `found` from an earlier one, `repeated` and `empty`.
+        tiles: How many were `solved` in this run, `found` from an earlier one, `repeated` and `empty`, in all passes.
         seconds: Wall time of `plan`, `solve`, `score` and `stitch`.
         tile_seconds: Of the tiles solved in this run.
     """
@@ -98,16 +113,42 @@ class _Crew:
     scheduler: str | None
     on_progress: Callable[[Progress], None]
 
-    def finish(self, function: Callable[[TileTask], TileReport], kind: str, tiles: Sequence[Tile]) -> dict[Tile, float]:
-        """Makes what is missing of one file a tile; returns the seconds of what was made."""
-        phase: Literal["solve", "score"] = "solve" if kind == MASK else "score"
-        missing = [tile for tile in tiles if not tile_path(self.folder, kind, tile).exists()]
-        found, seconds = len(tiles) - len(missing), {}
-        self.on_progress(Progress(phase, found, len(tiles)))
-        tasks = [TileTask(str(self.folder), self.digest, tile, self.device) for tile in missing]
+    def solve(self, wave: Wave, batch: int, done: int, total: int) -> dict[Tile, float]:
+        """Makes the masks of a wave that are missing; returns the seconds of what was made."""
+        tiles, path = [tiles[0] for tiles in wave.alike], partial(mask_file, self.folder, number=wave.number)
+        together = [tuple(tiles[start : start + batch]) for start in range(0, len(tiles), batch)]
+        seconds = self._finish(make_masks, together, path, wave.number, lambda n: Progress("solve", done + n, total))
+        for alike in wave.alike:
+            _repeat([path(tile) for tile in alike])
+        return seconds
+
+    def score(self, tiles: Sequence[Tile], number: int) -> None:
+        """Makes the scores that are missing, of the masks of a pass."""
+        path = partial(score_file, self.folder)
+        alone = [(tile,) for tile in tiles]
+        self._finish(make_scores, alone, path, number, lambda n: Progress("score", n, len(tiles)))
+
+    def _finish(
+        self,
+        function: Callable[[TileTask], TileReport],
+        together: Sequence[tuple[Tile, ...]],
+        path: Callable[[Tile], Path],
+        number: int,
+        progress: Callable[[int], Progress],
+    ) -> dict[Tile, float]:
+        """Makes the files that are missing, one a tile, some tiles together."""
+        missing = {tile for tiles in together for tile in tiles if not path(tile).exists()}
+        found = sum(map(len, together)) - len(missing)
+        self.on_progress(progress(found))
+        tasks = [
+            TileTask(str(self.folder), self.digest, tiles, number, self.device)
+            for tiles in together
+            if not missing.isdisjoint(tiles)
+        ]
+        seconds: dict[Tile, float] = {}
         for report in run_tasks(function, tasks, workers=self.workers, scheduler=self.scheduler):
-            seconds[report.tile] = report.seconds
-            self.on_progress(Progress(phase, found + len(seconds), len(tiles)))
+            seconds |= {tile: report.seconds / len(report.tiles) for tile in missing.intersection(report.tiles)}
+            self.on_progress(progress(found + len(seconds)))
         return seconds
 
 
@@ -153,7 +194,8 @@ def run_fullchip(
         window_nm=job.window_nm,
         core_nm=job.core_nm,
     )
-    alike = _alike(job.chip, tiling)
+    seen = _seen(job.chip, tiling)
+    order = list(waves(seen, tiling, job.passes))
     folder = require_writable_folder(folder.absolute())
     require_writable_folder(folder / TILES)
     with locked(folder):
@@ -162,26 +204,30 @@ def run_fullchip(
             remove_leftovers(place)
         lap("plan")
         crew = _Crew(folder, plan.digest, device, workers, scheduler, on_progress)
-        firsts = [tiles[0] for tiles in alike.values()]
-        tile_seconds = crew.finish(make_mask, MASK, firsts)
-        for tiles in alike.values():
-            _repeat(folder, tiles)
-        _forget_older(folder, tiling)
+        done, total, solved = 0, sum(len(wave.alike) for wave in order), 0
+        tile_seconds = dict.fromkeys(seen, 0.0)
+        for wave in order:
+            seconds = crew.solve(wave, job.batch, done, total)
+            done += len(wave.alike)
+            solved += len(seconds)
+            for tile, value in seconds.items():
+                tile_seconds[tile] += value
+        _forget_older(folder, tiling, job.passes)
         counts = {
-            "solved": len(tile_seconds),
-            "found": len(firsts) - len(tile_seconds),
-            "repeated": sum(map(len, alike.values())) - len(firsts),
-            "empty": len(tiling.tiles) - sum(map(len, alike.values())),
+            "solved": solved,
+            "found": total - solved,
+            "repeated": job.passes * len(seen) - total,
+            "empty": job.passes * (len(tiling.tiles) - len(seen)),
         }
         lap("solve")
-        mask = stitched(folder, tiling, plan.digest, job.chip.name)
+        mask = stitched(folder, tiling, job.passes, plan.digest, job.chip.name)
         write_layout(mask_path, mask)
         lap("stitch")
-        drawn = sorted(tile for tiles in alike.values() for tile in tiles if _has_area(tiling.inside(tile)))
-        crew.finish(make_score, SCORE, drawn)
+        drawn = sorted(tile for tile in seen if _has_area(tiling.inside(tile)))
+        crew.score(drawn, job.passes)
         scores = {tile: read_score(folder, tile, plan.digest) for tile in drawn}
         lap("score")
-    return ChipRun(plan, mask, scores, counts, laps, tile_seconds)
+    return ChipRun(plan, mask, scores, counts, laps, {tile: value for tile, value in tile_seconds.items() if value})
 
 
 def _prepared(job: Job, tiling: Tiling, folder: Path, device: str) -> Plan:
@@ -201,7 +247,18 @@ def _prepared(job: Job, tiling: Tiling, folder: Path, device: str) -> Plan:
         with atomic_path(inputs / MODEL) as temporary:
             shutil.copyfile(job.generator.origin, temporary)
     files = {name: file_digest(inputs / name) for name in names}
-    plan = Plan(tiling, job.tolerance, job.method, job.generator is not None, job.steps, device, files, job.labels)
+    plan = Plan(
+        tiling,
+        job.tolerance,
+        job.method,
+        job.generator is not None,
+        job.steps,
+        job.passes,
+        job.batch,
+        device,
+        files,
+        job.labels,
+    )
     if fresh:
         write_plan(folder, plan)
         return plan
@@ -224,18 +281,15 @@ def _same_optics(path: Path, process: ProcessModel) -> bool:
     return sizes[0] == sizes[1] and process_digest(stored) == process_digest(process)
 
 
-def _alike(chip: Chip, tiling: Tiling) -> dict[str, list[Tile]]:
-    """Tiles that see something, by what they see.
+def _seen(chip: Chip, tiling: Tiling) -> dict[Tile, str]:
+    """What each tile sees that sees something.
 
     Raises:
         LayoutError: None of them has a part that is wanted.
     """
-    found: dict[str, list[Tile]] = {}
-    for tile in tiling.tiles:
-        window = tiling.window(tile)
-        if chip.clipped(window).polygons:
-            found.setdefault(chip.content(window), []).append(tile)
-    if not any(_has_area(tiling.inside(tile)) for tiles in found.values() for tile in tiles):
+    windows = {tile: tiling.window(tile) for tile in tiling.tiles}
+    found = {tile: chip.content(window) for tile, window in windows.items() if chip.clipped(window).polygons}
+    if not any(_has_area(tiling.inside(tile)) for tile in found):
         wanted = ",".join(f"{edge:g}" for edge in tiling.wanted_nm)
         raise LayoutError(f"Expected shapes in the window {wanted} nm or near it, got none; move the window.")
     return found
@@ -245,19 +299,19 @@ def _has_area(box: Box) -> bool:
     return box[0] < box[2] and box[1] < box[3]
 
 
-def _repeat(folder: Path, tiles: Sequence[Tile]) -> None:
+def _repeat(masks: Sequence[Path]) -> None:
     """Copies the first tile's mask to the others, which see the same."""
-    first, *others = tiles
-    for tile in others:
-        if not tile_path(folder, MASK, tile).exists():
-            with atomic_path(tile_path(folder, MASK, tile)) as temporary:
-                shutil.copyfile(tile_path(folder, MASK, first), temporary)
+    first, *others = masks
+    for path in others:
+        if not path.exists():
+            with atomic_path(path) as temporary:
+                shutil.copyfile(first, temporary)
 
 
-def _forget_older(folder: Path, tiling: Tiling) -> None:
+def _forget_older(folder: Path, tiling: Tiling, number: int) -> None:
     """Removes the scores that are older than one of the masks they were made from."""
     for tile in tiling.tiles:
-        score = tile_path(folder, SCORE, tile)
-        masks = [path for near in tiling.neighbours(tile) if (path := tile_path(folder, MASK, near)).exists()]
+        score = score_file(folder, tile)
+        masks = [path for near in tiling.neighbours(tile) if (path := mask_file(folder, near, number)).exists()]
         if score.exists() and any(path.stat().st_mtime_ns > score.stat().st_mtime_ns for path in masks):
             score.unlink()

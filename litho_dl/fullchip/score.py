@@ -14,9 +14,10 @@ from litho_dl.core.io import atomic_path
 from litho_dl.core.memory import release_memory
 from litho_dl.evaluate import RULES
 from litho_dl.fullchip.chip import Chip
-from litho_dl.fullchip.mask import TileReport, TileTask, window_mask
+from litho_dl.fullchip.mask import window_mask
 from litho_dl.fullchip.plan import Setting, setting, tile_path
 from litho_dl.fullchip.sites import edge_sites
+from litho_dl.fullchip.task import TileReport, TileTask
 from litho_dl.fullchip.tiling import Box, Tile
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.raster import rasterize
@@ -27,7 +28,6 @@ from litho_dl.metrics.image import l2_nm2, pvb_nm2
 from litho_dl.simulator import Exposure
 
 FORMAT = "litho_dl.tile_score/1"
-KIND = "score"
 PIXEL_NM = 1.0
 RULE_NAMES = ("width", "space", "area")
 RULE_MARGIN_NM = 128.0  # around the core; a place longer than that counts in each core it runs through
@@ -56,17 +56,18 @@ class TileScore:
     rule_places_nm: dict[str, np.ndarray]
 
 
-def make_score(task: TileTask) -> TileReport:
-    """Scores a tile's core and writes the figures.
+def make_scores(task: TileTask) -> TileReport:
+    """Scores tiles' cores and writes the figures.
 
     Raises:
         LithoError: The run's files are damaged, or the score cannot be written.
     """
     started = time.perf_counter()
-    own = setting(task.folder, task.digest, task.device)
-    _write(Path(task.folder), task.tile, score_tile(own, Path(task.folder), task.tile), task.digest)
-    release_memory()  # images of all sizes would leave more and more holes
-    return TileReport(task.tile, time.perf_counter() - started)
+    own, folder = setting(task.folder, task.digest, task.device), Path(task.folder)
+    for tile in task.tiles:
+        _write(folder, tile, score_tile(own, folder, tile), task.digest)
+        release_memory()  # images of all sizes would leave more and more holes
+    return TileReport(task.tiles, time.perf_counter() - started)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,11 +96,13 @@ class ExposedTile:
 
 def expose_tile(own: Setting, folder: Path, tile: Tile) -> ExposedTile:
     """Images a tile's window with the masks of its neighbours in the halo."""
-    mask, pixel_nm = window_mask(folder, own.plan.tiling, tile, own.plan.digest)
+    tiling = own.plan.tiling
+    passes = dict.fromkeys(tiling.neighbours(tile), own.plan.passes)
+    mask, pixel_nm = window_mask(folder, tiling, tile, passes, own.plan.digest)
     field = torch.from_numpy(mask).to(own.simulator.device, own.simulator.dtype)
     with torch.no_grad():
         exposure = own.simulator(field, pixel_nm, out_pixel_nm=PIXEL_NM)
-    return ExposedTile(own.plan.tiling.window(tile), mask, pixel_nm, exposure)
+    return ExposedTile(tiling.window(tile), mask, pixel_nm, exposure)
 
 
 def score_tile(own: Setting, folder: Path, tile: Tile) -> TileScore:
@@ -154,6 +157,11 @@ def _rule_places(mask: np.ndarray, pixel_nm: float, inside: Box, window: Box) ->
     return places
 
 
+def score_file(folder: Path, tile: Tile) -> Path:
+    """Where a tile's score lies."""
+    return tile_path(folder, "score", tile)
+
+
 def _write(folder: Path, tile: Tile, score: TileScore, digest: str) -> None:
     arrays: dict[str, np.ndarray | list[str]] = {
         "areas": np.array([score.l2_nm2, score.pvb_nm2, score.target_nm2]),
@@ -162,7 +170,7 @@ def _write(folder: Path, tile: Tile, score: TileScore, digest: str) -> None:
         "violated": score.violated,
         **score.rule_places_nm,
     }
-    with atomic_path(tile_path(folder, KIND, tile)) as temporary:
+    with atomic_path(score_file(folder, tile)) as temporary:
         temporary.write_bytes(file_bytes(FORMAT, {"digest": digest}, arrays))
 
 
@@ -172,7 +180,7 @@ def read_score(folder: Path, tile: Tile, digest: str) -> TileScore:
     Raises:
         DatasetError: The file is missing, damaged, or of another run.
     """
-    path = tile_path(folder, KIND, tile)
+    path = score_file(folder, tile)
     with opened(path, FORMAT) as file:
         if file.attrs["digest"] != digest:
             raise DatasetError(f"{path}: expected a score of this run, got another's; remove it.")

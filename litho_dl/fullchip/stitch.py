@@ -8,15 +8,15 @@ from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.layout import Layout, Polygon
 
 
-def stitched(folder: Path, tiling: Tiling, digest: str, name: str) -> Layout:
-    """The chip's mask in layout coordinates; polygons that meet at a seam become one.
+def stitched(folder: Path, tiling: Tiling, number: int, digest: str, name: str) -> Layout:
+    """The chip's mask after a pass, in layout coordinates; polygons that meet at a seam become one.
 
     Raises:
         DatasetError: A tile's file is damaged or of another run.
     """
     polygons: list[Polygon] = []
     for tile in tiling.tiles:
-        found = read_mask(folder, tile, digest)
+        found = read_mask(folder, tile, number, digest)
         if found is None:
             continue
         core, pixel_nm = found

@@ -105,8 +105,8 @@ class MaskTask(StageTask):
             resist = exposure.resist.model_copy(update={"steepness": self._stage.resist_steepness})
             exposure = replace(exposure, resist=resist)
         unused = target.new_empty(0)  # what other terms of the optimisation ask for
-        pixels = {"pixel_nm": self._recipe.pixel_nm, "mask_pixel_nm": self._recipe.written_nm}
-        return Scene(target, exposure, mask, unused, unused, **pixels, rules=None, binary=False)
+        pixel_nm, written_nm = self._recipe.pixel_nm, self._recipe.written_nm
+        return Scene(target, exposure, mask, unused, unused, pixel_nm, written_nm, rules=None, binary=False)
 
     def _exposure(self, mask: Tensor) -> Exposure:
         """Prints in full precision, whatever the networks compute in."""

@@ -165,6 +165,12 @@ class Method(BaseModel):
         """To go on from finished masks: the levels before are there to find such."""
         return self.model_copy(update={"levels": self.levels[-1:]})
 
+    @property
+    def second_half(self) -> "Method":
+        """To go on from its own masks: the last level's second half once more."""
+        last = self.last_level
+        return last.in_steps(max(1, last.levels[0].steps // 2), 0.5)
+
     def in_steps(self, steps: int, begin: float = 0.0) -> "Method":
         """The same course in so many steps, fewer or more, from `begin` of the first level on.
 

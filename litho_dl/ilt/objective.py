@@ -31,6 +31,7 @@ class Scene:
         background: 1 where nothing may print, (B, H, W); see `background`.
         rules: Mask rules, for the terms that ask for them.
         binary: Prints are thresholded rather than sigmoid.
+        counted: 1 where prints count, (H, W); None: everywhere. Probes and background know it already.
     """
 
     target: Tensor
@@ -42,6 +43,7 @@ class Scene:
     mask_pixel_nm: float
     rules: MaskRules | None
     binary: bool
+    counted: Tensor | None = None
     _prints: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False)
 
     def print(self, corner: str) -> Tensor:
@@ -55,12 +57,12 @@ class Scene:
 
 def l2(scene: Scene) -> Tensor:
     """|print - target|^2 at nominal conditions."""
-    return _area(_squares(scene.print("nominal"), scene.target), scene.pixel_nm)
+    return _printed(scene, _squares(scene.print("nominal"), scene.target))
 
 
 def pvb(scene: Scene) -> Tensor:
     """|outer - inner|^2: the process-variation band."""
-    return _area(_squares(scene.print("outer"), scene.print("inner")), scene.pixel_nm)
+    return _printed(scene, _squares(scene.print("outer"), scene.print("inner")))
 
 
 def l2_area(scene: Scene) -> Tensor:
@@ -69,19 +71,19 @@ def l2_area(scene: Scene) -> Tensor:
     Unlike `l2` it does not make light of small displacements; nor does it tell one pixel of a missing feature from
     the next, so that it serves after `l2`, not instead of it.
     """
-    return _area((scene.print("nominal") - scene.target).abs(), scene.pixel_nm)
+    return _printed(scene, (scene.print("nominal") - scene.target).abs())
 
 
 def pvb_area(scene: Scene) -> Tensor:
     """|outer - inner|: the band's area at any steepness, since two sigmoids a shift apart differ by just the shift."""
-    return _area((scene.print("outer") - scene.print("inner")).abs(), scene.pixel_nm)
+    return _printed(scene, (scene.print("outer") - scene.print("inner")).abs())
 
 
 def corner_l2(scene: Scene) -> Tensor:
     """|print - target|^2 summed over every corner but the nominal one."""
     corners = (name for name in scene.exposure.corners if name != "nominal")
     squares = (_squares(scene.print(name), scene.target) for name in corners)
-    return torch.stack([_area(values, scene.pixel_nm) for values in squares]).sum(0)
+    return torch.stack([_printed(scene, values) for values in squares]).sum(0)
 
 
 def epe(scene: Scene) -> Tensor:
@@ -103,7 +105,7 @@ def contour_epe(scene: Scene) -> Tensor:
     displacement = (aerial / scene.exposure.resist.threshold).clamp(min=1e-6).log() / log_slope.detach().clamp(
         min=FLATTEST_PER_NM
     )
-    return (length * displacement.square()).sum((-2, -1)) / OPENILT.probe_px
+    return _counted(scene, length * displacement.square()).sum((-2, -1)) / OPENILT.probe_px
 
 
 def stray(scene: Scene) -> Tensor:
@@ -160,6 +162,15 @@ def _rules(scene: Scene) -> MaskRules:
 def _squares(image: Tensor, other: Tensor) -> Tensor:
     """(image - other)^2; its gradient passes over the pixels once, that of a difference's square four times."""
     return mse_loss(image, other.expand_as(image), reduction="none")
+
+
+def _printed(scene: Scene, values: Tensor) -> Tensor:
+    """Of the prints' pixels, those that count."""
+    return _area(_counted(scene, values), scene.pixel_nm)
+
+
+def _counted(scene: Scene, values: Tensor) -> Tensor:
+    return values if scene.counted is None else scene.counted * values
 
 
 def _area(values: Tensor, pixel_nm: float) -> Tensor:

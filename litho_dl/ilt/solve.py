@@ -16,7 +16,7 @@ from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.objective import epe_probes
 from litho_dl.ilt.optimizer import make_optimizer
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Parameterization, Start
-from litho_dl.ilt.stage import Probes, Stage, geometric
+from litho_dl.ilt.stage import Probes, Stage, Surroundings, geometric
 from litho_dl.ilt.start import biased, coarsened
 from litho_dl.simulator import Simulator
 
@@ -71,6 +71,7 @@ def solve(
     *,
     init: Tensor | None = None,
     probes: Probes = epe_probes,
+    surroundings: Surroundings | None = None,
 ) -> Solution:
     """Finds masks whose prints match the targets.
 
@@ -85,16 +86,17 @@ def solve(
             parameterization redraws them on its first level; see `Method.last_level` and `Method.in_steps`.
         probes: Where the term `epe` looks for prints, as `objective.epe_probes` tells from a target and its pixel; for
             a field that is a part of something larger, whose edges it cuts.
+        surroundings: What stays as it is around the part of the field that is optimised; None: all of it is.
 
     Raises:
         MaskError: Target or start mask is not finite, empty, or the mask technology has more than two values.
         GridMismatchError: Target, field and levels do not fit each other.
     """
     started = time.perf_counter()
-    _require_target(simulator, target, pixel_nm, method, init)
+    _require_target(simulator, target, pixel_nm, method, init, surroundings)
     target = target.to(simulator.device, simulator.dtype)
     begin = biased(target, pixel_nm, method.bias_nm) if init is None else init.to(target)
-    run = _Run(simulator, target, pixel_nm, method, on_step, probes)
+    run = _Run(simulator, target, pixel_nm, method, on_step, probes, surroundings)
     status: Literal["finished", "interrupted"] = "finished"
     try:
         for level in method.levels:
@@ -147,9 +149,10 @@ class _Run:
         method: Method,
         on_step: OnStep | None,
         probes: Probes,
+        surroundings: Surroundings | None,
     ) -> None:
         self.simulator, self.target, self.target_nm = simulator, target, pixel_nm
-        self.method, self.on_step, self.probes = method, on_step, probes
+        self.method, self.on_step, self.probes, self.surroundings = method, on_step, probes, surroundings
         self.best: _Best | None = None
         # Made at once: small tensors kept step by step lie between the large ones that come and go, and pin the heap.
         self.history: dict[str, Tensor] = {}
@@ -171,7 +174,9 @@ class _Run:
         rate = self.method.source_learning_rate
         optimizer = make_optimizer(kind, self.method.momentum, parameters, others if rate > 0 else (), rate)
         target = coarsened(self.target, self.target_nm, level.image_nm)
-        stage = self._stage = Stage(self.simulator, self.method, level, self._parameterization, target, self.probes)
+        stage = self._stage = Stage(
+            self.simulator, self.method, level, self._parameterization, target, self.probes, self.surroundings
+        )
         self.level_starts.append(self.steps_done)
         idle, moving = 0, bool(others) and rate > 0
         for step in range(level.steps):
@@ -236,19 +241,26 @@ class _Run:
         mask, mask_nm = best.parameterization.written(best.parameters, best.stage.level.pixel_nm)
         if clean_up:
             assert self.method.rules is not None
-            mask = clean(
-                best.stage.within_room(mask), mask_nm, self.method.rules.mask_rules(), best.stage.binary_objective
-            )
-        return mask, mask_nm
+            rules = self.method.rules.mask_rules()
+            mask = clean(best.stage.placed(mask), mask_nm, rules, best.stage.binary_objective)
+        return mask if self.surroundings is None else best.stage.placed(mask), mask_nm
 
 
-def _require_target(simulator: Simulator, target: Tensor, pixel_nm: float, method: Method, init: Tensor | None) -> None:
+def _require_target(
+    simulator: Simulator,
+    target: Tensor,
+    pixel_nm: float,
+    method: Method,
+    init: Tensor | None,
+    surroundings: Surroundings | None,
+) -> None:
     if target.ndim != 3:
         raise MaskError(f"Expected targets (B, H, W), got shape {tuple(target.shape)}.")
-    for name, images in (("target coverage", target), ("start masks", init)):
+    around = None if surroundings is None else surroundings.mask
+    for name, images in (("target coverage", target), ("start masks", init), ("surrounding masks", around)):
         if images is not None and not (torch.isfinite(images).all() and images.amin() >= 0 and images.amax() <= 1):
             raise MaskError(f"Expected {name} in [0, 1], got values outside it or NaN.")
-    if init is not None and "manhattan" in method.parameterizations:
+    if (init is not None or around is not None) and "manhattan" in method.parameterizations:
         raise MaskError("Manhattan masks start from the drawn edges; continue from a mask with another method.")
     if init is not None and init.shape != target.shape:
         raise MaskError(f"Expected start masks of the targets' shape {tuple(target.shape)}, got {tuple(init.shape)}.")

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -11,10 +11,28 @@ from torch.nn.functional import interpolate
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.objective import Scene, background, epe_probes, evaluate_terms
 from litho_dl.ilt.parameterization import EdgeParameterization, Parameterization
+from litho_dl.ilt.start import coarsened
 from litho_dl.simulator import Exposure, Simulator
 
 PIXELS_AT_ONCE = 2**20  # of prints on a CPU
 Probes = Callable[[Tensor, float], Tensor]  # as `objective.epe_probes`
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What lies around the part of a field that is optimised, when that is a part of something larger.
+
+    Attributes:
+        mask: (B, H, W) in [0, 1]; what lies in a frame along the field's border stays as it is there.
+        pixel_nm: Its pixel, which divides every level's; so do the frames.
+        fixed_nm: The frame's width.
+        uncounted_nm: Width of the frame in which prints do not count, as they depend on what lies beyond the field.
+    """
+
+    mask: Tensor
+    pixel_nm: float
+    fixed_nm: float
+    uncounted_nm: float
 
 
 class Stage:
@@ -35,6 +53,7 @@ class Stage:
         parameterization: Parameterization,
         target: Tensor,
         probes: Probes = epe_probes,
+        surroundings: Surroundings | None = None,
     ) -> None:
         self.level, self.progress = level, 0.0
         self.terms: dict[str, Tensor] = {}
@@ -44,7 +63,13 @@ class Stage:
         self._rules = None if method.rules is None else method.rules.mask_rules()
         self._probes = probes(target, level.image_nm)
         self._background = background(target, level.image_nm)
-        self._room = self._written_room() if method.clean else None
+        self._room = self._written_room() if method.clean and surroundings is None else None
+        self._given = self._free = self._counted = None
+        if surroundings is not None:
+            self._given = coarsened(surroundings.mask.to(target), surroundings.pixel_nm, level.pixel_nm)
+            self._free = _within(self._given, surroundings.fixed_nm / level.pixel_nm) > 0
+            self._counted = _within(target, surroundings.uncounted_nm / level.image_nm)
+            self._probes, self._background = self._counted * self._probes, self._counted * self._background
 
     def begin_step(self, progress: float) -> None:
         """Sets the progress, and forgets the last step's terms."""
@@ -76,7 +101,13 @@ class Stage:
     def _mask(self, parameters: Tensor) -> Tensor:
         """The soft masks, with features where they will be written."""
         mask = self._parameterization.mask(parameters, self._now(self.level.mask_sharpness))
-        return mask if self._room is None else self._room * mask
+        return self._placed(mask if self._room is None else self._room * mask)
+
+    def _placed(self, mask: Tensor, clip: int | None = None) -> Tensor:
+        """Masks of all clips, or any number of one clip's, in their surroundings."""
+        if self._given is None or self._free is None:
+            return mask
+        return torch.where(self._free, mask, self._given if clip is None else self._given[clip])
 
     def _written_room(self) -> Tensor:
         """1 where masks that keep rules may have features, (B, h, w).
@@ -114,9 +145,9 @@ class Stage:
         mask = self._mask(parameters)
         return self._parameterization.edge_errors(parameters, self._expose(mask), self.level.image_nm)
 
-    def within_room(self, mask: Tensor) -> Tensor:
-        """Masks, bool (B, h, w), without features where rules leave no room for them."""
-        return mask if self._room is None else mask & (self._room > 0)
+    def placed(self, mask: Tensor) -> Tensor:
+        """Masks, bool (B, h, w), in their surroundings; without features where rules leave no room for them."""
+        return self._placed(mask if self._room is None else mask & (self._room > 0)) >= 0.5
 
     @torch.no_grad()
     def binary_objective(self, mask: Tensor, clip: int | None = None) -> Tensor:
@@ -129,6 +160,7 @@ class Stage:
         mask = mask.to(self._target.dtype)
         if self._room is not None:
             mask = mask * (self._room if clip is None else self._room[clip])
+        mask = self._placed(mask, clip)
         parts = [(mask, slice(clip, clip + 1))] if clip is not None else [(mask[c], c) for c in self._together()]
         scenes = (self._scene(part, steepness=None, clips=clips) for part, clips in parts)
         return torch.cat([evaluate_terms(scene, self._final_weights)[0] for scene in scenes])
@@ -143,10 +175,19 @@ class Stage:
             exposure = replace(exposure, resist=exposure.resist.model_copy(update={"steepness": steepness}))
         target, probes, far = (part[clips] for part in (self._target, self._probes, self._background))
         image_nm, mask_nm = self.level.image_nm, self.level.pixel_nm
-        return Scene(target, exposure, mask, probes, far, image_nm, mask_nm, self._rules, binary=steepness is None)
+        binary = steepness is None
+        return Scene(target, exposure, mask, probes, far, image_nm, mask_nm, self._rules, binary, self._counted)
 
     def _expose(self, mask: Tensor) -> Exposure:
         return self._simulator(mask, self.level.pixel_nm, out_pixel_nm=self.level.image_nm)
+
+
+def _within(like: Tensor, frame: float) -> Tensor:
+    """1 but for a frame of so many pixels along the border, (H, W)."""
+    width = round(frame)
+    inside = torch.zeros_like(like[0])
+    inside[width : inside.shape[0] - width, width : inside.shape[1] - width] = 1
+    return inside
 
 
 def geometric(ends: tuple[float, float], progress: float) -> float:

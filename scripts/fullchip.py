@@ -39,10 +39,12 @@ from litho_dl.process.files import load_process
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulator import Simulator
 
-PARTS = ("chip", "tiled", "resume", "scaling", "dask")
+PARTS = ("chip", "tiled", "passes", "resume", "scaling", "dask")
 WHOLE_NM = 8192.0  # side of the window that is solved in tiles and in one piece
 INTERIOR_NM = 512.0  # left out along its border
-TILE_NM = 2048.0  # of its tiles
+TILE_NM, LARGE_TILE_NM = 2048.0, 4608.0  # of its tiles; the larger are those that a block of 30 um gets
+NEAR_NM = 0.1  # what tiles may change
+PASSES = (1, 2, 3)
 SCALING_NM = 3072.0
 SCALES = (1, 2, 4, 8)
 DASK_WORKERS = 4
@@ -101,15 +103,32 @@ def chip(bench: Bench, out: Path) -> dict[str, Any]:
 
 
 def tiled(bench: Bench, out: Path) -> dict[str, Any]:
-    """One window in tiles and in one piece: how far their prints are apart."""
+    """One window in tiles of two sizes and in one piece: how far their prints are apart."""
     window = bench.window(WHOLE_NM, WHOLE_NM)
-    pieces = bench.run("tiles", window_nm=window, core_nm=TILE_NM)
-    whole = STEP_NM * np.ceil((WHOLE_NM + 2 * pieces.plan.tiling.halo_nm) / STEP_NM)
+    pieces = {core: bench.run(f"tiles_{core:g}", window_nm=window, core_nm=core) for core in (TILE_NM, LARGE_TILE_NM)}
+    halo = pieces[TILE_NM].plan.tiling.halo_nm
+    whole = STEP_NM * np.ceil((WHOLE_NM + 2 * halo) / STEP_NM)
     one = bench.run("piece", window_nm=window, core_nm=float(whole), workers=1)
-    distance = contour_distance(bench.process, one.mask, pieces.mask, window)
-    figures = {name: float(np.quantile(distance, share)) for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))}
-    return {"tiles": pieces.tiles, "points": len(distance), "mean": float(distance.mean()), **figures,
-            "max": float(distance.max()), "seconds": {"tiles": pieces.seconds, "piece": one.seconds}}  # fmt: skip
+    rows = []
+    for core, run in pieces.items():
+        distance = contour_distance(bench.process, one.mask, run.mask, window)
+        shares = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))
+        figures = {name: float(np.quantile(distance, share)) for name, share in shares}
+        rows.append({"core_nm": core, "tiles": sum(run.tiles.values()), "points": len(distance),
+                     "mean": float(distance.mean()), **figures, "max": float(distance.max()),
+                     "near": float((distance <= NEAR_NM).mean())})  # fmt: skip
+    return {"halo_nm": halo, "rows": rows}
+
+
+def passes(bench: Bench, out: Path) -> dict[str, Any]:
+    """One window in one pass over its tiles and in more: what they cost, and what they bring."""
+    window, rows = bench.window(WHOLE_NM, WHOLE_NM), []
+    for number in PASSES:
+        run = bench.run(f"passes_{number}", window_nm=window, core_nm=TILE_NM, passes=number)
+        score = chip_score(list(run.scores.values()), run.plan.tiling).as_dict()
+        names = ("l2_nm2", "pvb_nm2", "epe_violations", "epe_mean_abs_nm", "seam_epe_nm", "interior_epe_nm")
+        rows.append({"passes": number, "work": sum(run.tile_seconds.values()), **{name: score[name] for name in names}})
+    return {"rows": rows}
 
 
 def contour_distance(process: ProcessModel, one: Layout, other: Layout, window: Box) -> np.ndarray:
@@ -258,10 +277,36 @@ def _tiled_section(part: dict[str, Any]) -> list[str]:
     return [
         "## Tiles against one piece",
         "",
-        f"A window of {WHOLE_NM:g} nm solved as {part['tiles']['solved']} tiles of {TILE_NM:g} nm and as one: distance "
-        f"of the nominal contours, at {part['points']:,} points farther than {INTERIOR_NM:g} nm from the window's "
-        f"border: mean {part['mean']:.3f} nm, median {part['p50']:.3f}, 90 % within {part['p90']:.3f}, 99 % within "
-        f"{part['p99']:.3f}, at most {part['max']:.2f} nm.",
+        f"A window of {WHOLE_NM:g} nm solved in tiles with halos of {part['halo_nm']:g} nm and as one: distance of the "
+        f"nominal contours, at {part['rows'][0]['points']:,} points farther than {INTERIOR_NM:g} nm from the window's "
+        f"border.",
+        "",
+        f"| tiles' cores (nm) | mean (nm) | median | 90 % | 99 % | largest | within {NEAR_NM:g} nm |",
+        "|---:|---:|---:|---:|---:|---:|---:|",
+        *(
+            f"| {row['core_nm']:g} | {row['mean']:.3f} | {row['p50']:.3f} | {row['p90']:.3f} | {row['p99']:.3f} | "
+            f"{row['max']:.2f} | {row['near']:.1%} |"
+            for row in part["rows"]
+        ),
+    ]
+
+
+def _passes_section(part: dict[str, Any]) -> list[str]:
+    first = part["rows"][0]["work"]
+    return [
+        "## Passes",
+        "",
+        f"The same window in tiles of {TILE_NM:g} nm, whose seams are close together, by time of solving. At seams is "
+        f"within 64 nm of one, the interior farther than 256 nm.",
+        "",
+        "| passes | time | L2 (nm²) | PV band (nm²) | EPE violations | mean abs EPE (nm) | at seams | interior |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|",
+        *(
+            f"| {row['passes']} | {row['work'] / first:.2f} | {row['l2_nm2']:,.0f} | {row['pvb_nm2']:,.0f} | "
+            f"{row['epe_violations']} | {row['epe_mean_abs_nm']:.3f} | {row['seam_epe_nm']:.3f} | "
+            f"{row['interior_epe_nm']:.3f} |"
+            for row in part["rows"]
+        ),
     ]
 
 
@@ -304,6 +349,7 @@ def _dask_section(part: dict[str, Any]) -> list[str]:
 SECTIONS = {
     "chip": _chip_section,
     "tiled": _tiled_section,
+    "passes": _passes_section,
     "resume": _resume_section,
     "scaling": _scaling_section,
     "dask": _dask_section,
@@ -328,7 +374,7 @@ def main(
     bench = Bench(layout, layer, optics, method, folder, workers)
     stored = out / "fullchip.json"
     found = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}
-    measures = {"chip": chip, "tiled": tiled, "resume": resume, "scaling": scaling, "dask": dask}
+    measures = {"chip": chip, "tiled": tiled, "passes": passes, "resume": resume, "scaling": scaling, "dask": dask}
     for name in PARTS if parts == "all" else parts.split(","):
         click.echo(name, err=True)
         found[name] = measures[name](bench, out)

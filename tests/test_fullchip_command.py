@@ -120,6 +120,18 @@ class TestFiles:
         figures = ("l2_nm2", "pvb_nm2", "epe_mean_nm", "mrc_violations")
         assert [again[name] for name in figures] == [first[name] for name in figures]
 
+    def test_passes(self, layout, tmp_path):
+        found = succeeded(
+            "fullchip", layout, *METHOD, *PLAIN, "--passes", 2, "--batch", 2, "--out", tmp_path / "mask.oas"
+        )
+        assert (found["passes"], found["tiles"]["solved"]) == (2, 18)
+        second = {name.replace("mask", "mask2") for name in TILES if "mask" in name}
+        expected = RUN | TILES | second | {"timing.csv"}
+        assert written(tmp_path / "mask.fullchip") == expected
+        plan = json.loads((tmp_path / "mask.fullchip" / "plan.json").read_text())
+        assert (plan["passes"], plan["batch"]) == (2, 2)
+        assert len(rows(tmp_path / "mask.fullchip" / "timing.csv")) == 9
+
     def test_text(self, layout, tmp_path):
         result = litho("fullchip", layout, *METHOD, *PLAIN, "--out", tmp_path / "mask.oas")
         assert result.code == 0
@@ -172,6 +184,11 @@ class TestNetworks:
         assert refined["l2_nm2"] + refined["pvb_nm2"] < raw["l2_nm2"] + raw["pvb_nm2"]
         shutil.move(tmp_path / "raw.fullchip" / "model.safetensors", tmp_path / "kept")
         assert (tmp_path / "kept").read_bytes() == model.read_bytes()
+
+    def test_later_passes_need_a_method(self, layout, model, tmp_path):
+        options = (*OPTICS, "--model", model, "--passes", 2, "--out", tmp_path / "out" / "mask.oas")
+        assert "Expected one pass of a network alone" in refused(litho("fullchip", layout, *options))
+        assert not (tmp_path / "out").exists()
 
     def test_other_optics_need_force(self, here, layout, model, tmp_path):
         (tmp_path / "other.toml").write_text((here / "small.toml").read_text().replace("na = 0.85", "na = 0.8"))

@@ -1,0 +1,224 @@
+"""Passes in four colours: who waits for whom, what is alike, and what they do to the print at the seams."""
+
+import hashlib
+from itertools import product
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+import torch
+from chip_scene import FEW, array, job, wires
+from ilt_scenes import changed, with_levels
+
+from litho_dl.core.errors import LithoError
+from litho_dl.fullchip import passes
+from litho_dl.fullchip.mask import mask_file, read_mask
+from litho_dl.fullchip.passes import Wave, colour_of, masks_seen, waves
+from litho_dl.fullchip.plan import setting
+from litho_dl.fullchip.run import ChipRun, Job, Progress, run_fullchip
+from litho_dl.fullchip.summary import chip_score
+from litho_dl.fullchip.tiling import Tile, Tiling
+from litho_dl.ilt.method import load_method
+from litho_dl.ilt.solve import solve as solved
+
+TILING = Tiling((0, 0, 3000, 2500), (0, 0, 3000, 2500), 512.0, 256.0)
+LONGER = with_levels(changed(FEW.levels[0], steps=20), objective=FEW.objective)
+
+
+@pytest.fixture(autouse=True)
+def forgetful():
+    setting.cache_clear()
+
+
+def run(made: Job, folder: Path, **options) -> ChipRun:
+    return run_fullchip(made, folder / "run", folder / "mask.oas", **options)
+
+
+def digest(folder: Path) -> str:
+    return hashlib.sha256((folder / "mask.oas").read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory) -> str:
+    """Digest of the mask of an uninterrupted run of `wires` in two passes."""
+    folder = tmp_path_factory.mktemp("twice")
+    run(job(wires(), passes=2), folder)
+    return digest(folder)
+
+
+class TestOrder:
+    def test_tiles_of_a_colour_do_not_touch(self):
+        for tile, other in product(TILING.tiles, TILING.tiles):
+            if tile != other and other in TILING.neighbours(tile):
+                assert colour_of(tile) != colour_of(other)
+        assert {colour_of(tile) for tile in TILING.tiles} == {0, 1, 2, 3}
+
+    def test_each_tile_has_its_turn_in_every_pass(self):
+        seen = {tile: str(tile) for tile in TILING.tiles if tile != Tile(1, 1)}
+        made = list(waves(seen, TILING, 3))
+        assert [wave.number for wave in made] == [1, 2, 2, 2, 2, 3, 3, 3, 3]
+        for number in (1, 2, 3):
+            turns = [tile for wave in made if wave.number == number for (tile,) in wave.alike]
+            assert sorted(turns) == sorted(seen)
+
+    def test_what_a_tile_looks_at_is_there_and_the_latest(self):
+        done = dict.fromkeys(TILING.tiles, 0)
+        for wave in waves({tile: str(tile) for tile in TILING.tiles}, TILING, 3):
+            for (tile,) in wave.alike:
+                if wave.number > 1:
+                    assert masks_seen(TILING, tile, wave.number) == {o: done[o] for o in TILING.neighbours(tile)}
+            done |= {tile: wave.number for (tile,) in wave.alike}
+        assert set(done.values()) == {3}
+
+    def test_tiles_are_alike_whose_neighbours_are(self):
+        """Of an endless array the tiles of a colour are; one tile that differs makes its neighbours differ, later."""
+        tiling = Tiling((0, 0, 512 * 12, 512 * 12), (0, 0, 512 * 12, 512 * 12), 512.0, 256.0)
+        inner = {tile for tile in tiling.tiles if min(tile) >= 4 and max(tile) < 8}
+        second = list(waves(dict.fromkeys(tiling.tiles, "same"), tiling, 2))[1:]
+        for wave in second:
+            (together,) = [tiles for tiles in wave.alike if inner.intersection(tiles)]
+            assert inner.intersection(together) == {tile for tile in inner if colour_of(tile) == colour_of(together[0])}
+        odd = dict.fromkeys(tiling.tiles, "same") | {Tile(5, 5): "odd"}
+        waves_of_odd = list(waves(odd, tiling, 2))
+        assert [len(wave.alike) for wave in waves_of_odd] >= [2, *(len(wave.alike) for wave in second)]
+        near = [tiles for wave in waves_of_odd[1:] for tiles in wave.alike if set(tiles) & {Tile(5, 4), Tile(6, 6)}]
+        assert [len(tiles) for tiles in near] == [1, 1]
+
+
+class TestRuns:
+    def test_files_and_counts(self, twice, tmp_path):
+        told: list[Progress] = []
+        made = run(job(wires(), passes=2), tmp_path, on_progress=told.append)
+        assert digest(tmp_path) == twice
+        names = {path.name.partition("_")[0] for path in (tmp_path / "run" / "tiles").glob("*.h5")}
+        assert names == {"mask", "mask2", "score"}
+        assert made.tiles == {"solved": 18, "found": 0, "repeated": 0, "empty": 0}
+        solved = [progress for progress in told if progress.phase == "solve"]
+        assert {progress.total for progress in solved} == {18}
+        assert [progress.done for progress in solved] == sorted(progress.done for progress in solved)
+        assert solved[-1].done == 18
+        again = run(job(wires(), passes=2), tmp_path)
+        assert again.tiles == {"solved": 0, "found": 18, "repeated": 0, "empty": 0}
+
+    @pytest.mark.parametrize("done", [4, 12])
+    def test_a_run_that_was_cut_short_ends_with_the_same_bytes(self, twice, tmp_path, done):
+        def stop(progress: Progress) -> None:
+            if (progress.phase, progress.done) == ("solve", done):
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            run(job(wires(), passes=2), tmp_path, on_progress=stop)
+        (tmp_path / "run" / "tiles" / "mask_0000_0000.h5").unlink()  # of the first pass, when others have gone on
+        assert run(job(wires(), passes=2), tmp_path).tiles["found"] == done - 1
+        assert digest(tmp_path) == twice
+
+    @pytest.mark.slow
+    def test_workers_make_the_same_bytes(self, twice, tmp_path):
+        run(job(wires(), passes=2), tmp_path, workers=2)
+        assert digest(tmp_path) == twice
+
+    def test_the_print_gets_better(self, tmp_path):
+        """At the seams too, although nobody moves what lies on the other side at the same time."""
+        scores = []
+        for number in (1, 2, 3):
+            made = run(job(wires(), passes=number, method=LONGER), tmp_path / str(number))
+            figures = chip_score(list(made.scores.values()), made.plan.tiling)
+            assert figures.seam_epe_nm is not None
+            scores.append((figures.l2_nm2 + figures.pvb_nm2, figures.seam_epe_nm))
+        assert scores[0] > scores[1] > scores[2]
+        assert scores[0][1] > scores[2][1]
+
+    def test_a_tile_goes_on_between_its_neighbours_masks(self, tmp_path):
+        """The last in a pass, when the others have changed; alone it would have become something else."""
+        tile = Tile(1, 0)
+        made = run(job(wires(), passes=2, method=LONGER), tmp_path)
+        key = made.plan.digest
+        second = mask_file(tmp_path / "run", tile, 2)
+        found = read_mask(tmp_path / "run", tile, 2, key)
+        second.unlink()
+        with mock.patch("litho_dl.fullchip.solve.masks_seen", lambda tiling, tile, number: {tile: 1}):
+            run(job(wires(), passes=2, method=LONGER), tmp_path)
+        alone = read_mask(tmp_path / "run", tile, 2, key)
+        assert found is not None
+        assert alone is not None
+        assert not np.array_equal(found[0], alone[0])
+
+    def test_cells_are_solved_once(self, tmp_path):
+        """As if each were solved: what is taken for alike is."""
+        (tmp_path / "each").mkdir()
+        layer = array(5, 5)
+        once = run(job(layer, passes=2), tmp_path)
+        with mock.patch.object(passes, "_alike", lambda seen: [[tile] for tile in seen]):
+            each = run(job(layer, passes=2), tmp_path / "each")
+        assert each.tiles == {"solved": 72, "found": 0, "repeated": 0, "empty": 0}
+        assert once.tiles["repeated"] > 20
+        assert once.tiles["solved"] + once.tiles["repeated"] == 72
+        assert digest(tmp_path) == digest(tmp_path / "each")
+
+
+class TestBatches:
+    def test_tiles_solved_together_are_those_solved_alone(self, tmp_path):
+        for batch in (1, 4):
+            run(job(wires(), batch=batch, passes=2), tmp_path / str(batch))
+        keys = {b: run(job(wires(), batch=b, passes=2), tmp_path / str(b)).plan.digest for b in (1, 4)}
+        assert keys[1] != keys[4]
+        for tile in product(range(3), range(3)):
+            cores = [read_mask(tmp_path / str(b) / "run", Tile(*tile), 2, keys[b]) for b in (1, 4)]
+            assert (cores[0][0] != cores[1][0]).mean() < 0.01
+
+    def test_only_what_is_missing_is_written_again(self, tmp_path):
+        run(job(wires(), batch=4), tmp_path)
+        before, files = digest(tmp_path), {p: p.stat().st_mtime_ns for p in (tmp_path / "run" / "tiles").glob("mask_*")}
+        gone = tmp_path / "run" / "tiles" / "mask_0000_0001.h5"
+        gone.unlink()
+        assert run(job(wires(), batch=4), tmp_path).tiles["found"] == 8
+        assert digest(tmp_path) == before
+        assert {path for path, time in files.items() if path.stat().st_mtime_ns != time} == {gone}
+
+    def test_a_batch_is_solved_at_once(self, tmp_path):
+        sizes = []
+
+        def solve(simulator, target, *args, **options):
+            sizes.append(len(target))
+            return solved(simulator, target, *args, **options)
+
+        with mock.patch("litho_dl.fullchip.solve.solve", solve):
+            run(job(wires(), batch=4), tmp_path)
+        assert sizes == [4, 4, 1]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_batches_on_a_gpu(tmp_path):
+    """They print as the CPU's tiles do, and a tile that is made again is the same."""
+    figures = []
+    for device, batch in (("cpu", 1), ("cuda", 4)):
+        folder = tmp_path / device
+        made = run(job(wires(), batch=batch, passes=2, method=LONGER), folder, device=device)
+        figures.append(chip_score(list(made.scores.values()), made.plan.tiling))
+    assert figures[1].l2_nm2 + figures[1].pvb_nm2 == pytest.approx(figures[0].l2_nm2 + figures[0].pvb_nm2, rel=0.05)
+    before = digest(tmp_path / "cuda")
+    (tmp_path / "cuda" / "run" / "tiles" / "mask2_0002_0002.h5").unlink()
+    run(job(wires(), batch=4, passes=2, method=LONGER), tmp_path / "cuda", device="cuda")
+    assert digest(tmp_path / "cuda") == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"method": None, "steps": None, "passes": 2},
+        {"method": load_method("opc").model_copy(update={"levels": load_method("opc").levels[1:]}), "passes": 2},
+        {"passes": 0},
+        {"batch": 0},
+    ],
+)
+def test_jobs_that_cannot_be(changes):
+    with pytest.raises(LithoError, match=r"Expected (one pass of a network alone|at least one pass)"):
+        job(wires(), **changes)
+
+
+def test_a_wave_is_what_it_says():
+    assert list(waves({Tile(0, 0): "a", Tile(0, 1): "a", Tile(1, 0): "b"}, TILING, 1)) == [
+        Wave(1, [[Tile(0, 0), Tile(0, 1)], [Tile(1, 0)]])
+    ]

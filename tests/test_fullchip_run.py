@@ -246,7 +246,7 @@ class TestRefused:
 
         cases = {
             edited(tolerance=0.5): "changed by hand",
-            edited(version="0.0.1"): r"expected a plan of litho_dl.fullchip/1 and litho_dl ",
+            edited(version="0.0.1"): r"expected a plan of litho_dl.fullchip/2 and litho_dl ",
             edited(files=None): "changed by hand",
             edited(tiling={}): "the plan is damaged",
             good[:50]: "the plan is damaged",

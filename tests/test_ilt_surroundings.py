@@ -8,14 +8,16 @@ from ilt_scenes import SIMPLE, changed, rectangle, scene, small_simulator, targe
 from torch import Tensor
 
 from litho_dl.core.errors import MaskError
+from litho_dl.ilt.cleanup import clean
 from litho_dl.ilt.method import Level, Method, Rules, load_method
 from litho_dl.ilt.objective import TERMS
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS
 from litho_dl.ilt.solve import Solution, solve
 from litho_dl.ilt.stage import Stage, Surroundings
+from litho_dl.layout import MaskRules
 
-PIXEL_NM, FIXED_NM, UNCOUNTED_NM = 8.0, 128.0, 64.0
-INNER, COUNTED = slice(16, -16), slice(8, -8)  # pixels of 8 nm
+PIXEL_NM, UNCOUNTED_NM = 8.0, 64.0
+INNER = slice(16, -16)  # pixels of 8 nm that are free
 LEVEL = changed(SIMPLE.levels[1], learning_rate=0.3, steps=6)
 RULES = {"rules": Rules(min_width_nm=20, min_space_nm=20, min_area_nm2=1000), "clean": True}
 
@@ -27,7 +29,9 @@ def around(seed: int = 0) -> Tensor:
 
 
 def surroundings(mask: Tensor) -> Surroundings:
-    return Surroundings(mask, PIXEL_NM, FIXED_NM, UNCOUNTED_NM)
+    free = torch.zeros_like(mask, dtype=torch.bool)
+    free[:, INNER, INNER] = True
+    return Surroundings(mask, free, UNCOUNTED_NM)
 
 
 def solved(method: Method, mask: Tensor) -> Solution:
@@ -93,7 +97,7 @@ def test_targets_near_the_border_do_not_count(term):
     drawn, border, middle = targets(PIXEL_NM), targets(PIXEL_NM), targets(PIXEL_NM)
     border[:, :2] = 1
     middle[:, 20:24] = 1
-    given = replace(surroundings(around()), fixed_nm=0.0)
+    given = replace(surroundings(around()), free=torch.ones(2, 64, 64, dtype=torch.bool))
     parameters = around(1) - 0.5
     values = [stage({term: 1.0}, target, given).objective(parameters) for target in (drawn, border, middle)]
     torch.testing.assert_close(values[1], values[0])
@@ -113,20 +117,42 @@ def test_what_counts_and_what_does_not_make_up_the_whole(term):
 
 
 def test_levels_take_it_on_their_own_pixels():
-    given = Surroundings(around().repeat_interleave(2, 1).repeat_interleave(2, 2), 4.0, FIXED_NM, UNCOUNTED_NM)
-    coarse = stage({"l2": 1.0}, targets(PIXEL_NM), given)
-    parameters = around(1) - 0.5
-    expected = stage({"l2": 1.0}, targets(PIXEL_NM), surroundings(around()))
-    torch.testing.assert_close(coarse.objective(parameters), expected.objective(parameters))
+    """What is fixed in part is fixed."""
+    fine = around().repeat_interleave(2, 1).repeat_interleave(2, 2)
+    free = torch.ones_like(fine, dtype=torch.bool)
+    free[:, :33] = False
+    coarse = Surroundings(fine, free, UNCOUNTED_NM).on_pixel(4.0, 8.0, like=fine)
+    assert torch.equal(coarse.mask, around())
+    assert not coarse.free[:, :17].any()
+    assert coarse.free[:, 17:].all()
+    assert coarse.uncounted_nm == UNCOUNTED_NM
+
+
+def test_repairs_keep_to_what_is_free():
+    """A speck in the frame stays, and counts for nothing; one inside goes, and no repair of it reaches the frame."""
+    rules = MaskRules(min_width_nm=40, min_space_nm=40, min_area_nm2=4000)
+    mask = torch.zeros(1, 64, 64, dtype=torch.bool)
+    mask[0, 2:4, 2:4] = mask[0, 16:18, 30:34] = mask[0, 40:50, 20:40] = True
+    mask[0, 16, :16] = True
+    free = torch.zeros_like(mask)
+    free[:, INNER, INNER] = True
+    cleaned = clean(mask, PIXEL_NM, rules, lambda masks, index: masks.sum((1, 2)).double(), free=free)
+    assert torch.equal(cleaned[~free], mask[~free])
+    assert not cleaned[0, 16:18, 30:34].any()
+    assert cleaned[0, 41:49, 21:39].all()
+    alone = clean(mask, PIXEL_NM, rules, lambda masks, index: masks.sum((1, 2)).double())
+    assert not alone[0, 2:4, 2:4].any()
 
 
 def test_refused():
     for wrong in (2 * around(), torch.full_like(around(), torch.nan)):
         with pytest.raises(MaskError, match=r"Expected surrounding masks in \[0, 1\]"):
             solve(small_simulator(), targets(8.0), 8.0, with_levels(LEVEL), surroundings=surroundings(wrong))
+    with pytest.raises(MaskError, match=r"shape \(2, 64, 64\), got \(1, 64, 64\) and \(1, 64, 64\)"):
+        solve(small_simulator(), targets(8.0), 8.0, with_levels(LEVEL), surroundings=surroundings(around()[:1]))
     opc = load_method("opc").last_level
     with pytest.raises(MaskError, match="Manhattan masks start from the drawn edges"):
-        solve(small_simulator(), targets(1.0), 1.0, opc, surroundings=surroundings(around()))
+        solve(small_simulator(), targets(1.0), 1.0, opc, surroundings=surroundings(targets(1.0)))
 
 
 def test_the_second_half_of_the_last_level():

@@ -53,7 +53,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="From the second on, tiles go on from their masks, between those of their neighbours.",
 )
-@click.option("--batch", type=click.IntRange(1), metavar="TILES", help="Solved together. Default: 1, on a GPU 8.")
+@click.option(
+    "--batch",
+    type=click.IntRange(1),
+    metavar="TILES",
+    help="Solved together. Default: 8 on a GPU here, else 1.",
+)
 @click.option(
     "--tolerance",
     type=float,
@@ -110,7 +115,7 @@ def fullchip(
     if remote and workers is not None:
         raise click.UsageError("--workers is for local workers; the scheduler has its own.")
     here = resolve_device("auto" if remote else device)
-    batch = batch or (GPU_BATCH if here.type == "cuda" else 1)
+    batch = batch or (GPU_BATCH if here.type == "cuda" and not remote else 1)
     job = _job(layout, optics, method, model, steps, force, layer, cell, window_nm, core_nm, passes, batch, tolerance)
     folder = run_folder(out)
     with progress_bar("Tiles") as advance:

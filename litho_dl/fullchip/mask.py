@@ -10,8 +10,8 @@ from torch import Tensor
 from litho_dl.core.errors import DatasetError
 from litho_dl.core.hdf5 import file_bytes, opened
 from litho_dl.core.io import atomic_path
-from litho_dl.fullchip.plan import tile_path
-from litho_dl.fullchip.tiling import Tile, Tiling
+from litho_dl.fullchip.plan import Setting, tile_path
+from litho_dl.fullchip.tiling import Tile
 
 FORMAT = "litho_dl.tile/1"
 
@@ -44,22 +44,26 @@ def read_mask(folder: Path, tile: Tile, number: int, digest: str) -> tuple[np.nd
         return file["mask"][0] > 0, float(json.loads(file.attrs["settings"])["pixel_nm"])
 
 
-def window_mask(
-    folder: Path, tiling: Tiling, tile: Tile, passes: dict[Tile, int], digest: str
-) -> tuple[np.ndarray, float]:
-    """The chip's mask in the window of a tile that has one, bool (n, n), and its pixel; closed where there is none.
+def window_mask(own: Setting, folder: Path, tile: Tile, passes: dict[Tile, int]) -> tuple[np.ndarray, float]:
+    """The chip's mask in the window of a tile that sees something, bool (n, n), and its pixel; closed beyond the area.
 
     Args:
+        own: The run's.
         folder: The run's.
-        tiling: Where the tiles lie.
         tile: Which one.
         passes: Whose masks are taken: a pass for the tile and for each that touches it.
-        digest: The run's.
+
+    Raises:
+        DatasetError: A mask is missing, damaged or of another run.
     """
-    found = {other: read_mask(folder, other, number, digest) for other, number in passes.items()}
-    own = found[tile]
-    assert own is not None
-    pixel_nm = own[1]
+    tiling = own.plan.tiling
+    found = {other: read_mask(folder, other, number, own.plan.digest) for other, number in passes.items()}
+    for other, part in found.items():
+        if part is None and own.chip.clipped(tiling.window(other)).polygons:
+            raise DatasetError(f"{mask_file(folder, other, passes[other])}: expected the mask of a tile, got no file.")
+    mine = found[tile]
+    assert mine is not None
+    pixel_nm = mine[1]
     halo, core = round(tiling.halo_nm / pixel_nm), round(tiling.core_nm / pixel_nm)
     side = core + 2 * halo
     mask = np.zeros((side, side), dtype=bool)

@@ -91,7 +91,7 @@ class ChipRun:
         scores: By tile; tiles far from all shapes have none.
         tiles: How many were `solved` in this run, `found` from an earlier one, `repeated` and `empty`, in all passes.
         seconds: Wall time of `plan`, `solve`, `score` and `stitch`.
-        tile_seconds: Of the tiles solved in this run.
+        tile_seconds: Of the tiles solved in this run, in all passes; those solved together share theirs evenly.
     """
 
     plan: Plan
@@ -113,14 +113,21 @@ class _Crew:
     scheduler: str | None
     on_progress: Callable[[Progress], None]
 
-    def solve(self, wave: Wave, batch: int, done: int, total: int) -> dict[Tile, float]:
-        """Makes the masks of a wave that are missing; returns the seconds of what was made."""
-        tiles, path = [tiles[0] for tiles in wave.alike], partial(mask_file, self.folder, number=wave.number)
-        together = [tuple(tiles[start : start + batch]) for start in range(0, len(tiles), batch)]
-        seconds = self._finish(make_masks, together, path, wave.number, lambda n: Progress("solve", done + n, total))
-        for alike in wave.alike:
-            _repeat([path(tile) for tile in alike])
-        return seconds
+    def solve(self, order: Sequence[Wave], batch: int) -> tuple[int, dict[Tile, float]]:
+        """Makes the masks that are missing, wave by wave; returns how many, and their tiles' seconds."""
+        done, total, solved = 0, sum(len(wave.alike) for wave in order), 0
+        seconds: dict[Tile, float] = {}
+        for wave in order:
+            tiles, path = [tiles[0] for tiles in wave.alike], partial(mask_file, self.folder, number=wave.number)
+            together = [tuple(tiles[start : start + batch]) for start in range(0, len(tiles), batch)]
+            progress = partial(_solving, done, total)
+            made = self._finish(make_masks, together, path, wave.number, progress)
+            for alike in wave.alike:
+                _repeat([path(tile) for tile in alike])
+            done += len(tiles)
+            solved += len(made)
+            seconds |= {tile: seconds.get(tile, 0.0) + value for tile, value in made.items()}
+        return solved, seconds
 
     def score(self, tiles: Sequence[Tile], number: int) -> None:
         """Makes the scores that are missing, of the masks of a pass."""
@@ -140,6 +147,8 @@ class _Crew:
         missing = {tile for tiles in together for tile in tiles if not path(tile).exists()}
         found = sum(map(len, together)) - len(missing)
         self.on_progress(progress(found))
+        if not missing:
+            return {}
         tasks = [
             TileTask(str(self.folder), self.digest, tiles, number, self.device)
             for tiles in together
@@ -204,21 +213,8 @@ def run_fullchip(
             remove_leftovers(place)
         lap("plan")
         crew = _Crew(folder, plan.digest, device, workers, scheduler, on_progress)
-        done, total, solved = 0, sum(len(wave.alike) for wave in order), 0
-        tile_seconds = dict.fromkeys(seen, 0.0)
-        for wave in order:
-            seconds = crew.solve(wave, job.batch, done, total)
-            done += len(wave.alike)
-            solved += len(seconds)
-            for tile, value in seconds.items():
-                tile_seconds[tile] += value
+        solved, tile_seconds = crew.solve(order, job.batch)
         _forget_older(folder, tiling, job.passes)
-        counts = {
-            "solved": solved,
-            "found": total - solved,
-            "repeated": job.passes * len(seen) - total,
-            "empty": job.passes * (len(tiling.tiles) - len(seen)),
-        }
         lap("solve")
         mask = stitched(folder, tiling, job.passes, plan.digest, job.chip.name)
         write_layout(mask_path, mask)
@@ -227,7 +223,18 @@ def run_fullchip(
         crew.score(drawn, job.passes)
         scores = {tile: read_score(folder, tile, plan.digest) for tile in drawn}
         lap("score")
-    return ChipRun(plan, mask, scores, counts, laps, {tile: value for tile, value in tile_seconds.items() if value})
+    groups = sum(len(wave.alike) for wave in order)
+    counts = {
+        "solved": solved,
+        "found": groups - solved,
+        "repeated": job.passes * len(seen) - groups,
+        "empty": job.passes * (len(tiling.tiles) - len(seen)),
+    }
+    return ChipRun(plan, mask, scores, counts, laps, tile_seconds)
+
+
+def _solving(before: int, total: int, done: int) -> Progress:
+    return Progress("solve", before + done, total)
 
 
 def _prepared(job: Job, tiling: Tiling, folder: Path, device: str) -> Plan:
@@ -248,16 +255,16 @@ def _prepared(job: Job, tiling: Tiling, folder: Path, device: str) -> Plan:
             shutil.copyfile(job.generator.origin, temporary)
     files = {name: file_digest(inputs / name) for name in names}
     plan = Plan(
-        tiling,
-        job.tolerance,
-        job.method,
-        job.generator is not None,
-        job.steps,
-        job.passes,
-        job.batch,
-        device,
-        files,
-        job.labels,
+        tiling=tiling,
+        tolerance=job.tolerance,
+        method=job.method,
+        network=job.generator is not None,
+        steps=job.steps,
+        passes=job.passes,
+        batch=job.batch,
+        device=device,
+        files=files,
+        labels=job.labels,
     )
     if fresh:
         write_plan(folder, plan)

@@ -57,7 +57,7 @@ class TileScore:
 
 
 def make_scores(task: TileTask) -> TileReport:
-    """Scores tiles' cores and writes the figures.
+    """Scores tiles' cores after the last pass and writes the figures.
 
     Raises:
         LithoError: The run's files are damaged, or the score cannot be written.
@@ -97,8 +97,7 @@ class ExposedTile:
 def expose_tile(own: Setting, folder: Path, tile: Tile) -> ExposedTile:
     """Images a tile's window with the masks of its neighbours in the halo."""
     tiling = own.plan.tiling
-    passes = dict.fromkeys(tiling.neighbours(tile), own.plan.passes)
-    mask, pixel_nm = window_mask(folder, tiling, tile, passes, own.plan.digest)
+    mask, pixel_nm = window_mask(own, folder, tile, dict.fromkeys(tiling.neighbours(tile), own.plan.passes))
     field = torch.from_numpy(mask).to(own.simulator.device, own.simulator.dtype)
     with torch.no_grad():
         exposure = own.simulator(field, pixel_nm, out_pixel_nm=PIXEL_NM)

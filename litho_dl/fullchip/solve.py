@@ -1,5 +1,6 @@
 """The masks of tiles: solved in their windows, kept in their cores."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from litho_dl.fullchip.passes import masks_seen
 from litho_dl.fullchip.plan import Setting, setting
 from litho_dl.fullchip.sites import edge_sites
 from litho_dl.fullchip.task import TileReport, TileTask
-from litho_dl.fullchip.tiling import Tile
+from litho_dl.fullchip.tiling import Tile, Tiling
 from litho_dl.generators.predict import predict, refine
 from litho_dl.ilt.objective import count_probes, probe_rule
 from litho_dl.ilt.solve import solve
@@ -71,10 +72,10 @@ def make_masks(task: TileTask) -> TileReport:
     if task.number == 1:
         masks, pixel_nm = _alone(own, windows)
     else:
-        near = [masks_seen(tiling, tile, task.number) for tile in task.tiles]
-        found = [window_mask(folder, tiling, *pair, task.digest) for pair in zip(task.tiles, near, strict=True)]
-        pixel_nm = found[0][1]
-        masks = _between_neighbours(own, windows, torch.from_numpy(np.stack([mask for mask, _ in found])), pixel_nm)
+        found = [window_mask(own, folder, tile, masks_seen(tiling, tile, task.number)) for tile in task.tiles]
+        pixel_nm, before = found[0][1], torch.from_numpy(np.stack([mask for mask, _ in found]))
+        free = torch.stack([_free(tiling, tile, pixel_nm) for tile in task.tiles])
+        masks = _between_neighbours(own, windows, before, free, pixel_nm)
     halo, core = round(tiling.halo_nm / pixel_nm), round(tiling.core_nm / pixel_nm)
     for tile, mask in zip(task.tiles, masks[:, halo : halo + core, halo : halo + core].cpu(), strict=True):
         if not mask_file(folder, tile, task.number).exists():
@@ -105,15 +106,31 @@ def _alone(own: Setting, windows: _Windows) -> tuple[Tensor, float]:
     return masks, solution.pixel_nm
 
 
-def _between_neighbours(own: Setting, windows: _Windows, before: Tensor, pixel_nm: float) -> Tensor:
-    """The windows' masks, bool (B, H, W), from those of the pass before; what lies in the halo stays."""
+def _free(tiling: Tiling, tile: Tile, pixel_nm: float) -> Tensor:
+    """A tile's core in its window, bool (n, n), as far as masks may be open."""
+    left, bottom, right, top = tiling.core(tile)
+    _, _, last_x, last_y = tiling.area_nm
+    first = round(tiling.halo_nm / pixel_nm)
+    rows, columns = (
+        slice(first, first + math.floor((min(end, last) - begin) / pixel_nm))
+        for begin, end, last in ((bottom, top, last_y), (left, right, last_x))
+    )
+    free = torch.zeros([round(side / pixel_nm) for side in tiling.field_nm], dtype=torch.bool)
+    free[rows, columns] = True
+    return free
+
+
+def _between_neighbours(own: Setting, windows: _Windows, before: Tensor, free: Tensor, pixel_nm: float) -> Tensor:
+    """The windows' masks, bool (B, H, W), from those of the pass before, which stay where they are not free."""
     assert own.plan.method is not None
-    method, halo_nm = own.plan.method.second_half, own.plan.tiling.halo_nm
+    method = own.plan.method.second_half
     target, drawn = windows.coverage(method.target_nm)
     if not drawn:
         return before
-    begin = torch.stack([on_pixel(before[index], pixel_nm, method.target_nm) for index in drawn])
-    around = Surroundings(begin, method.target_nm, fixed_nm=halo_nm, uncounted_nm=UNCOUNTED * halo_nm)
+    begin, places = (
+        torch.stack([on_pixel(part[index], pixel_nm, method.target_nm) for index in drawn]) for part in (before, free)
+    )
+    around = Surroundings(begin, places > 1 - 1e-6, UNCOUNTED * own.plan.tiling.halo_nm)
     seen = windows.chosen(drawn)
     solution = solve(
         own.simulator, target, method.target_nm, method, init=begin, probes=seen.probes, surroundings=around

@@ -7,7 +7,7 @@ from litho_dl.fullchip.tiling import Tile
 
 @dataclass(frozen=True)
 class TileTask:
-    """Tiles of a run that are made together, after pass `number` - 1; `device` as `--device`."""
+    """Tiles of a run that are solved together in pass `number`, or scored after it; `device` as `--device`."""
 
     folder: str
     digest: str

@@ -18,7 +18,7 @@ CONTEXT = 3.0  # of the largest distance rule, about a violation, within which a
 Cost = Callable[[Tensor, int], Tensor]
 
 
-def clean(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost) -> Tensor:
+def clean(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost, free: Tensor | None = None) -> Tensor:
     """Masks with no width, space or area violation left, or as few as the repairs can leave.
 
     First whatever is too narrow for a disc is cut, and whatever gap is too narrow is filled. Then each violation that
@@ -31,22 +31,39 @@ def clean(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost) -> Tensor
         pixel_nm: Its pixel.
         rules: The rules.
         cost: Objective (n,) of masks, bool (n, h, w), of the clip with a given index.
+        free: Where masks may change, bool (B, h, w); violations that do not reach there are left. None: everywhere.
     """
-    return torch.stack([_clean_clip(clip, pixel_nm, rules, cost, index) for index, clip in enumerate(mask)])
+    free = torch.ones_like(mask) if free is None else free
+    parts = zip(mask, free, strict=True)
+    return torch.stack([_clean_clip(*part, pixel_nm, rules, cost, index) for index, part in enumerate(parts)])
 
 
-def _clean_clip(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost, index: int) -> Tensor:
-    best, fewest = mask, _violations(mask, pixel_nm, rules).total
-    mask = _without_narrow(mask, pixel_nm, rules)
+def _clean_clip(mask: Tensor, free: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost, index: int) -> Tensor:
+    best, fewest = mask, len(_places(mask, free, pixel_nm, rules))
+    mask = torch.where(free, _without_narrow(mask, pixel_nm, rules), mask)
     for round_index in range(ROUNDS + 1):
-        found = _violations(mask, pixel_nm, rules)
-        if found.total < fewest or (round_index == 0 and found.total == fewest):
-            best, fewest = mask, found.total
-        if found.total == 0 or round_index == ROUNDS:
+        found = _places(mask, free, pixel_nm, rules)
+        if len(found) < fewest or (round_index == 0 and len(found) == fewest):
+            best, fewest = mask, len(found)
+        if len(found) == 0 or round_index == ROUNDS:
             break
-        for box in np.concatenate((found.width, found.space, found.area)):
-            mask = _repaired(mask, box / pixel_nm, round_index, pixel_nm, rules, cost, index)
+        for box in found:
+            mask = _repaired(mask, free, box, round_index, pixel_nm, rules, cost, index)
     return best
+
+
+def _places(mask: Tensor, free: Tensor, pixel_nm: float, rules: MaskRules) -> np.ndarray:
+    """Violations that reach what is free, as boxes (n, 4) of x0, y0, x1, y1 in pixels."""
+    found = _violations(mask, pixel_nm, rules)
+    boxes = np.concatenate((found.width, found.space, found.area)) / pixel_nm
+    within = [bool(free[_covered(box)].any()) for box in boxes]
+    return boxes[np.array(within, dtype=bool)]
+
+
+def _covered(box_px: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns that a box touches."""
+    x0, y0, x1, y1 = box_px
+    return slice(max(int(y0), 0), int(np.ceil(y1)) + 1), slice(max(int(x0), 0), int(np.ceil(x1)) + 1)
 
 
 def _violations(mask: Tensor, pixel_nm: float, rules: MaskRules) -> RuleViolations:
@@ -67,7 +84,14 @@ def _odd(limit_px: float) -> int:
 
 
 def _repaired(
-    mask: Tensor, box_px: np.ndarray, reach: int, pixel_nm: float, rules: MaskRules, cost: Cost, index: int
+    mask: Tensor,
+    free: Tensor,
+    box_px: np.ndarray,
+    reach: int,
+    pixel_nm: float,
+    rules: MaskRules,
+    cost: Cost,
+    index: int,
 ) -> Tensor:
     """The mask with one place repaired; the place is a box x0, y0, x1, y1 in pixels."""
     limit_px = max(rules.min_width_nm, rules.min_space_nm) / pixel_nm
@@ -78,8 +102,9 @@ def _repaired(
         for low, high, size in zip((y0, x0), (y1, x1), mask.shape, strict=True)
     )
     place = torch.zeros_like(mask, dtype=torch.float32)
-    place[max(int(y0), 0) : int(np.ceil(y1)) + 1, max(int(x0), 0) : int(np.ceil(x1)) + 1] = 1
-    repairs = _candidates(mask[rows, columns], place[rows, columns], limit_px, reach)
+    place[_covered(box_px)] = 1
+    here, fixed = mask[rows, columns], ~free[rows, columns]
+    repairs = [torch.where(fixed, here, repair) for repair in _candidates(here, place[rows, columns], limit_px, reach)]
     counts = [_violations(repair, pixel_nm, rules).total for repair in repairs]
     most = max(min(counts), counts[0] - 1)
     chosen = [repair for repair, count in zip(repairs, counts, strict=True) if count <= most]

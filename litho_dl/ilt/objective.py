@@ -31,7 +31,7 @@ class Scene:
         background: 1 where nothing may print, (B, H, W); see `background`.
         rules: Mask rules, for the terms that ask for them.
         binary: Prints are thresholded rather than sigmoid.
-        counted: 1 where prints count, (H, W); None: everywhere. Probes and background know it already.
+        counted: 1 where prints count, (H, W); None: everywhere.
     """
 
     target: Tensor
@@ -88,7 +88,7 @@ def corner_l2(scene: Scene) -> Tensor:
 
 def epe(scene: Scene) -> Tensor:
     """|print - target|^2 at the EPE probes alone; a violated probe costs `PROBE_NM2`."""
-    return (scene.probes * _squares(scene.print("nominal"), scene.target)).sum((-2, -1)) * PROBE_NM2
+    return _counted(scene, scene.probes * _squares(scene.print("nominal"), scene.target)).sum((-2, -1)) * PROBE_NM2
 
 
 def contour_epe(scene: Scene) -> Tensor:
@@ -114,7 +114,7 @@ def stray(scene: Scene) -> Tensor:
     Unlike a print it does not saturate, so a feature that prints as a whole is pushed back as one.
     """
     excess = scene.exposure.aerial("outer") / scene.exposure.resist.threshold - STRAY_LIMIT
-    return _area((scene.background * excess.clamp(min=0)).square(), scene.pixel_nm)
+    return _printed(scene, (scene.background * excess.clamp(min=0)).square())
 
 
 def total_variation(scene: Scene) -> Tensor:

@@ -86,10 +86,12 @@ def solve(
             parameterization redraws them on its first level; see `Method.last_level` and `Method.in_steps`.
         probes: Where the term `epe` looks for prints, as `objective.epe_probes` tells from a target and its pixel; for
             a field that is a part of something larger, whose edges it cuts.
-        surroundings: What stays as it is around the part of the field that is optimised; None: all of it is.
+        surroundings: What stays as it is around the part of the field that is optimised, on the target's pixel; None:
+            all of it is.
 
     Raises:
-        MaskError: Target or start mask is not finite, empty, or the mask technology has more than two values.
+        MaskError: Target or masks are not finite, empty or of different shapes, or the mask technology has more than
+            two values.
         GridMismatchError: Target, field and levels do not fit each other.
     """
     started = time.perf_counter()
@@ -174,8 +176,11 @@ class _Run:
         rate = self.method.source_learning_rate
         optimizer = make_optimizer(kind, self.method.momentum, parameters, others if rate > 0 else (), rate)
         target = coarsened(self.target, self.target_nm, level.image_nm)
+        around = self.surroundings
+        if around is not None:
+            around = around.on_pixel(self.target_nm, level.pixel_nm, like=target)
         stage = self._stage = Stage(
-            self.simulator, self.method, level, self._parameterization, target, self.probes, self.surroundings
+            self.simulator, self.method, level, self._parameterization, target, self.probes, around
         )
         self.level_starts.append(self.steps_done)
         idle, moving = 0, bool(others) and rate > 0
@@ -241,8 +246,8 @@ class _Run:
         mask, mask_nm = best.parameterization.written(best.parameters, best.stage.level.pixel_nm)
         if clean_up:
             assert self.method.rules is not None
-            rules = self.method.rules.mask_rules()
-            mask = clean(best.stage.placed(mask), mask_nm, rules, best.stage.binary_objective)
+            rules, stage = self.method.rules.mask_rules(), best.stage
+            mask = clean(stage.placed(mask), mask_nm, rules, stage.binary_objective, stage.free)
         return mask if self.surroundings is None else best.stage.placed(mask), mask_nm
 
 
@@ -257,6 +262,12 @@ def _require_target(
     if target.ndim != 3:
         raise MaskError(f"Expected targets (B, H, W), got shape {tuple(target.shape)}.")
     around = None if surroundings is None else surroundings.mask
+    if surroundings is not None:
+        shapes = [tuple(images.shape) for images in (target, surroundings.mask, surroundings.free)]
+        if len(set(shapes)) > 1:
+            raise MaskError(
+                f"Expected surroundings of the targets' shape {shapes[0]}, got {shapes[1]} and {shapes[2]}."
+            )
     for name, images in (("target coverage", target), ("start masks", init), ("surrounding masks", around)):
         if images is not None and not (torch.isfinite(images).all() and images.amin() >= 0 and images.amax() <= 1):
             raise MaskError(f"Expected {name} in [0, 1], got values outside it or NaN.")

@@ -23,22 +23,26 @@ class Surroundings:
     """What lies around the part of a field that is optimised, when that is a part of something larger.
 
     Attributes:
-        mask: (B, H, W) in [0, 1]; what lies in a frame along the field's border stays as it is there.
-        pixel_nm: Its pixel, which divides every level's; so do the frames.
-        fixed_nm: The frame's width.
-        uncounted_nm: Width of the frame in which prints do not count, as they depend on what lies beyond the field.
+        mask: (B, H, W) in [0, 1]; what the masks are where they are not free.
+        free: bool (B, H, W), where they are; a level's pixel is free if all of it is.
+        uncounted_nm: Width of a frame along the field's border in which prints do not count, as they depend on what
+            lies beyond the field; a multiple of the prints' pixels.
     """
 
     mask: Tensor
-    pixel_nm: float
-    fixed_nm: float
+    free: Tensor
     uncounted_nm: float
+
+    def on_pixel(self, pixel_nm: float, coarse_nm: float, like: Tensor) -> "Surroundings":
+        """The same from a pixel to a coarser one, where and as another tensor is."""
+        mask, free = (coarsened(part.to(like), pixel_nm, coarse_nm) for part in (self.mask, self.free))
+        return Surroundings(mask, free > 1 - 1e-6, self.uncounted_nm)
 
 
 class Stage:
     """The problem that an optimizer works on, at a progress from 0 to 1 of its level.
 
-    The target is on the pixel of the level's prints.
+    The target is on the pixel of the level's prints, what surrounds the masks on that of the level's masks.
 
     Attributes:
         progress: How far the level's ranges have run; see `begin_step`.
@@ -64,12 +68,8 @@ class Stage:
         self._probes = probes(target, level.image_nm)
         self._background = background(target, level.image_nm)
         self._room = self._written_room() if method.clean and surroundings is None else None
-        self._given = self._free = self._counted = None
-        if surroundings is not None:
-            self._given = coarsened(surroundings.mask.to(target), surroundings.pixel_nm, level.pixel_nm)
-            self._free = _within(self._given, surroundings.fixed_nm / level.pixel_nm) > 0
-            self._counted = _within(target, surroundings.uncounted_nm / level.image_nm)
-            self._probes, self._background = self._counted * self._probes, self._counted * self._background
+        self._around = surroundings
+        self._counted = None if surroundings is None else _within(target, surroundings.uncounted_nm / level.image_nm)
 
     def begin_step(self, progress: float) -> None:
         """Sets the progress, and forgets the last step's terms."""
@@ -105,9 +105,10 @@ class Stage:
 
     def _placed(self, mask: Tensor, clip: int | None = None) -> Tensor:
         """Masks of all clips, or any number of one clip's, in their surroundings."""
-        if self._given is None or self._free is None:
+        if self._around is None:
             return mask
-        return torch.where(self._free, mask, self._given if clip is None else self._given[clip])
+        chosen = slice(None) if clip is None else clip
+        return torch.where(self._around.free[chosen], mask, self._around.mask[chosen])
 
     def _written_room(self) -> Tensor:
         """1 where masks that keep rules may have features, (B, h, w).
@@ -144,6 +145,11 @@ class Stage:
         assert isinstance(self._parameterization, EdgeParameterization)  # `Method` pairs it with `feedback`
         mask = self._mask(parameters)
         return self._parameterization.edge_errors(parameters, self._expose(mask), self.level.image_nm)
+
+    @property
+    def free(self) -> Tensor | None:
+        """Where masks may change, bool (B, h, w); None: everywhere."""
+        return None if self._around is None else self._around.free
 
     def placed(self, mask: Tensor) -> Tensor:
         """Masks, bool (B, h, w), in their surroundings; without features where rules leave no room for them."""

@@ -326,10 +326,10 @@ def _passes_section(part: dict[str, Any]) -> list[str]:
     return [
         "## Passes",
         "",
-        f"The same window in tiles of {TILE_NM:g} nm, whose seams are close together; time is of solving. Mean absolute "
-        f"EPE in all, within 64 nm of a seam, and farther than 256 nm; mean distance from the contours of the one piece.",
+        f"The same window in tiles of {TILE_NM:g} nm, whose seams are close together; time of solving. Mean absolute "
+        "EPE in all, within 64 nm of a seam, and farther than 256 nm; mean distance from the one piece's contours.",
         "",
-        "| passes | time | L2 (nm²) | PV band (nm²) | violations | EPE (nm) | at seams | interior | from one piece (nm) |",
+        "| passes | time | L2 (nm²) | PV band (nm²) | violations | EPE (nm) | at seams | inside | from one piece |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
         *(
             f"| {row['passes']} | {row['work'] / first:.2f} | {row['l2_nm2']:,.0f} | {row['pvb_nm2']:,.0f} | "

@@ -1,6 +1,8 @@
 """Small chips, on optics of a small field, that the tests of full-chip runs share."""
 
+import hashlib
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,7 @@ from ilt_scenes import SIMPLE, changed, small_simulator, with_levels
 from shapes import box
 
 from litho_dl.fullchip.chip import Chip
-from litho_dl.fullchip.run import Job
+from litho_dl.fullchip.run import ChipRun, Job, run_fullchip
 from litho_dl.fullchip.tiling import Box
 from litho_dl.layout import Layout, Polygon
 
@@ -55,6 +57,16 @@ def job(layer: Chip, **changes: Any) -> Job:
         "labels": {"layout": "chip.gds"},
     }
     return Job(**settings | changes)
+
+
+def run(made: Job, folder: Path, **options: Any) -> ChipRun:
+    """In FOLDER/run, to FOLDER/mask.oas."""
+    return run_fullchip(made, folder / "run", folder / "mask.oas", **options)
+
+
+def mask_digest(folder: Path) -> str:
+    """Of the bytes that `run` wrote."""
+    return hashlib.sha256((folder / "mask.oas").read_bytes()).hexdigest()
 
 
 def random_boxes(seed: int, window_nm: Box, count: int = 14, grid_nm: int = 4) -> tuple[Polygon, ...]:

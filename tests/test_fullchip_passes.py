@@ -1,14 +1,12 @@
 """Passes in four colours: who waits for whom, what is alike, and what they do to the print at the seams."""
 
-import hashlib
 from itertools import product
-from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import pytest
 import torch
-from chip_scene import FEW, HALO_NM, array, job, wires
+from chip_scene import FEW, HALO_NM, array, job, mask_digest, run, wires
 from ilt_scenes import changed, with_levels
 
 from litho_dl.core.errors import DatasetError, LithoError
@@ -16,7 +14,7 @@ from litho_dl.fullchip import passes
 from litho_dl.fullchip.mask import mask_file, read_mask, window_mask
 from litho_dl.fullchip.passes import Wave, colour_of, masks_seen, waves
 from litho_dl.fullchip.plan import setting
-from litho_dl.fullchip.run import ChipRun, Job, Progress, run_fullchip
+from litho_dl.fullchip.run import Progress
 from litho_dl.fullchip.stitch import stitched
 from litho_dl.fullchip.summary import chip_score
 from litho_dl.fullchip.tiling import Tile, Tiling
@@ -33,20 +31,12 @@ def forgetful():
     setting.cache_clear()
 
 
-def run(made: Job, folder: Path, **options) -> ChipRun:
-    return run_fullchip(made, folder / "run", folder / "mask.oas", **options)
-
-
-def digest(folder: Path) -> str:
-    return hashlib.sha256((folder / "mask.oas").read_bytes()).hexdigest()
-
-
 @pytest.fixture(scope="module")
 def twice(tmp_path_factory) -> str:
     """Digest of the mask of an uninterrupted run of `wires` in two passes."""
     folder = tmp_path_factory.mktemp("twice")
     run(job(wires(), passes=2), folder)
-    return digest(folder)
+    return mask_digest(folder)
 
 
 class TestOrder:
@@ -101,7 +91,7 @@ class TestRuns:
     def test_files_and_counts(self, twice, tmp_path):
         told: list[Progress] = []
         made = run(job(wires(), passes=2), tmp_path, on_progress=told.append)
-        assert digest(tmp_path) == twice
+        assert mask_digest(tmp_path) == twice
         names = {path.name.partition("_")[0] for path in (tmp_path / "run" / "tiles").glob("*.h5")}
         assert names == {"mask", "mask2", "score"}
         assert made.tiles == {"solved": 18, "found": 0, "repeated": 0, "empty": 0}
@@ -122,7 +112,7 @@ class TestRuns:
             run(job(wires(), passes=2), tmp_path, on_progress=stop)
         (tmp_path / "run" / "tiles" / "mask_0000_0000.h5").unlink()  # of the first pass, when others have gone on
         assert run(job(wires(), passes=2), tmp_path).tiles["found"] == done - 1
-        assert digest(tmp_path) == twice
+        assert mask_digest(tmp_path) == twice
 
     def test_what_is_written_and_scored_is_the_last_pass(self, tmp_path):
         made = run(job(wires(), passes=2), tmp_path)
@@ -171,7 +161,7 @@ class TestRuns:
     @pytest.mark.slow
     def test_workers_make_the_same_bytes(self, twice, tmp_path):
         run(job(wires(), passes=2), tmp_path, workers=2)
-        assert digest(tmp_path) == twice
+        assert mask_digest(tmp_path) == twice
 
     def test_the_print_gets_better(self, tmp_path):
         """At the seams too, although nobody moves what lies on the other side at the same time."""
@@ -209,7 +199,7 @@ class TestRuns:
         assert each.tiles == {"solved": 72, "found": 0, "repeated": 0, "empty": 0}
         assert once.tiles["repeated"] > 20
         assert once.tiles["solved"] + once.tiles["repeated"] == 72
-        assert digest(tmp_path) == digest(tmp_path / "each")
+        assert mask_digest(tmp_path) == mask_digest(tmp_path / "each")
 
 
 class TestBatches:
@@ -224,11 +214,14 @@ class TestBatches:
 
     def test_only_what_is_missing_is_written_again(self, tmp_path):
         run(job(wires(), batch=4), tmp_path)
-        before, files = digest(tmp_path), {p: p.stat().st_mtime_ns for p in (tmp_path / "run" / "tiles").glob("mask_*")}
+        before, files = (
+            mask_digest(tmp_path),
+            {p: p.stat().st_mtime_ns for p in (tmp_path / "run" / "tiles").glob("mask_*")},
+        )
         gone = tmp_path / "run" / "tiles" / "mask_0000_0001.h5"
         gone.unlink()
         assert run(job(wires(), batch=4), tmp_path).tiles["found"] == 8
-        assert digest(tmp_path) == before
+        assert mask_digest(tmp_path) == before
         assert {path for path, time in files.items() if path.stat().st_mtime_ns != time} == {gone}
 
     def test_a_batch_is_solved_at_once(self, tmp_path):
@@ -255,10 +248,10 @@ def test_batches_on_a_gpu(tmp_path):
         made = run(job(wires(), batch=batch, passes=2, method=LONGER), folder, device=device)
         figures.append(chip_score(list(made.scores.values()), made.plan.tiling))
     assert figures[1].l2_nm2 + figures[1].pvb_nm2 == pytest.approx(figures[0].l2_nm2 + figures[0].pvb_nm2, rel=0.05)
-    before = digest(tmp_path / "cuda")
+    before = mask_digest(tmp_path / "cuda")
     (tmp_path / "cuda" / "run" / "tiles" / "mask2_0002_0002.h5").unlink()
     run(job(wires(), batch=4, passes=2, method=LONGER), tmp_path / "cuda", device="cuda")
-    assert digest(tmp_path / "cuda") == before
+    assert mask_digest(tmp_path / "cuda") == before
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Full-chip runs: however they are cut short, repeated or shared out, the same mask; nothing of another run used."""
 
-import hashlib
 import importlib.util
 import json
 from pathlib import Path
@@ -8,7 +7,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from chip_scene import FEW, array, chip, job, wires
+from chip_scene import FEW, array, chip, job, mask_digest, run, wires
 from ilt_scenes import changed, with_levels
 from shapes import box
 
@@ -16,7 +15,7 @@ from litho_dl.core.errors import DatasetError, LayoutError, LithoError, OutputEr
 from litho_dl.core.lock import locked
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.plan import setting
-from litho_dl.fullchip.run import ChipRun, Job, Progress, run_fullchip
+from litho_dl.fullchip.run import ChipRun, Progress
 from litho_dl.fullchip.tiling import Tile
 from litho_dl.layout import Layout, read_layout
 
@@ -27,14 +26,6 @@ HAS_DASK = importlib.util.find_spec("distributed") is not None
 def forgetful():
     """Every test reads the run's files as a new process does."""
     setting.cache_clear()
-
-
-def run(made: Job, folder: Path, **options) -> ChipRun:
-    return run_fullchip(made, folder / "run", folder / "mask.oas", **options)
-
-
-def mask_digest(folder: Path) -> str:
-    return hashlib.sha256((folder / "mask.oas").read_bytes()).hexdigest()
 
 
 def by_site(made: ChipRun) -> dict[tuple[float, float], float]:

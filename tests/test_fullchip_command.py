@@ -187,7 +187,7 @@ class TestNetworks:
 
     def test_later_passes_need_a_method(self, layout, model, tmp_path):
         options = (*OPTICS, "--model", model, "--passes", 2, "--out", tmp_path / "out" / "mask.oas")
-        assert "Expected one pass of a network alone" in refused(litho("fullchip", layout, *options))
+        assert "Expected an ILT method for the passes after the first" in refused(litho("fullchip", layout, *options))
         assert not (tmp_path / "out").exists()
 
     def test_other_optics_need_force(self, here, layout, model, tmp_path):

@@ -264,7 +264,7 @@ def test_batches_on_a_gpu(tmp_path):
     ],
 )
 def test_jobs_that_cannot_be(changes):
-    with pytest.raises(LithoError, match=r"Expected (one pass of a network alone|at least one pass)"):
+    with pytest.raises(LithoError, match=r"Expected (an ILT method for the passes|at least one pass)"):
         job(wires(), **changes)
 
 

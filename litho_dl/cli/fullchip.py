@@ -220,7 +220,8 @@ def as_text(result: dict[str, Any]) -> str:
 
     lines = [
         f"{result['mask']}: {result['area_nm2'] / 1e6:,.1f} um2 in {result['tile_rows']} x "
-        f"{result['tile_columns']} tiles of {result['tile_nm']:g} nm, halo {result['halo_nm']:g} nm",
+        f"{result['tile_columns']} tiles of {result['tile_nm']:g} nm, halo {result['halo_nm']:g} nm"
+        + (f", {result['passes']} passes" if result["passes"] > 1 else ""),
         "tiles: " + ", ".join(f"{count} {name}" for name, count in tiles.items()),
         f"L2 {result['l2_nm2']:,.0f} nm2, PVB {result['pvb_nm2']:,.0f} nm2, target {result['target_nm2']:,.0f} nm2",
         f"EPE: {result['epe_violations']} violations at {result['epe_sites']:,} sites, mean |EPE| "

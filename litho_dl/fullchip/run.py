@@ -67,8 +67,8 @@ class Job:
             raise LithoError(f"Expected at least one pass over one tile, got {self.passes} over {self.batch}.")
         if self.passes > 1 and (self.method is None or "manhattan" in self.method.second_half.parameterizations):
             raise LithoError(
-                "Expected one pass of a network alone or of Manhattan masks, got more: in later passes an ILT method "
-                "goes on from the masks of the first."
+                "Expected an ILT method for the passes after the first, got a network alone or Manhattan masks; add "
+                "--refine STEPS to a network, choose another method, or make one pass."
             )
 
 

@@ -42,7 +42,7 @@ class Tiling:
         if not (self.core_nm > 0 and 0 <= self.halo_nm <= self.core_nm):
             raise LayoutError(
                 f"Expected a tile whose core is at least as wide as its halo, got {self.core_nm:g} and "
-                f"{self.halo_nm:g} nm; enlarge the tile, or allow a larger tolerance."
+                f"{self.halo_nm:g} nm; enlarge the tile."
             )
 
     @property
@@ -135,10 +135,11 @@ def plan_tiling(
             raise LayoutError(
                 f"Expected a tile of a multiple of {STEP_NM:g} nm, up to {LARGEST_TILE_NM:g} nm, got {core_nm:g} nm."
             )
-        if core_nm + 2 * halo < least_field_nm:
+        least_nm = math.ceil(max(halo, least_field_nm - 2 * halo) / STEP_NM) * STEP_NM
+        if core_nm < least_nm:
             raise LayoutError(
-                f"Expected a tile that with its halo of {halo:g} nm fills the kernels' field of {least_field_nm:g} nm, "
-                f"got {core_nm:g} nm; enlarge it."
+                f"Expected a tile of {least_nm:g} nm or more, as wide as its halo of {halo:g} nm and with a halo on "
+                f"either side as wide as the kernels' field of {least_field_nm:g} nm, got {core_nm:g} nm."
             )
         return Tiling(wanted, area, core_nm, halo)
     least = math.ceil(max(halo, SMALLEST_CORE_NM, least_field_nm - 2 * halo) / STEP_NM)

@@ -7,7 +7,6 @@ them. Every part works in a folder of --folder.
 import hashlib
 import json
 import os
-import platform
 import resource
 import shutil
 import signal
@@ -23,6 +22,7 @@ import click
 import numpy as np
 import torch
 from benchmark import resident_peak_mb
+from fullchip_tables import INTERIOR_NM, NEAR_NM, SCALING_NM, SECTIONS, TILE_NM, WHOLE_NM, markdown
 
 from litho_dl.cli.fullchip import TOLERANCE
 from litho_dl.cli.fullchip_pictures import draw_chip
@@ -40,14 +40,9 @@ from litho_dl.process.files import load_process
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulator import Simulator
 
-PARTS = ("chip", "tiled", "passes", "resume", "scaling", "dask")
-WHOLE_NM = 8192.0  # side of the window that is solved in tiles and in one piece
-INTERIOR_NM = 512.0  # left out along its border
-TILE_NM, LARGE_TILE_NM = 2048.0, 4608.0  # of its tiles; the larger are those that a block of 30 um gets
+LARGE_TILE_NM = 4608.0  # that a block of 30 um gets
 CAREFUL = 1e-4  # a smaller tolerance
-NEAR_NM = 0.1  # what tiles may change
 PASSES = (1, 2, 3)
-SCALING_NM = 3072.0
 SCALES = (1, 2, 4, 8)
 DASK_WORKERS = 4
 MB_PER_KB = 1 / 1024
@@ -253,145 +248,14 @@ def dask(bench: Bench, out: Path) -> dict[str, Any]:
     return found
 
 
-def markdown(found: dict[str, Any], command: str) -> str:
-    """What was measured, as far as it was."""
-    lines = [
-        "# Whole layouts",
-        "",
-        f"`{command}` made this on {os.cpu_count()} CPU cores ({platform.machine()}), torch {torch.__version__}, the "
-        f"machine as it was: compare seconds with one another only.",
-    ]
-    for name in PARTS:
-        if name in found:
-            lines += ["", *SECTIONS[name](found[name])]
-    return "\n".join(lines) + "\n"
-
-
-def _chip_section(part: dict[str, Any]) -> list[str]:
-    score, seconds = part["score"], part["seconds"]
-    work = part["tile_seconds"]
-    lines = [
-        "## A placed and routed block",
-        "",
-        f"{score['area_nm2'] / 1e6:,.0f} µm², {part['rows']} x {part['columns']} tiles of {part['core_nm']:g} nm with "
-        f"halos of {part['halo_nm']:g} nm: the mask after {_minutes(seconds, 'plan', 'solve', 'stitch')} minutes "
-        f"({np.median(work):.1f} s a tile, stitching {seconds['stitch']:.0f} s), its score at 1 nm "
-        f"{_minutes(seconds, 'score')} minutes later. Peak memory: {part['main_mb']:,.0f} MB in the main process, "
-        f"{part['worker_mb']:,.0f} MB in the largest worker.",
-        "",
-        "| L2 (nm²) | PV band (nm²) | EPE violations | sites | mean abs EPE (nm) | 3 sigma (nm) | not printed |",
-        "|---:|---:|---:|---:|---:|---:|---:|",
-        f"| {score['l2_nm2']:,.0f} | {score['pvb_nm2']:,.0f} | {score['epe_violations']} | {score['epe_sites']:,} | "
-        f"{score['epe_mean_abs_nm']:.2f} | {score['epe_3sigma_nm']:.2f} | {score['epe_lost']} |",
-        "",
-        f"Within 64 nm of a seam the mean absolute EPE is {score['seam_epe_nm']:.3f} nm, farther than 256 nm "
-        f"{score['interior_epe_nm']:.3f} nm: {score['seam_epe_nm'] - score['interior_epe_nm']:+.3f} nm.",
-        "",
-        "| distance to the nearest seam (nm) | sites | mean abs EPE (nm) | mean EPE (nm) | violations |",
-        "|---|---:|---:|---:|---:|",
-    ]
-    for row in part["seams"]:
-        if row["mean_abs_nm"] is not None:
-            upto = f"to {row['to_nm']:g}" if row["to_nm"] else "on"
-            lines.append(
-                f"| from {row['from_nm']:g} {upto} | {row['sites']:,} | {row['mean_abs_nm']:.3f} | "
-                f"{row['mean_nm']:+.3f} | {row['violations']} |"
-            )
-    return [*lines, "", "![Edge placement over the block, and against the seams](fullchip.png)"]
-
-
-def _minutes(seconds: dict[str, float], *phases: str) -> str:
-    return f"{sum(seconds[phase] for phase in phases) / 60:.1f}"
-
-
-def _tiled_section(part: dict[str, Any]) -> list[str]:
-    return [
-        "## Tiles against one piece",
-        "",
-        f"A window of {WHOLE_NM:g} nm solved in tiles and as one: distance of the nominal contours, at "
-        f"{part['rows'][0]['points']:,} points farther than {INTERIOR_NM:g} nm from the window's border.",
-        "",
-        f"| cores (nm) | tolerance | halos (nm) | mean (nm) | median | 90 % | 99 % | largest | within {NEAR_NM:g} nm |",
-        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-        *(
-            f"| {row['core_nm']:g} | {row['tolerance']:g} | {row['halo_nm']:g} | {row['mean']:.3f} | "
-            f"{row['p50']:.3f} | {row['p90']:.3f} | {row['p99']:.3f} | {row['max']:.2f} | {row['near']:.1%} |"
-            for row in part["rows"]
-        ),
-    ]
-
-
-def _passes_section(part: dict[str, Any]) -> list[str]:
-    first = part["rows"][0]["work"]
-    return [
-        "## Passes",
-        "",
-        f"The same window in tiles of {TILE_NM:g} nm, whose seams are close together; time of solving. Mean absolute "
-        "EPE in all, within 64 nm of a seam, and farther than 256 nm; mean distance from the one piece's contours.",
-        "",
-        "| passes | time | L2 (nm²) | PV band (nm²) | violations | EPE (nm) | at seams | inside | from one piece |",
-        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-        *(
-            f"| {row['passes']} | {row['work'] / first:.2f} | {row['l2_nm2']:,.0f} | {row['pvb_nm2']:,.0f} | "
-            f"{row['epe_violations']} | {row['epe_mean_abs_nm']:.3f} | {row['seam_epe_nm']:.3f} | "
-            f"{row['interior_epe_nm']:.3f} | {row['from_piece_nm']:.3f} |"
-            for row in part["rows"]
-        ),
-    ]
-
-
-def _resume_section(part: dict[str, Any]) -> list[str]:
-    verdict = "the same bytes" if part["same"] else "OTHER bytes"
-    return [
-        "## Killed and continued",
-        "",
-        f"The command killed (SIGKILL, all its processes) after {part['killed_at']} of {part['tiles']} tiles and run "
-        f"again writes {verdict} as a run in one go.",
-    ]
-
-
-def _scaling_section(part: dict[str, Any]) -> list[str]:
-    lines = [
-        "## Time against area",
-        "",
-        f"One process, tiles of {SCALING_NM:g} nm.",
-        "",
-        "| tiles | solving (s) | s a tile | in all (s) |",
-        "|---:|---:|---:|---:|",
-    ]
-    for row in part["rows"]:
-        lines.append(f"| {row['tiles']} | {row['solve']:.1f} | {row['solve'] / row['tiles']:.2f} | {row['all']:.1f} |")
-    return lines
-
-
-def _dask_section(part: dict[str, Any]) -> list[str]:
-    local, remote = part["local"], part["dask"]
-    same = "the same bytes" if local["sha256"] == remote["sha256"] else "OTHER bytes"
-    return [
-        "## Dask",
-        "",
-        f"{local['tiles']} tiles by {part['workers']} local processes and by {part['workers']} workers of a Dask "
-        f"cluster on the same machine, processes' starts included: {local['wall']:.1f} s and {remote['wall']:.1f} s "
-        f"({remote['wall'] / local['wall'] - 1:+.1%}), {same}.",
-    ]
-
-
-SECTIONS = {
-    "chip": _chip_section,
-    "tiled": _tiled_section,
-    "passes": _passes_section,
-    "resume": _resume_section,
-    "scaling": _scaling_section,
-    "dask": _dask_section,
-}
-
-
 @click.command()
 @click.option("--layout", required=True, type=click.Path(path_type=Path), help="A layout of some 30 um.")
 @click.option("--layer", help="Its layer.")
 @click.option("--optics", default="duv193-immersion-annular", show_default=True)
 @click.option("--method", default="fast", show_default=True)
-@click.option("--parts", default="all", show_default=True, help=f"all, or of {', '.join(PARTS)}, with commas between.")
+@click.option(
+    "--parts", default="all", show_default=True, help=f"all, or of {', '.join(SECTIONS)}, with commas between."
+)
 @click.option("--workers", default=2, show_default=True)
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("runs/fullchip"), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
@@ -405,7 +269,7 @@ def main(
     stored = out / "fullchip.json"
     found = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}
     measures = {"chip": chip, "tiled": tiled, "passes": passes, "resume": resume, "scaling": scaling, "dask": dask}
-    for name in PARTS if parts == "all" else parts.split(","):
+    for name in SECTIONS if parts == "all" else parts.split(","):
         click.echo(name, err=True)
         found[name] = measures[name](bench, out)
         write_text(stored, json.dumps(found, indent=1) + "\n")

@@ -18,12 +18,12 @@ from litho_dl.cli.options import (
 )
 from litho_dl.core.errors import LithoError
 
-TOLERANCE = 3e-4
-GPU_BATCH = 8  # tiles
-
 if TYPE_CHECKING:
     from litho_dl.fullchip.run import ChipRun, Job
     from litho_dl.fullchip.summary import ChipScore
+
+TOLERANCE = 3e-4
+GPU_BATCH = 8  # tiles
 
 
 @click.command()

@@ -46,6 +46,24 @@ def test_the_sum_of_coherent_systems_has_the_gradients_of_finite_differences(bat
     assert torch.autograd.gradcheck(intensity_spectrum, (spectrum, kernels))
 
 
+@pytest.mark.parametrize("half", [(62, 62), (64, 64)])
+def test_fields_on_either_side_of_large_ones(half):
+    """252 x 252 samples and 280 x 280: image and gradient as with all of them at once, on the full grid."""
+    random, rows, columns = torch.Generator().manual_seed(3), 2 * half[0] + 1, 2 * half[1] + 1
+    kernels = torch.randn(5, rows, columns, dtype=torch.complex128, generator=random)
+    spectrum = torch.randn(2, rows, columns, dtype=torch.complex128, generator=random).requires_grad_()
+    size = fft_length(2 * rows - 1), fft_length(2 * columns - 1)
+    assert (math.prod(size) >= imaging.LARGE_FIELD) == (half[0] == 64)
+    image = imaging._CoherentSum.apply(spectrum, kernels, size)
+    weights = torch.randn(image.shape, dtype=torch.float64, generator=random)
+    (gradient,) = torch.autograd.grad((weights * image).sum(), spectrum)
+    fields = torch.fft.ifft2(spectrum[:, None] * kernels, s=size, norm="forward")
+    expected = fields.abs().square().sum(1)
+    (expected_gradient,) = torch.autograd.grad((weights * expected).sum(), spectrum)
+    torch.testing.assert_close(image, expected, rtol=1e-12, atol=1e-9)
+    torch.testing.assert_close(gradient, expected_gradient, rtol=1e-10, atol=1e-8)
+
+
 def test_kernels_that_go_a_few_at_a_time_make_the_same_image_and_gradients(monkeypatch):
     """Seven kernels, of which two, three or all go together; a field has 12 x 16 samples and a batch two of them."""
     random = torch.Generator().manual_seed(2)

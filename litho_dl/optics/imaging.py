@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 
 BROKEN_LENGTH = 2048  # torch's CPU fft2 is wrong at 2048 x 2048 (pytorch issue 169670)
 CACHED_BYTES = 2**22  # of fields that are worked on at a time
+LARGE_FIELD = 2**16  # samples, from which on one field after the other is added up, rather than all at once
 ENERGY_TOLERANCE = 1e-13  # of the strongest mode; below it a mode is rounding noise
 
 
@@ -86,13 +87,21 @@ class _CoherentSum(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, spectrum: Tensor, kernels: Tensor, size: tuple[int, int]) -> Tensor:
-        fields = []
-        # Real and imaginary parts side by side: contiguous passes.
+        together, (height, width) = _together(spectrum, kernels, size), kernels.shape[-2:]
+        # Zero frequency sits at [h, h] instead of [0, 0]: a phase on E_k that |E_k|^2 does not see.
+        padded = spectrum.new_zeros((*spectrum.shape[:-2], min(together, len(kernels)), *size))
         intensity = spectrum.real.new_zeros((*spectrum.shape[:-2], size[0], 2 * size[1]))
-        for part in kernels.split(_together(spectrum, kernels, size)):
-            # Zero frequency sits at [h, h] instead of [0, 0]: a phase on E_k that |E_k|^2 does not see.
-            fields.append(torch.fft.ifft2(spectrum.unsqueeze(-3) * part, s=size, norm="forward"))
-            intensity += torch.view_as_real(fields[-1]).flatten(-2).square().sum(-3)
+        fields = []
+        for part in kernels.split(together):
+            corner = padded[..., : len(part), :height, :width]
+            torch.mul(spectrum.unsqueeze(-3), part, out=corner)
+            fields.append(torch.fft.ifft2(padded[..., : len(part), :, :], norm="forward"))
+            parts = _as_real(fields[-1])
+            if math.prod(size) < LARGE_FIELD:
+                intensity += parts.square().sum(-3)
+            else:
+                for amplitude in parts.unbind(-3):
+                    intensity.addcmul_(amplitude, amplitude)
         ctx.save_for_backward(spectrum, kernels, *fields)
         return intensity.unflatten(-1, (-1, 2)).sum(-1)
 
@@ -100,16 +109,22 @@ class _CoherentSum(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         spectrum, kernels, *fields = ctx.saved_tensors
-        of_intensity = (2 * gradient).unsqueeze(-3)
+        of_parts = (2 * gradient).repeat_interleave(2, -1).unsqueeze(-3)
         of_spectrum = torch.zeros_like(spectrum) if ctx.needs_input_grad[0] else None
         of_kernels = []
         for part, field in zip(kernels.split(fields[0].shape[-3]), fields, strict=True):
-            waves = torch.fft.fft2(field * of_intensity)[..., : part.shape[-2], : part.shape[-1]]
+            of_field = torch.view_as_complex((_as_real(field) * of_parts).unflatten(-1, (-1, 2)))
+            waves = torch.fft.fft2(of_field)[..., : part.shape[-2], : part.shape[-1]]
             if of_spectrum is not None:
                 of_spectrum += (waves * part.conj()).sum(-3)
             if ctx.needs_input_grad[1]:
                 of_kernels.append((waves * spectrum.unsqueeze(-3).conj()).sum_to_size(part.shape))
         return of_spectrum, torch.cat(of_kernels) if of_kernels else None, None
+
+
+def _as_real(fields: Tensor) -> Tensor:
+    """Real and imaginary parts side by side, (..., n_y, 2 n_x): real passes over contiguous memory are the fastest."""
+    return torch.view_as_real(fields).flatten(-2)
 
 
 def _together(spectrum: Tensor, kernels: Tensor, size: tuple[int, int]) -> int:

@@ -31,6 +31,7 @@ def test_every_preset_loads(name):
     finest_nm = min(min(level.pixel_nm, level.image_nm) for level in method.levels)
     moves_edges = "manhattan" in [level.parameterization or method.parameterization for level in method.levels]
     assert method.target_nm == (1.0 if moves_edges else finest_nm)
+    assert method.mask_nm == (1.0 if name == "opc" else method.levels[-1].pixel_nm)
     assert Method.model_validate(method.model_dump()) == method
 
 
@@ -44,6 +45,8 @@ def test_every_preset_loads(name):
         ("momentum", "momentun", "momentun: unknown key"),
         ("momentum = 0.9", "momentum = 1.0", "momentum"),
         ("momentum = 0.9", "check_every = 0", "check_every"),
+        ("momentum = 0.9", "damping = -1.0", "damping"),
+        ("momentum = 0.9", "written_nm = 0.0", "written_nm"),
         ("momentum = 0.9", "source_learning_rate = -0.1", "source_learning_rate"),
         ("momentum = 0.9", "bias_nm = inf", "bias_nm"),
         ("steps = 200", "steps = 0", "steps"),
@@ -86,6 +89,27 @@ def test_prints_can_be_on_a_pixel_of_their_own(tmp_path):
     method = load_method(own_method(tmp_path, "multilevel", ("pixel_nm = 4.0", "pixel_nm = 4.0\nimage_pixel_nm = 2.0")))
     assert [(level.pixel_nm, level.image_nm) for level in method.levels] == [(8, 8), (4, 2)]
     assert method.target_nm == 2
+
+
+class TestWritten:
+    """Masks on smaller pixels than the last level's."""
+
+    @pytest.mark.parametrize("pixel_nm", [4.0, 2.0, 1.0, 0.8])
+    def test_functions_are_drawn_on_any_part_of_a_pixel(self, tmp_path, pixel_nm):
+        method = load_method(own_method(tmp_path, "multilevel", ("description", f"written_nm = {pixel_nm}\ndescription")))
+        assert method.can_be_drawn
+        assert method.mask_nm == method.last_level.mask_nm == method.second_half.mask_nm == pixel_nm
+
+    @pytest.mark.parametrize(
+        ("preset", "pixel_nm"),
+        [("multilevel", 8.0), ("multilevel", 3.0), ("mosaic", 1.0), ("curvilinear", 1.0), ("opc", 0.5)],
+    )
+    def test_others_are_not(self, tmp_path, preset, pixel_nm):
+        with pytest.raises(RecipeError, match=r"written_nm must divide the last level's pixel_nm .* without clean"):
+            load_method(
+                own_method(tmp_path, preset, ("description", f"written_nm = {pixel_nm}\ndescription"))
+            )
+        assert load_method(preset).can_be_drawn == (preset == "multilevel")
 
 
 class TestRules:

@@ -51,6 +51,19 @@ class TestEvery:
         assert torch.equal(written, binary.bool())
         assert pixel_nm == 8.0
 
+    def test_finer_masks_are_those_of_refined_parameters(self, name):
+        """Written twice alike: what writes a mask does not change what holds it."""
+        form, parameters = begun(name, targets(8.0))
+        refined, fine = begun(name, targets(8.0))
+        expected = refined.mask(refined.refine(fine, 4), 1.0) >= 0.5
+        for _ in range(2):
+            written, pixel_nm = form.written(parameters, 8.0, 4)
+            assert (written.dtype, pixel_nm) == (torch.bool, 2.0)
+            assert torch.equal(written, expected)
+        coarse = form.written(parameters, 8.0)[0].repeat_interleave(4, 1).repeat_interleave(4, 2)
+        assert (written != coarse).double().mean() < 0.05
+        assert torch.equal(written, coarse) == (name == "pixel")
+
     def test_the_field_is_periodic(self, name):
         """A clip rolled across the border gives the same mask, rolled."""
         cells, form = CELLS[name], PARAMETERIZATIONS[name]()

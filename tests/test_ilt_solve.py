@@ -216,6 +216,24 @@ def test_ctrl_c_keeps_the_best_masks_so_far(simulator, stop_at, looks):
     assert [entry.clip.name for entry in scores] == ["cross", "lines"]
 
 
+@pytest.mark.parametrize("stop_at", [2, None])
+def test_masks_are_written_on_the_methods_pixel(simulator, stop_at):
+    """Whichever level they come from; and they print as on the level's own."""
+
+    def on_step(done: int, total: int, value: float) -> None:
+        if done == stop_at:
+            raise KeyboardInterrupt
+
+    method = SIMPLE.model_copy(update={"parameterization": "multilevel", "written_nm": 2.0})
+    fine = solve(simulator, targets(8.0), 8.0, method, on_step)
+    plain = solve(simulator, targets(8.0), 8.0, method.model_copy(update={"written_nm": None}), on_step)
+    assert (fine.pixel_nm, fine.mask.shape[-1], plain.pixel_nm) == (2.0, 256, 8.0 if stop_at is None else 16.0)
+    assert torch.equal(fine.parameters, plain.parameters)
+    costs = [printed_objective(made.mask, made.pixel_nm, SIMPLE.objective, image_nm=8.0) for made in (fine, plain)]
+    torch.testing.assert_close(*costs, rtol=0.15, atol=0)
+    assert not torch.equal(*costs)
+
+
 def test_ctrl_c_skips_the_clean_up(simulator):
     def on_step(done: int, total: int, value: float) -> None:
         raise KeyboardInterrupt

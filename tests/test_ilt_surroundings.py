@@ -74,6 +74,18 @@ def test_the_frame_stays(method):
     assert not torch.equal(other.mask[:, INNER, INNER], made.mask[:, INNER, INNER]), "what lies around is imaged"
 
 
+def test_the_frame_stays_in_masks_on_finer_pixels():
+    given, method = around(), with_levels(LEVEL, parameterization="multilevel", written_nm=2.0)
+    made = solved(method, given)
+    fine = given.repeat_interleave(4, 1).repeat_interleave(4, 2) >= 0.5
+    inner = slice(4 * INNER.start, 4 * INNER.stop)
+    drawn, _ = PARAMETERIZATIONS["multilevel"]().written(made.parameters, 8.0, 4)
+    assert made.pixel_nm == 2.0
+    assert torch.equal(made.mask[:, inner, inner], drawn[:, inner, inner])
+    fine[:, inner, inner] = drawn[:, inner, inner]
+    assert torch.equal(made.mask, fine)
+
+
 @pytest.mark.parametrize("clip", [None, 1])
 def test_the_frame_is_imaged_as_it_is(clip):
     """Soft or binary, whatever the parameters say there; nor do they feel it."""

@@ -13,6 +13,7 @@ from litho_dl.layout.rules import MaskRules
 
 Name = Literal["pixel", "multilevel", "levelset", "curvilinear", "manhattan"]
 OptimizerName = Literal["sgd", "adam", "lbfgs", "feedback"]
+FUNCTIONS: tuple[Name, ...] = ("multilevel", "levelset", "curvilinear")  # whose masks' edges are level lines
 Weights = Annotated[dict[str, float], Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0)]
 
@@ -87,11 +88,17 @@ class Method(BaseModel):
         optimizer: `adam`; `sgd` with the gradient scaled to a largest entry of 1 in each clip; `lbfgs`; or `feedback`
             of edge placement errors, for `manhattan`.
         momentum: SGD's momentum, Adam's beta_1.
+        damping: Adam's epsilon, in pixel areas per unit of the parameters. Adam moves a pixel that changes next to
+            nothing as far as any other, wherever rounding or far features push it; with damping, a gradient well below
+            this moves it less, so that masks depend less on what hardly matters. None leaves torch's 1e-8 nm^2, but for
+            the tiles of a chip, which shall agree; see `fullchip.run.Job`.
         objective: Weight of each term of `objective.TERMS`.
         levels: Stages in order, coarse to fine; each pixel is a whole number of times the next.
         bias_nm: The first level starts from the target grown by this much on every side; `manhattan` from the target.
         rules: Mask rules for the terms `width`, `space` and `area`, and for the clean-up.
         clean: Repair what breaks the rules in the best masks, at the least cost to the objective.
+        written_nm: Pixel on which the best masks are written, in place of the last level's: the parameterizations of
+            `FUNCTIONS` draw their edges between pixels. Not with `clean`, which repairs the level's pixels.
         check_every: Steps between two looks at the binary masks.
         source_learning_rate: Step size for the simulator's own parameters, in units of the source's logits; 0 leaves
             them as they are.
@@ -103,11 +110,13 @@ class Method(BaseModel):
     parameterization: Name
     optimizer: OptimizerName
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    damping: Annotated[float, Field(ge=0)] | None = None
     objective: Weights
     levels: Annotated[tuple[Level, ...], Field(min_length=1)]
     bias_nm: float = 0.0
     rules: Rules | None = None
     clean: bool = False
+    written_nm: Positive | None = None
     check_every: Annotated[int, Field(ge=1)] = 10
     source_learning_rate: Annotated[float, Field(ge=0)] = 0.0
 
@@ -140,6 +149,14 @@ class Method(BaseModel):
             raise ValueError("a repaired level goes on from a level before it, in a method that cleans up")
         if self.clean and (self.levels[-1].parameterization or self.parameterization) == "manhattan":
             raise ValueError("clean repairs pixel masks; manhattan keeps its own limits")
+        if self.written_nm is not None:
+            last = self.levels[-1]
+            parts = last.pixel_nm / self.written_nm
+            if not self.can_be_drawn or parts < 1 - 1e-9 or abs(parts - round(parts)) > 1e-9:
+                raise ValueError(
+                    f"written_nm must divide the last level's pixel_nm of {last.pixel_nm:g}, and needs one of "
+                    f"{', '.join(FUNCTIONS)} without clean"
+                )
         for level in self.levels:
             kind = level.optimizer or self.optimizer
             moves_edges = (level.parameterization or self.parameterization) == "manhattan"
@@ -148,6 +165,19 @@ class Method(BaseModel):
             if (kind == "feedback") != moves_edges:
                 raise ValueError("the optimizer feedback and the parameterization manhattan go together")
         return self
+
+    @property
+    def can_be_drawn(self) -> bool:
+        """True if its masks can be written on smaller pixels than the last level's."""
+        return not self.clean and (self.levels[-1].parameterization or self.parameterization) in FUNCTIONS
+
+    @property
+    def mask_nm(self) -> float:
+        """The pixel on which finished masks are written."""
+        last = self.levels[-1]
+        if (last.parameterization or self.parameterization) == "manhattan":
+            return 1.0
+        return self.written_nm or last.pixel_nm
 
     @property
     def target_nm(self) -> float:

@@ -10,6 +10,7 @@ MEMORY = 10  # pairs of steps and gradient changes that L-BFGS keeps
 TRIALS = 8  # halvings of a line search
 SUFFICIENT = 1e-4  # of the decrease that the slope promises (Armijo)
 LARGEST_FEEDBACK_NM = 8.0
+ADAM_EPSILON = 1e-8  # torch's own
 
 
 class Problem(Protocol):
@@ -153,7 +154,12 @@ class EdgeFeedback:
 
 
 def make_optimizer(
-    kind: str, momentum: float, parameters: Tensor, others: Iterable[Tensor] = (), others_rate: float = 0.0
+    kind: str,
+    momentum: float,
+    parameters: Tensor,
+    others: Iterable[Tensor] = (),
+    others_rate: float = 0.0,
+    epsilon: float = ADAM_EPSILON,
 ) -> Optimizer:
     """The optimizer of a name: `sgd`, `adam`, `lbfgs` or `feedback`.
 
@@ -163,17 +169,17 @@ def make_optimizer(
         parameters: The masks' parameters; their rate is given at every step.
         others: What is optimised with them at a constant rate, such as a source; by `sgd` and `adam` alone.
         others_rate: That rate.
+        epsilon: Adam's, of the parameters' gradients; it follows those well below it the less the smaller they are.
     """
     if kind == "lbfgs":
         return Lbfgs()
     if kind == "feedback":
         return EdgeFeedback()
-    groups: list[dict[str, Any]] = [{"params": [parameters]}]
-    if others := list(others):
-        groups.append({"params": others, "lr": others_rate})
+    masks: dict[str, Any] = {"params": [parameters]}
+    rest: list[dict[str, Any]] = [{"params": others, "lr": others_rate}] if (others := list(others)) else []
     if kind == "adam":
-        return TorchOptimizer(torch.optim.Adam(groups, betas=(momentum, 0.999)))
-    return TorchOptimizer(NormalisedSgd(groups, momentum=momentum))
+        return TorchOptimizer(torch.optim.Adam([{**masks, "eps": epsilon}, *rest], betas=(momentum, 0.999)))
+    return TorchOptimizer(NormalisedSgd([masks, *rest], momentum=momentum))
 
 
 def _column(values: Tensor) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from litho_dl.core.grid import Grid
 from litho_dl.ilt.cleanup import clean
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.objective import epe_probes
-from litho_dl.ilt.optimizer import make_optimizer
+from litho_dl.ilt.optimizer import ADAM_EPSILON, make_optimizer
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Parameterization, Start
 from litho_dl.ilt.stage import Probes, Stage, Surroundings, geometric
 from litho_dl.ilt.start import biased, coarsened
@@ -174,7 +174,8 @@ class _Run:
         kind = level.optimizer or self.method.optimizer
         others = [other for other in self.simulator.parameters() if other.requires_grad]
         rate = self.method.source_learning_rate
-        optimizer = make_optimizer(kind, self.method.momentum, parameters, others if rate > 0 else (), rate)
+        epsilon = max(ADAM_EPSILON, (self.method.damping or 0.0) * level.pixel_nm**2)
+        optimizer = make_optimizer(kind, self.method.momentum, parameters, others if rate > 0 else (), rate, epsilon)
         target = coarsened(self.target, self.target_nm, level.image_nm)
         around = self.surroundings
         if around is not None:
@@ -242,8 +243,9 @@ class _Run:
     def written(self, *, clean_up: bool) -> tuple[Tensor, float]:
         """The best masks, bool (B, h, w), and their pixel."""
         assert self.best is not None
-        best = self.best
-        mask, mask_nm = best.parameterization.written(best.parameters, best.stage.level.pixel_nm)
+        best, level_nm = self.best, self.best.stage.level.pixel_nm
+        finer = 1 if self.method.written_nm is None else round(level_nm / self.method.written_nm)
+        mask, mask_nm = best.parameterization.written(best.parameters, level_nm, finer)
         if clean_up:
             assert self.method.rules is not None
             rules, stage = self.method.rules.mask_rules(), best.stage

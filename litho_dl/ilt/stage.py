@@ -152,8 +152,20 @@ class Stage:
         return None if self._around is None else self._around.free
 
     def placed(self, mask: Tensor) -> Tensor:
-        """Masks, bool (B, h, w), in their surroundings; without features where rules leave no room for them."""
-        return self._placed(mask if self._room is None else mask & (self._room > 0)) >= 0.5
+        """Masks, bool (B, h, w), in their surroundings; without features where rules leave no room for them.
+
+        Without rules they may be on smaller pixels than the level's.
+        """
+        if self._room is not None:
+            mask = mask & (self._room > 0)
+        if self._around is None:
+            return mask
+        finer = mask.shape[-1] // self._around.free.shape[-1]
+        free, beyond = (
+            part.repeat_interleave(finer, -2).repeat_interleave(finer, -1)
+            for part in (self._around.free, self._around.mask >= 0.5)
+        )
+        return torch.where(free, mask, beyond)
 
     @torch.no_grad()
     def binary_objective(self, mask: Tensor, clip: int | None = None) -> Tensor:

@@ -1,6 +1,7 @@
 """What the loop needs to know of a parameterization."""
 
 import abc
+import copy
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -54,11 +55,16 @@ class Parameterization(abc.ABC):
 
     def binary(self, parameters: Tensor) -> Tensor:
         """What would be written: 0 or 1, or area coverage where its edges lie between pixels."""
-        return (self.mask(parameters, 1.0) >= 0.5).to(parameters.dtype)
+        return self.inside(parameters).to(parameters.dtype)
 
-    def written(self, parameters: Tensor, pixel_nm: float) -> tuple[Tensor, float]:
-        """The binary mask, bool (B, H, W), and its pixel, for masks of `pixel_nm`."""
-        return self.binary(parameters) >= 0.5, pixel_nm
+    def inside(self, parameters: Tensor) -> Tensor:
+        """Where the mask is more open than closed, bool (B, h, w)."""
+        return self.mask(parameters, 1.0) >= 0.5
+
+    def written(self, parameters: Tensor, pixel_nm: float, finer: int = 1) -> tuple[Tensor, float]:
+        """The binary mask, bool (B, H, W), and its pixel: `finer` times smaller than the masks' own `pixel_nm`."""
+        form = copy.copy(self)  # it knows its pixel
+        return form.inside(form.refine(parameters, finer)), pixel_nm / finer
 
     @abc.abstractmethod
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:

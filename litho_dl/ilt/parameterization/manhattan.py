@@ -92,8 +92,8 @@ class Manhattan(EdgeParameterization):
         """Coverage of the polygons with their edges on the writing grid."""
         return self.mask(on_grid(parameters), 1.0)
 
-    def written(self, parameters: Tensor, pixel_nm: float) -> tuple[Tensor, float]:
-        """The polygons on their writing grid."""
+    def written(self, parameters: Tensor, pixel_nm: float, finer: int = 1) -> tuple[Tensor, float]:
+        """The polygons on their writing grid, however fine."""
         ratio = pixel_nm / WRITING_GRID_NM
         shape = (round(self._shape[0] * ratio), round(self._shape[1] * ratio))
         return self._coverage(on_grid(parameters), WRITING_GRID_NM, shape) >= 0.5, WRITING_GRID_NM

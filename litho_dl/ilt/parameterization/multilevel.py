@@ -1,5 +1,7 @@
 """Parameters on a control grid coarser than the mask's pixels: smooth edges, fewer of them."""
 
+from collections.abc import Iterable, Iterator
+
 import torch
 from torch import Tensor
 
@@ -24,6 +26,11 @@ class MultiLevel(Parameterization):
         """sigmoid(sharpness U theta)."""
         return torch.sigmoid(interpolated(sharpness * parameters, CONTROL))
 
+    def inside(self, parameters: Tensor) -> Tensor:
+        """U theta >= 0, one phase of the rows after the other: masks may be written on many pixels."""
+        across = _spread(_phases(parameters, CONTROL, 2), 2)
+        return _spread([rows >= 0 for rows in _phases(across, CONTROL, 1)], 1)
+
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
         """Nearly the same function, on control points `ratio` times denser."""
         return interpolated(parameters, ratio)
@@ -32,8 +39,17 @@ class MultiLevel(Parameterization):
 def interpolated(values: Tensor, ratio: int) -> Tensor:
     """Bilinear between pixel centres, on a periodic field: (B, h, w) -> (B, ratio h, ratio w)."""
     for axis in (2, 1):
-        before, after = values.roll(1, axis), values.roll(-1, axis)
-        shares = [(phase + 0.5) / ratio - 0.5 for phase in range(ratio)]
-        phases = [torch.lerp(values, before if share < 0 else after, abs(share)) for share in shares]
-        values = torch.stack(phases, axis + 1).flatten(axis, axis + 1)
+        values = _spread(_phases(values, ratio, axis), axis)
     return values
+
+
+def _phases(values: Tensor, ratio: int, axis: int) -> Iterator[Tensor]:
+    """The first of every `ratio` values between pixel centres along an axis, the second, ..."""
+    for phase in range(ratio):
+        share = (phase + 0.5) / ratio - 0.5
+        yield torch.lerp(values, values.roll(1 if share < 0 else -1, axis), abs(share))
+
+
+def _spread(phases: Iterable[Tensor], axis: int) -> Tensor:
+    """All phases, one beside the other along an axis."""
+    return torch.stack(list(phases), axis + 1).flatten(axis, axis + 1)

@@ -76,7 +76,7 @@ def _tiled_section(part: dict[str, Any]) -> list[str]:
         "|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
         *(
             f"| {row['core_nm']:g} | {row['tolerance']:g} | {row['halo_nm']:g} | {row['mean']:.3f} | "
-            f"{row['p50']:.3f} | {row['p90']:.3f} | {row['p99']:.3f} | {row['max']:.2f} | {row['near']:.1%} |"
+            f"{row['p50']:.3f} | {row['p90']:.3f} | {row['p99']:.3f} | {row['max']:.2f} | {row['near']:.2%} |"
             for row in part["rows"]
         ),
     ]

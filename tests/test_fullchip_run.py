@@ -5,17 +5,18 @@ import json
 from pathlib import Path
 from unittest import mock
 
+import h5py
 import numpy as np
 import pytest
 from chip_scene import FEW, array, chip, job, mask_digest, run, wires
-from ilt_scenes import changed, with_levels
+from ilt_scenes import SIMPLE, changed, with_levels
 from shapes import box
 
 from litho_dl.core.errors import DatasetError, LayoutError, LithoError, OutputError
 from litho_dl.core.lock import locked
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.plan import setting
-from litho_dl.fullchip.run import ChipRun, Progress
+from litho_dl.fullchip.run import DAMPING, ChipRun, Progress
 from litho_dl.fullchip.tiling import Tile
 from litho_dl.layout import Layout, read_layout
 
@@ -104,6 +105,37 @@ def test_other_workers_make_the_same_bytes(whole, tmp_path, options):
     for tile, score in whole[1].scores.items():
         np.testing.assert_array_equal(made.scores[tile].epe_nm, score.epe_nm)
         assert made.scores[tile].l2_nm2 == score.l2_nm2
+
+
+class TestMethods:
+    """What tiles of a chip add to a method, so that they agree."""
+
+    @pytest.mark.parametrize("last_nm", [8.0, 0.8])
+    def test_masks_that_can_be_drawn_are_drawn_finely(self, last_nm):
+        fine = with_levels(changed(SIMPLE.levels[1], pixel_nm=last_nm), parameterization="multilevel")
+        made = job(wires(), method=fine).tile_method
+        assert made == fine.model_copy(update={"written_nm": 1.0 if last_nm == 8 else 0.8, "damping": DAMPING})
+
+    def test_what_a_method_says_itself_stays(self):
+        own = with_levels(SIMPLE.levels[1], parameterization="multilevel", written_nm=4.0, damping=0.0)
+        assert job(wires(), method=own).tile_method == own
+        assert job(wires(), method=None).tile_method is None
+
+    def test_pixels_stay_as_they_are(self):
+        assert job(wires()).tile_method == FEW.model_copy(update={"damping": DAMPING})
+
+    def test_masks_lie_on_the_fine_grid(self, tmp_path):
+        """In all tiles and passes."""
+        level = changed(SIMPLE.levels[1], steps=6, learning_rate=0.3)
+        made = run(job(wires(), method=with_levels(level, parameterization="multilevel"), passes=2), tmp_path)
+        files = sorted((tmp_path / "run" / "tiles").glob("mask*.h5"))
+        pixels = set()
+        for path in files:
+            with h5py.File(path) as file:
+                pixels.add((json.loads(file.attrs["settings"])["pixel_nm"], file["mask"].shape))
+        assert pixels == {(1.0, (1, 512, 512))}
+        corners = np.concatenate([polygon.hull for polygon in made.mask.polygons])
+        assert (corners % 8 != 0).any()
 
 
 class TestRepeated:

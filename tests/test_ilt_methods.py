@@ -96,7 +96,9 @@ class TestWritten:
 
     @pytest.mark.parametrize("pixel_nm", [4.0, 2.0, 1.0, 0.8])
     def test_functions_are_drawn_on_any_part_of_a_pixel(self, tmp_path, pixel_nm):
-        method = load_method(own_method(tmp_path, "multilevel", ("description", f"written_nm = {pixel_nm}\ndescription")))
+        method = load_method(
+            own_method(tmp_path, "multilevel", ("description", f"written_nm = {pixel_nm}\ndescription"))
+        )
         assert method.can_be_drawn
         assert method.mask_nm == method.last_level.mask_nm == method.second_half.mask_nm == pixel_nm
 
@@ -106,9 +108,7 @@ class TestWritten:
     )
     def test_others_are_not(self, tmp_path, preset, pixel_nm):
         with pytest.raises(RecipeError, match=r"written_nm must divide the last level's pixel_nm .* without clean"):
-            load_method(
-                own_method(tmp_path, preset, ("description", f"written_nm = {pixel_nm}\ndescription"))
-            )
+            load_method(own_method(tmp_path, preset, ("description", f"written_nm = {pixel_nm}\ndescription")))
         assert load_method(preset).can_be_drawn == (preset == "multilevel")
 
 

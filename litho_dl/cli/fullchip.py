@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from litho_dl.fullchip.run import ChipRun, Job
     from litho_dl.fullchip.summary import ChipScore
 
-TOLERANCE = 3e-4
+TOLERANCE = 1e-4
 GPU_BATCH = 8  # tiles
 
 

@@ -30,6 +30,9 @@ from litho_dl.process.files import load_kernels, save_kernels
 from litho_dl.process.identity import process_digest
 from litho_dl.process.model import ProcessModel
 
+MASK_NM = 1.0  # of masks that can be drawn on any pixel: one of 4 nm that is open or not moves an edge by 0.2 nm
+DAMPING = 1 / 64  # `Method.damping`, so that specks far from all edges are not a matter of what lies beyond the halo
+
 
 @dataclass(frozen=True, eq=False)
 class Job:
@@ -70,6 +73,19 @@ class Job:
                 "Expected an ILT method for the passes after the first, got a network alone or Manhattan masks; add "
                 "--refine STEPS to a network, choose another method, or make one pass."
             )
+
+    @property
+    def tile_method(self) -> Method | None:
+        """The method with what makes tiles agree with one another, where it says nothing else of that."""
+        if self.method is None:
+            return None
+        method, last_nm = self.method, self.method.levels[-1].pixel_nm
+        settings: dict[str, float] = {}
+        if method.damping is None:
+            settings["damping"] = DAMPING
+        if method.written_nm is None and method.can_be_drawn:
+            settings["written_nm"] = last_nm / max(1, round(last_nm / MASK_NM))
+        return method.model_copy(update=settings)
 
 
 @dataclass(frozen=True)
@@ -257,7 +273,7 @@ def _prepared(job: Job, tiling: Tiling, folder: Path, device: str) -> Plan:
     plan = Plan(
         tiling=tiling,
         tolerance=job.tolerance,
-        method=job.method,
+        method=job.tile_method,
         network=job.generator is not None,
         steps=job.steps,
         passes=job.passes,

@@ -98,10 +98,10 @@ def expose_tile(own: Setting, folder: Path, tile: Tile) -> ExposedTile:
     """Images a tile's window with the masks of its neighbours in the halo."""
     tiling = own.plan.tiling
     mask, pixel_nm = window_mask(own, folder, tile, dict.fromkeys(tiling.neighbours(tile), own.plan.passes))
-    field = torch.from_numpy(mask).to(own.simulator.device, own.simulator.dtype)
     with torch.no_grad():
-        exposure = own.simulator(field, pixel_nm, out_pixel_nm=PIXEL_NM)
-    return ExposedTile(tiling.window(tile), mask, pixel_nm, exposure)
+        spectrum = own.simulator.spectrum(torch.from_numpy(mask), pixel_nm)  # its pixels as numbers are gone before
+        images = own.simulator.images(spectrum, PIXEL_NM)  # the images', each as large, are there
+    return ExposedTile(tiling.window(tile), mask, pixel_nm, Exposure(images, own.process.corners, own.process.resist))
 
 
 def score_tile(own: Setting, folder: Path, tile: Tile) -> TileScore:

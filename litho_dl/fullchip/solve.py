@@ -92,7 +92,8 @@ def _alone(own: Setting, windows: _Windows) -> tuple[Tensor, float]:
         return prediction.mask, prediction.pixel_nm
     target, drawn = windows.coverage(method.target_nm)
     if not drawn:
-        return torch.zeros(len(windows.clips), *target.shape[1:], dtype=torch.bool), method.target_nm
+        grid = simulator.grid(method.mask_nm)
+        return torch.zeros(len(windows.clips), *grid.shape, dtype=torch.bool), method.mask_nm
     seen = windows.chosen(drawn)
     if prediction is None:
         solution = solve(simulator, target, method.target_nm, method, probes=seen.probes)

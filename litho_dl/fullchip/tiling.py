@@ -10,7 +10,8 @@ from litho_dl.layout.layout import require_window
 Box = tuple[float, float, float, float]
 
 STEP_NM = 512.0  # of a tile's field: whole pixels of every method's levels, and what networks can halve
-SMALLEST_CORE_NM, LARGEST_CORE_NM = 1024.0, 6144.0
+SMALLEST_CORE_NM, LARGEST_CORE_NM = 1024.0, 5120.0  # larger ones would take a worker more than 2 GB
+ASSIST_NM = 512.0  # around a layout, at most, in which it may get assist features
 LARGEST_TILE_NM = 16384.0  # that may be asked for
 
 
@@ -113,7 +114,8 @@ def plan_tiling(
     """The tiling with the least to compute, halos included.
 
     Args:
-        layout_nm: Bounding box of the layout; the mask may have assist features up to a halo's width around it.
+        layout_nm: Bounding box of the layout; the mask may have assist features around it, as far as a halo or
+            `ASSIST_NM`, whichever is less.
         halo_nm: The least halo; rounded up so that halves of `STEP_NM` fit.
         least_field_nm: Of core and halo together: the kernels' own field, which they cannot leave for a smaller one.
         window_nm: Only this is wanted; cores then also cover a halo's width around it, so that what is written prints
@@ -126,7 +128,7 @@ def plan_tiling(
     """
     halo = math.ceil(halo_nm / (STEP_NM / 2) - 1e-9) * STEP_NM / 2
     if window_nm is None:
-        wanted = area = grown(layout_nm, halo)
+        wanted = area = grown(layout_nm, min(halo, ASSIST_NM))
     else:
         wanted = grown(window_nm, 0.0)
         area = grown(wanted, halo)

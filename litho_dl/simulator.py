@@ -147,11 +147,8 @@ class Simulator(nn.Module):
             MaskError: The mask is not a real tensor of at least two dimensions.
             GridMismatchError: The mask does not fill the kernels' field, or the output pixel does not divide it.
         """
-        return self.images(self.spectrum(mask, pixel_nm), pixel_nm if out_pixel_nm is None else out_pixel_nm)
-
-    def images(self, spectrum: Tensor, pixel_nm: float) -> dict[str, Tensor]:
-        """As `intensity`, of a mask's spectrum, on pixels of `pixel_nm`."""
-        transform = self._transform("synthesis", pixel_nm)
+        spectrum = self.spectrum(mask, pixel_nm)
+        transform = self._transform("synthesis", pixel_nm if out_pixel_nm is None else out_pixel_nm)
         return {name: synthesise(self.intensity_spectrum(spectrum, name), transform) for name in self._buffer_names}
 
     def intensity_spectrum(self, spectrum: Tensor, kernels: str) -> Tensor:

@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -119,6 +120,16 @@ class TestFiles:
         assert again["tiles"] == {"solved": 0, "found": 9, "repeated": 0, "empty": 0}
         figures = ("l2_nm2", "pvb_nm2", "epe_mean_nm", "mrc_violations")
         assert [again[name] for name in figures] == [first[name] for name in figures]
+
+    def test_ctrl_c(self, layout, tmp_path):
+        arguments = ("fullchip", layout, *METHOD, *PLAIN, "--out", tmp_path / "mask.oas")
+        with mock.patch("litho_dl.fullchip.run.make_masks", side_effect=KeyboardInterrupt):
+            result = litho(*arguments)
+        folder = tmp_path / "mask.fullchip"
+        said = f"{folder} keeps the tiles that are done; the same command goes on from there.\n\nInterrupted.\n"
+        assert result.code == 130
+        assert result.err.endswith(said)
+        assert succeeded(*arguments)["tiles"]["solved"] == 9
 
     def test_passes(self, layout, tmp_path):
         found = succeeded(
@@ -246,4 +257,4 @@ class TestRefused:
         arguments = ("fullchip", layout, *OPTICS, *PLAIN, "--method", "few.toml", "--out", tmp_path / "mask.oas")
         assert litho(*arguments, "--tile", 1024).code == 0
         error = refused(litho(*arguments, "--tile", 512))
-        assert "mask.fullchip: expected an empty folder or a run of these settings, got one of others" in error
+        assert "mask.fullchip: expected an empty folder or a run of these settings, got one of others (tiling)" in error

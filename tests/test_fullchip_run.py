@@ -16,8 +16,9 @@ from litho_dl.core.errors import DatasetError, LayoutError, LithoError, OutputEr
 from litho_dl.core.lock import locked
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.plan import setting
-from litho_dl.fullchip.run import DAMPING, ChipRun, Progress
+from litho_dl.fullchip.run import ChipRun, Progress
 from litho_dl.fullchip.tiling import Tile
+from litho_dl.ilt.method import Method, load_method
 from litho_dl.layout import Layout, read_layout
 
 HAS_DASK = importlib.util.find_spec("distributed") is not None
@@ -110,19 +111,26 @@ def test_other_workers_make_the_same_bytes(whole, tmp_path, options):
 class TestMethods:
     """What tiles of a chip add to a method, so that they agree."""
 
-    @pytest.mark.parametrize("last_nm", [8.0, 0.8])
-    def test_masks_that_can_be_drawn_are_drawn_finely(self, last_nm):
-        fine = with_levels(changed(SIMPLE.levels[1], pixel_nm=last_nm), parameterization="multilevel")
+    @pytest.mark.parametrize(
+        ("mask_nm", "image_nm", "written_nm"), [(8, 8, 1), (0.8, 0.8, 0.8), (3.2, 1.6, 0.8), (4, 8, 1)]
+    )
+    def test_masks_that_can_be_drawn_are_drawn_finely(self, mask_nm, image_nm, written_nm):
+        """On a part of what later passes start from."""
+        level = changed(SIMPLE.levels[1], pixel_nm=mask_nm, image_pixel_nm=image_nm)
+        fine = with_levels(level, parameterization="multilevel")
         made = job(wires(), method=fine).tile_method
-        assert made == fine.model_copy(update={"written_nm": 1.0 if last_nm == 8 else 0.8, "damping": DAMPING})
+        assert made == fine.model_copy(update={"written_nm": pytest.approx(written_nm), "damping": 1 / 64})
+        assert Method.model_validate(made.model_dump()) == made
 
     def test_what_a_method_says_itself_stays(self):
         own = with_levels(SIMPLE.levels[1], parameterization="multilevel", written_nm=4.0, damping=0.0)
         assert job(wires(), method=own).tile_method == own
         assert job(wires(), method=None).tile_method is None
 
-    def test_pixels_stay_as_they_are(self):
-        assert job(wires()).tile_method == FEW.model_copy(update={"damping": DAMPING})
+    def test_others_stay_as_they_are(self):
+        assert job(wires()).tile_method == FEW.model_copy(update={"damping": 1 / 64})
+        assert job(wires(), method=load_method("mosaic")).tile_method == load_method("mosaic")
+        assert job(wires(), method=load_method("curvilinear")).tile_method.written_nm is None
 
     def test_masks_lie_on_the_fine_grid(self, tmp_path):
         """In all tiles and passes."""
@@ -204,7 +212,10 @@ class TestRefused:
     def test_another_job_in_the_same_folder(self, tmp_path, other):
         run(job(wires()), tmp_path)
         files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*") if path.name != ".lock"}
-        with pytest.raises(DatasetError, match="a run of these settings, got one of others; choose another --out"):
+        what = {"layout": r"target\.oas", "method": "method", "tolerance": "tolerance"}.get(other, "tiling")
+        with pytest.raises(
+            DatasetError, match=rf"of these settings, got one of others \({what}\); choose another --out"
+        ):
             run(job(**{"layer": wires()} | OTHERS[other]), tmp_path)
         assert files == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*") if path.name != ".lock"}
 
@@ -269,7 +280,7 @@ class TestRefused:
 
         cases = {
             edited(tolerance=0.5): "changed by hand",
-            edited(version="0.0.1"): r"expected a plan of litho_dl.fullchip/2 and litho_dl ",
+            edited(version="0.0.1"): r"expected a plan of litho_dl.fullchip/3 and litho_dl ",
             edited(files=None): "changed by hand",
             edited(tiling={}): "the plan is damaged",
             good[:50]: "the plan is damaged",

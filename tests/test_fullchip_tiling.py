@@ -79,10 +79,13 @@ class TestPlan:
         tiling = plan_tiling((0.4, -0.4, 1000.2, 2000.0), 256.0)
         assert tiling.wanted_nm == tiling.area_nm == (-256, -257, 1257, 2256)
 
-    def test_assist_features_stay_near_the_layout(self):
-        """However wide the halo; beside a window they are those of the whole layout."""
-        assert plan_tiling((0, 0, 3000, 3000), 1000.0).area_nm == (-512, -512, 3512, 3512)
-        assert plan_tiling((0, 0, 3000, 3000), 1000.0, window_nm=(0, 0, 99, 99)).area_nm == (-1024, -1024, 1123, 1123)
+    def test_a_window_at_the_border_gets_no_more_than_the_whole_layout(self):
+        whole = plan_tiling((0, 0, 3000, 3000), 1000.0)
+        assert whole.wanted_nm == whole.area_nm == (-768, -768, 3768, 3768)
+        corner = plan_tiling((0, 0, 3000, 3000), 1000.0, window_nm=(-2000, 2000, 99, 2999))
+        assert (corner.wanted_nm, corner.area_nm) == ((-2000, 2000, 99, 2999), (-768, 976, 1123, 3768))
+        beside = plan_tiling((0, 0, 3000, 3000), 1000.0, window_nm=(9000, 0, 9999, 999))
+        assert beside.area_nm == (7976, -1024, 11023, 2023)
 
     def test_a_window_is_covered_with_what_prints_beside_it(self):
         tiling = plan_tiling((0, 0, 9000, 9000), 300.0, window_nm=(100.5, 200.0, 700.0, 900.5))

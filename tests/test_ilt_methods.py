@@ -45,7 +45,7 @@ def test_every_preset_loads(name):
         ("momentum", "momentun", "momentun: unknown key"),
         ("momentum = 0.9", "momentum = 1.0", "momentum"),
         ("momentum = 0.9", "check_every = 0", "check_every"),
-        ("momentum = 0.9", "damping = -1.0", "damping"),
+        ("momentum = 0.9", "damping = 0.1", "damping needs the optimizer adam"),
         ("momentum = 0.9", "written_nm = 0.0", "written_nm"),
         ("momentum = 0.9", "source_learning_rate = -0.1", "source_learning_rate"),
         ("momentum = 0.9", "bias_nm = inf", "bias_nm"),
@@ -102,14 +102,28 @@ class TestWritten:
         assert method.can_be_drawn
         assert method.mask_nm == method.last_level.mask_nm == method.second_half.mask_nm == pixel_nm
 
+    @pytest.mark.parametrize("pixel_nm", [4.0, 2.0, 1.0])
+    def test_pixels_of_prints_may_be_finer(self, tmp_path, pixel_nm):
+        method = load_method(own_method(tmp_path, "quality", ("description", f"written_nm = {pixel_nm}\ndescription")))
+        assert (method.mask_nm, method.target_nm) == (pixel_nm, 2.0)
+
     @pytest.mark.parametrize(
         ("preset", "pixel_nm"),
-        [("multilevel", 8.0), ("multilevel", 3.0), ("mosaic", 1.0), ("curvilinear", 1.0), ("opc", 0.5)],
+        [
+            ("multilevel", 8.0),
+            ("multilevel", 3.0),
+            ("quality", 4 / 3),
+            ("mosaic", 1.0),
+            ("curvilinear", 1.0),
+            ("opc", 0.5),
+        ],
     )
     def test_others_are_not(self, tmp_path, preset, pixel_nm):
-        with pytest.raises(RecipeError, match=r"written_nm must divide the last level's pixel_nm .* without clean"):
+        with pytest.raises(
+            RecipeError, match=r"written_nm must divide the last level's pixel_nm .* finest pixel .* without clean"
+        ):
             load_method(own_method(tmp_path, preset, ("description", f"written_nm = {pixel_nm}\ndescription")))
-        assert load_method(preset).can_be_drawn == (preset == "multilevel")
+        assert load_method(preset).can_be_drawn == (preset in ("multilevel", "quality"))
 
 
 class TestRules:

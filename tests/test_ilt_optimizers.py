@@ -204,8 +204,23 @@ def test_names():
     assert isinstance(make_optimizer("feedback", 0.9, parameters), EdgeFeedback)
 
 
+def test_epsilon_is_of_the_masks_alone():
+    """The first step of Adam is lr g / (|g| + epsilon)."""
+    masks, source = (torch.zeros(1, 2, requires_grad=True) for _ in range(2))
+
+    class Sum:
+        def backward(self, parameters: Tensor) -> Tensor:
+            (3.0 * parameters.sum() + 3.0 * source.sum()).backward()
+            return parameters.new_zeros(1)
+
+    make_optimizer("adam", 0.9, masks, [source], 0.1, epsilon=3.0).step(masks, Sum(), 0.1)
+    torch.testing.assert_close(masks.detach(), torch.full((1, 2), -0.05))
+    torch.testing.assert_close(source.detach(), torch.full((1, 2), -0.1))
+
+
 @pytest.mark.parametrize(
-    ("optimizer", "damping", "epsilon"), [("adam", None, 1e-8), ("adam", 0.0, 1e-8), ("adam", 0.5, 32), ("sgd", 1, 0)]
+    ("optimizer", "damping", "epsilon"),
+    [("adam", None, 1e-8), ("adam", 0.0, 1e-8), ("adam", 0.5, 32), ("sgd", None, 0)],
 )
 def test_the_loop_is_its_optimizer(optimizer, damping, epsilon):
     """Six steps by hand: fresh gradients, the level's rates, the method's momentum; one clip moves no other."""

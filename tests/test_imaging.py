@@ -46,14 +46,17 @@ def test_the_sum_of_coherent_systems_has_the_gradients_of_finite_differences(bat
     assert torch.autograd.gradcheck(intensity_spectrum, (spectrum, kernels))
 
 
+@pytest.mark.parametrize("together", [1, 2, 5])
 @pytest.mark.parametrize("half", [(62, 62), (64, 64)])
-def test_fields_on_either_side_of_large_ones(half):
+def test_fields_on_either_side_of_large_ones(half, together, monkeypatch):
     """252 x 252 samples and 280 x 280: image and gradient as with all of them at once, on the full grid."""
     random, rows, columns = torch.Generator().manual_seed(3), 2 * half[0] + 1, 2 * half[1] + 1
     kernels = torch.randn(5, rows, columns, dtype=torch.complex128, generator=random)
     spectrum = torch.randn(2, rows, columns, dtype=torch.complex128, generator=random).requires_grad_()
     size = fft_length(2 * rows - 1), fft_length(2 * columns - 1)
     assert (math.prod(size) >= imaging.LARGE_FIELD) == (half[0] == 64)
+    monkeypatch.setattr(imaging, "CACHED_BYTES", together * 2 * 16 * math.prod(size))
+    assert imaging._together(spectrum, kernels, size) == together
     image = imaging._CoherentSum.apply(spectrum, kernels, size)
     weights = torch.randn(image.shape, dtype=torch.float64, generator=random)
     (gradient,) = torch.autograd.grad((weights * image).sum(), spectrum)

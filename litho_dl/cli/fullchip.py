@@ -105,7 +105,6 @@ def fullchip(
     from litho_dl.cli.fullchip_pictures import draw_chip, draw_spots, write_tables
     from litho_dl.core.device import resolve_device
     from litho_dl.core.workers import default_workers
-    from litho_dl.fullchip.run import Progress, run_fullchip
     from litho_dl.fullchip.summary import chip_score, chip_sites
     from litho_dl.layout.gds import GDS_SUFFIXES
 
@@ -118,20 +117,14 @@ def fullchip(
     batch = batch or (GPU_BATCH if here.type == "cuda" and not remote else 1)
     job = _job(layout, optics, method, model, steps, force, layer, cell, window_nm, core_nm, passes, batch, tolerance)
     folder = run_folder(out)
-    with progress_bar("Tiles") as advance:
-
-        def shown(progress: Progress) -> None:
-            advance(progress.done, progress.total, {"solve": "solved", "score": "scored"}[progress.phase])
-
-        run = run_fullchip(
-            job,
-            folder,
-            out,
-            workers=workers or default_workers(here),
-            scheduler=scheduler,
-            device=here.type if device == "auto" and not remote else device,
-            on_progress=shown,
-        )
+    run = _made(
+        job,
+        folder,
+        out,
+        workers=workers or default_workers(here),
+        scheduler=scheduler,
+        device=here.type if device == "auto" and not remote else device,
+    )
     scores, sites = list(run.scores.values()), chip_sites(run.scores.values(), run.plan.tiling)
     result = _result(out, run, chip_score(scores, run.plan.tiling))
     write_tables(folder, run, sites)
@@ -191,6 +184,26 @@ def _job(
     return Job(chip, process, chosen, generator, steps, passes, batch, window_nm, core_nm, tolerance, labels)
 
 
+def _made(job: "Job", folder: Path, out: Path, *, workers: int, scheduler: str | None, device: str) -> "ChipRun":
+    """The run, under a bar; if it is interrupted, what stays of it is said."""
+    from litho_dl.fullchip.plan import PLAN
+    from litho_dl.fullchip.run import Progress, run_fullchip
+
+    try:
+        with progress_bar("Tiles") as advance:
+
+            def shown(progress: Progress) -> None:
+                advance(progress.done, progress.total, {"solve": "solved", "score": "scored"}[progress.phase])
+
+            return run_fullchip(
+                job, folder, out, workers=workers, scheduler=scheduler, device=device, on_progress=shown
+            )
+    except KeyboardInterrupt:
+        if (folder / PLAN).exists():
+            click.echo(f"{folder} keeps the tiles that are done; the same command goes on from there.", err=True)
+        raise
+
+
 def _result(out: Path, run: "ChipRun", score: "ChipScore") -> dict[str, Any]:
     """What scores.json holds."""
     tiling = run.plan.tiling
@@ -198,6 +211,8 @@ def _result(out: Path, run: "ChipRun", score: "ChipScore") -> dict[str, Any]:
         "mask": str(out),
         **{name: value for name, value in run.plan.labels.items() if value is not None},
         "refine": run.plan.steps,
+        "mask_nm": None if run.plan.method is None else run.plan.method.mask_nm,
+        "damping": None if run.plan.method is None else run.plan.method.damping,
         "window_nm": list(tiling.wanted_nm),
         "tile_nm": tiling.core_nm,
         "halo_nm": tiling.halo_nm,

@@ -91,7 +91,7 @@ def infer(
     generator = load_generator(model, process, force=force)
     card = generator.card
     # refuse now what could not be saved later
-    whole_factor(card.recipe.written_nm if steps is None else chosen.levels[-1].pixel_nm, MASK_FILE_PIXEL_NM)
+    whole_factor(card.recipe.written_nm if steps is None else chosen.mask_nm, MASK_FILE_PIXEL_NM)
     protocol = default_protocol(process)
     require_writable_folder(out)
     prediction = predict(generator, clips, resolved)

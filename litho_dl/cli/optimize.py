@@ -99,7 +99,7 @@ def optimize(
     if curves_nm is not None and not 0 < curves_nm <= LARGEST_TOLERANCE_NM:
         raise LithoError(f"Expected --curves above 0 and at most {LARGEST_TOLERANCE_NM:g} nm, got {curves_nm:g}.")
     resolved, chosen = resolve_device(device), load_method(method)
-    whole_factor(chosen.levels[-1].pixel_nm, MASK_FILE_PIXEL_NM)  # refuse now what could not be saved later
+    whole_factor(chosen.mask_nm, MASK_FILE_PIXEL_NM)  # refuse now what could not be saved later
     read = read_optics(optics, field_nm=field_nm)
     clips = [load_clip(path, read.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
     require_distinct([clip.name for clip in clips])

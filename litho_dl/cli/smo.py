@@ -104,7 +104,7 @@ def smo(
     from litho_dl.process.freeform import save_freeform
 
     resolved, joint, fixed = resolve_device(device), *load_methods(method, mask_method)
-    whole_factor(fixed.levels[-1].pixel_nm, MASK_FILE_PIXEL_NM)
+    whole_factor(fixed.mask_nm, MASK_FILE_PIXEL_NM)
     read = read_optics(optics, field_nm=field_nm)
     clips = [load_clip(path, read.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
     require_distinct([clip.name for clip in clips])

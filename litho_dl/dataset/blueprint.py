@@ -60,7 +60,7 @@ def draw_blueprint(recipe: DatasetRecipe) -> Blueprint:
                 f"some 300 nm on each side for the light's reach."
             )
     Grid.of_field(optics.field_nm, recipe.pixel_nm)
-    finer_nm, coarser_nm = sorted((recipe.pixel_nm, method.levels[-1].pixel_nm))
+    finer_nm, coarser_nm = sorted((recipe.pixel_nm, method.mask_nm))
     whole_factor(coarser_nm, finer_nm)
     plain, clips = recipe.model_dump(mode="json"), [_source(recipe, source) for source in recipe.clips]
     process = on_one_thread(Optics.process, optics)  # sums are taken in the same order anywhere

@@ -21,7 +21,7 @@ from litho_dl.process.files import load_kernels
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulator import Simulator
 
-FORMAT = "litho_dl.fullchip/2"
+FORMAT = "litho_dl.fullchip/3"
 PLAN, TARGET, OPTICS, MODEL = "plan.json", "target.oas", "optics.safetensors", "model.safetensors"
 TILES = "tiles"
 

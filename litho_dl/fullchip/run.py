@@ -30,7 +30,7 @@ from litho_dl.process.files import load_kernels, save_kernels
 from litho_dl.process.identity import process_digest
 from litho_dl.process.model import ProcessModel
 
-MASK_NM = 1.0  # of masks that can be drawn on any pixel: one of 4 nm that is open or not moves an edge by 0.2 nm
+MASK_NM = 1.0  # of masks that can be drawn on any pixel: one of 4 nm that is open or not moves an edge by 0.3 nm
 DAMPING = 1 / 64  # `Method.damping`, so that specks far from all edges are not a matter of what lies beyond the halo
 
 
@@ -79,13 +79,13 @@ class Job:
         """The method with what makes tiles agree with one another, where it says nothing else of that."""
         if self.method is None:
             return None
-        method, last_nm = self.method, self.method.levels[-1].pixel_nm
         settings: dict[str, float] = {}
-        if method.damping is None:
+        if self.method.damping is None and self.method.uses_adam:
             settings["damping"] = DAMPING
-        if method.written_nm is None and method.can_be_drawn:
-            settings["written_nm"] = last_nm / max(1, round(last_nm / MASK_NM))
-        return method.model_copy(update=settings)
+        if self.method.written_nm is None and self.method.can_be_drawn:
+            finest_nm = self.method.target_nm
+            settings["written_nm"] = finest_nm / max(1, round(finest_nm / MASK_NM))
+        return self.method.model_copy(update=settings)
 
 
 @dataclass(frozen=True)
@@ -286,12 +286,20 @@ def _prepared(job: Job, tiling: Tiling, folder: Path, device: str) -> Plan:
         write_plan(folder, plan)
         return plan
     shutil.rmtree(inputs)
-    if read_plan(folder).digest != plan.digest:
+    before = read_plan(folder)
+    if before.digest != plan.digest:
         raise DatasetError(
-            f"{folder}: expected an empty folder or a run of these settings, got one of others; choose another --out, "
-            f"or remove the folder."
+            f"{folder}: expected an empty folder or a run of these settings, got one of others "
+            f"({', '.join(_differing(before, plan))}); choose another --out, or remove the folder."
         )
     return plan
+
+
+def _differing(one: Plan, other: Plan) -> list[str]:
+    """Names of the settings in which two plans differ; of the files, the files'."""
+    files = [name for name in {**one.files, **other.files} if one.files.get(name) != other.files.get(name)]
+    names = [name for name, value in one.settings.items() if value != other.settings[name]]
+    return sorted({*files, *names} - {"files", "labels"})
 
 
 def _same_optics(path: Path, process: ProcessModel) -> bool:

@@ -96,19 +96,27 @@ class ExposedTile:
 
 def expose_tile(own: Setting, folder: Path, tile: Tile) -> ExposedTile:
     """Images a tile's window with the masks of its neighbours in the halo."""
-    tiling = own.plan.tiling
-    mask, pixel_nm = window_mask(own, folder, tile, dict.fromkeys(tiling.neighbours(tile), own.plan.passes))
+    return _exposed(own, tile, *_window_mask(own, folder, tile))
+
+
+def _window_mask(own: Setting, folder: Path, tile: Tile) -> tuple[np.ndarray, float]:
+    """The last pass's mask in a tile's window, and its pixel."""
+    return window_mask(own, folder, tile, dict.fromkeys(own.plan.tiling.neighbours(tile), own.plan.passes))
+
+
+def _exposed(own: Setting, tile: Tile, mask: np.ndarray, pixel_nm: float) -> ExposedTile:
     with torch.no_grad():
-        spectrum = own.simulator.spectrum(torch.from_numpy(mask), pixel_nm)  # its pixels as numbers are gone before
-        images = own.simulator.images(spectrum, PIXEL_NM)  # the images', each as large, are there
-    return ExposedTile(tiling.window(tile), mask, pixel_nm, Exposure(images, own.process.corners, own.process.resist))
+        exposure = own.simulator(torch.from_numpy(mask), pixel_nm, out_pixel_nm=PIXEL_NM)
+    return ExposedTile(own.plan.tiling.window(tile), mask, pixel_nm, exposure)
 
 
 def score_tile(own: Setting, folder: Path, tile: Tile) -> TileScore:
     """The figures of the part of a tile's core that is wanted."""
-    tiling = own.plan.tiling
-    exposed, inside = expose_tile(own, folder, tile), tiling.inside(tile)
-    exposure, window, wanted = exposed.exposure, exposed.window_nm, exposed.pixels(inside)
+    inside, window, mask = own.plan.tiling.inside(tile), own.plan.tiling.window(tile), _window_mask(own, folder, tile)
+    places = _rule_places(*mask, inside, window)
+    release_memory()  # before the images take theirs
+    exposed = _exposed(own, tile, *mask)
+    exposure, wanted = exposed.exposure, exposed.pixels(inside)
     prints = {name: exposure.binary_print(name)[wanted].cpu().numpy() for name in ("outer", "inner")}
     nominal = exposure.binary_print("nominal").cpu().numpy()
     target = target_print(own.chip, inside)
@@ -121,7 +129,7 @@ def score_tile(own: Setting, folder: Path, tile: Tile) -> TileScore:
         sites.positions_nm(PIXEL_NM) + np.array(window[:2]),
         edge_placement(aerial, sites, exposure.resist.threshold, PIXEL_NM),
         violations(nominal, sites, OPENILT),
-        _rule_places(exposed.mask, exposed.mask_pixel_nm, inside, window),
+        places,
     )
 
 

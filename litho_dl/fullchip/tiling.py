@@ -11,7 +11,7 @@ Box = tuple[float, float, float, float]
 
 STEP_NM = 512.0  # of a tile's field: whole pixels of every method's levels, and what networks can halve
 SMALLEST_CORE_NM, LARGEST_CORE_NM = 1024.0, 5120.0  # larger ones would take a worker more than 2 GB
-ASSIST_NM = 512.0  # around a layout, at most, in which it may get assist features
+ASSIST_NM = 768.0  # around a layout, at most, there may be assist features
 LARGEST_TILE_NM = 16384.0  # that may be asked for
 
 
@@ -115,7 +115,7 @@ def plan_tiling(
 
     Args:
         layout_nm: Bounding box of the layout; the mask may have assist features around it, as far as a halo or
-            `ASSIST_NM`, whichever is less.
+            `ASSIST_NM`, whichever is less: farther out they hardly change its print, and cost more tiles.
         halo_nm: The least halo; rounded up so that halves of `STEP_NM` fit.
         least_field_nm: Of core and halo together: the kernels' own field, which they cannot leave for a smaller one.
         window_nm: Only this is wanted; cores then also cover a halo's width around it, so that what is written prints
@@ -127,11 +127,10 @@ def plan_tiling(
             has no area.
     """
     halo = math.ceil(halo_nm / (STEP_NM / 2) - 1e-9) * STEP_NM / 2
-    if window_nm is None:
-        wanted = area = grown(layout_nm, min(halo, ASSIST_NM))
-    else:
+    wanted = area = grown(layout_nm, min(halo, ASSIST_NM))
+    if window_nm is not None:
         wanted = grown(window_nm, 0.0)
-        area = grown(wanted, halo)
+        area = _common(grown(wanted, halo), area)
     if core_nm is not None:
         if not 0 < core_nm <= LARGEST_TILE_NM or core_nm % STEP_NM:
             raise LayoutError(
@@ -158,6 +157,13 @@ def grown(box_nm: Box, margin_nm: float) -> Box:
         math.ceil(x1 + margin_nm),
         math.ceil(y1 + margin_nm),
     )
+
+
+def _common(box_nm: Box, other_nm: Box) -> Box:
+    """What two boxes have in common; the first, if they have nothing."""
+    x0, y0 = (max(box_nm[axis], other_nm[axis]) for axis in (0, 1))
+    x1, y1 = (min(box_nm[axis], other_nm[axis]) for axis in (2, 3))
+    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else box_nm
 
 
 def _cost(tiling: Tiling) -> tuple[float, float]:

@@ -9,11 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from litho_dl.core.settings import read_toml, validated
 from litho_dl.ilt.objective import RULE_TERMS, TERMS
+from litho_dl.ilt.parameterization.manhattan import WRITING_GRID_NM
 from litho_dl.layout.rules import MaskRules
 
 Name = Literal["pixel", "multilevel", "levelset", "curvilinear", "manhattan"]
 OptimizerName = Literal["sgd", "adam", "lbfgs", "feedback"]
-FUNCTIONS: tuple[Name, ...] = ("multilevel", "levelset", "curvilinear")  # whose masks' edges are level lines
+BETWEEN_PIXELS: tuple[Name, ...] = ("multilevel", "levelset", "curvilinear")  # their masks' edges are level lines
 Weights = Annotated[dict[str, float], Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0)]
 
@@ -90,15 +91,14 @@ class Method(BaseModel):
         momentum: SGD's momentum, Adam's beta_1.
         damping: Adam's epsilon, in pixel areas per unit of the parameters. Adam moves a pixel that changes next to
             nothing as far as any other, wherever rounding or far features push it; with damping, a gradient well below
-            this moves it less, so that masks depend less on what hardly matters. None leaves torch's 1e-8 nm^2, but for
-            the tiles of a chip, which shall agree; see `fullchip.run.Job`.
+            this moves it less, so that masks depend less on what hardly matters. None: torch's 1e-8 nm^2.
         objective: Weight of each term of `objective.TERMS`.
         levels: Stages in order, coarse to fine; each pixel is a whole number of times the next.
         bias_nm: The first level starts from the target grown by this much on every side; `manhattan` from the target.
         rules: Mask rules for the terms `width`, `space` and `area`, and for the clean-up.
         clean: Repair what breaks the rules in the best masks, at the least cost to the objective.
-        written_nm: Pixel on which the best masks are written, in place of the last level's: the parameterizations of
-            `FUNCTIONS` draw their edges between pixels. Not with `clean`, which repairs the level's pixels.
+        written_nm: Pixel on which the best masks are written, in place of the last level's, by a parameterization of
+            `BETWEEN_PIXELS`. Not with `clean`, which repairs the level's pixels.
         check_every: Steps between two looks at the binary masks.
         source_learning_rate: Step size for the simulator's own parameters, in units of the source's logits; 0 leaves
             them as they are.
@@ -124,8 +124,7 @@ class Method(BaseModel):
     @classmethod
     def _coarse_to_fine(cls, levels: tuple[Level, ...]) -> tuple[Level, ...]:
         for coarse, fine in pairwise(levels):
-            ratio = coarse.pixel_nm / fine.pixel_nm
-            if ratio < 1 - 1e-9 or abs(ratio - round(ratio)) > 1e-9:
+            if not _divides(fine.pixel_nm, coarse.pixel_nm):
                 raise ValueError(
                     f"each pixel_nm must be a whole number of times the next, got {coarse.pixel_nm:g} before "
                     f"{fine.pixel_nm:g}"
@@ -147,16 +146,19 @@ class Method(BaseModel):
             raise ValueError(f"{', '.join(asking)} needs mask rules; add a table [rules]")
         if any(level.repaired and (index == 0 or not self.clean) for index, level in enumerate(self.levels)):
             raise ValueError("a repaired level goes on from a level before it, in a method that cleans up")
-        if self.clean and (self.levels[-1].parameterization or self.parameterization) == "manhattan":
+        if self.clean and self.last_parameterization == "manhattan":
             raise ValueError("clean repairs pixel masks; manhattan keeps its own limits")
         if self.written_nm is not None:
-            last = self.levels[-1]
-            parts = last.pixel_nm / self.written_nm
-            if not self.can_be_drawn or parts < 1 - 1e-9 or abs(parts - round(parts)) > 1e-9:
+            own, finest = self.written_nm, self.target_nm
+            nested = _divides(own, finest) or _divides(finest, own)
+            if not (self.can_be_drawn and nested and _divides(own, self.levels[-1].pixel_nm)):
                 raise ValueError(
-                    f"written_nm must divide the last level's pixel_nm of {last.pixel_nm:g}, and needs one of "
-                    f"{', '.join(FUNCTIONS)} without clean"
+                    f"written_nm must divide the last level's pixel_nm of {self.levels[-1].pixel_nm:g}, be a part or a "
+                    f"multiple of the finest pixel of {finest:g}, and needs one of {', '.join(BETWEEN_PIXELS)} "
+                    f"without clean"
                 )
+        if self.damping is not None and not self.uses_adam:
+            raise ValueError("damping needs the optimizer adam")
         for level in self.levels:
             kind = level.optimizer or self.optimizer
             moves_edges = (level.parameterization or self.parameterization) == "manhattan"
@@ -167,23 +169,32 @@ class Method(BaseModel):
         return self
 
     @property
+    def last_parameterization(self) -> Name:
+        """That of the last level."""
+        return self.levels[-1].parameterization or self.parameterization
+
+    @property
     def can_be_drawn(self) -> bool:
         """True if its masks can be written on smaller pixels than the last level's."""
-        return not self.clean and (self.levels[-1].parameterization or self.parameterization) in FUNCTIONS
+        return not self.clean and self.last_parameterization in BETWEEN_PIXELS
+
+    @property
+    def uses_adam(self) -> bool:
+        """True if one of its levels does."""
+        return "adam" in {level.optimizer or self.optimizer for level in self.levels}
 
     @property
     def mask_nm(self) -> float:
         """The pixel on which finished masks are written."""
-        last = self.levels[-1]
-        if (last.parameterization or self.parameterization) == "manhattan":
-            return 1.0
-        return self.written_nm or last.pixel_nm
+        if self.last_parameterization == "manhattan":
+            return WRITING_GRID_NM
+        return self.written_nm or self.levels[-1].pixel_nm
 
     @property
     def target_nm(self) -> float:
         """The pixel on which `solve` wants the target: 1 nm where edges are taken from it, else the finest in use."""
         finest = min(min(level.pixel_nm, level.image_nm) for level in self.levels)
-        return 1.0 if "manhattan" in self.parameterizations else finest
+        return WRITING_GRID_NM if "manhattan" in self.parameterizations else finest
 
     @property
     def parameterizations(self) -> set[str]:
@@ -221,6 +232,12 @@ class Method(BaseModel):
         levels = (first.model_copy(update=rest), *self.levels[1:])
         chosen = (level.model_copy(update={"steps": n}) for level, n in zip(levels, counts, strict=True) if n > 0)
         return self.model_copy(update={"levels": tuple(chosen)})
+
+
+def _divides(fine_nm: float, coarse_nm: float) -> bool:
+    """True if a pixel is another a whole number of times."""
+    ratio = coarse_nm / fine_nm
+    return ratio > 1 - 1e-9 and abs(ratio - round(ratio)) <= 1e-9
 
 
 def known_terms(weights: dict[str, float]) -> dict[str, float]:

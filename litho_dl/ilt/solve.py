@@ -34,7 +34,8 @@ class Solution:
         history: Each objective term per step and clip, (steps, B) in nm^2, and their weighted sum as `objective`; soft
             mask and prints, which sharpen from step to step, so that these may rise while the masks get better. A term
             that a level does not use is NaN there.
-        checks: The objective of the binary masks per check and clip, (checks, B) in nm^2: what really counts.
+        checks: The objective of the binary masks, on the level's pixel, per check and clip, (checks, B) in nm^2: what
+            really counts.
         check_steps: Steps done before each check.
         level_starts: The step at which each level began.
         status: `finished`, or `interrupted` by Ctrl-C; the masks are then the best of the level it was in.

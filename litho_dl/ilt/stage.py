@@ -154,7 +154,7 @@ class Stage:
     def placed(self, mask: Tensor) -> Tensor:
         """Masks, bool (B, h, w), in their surroundings; without features where rules leave no room for them.
 
-        Without rules they may be on smaller pixels than the level's.
+        Of a method that does not clean up they may be on smaller pixels than the level's.
         """
         if self._room is not None:
             mask = mask & (self._room > 0)

@@ -93,8 +93,7 @@ class _CoherentSum(torch.autograd.Function):
         intensity = spectrum.real.new_zeros((*spectrum.shape[:-2], size[0], 2 * size[1]))
         fields = []
         for part in kernels.split(together):
-            corner = padded[..., : len(part), :height, :width]
-            torch.mul(spectrum.unsqueeze(-3), part, out=corner)
+            padded[..., : len(part), :height, :width] = spectrum.unsqueeze(-3) * part
             fields.append(torch.fft.ifft2(padded[..., : len(part), :, :], norm="forward"))
             parts = _as_real(fields[-1])
             if math.prod(size) < LARGE_FIELD:

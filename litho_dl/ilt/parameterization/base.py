@@ -1,7 +1,6 @@
 """What the loop needs to know of a parameterization."""
 
 import abc
-import copy
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -53,18 +52,17 @@ class Parameterization(abc.ABC):
     def mask(self, parameters: Tensor, sharpness: float) -> Tensor:
         """The mask in [0, 1], differentiable; nearer to binary the larger the sharpness."""
 
+    @abc.abstractmethod
+    def inside(self, parameters: Tensor, finer: int = 1) -> Tensor:
+        """Where the mask is at least half open, bool (B, h, w), on pixels `finer` times smaller than the mask's own."""
+
     def binary(self, parameters: Tensor) -> Tensor:
-        """What would be written: 0 or 1, or area coverage where its edges lie between pixels."""
+        """The mask as 0 or 1, or area coverage where its edges lie between pixels."""
         return self.inside(parameters).to(parameters.dtype)
 
-    def inside(self, parameters: Tensor) -> Tensor:
-        """Where the mask is more open than closed, bool (B, h, w)."""
-        return self.mask(parameters, 1.0) >= 0.5
-
     def written(self, parameters: Tensor, pixel_nm: float, finer: int = 1) -> tuple[Tensor, float]:
-        """The binary mask, bool (B, H, W), and its pixel: `finer` times smaller than the masks' own `pixel_nm`."""
-        form = copy.copy(self)  # it knows its pixel
-        return form.inside(form.refine(parameters, finer)), pixel_nm / finer
+        """What is written, bool (B, H, W), and its pixel: `finer` times smaller than the masks' own `pixel_nm`."""
+        return self.inside(parameters, finer), pixel_nm / finer
 
     @abc.abstractmethod
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:

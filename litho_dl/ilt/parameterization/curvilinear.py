@@ -26,13 +26,18 @@ class Curvilinear(Parameterization):
 
     def mask(self, parameters: Tensor, sharpness: float) -> Tensor:
         """sigmoid(sharpness B theta)."""
-        rows, columns = (self._spline(n, CONTROL, parameters) for n in parameters.shape[-2:])
-        return torch.sigmoid(sharpness * (rows @ parameters @ columns.T))
+        return torch.sigmoid(sharpness * self._drawn(parameters, CONTROL))
+
+    def inside(self, parameters: Tensor, finer: int = 1) -> Tensor:
+        """B theta >= 0."""
+        return self._drawn(parameters, CONTROL * finer) >= 0
 
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
         """The same function's values on control points `ratio` times denser, as good as the spline can follow."""
-        if ratio == 1:
-            return parameters
+        return parameters if ratio == 1 else self._drawn(parameters, ratio)
+
+    def _drawn(self, parameters: Tensor, ratio: int) -> Tensor:
+        """The function's values, `ratio` to a control spacing."""
         rows, columns = (self._spline(n, ratio, parameters) for n in parameters.shape[-2:])
         return rows @ parameters @ columns.T
 

@@ -34,6 +34,10 @@ class LevelSet(Parameterization):
         """sigmoid(sharpness phi); the sharpness is in 1/nm."""
         return torch.sigmoid(sharpness * parameters)
 
+    def inside(self, parameters: Tensor, finer: int = 1) -> Tensor:
+        """phi >= 0, between its pixels bilinear."""
+        return interpolated(parameters, finer) >= 0
+
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
         """The same function on smaller pixels."""
         self.pixel_nm /= ratio

@@ -88,6 +88,11 @@ class Manhattan(EdgeParameterization):
         rows, columns = (_share(edge - xy[..., axis, None] / pixel_nm) for edge, axis in zip(low, (1, 0), strict=True))
         return ((rows * self._signs[..., None]).mT @ columns).clamp(0, 1)
 
+    def inside(self, parameters: Tensor, finer: int = 1) -> Tensor:
+        """Where the polygons, their edges on the writing grid, cover half of a pixel or more."""
+        shape = (self._shape[0] * finer, self._shape[1] * finer)
+        return self._coverage(on_grid(parameters), self._pixel_nm / finer, shape) >= 0.5
+
     def binary(self, parameters: Tensor) -> Tensor:
         """Coverage of the polygons with their edges on the writing grid."""
         return self.mask(on_grid(parameters), 1.0)

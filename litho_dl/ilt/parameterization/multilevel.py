@@ -14,8 +14,8 @@ class MultiLevel(Parameterization):
     """mask = sigmoid(sharpness U theta) with U the bilinear interpolation from control points to mask pixels.
 
     The mask's edge is a level line of a continuous function, so it moves smoothly between pixels and cannot be ragged
-    below the control spacing; and the optimiser works on a quarter of the unknowns. The binary mask goes through the
-    same U, so what is optimised is what is printed.
+    below the control spacing; and the optimiser works on a quarter of the unknowns. The binary mask is the same
+    function's level line, so what is optimised is what is printed.
     """
 
     def start(self, start: Start) -> Tensor:
@@ -26,10 +26,10 @@ class MultiLevel(Parameterization):
         """sigmoid(sharpness U theta)."""
         return torch.sigmoid(interpolated(sharpness * parameters, CONTROL))
 
-    def inside(self, parameters: Tensor) -> Tensor:
+    def inside(self, parameters: Tensor, finer: int = 1) -> Tensor:
         """U theta >= 0, one phase of the rows after the other: masks may be written on many pixels."""
-        across = _spread(_phases(parameters, CONTROL, 2), 2)
-        return _spread([rows >= 0 for rows in _phases(across, CONTROL, 1)], 1)
+        across = _spread(_phases(parameters, CONTROL * finer, 2), 2)
+        return _spread((rows >= 0 for rows in _phases(across, CONTROL * finer, 1)), 1)
 
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
         """Nearly the same function, on control points `ratio` times denser."""

@@ -22,6 +22,10 @@ class PixelSigmoid(Parameterization):
         """sigmoid(sharpness theta)."""
         return torch.sigmoid(sharpness * parameters)
 
+    def inside(self, parameters: Tensor, finer: int = 1) -> Tensor:
+        """theta >= 0."""
+        return (parameters >= 0).repeat_interleave(finer, 1).repeat_interleave(finer, 2)
+
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
         """Each parameter repeated."""
         return interpolate(parameters[:, None], scale_factor=ratio, mode="nearest")[:, 0]

@@ -87,9 +87,10 @@ class TestOptimize:
             "scores.json",
         }
 
-    def test_a_mask_that_could_not_be_saved_is_refused_before_the_work(self, here, tmp_path):
+    @pytest.mark.parametrize("method", ["fine.toml", "drawn.toml"])
+    def test_a_mask_that_could_not_be_saved_is_refused_before_the_work(self, here, tmp_path, method):
         with mock.patch("litho_dl.optimize.solve_clips") as solving:
-            options = ("--optics", "small.safetensors", "--method", "fine.toml", "--out", tmp_path)
+            options = ("--optics", "small.safetensors", "--method", method, "--out", tmp_path)
             assert "multiple of 1 nm, got 0.5 nm" in refused(litho("optimize", "cross.glp", *options))
         solving.assert_not_called()
 

@@ -126,14 +126,16 @@ def _scaling_section(part: dict[str, Any]) -> list[str]:
 
 
 def _dask_section(part: dict[str, Any]) -> list[str]:
-    local, remote = part["local"], part["dask"]
-    same = "the same bytes" if local["sha256"] == remote["sha256"] else "OTHER bytes"
+    local, remote = (np.array(part["seconds"][name]) for name in ("local", "dask"))
+    more = remote / local - 1
+    same = "the same bytes" if part["same"] else "OTHER bytes"
     return [
         "## Dask",
         "",
-        f"{local['tiles']} tiles by {part['workers']} local processes and by {part['workers']} workers of a Dask "
-        f"cluster on the same machine, processes' starts included: {local['wall']:.1f} s and {remote['wall']:.1f} s "
-        f"({remote['wall'] / local['wall'] - 1:+.1%}), {same}.",
+        f"{part['tiles']} tiles by {part['workers']} local processes and by {part['workers']} workers of a Dask "
+        f"cluster on the same machine, processes' starts included, {len(more)} times in turn: {np.median(local):.1f} s "
+        f"and {np.median(remote):.1f} s in the median; Dask takes {np.median(more):+.1%} ({more.min():+.1%} to "
+        f"{more.max():+.1%}), and writes {same}.",
     ]
 
 

@@ -93,7 +93,7 @@ def test_stages_go_on_from_the_best_weights_before(pair_set, tmp_path):
     run = run_generator(chosen, pairs, tmp_path / "run", device=CPU)
     stages = [tmp_path / "run" / name / "best.safetensors" for name in ("1-supervised", "2-litho")]
     first, second = (read_weights(path)[0] for path in stages)
-    moved = [name for name in first if not torch.equal(first[name], second[name])]
+    moved = [name for name in first if (first[name] - second[name]).abs().max() > 1e-20]
     assert all("norm" in name and ("running" in name or "tracked" in name) for name in moved)
     drawn = [clip.score for clip in drawn_masks(run, pairs)]
     for name, score in (("L2", "l2_nm2"), ("PVB", "pvb_nm2")):
@@ -113,7 +113,7 @@ def test_a_start_gives_its_weights_to_the_last_stage_alone(arguments, tmp_path):
     assert [path.name for path in sorted(out.glob("*-*"))] == ["2-litho"]
     assert "expected a run with task.start = " in refused(litho("train", slow, *arguments[2:], "--start", model))
     (first, _), (second, metadata) = read_weights(model), read_weights(out / "model.safetensors")
-    moved = [name for name in first if not torch.equal(first[name], second[name])]
+    moved = [name for name in first if (first[name] - second[name]).abs().max() > 1e-20]
     assert all("norm" in name and ("running" in name or "tracked" in name) for name in moved)
     card = metadata["card"]
     assert card["optics"]["name"] == "iccad13-like"

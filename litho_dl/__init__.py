@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from litho_dl.process.files import load_process
-    from litho_dl.simulator import Exposure, Simulator
+    from litho_dl.simulation.simulator import Exposure, Simulator
 
 __version__ = "0.1.0"
 __all__ = ["Exposure", "Simulator", "__version__", "load_process"]

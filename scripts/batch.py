@@ -17,12 +17,12 @@ import click
 import torch
 from benchmark import resident_peak_mb
 
-from litho_dl.clips import load_clip
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.core.memory import keep_memory
 from litho_dl.ilt.method import load_method
-from litho_dl.optimize import solve_clips
+from litho_dl.layout.clips import load_clip
 from litho_dl.process.files import load_process
+from litho_dl.runs.optimize import solve_clips
 
 ROOT = Path(__file__).resolve().parents[1]
 OPTICS = "iccad13-like"

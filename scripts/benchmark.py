@@ -33,7 +33,7 @@ from litho_dl.optics.source import sample_source
 from litho_dl.process.files import load_kernels, save_kernels
 from litho_dl.process.model import build_process
 from litho_dl.process.recipe import load_recipe
-from litho_dl.simulator import Simulator
+from litho_dl.simulation.simulator import Simulator
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.speed import speed_figure
 

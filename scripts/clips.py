@@ -15,11 +15,15 @@ import click
 import klayout.db as kdb
 import numpy as np
 
-from litho_dl.cli.collection import clip_group
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
-from litho_dl.layout import Layout, check_design, cut_windows, load_rules, pattern_hash, read_layout
+from litho_dl.layout.design_rules import check_design, load_rules
+from litho_dl.layout.files import read_layout
 from litho_dl.layout.generate import FAMILIES, unique_clips
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.pattern import pattern_hash
 from litho_dl.layout.statistics import LayoutStatistics, layout_statistics
+from litho_dl.layout.windows import cut_windows
+from litho_dl.runs.collection import clip_group
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.layouts import ClipGroup, clips_figure
 

@@ -18,15 +18,15 @@ import torch
 from evaluate_models import evaluate_models
 from suites import ROOT, SUITES, Suite, load_suite
 
-from litho_dl.cli.options import progress_bar
-from litho_dl.cli.pictures import clip_images, draw_gallery
 from litho_dl.core.device import resolve_device
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.core.memory import keep_memory
-from litho_dl.evaluate import PROTOCOLS
+from litho_dl.core.progress import progress_bar
 from litho_dl.ilt.method import load_method
-from litho_dl.optimize import scored, solve_clips
 from litho_dl.report.published import PUBLISHED
+from litho_dl.runs.optimize import scored, solve_clips
+from litho_dl.runs.pictures import clip_images, draw_gallery
+from litho_dl.scoring.evaluate import PROTOCOLS
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.tradeoff import tradeoff_figure
 

@@ -34,14 +34,15 @@ from torch import Tensor
 
 from litho_dl.core.grid import Grid
 from litho_dl.core.io import read_image, require_writable_folder, write_text
-from litho_dl.layout import rasterize, read_layout
+from litho_dl.layout.files import read_layout
+from litho_dl.layout.raster import rasterize
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.source import Source, sample_source
 from litho_dl.process.files import import_contest
 from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.process.recipe import load_recipe
-from litho_dl.simulator import Simulator
+from litho_dl.simulation.simulator import Simulator
 from litho_dl.viz.figure import BLACK, BLUE, VERMILION, new_figure, save_figure, style_axes, style_chart
 from litho_dl.viz.optics import source_panel
 

@@ -25,11 +25,11 @@ from benchmark import resident_peak_mb
 from fullchip_tables import INTERIOR_NM, NEAR_NM, SCALING_NM, SECTIONS, TILE_NM, WHOLE_NM, markdown
 
 from litho_dl.cli.fullchip import TOLERANCE
-from litho_dl.cli.fullchip_pictures import draw_chip
 from litho_dl.core.io import require_writable_folder, write_text
 from litho_dl.core.memory import keep_memory
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.halo import halo_nm
+from litho_dl.fullchip.pictures import draw_chip
 from litho_dl.fullchip.run import ChipRun, Job, run_fullchip
 from litho_dl.fullchip.summary import chip_score, chip_sites, seam_table
 from litho_dl.fullchip.tiling import STEP_NM, Box, plan_tiling
@@ -38,7 +38,7 @@ from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
 from litho_dl.process.files import load_process
 from litho_dl.process.model import ProcessModel
-from litho_dl.simulator import Simulator
+from litho_dl.simulation.simulator import Simulator
 
 LARGE_TILE_NM = 4608.0  # that a block of 30 um gets
 LOOSE = 3e-4  # a larger tolerance than the command's own

@@ -16,19 +16,19 @@ from step_work import Work, step_shape, step_work, total
 from suites import ROOT, Suite, load_suite
 from torch import Tensor
 
-from litho_dl.clips import load_clip
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
-from litho_dl.evaluate import PROTOCOLS, Scorecard
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.ilt.optimizer import make_optimizer
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
+from litho_dl.ilt.problem import Stage, geometric
 from litho_dl.ilt.solve import Solution, solve
-from litho_dl.ilt.stage import Stage, geometric
 from litho_dl.ilt.start import coarsened
-from litho_dl.optimize import scored
+from litho_dl.layout.clips import load_clip
 from litho_dl.process.files import load_process
 from litho_dl.process.model import ProcessModel
-from litho_dl.simulator import Simulator
+from litho_dl.runs.optimize import scored
+from litho_dl.scoring.evaluate import PROTOCOLS, Scorecard
+from litho_dl.simulation.simulator import Simulator
 
 CLIPS = 10
 LAYOUTS_OPTICS = "iccad13-like"

@@ -16,17 +16,17 @@ import torch
 from torch.utils.data import DataLoader
 
 from litho_dl.cli.dataset import Reporter
-from litho_dl.cli.options import progress_bar
-from litho_dl.cli.pair_pictures import draw_pairs, draw_scores
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
+from litho_dl.core.progress import progress_bar
 from litho_dl.core.workers import default_workers
-from litho_dl.data.dataset import PairDataset
-from litho_dl.dataset.build import build, read_timing
-from litho_dl.dataset.export import pair_table
-from litho_dl.dataset.manifest import Manifest, shard_path
-from litho_dl.dataset.recipe import load_dataset_recipe
-from litho_dl.dataset.summary import read_scores, split_counts
-from litho_dl.dataset.verify import verify
+from litho_dl.pairs.build import build, read_timing
+from litho_dl.pairs.dataset import PairDataset
+from litho_dl.pairs.export import pair_table
+from litho_dl.pairs.manifest import Manifest, shard_path
+from litho_dl.pairs.pictures import draw_pairs, draw_scores
+from litho_dl.pairs.recipe import load_dataset_recipe
+from litho_dl.pairs.summary import read_scores, split_counts
+from litho_dl.pairs.verify import verify
 
 BATCH, NETWORK_NM = 64, 8.0
 PASSES = 3

@@ -14,21 +14,21 @@ import torch
 from suites import Suite
 from torch import Tensor
 
-from litho_dl.cli.options import progress_bar
 from litho_dl.core.device import device_name
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import file_digest
-from litho_dl.dataset.duplicates import nearest_trained
-from litho_dl.dataset.manifest import read_manifest
-from litho_dl.evaluate import PROTOCOLS, Evaluation
+from litho_dl.core.progress import progress_bar
 from litho_dl.generators.model import Generator, load_generator
 from litho_dl.generators.predict import predict, refine
-from litho_dl.generators.shipped import SUFFIX, shipped_models
+from litho_dl.generators.weights import SUFFIX, shipped_models
 from litho_dl.ilt.method import Method
 from litho_dl.ilt.solve import Solution
-from litho_dl.optimize import Masks, scored, solve_clips
+from litho_dl.pairs.duplicates import nearest_trained
+from litho_dl.pairs.manifest import read_manifest
 from litho_dl.process.identity import process_digest
-from litho_dl.simulator import Simulator
+from litho_dl.runs.optimize import Masks, scored, solve_clips
+from litho_dl.scoring.evaluate import PROTOCOLS, Evaluation
+from litho_dl.simulation.simulator import Simulator
 
 FIGURES = ("l2_nm2", "pvb_nm2", "epe_violations", "shots", "mrc_violations", "seconds")
 DRAWN, SCRATCH = "drawn", "scratch"
@@ -222,7 +222,7 @@ def known_clips(suite: Suite, folders: Iterable[Path]) -> dict[str, int]:
         known[read_manifest(folder).digest] = sum(found.is_duplicate for found in nearest)
         for clip, found in zip(suite.clips, nearest, strict=True):
             kind = "the same as" if found.same else "nearly" if found.is_duplicate else "unlike; nearest is"
-            click.echo(f"{clip.name}: {kind} {found.name} of {folder.name}, likeness {found.likeness:.2f}")
+            click.echo(f"{clip.name}: {kind} {found.name} of {folder.name}, likeness {found.similarity:.2f}")
     return known
 
 

@@ -16,18 +16,18 @@ from typing import Any
 import click
 import torch
 
-from litho_dl.cli.mnist_pictures import TRAINING_NOTE, pictures
-from litho_dl.cli.training import curves_of, training_progress
 from litho_dl.core.device import resolve_device
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.core.memory import keep_memory
 from litho_dl.core.settings import shipped_names
-from litho_dl.data.mnist import Mnist, load_mnist
+from litho_dl.mnist.files import Mnist, load_mnist
 from litho_dl.mnist.gradients import DEPTH, study_gradients
+from litho_dl.mnist.pictures import TRAINING_NOTE, pictures
 from litho_dl.mnist.recipe import load_mnist_recipe, with_training
 from litho_dl.mnist.run import MnistRun, run_mnist
 from litho_dl.mnist.tasks import normalised
 from litho_dl.models.registry import CLASSIFIERS
+from litho_dl.training.progress import curves_of, training_progress
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.learning import gradient_figure, learning_curves
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from measure_models import DRAWN, EQUAL, RAW, REPEATS, SCRATCH, WHOLE, Bench, Row, mean
 
-from litho_dl.cli.pictures import clip_images
 from litho_dl.core.settings import shipped_names
 from litho_dl.report.published import NETWORKS
+from litho_dl.runs.pictures import clip_images
 from litho_dl.viz.comparison import comparison_figure
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.gallery import GalleryClip

@@ -10,19 +10,19 @@ from typing import Any
 import click
 import torch
 
-from litho_dl.cli.options import progress_bar
-from litho_dl.clips import Clip, load_clip
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.core.memory import keep_memory
-from litho_dl.evaluate import PROTOCOLS
+from litho_dl.core.progress import progress_bar
 from litho_dl.ilt.method import load_method
+from litho_dl.layout.clips import Clip, load_clip
 from litho_dl.optics.source import Source, sample_source
-from litho_dl.optimize import scored, solve_clips
 from litho_dl.process.files import load_process
 from litho_dl.process.freeform import save_freeform
 from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.process.recipe import load_recipe
-from litho_dl.source_simulator import SourceSimulator
+from litho_dl.runs.optimize import scored, solve_clips
+from litho_dl.scoring.evaluate import PROTOCOLS
+from litho_dl.simulation.source_simulator import SourceSimulator
 from litho_dl.viz.figure import BLUE, VERMILION, new_figure, save_figure, style_chart
 from litho_dl.viz.optics import source_panel
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from litho_dl.core.dft import needed_pixels
 from litho_dl.ilt.method import Level
 from litho_dl.optics.imaging import fft_length
-from litho_dl.simulator import Simulator
+from litho_dl.simulation.simulator import Simulator
 
 REAL, COMPLEX = 4, 8  # bytes in single precision
 PRINTS = 3  # nominal, outer, inner

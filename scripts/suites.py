@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from litho_dl.clips import Clip, load_clip
-from litho_dl.evaluate import RasterConvention
+from litho_dl.layout.clips import Clip, load_clip
 from litho_dl.process.files import load_process
 from litho_dl.process.model import ProcessModel
+from litho_dl.scoring.evaluate import RasterConvention
 
 ROOT = Path(__file__).resolve().parents[1]
 SUITES = ("iccad13", "layouts")

@@ -15,15 +15,15 @@ import click
 import torch
 
 from litho_dl.cli.train import command_line
-from litho_dl.cli.train_pictures import draw_run, panels
-from litho_dl.cli.training import training_progress
 from litho_dl.core.device import device_name, resolve_device
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.core.memory import keep_memory
 from litho_dl.core.settings import shipped_names
 from litho_dl.generators.items import load_pair_set
+from litho_dl.generators.pictures import draw_run, panels
 from litho_dl.generators.recipe import GeneratorRecipe, load_generator_recipe
 from litho_dl.generators.run import GeneratorRun, run_generator
+from litho_dl.training.progress import training_progress
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.learning import learning_curves
 

@@ -12,7 +12,8 @@ from shapes import box
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.run import ChipRun, Job, run_fullchip
 from litho_dl.fullchip.tiling import Box
-from litho_dl.layout import Layout, Polygon
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 
 CORE_NM, HALO_NM = 512.0, 256.0
 FEW = with_levels(changed(SIMPLE.levels[1], steps=6, learning_rate=0.3), objective={"l2": 1.0, "pvb": 1.0, "epe": 1.0})

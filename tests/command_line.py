@@ -15,7 +15,9 @@ import numpy as np
 from litho_dl.cli.main import main
 from litho_dl.core.io import write_png
 from litho_dl.core.settings import shipped_text
-from litho_dl.layout import Layout, Polygon, write_layout
+from litho_dl.layout.files import write_layout
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 from litho_dl.process.files import save_kernels
 from litho_dl.process.model import build_process
 from litho_dl.process.recipe import load_recipe

@@ -7,10 +7,10 @@ import torch
 from ilt_scenes import CLIPS, small_simulator
 from torch import Tensor, nn
 
-from litho_dl.clips import magnified
 from litho_dl.generators.model import Card, make_generator, save_generator
 from litho_dl.generators.recipe import GeneratorRecipe
 from litho_dl.generators.task import MaskTask
+from litho_dl.layout.clips import magnified
 from litho_dl.process.identity import process_digest
 from litho_dl.process.model import ProcessModel
 

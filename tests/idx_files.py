@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from litho_dl.data.mnist import FILES
+from litho_dl.mnist.files import FILES
 
 
 def idx_bytes(values: np.ndarray) -> bytes:

@@ -6,14 +6,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from litho_dl.clips import Clip, place
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.objective import Scene, background, epe_probes, evaluate_terms
-from litho_dl.layout import Layout, MaskRules, Polygon
+from litho_dl.layout.clips import Clip, place
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
+from litho_dl.layout.rules import MaskRules
 from litho_dl.process.model import Corner, build_process
 from litho_dl.process.recipe import load_recipe
-from litho_dl.resist import Resist
-from litho_dl.simulator import Exposure, Simulator
+from litho_dl.process.resist import Resist
+from litho_dl.simulation.simulator import Exposure, Simulator
 
 FIELD = (512.0, 512.0)
 RECIPE = load_recipe("duv193-dry-annular")

@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 
 from litho_dl.core.io import write_csv, write_png
-from litho_dl.layout import Layout, Polygon
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.stack import write_stack
 
 HOSTILE = "<img src=x onerror=alert(1)>&amp; {{ 7 * 7 }}"

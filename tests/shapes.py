@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from litho_dl.layout import Polygon
+from litho_dl.layout.polygon import Polygon
 
 
 def box(x0: float, y0: float, x1: float, y1: float) -> Polygon:

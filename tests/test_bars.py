@@ -5,10 +5,10 @@ from statistics import fmean
 import pytest
 import torch
 
-from litho_dl.clips import load_clip
 from litho_dl.ilt.method import load_method
-from litho_dl.optimize import default_protocol, scored, solve_clips
+from litho_dl.layout.clips import load_clip
 from litho_dl.process.files import load_process
+from litho_dl.runs.optimize import default_protocol, scored, solve_clips
 
 # Means over the ten clips: L2, PVB, their sum, EPE violations, shots, mask rule violations.
 BARS = {

@@ -8,7 +8,7 @@ import torch
 
 from litho_dl.process.model import build_process
 from litho_dl.process.recipe import load_recipe
-from litho_dl.simulator import Simulator
+from litho_dl.simulation.simulator import Simulator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 from full_grid import full_grid_images

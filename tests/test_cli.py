@@ -10,10 +10,10 @@ import torch
 from command_line import RECIPE, Result, files_below, litho, refused, succeeded
 
 from litho_dl.cli.main import COMMANDS
-from litho_dl.cli.options import progress_bar
 from litho_dl.cli.recipes import MODELS
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import read_image
+from litho_dl.core.progress import progress_bar
 from litho_dl.core.settings import shipped_names, shipped_text
 from litho_dl.process.files import load_kernels
 from litho_dl.process.recipe import load_recipe
@@ -117,7 +117,7 @@ class TestRecipes:
         assert all(name in shown and text in shown for names in table.values() for name, text in names.items())
 
     def test_trained_networks(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("litho_dl.generators.shipped.FOLDER", tmp_path)
+        monkeypatch.setattr("litho_dl.generators.weights.FOLDER", tmp_path)
         assert succeeded("recipes")["models"] == {}
         assert MODELS not in litho("recipes").out
         for name in ("net-for-a", "net-for-b-for-c", "other-for-a"):

@@ -12,7 +12,7 @@ from command_line import METHOD, files_below, litho, refused, succeeded
 from litho_dl.cli import demo
 from litho_dl.cli.optimize import score_table
 from litho_dl.core.io import read_image
-from litho_dl.layout import read_layout
+from litho_dl.layout.files import read_layout
 
 
 class TestOptimize:
@@ -89,7 +89,7 @@ class TestOptimize:
 
     @pytest.mark.parametrize("method", ["fine.toml", "drawn.toml"])
     def test_a_mask_that_could_not_be_saved_is_refused_before_the_work(self, here, tmp_path, method):
-        with mock.patch("litho_dl.optimize.solve_clips") as solving:
+        with mock.patch("litho_dl.runs.optimize.solve_clips") as solving:
             options = ("--optics", "small.safetensors", "--method", method, "--out", tmp_path)
             assert "multiple of 1 nm, got 0.5 nm" in refused(litho("optimize", "cross.glp", *options))
         solving.assert_not_called()

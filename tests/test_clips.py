@@ -5,7 +5,10 @@ import pytest
 import torch
 from shapes import box
 
-from litho_dl.clips import (
+from litho_dl.core.errors import GridMismatchError, LayoutError, LithoError, MaskError
+from litho_dl.core.grid import Grid
+from litho_dl.core.io import read_image, write_png
+from litho_dl.layout.clips import (
     Clip,
     file_stem,
     load_clip,
@@ -16,10 +19,9 @@ from litho_dl.clips import (
     place,
     save_mask,
 )
-from litho_dl.core.errors import GridMismatchError, LayoutError, LithoError, MaskError
-from litho_dl.core.grid import Grid
-from litho_dl.core.io import read_image, write_png
-from litho_dl.layout import Layout, rasterize, read_layout, write_layout
+from litho_dl.layout.files import read_layout, write_layout
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.raster import rasterize
 
 FIELD = (256.0, 320.0)  # height, width
 

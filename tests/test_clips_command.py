@@ -9,8 +9,11 @@ from command_line import files_below, litho, refused, succeeded
 from shapes import box
 
 from litho_dl.core.io import read_image
-from litho_dl.layout import Layout, load_rules, pattern_hash, read_layout, write_layout
+from litho_dl.layout.design_rules import load_rules
+from litho_dl.layout.files import read_layout, write_layout
 from litho_dl.layout.generate import generate
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.pattern import pattern_hash
 from litho_dl.viz.layouts import clips_figure
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -52,7 +55,7 @@ def test_a_folder_of_clips(suffix, tmp_path):
 
 
 def test_the_picture_says_how_many_clips_it_shows(tmp_path, monkeypatch):
-    monkeypatch.setattr("litho_dl.cli.collection.SHOWN", 2)
+    monkeypatch.setattr("litho_dl.runs.collection.SHOWN", 2)
     with mock.patch("litho_dl.viz.layouts.clips_figure", side_effect=clips_figure) as drawing:
         succeeded(*GENERATE, "--out", tmp_path)
     ((group,),) = drawing.call_args.args

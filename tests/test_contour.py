@@ -9,7 +9,9 @@ from scipy import ndimage
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.core.grid import Grid
-from litho_dl.layout import Layout, contour_polygons, pixel_polygons, rasterize
+from litho_dl.layout.contour import contour_polygons, pixel_polygons
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.raster import rasterize
 
 
 def distance_image(shape, x, y, radius, pixel_nm):

@@ -5,16 +5,12 @@ import pytest
 from scipy.spatial import cKDTree
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.layout import (
-    Layout,
-    Polygon,
-    contour_polygons,
-    fracture_curved,
-    read_layout,
-    simplify,
-    write_layout,
-    write_shots,
-)
+from litho_dl.layout.contour import contour_polygons
+from litho_dl.layout.curves import simplify
+from litho_dl.layout.files import read_layout, write_layout
+from litho_dl.layout.fracture import fracture_curved, write_shots
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 
 pytestmark = pytest.mark.filterwarnings("error")
 PIXEL = 4.0

@@ -8,26 +8,27 @@ import pytest
 import torch
 from pair_factory import FIELD, built, digests, write_recipe
 
-from litho_dl.clips import place
 from litho_dl.core.errors import DatasetError, OutputError
-from litho_dl.data import read_shard
-from litho_dl.data.dataset import PairDataset
-from litho_dl.data.pairs import read_settings
-from litho_dl.dataset.build import read_timing
-from litho_dl.dataset.manifest import CLIPS, MANIFEST, OPTICS, read_manifest, shard_path
-from litho_dl.dataset.plan import read_clips
-from litho_dl.dataset.recipe import Quality
-from litho_dl.dataset.shard import missed_limit
-from litho_dl.dataset.verify import verify
-from litho_dl.evaluate import PROTOCOLS, evaluate
 from litho_dl.ilt.method import load_method
-from litho_dl.layout import Layout, Polygon, write_layout
+from litho_dl.layout.clips import place
 from litho_dl.layout.design_rules import load_rules
+from litho_dl.layout.files import write_layout
 from litho_dl.layout.generate import generate
+from litho_dl.layout.layout import Layout
 from litho_dl.layout.pattern import pattern_hash
-from litho_dl.optimize import solve_clips
+from litho_dl.layout.polygon import Polygon
+from litho_dl.pairs.build import read_timing
+from litho_dl.pairs.dataset import PairDataset
+from litho_dl.pairs.make import missed_limit
+from litho_dl.pairs.manifest import CLIPS, MANIFEST, OPTICS, read_manifest, shard_path
+from litho_dl.pairs.plan import read_clips
+from litho_dl.pairs.recipe import Quality
+from litho_dl.pairs.shard import read_settings, read_shard
+from litho_dl.pairs.verify import verify
 from litho_dl.process.files import load_kernels
-from litho_dl.simulator import Simulator
+from litho_dl.runs.optimize import solve_clips
+from litho_dl.scoring.evaluate import PROTOCOLS, evaluate
+from litho_dl.simulation.simulator import Simulator
 
 WINDOWS = '[[clips]]\nlayout = "chip.gds"\nwindow_nm = 500.0\nstride_nm = 500.0\n[splits]'
 
@@ -118,7 +119,7 @@ class TestQuality:
         assert verify(tmp_path / "out") == []
 
     def test_an_empty_mask_is_left_out(self, tmp_path, monkeypatch):
-        from litho_dl.dataset import shard
+        from litho_dl.pairs import make as shard
 
         def emptied(*arguments, **settings):
             solution = solve_clips(*arguments, **settings)
@@ -151,7 +152,7 @@ class TestGoingOn:
             if step == 2 and shard_path(tmp_path / "out", 0).exists():
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr("litho_dl.dataset.shard.solve_clips", partial(solve_clips, on_step=interrupt))
+        monkeypatch.setattr("litho_dl.pairs.make.solve_clips", partial(solve_clips, on_step=interrupt))
         with pytest.raises(KeyboardInterrupt):
             built(pair_recipe, tmp_path / "out")
         monkeypatch.undo()

@@ -12,8 +12,8 @@ from pair_factory import digests, write_recipe
 
 from litho_dl.cli.dataset import described
 from litho_dl.core.io import read_image
-from litho_dl.data import read_shard
-from litho_dl.dataset.manifest import read_manifest, shard_path
+from litho_dl.pairs.manifest import read_manifest, shard_path
+from litho_dl.pairs.shard import read_shard
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from pair_factory import built, digests, write_recipe
 
-from litho_dl.dataset.manifest import read_manifest
-from litho_dl.dataset.verify import verify
+from litho_dl.pairs.manifest import read_manifest
+from litho_dl.pairs.verify import verify
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
 STEPS = 120  # about a second a shard

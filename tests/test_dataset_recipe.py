@@ -9,12 +9,14 @@ from pair_factory import FIELD, built, write_recipe
 
 from litho_dl.core.errors import DatasetError, LithoError, RecipeError
 from litho_dl.core.workers import on_one_thread
-from litho_dl.data.pairs import SPLITS
-from litho_dl.dataset.blueprint import draw_blueprint
-from litho_dl.dataset.plan import plan_clips, read_clips
-from litho_dl.dataset.recipe import load_dataset_recipe
-from litho_dl.layout import Layout, Polygon, write_layout
+from litho_dl.layout.files import write_layout
+from litho_dl.layout.layout import Layout
 from litho_dl.layout.pattern import pattern_hash
+from litho_dl.layout.polygon import Polygon
+from litho_dl.pairs.blueprint import draw_blueprint
+from litho_dl.pairs.plan import plan_clips, read_clips
+from litho_dl.pairs.recipe import load_dataset_recipe
+from litho_dl.pairs.shard import SPLITS
 from litho_dl.process.files import load_process, save_kernels
 from litho_dl.process.model import build_process
 from litho_dl.process.recipe import load_recipe
@@ -44,7 +46,7 @@ class TestPlan:
         assert clips[0].seed != clips[8].seed
 
     def test_holes_survive_the_file(self, tmp_path):
-        from litho_dl.dataset.plan import PlannedClip, write_clips
+        from litho_dl.pairs.plan import PlannedClip, write_clips
 
         square = np.array([(0, 0), (90, 0), (90, 90), (0, 90)], dtype=float)
         ring = Layout("ring", (Polygon(square, (square / 3 + 30,)), Polygon(square + 200)))

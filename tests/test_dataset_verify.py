@@ -8,10 +8,9 @@ import pytest
 from pair_factory import built, write_recipe
 
 from litho_dl.core.errors import DatasetError
-from litho_dl.data import read_shard, write_shard
-from litho_dl.data.pairs import read_settings
-from litho_dl.dataset.manifest import CLIPS, MANIFEST, OPTICS, read_manifest, shard_path, write_manifest
-from litho_dl.dataset.verify import verify
+from litho_dl.pairs.manifest import CLIPS, MANIFEST, OPTICS, read_manifest, shard_path, write_manifest
+from litho_dl.pairs.shard import read_settings, read_shard, write_shard
+from litho_dl.pairs.verify import verify
 
 WINDOWS = '[[clips]]\nlayout = "chip.gds"\nwindow_nm = 500.0\nstride_nm = 500.0\n[splits]'
 

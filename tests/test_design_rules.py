@@ -6,7 +6,9 @@ from shapes import box
 
 from litho_dl.core.errors import LayoutError, RecipeError
 from litho_dl.core.settings import shipped_names, shipped_text
-from litho_dl.layout import DesignRules, Layout, Polygon, check_design, load_rules
+from litho_dl.layout.design_rules import DesignRules, check_design, load_rules
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 
 EXTENT = 1000.0
 # Width 70, at most 250; space 65; tips up to 105 wide 80 apart; area 10,500; pitch 140, so long runs 70 apart; grid 5.

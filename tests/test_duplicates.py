@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from shapes import box
 
+from litho_dl.core.dihedral import SYMMETRIES
 from litho_dl.core.errors import DatasetError
 from litho_dl.core.grid import Grid
-from litho_dl.core.symmetry import SYMMETRIES
-from litho_dl.dataset.duplicates import nearest_trained
-from litho_dl.dataset.manifest import CLIPS, read_manifest
-from litho_dl.dataset.plan import PlannedClip, read_clips
-from litho_dl.layout import Layout
-from litho_dl.layout.likeness import coarse_images, likeness
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.pattern import coarse_images, similarity
+from litho_dl.pairs.duplicates import nearest_trained
+from litho_dl.pairs.manifest import CLIPS, read_manifest
+from litho_dl.pairs.plan import PlannedClip, read_clips
 
 GRID = Grid.of_field((400.0, 480.0), 10.0)
 L = Layout("l", (box(0, 0, 40, 200), box(40, 0, 160, 40)))  # 8000 + 4800 nm^2
@@ -25,7 +25,7 @@ def mapped(layout: Layout, symmetry: str, shift: tuple[float, float]) -> Layout:
 
 
 def like(one: Layout, *others: Layout) -> np.ndarray:
-    return likeness(one, coarse_images(others, GRID), GRID)
+    return similarity(one, coarse_images(others, GRID), GRID)
 
 
 @pytest.mark.parametrize("symmetry", SYMMETRIES)
@@ -68,9 +68,9 @@ class TestNearestTrained:
         moved = Layout("moved", (copy.polygons[0].mapped(lambda points: points + 4), *copy.polygons[1:]))
         other = Layout("other", (box(0, 0, 600, 600),))
         exact, nearly, far = nearest_trained([copy, moved, other], pair_set)
-        assert (exact.name, exact.same, exact.likeness, exact.is_duplicate) == (seen.name, True, 1.0, True)
+        assert (exact.name, exact.same, exact.similarity, exact.is_duplicate) == (seen.name, True, 1.0, True)
         assert (nearly.name, nearly.same, nearly.is_duplicate) == (seen.name, False, True)
-        assert 0.8 < nearly.likeness < 1
+        assert 0.8 < nearly.similarity < 1
         assert (far.same, far.is_duplicate) == (False, False)
 
     def test_clips_to_choose_the_epoch_by_count_and_test_clips_do_not(self, pair_set):

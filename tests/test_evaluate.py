@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from litho_dl.clips import Clip, load_clip, load_mask, load_mask_image, place, save_mask
 from litho_dl.core.errors import GridMismatchError, LayoutError, MaskError
 from litho_dl.core.io import write_png
-from litho_dl.evaluate import PROTOCOLS, Evaluation, evaluate
-from litho_dl.layout import Layout, Polygon
+from litho_dl.layout.clips import Clip, load_clip, load_mask, load_mask_image, place, save_mask
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 from litho_dl.metrics.edge import edge_profile
 from litho_dl.metrics.epe import NEURALILT, OPENILT, find_sites
 from litho_dl.process.files import import_contest
 from litho_dl.process.model import build_process
 from litho_dl.process.recipe import load_recipe
-from litho_dl.simulator import Simulator
+from litho_dl.scoring.evaluate import PROTOCOLS, Evaluation, evaluate
+from litho_dl.simulation.simulator import Simulator
 
 FIELD = (512.0, 512.0)
 DEFAULT = PROTOCOLS["default"]

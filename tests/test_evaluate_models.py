@@ -13,14 +13,14 @@ from generator_scene import recipe
 from ilt_scenes import CLIPS, SIMPLE, small_simulator
 
 from litho_dl.core.errors import CheckpointError, LithoError
-from litho_dl.dataset.manifest import CLIPS as CLIPS_FILE
-from litho_dl.dataset.manifest import read_manifest
-from litho_dl.dataset.plan import read_clips
-from litho_dl.evaluate import PROTOCOLS, evaluate
 from litho_dl.generators.model import Card, OpticsCard, load_generator, make_generator, save_generator
 from litho_dl.generators.predict import predict, refine
 from litho_dl.ilt.solve import solve
-from litho_dl.simulator import Simulator
+from litho_dl.pairs.manifest import CLIPS as CLIPS_FILE
+from litho_dl.pairs.manifest import read_manifest
+from litho_dl.pairs.plan import read_clips
+from litho_dl.scoring.evaluate import PROTOCOLS, evaluate
+from litho_dl.simulation.simulator import Simulator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 import evaluate as script
@@ -109,7 +109,7 @@ def test_as_many_steps_as_fit(budget_s, guess, expected):
 
 class TestChosen:
     def test_all_that_ship_for_the_optics(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("litho_dl.generators.shipped.FOLDER", tmp_path)
+        monkeypatch.setattr("litho_dl.generators.weights.FOLDER", tmp_path)
         for name, digest in (("a-for-small", None), ("a-for-other", "other"), ("b-for-other", "other")):
             ship(tmp_path / f"{name}.safetensors", digest=digest)
         (model,) = measure_models.chosen_models("all", SUITE).items()

@@ -12,7 +12,7 @@ from litho_dl.core.errors import GridMismatchError
 from litho_dl.optics.extend import extended, reach_nm
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.process.model import Corner, ProcessModel, build_process
-from litho_dl.simulator import Simulator
+from litho_dl.simulation.simulator import Simulator
 
 OWN = (1024.0, 1024.0)
 PIXEL_NM = 8.0

@@ -8,17 +8,17 @@ import torch
 from focus_optics import FIELD, small_recipe
 from shapes import box
 
-from litho_dl.clips import place
 from litho_dl.core.dft import analyse, analysis, synthesis, synthesise, synthesise_at
 from litho_dl.core.errors import KernelError, MaskError
 from litho_dl.core.grid import Grid
-from litho_dl.focus_exposure import choose_gauges, expose_through_focus
-from litho_dl.layout import Layout
+from litho_dl.layout.clips import place
+from litho_dl.layout.layout import Layout
 from litho_dl.metrics.gauge import default_gauges, gauge_along
 from litho_dl.optics.mask import MaskType
 from litho_dl.process.model import build_process, kernel_name, named_focus
 from litho_dl.process.recipe import Recipe, RecipeCorner
-from litho_dl.simulator import Simulator
+from litho_dl.simulation.focus_exposure import choose_gauges, expose_through_focus
+from litho_dl.simulation.simulator import Simulator
 
 
 @pytest.fixture(scope="module")

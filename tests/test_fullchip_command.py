@@ -13,12 +13,15 @@ from chip_scene import WIRES, wires
 from command_line import files_below, litho, refused, succeeded
 from generator_scene import write_model
 
-from litho_dl.clips import Clip
 from litho_dl.core.grid import Grid
 from litho_dl.fullchip.tiling import Tile, Tiling
 from litho_dl.generators.model import load_generator
 from litho_dl.generators.predict import predict
-from litho_dl.layout import Layout, pixel_polygons, rasterize, read_layout, write_layout
+from litho_dl.layout.clips import Clip
+from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.files import read_layout, write_layout
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.raster import rasterize
 from litho_dl.layout.stack import read_stack
 from litho_dl.process.files import load_process
 
@@ -56,7 +59,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 class TestFiles:
     def test_everything(self, layout, tmp_path, monkeypatch):
-        monkeypatch.setattr("litho_dl.cli.fullchip_pictures.PICTURED", 2)
+        monkeypatch.setattr("litho_dl.fullchip.pictures.PICTURED", 2)
         out = tmp_path / "out" / "mask.oas"
         found = succeeded("fullchip", layout, *METHOD, "--out", out, "--report")
         expected = RUN | TILES | SPOTS | {"timing.csv", "chip.png", "report.html"}

@@ -10,7 +10,7 @@ from torch import Tensor
 from litho_dl.core.errors import KernelError
 from litho_dl.fullchip.halo import PIXEL_NM, halo_nm, influence
 from litho_dl.process.model import Corner
-from litho_dl.simulator import Simulator
+from litho_dl.simulation.simulator import Simulator
 
 FIELD = (1536.0, 1536.0)
 CORE = slice(64, 128)  # pixels of 8 nm

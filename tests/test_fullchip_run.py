@@ -19,7 +19,8 @@ from litho_dl.fullchip.plan import setting
 from litho_dl.fullchip.run import ChipRun, Progress
 from litho_dl.fullchip.tiling import Tile
 from litho_dl.ilt.method import Method, load_method
-from litho_dl.layout import Layout, read_layout
+from litho_dl.layout.files import read_layout
+from litho_dl.layout.layout import Layout
 
 HAS_DASK = importlib.util.find_spec("distributed") is not None
 

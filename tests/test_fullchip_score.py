@@ -10,16 +10,18 @@ from chip_scene import FEW, WIRES, chip, job
 from ilt_scenes import changed, with_levels
 from shapes import box
 
-from litho_dl.clips import Clip
 from litho_dl.core.grid import Grid
-from litho_dl.evaluate import PROTOCOLS, evaluate
 from litho_dl.fullchip.mask import read_mask, write_mask
 from litho_dl.fullchip.run import ChipRun, run_fullchip
 from litho_dl.fullchip.score import TileScore
 from litho_dl.fullchip.summary import Sites, chip_score, chip_sites, hot_spots, seam_distance, seam_table
 from litho_dl.fullchip.tiling import Tile, Tiling
-from litho_dl.layout import Layout, pixel_polygons, rasterize
-from litho_dl.simulator import Simulator
+from litho_dl.layout.clips import Clip
+from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.raster import rasterize
+from litho_dl.scoring.evaluate import PROTOCOLS, evaluate
+from litho_dl.simulation.simulator import Simulator
 
 PIXEL_NM = 8.0
 BARS = chip(box(0, 0, 1536, 120), box(0, 256, 700, 340), box(768, 240, 1536, 512), box(120, 400, 220, 512))

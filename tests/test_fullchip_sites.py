@@ -12,7 +12,10 @@ from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.sites import edge_sites
 from litho_dl.ilt.objective import count_probes, epe_probes, probe_rule
 from litho_dl.ilt.solve import solve
-from litho_dl.layout import Layout, Polygon, rasterize, write_layout
+from litho_dl.layout.files import write_layout
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
+from litho_dl.layout.raster import rasterize
 from litho_dl.metrics.epe import OPENILT, EpeSites, find_sites
 
 FIELD = (1024.0, 1024.0)

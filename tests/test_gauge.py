@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from shapes import box
 
-from litho_dl.clips import place
 from litho_dl.core.errors import LayoutError
-from litho_dl.focus_exposure import choose_gauges
-from litho_dl.layout import Layout, Polygon
+from litho_dl.layout.clips import place
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 from litho_dl.metrics.gauge import default_gauges, gauge_along
+from litho_dl.simulation.focus_exposure import choose_gauges
 
 FIELD = (512.0, 512.0)
 

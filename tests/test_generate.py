@@ -11,9 +11,12 @@ from shapes import box
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.core.grid import Grid
-from litho_dl.layout import DesignRules, Layout, check_design, load_rules, pattern_hash, rasterize
+from litho_dl.layout.design_rules import DesignRules, check_design, load_rules
 from litho_dl.layout.generate import FAMILIES, generate, unique_clips
 from litho_dl.layout.generate.sketch import Sketch, Steps
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.pattern import pattern_hash
+from litho_dl.layout.raster import rasterize
 
 EXTENT = 1280.0
 PAIRS = [

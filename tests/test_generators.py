@@ -10,10 +10,9 @@ from generator_scene import Given, Openness, pairs, recipe, task, write_recipe
 from ilt_scenes import small_simulator
 from torch import nn
 
+from litho_dl.core.dihedral import turned
 from litho_dl.core.errors import DatasetError, MaskError, RecipeError
 from litho_dl.core.settings import shipped_names
-from litho_dl.core.symmetry import turned
-from litho_dl.data.dataset import PairDataset
 from litho_dl.generators.items import PairItems, load_pair_set
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import make_generator
@@ -21,6 +20,7 @@ from litho_dl.generators.recipe import MASK_TERMS, load_generator_recipe, with_t
 from litho_dl.generators.surrogate import SurrogateTask
 from litho_dl.models.registry import DISCRIMINATORS, GENERATORS, SURROGATES
 from litho_dl.nn.size import SizeMultiple
+from litho_dl.pairs.dataset import PairDataset
 from litho_dl.process.identity import process_digest
 from litho_dl.training.batches import in_order
 

@@ -11,21 +11,23 @@ from click.testing import CliRunner
 from torch import Tensor
 
 from litho_dl.cli.optimize import optimize
-from litho_dl.clips import Clip, place
 from litho_dl.core.settings import shipped_names
-from litho_dl.evaluate import PROTOCOLS, Scorecard, evaluate
 from litho_dl.ilt.method import Level, Method, load_method
 from litho_dl.ilt.optimizer import make_optimizer
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
+from litho_dl.ilt.problem import Stage
 from litho_dl.ilt.solve import solve
-from litho_dl.ilt.stage import Stage
 from litho_dl.ilt.start import coarsened
-from litho_dl.layout import Layout, Polygon, write_layout
-from litho_dl.optimize import scored, solve_clips
+from litho_dl.layout.clips import Clip, place
+from litho_dl.layout.files import write_layout
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 from litho_dl.process.files import save_kernels
 from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.process.recipe import load_recipe
-from litho_dl.simulator import Simulator
+from litho_dl.runs.optimize import scored, solve_clips
+from litho_dl.scoring.evaluate import PROTOCOLS, Scorecard, evaluate
+from litho_dl.simulation.simulator import Simulator
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 

@@ -8,10 +8,10 @@ from litho_dl.core.errors import MaskError
 from litho_dl.ilt.method import Level, Rules
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
 from litho_dl.ilt.parameterization.levelset import LevelSet
+from litho_dl.ilt.problem import Stage, geometric
 from litho_dl.ilt.solve import Solution, solve
-from litho_dl.ilt.stage import Stage, geometric
 from litho_dl.ilt.start import biased, coarsened
-from litho_dl.simulator import Simulator
+from litho_dl.simulation.simulator import Simulator
 
 COARSE, FINE = SIMPLE.levels
 STILL = {"learning_rate": 1e-12, "patience": None}

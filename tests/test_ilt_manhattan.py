@@ -22,11 +22,11 @@ from litho_dl.ilt.parameterization.manhattan import (
 )
 from litho_dl.ilt.reach import GUARD_NM, free_moves
 from litho_dl.ilt.solve import solve
-from litho_dl.layout import Polygon
 from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.polygon import Polygon
 from litho_dl.process.model import Corner, build_process
-from litho_dl.resist import Resist
-from litho_dl.simulator import Exposure, Simulator
+from litho_dl.process.resist import Resist
+from litho_dl.simulation.simulator import Exposure, Simulator
 
 RULES = FragmentRules()
 SIDE = 400  # nm

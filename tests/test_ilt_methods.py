@@ -8,7 +8,7 @@ import pytest
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.settings import shipped_names, shipped_text
 from litho_dl.ilt.method import Method, Rules, load_method
-from litho_dl.layout import MaskRules
+from litho_dl.layout.rules import MaskRules
 
 RULES = "\n[rules]\nmin_width_nm = 20.0\nmin_space_nm = 20.0\nmin_area_nm2 = 1000.0\n"
 

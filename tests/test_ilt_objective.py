@@ -19,7 +19,7 @@ from litho_dl.ilt.objective import (
     epe_probes,
     evaluate_terms,
 )
-from litho_dl.layout import MaskRules
+from litho_dl.layout.rules import MaskRules
 from litho_dl.metrics.epe import OPENILT, find_sites
 
 RULES = MaskRules(min_width_nm=25, min_space_nm=25, min_area_nm2=2500)

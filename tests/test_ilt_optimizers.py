@@ -10,8 +10,8 @@ from torch import Tensor
 
 from litho_dl.ilt.objective import Scene, background, epe_probes, evaluate_terms
 from litho_dl.ilt.optimizer import LARGEST_FEEDBACK_NM, EdgeFeedback, Lbfgs, NormalisedSgd, make_optimizer
+from litho_dl.ilt.problem import geometric
 from litho_dl.ilt.solve import solve
-from litho_dl.ilt.stage import geometric
 
 
 @dataclass

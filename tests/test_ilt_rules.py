@@ -7,7 +7,7 @@ from torch import Tensor
 
 from litho_dl.ilt.cleanup import clean
 from litho_dl.ilt.morphology import closed, dilated, disc, opened, small_parts
-from litho_dl.layout import MaskRules
+from litho_dl.layout.rules import MaskRules
 from litho_dl.metrics.mrc import mask_violations
 
 RULES = MaskRules(min_width_nm=20, min_space_nm=20, min_area_nm2=1600)

@@ -19,17 +19,17 @@ from torch import Tensor
 
 from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
 from litho_dl.core.settings import shipped_names
-from litho_dl.evaluate import PROTOCOLS, evaluate
 from litho_dl.ilt.method import Level, Method, Rules, load_method
 from litho_dl.ilt.objective import epe_probes, evaluate_terms
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
+from litho_dl.ilt.problem import Stage
 from litho_dl.ilt.solve import solve
-from litho_dl.ilt.stage import Stage
 from litho_dl.ilt.start import coarsened
 from litho_dl.metrics.mrc import mask_violations
 from litho_dl.optics.mask import MaskType
-from litho_dl.optimize import scored, solve_clips
-from litho_dl.simulator import Simulator
+from litho_dl.runs.optimize import scored, solve_clips
+from litho_dl.scoring.evaluate import PROTOCOLS, evaluate
+from litho_dl.simulation.simulator import Simulator
 
 DEFAULT = PROTOCOLS["default"]
 RAMPS = ("learning_rate", "mask_sharpness", "resist_steepness")
@@ -298,7 +298,7 @@ def test_ctrl_c_before_the_first_step_is_an_interrupt(simulator, monkeypatch):
             raise outcome
         return outcome(*arguments)
 
-    monkeypatch.setattr("litho_dl.ilt.stage.evaluate_terms", interrupted)
+    monkeypatch.setattr("litho_dl.ilt.problem.evaluate_terms", interrupted)
     with pytest.raises(KeyboardInterrupt):
         solve(simulator, targets(8.0), 8.0, SIMPLE)
     assert not outcomes

@@ -12,9 +12,9 @@ from litho_dl.ilt.cleanup import clean
 from litho_dl.ilt.method import Level, Method, Rules, load_method
 from litho_dl.ilt.objective import TERMS
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS
+from litho_dl.ilt.problem import Stage, Surroundings
 from litho_dl.ilt.solve import Solution, solve
-from litho_dl.ilt.stage import Stage, Surroundings
-from litho_dl.layout import MaskRules
+from litho_dl.layout.rules import MaskRules
 
 PIXEL_NM, UNCOUNTED_NM = 8.0, 64.0
 INNER = slice(16, -16)  # pixels of 8 nm that are free

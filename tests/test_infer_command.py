@@ -11,13 +11,13 @@ from generator_scene import recipe, write_model
 from ilt_scenes import CLIPS, SIMPLE, changed, small_simulator, with_levels
 from torch import nn
 
-from litho_dl.clips import load_clip
 from litho_dl.core.errors import CheckpointError, GridMismatchError
 from litho_dl.core.io import read_image
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import Card, Generator, load_generator, make_generator
 from litho_dl.generators.predict import TOGETHER, predict, refine
 from litho_dl.ilt.solve import solve
+from litho_dl.layout.clips import load_clip
 from litho_dl.process.files import load_process
 from litho_dl.process.identity import process_digest
 

@@ -17,8 +17,8 @@ from litho_dl.optics.mask import MaskType
 from litho_dl.process.files import import_contest, load_kernels, load_process, save_kernels
 from litho_dl.process.model import Corner, ProcessModel, build_process
 from litho_dl.process.recipe import load_recipe
-from litho_dl.resist import Resist
-from litho_dl.simulator import Simulator
+from litho_dl.process.resist import Resist
+from litho_dl.simulation.simulator import Simulator
 
 RECIPE = "duv193-immersion-quasar"  # attenuated mask, diffusion, two foci
 PAIR = ("focus", "defocus")

@@ -8,7 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.layout import Layout, Polygon, contour_polygons, read_gds, read_layout, write_gds, write_layout
+from litho_dl.layout.contour import contour_polygons
+from litho_dl.layout.files import read_layout, write_layout
+from litho_dl.layout.gds import read_gds, write_gds
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 
 SUFFIXES = (".gds", ".gds.gz", ".oas", ".oas.gz", ".gds2", ".oasis")
 

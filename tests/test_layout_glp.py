@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.layout import Layout, Polygon, read_glp, write_glp
+from litho_dl.layout.glp import read_glp, write_glp
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 
 HEAD = "BEGIN /* a comment */\nEQUIV  1  1000  MICRON  +X,+Y\nCNAME top\nLEVEL M1\n\nCELL top PRIME\n"
 

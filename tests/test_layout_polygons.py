@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from shapes import box
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.layout import Layout, MaskRules, Polygon, check_rules, contour_polygons, fracture, pixel_polygons
+from litho_dl.layout.contour import contour_polygons, pixel_polygons
+from litho_dl.layout.fracture import fracture
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
+from litho_dl.layout.rules import MaskRules, check_rules
 from litho_dl.metrics.shots import shot_count
 
 

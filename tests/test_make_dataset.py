@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 from pair_factory import write_recipe
 
-from litho_dl.dataset.build import read_timing
-from litho_dl.dataset.manifest import read_manifest
+from litho_dl.pairs.build import read_timing
+from litho_dl.pairs.manifest import read_manifest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 import make_dataset

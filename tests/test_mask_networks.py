@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, max_pool2d
 
 from litho_dl.core.errors import GridMismatchError
-from litho_dl.data.digits import rendered_digits
+from litho_dl.mnist.digits import rendered_digits
 from litho_dl.models.cfno import PatchOperator
 from litho_dl.models.doinn import DOINN
 from litho_dl.models.registry import DISCRIMINATORS, GENERATORS, SURROGATES

@@ -12,10 +12,9 @@ from idx_files import idx_bytes, write_set
 from scipy.ndimage import label
 
 from litho_dl.core.errors import DatasetError, OutputError
-from litho_dl.data import mnist
-from litho_dl.data.digits import BACKGROUND, pixel_classes, rendered_digits
-from litho_dl.data.idx import read_idx
-from litho_dl.data.mnist import FILES, load_mnist
+from litho_dl.mnist import files as mnist
+from litho_dl.mnist.digits import BACKGROUND, pixel_classes, rendered_digits
+from litho_dl.mnist.files import FILES, load_mnist, read_idx
 
 IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = FILES
 VALUES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)

@@ -9,10 +9,10 @@ import torch
 
 from litho_dl.core.errors import CheckpointError, DatasetError, RecipeError
 from litho_dl.core.settings import shipped_names
-from litho_dl.data.digits import BACKGROUND, pixel_classes, rendered_digits
-from litho_dl.data.mnist import Mnist, load_mnist
 from litho_dl.mnist import gradients
 from litho_dl.mnist.augment import Augmentation, augmented
+from litho_dl.mnist.digits import BACKGROUND, pixel_classes, rendered_digits
+from litho_dl.mnist.files import Mnist, load_mnist
 from litho_dl.mnist.gradients import DEPTH, STEPS, study_gradients
 from litho_dl.mnist.recipe import NETWORKS, load_mnist_recipe, with_training
 from litho_dl.mnist.run import run_mnist

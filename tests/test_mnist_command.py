@@ -16,15 +16,15 @@ from click.testing import CliRunner
 from command_line import litho, refused
 from idx_files import idx_bytes
 
-from litho_dl.cli.mnist_pictures import confusion, examples, pictures, worst_digits
-from litho_dl.cli.training import curves_of
-from litho_dl.data import mnist as mnist_data
-from litho_dl.data.digits import BACKGROUND, rendered_digits
-from litho_dl.data.mnist import FILES, Mnist, load_mnist
+from litho_dl.mnist import files as mnist_data
+from litho_dl.mnist.digits import BACKGROUND, rendered_digits
+from litho_dl.mnist.files import FILES, Mnist, load_mnist
+from litho_dl.mnist.pictures import confusion, examples, pictures, worst_digits
 from litho_dl.mnist.recipe import load_mnist_recipe, with_training
 from litho_dl.mnist.run import MnistRun
 from litho_dl.mnist.tasks import TestScore as Score
 from litho_dl.training.loop import TrainingResult
+from litho_dl.training.progress import curves_of
 from litho_dl.training.run import Run
 from litho_dl.viz.learning import CLASS_COLOURS
 

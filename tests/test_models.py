@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
-from litho_dl.data.digits import pixel_classes, rendered_digits
+from litho_dl.mnist.digits import pixel_classes, rendered_digits
 from litho_dl.models.registry import CLASSIFIERS, DISCRIMINATORS, GENERATORS, SEGMENTERS, SHARPENERS, SURROGATES
 
 SHAPES = (

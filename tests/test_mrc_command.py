@@ -10,7 +10,9 @@ from command_line import litho
 from shapes import box
 
 from litho_dl.core.io import read_image, write_png
-from litho_dl.layout import Layout, pixel_polygons, read_layout, write_layout
+from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.files import read_layout, write_layout
+from litho_dl.layout.layout import Layout
 from litho_dl.viz.rules import RuleMarkers, worst_places
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -9,7 +9,7 @@ import klayout.db as kdb
 import numpy as np
 import pytest
 
-from litho_dl.layout import read_layout
+from litho_dl.layout.files import read_layout
 
 ROOT = Path(__file__).resolve().parents[1]
 LAYOUTS = ROOT / "layouts"

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from litho_dl.core.dihedral import SYMMETRIES, turned
 from litho_dl.core.errors import DatasetError
-from litho_dl.core.symmetry import SYMMETRIES, turned
-from litho_dl.data import PairBlock, read_shard, write_shard
-from litho_dl.data.dataset import MOST_OPEN, PairDataset
+from litho_dl.pairs.dataset import MOST_OPEN, PairDataset
+from litho_dl.pairs.shard import PairBlock, read_shard, write_shard
 
 KEPT = ("identity", "flip_x", "rotate_180", "flip_y")
 SETTINGS = {"digest": "d", "recipe": {"pixel_nm": 4.0}, "field_nm": [64.0, 64.0], "symmetries": KEPT}

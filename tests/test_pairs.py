@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from litho_dl.core.errors import DatasetError, OutputError
-from litho_dl.data import PairBlock, read_shard, write_shard
-from litho_dl.data.pairs import read_settings
+from litho_dl.pairs.shard import PairBlock, read_settings, read_shard, write_shard
 
 SETTINGS = {"digest": "d", "recipe": {"pixel_nm": 8.0}}
 

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from shapes import box
 
-from litho_dl.layout import Layout, Polygon, pattern_hash
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.pattern import pattern_hash
+from litho_dl.layout.polygon import Polygon
 
 # No symmetry of its own: an F, and a square with a hole beside it.
 F = Polygon(

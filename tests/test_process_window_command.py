@@ -10,8 +10,8 @@ from command_line import litho
 from focus_optics import small_recipe
 
 from litho_dl import __version__
-from litho_dl.clips import load_clip, load_mask_polygons
 from litho_dl.core.io import write_png
+from litho_dl.layout.clips import load_clip, load_mask_polygons
 from litho_dl.process.files import save_kernels
 from litho_dl.process.model import build_process
 

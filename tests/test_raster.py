@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.core.grid import Grid
-from litho_dl.layout import Layout, Polygon, rasterize, read_glp
+from litho_dl.layout.glp import read_glp
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
+from litho_dl.layout.raster import rasterize
 
 FIELD = (96.0, 120.0)
 

@@ -15,7 +15,7 @@ from litho_dl.optics.source import sample_source
 from litho_dl.process.files import load_process
 from litho_dl.process.model import ProcessModel, build_process, kernel_name
 from litho_dl.process.recipe import Recipe, load_recipe
-from litho_dl.simulator import Simulator
+from litho_dl.simulation.simulator import Simulator
 
 BASE = "duv193-immersion-annular"
 TEXT = shipped_text("optics", BASE)

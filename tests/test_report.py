@@ -10,7 +10,10 @@ from PIL import Image
 from report_scene import HOSTILE, square, write_run
 
 from litho_dl.cli.main import COMMANDS, cli
-from litho_dl.layout import Layout, Polygon, rasterize, read_layout
+from litho_dl.layout.files import read_layout
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
+from litho_dl.layout.raster import rasterize
 from litho_dl.layout.stack import read_stack, write_stack
 from litho_dl.report import page
 from litho_dl.report.chart import HEIGHT, LEFT, RIGHT, WIDTH, axis, curves, front, unbeaten

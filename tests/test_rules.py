@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from litho_dl.layout import MaskRules, Polygon, check_rules, contour_polygons
+from litho_dl.layout.contour import contour_polygons
+from litho_dl.layout.polygon import Polygon
+from litho_dl.layout.rules import MaskRules, check_rules
 from litho_dl.metrics.mrc import mask_violations
 
 pytestmark = pytest.mark.filterwarnings("error")

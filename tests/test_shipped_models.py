@@ -10,7 +10,7 @@ from ilt_scenes import RECIPE, small_simulator
 from litho_dl.core.errors import CheckpointError
 from litho_dl.core.settings import shipped_names
 from litho_dl.generators.model import Card, OpticsCard, load_generator, make_generator, save_generator
-from litho_dl.generators.shipped import shipped_models
+from litho_dl.generators.weights import shipped_models
 from litho_dl.process.identity import finest_period_nm, process_digest
 from litho_dl.process.model import build_process
 from litho_dl.process.recipe import load_recipe
@@ -24,7 +24,7 @@ OTHER = build_process(RECIPE.model_copy(update={"pupil": RECIPE.pupil.model_copy
 
 @pytest.fixture
 def shelf(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setattr("litho_dl.generators.shipped.FOLDER", tmp_path)
+    monkeypatch.setattr("litho_dl.generators.weights.FOLDER", tmp_path)
     return tmp_path
 
 

@@ -13,8 +13,8 @@ from litho_dl.core.errors import GridMismatchError, KernelError, MaskError
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
 from litho_dl.process.model import Corner, ProcessModel
-from litho_dl.resist import Resist, sigmoid_print, threshold_print
-from litho_dl.simulator import Simulator
+from litho_dl.process.resist import Resist, sigmoid_print, threshold_print
+from litho_dl.simulation.simulator import Simulator
 
 HALF = (3, 5)
 CORNERS = {"nominal": Corner(1.0, "focus"), "outer": Corner(1.1, "focus"), "inner": Corner(0.8, "defocus")}

@@ -19,8 +19,8 @@ from litho_dl.process.files import load_process
 from litho_dl.process.freeform import save_freeform
 from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.process.recipe import Recipe, load_recipe
-from litho_dl.simulator import Simulator
-from litho_dl.source_simulator import SourceSimulator, fill_shift
+from litho_dl.simulation.simulator import Simulator
+from litho_dl.simulation.source_simulator import SourceSimulator, fill_shift
 
 FIELD = (512.0, 512.0)
 SAMPLES = 9

@@ -5,7 +5,8 @@ import pytest
 from shapes import box
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.layout import Layout, Polygon
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.statistics import layout_statistics, pooled
 
 

@@ -11,15 +11,16 @@ import torch
 from click.testing import CliRunner
 from torch.utils.flop_counter import FlopCounterMode
 
-from litho_dl.clips import Clip, place
 from litho_dl.core import dft
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
-from litho_dl.ilt.stage import Stage
-from litho_dl.layout import Layout, Polygon
+from litho_dl.ilt.problem import Stage
+from litho_dl.layout.clips import Clip, place
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.process.recipe import load_recipe
-from litho_dl.simulator import Simulator
+from litho_dl.simulation.simulator import Simulator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 import gpu

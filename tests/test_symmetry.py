@@ -5,12 +5,12 @@ import itertools
 import numpy as np
 import pytest
 
-from litho_dl.core.symmetry import SYMMETRIES, turned
+from litho_dl.core.dihedral import SYMMETRIES, turned
 from litho_dl.optics.source import Dipole
 from litho_dl.process.files import load_process
 from litho_dl.process.model import build_process
 from litho_dl.process.recipe import load_recipe
-from litho_dl.symmetry import imaging_symmetries
+from litho_dl.simulation.symmetry import imaging_symmetries
 
 MIRRORS = ("identity", "rotate_180", "flip_x", "flip_y")
 

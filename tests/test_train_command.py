@@ -11,15 +11,15 @@ import torch
 from command_line import litho, refused
 from generator_scene import TRAINING, write_recipe
 
-from litho_dl.cli.train_pictures import draw_run, drawn_masks, drawn_prints
 from litho_dl.core.settings import shipped_names
 from litho_dl.generators.items import load_pair_set
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import load_generator
+from litho_dl.generators.pictures import draw_run, drawn_masks, drawn_prints
 from litho_dl.generators.recipe import GeneratorRecipe, load_generator_recipe, with_training
 from litho_dl.generators.run import make_task, run_generator
 from litho_dl.models.registry import GENERATORS, SURROGATES
-from litho_dl.simulator import Simulator
+from litho_dl.simulation.simulator import Simulator
 from litho_dl.training.checkpoint import read_weights
 from litho_dl.training.run import Run, Scoring
 

@@ -5,9 +5,9 @@ import sys
 import pytest
 from training_scene import EVERYTHING, TRAINING, VALIDATION, classifier
 
-from litho_dl.cli.training import training_progress
 from litho_dl.core.errors import LithoError
 from litho_dl.training.loop import train
+from litho_dl.training.progress import training_progress
 from litho_dl.training.run import Progress, Run
 
 ROW = {"epoch": 2, "train_loss": 0.51234, "gradient_norm_network": 1.0, "validation_loss": 1200.0, "seconds": 3.21}

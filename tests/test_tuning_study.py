@@ -13,10 +13,11 @@ from ilt_scenes import CLIPS, SIMPLE, small_simulator
 from litho_dl.core.errors import LithoError, RecipeError
 from litho_dl.core.settings import shipped_names, toml_text
 from litho_dl.ilt.method import load_method
-from litho_dl.layout import read_layout, write_layout
-from litho_dl.layout.layout import Layout, Polygon
-from litho_dl.optimize import default_protocol, scored, solve_clips
+from litho_dl.layout.files import read_layout, write_layout
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 from litho_dl.process.files import load_kernels
+from litho_dl.runs.optimize import default_protocol, scored, solve_clips
 from litho_dl.tuning.measure import Suite
 from litho_dl.tuning.study import Study, load_study
 

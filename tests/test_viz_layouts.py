@@ -8,7 +8,7 @@ from matplotlib.patches import PathPatch, StepPatch
 from shapes import box
 
 from litho_dl.core.errors import LithoError
-from litho_dl.layout import Polygon
+from litho_dl.layout.polygon import Polygon
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.layouts import ClipGroup, clips_figure
 

@@ -7,7 +7,11 @@ import pytest
 from shapes import box
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.layout import Layout, Polygon, cut_windows, pattern_hash, read_layout, write_layout
+from litho_dl.layout.files import read_layout, write_layout
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.pattern import pattern_hash
+from litho_dl.layout.polygon import Polygon
+from litho_dl.layout.windows import cut_windows
 
 # A wire, and an L above it, around (1000, 2100).
 WIRE = box(1000, 2100, 1400, 2170)

@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 
 from litho_dl import Simulator, load_process
-from litho_dl.cli.pictures import clip_images, draw_clip, draw_convergence
-from litho_dl.clips import load_clip
-from litho_dl.evaluate import PROTOCOLS, evaluate
 from litho_dl.ilt.method import load_method
 from litho_dl.ilt.solve import solve
+from litho_dl.layout.clips import load_clip
+from litho_dl.runs.pictures import clip_images, draw_clip, draw_convergence
+from litho_dl.scoring.evaluate import PROTOCOLS, evaluate
 
 OUT = Path("runs/notebooks")
 process = load_process("duv193-immersion-annular")

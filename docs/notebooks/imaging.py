@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from litho_dl import Simulator
-from litho_dl.clips import load_clip
+from litho_dl.layout.clips import load_clip
 from litho_dl.optics.pupil import pupil_function
 from litho_dl.optics.source import sample_source
 from litho_dl.process.model import build_process

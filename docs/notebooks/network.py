@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 
 from litho_dl import Simulator, load_process
-from litho_dl.cli.pictures import clip_images
-from litho_dl.clips import load_clip
-from litho_dl.evaluate import PROTOCOLS, evaluate
 from litho_dl.generators.model import load_generator
 from litho_dl.generators.predict import predict, refine
 from litho_dl.ilt.method import load_method
+from litho_dl.layout.clips import load_clip
+from litho_dl.runs.pictures import clip_images
+from litho_dl.scoring.evaluate import PROTOCOLS, evaluate
 from litho_dl.viz.comparison import comparison_figure
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.gallery import GalleryClip

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
-from litho_dl.cli.collection import Collection
-from litho_dl.cli.options import json_option, progress_bar, shipped, stacked
+from litho_dl.cli.options import json_option, shipped, stacked
+from litho_dl.core.progress import progress_bar
+from litho_dl.runs.collection import Collection
 
 out_options = stacked(
     click.option(
@@ -121,7 +122,7 @@ def cut(
 
     Example: litho-dl clips cut chip.gds --layer 11/0 --window-size 1280 --stride 640 --min-width 65 --out runs/cut
     """
-    from litho_dl.clips import file_stem
+    from litho_dl.layout.clips import file_stem
     from litho_dl.layout.windows import cut_windows
 
     counts: Counter[str] = Counter()

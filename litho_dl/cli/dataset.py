@@ -11,16 +11,16 @@ from litho_dl.cli.options import (
     device_option,
     json_option,
     out_option,
-    progress_bar,
     report_option,
     shipped,
     write_summary,
 )
 from litho_dl.core.errors import LithoError
+from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
-    from litho_dl.dataset.build import Progress
-    from litho_dl.dataset.manifest import Manifest
+    from litho_dl.pairs.build import Progress
+    from litho_dl.pairs.manifest import Manifest
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -59,8 +59,8 @@ def build(
     """
     from litho_dl.core.device import resolve_device
     from litho_dl.core.workers import default_workers
-    from litho_dl.dataset.build import build as build_dataset
-    from litho_dl.dataset.recipe import load_dataset_recipe
+    from litho_dl.pairs.build import build as build_dataset
+    from litho_dl.pairs.recipe import load_dataset_recipe
 
     wanted = load_dataset_recipe(recipe).scaled(scale)
     if seed is not None:
@@ -113,12 +113,12 @@ def info(folder: Path, out: Path | None, as_json: bool) -> None:
 
     --out takes the data set's own folder too: then --report shows it with its pictures.
     """
-    from litho_dl.dataset.manifest import read_manifest
+    from litho_dl.pairs.manifest import read_manifest
 
     manifest = read_manifest(folder)
     figures = []
     if out is not None:
-        from litho_dl.cli.pair_pictures import draw_pairs, draw_scores
+        from litho_dl.pairs.pictures import draw_pairs, draw_scores
 
         figures = [out / "pairs.png", out / "scores.png"]
         draw_pairs(figures[0], folder, manifest)
@@ -134,8 +134,8 @@ def info(folder: Path, out: Path | None, as_json: bool) -> None:
 @click.argument("folder", type=FOLDER)
 def verify(folder: Path) -> None:
     """Check every byte and every pair; exits with 1 and a line for each fault."""
-    from litho_dl.dataset.manifest import read_manifest
-    from litho_dl.dataset.verify import verify as verify_dataset
+    from litho_dl.pairs.manifest import read_manifest
+    from litho_dl.pairs.verify import verify as verify_dataset
 
     with progress_bar("Checking shards") as advance:
         faults = verify_dataset(folder, lambda done, total: advance(done, total, ""))
@@ -154,8 +154,8 @@ def verify(folder: Path) -> None:
 @click.option("--format", "kind", type=click.Choice(["png", "npz"]), required=True, help="Folders of PNG, or NPZ.")
 def export(folder: Path, out: Path, kind: str) -> None:
     """Write the pairs as OUT/SPLIT/target/*.png and OUT/SPLIT/mask/*.png or OUT/SPLIT/*.npz, with a table pairs.csv."""
-    from litho_dl.dataset.export import export_npz, export_png
-    from litho_dl.dataset.manifest import read_manifest
+    from litho_dl.pairs.export import export_npz, export_png
+    from litho_dl.pairs.manifest import read_manifest
 
     with progress_bar("Exporting shards") as advance:
         write = {"png": export_png, "npz": export_npz}[kind]
@@ -166,7 +166,7 @@ def export(folder: Path, out: Path, kind: str) -> None:
 
 def summary(folder: Path, manifest: "Manifest") -> dict[str, Any]:
     """Counts, splits, mean scores and settings."""
-    from litho_dl.dataset.summary import read_scores, score_means, split_counts
+    from litho_dl.pairs.summary import read_scores, score_means, split_counts
 
     pairs = read_scores(folder, manifest)
     return {

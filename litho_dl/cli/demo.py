@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
-from litho_dl.cli.options import built, device_option, progress_bar, report_option
+from litho_dl.cli.options import built, device_option, report_option
 from litho_dl.core.errors import LayoutError
+from litho_dl.core.progress import progress_bar
 
 OPTICS, METHOD = "duv193-immersion-annular", "fast"
 CLIPS = ("metal_01", "metal_04", "metal_07", "metal_10", "via_01", "via_04", "via_07", "via_10")
@@ -39,15 +40,15 @@ def demo(out: Path, layouts: Path, device: str) -> None:
 
     from litho_dl.cli.kernels import draw_kernels
     from litho_dl.cli.optimize import layout_settings, write_clip, write_run
-    from litho_dl.cli.pictures import clip_images, draw_gallery
-    from litho_dl.clips import MASK_FILE_PIXEL_NM, load_clip
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import require_writable_folder, write_text
-    from litho_dl.evaluate import evaluate
     from litho_dl.ilt.method import load_method
-    from litho_dl.optimize import default_protocol, scored, solve_clips
+    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, load_clip
     from litho_dl.process.files import read_optics
-    from litho_dl.simulator import Simulator
+    from litho_dl.runs.optimize import default_protocol, scored, solve_clips
+    from litho_dl.runs.pictures import clip_images, draw_gallery
+    from litho_dl.scoring.evaluate import evaluate
+    from litho_dl.simulation.simulator import Simulator
 
     require_writable_folder(out)
     paths = [layouts / f"{name}.glp" for name in CLIPS]
@@ -85,10 +86,10 @@ def demo(out: Path, layouts: Path, device: str) -> None:
 
 def make_pairs(out: Path, device: str) -> None:
     """A data set of four generated clips, and its picture."""
-    from litho_dl.cli.pair_pictures import draw_pairs
     from litho_dl.core.device import resolve_device
-    from litho_dl.dataset.build import build
-    from litho_dl.dataset.recipe import load_dataset_recipe
+    from litho_dl.pairs.build import build
+    from litho_dl.pairs.pictures import draw_pairs
+    from litho_dl.pairs.recipe import load_dataset_recipe
 
     with progress_bar("Making pairs of generated clips") as advance:
         recipe = load_dataset_recipe("demo")

@@ -55,13 +55,13 @@ def evaluate(
     """
     import torch
 
-    from litho_dl.cli.pictures import clip_images, draw_clip
-    from litho_dl.clips import load_clip, load_mask
     from litho_dl.core.device import resolve_device
-    from litho_dl.evaluate import PROTOCOLS
-    from litho_dl.evaluate import evaluate as score
+    from litho_dl.layout.clips import load_clip, load_mask
     from litho_dl.process.files import read_optics
-    from litho_dl.simulator import Simulator
+    from litho_dl.runs.pictures import clip_images, draw_clip
+    from litho_dl.scoring.evaluate import PROTOCOLS
+    from litho_dl.scoring.evaluate import evaluate as score
+    from litho_dl.simulation.simulator import Simulator
     from litho_dl.viz.figure import require_figure_suffix
 
     if figure is not None:

@@ -11,12 +11,12 @@ from litho_dl.cli.options import (
     device_option,
     json_option,
     layout_options,
-    progress_bar,
     report_on,
     shipped,
     write_summary,
 )
 from litho_dl.core.errors import LithoError
+from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
     from litho_dl.fullchip.run import ChipRun, Job
@@ -102,9 +102,9 @@ def fullchip(
 
     Example: litho-dl fullchip chip.gds --layer 11/0 --optics iccad13-like --method fast --out mask.oas
     """
-    from litho_dl.cli.fullchip_pictures import draw_chip, draw_spots, write_tables
     from litho_dl.core.device import resolve_device
     from litho_dl.core.workers import default_workers
+    from litho_dl.fullchip.pictures import draw_chip, draw_spots, write_tables
     from litho_dl.fullchip.summary import chip_score, chip_sites
     from litho_dl.layout.gds import GDS_SUFFIXES
 
@@ -137,7 +137,7 @@ def fullchip(
 
 def run_folder(out: Path) -> Path:
     """The folder of a mask's tiles and scores: `mask.oas` -> `mask.fullchip`."""
-    from litho_dl.clips import file_stem
+    from litho_dl.layout.clips import file_stem
 
     return out.with_name(f"{file_stem(out)}.fullchip")
 
@@ -158,13 +158,13 @@ def _job(
     tolerance: float,
 ) -> "Job":
     """Everything read and checked, before anything is written."""
-    from litho_dl.evaluate import PROTOCOLS
     from litho_dl.fullchip.chip import Chip
     from litho_dl.fullchip.run import Job
     from litho_dl.generators.model import load_generator
     from litho_dl.ilt.method import load_method
-    from litho_dl.optimize import default_protocol
     from litho_dl.process.files import read_optics
+    from litho_dl.runs.optimize import default_protocol
+    from litho_dl.scoring.evaluate import PROTOCOLS
 
     if model is None and (method is None or steps is not None):
         raise click.UsageError("Give --method, or --model, or --model with --refine STEPS of --method (default: fast).")

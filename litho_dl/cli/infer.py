@@ -15,20 +15,20 @@ from litho_dl.cli.options import (
     model_option,
     optics_option,
     out_option,
-    progress_bar,
     report_option,
     shipped,
 )
+from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
     import torch
 
-    from litho_dl.clips import Clip
     from litho_dl.generators.predict import Prediction
     from litho_dl.ilt.method import Method
     from litho_dl.ilt.solve import Solution
-    from litho_dl.optimize import Optimized
+    from litho_dl.layout.clips import Clip
     from litho_dl.process.model import ProcessModel
+    from litho_dl.runs.optimize import Optimized
 
 
 @click.command()
@@ -73,14 +73,14 @@ def infer(
     Example: litho-dl infer clip.gds --model runs/unet/model.safetensors --optics iccad13-like --out masks --refine 20
     """
     from litho_dl.cli.optimize import layout_settings, require_distinct, score_table, tell_cuts
-    from litho_dl.clips import MASK_FILE_PIXEL_NM, load_clip, whole_factor
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import require_writable_folder
     from litho_dl.generators.model import load_generator
     from litho_dl.generators.predict import predict
     from litho_dl.ilt.method import load_method
-    from litho_dl.optimize import default_protocol, scored
+    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, load_clip, whole_factor
     from litho_dl.process.files import read_optics
+    from litho_dl.runs.optimize import default_protocol, scored
 
     resolved, chosen = resolve_device(device), load_method(method)
     read = read_optics(optics, field_nm=field_nm)
@@ -119,7 +119,7 @@ def refined(
 ) -> "Solution":
     """The network's masks after some steps of the method, with a bar."""
     from litho_dl.generators.predict import refine
-    from litho_dl.simulator import Simulator
+    from litho_dl.simulation.simulator import Simulator
 
     with progress_bar(f"Refining {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
         return refine(prediction, clips, Simulator(process).to(device), method, steps, advance)
@@ -137,7 +137,7 @@ def write_masks(
 ) -> list[dict[str, Any]]:
     """Writes each clip's files, scores.json and, if asked for, pictures; returns the clips' results."""
     from litho_dl.cli.optimize import write_clip, write_scores
-    from litho_dl.cli.pictures import draw_convergence
+    from litho_dl.runs.pictures import draw_convergence
 
     results = [write_clip(optimized, process, out, title if figures else None) for optimized in masks]
     seconds = {name: value / len(results) for name, value in run.items() if name.endswith("_seconds")}

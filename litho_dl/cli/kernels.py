@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from litho_dl.cli.evaluate import as_lines
-from litho_dl.cli.options import built, json_option, progress_bar, shipped
+from litho_dl.cli.options import built, json_option, shipped
 from litho_dl.core.errors import KernelError
+from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
     from litho_dl.process.model import ProcessModel

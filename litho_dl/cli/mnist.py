@@ -49,12 +49,12 @@ def mnist(
 
     Example: litho-dl mnist --model lenet --data-dir mnist --download
     """
-    from litho_dl.cli.mnist_pictures import draw_run
-    from litho_dl.cli.training import say_how_to_go_on, training_progress
-    from litho_dl.data.mnist import load_mnist
+    from litho_dl.mnist.files import load_mnist
+    from litho_dl.mnist.pictures import draw_run
     from litho_dl.mnist.recipe import load_mnist_recipe, with_training
     from litho_dl.mnist.run import run_mnist
     from litho_dl.training.processes import joined
+    from litho_dl.training.progress import say_how_to_go_on, training_progress
 
     recipe = with_training(load_mnist_recipe(model), epochs=epochs, seed=seed)
     folder = out or Path("runs") / "mnist" / Path(model).stem

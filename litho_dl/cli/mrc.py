@@ -98,8 +98,9 @@ def image_layout(path: Path, pixel_nm: float | None) -> "tuple[Layout, float, Fr
     """The outline of an image along its pixels, the pixel to smooth it by, and its border."""
     import numpy as np
 
-    from litho_dl.clips import load_mask_values
-    from litho_dl.layout import Layout, pixel_polygons
+    from litho_dl.layout.clips import load_mask_values
+    from litho_dl.layout.contour import pixel_polygons
+    from litho_dl.layout.layout import Layout
     from litho_dl.metrics.mrc import block_size
 
     if pixel_nm is None:
@@ -116,8 +117,9 @@ def polygon_layout(
     path: Path, layer: str | None, cell: str | None, window_nm: tuple[float, float, float, float] | None
 ) -> "Layout":
     """The polygons of a file, named after it."""
-    from litho_dl.clips import file_stem
-    from litho_dl.layout import Layout, read_layout
+    from litho_dl.layout.clips import file_stem
+    from litho_dl.layout.files import read_layout
+    from litho_dl.layout.layout import Layout
 
     return Layout(file_stem(path), read_layout(path, layer=layer, cell=cell, window_nm=window_nm).polygons)
 
@@ -202,8 +204,9 @@ def write_check(
     """Writes the picture and the markers; returns their paths."""
     import numpy as np
 
-    from litho_dl.layout import Layout, Polygon
     from litho_dl.layout.gds import write_layers
+    from litho_dl.layout.layout import Layout
+    from litho_dl.layout.polygon import Polygon
     from litho_dl.viz.figure import save_figure
     from litho_dl.viz.rules import RuleMarkers, rules_figure
 

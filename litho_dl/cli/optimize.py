@@ -15,18 +15,18 @@ from litho_dl.cli.options import (
     layout_options,
     optics_option,
     out_option,
-    progress_bar,
     report_option,
     shipped,
     write_summary,
 )
 from litho_dl.core.errors import LithoError
+from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
-    from litho_dl.clips import Clip
     from litho_dl.ilt.solve import Solution
-    from litho_dl.optimize import Optimized
+    from litho_dl.layout.clips import Clip
     from litho_dl.process.model import ProcessModel
+    from litho_dl.runs.optimize import Optimized
 
 LARGEST_TOLERANCE_NM = 10.0
 SHOT_GRID_NM, SHOT_TOLERANCE_NM = 0.5, 2.0
@@ -89,12 +89,12 @@ def optimize(
 
     --init runs the method's last level alone, from the given masks as its parameterization redraws them.
     """
-    from litho_dl.clips import MASK_FILE_PIXEL_NM, load_clip, load_start_mask, whole_factor
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import require_writable_folder
     from litho_dl.ilt.method import load_method
-    from litho_dl.optimize import default_protocol, scored, solve_clips
+    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, load_clip, load_start_mask, whole_factor
     from litho_dl.process.files import read_optics
+    from litho_dl.runs.optimize import default_protocol, scored, solve_clips
 
     if curves_nm is not None and not 0 < curves_nm <= LARGEST_TOLERANCE_NM:
         raise LithoError(f"Expected --curves above 0 and at most {LARGEST_TOLERANCE_NM:g} nm, got {curves_nm:g}.")
@@ -147,8 +147,7 @@ def write_fracture(optimized: "Optimized", out: Path, curves_nm: float | None) -
     """Writes NAME.shots.csv and NAME.shots.oas in the layout's coordinates; returns the count and the files."""
     import numpy as np
 
-    from litho_dl.layout.fracture import fracture
-    from litho_dl.layout.shots import fracture_curved, write_shots
+    from litho_dl.layout.fracture import fracture, fracture_curved, write_shots
 
     polygons, clip = optimized.polygons, optimized.clip
     if curves_nm is None:
@@ -178,8 +177,8 @@ def write_clip(optimized: "Optimized", process: "ProcessModel", out: Path, metho
 
     Warns of a mask that prints nothing.
     """
-    from litho_dl.cli.pictures import clip_images, draw_clip, headline, write_layers
-    from litho_dl.clips import save_mask
+    from litho_dl.layout.clips import save_mask
+    from litho_dl.runs.pictures import clip_images, draw_clip, headline, write_layers
 
     clip, evaluation = optimized.clip, optimized.evaluation
     image, polygons = save_mask(optimized.mask, optimized.pixel_nm, clip, out, optimized.polygons)
@@ -250,7 +249,7 @@ def write_run(
     out: Path, results: list[dict[str, Any]], solution: "Solution", settings: dict[str, Any], *, figures: bool
 ) -> None:
     """Writes scores.json and the convergence picture."""
-    from litho_dl.cli.pictures import draw_convergence
+    from litho_dl.runs.pictures import draw_convergence
 
     run = {**settings, "status": solution.status, "device": str(solution.mask.device)}
     write_scores(out, {**run, "solve_seconds": solution.seconds}, results)

@@ -3,14 +3,14 @@
 import functools
 import json
 import math
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from click.shell_completion import CompletionItem
+
+from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
     from litho_dl.core.settings import Kind
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from litho_dl.process.model import ProcessModel
 
 Command = Callable[..., Any]
-Advance = Callable[[int, int, float | str], None]
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
-LINE_EVERY_S = 30.0  # where there is no terminal
 
 
 class Window(click.ParamType):
@@ -62,7 +60,7 @@ def shipped(*kinds: "Kind | Literal['models']") -> Complete:
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         from litho_dl.core.settings import shipped_names
-        from litho_dl.generators.shipped import shipped_models
+        from litho_dl.generators.weights import shipped_models
 
         names = [name for kind in kinds for name in (shipped_models() if kind == "models" else shipped_names(kind))]
         found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
@@ -149,53 +147,6 @@ def write_summary(path: Path, found: dict[str, Any]) -> None:
 
     made_by = {"command": click.get_current_context().command_path, "version": __version__}
     write_text(path, json.dumps({**made_by, **found}, indent=2) + "\n")
-
-
-@contextmanager
-def progress_bar(description: str, *, time_left: bool = True) -> Iterator[Advance]:
-    """A bar on standard error, or lines if that is no terminal; yields `advance(done, in all, value or note)`.
-
-    Args:
-        description: What stands before the bar.
-        time_left: Show the time left, from the pace so far; leave it out where the notes know better.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        with _lines(description) as advance:
-            yield advance
-        return
-    columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
-    if time_left:
-        columns.append(TimeRemainingColumn())
-    columns.append(TextColumn("{task.fields[note]}"))
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(description, total=None, note="")
-        yield lambda done, total, value: progress.update(task, completed=done, total=total, note=_note(value))
-
-
-@contextmanager
-def _lines(description: str) -> Iterator[Advance]:
-    """Writes a line now, another when the last one is `LINE_EVERY_S` old, and after such lines the end."""
-    click.echo(f"{description} ...", err=True)
-    last, said, state = time.monotonic(), "", ""
-
-    def advance(done: int, total: int, value: float | str) -> None:
-        nonlocal last, said, state
-        state = f"{description}: {done} of {total}, {_note(value)}".rstrip(", ")
-        if (now := time.monotonic()) >= last + LINE_EVERY_S:
-            click.echo(state, err=True)
-            last, said = now, state
-
-    yield advance
-    if said and said != state:
-        click.echo(state, err=True)
-
-
-def _note(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:,.0f}"
 
 
 def built(optics: "Optics") -> "ProcessModel":

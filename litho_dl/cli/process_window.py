@@ -16,16 +16,16 @@ from litho_dl.cli.options import (
     layout_options,
     optics_option,
     out_option,
-    progress_bar,
     report_option,
     write_summary,
 )
+from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
-    from litho_dl.clips import Clip
-    from litho_dl.focus_exposure import FocusExposure
+    from litho_dl.layout.clips import Clip
     from litho_dl.metrics.process_window import Latitude
     from litho_dl.process.model import ProcessModel
+    from litho_dl.simulation.focus_exposure import FocusExposure
 
 FOCUS_STEPS = 5  # to each side, unless the user says otherwise
 Sweeps = tuple[float, ...]
@@ -88,11 +88,11 @@ def process_window(
     """
     import numpy as np
 
-    from litho_dl.clips import load_clip, load_mask_polygons
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import require_writable_folder
-    from litho_dl.focus_exposure import choose_gauges, expose_through_focus
+    from litho_dl.layout.clips import load_clip, load_mask_polygons
     from litho_dl.process.files import read_optics
+    from litho_dl.simulation.focus_exposure import choose_gauges, expose_through_focus
 
     if min(dose) <= 0:
         raise click.BadParameter("expected positive doses", param_hint="'--dose'")

@@ -8,7 +8,7 @@ import click
 from litho_dl.cli.options import json_option, shipped
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.settings import Kind, known, read_toml, shipped_names, shipped_text
-from litho_dl.generators.shipped import shipped_models
+from litho_dl.generators.weights import shipped_models
 
 KINDS: tuple[Kind, ...] = ("optics", "ilt", "rules", "dataset", "mnist", "generators", "studies")
 HEADINGS: dict[Kind, str] = {

@@ -22,7 +22,7 @@ from litho_dl.cli.options import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from litho_dl.simulator import Exposure
+    from litho_dl.simulation.simulator import Exposure
 
 LAYOUT_PIXEL_NM = 1.0
 
@@ -55,12 +55,12 @@ def simulate(
     """
     import torch
 
-    from litho_dl.clips import file_stem, load_clip, load_mask_image
     from litho_dl.core.device import resolve_device
     from litho_dl.core.grid import Grid
     from litho_dl.core.io import IMAGE_SUFFIXES, require_writable_folder
+    from litho_dl.layout.clips import file_stem, load_clip, load_mask_image
     from litho_dl.process.files import read_optics
-    from litho_dl.simulator import Simulator
+    from litho_dl.simulation.simulator import Simulator
 
     resolved, read = resolve_device(device), read_optics(optics, field_nm=field_nm)
     field = read.field_nm
@@ -86,8 +86,8 @@ def write_exposure(
     exposure: "Exposure", mask: "Tensor", pixel_nm: float, out: Path, name: str, *, title: str
 ) -> dict[str, Any]:
     """Writes the aerial image, the print of every corner and the picture; returns what a reader wants to know."""
-    from litho_dl.cli.pictures import sampled
     from litho_dl.core.io import atomic_path, write_png
+    from litho_dl.runs.pictures import sampled
     from litho_dl.viz.clip import clip_figure
     from litho_dl.viz.figure import save_figure
     from litho_dl.viz.images import ClipImages

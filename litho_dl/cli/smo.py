@@ -15,21 +15,21 @@ from litho_dl.cli.options import (
     layout_options,
     optics_option,
     out_option,
-    progress_bar,
     report_option,
     shipped,
     stacked,
     write_summary,
 )
 from litho_dl.core.errors import RecipeError
+from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
-    from litho_dl.clips import Clip
-    from litho_dl.evaluate import Scorecard
     from litho_dl.ilt.method import Method
     from litho_dl.ilt.solve import Solution
+    from litho_dl.layout.clips import Clip
     from litho_dl.process.model import ProcessModel
-    from litho_dl.source_simulator import SourceSimulator
+    from litho_dl.scoring.evaluate import Scorecard
+    from litho_dl.simulation.source_simulator import SourceSimulator
 
 source_options = stacked(
     click.option("--samples", type=click.IntRange(5, 101), default=21, show_default=True, help="Source pixels a side."),
@@ -96,12 +96,12 @@ def smo(
     OUT/source.png (before and after), OUT/convergence.png, OUT/smo.json, and for each layout the mask of the optimised
     source as litho-dl optimize does. Ctrl-C stops early and writes the source, or the masks, found so far.
     """
-    from litho_dl.clips import MASK_FILE_PIXEL_NM, load_clip, whole_factor
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import require_writable_folder
-    from litho_dl.optimize import solve_clips
+    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, load_clip, whole_factor
     from litho_dl.process.files import read_optics
     from litho_dl.process.freeform import save_freeform
+    from litho_dl.runs.optimize import solve_clips
 
     resolved, joint, fixed = resolve_device(device), *load_methods(method, mask_method)
     whole_factor(fixed.mask_nm, MASK_FILE_PIXEL_NM)
@@ -141,7 +141,7 @@ def load_methods(method: str, mask_method: str | None) -> "tuple[Method, Method]
 
 def start(process: "ProcessModel", *, samples: int, symmetry: str, fill: float) -> "SourceSimulator":
     """The recipe's own source, made trainable."""
-    from litho_dl.source_simulator import SourceSimulator
+    from litho_dl.simulation.source_simulator import SourceSimulator
 
     return SourceSimulator(process, samples=samples, symmetry=symmetry, minimum_fill=fill)  # type: ignore[arg-type]
 
@@ -155,8 +155,8 @@ def compare(
     title: str | None,
 ) -> dict[str, Any]:
     """Solves and scores the clips with each source by the ordinary loop; writes the masks of the first."""
-    from litho_dl.evaluate import PROTOCOLS
-    from litho_dl.optimize import scored, solve_clips
+    from litho_dl.runs.optimize import scored, solve_clips
+    from litho_dl.scoring.evaluate import PROTOCOLS
 
     rows: list[dict[str, Any]] = []
     status = "finished"
@@ -180,8 +180,8 @@ def figures_of(card: "Scorecard") -> dict[str, Any]:
 
 def draw(out: Path, process: "ProcessModel", simulator: "SourceSimulator", solution: "Solution", method: str) -> None:
     """Draws the sources before and after, and the joint run's convergence."""
-    from litho_dl.cli.pictures import draw_convergence
     from litho_dl.optics.source import sample_source
+    from litho_dl.runs.pictures import draw_convergence
     from litho_dl.viz.figure import save_figure
     from litho_dl.viz.optics import sources_figure
 

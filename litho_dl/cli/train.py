@@ -54,14 +54,14 @@ def train(
 
     Example: litho-dl train unet_small --data metal-2k --out runs/unet_small
     """
-    from litho_dl.cli.train_pictures import draw_run
-    from litho_dl.cli.training import say_how_to_go_on, training_progress
     from litho_dl.core.io import require_writable_folder
     from litho_dl.generators.items import load_pair_set
     from litho_dl.generators.model import load_generator
+    from litho_dl.generators.pictures import draw_run
     from litho_dl.generators.recipe import load_generator_recipe, with_training
     from litho_dl.generators.run import run_generator
     from litho_dl.training.processes import joined
+    from litho_dl.training.progress import say_how_to_go_on, training_progress
 
     chosen = with_training(load_generator_recipe(recipe), epochs=epochs, seed=seed)
     require_writable_folder(out)

@@ -11,11 +11,11 @@ from litho_dl.cli.options import (
     device_option,
     json_option,
     out_option,
-    progress_bar,
     report_option,
     shipped,
     write_summary,
 )
+from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
     from litho_dl.tuning.run import Found

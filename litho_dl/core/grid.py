@@ -10,8 +10,22 @@ FIELD_TOLERANCE = 1e-9  # relative; fields and pixels are decimal numbers of nm
 
 
 def same_length(a_nm: float, b_nm: float) -> bool:
-    """True if two lengths agree to rounding."""
+    """True if two lengths, in nm, agree to rounding: a relative difference of at most `FIELD_TOLERANCE`."""
     return abs(a_nm - b_nm) <= FIELD_TOLERANCE * max(abs(a_nm), abs(b_nm))
+
+
+def whole_ratio(length_nm: float, unit_nm: float) -> int | None:
+    """How many units a length is, if that is a whole number of at least 1; otherwise None.
+
+    Args:
+        length_nm: The length, such as a coarse pixel or the side of a field.
+        unit_nm: What it is measured in, such as a fine pixel; > 0.
+    """
+    ratio = length_nm / unit_nm
+    if not 0.5 <= ratio < math.inf:
+        return None
+    count = round(ratio)
+    return count if count >= 1 and same_length(count * unit_nm, length_nm) else None
 
 
 @dataclass(frozen=True)

@@ -6,27 +6,29 @@ from pathlib import Path
 
 from litho_dl.core.errors import OutputError
 
+LOCK = ".lock"
+
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Holds a folder for this process; the lock goes with the process, however it ends.
+    """Holds a folder for this process; the operating system frees the lock when the process ends, however it ends.
 
     Raises:
         OutputError: Another process holds it, it cannot be written, or its file system has no locks.
     """
-    import fcntl
+    from filelock import FileLock, Timeout
 
+    lock = FileLock(folder / LOCK, blocking=False)
     try:
-        lock = open(folder / ".lock", "w")  # noqa: SIM115 - closed below
-    except OSError as error:
-        raise OutputError(f"Cannot write to {folder}: {error.strerror}; choose a writable --out.") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(f"{folder}: another process is building here; wait for it or stop it.") from None
-        except OSError as error:
-            raise OutputError(
-                f"Cannot lock {folder}: {error.strerror}; choose an --out on a file system that has locks."
-            ) from error
+        lock.acquire()
+    except Timeout:
+        raise OutputError(f"{folder}: another process is building here; wait for it or stop it.") from None
+    except (OSError, NotImplementedError) as error:
+        raise OutputError(
+            f"Cannot lock {folder}: {getattr(error, 'strerror', None) or error}; choose a writable --out on a file "
+            f"system that has locks."
+        ) from error
+    try:
         yield
+    finally:
+        lock.release()

@@ -1,8 +1,6 @@
-"""TOML settings: those that ship with the package, and the user's own files; checked with clear words."""
+"""Settings in TOML: the files that ship with the package and the user's own, validated with clear messages."""
 
 import difflib
-import json
-import re
 import tomllib
 from collections.abc import Collection
 from importlib import resources
@@ -10,7 +8,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from litho_dl.core.errors import RecipeError
 
@@ -25,7 +23,15 @@ NOUNS: dict[Kind, str] = {
     "studies": "study",
 }
 Model = TypeVar("Model", bound=BaseModel)
-Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+ProperFraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, with finite numbers and no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class TomlTable(NamedTuple):
@@ -92,36 +98,16 @@ def validated(model: type[Model], table: Any, origin: str) -> Model:
 
 
 def toml_text(table: dict[str, Any]) -> str:
-    """TOML of plain values, lists, tables and lists of tables; None is left out."""
-    tables = {key: value for key, value in table.items() if isinstance(value, dict) or _is_tables(value)}
-    lines = _assignments({key: value for key, value in table.items() if key not in tables})
-    for key, value in tables.items():
-        heading = f"[{_key(key)}]" if isinstance(value, dict) else f"[[{_key(key)}]]"
-        for entry in [value] if isinstance(value, dict) else value:
-            lines += ["", heading, *_assignments(entry)]
-    return "\n".join(lines) + "\n"
+    """TOML of plain values, lists and tables; entries that are None are left out."""
+    import tomli_w
+
+    return tomli_w.dumps(_without_none(table))
 
 
-def _is_tables(value: Any) -> bool:
-    return isinstance(value, list | tuple) and bool(value) and all(isinstance(entry, dict) for entry in value)
-
-
-def _assignments(table: dict[str, Any]) -> list[str]:
-    return [f"{_key(key)} = {_value(value)}" for key, value in table.items() if value is not None]
-
-
-def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _value(key)
-
-
-def _value(value: Any) -> str:
-    match value:
-        case dict():
-            return "{ " + ", ".join(f"{_key(key)} = {_value(entry)}" for key, entry in value.items()) + " }"
-        case list() | tuple():
-            return "[" + ", ".join(map(_value, value)) + "]"
-        case _:  # JSON writes text, booleans and numbers as TOML does
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _without_none(entry) for key, entry in value.items() if entry is not None}
+    return [_without_none(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def _explain(entry: Any) -> str:

@@ -11,7 +11,8 @@ from litho_dl.core.grid import Grid
 from litho_dl.fullchip.sites import edge_sites
 from litho_dl.fullchip.tiling import LARGEST_TILE_NM, Box
 from litho_dl.layout.files import read_layout, write_layout
-from litho_dl.layout.layout import Layout, Polygon, require_window
+from litho_dl.layout.layout import Layout, require_window
+from litho_dl.layout.polygon import Polygon
 from litho_dl.metrics.epe import OPENILT
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import torch
 from litho_dl.core.errors import KernelError
 from litho_dl.core.grid import Grid
 from litho_dl.process.model import ProcessModel
-from litho_dl.simulator import Simulator
+from litho_dl.simulation.simulator import Simulator
 
 FEATURE_NM = 64.0  # of the random masks by which influence is measured
 PIXEL_NM = 8.0

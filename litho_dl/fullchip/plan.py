@@ -19,7 +19,7 @@ from litho_dl.generators.model import Generator, load_generator
 from litho_dl.ilt.method import Method
 from litho_dl.process.files import load_kernels
 from litho_dl.process.model import ProcessModel
-from litho_dl.simulator import Simulator
+from litho_dl.simulation.simulator import Simulator
 
 FORMAT = "litho_dl.fullchip/3"
 PLAN, TARGET, OPTICS, MODEL = "plan.json", "target.oas", "optics.safetensors", "model.safetensors"

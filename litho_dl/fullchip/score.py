@@ -12,7 +12,6 @@ from litho_dl.core.grid import Grid
 from litho_dl.core.hdf5 import file_bytes, opened
 from litho_dl.core.io import atomic_path
 from litho_dl.core.memory import release_memory
-from litho_dl.evaluate import RULES
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.mask import window_mask
 from litho_dl.fullchip.plan import Setting, setting, tile_path
@@ -25,7 +24,8 @@ from litho_dl.layout.rules import check_rules
 from litho_dl.metrics.edge import edge_placement
 from litho_dl.metrics.epe import OPENILT, EpeSites, violations
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
-from litho_dl.simulator import Exposure
+from litho_dl.scoring.evaluate import RULES
+from litho_dl.simulation.simulator import Exposure
 
 FORMAT = "litho_dl.tile_score/1"
 PIXEL_NM = 1.0

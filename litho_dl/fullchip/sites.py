@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from litho_dl.layout.layout import Polygon
+from litho_dl.layout.polygon import Polygon
 from litho_dl.metrics.epe import EpeRule, EpeSites, site_offsets
 
 

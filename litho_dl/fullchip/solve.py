@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from litho_dl.clips import Clip, on_pixel
 from litho_dl.fullchip.mask import mask_file, window_mask, write_mask
 from litho_dl.fullchip.passes import masks_seen
 from litho_dl.fullchip.plan import Setting, setting
@@ -19,9 +18,10 @@ from litho_dl.fullchip.task import TileReport, TileTask
 from litho_dl.fullchip.tiling import Tile, Tiling
 from litho_dl.generators.predict import predict, refine
 from litho_dl.ilt.objective import count_probes, probe_rule
+from litho_dl.ilt.problem import Surroundings
 from litho_dl.ilt.solve import solve
-from litho_dl.ilt.stage import Surroundings
-from litho_dl.layout.layout import Polygon
+from litho_dl.layout.clips import Clip, on_pixel
+from litho_dl.layout.polygon import Polygon
 
 UNCOUNTED = 0.5  # of the halo: prints there depend too much on what lies beyond it
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from litho_dl.fullchip.mask import read_mask
 from litho_dl.fullchip.tiling import Tiling
 from litho_dl.layout.contour import pixel_polygons
-from litho_dl.layout.layout import Layout, Polygon
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 
 
 def stitched(folder: Path, tiling: Tiling, number: int, digest: str, name: str) -> Layout:

@@ -8,13 +8,13 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from litho_dl.core.symmetry import turned
-from litho_dl.data.dataset import PairDataset
-from litho_dl.data.pairs import OPTICS
+from litho_dl.core.dihedral import turned
 from litho_dl.generators.recipe import GeneratorRecipe
+from litho_dl.pairs.dataset import PairDataset
+from litho_dl.pairs.shard import OPTICS
 from litho_dl.process.files import load_kernels, load_process
 from litho_dl.process.model import ProcessModel
-from litho_dl.symmetry import imaging_symmetries
+from litho_dl.simulation.symmetry import imaging_symmetries
 from litho_dl.training.batches import Order
 from litho_dl.training.task import Batch
 

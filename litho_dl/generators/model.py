@@ -10,7 +10,7 @@ from torch import nn
 
 from litho_dl.core.errors import CheckpointError
 from litho_dl.generators.recipe import GeneratorRecipe
-from litho_dl.generators.shipped import SUFFIX, shipped_models
+from litho_dl.generators.weights import SUFFIX, shipped_models
 from litho_dl.models.registry import GENERATORS, SURROGATES
 from litho_dl.nn.periodic import periodic
 from litho_dl.process.identity import finest_period_nm, process_digest

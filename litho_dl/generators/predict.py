@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from litho_dl.clips import Clip, on_pixel
 from litho_dl.core.errors import GridMismatchError
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import Generator
 from litho_dl.ilt.method import Method
 from litho_dl.ilt.objective import epe_probes
+from litho_dl.ilt.problem import Probes
 from litho_dl.ilt.solve import OnStep, Solution, solve
-from litho_dl.ilt.stage import Probes
-from litho_dl.simulator import Simulator
+from litho_dl.layout.clips import Clip, on_pixel
+from litho_dl.simulation.simulator import Simulator
 
 MIDDLE = 0.5  # of the first level; what comes before is there to find masks such as a network draws
 TOGETHER = 16  # clips

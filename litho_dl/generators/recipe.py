@@ -3,23 +3,21 @@
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from litho_dl.clips import whole_factor
 from litho_dl.core.errors import MaskError
-from litho_dl.core.settings import read_toml, validated
+from litho_dl.core.settings import Positive, Settings, read_toml, validated
 from litho_dl.generators.terms import ADVERSARIAL, LITHO_TERMS, PIXEL_TERMS, SURROGATE_TERMS
+from litho_dl.layout.clips import whole_factor
 from litho_dl.models.registry import DISCRIMINATORS, GENERATORS, SURROGATES
 from litho_dl.training.adversarial import Kind
 from litho_dl.training.recipe import TrainingSettings, with_changes
 
-Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
-Strict = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 MASK_TERMS = (*PIXEL_TERMS, *LITHO_TERMS, ADVERSARIAL)
 
 
-class Stage(BaseModel):
+class Stage(Settings):
     """One training run, which goes on from the weights that validated best in the stage before.
 
     Attributes:
@@ -31,8 +29,6 @@ class Stage(BaseModel):
         training: Length, optimizers, schedule and so on.
     """
 
-    model_config = Strict
-
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
     loss: Annotated[dict[str, Positive], Field(min_length=1)]
     mask_sharpness: Positive = 1.0
@@ -40,7 +36,7 @@ class Stage(BaseModel):
     training: TrainingSettings
 
 
-class GeneratorRecipe(BaseModel):
+class GeneratorRecipe(Settings):
     """A mask generator, or a surrogate from masks to prints, with its training.
 
     Attributes:
@@ -55,8 +51,6 @@ class GeneratorRecipe(BaseModel):
         half_precision: Keep the finished weights in 16 bits.
         stages: In order.
     """
-
-    model_config = Strict
 
     description: str = ""
     network: str

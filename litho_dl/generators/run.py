@@ -29,7 +29,7 @@ from litho_dl.generators.terms import ADVERSARIAL
 from litho_dl.models.registry import DISCRIMINATORS
 from litho_dl.nn.periodic import periodic
 from litho_dl.process.identity import process_digest
-from litho_dl.simulator import Simulator
+from litho_dl.simulation.simulator import Simulator
 from litho_dl.training import processes
 from litho_dl.training.batches import in_order
 from litho_dl.training.checkpoint import BEST, load_weights

@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from litho_dl.generators.recipe import GeneratorRecipe, Stage
-from litho_dl.simulator import Simulator
+from litho_dl.simulation.simulator import Simulator
 from litho_dl.training.task import Task
 
 

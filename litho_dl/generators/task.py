@@ -14,7 +14,7 @@ from litho_dl.generators.recipe import GeneratorRecipe, Stage
 from litho_dl.generators.stage_task import StageTask
 from litho_dl.generators.terms import ADVERSARIAL, LITHO_TERMS, PIXEL_TERMS
 from litho_dl.ilt.objective import Scene
-from litho_dl.simulator import Exposure, Simulator
+from litho_dl.simulation.simulator import Exposure, Simulator
 from litho_dl.training.adversarial import Verdict
 from litho_dl.training.task import Batch, Figures
 

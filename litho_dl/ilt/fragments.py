@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from litho_dl.layout.layout import Polygon
+from litho_dl.layout.polygon import Polygon
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from math import floor
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from litho_dl.core.settings import read_toml, validated
+from litho_dl.core.grid import whole_ratio
+from litho_dl.core.settings import Positive, Settings, read_toml, validated
 from litho_dl.ilt.objective import RULE_TERMS, TERMS
 from litho_dl.ilt.parameterization.manhattan import WRITING_GRID_NM
 from litho_dl.layout.rules import MaskRules
@@ -16,10 +17,9 @@ Name = Literal["pixel", "multilevel", "levelset", "curvilinear", "manhattan"]
 OptimizerName = Literal["sgd", "adam", "lbfgs", "feedback"]
 BETWEEN_PIXELS: tuple[Name, ...] = ("multilevel", "levelset", "curvilinear")  # their masks' edges are level lines
 Weights = Annotated[dict[str, float], Field(min_length=1)]
-Positive = Annotated[float, Field(gt=0)]
 
 
-class Level(BaseModel):
+class Level(Settings):
     """One stage of the optimisation, on one mask pixel. Ranges run geometrically from the first step to the last.
 
     Attributes:
@@ -40,8 +40,6 @@ class Level(BaseModel):
         repaired: Start from the best masks so far, cleaned up as the last ones are by `clean`.
         patience: Checks without a better mask in any clip after which the level ends; None: all steps.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     pixel_nm: Positive
     steps: Annotated[int, Field(ge=1)]
@@ -66,10 +64,8 @@ class Level(BaseModel):
         return None if weights is None else known_terms(weights)
 
 
-class Rules(BaseModel):
+class Rules(Settings):
     """Mask rules of a method, in nm and nm^2; see `layout.rules.MaskRules`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     min_width_nm: Positive
     min_space_nm: Positive
@@ -80,7 +76,7 @@ class Rules(BaseModel):
         return MaskRules(**self.model_dump())
 
 
-class Method(BaseModel):
+class Method(Settings):
     """One ILT method: parameterization x objective x optimizer over one or more levels.
 
     Attributes:
@@ -104,8 +100,6 @@ class Method(BaseModel):
             them as they are.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     description: str
     parameterization: Name
     optimizer: OptimizerName
@@ -124,7 +118,7 @@ class Method(BaseModel):
     @classmethod
     def _coarse_to_fine(cls, levels: tuple[Level, ...]) -> tuple[Level, ...]:
         for coarse, fine in pairwise(levels):
-            if not _divides(fine.pixel_nm, coarse.pixel_nm):
+            if whole_ratio(coarse.pixel_nm, fine.pixel_nm) is None:
                 raise ValueError(
                     f"each pixel_nm must be a whole number of times the next, got {coarse.pixel_nm:g} before "
                     f"{fine.pixel_nm:g}"
@@ -150,8 +144,8 @@ class Method(BaseModel):
             raise ValueError("clean repairs pixel masks; manhattan keeps its own limits")
         if self.written_nm is not None:
             own, finest = self.written_nm, self.target_nm
-            nested = _divides(own, finest) or _divides(finest, own)
-            if not (self.can_be_drawn and nested and _divides(own, self.levels[-1].pixel_nm)):
+            nested = whole_ratio(max(own, finest), min(own, finest)) is not None
+            if not (self.can_be_drawn and nested and whole_ratio(self.levels[-1].pixel_nm, own) is not None):
                 raise ValueError(
                     f"written_nm must divide the last level's pixel_nm of {self.levels[-1].pixel_nm:g}, be a part or a "
                     f"multiple of the finest pixel of {finest:g}, and needs one of {', '.join(BETWEEN_PIXELS)} "
@@ -232,12 +226,6 @@ class Method(BaseModel):
         levels = (first.model_copy(update=rest), *self.levels[1:])
         chosen = (level.model_copy(update={"steps": n}) for level, n in zip(levels, counts, strict=True) if n > 0)
         return self.model_copy(update={"levels": tuple(chosen)})
-
-
-def _divides(fine_nm: float, coarse_nm: float) -> bool:
-    """True if a pixel is another a whole number of times."""
-    ratio = coarse_nm / fine_nm
-    return ratio > 1 - 1e-9 and abs(ratio - round(ratio)) <= 1e-9
 
 
 def known_terms(weights: dict[str, float]) -> dict[str, float]:

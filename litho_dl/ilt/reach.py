@@ -3,7 +3,7 @@
 import numpy as np
 
 from litho_dl.ilt.fragments import Fragments
-from litho_dl.layout.layout import Polygon
+from litho_dl.layout.polygon import Polygon
 
 GUARD_NM = 20.0  # an edge that passes a fragment's end by less still stands in its way
 

@@ -16,9 +16,9 @@ from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.objective import epe_probes
 from litho_dl.ilt.optimizer import ADAM_EPSILON, make_optimizer
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Parameterization, Start
-from litho_dl.ilt.stage import Probes, Stage, Surroundings, geometric
+from litho_dl.ilt.problem import Probes, Stage, Surroundings, geometric
 from litho_dl.ilt.start import biased, coarsened
-from litho_dl.simulator import Simulator
+from litho_dl.simulation.simulator import Simulator
 
 OnStep = Callable[[int, int, float], None]
 

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import ndimage
 
-from litho_dl.layout.layout import Polygon
+from litho_dl.layout.polygon import Polygon
 
 CLEARANCE_NM = 44.0  # from the target; nearer openings are its own serifs
 NARROWEST_NM = 24.0

@@ -7,12 +7,13 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
 from litho_dl.core.errors import MaskError
+from litho_dl.core.grid import whole_ratio
 
 
 def coarsened(coverage: Tensor, pixel_nm: float, coarse_nm: float) -> Tensor:
     """Area coverage on pixels a whole number of times coarser; MaskError if it is not whole."""
-    factor = round(coarse_nm / pixel_nm)
-    if factor < 1 or abs(factor * pixel_nm - coarse_nm) > 1e-9 * coarse_nm:
+    factor = whole_ratio(coarse_nm, pixel_nm)
+    if factor is None:
         raise MaskError(
             f"Expected a level pixel that is a multiple of the target's {pixel_nm:g} nm, got {coarse_nm:g} nm."
         )

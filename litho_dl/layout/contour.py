@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.layout.layout import Polygon
+from litho_dl.layout.polygon import Polygon
 
 NUDGE = 1e-9  # of the image's span: samples this close to the level are moved off it
 SAME_POINT = 1e-6  # pixels

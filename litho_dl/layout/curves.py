@@ -1,14 +1,18 @@
-"""Binary images -> smooth polygons."""
+"""Smooth outlines: binary images as curves, and curves with fewer vertices."""
+
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from litho_dl.core.errors import LayoutError
 from litho_dl.layout.contour import contour_polygons
-from litho_dl.layout.layout import Polygon
-from litho_dl.layout.simplify import simplify
+from litho_dl.layout.polygon import Polygon
 
 GRID_NM = 0.1  # of files
 BLUR_PX = 1.0  # rounds the steps of a staircase, and keeps edges and widths
+HALVINGS = 5  # of the tolerance, where the full one would make loops cross
 
 
 def curved_polygons(binary: np.ndarray, pixel_nm: float, tolerance_nm: float) -> tuple[Polygon, ...]:
@@ -29,3 +33,84 @@ def curved_polygons(binary: np.ndarray, pixel_nm: float, tolerance_nm: float) ->
     blurred = gaussian_filter(np.asarray(binary, dtype=np.float64), BLUR_PX, mode="nearest")
     curves = simplify(contour_polygons(blurred, pixel_nm), tolerance_nm)
     return tuple(curve.mapped(lambda points: np.round(points / GRID_NM) * GRID_NM) for curve in curves)
+
+
+def simplify(polygons: Sequence[Polygon], tolerance_nm: float) -> tuple[Polygon, ...]:
+    """Leaves out vertices while the outline moves by no more than a tolerance (Douglas and Peucker).
+
+    Vertices that stay do not move. Each new edge and the vertices it replaces lie within the tolerance of each other,
+    so the Hausdorff distance of the outlines is at most the tolerance, and the area changes by less than the tolerance
+    times the length of the outline. Polygons whose loops would cross, or meet others, get half the tolerance, and so
+    on; after `HALVINGS` they stay as they are. So polygons, holes and their number stay.
+
+    Args:
+        polygons: Polygons that do not overlap, such as those of `contour_polygons`.
+        tolerance_nm: The tolerance.
+
+    Returns:
+        The polygons in the same order.
+
+    Raises:
+        LayoutError: The tolerance is negative or not finite.
+    """
+    if not (np.isfinite(tolerance_nm) and tolerance_nm >= 0):
+        raise LayoutError(f"Expected a tolerance of zero or more, got {tolerance_nm} nm.")
+    result = list(polygons)
+    pending = list(range(len(result)))
+    for halving in range(HALVINGS):
+        for n in pending:
+            result[n] = polygons[n].mapped(partial(_thinned, tolerance_nm=tolerance_nm / 2**halving))
+        pending = _crossing(result)
+        if not pending:
+            return tuple(result)
+    while pending:  # an original may meet a simplified one
+        for n in pending:
+            result[n] = polygons[n]
+        pending = [n for n in _crossing(result) if result[n] is not polygons[n]]
+    return tuple(result)
+
+
+def _thinned(loop: np.ndarray, tolerance_nm: float) -> np.ndarray:
+    """The closed loop (n, 2) without vertices that lie within the tolerance of the edges that remain."""
+    first = int(np.lexsort((loop[:, 1], loop[:, 0]))[0])
+    closed = np.roll(loop, -first, axis=0)
+    closed = np.concatenate([closed, closed[:1]])
+    far = int(np.hypot(*(closed - closed[0]).T).argmax())
+    kept = np.zeros(len(closed), dtype=bool)
+    kept[[0, far, -1]] = True
+    stack = [(0, far), (far, len(closed) - 1)]
+    while stack:
+        start, stop = stack.pop()
+        if stop - start < 2:
+            continue
+        distance = _from_segment(closed[start + 1 : stop], closed[start], closed[stop])
+        worst = int(distance.argmax())
+        if distance[worst] > tolerance_nm:
+            middle = start + 1 + worst
+            kept[middle] = True
+            stack += [(start, middle), (middle, stop)]
+    thinned = closed[:-1][kept[:-1]]
+    return thinned if len(thinned) >= 3 else loop
+
+
+def _from_segment(points: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Distance of points (n, 2) from the segment a to b."""
+    along = b - a
+    t = np.clip((points - a) @ along / max(float(along @ along), 1e-300), 0, 1)
+    return np.hypot(*(a + t[:, None] * along - points).T)
+
+
+def _crossing(polygons: Sequence[Polygon]) -> list[int]:
+    """Indices of polygons whose loops cross or touch each other, or that overlap another polygon."""
+    from litho_dl.layout import region
+
+    units = region.units_per_nm(polygons)
+    overlap = region.to_region(polygons, units).merged(False, 2)
+    found = []
+    for n, polygon in enumerate(polygons):
+        alone = region.to_region((polygon,), units)
+        shapes = list(alone.merged(True, 0).each())
+        whole = len(shapes) == 1 and shapes[0].holes() == len(polygon.holes)
+        if not whole or not region.self_overlaps(alone).is_empty() or not (alone & overlap).is_empty():
+            found.append(n)
+    return found

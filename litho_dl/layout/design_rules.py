@@ -2,25 +2,24 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import model_validator
 from scipy.spatial import KDTree
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.core.settings import read_toml, validated
+from litho_dl.core.grid import whole_ratio
+from litho_dl.core.settings import Fraction, Positive, Settings, read_toml, validated
 from litho_dl.layout.layout import Layout
 
 if TYPE_CHECKING:
     import klayout.db as db
 
 UNITS_PER_NM = 100  # of the check; a grid is a whole number of 0.01 nm
-Positive = Annotated[float, Field(gt=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class DesignRules(BaseModel):
+class DesignRules(Settings):
     """Limits of one drawn layer. What is exactly at a limit passes; lengths are whole multiples of the grid.
 
     Attributes:
@@ -38,8 +37,6 @@ class DesignRules(BaseModel):
         density: Least and largest share of the extent's area.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     description: str
     layer: Literal["metal", "via"]
     grid_nm: Positive
@@ -50,14 +47,14 @@ class DesignRules(BaseModel):
     tip_width_nm: Positive
     area_nm2: Positive
     pitch_nm: Positive
-    density: tuple[Share, Share]
+    density: tuple[Fraction, Fraction]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if not _whole(self.grid_nm * UNITS_PER_NM):
+        if whole_ratio(self.grid_nm, 1 / UNITS_PER_NM) is None:
             raise ValueError(f"grid_nm must be a multiple of {1 / UNITS_PER_NM} nm, got {self.grid_nm:g}")
         for name in ("width_nm", "max_width_nm", "space_nm", "tip_to_tip_nm", "tip_width_nm", "pitch_nm"):
-            if not _whole(getattr(self, name) / self.grid_nm):
+            if whole_ratio(getattr(self, name), self.grid_nm) is None:
                 raise ValueError(
                     f"{name} must be a multiple of grid_nm = {self.grid_nm:g}, got {getattr(self, name):g}"
                 )
@@ -81,10 +78,6 @@ class DesignRules(BaseModel):
             if not holds:
                 raise ValueError(message)
         return self
-
-
-def _whole(value: float) -> bool:
-    return abs(value - round(value)) < 1e-9 * max(1.0, abs(value)) and round(value) > 0
 
 
 def load_rules(name_or_path: str | Path) -> DesignRules:

@@ -8,7 +8,8 @@ import numpy as np
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.core.io import atomic_path
-from litho_dl.layout.layout import LARGEST_COORDINATE_NM, Layout, nothing_inside, require_window
+from litho_dl.layout.layout import Layout, nothing_inside, require_window
+from litho_dl.layout.polygon import LARGEST_COORDINATE_NM
 from litho_dl.layout.stream import load_stream
 
 if TYPE_CHECKING:

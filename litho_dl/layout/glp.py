@@ -8,7 +8,8 @@ import numpy as np
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.core.io import write_text
-from litho_dl.layout.layout import LARGEST_COORDINATE_NM, Layout, Polygon
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import LARGEST_COORDINATE_NM, Polygon
 
 NM_PER_MICRON = 1000.0
 WRITABLE_UNITS_PER_NM = (1, 10, 100, 1000)

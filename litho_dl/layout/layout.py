@@ -1,51 +1,15 @@
-"""Polygons and layouts, in nm."""
+"""Layouts: named sets of polygons, in nm."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from litho_dl.core.errors import LayoutError
+from litho_dl.layout.polygon import Polygon
 
 FIT_TOLERANCE_NM = 1e-6
-LARGEST_COORDINATE_NM = 1e9  # 1 m
-
-
-def _vertices(points: np.ndarray) -> np.ndarray:
-    """`points` as an (n, 2) float64 array of at least three finite vertices."""
-    array = np.asarray(points, dtype=np.float64)
-    if array.ndim != 2 or array.shape[1] != 2 or len(array) < 3:
-        raise LayoutError(f"Expected at least three vertices as an (n, 2) array in nm, got shape {array.shape}.")
-    if not np.isfinite(array).all():
-        raise LayoutError("Expected finite vertices, got NaN or infinity; check the source of the polygon.")
-    return array
-
-
-@dataclass(frozen=True, eq=False)
-class Polygon:
-    """One polygon with holes; vertices (n, 2) float64 as (x, y) in nm, the last not repeating the first.
-
-    Either orientation is accepted. Functions of this package return hulls counter-clockwise and holes
-    clockwise, so the inside is always on the left.
-    """
-
-    hull: np.ndarray
-    holes: tuple[np.ndarray, ...] = ()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "hull", _vertices(self.hull))
-        object.__setattr__(self, "holes", tuple(_vertices(hole) for hole in self.holes))
-
-    @property
-    def loops(self) -> tuple[np.ndarray, ...]:
-        """The hull, then the holes."""
-        return (self.hull, *self.holes)
-
-    def mapped(self, transform: Callable[[np.ndarray], np.ndarray]) -> "Polygon":
-        """The polygon with `transform` applied to each (n, 2) array of vertices."""
-        return Polygon(transform(self.hull), tuple(transform(hole) for hole in self.holes))
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,8 @@ import numpy as np
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.core.grid import Grid
-from litho_dl.layout.layout import Layout, Polygon
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 
 FIELD_MARGIN = 1e-9  # relative; how far rounding may push a vertex beyond the field
 ROUNDING = 1e-7  # coverage below this is the rounding noise of the running sum

@@ -6,7 +6,7 @@ import klayout.db as db
 import numpy as np
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.layout.layout import LARGEST_COORDINATE_NM, Polygon
+from litho_dl.layout.polygon import LARGEST_COORDINATE_NM, Polygon
 
 FINEST_UNITS_PER_NM = 100_000
 LARGEST_UNIT = 1_000_000_000  # klayout counts in int32; a factor of two is left for its own sums

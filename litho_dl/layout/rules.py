@@ -9,8 +9,8 @@ import numpy as np
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.layout.curvature import tight_bends
-from litho_dl.layout.layout import Polygon
 from litho_dl.layout.medial import SAMPLES_PER_LIMIT, Places, medial_axis, narrow_places, sampled_outline
+from litho_dl.layout.polygon import Polygon
 
 if TYPE_CHECKING:
     import klayout.db as db

@@ -4,15 +4,15 @@ import math
 from typing import Annotated
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from litho_dl.core.errors import DatasetError
-from litho_dl.core.settings import Share
+from litho_dl.core.settings import ProperFraction, Settings
 
 
-class Augmentation(BaseModel):
+class Augmentation(Settings):
     """The most that an image is changed, drawn evenly from both sides of no change.
 
     Attributes:
@@ -21,11 +21,9 @@ class Augmentation(BaseModel):
         scale: Share by which it grows or shrinks.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     shift_px: Annotated[float, Field(ge=0)] = 0.0
     turn_deg: Annotated[float, Field(ge=0, le=180)] = 0.0
-    scale: Share = 0.0
+    scale: ProperFraction = 0.0
 
 
 def augmented(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from litho_dl.core.settings import Share, read_toml, validated
+from litho_dl.core.settings import ProperFraction, Settings, read_toml, validated
 from litho_dl.mnist.augment import Augmentation
 from litho_dl.models.registry import CLASSIFIERS, SEGMENTERS
 from litho_dl.training.recipe import TrainingSettings, with_changes
@@ -14,7 +14,7 @@ GAN = "digit_gan"
 NETWORKS = (*CLASSIFIERS, *SEGMENTERS, GAN)
 
 
-class MnistRecipe(BaseModel):
+class MnistRecipe(Settings):
     """One benchmark.
 
     Attributes:
@@ -27,13 +27,11 @@ class MnistRecipe(BaseModel):
         training: Length, optimizer, schedule and so on.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     description: str = ""
     network: str
     held_out: Annotated[int, Field(ge=1)] = 5000
     augmentation: Augmentation = Augmentation()
-    label_smoothing: Share = 0.0
+    label_smoothing: ProperFraction = 0.0
     training: TrainingSettings
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from statistics import median
 import torch
 
 from litho_dl.core.errors import DatasetError
-from litho_dl.data.mnist import Mnist
+from litho_dl.mnist.files import Mnist
 from litho_dl.mnist.recipe import MnistRecipe
 from litho_dl.mnist.tasks import TestScore, main_network, make_task, score, training_and_validation
 from litho_dl.training import processes

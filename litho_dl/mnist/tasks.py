@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
-from litho_dl.data.digits import BACKGROUND, pixel_classes
-from litho_dl.data.mnist import Mnist
 from litho_dl.mnist.augment import Augmentation, augmented
+from litho_dl.mnist.digits import BACKGROUND, pixel_classes
+from litho_dl.mnist.files import Mnist
 from litho_dl.mnist.recipe import GAN, MnistRecipe
 from litho_dl.models.registry import CLASSIFIERS, DISCRIMINATORS, SEGMENTERS, SHARPENERS
 from litho_dl.training.adversarial import PairGan

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
+from litho_dl.models.basic_cnn import tutorial
 from litho_dl.models.cfno import cfno, cfno_small
 from litho_dl.models.damo import damo, damo_discriminator, damo_discriminator_small, damo_small
 from litho_dl.models.digit_gan import digit_discriminator, digit_generator
@@ -16,9 +17,8 @@ from litho_dl.models.lithogan import lithogan, lithogan_small
 from litho_dl.models.mlp import mlp
 from litho_dl.models.neural_ilt import neural_ilt, neural_ilt_small
 from litho_dl.models.perceptron import perceptron
+from litho_dl.models.quick_cnn import speed
 from litho_dl.models.resnet import resnet_small
-from litho_dl.models.speed import speed
-from litho_dl.models.tutorial import tutorial
 from litho_dl.models.unet import unet, unet_small
 from litho_dl.models.vgg import vgg_small
 

@@ -18,7 +18,7 @@ from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
 from litho_dl.process.model import Corner, ProcessModel, build_process
 from litho_dl.process.recipe import Recipe, load_recipe
-from litho_dl.resist import Resist
+from litho_dl.process.resist import Resist
 
 FORMAT = "litho_dl.kernels/1"
 CONTEST_FIELD_NM = 2048.0

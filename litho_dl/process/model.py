@@ -13,7 +13,7 @@ from litho_dl.optics.mask import MaskType
 from litho_dl.optics.socs import build_socs
 from litho_dl.optics.source import sample_source
 from litho_dl.process.recipe import Recipe
-from litho_dl.resist import Resist
+from litho_dl.process.resist import Resist
 
 
 class Corner(NamedTuple):

@@ -3,33 +3,29 @@
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from litho_dl.core.settings import read_toml, validated
+from litho_dl.core.settings import Settings, read_toml, validated
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.pupil import Pupil
 from litho_dl.optics.source import SourceSpec
-from litho_dl.resist import Resist
+from litho_dl.process.resist import Resist
 
 REQUIRED_CORNERS = ("nominal", "outer", "inner")
 
 
-class RecipeCorner(BaseModel):
+class RecipeCorner(Settings):
     """One process condition: dose (a factor on intensity) and distance from best focus."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     dose: Annotated[float, Field(gt=0)]
     defocus_nm: float
 
 
-class KernelSettings(BaseModel):
+class KernelSettings(Settings):
     """Numerical settings of the kernels: field, rank and source sampling (numbers, not physics).
 
     With `count` and `energy` both given, the smaller set is kept.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     field_nm: Annotated[float, Field(gt=0)]
     source_samples: Annotated[int, Field(ge=3, le=501)]
@@ -37,10 +33,8 @@ class KernelSettings(BaseModel):
     energy: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
-class Recipe(BaseModel):
+class Recipe(Settings):
     """One optical system with its process: what `--optics NAME` means."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     description: str
     pupil: Pupil

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from litho_dl.layout.curves import simplify
 from litho_dl.layout.layout import Layout
-from litho_dl.layout.simplify import simplify
 from litho_dl.layout.stack import read_stack
 from litho_dl.report.table import Record
 

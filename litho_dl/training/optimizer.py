@@ -4,15 +4,15 @@ from abc import ABC, abstractmethod
 from typing import Annotated, Any, Literal, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from torch import nn
 
-from litho_dl.core.settings import Share
+from litho_dl.core.settings import ProperFraction, Settings
 
 Groups = list[dict[str, Any]]
 
 
-class _Optimizer(BaseModel, ABC):
+class _Optimizer(Settings, ABC):
     """Base of all optimizers.
 
     Attributes:
@@ -20,8 +20,6 @@ class _Optimizer(BaseModel, ABC):
         learning_rate: The largest of the schedule.
         weight_decay: Pull towards zero: as a square in the loss (`sgd`, `adam`), or on the weights (`adamw`).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: str
     learning_rate: Annotated[float, Field(gt=0)]
@@ -36,7 +34,7 @@ class Sgd(_Optimizer):
     """Gradient descent with momentum; `nesterov` looks ahead along it."""
 
     kind: Literal["sgd"] = "sgd"
-    momentum: Share = 0.0
+    momentum: ProperFraction = 0.0
     nesterov: bool = False
 
     @model_validator(mode="after")
@@ -53,8 +51,8 @@ class Adam(_Optimizer):
     """Adam, or AdamW with its decay apart from the gradient; `beta1` and `beta2` are the decays of its two moments."""
 
     kind: Literal["adam", "adamw"] = "adam"
-    beta1: Share = 0.9
-    beta2: Share = 0.999
+    beta1: ProperFraction = 0.9
+    beta2: ProperFraction = 0.999
 
     def make(self, groups: Groups, **how: bool) -> torch.optim.Optimizer:
         kind = torch.optim.AdamW if self.kind == "adamw" else torch.optim.Adam

@@ -2,14 +2,14 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from litho_dl.core.settings import Share, validated
+from litho_dl.core.settings import ProperFraction, Settings, validated
 from litho_dl.training.optimizer import OptimizerSettings
 from litho_dl.training.schedule import Constant, Schedule
 
 
-class TrainingSettings(BaseModel):
+class TrainingSettings(Settings):
     """One training run, whatever the network and the data.
 
     Attributes:
@@ -28,17 +28,15 @@ class TrainingSettings(BaseModel):
         seed: Of order, augmentation and dropout. Weights are drawn before: seed torch when building the networks.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
     optimizer: OptimizerSettings
-    optimizers: dict[str, OptimizerSettings] = {}
+    optimizers: dict[str, OptimizerSettings] = Field(default_factory=dict)
     schedule: Schedule = Constant()
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     channels_last: bool = False
-    average_decay: Share | None = None
+    average_decay: ProperFraction | None = None
     patience: Annotated[int, Field(ge=1)] | None = None
     deterministic: bool = False
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0

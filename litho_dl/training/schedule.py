@@ -4,21 +4,19 @@ import math
 from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from litho_dl.core.settings import Share
+from litho_dl.core.settings import ProperFraction, Settings
 
 
-class _Schedule(BaseModel, ABC):
+class _Schedule(Settings, ABC):
     """Base of all schedules: a linear rise, then a curve.
 
     Attributes:
         kind: Name of the curve.
         warmup_epochs: Epochs, whole or not, of the rise.
-        initial: Share of the largest learning rate at which it starts.
+        initial: ProperFraction of the largest learning rate at which it starts.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kind: str
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
@@ -62,7 +60,7 @@ class Cosine(_Schedule):
     """
 
     kind: Literal["cosine"] = "cosine"
-    final: Share = 0.0
+    final: ProperFraction = 0.0
 
     def _curve(self, epoch: float, epochs: float) -> float:
         return self.final + (1 - self.final) * (1 + math.cos(math.pi * epoch / epochs)) / 2
@@ -72,7 +70,7 @@ class Linear(_Schedule):
     """A straight line down to the share `final`."""
 
     kind: Literal["linear"] = "linear"
-    final: Share = 0.0
+    final: ProperFraction = 0.0
 
     def _curve(self, epoch: float, epochs: float) -> float:
         return self.final + (1 - self.final) * (1 - epoch / epochs)

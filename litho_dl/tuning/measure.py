@@ -6,12 +6,12 @@ from statistics import fmean, median
 
 import torch
 
-from litho_dl.clips import Clip
-from litho_dl.evaluate import Protocol
 from litho_dl.ilt.method import Method
 from litho_dl.ilt.solve import Solution
-from litho_dl.optimize import default_protocol, scored, solve_clips
+from litho_dl.layout.clips import Clip
 from litho_dl.process.model import ProcessModel
+from litho_dl.runs.optimize import default_protocol, scored, solve_clips
+from litho_dl.scoring.evaluate import Protocol
 from litho_dl.tuning.trial import Score
 
 

@@ -3,22 +3,21 @@
 import re
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
 from litho_dl.core.errors import RecipeError
-from litho_dl.core.settings import known, validated
+from litho_dl.core.settings import Settings, known, validated
 
 Value = bool | int | float | str
 Values = dict[str, Value]  # by path
 Number = int | float
-Settings = TypeVar("Settings", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
-STRICT = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 DIGITS = 4  # of a drawn number; no setting needs more, and files stay readable
 _PART = r"[^.\[\]]+(?:\[\d+\])*"
 
 
-class Range(BaseModel):
+class Range(Settings):
     """Numbers from `low` to `high`, both included.
 
     Attributes:
@@ -27,8 +26,6 @@ class Range(BaseModel):
         log: Draw their logarithms evenly.
         step: Only low, low + step, ..., high.
     """
-
-    model_config = STRICT
 
     low: Number
     high: Number
@@ -69,10 +66,8 @@ class Range(BaseModel):
         return min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
 
 
-class Choices(BaseModel):
+class Choices(Settings):
     """One of several values."""
-
-    model_config = STRICT
 
     choices: Annotated[tuple[Value, ...], Field(min_length=2)]
 
@@ -155,7 +150,7 @@ def value_at(settings: BaseModel, path: str, where: str) -> Value:
     return value
 
 
-def changed(settings: Settings, values: Values, origin: str) -> Settings:
+def changed(settings: Model, values: Values, origin: str) -> Model:
     """The settings with other values at some paths.
 
     Raises:

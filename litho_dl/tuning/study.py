@@ -7,25 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from litho_dl import __version__
-from litho_dl.clips import Clip, load_clip
 from litho_dl.core.errors import LayoutError, RecipeError
 from litho_dl.core.io import file_digest
-from litho_dl.core.settings import located, read_toml, validated
+from litho_dl.core.settings import Settings, located, read_toml, validated
 from litho_dl.ilt.method import Method, load_method
+from litho_dl.layout.clips import Clip, load_clip
 from litho_dl.layout.files import LAYOUT_SUFFIXES
 from litho_dl.layout.pattern import pattern_hash
 from litho_dl.process.files import Optics, read_optics
 from litho_dl.process.identity import process_digest
 from litho_dl.process.model import ProcessModel
-from litho_dl.tuning.space import STRICT, Dimension, Space, Values, changed, fitted, value_at
+from litho_dl.tuning.space import Dimension, Space, Values, changed, fitted, value_at
 
 Files = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
-class StudyRecipe(BaseModel):
+class StudyRecipe(Settings):
     """A study as it is written.
 
     Attributes:
@@ -38,8 +38,6 @@ class StudyRecipe(BaseModel):
         rounds: How often they are timed then, one after the other; medians count.
         space: What may change: paths into the method, such as `levels[0].steps`, and their ranges or choices.
     """
-
-    model_config = STRICT
 
     description: str = ""
     method: str

@@ -11,7 +11,8 @@ from litho_dl.core.settings import known
 from litho_dl.layout.design_rules import DesignRules, check_design, require_extent
 from litho_dl.layout.generate import cell, metal, structures, via
 from litho_dl.layout.generate.sketch import Sketch, Steps
-from litho_dl.layout.layout import Layout, Polygon
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 
 DRAWS = 50
 

@@ -1,0 +1,141 @@
+"""What litho-dl fullchip writes beside the mask: tables, the chip in one picture, and its worst places."""
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from litho_dl.fullchip.chip import Chip
+    from litho_dl.fullchip.plan import Setting
+    from litho_dl.fullchip.run import ChipRun
+    from litho_dl.fullchip.summary import Sites
+    from litho_dl.fullchip.tiling import Box, Tiling
+    from litho_dl.layout.layout import Layout
+
+PICTURED = 6  # hot spots drawn with their prints
+SPOT_VIEW_NM = 800.0
+SPOT_LAYER, SPOT_BOX_NM = (1, 0), 40.0
+
+
+def write_tables(folder: Path, run: "ChipRun", sites: "Sites") -> None:
+    """seams.csv, hotspots.csv, hotspots.oas, and timing.csv of the tiles that this run solved."""
+    from litho_dl.core.io import write_csv
+    from litho_dl.fullchip.summary import hot_spots, seam_table
+    from litho_dl.layout.gds import write_layers
+
+    spots = hot_spots(sites)
+    worst = [
+        {
+            "x_nm": float(sites.xy_nm[index][0]),
+            "y_nm": float(sites.xy_nm[index][1]),
+            "epe_nm": "" if math.isnan(sites.epe_nm[index]) else round(float(sites.epe_nm[index]), 3),
+            "violations": int(sites.violated[index]),
+            "seam_distance_nm": round(float(sites.seam_nm[index]), 1) if math.isfinite(sites.seam_nm[index]) else "",
+        }
+        for index in spots
+    ]
+    timing = [
+        {"row": tile.row, "column": tile.column, "seconds": round(value, 3)}
+        for tile, value in sorted(run.tile_seconds.items())
+    ]
+    tables = {"seams": [asdict(row) for row in seam_table(sites)], "hotspots": worst, "timing": timing}
+    for name, rows in tables.items():
+        if rows:
+            write_csv(folder / f"{name}.csv", rows)
+    write_layers(folder / "hotspots.oas", {SPOT_LAYER: _boxes(sites, spots)}, cell="hotspots", merged=False)
+
+
+def _boxes(sites: "Sites", spots: list[int]) -> "Layout":
+    import numpy as np
+
+    from litho_dl.layout.layout import Layout
+    from litho_dl.layout.polygon import Polygon
+
+    corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * SPOT_BOX_NM / 2
+    return Layout("hotspots", tuple(Polygon(sites.xy_nm[index] + corners) for index in spots))
+
+
+def draw_chip(path: Path, tiling: "Tiling", sites: "Sites", title: str) -> None:
+    """The map of the edge placement, the seams, the worst sites, and what the seams cost."""
+    from litho_dl.fullchip.summary import hot_spots, seam_table
+    from litho_dl.viz.chip import chip_figure
+    from litho_dl.viz.figure import save_figure
+
+    bars = [(row.label, row.mean_abs_nm, row.sites) for row in seam_table(sites) if row.mean_abs_nm is not None]
+    spots = hot_spots(sites)
+    figure = chip_figure(sites.xy_nm, sites.epe_nm, spots, tiling.wanted_nm, tiling.seams_nm, bars, title=title)
+    save_figure(figure, path)
+
+
+def draw_spots(folder: Path, run: "ChipRun", sites: "Sites") -> None:
+    """For each of the worst places a picture and a layer file, as they were scored."""
+    from litho_dl.fullchip.chip import Chip
+    from litho_dl.fullchip.plan import setting
+    from litho_dl.fullchip.summary import hot_spots
+
+    spots = hot_spots(sites, PICTURED)
+    if not (spots and run.mask.polygons):
+        return
+    own, mask = setting(str(folder.absolute()), run.plan.digest, "cpu"), Chip(run.mask)
+    for number, index in enumerate(spots, start=1):
+        _draw_spot(folder, f"spot_{number:02d}", own, mask, sites, index)
+
+
+def _draw_spot(folder: Path, name: str, own: "Setting", mask: "Chip", sites: "Sites", index: int) -> None:
+    """What lies around a place, in its tile's images."""
+    from litho_dl.fullchip.score import PIXEL_NM, expose_tile, target_print
+    from litho_dl.fullchip.tiling import grown
+    from litho_dl.layout.contour import pixel_polygons
+    from litho_dl.layout.layout import Layout
+    from litho_dl.layout.stack import SUFFIX, write_stack
+    from litho_dl.runs.pictures import sampled
+    from litho_dl.viz.clip import clip_figure
+    from litho_dl.viz.figure import save_figure
+    from litho_dl.viz.images import ClipImages
+
+    x, y = (float(place) for place in sites.xy_nm[index])
+    tiling = own.plan.tiling
+    tile = tiling.tile_at(x, y)
+    exposed, seen = expose_tile(own, folder, tile), grown(tiling.core(tile), tiling.halo_nm / 2)
+    box = _around(x, y, tiling.wanted_nm, seen)
+    cut, exposure = exposed.pixels(box), exposed.exposure
+    aerial = exposure.aerial().cpu().numpy()
+    prints = {corner: exposure.binary_print(corner)[cut].cpu().numpy() for corner in ("nominal", "outer", "inner")}
+    images = ClipImages(
+        PIXEL_NM,
+        sampled(exposed.mask, aerial.shape)[cut],
+        **prints,
+        target=target_print(own.chip, box),
+        aerial=aerial[cut],
+        origin_nm=box[:2],
+    )
+    inside = ((sites.xy_nm >= box[:2]) & (sites.xy_nm <= box[2:])).all(1)
+    figure = clip_figure(
+        images,
+        threshold=exposure.resist.threshold,
+        epe_sites_nm=sites.xy_nm[inside & (sites.violated > 0)],
+        score={"EPE there (nm)": float(sites.epe_nm[index])},
+        title=f"{name}: ({x:,.0f}, {y:,.0f}) nm",
+    )
+    save_figure(figure, folder / f"{name}.png")
+    stack = {
+        "target": own.chip.clipped(box),
+        "mask": mask.clipped(box),
+        "nominal": Layout("nominal", pixel_polygons(prints["nominal"], PIXEL_NM)),
+        "band": Layout("band", pixel_polygons(prints["outer"] ^ prints["inner"], PIXEL_NM)),
+    }
+    placed = {layer: layout.translated(box[0], box[1]) for layer, layout in stack.items()}
+    write_stack(folder / f"{name}{SUFFIX}", placed, cell=name)
+
+
+def _around(x_nm: float, y_nm: float, *limits_nm: "Box") -> "Box":
+    """A square of whole nm around a place, cut by boxes."""
+    low_x, low_y, high_x, high_y = zip(*limits_nm, strict=True)
+    left, bottom = round(x_nm - SPOT_VIEW_NM / 2), round(y_nm - SPOT_VIEW_NM / 2)
+    return (
+        max(left, *low_x),
+        max(bottom, *low_y),
+        min(left + SPOT_VIEW_NM, *high_x),
+        min(bottom + SPOT_VIEW_NM, *high_y),
+    )

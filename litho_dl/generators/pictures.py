@@ -1,0 +1,102 @@
+"""The pictures of a training: curves of its stages, and masks with what they print."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from litho_dl.training.loop import TrainingResult
+from litho_dl.training.progress import curves_of
+from litho_dl.viz.figure import save_figure
+from litho_dl.viz.gallery import GalleryClip, gallery_figure
+from litho_dl.viz.images import ClipImages
+from litho_dl.viz.learning import Curves, learning_curves
+
+if TYPE_CHECKING:
+    from litho_dl.generators.items import PairSet
+    from litho_dl.generators.run import GeneratorRun
+
+SHOWN = 6
+PANELS = {
+    "loss": "loss",
+    "areas (nm²)": "_nm2",
+    "verdicts": "accuracy",
+    "error of aerial images": "aerial_mse",
+    "print": "print_iou",
+}
+
+
+def draw_run(folder: Path, run: "GeneratorRun", pairs: "PairSet") -> None:
+    """FOLDER/curves.png and FOLDER/masks.png."""
+    network = run.card.recipe.network
+    save_figure(learning_curves(panels(run.stages), columns=3, title=network), folder / "curves.png")
+    if run.card.recipe.is_surrogate:
+        title, clips = f"{network}, unseen masks: true print, mask, the surrogate's print", drawn_prints(run, pairs)
+    else:
+        title, clips = f"{network}, unseen clips: target, mask, prints", drawn_masks(run, pairs)
+    save_figure(gallery_figure(clips, title=title), folder / "masks.png")
+
+
+def panels(stages: Mapping[str, TrainingResult]) -> dict[str, tuple[Curves, Curves]]:
+    """Training and validation curves of each stage, those on one scale together."""
+    drawn: dict[str, tuple[Curves, Curves]] = {}
+    for stage, result in stages.items():
+        curves = curves_of(result)
+        for panel, wanted in PANELS.items():
+            kept = [
+                {name.replace("accuracy", "right on"): values for name, values in kind.items() if wanted in name}
+                for kind in curves
+            ]
+            if any(kept):
+                drawn[f"{stage}: {panel}"] = (kept[0], kept[1])
+    return drawn
+
+
+def shown_rows(pairs: "PairSet") -> list[int]:
+    """Some test pairs, evenly spread."""
+    count = min(SHOWN, len(pairs.test))
+    return [index * len(pairs.test) // count for index in range(count)]
+
+
+@torch.no_grad()
+def drawn_prints(run: "GeneratorRun", pairs: "PairSet") -> list[GalleryClip]:
+    """Some test masks with the prints that the simulator and its surrogate make of them."""
+    from litho_dl.simulation.simulator import Simulator
+
+    pixel_nm, device, rows = run.card.recipe.pixel_nm, next(run.network.parameters()).device, shown_rows(pairs)
+    masks = torch.from_numpy(pairs.test.masks[rows]) / 255
+    found = run.network.eval()(masks[:, None].to(device)).cpu()
+    true = Simulator(pairs.process)(masks, pixel_nm).binary_print()
+    clips = []
+    for row, mask, mine, wanted in zip(rows, masks, found[:, 1] > 0, true, strict=True):
+        images = ClipImages(pixel_nm=pixel_nm, mask=mask.numpy(), target=wanted.numpy(), nominal=mine.numpy())
+        wrong_nm2 = float((mine != wanted).sum()) * pixel_nm**2
+        clips.append(GalleryClip(f"test mask {row}", images, score={"wrong (nm²)": wrong_nm2}))
+    return clips
+
+
+@torch.no_grad()
+def drawn_masks(run: "GeneratorRun", pairs: "PairSet") -> list[GalleryClip]:
+    """Some test clips with the network's masks and their prints."""
+    from litho_dl.generators.mask import mask_logits
+    from litho_dl.metrics.image import l2_nm2, pvb_nm2
+    from litho_dl.simulation.simulator import Simulator
+
+    recipe, device, rows = run.card.recipe, next(run.network.parameters()).device, shown_rows(pairs)
+    targets = torch.from_numpy(pairs.test.targets[rows]) / 255
+    masks = mask_logits(run.network.eval(), targets[:, None].to(device), recipe.ratio).cpu() > 0
+    exposure = Simulator(pairs.process)(masks.float(), recipe.written_nm, out_pixel_nm=recipe.pixel_nm)
+    prints = {corner: exposure.binary_print(corner).numpy() for corner in ("nominal", "outer", "inner")}
+    clips = []
+    for index, target in enumerate(targets.numpy()):
+        own = {corner: images[index] for corner, images in prints.items()}
+        score = {
+            "L2": l2_nm2(own["nominal"], target >= 0.5, recipe.pixel_nm),
+            "PVB": pvb_nm2(own["outer"], own["inner"], recipe.pixel_nm),
+        }
+        step = recipe.ratio
+        mask = masks[index].float().reshape(len(target), step, -1, step).mean((1, 3)).numpy()
+        images = ClipImages(pixel_nm=recipe.pixel_nm, mask=mask, target=target, **own)
+        clips.append(GalleryClip(f"test pair {rows[index]}", images, score=score))
+    return clips

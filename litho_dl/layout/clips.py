@@ -1,0 +1,228 @@
+"""Layer 4: clips and masks, placed on the simulation field.
+
+A clip's bounding box is centred on the field. Images (.png, .npy, .csv) are the field itself; polygon files keep the
+layout's own coordinates, so that a mask opens on top of its layout in any viewer.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
+from litho_dl.core.grid import Grid, whole_ratio
+from litho_dl.core.io import IMAGE_SUFFIXES, read_image, write_png
+from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.files import read_layout, write_layout
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
+from litho_dl.layout.raster import rasterize, require_inside
+
+MASK_FILE_PIXEL_NM = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """A layout and its place on the field.
+
+    Attributes:
+        name: What files made from it are called.
+        placed: The layout in field coordinates.
+        shift_nm: (dx, dy) from the layout's own coordinates to the field's.
+        field_nm: (height, width).
+    """
+
+    name: str
+    placed: Layout
+    shift_nm: tuple[float, float]
+    field_nm: tuple[float, float]
+
+    def coverage(self, pixel_nm: float) -> Tensor:
+        """Exact area coverage (H, W), float32."""
+        return torch.from_numpy(rasterize(self.placed, Grid.of_field(self.field_nm, pixel_nm)))
+
+
+def place(layout: Layout, field_nm: tuple[float, float], name: str) -> Clip:
+    """Centres a layout on the field; LayoutError if it does not fit."""
+    shift = layout.centring_shift(field_nm)
+    return Clip(name, Layout(name, layout.translated(*shift).polygons), shift, field_nm)
+
+
+def load_clip(
+    path: str | Path,
+    field_nm: tuple[float, float],
+    *,
+    layer: str | None = None,
+    cell: str | None = None,
+    window_nm: tuple[float, float, float, float] | None = None,
+) -> Clip:
+    """Reads a layout file and centres it on the field.
+
+    Raises:
+        LayoutError: The file, layer, cell or window is wrong, or the layout does not fit on the field.
+    """
+    layout = read_layout(path, layer=layer, cell=cell, window_nm=window_nm)
+    return place(layout, field_nm, file_stem(path))
+
+
+def file_stem(path: str | Path) -> str:
+    """File name without its format's suffix: `a.oas.gz` and `a.glp` give `a`."""
+    name = Path(path).name
+    return Path(name.removesuffix(".gz")).stem
+
+
+def load_mask_image(path: str | Path, field_nm: tuple[float, float], *, lowest: float = 0.0) -> tuple[Tensor, float]:
+    """Reads a mask (H, W) that fills the field from .png (0 to 255), .npy or .csv, and its pixel in nm.
+
+    Args:
+        path: The file.
+        field_nm: (height, width) of the field.
+        lowest: The smallest value the mask technology knows: 0, or -1 for an alternating mask.
+
+    Raises:
+        LithoError: The file cannot be read.
+        MaskError: Values are not finite or lie outside [lowest, 1] (a .png's 255 is 1).
+        GridMismatchError: It does not fill the field with square pixels of whole nm, or of 1 nm over a whole number.
+    """
+    values = load_mask_values(path, lowest=lowest)
+    height, width = values.shape
+    try:
+        pixel_nm = Grid.of_shape((height, width), field_nm).pixel_nm
+    except LithoError as error:
+        raise type(error)(f"{path}: {error}") from error
+    if not _nested(pixel_nm, MASK_FILE_PIXEL_NM):
+        raise GridMismatchError(
+            f"{path}: expected an image of the whole field of {field_nm[0]:g} x {field_nm[1]:g} nm on pixels of whole "
+            f"nm, or of 1 nm over a whole number, got {height} x {width} pixels of {pixel_nm:.6g} nm; pad or resample "
+            f"it, or give its --field."
+        )
+    return values, pixel_nm
+
+
+def load_mask_values(path: str | Path, *, lowest: float = 0.0) -> Tensor:
+    """Reads mask values (H, W), as `load_mask_image` does, of any field.
+
+    Raises:
+        LithoError: The file cannot be read.
+        MaskError: Values are not finite or lie outside [lowest, 1] (a .png's 255 is 1).
+    """
+    image = read_image(path)
+    scale = np.iinfo(image.dtype).max if Path(path).suffix.lower() == ".png" and image.dtype == np.uint8 else 1
+    low, high = float(image.min()) / scale, float(image.max()) / scale
+    if not math.isfinite(high - low):
+        raise MaskError(f"{path}: expected finite mask values, got NaN or infinity.")
+    if low < lowest or high > 1:
+        raise MaskError(f"{path}: expected mask values in [{lowest:g}, 1] (.png: 0 to 255), got {low:g} to {high:g}.")
+    if scale > 1 and image.max() == 1:
+        raise MaskError(f"{path}: expected a .png mask from 0 to 255, got 0 and 1 only; multiply it by 255.")
+    return torch.from_numpy(image.astype(np.float32) / scale)
+
+
+def load_mask(
+    path: str | Path, clip: Clip, *, layer: str | None = None, cell: str | None = None
+) -> tuple[Tensor, float]:
+    """Reads the mask of a clip, as an image of the field or as polygons in the clip's own layout coordinates.
+
+    Returns:
+        (H, W) values in [0, 1] and their pixel in nm.
+
+    Raises:
+        LithoError: As `load_mask_image` and `layout.read_layout`, or the polygons leave the field.
+    """
+    if Path(path).suffix.lower() in IMAGE_SUFFIXES:
+        return load_mask_image(path, clip.field_nm)
+    placed = _placed_mask(path, clip, layer, cell)
+    return torch.from_numpy(rasterize(placed, Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM))), MASK_FILE_PIXEL_NM
+
+
+def load_mask_polygons(path: str | Path, clip: Clip, *, layer: str | None = None, cell: str | None = None) -> Layout:
+    """Reads the mask of a clip as polygons on the field; an image is binarised at 0.5 and outlined along its pixels.
+
+    Raises:
+        LithoError: As `load_mask_image` and `layout.read_layout`, or the polygons leave the field.
+    """
+    if Path(path).suffix.lower() in IMAGE_SUFFIXES:
+        values, pixel_nm = load_mask_image(path, clip.field_nm)
+        return Layout(file_stem(path), pixel_polygons((values >= 0.5).numpy(), pixel_nm))
+    return _placed_mask(path, clip, layer, cell)
+
+
+def _placed_mask(path: str | Path, clip: Clip, layer: str | None, cell: str | None) -> Layout:
+    placed = read_layout(path, layer=layer, cell=cell).translated(*clip.shift_nm)
+    try:
+        require_inside(placed, Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM))
+    except LithoError as error:
+        raise MaskError(f"{path}: {error} Mask polygons are in the target layout's coordinates.") from error
+    return placed
+
+
+def load_start_mask(path: str | Path, clip: Clip, pixel_nm: float) -> Tensor:
+    """Reads the mask of a clip as area coverage (H, W) on a pixel, to continue from.
+
+    Raises:
+        LithoError: As `load_mask`, or an image's pixel is neither a multiple nor a part of the wanted one.
+    """
+    if Path(path).suffix.lower() not in IMAGE_SUFFIXES:
+        return torch.from_numpy(rasterize(load_mask_polygons(path, clip), Grid.of_field(clip.field_nm, pixel_nm)))
+    values, found_nm = load_mask_image(path, clip.field_nm)
+    if not _nested(found_nm, pixel_nm):
+        raise MaskError(
+            f"{path}: expected a mask whose pixel divides the method's {pixel_nm:g} nm, or is a multiple of it, got "
+            f"{found_nm:g} nm."
+        )
+    return on_pixel(values, found_nm, pixel_nm)
+
+
+def save_mask(
+    mask: Tensor, pixel_nm: float, clip: Clip, folder: str | Path, polygons: Sequence[Polygon] | None = None
+) -> tuple[Path, Path]:
+    """Writes NAME.mask.png, the field at 1 nm, and NAME.mask.oas, in layout coordinates.
+
+    Args:
+        mask: Binary mask, bool (h, w).
+        pixel_nm: Its pixel.
+        clip: Whose mask it is.
+        folder: Where to write.
+        polygons: The mask as polygons on the field; by default the outline along its pixels.
+    """
+    folder = Path(folder)
+    image, drawing = folder / f"{clip.name}.mask.png", folder / f"{clip.name}.mask.oas"
+    at_file_pixel = magnified(mask, pixel_nm, MASK_FILE_PIXEL_NM).numpy()
+    write_png(image, at_file_pixel.astype(np.uint8) * 255)
+    if polygons is None:
+        polygons = pixel_polygons(mask.cpu().numpy(), pixel_nm)
+    dx_nm, dy_nm = clip.shift_nm
+    write_layout(drawing, Layout(clip.name, tuple(polygons)).translated(-dx_nm, -dy_nm))
+    return image, drawing
+
+
+def on_pixel(mask: Tensor, mask_nm: float, pixel_nm: float) -> Tensor:
+    """Area coverage (H, W) of a mask on a pixel that divides its own or is a multiple of it, on the CPU."""
+    if mask_nm > pixel_nm:
+        return magnified(mask.float(), mask_nm, pixel_nm)
+    return avg_pool2d(mask.float().cpu()[None, None], whole_factor(pixel_nm, mask_nm))[0, 0]
+
+
+def magnified(mask: Tensor, pixel_nm: float, fine_nm: float) -> Tensor:
+    """Each pixel repeated to a pixel a whole number of times finer, on the CPU; MaskError if it is not whole."""
+    factor = whole_factor(pixel_nm, fine_nm)
+    return mask.cpu().repeat_interleave(factor, -2).repeat_interleave(factor, -1)
+
+
+def _nested(one_nm: float, other_nm: float) -> bool:
+    """True if one of two pixels is a whole multiple of the other."""
+    fine_nm, coarse_nm = sorted((one_nm, other_nm))
+    return whole_ratio(coarse_nm, fine_nm) is not None
+
+
+def whole_factor(pixel_nm: float, fine_nm: float) -> int:
+    """How many times a pixel is coarser than another; MaskError if that is not whole."""
+    factor = whole_ratio(pixel_nm, fine_nm)
+    if factor is None:
+        raise MaskError(f"Expected a mask pixel that is a multiple of {fine_nm:g} nm, got {pixel_nm:g} nm.")
+    return factor

@@ -1,0 +1,166 @@
+"""Builds a data set: whatever is finished stays, whatever is missing is made; at any time it may be killed."""
+
+import csv
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from litho_dl.core.errors import DatasetError
+from litho_dl.core.io import file_digest, remove_leftovers, require_writable_folder, write_csv
+from litho_dl.core.lock import locked
+from litho_dl.core.workers import run_tasks
+from litho_dl.pairs.blueprint import Blueprint, draw_blueprint
+from litho_dl.pairs.make import ShardReport, ShardTask, make_shard
+from litho_dl.pairs.manifest import (
+    CLIPS,
+    MANIFEST,
+    OPTICS,
+    Manifest,
+    ShardEntry,
+    changed_files,
+    read_manifest,
+    shard_path,
+    write_manifest,
+)
+from litho_dl.pairs.plan import plan_clips, read_columns, write_clips
+from litho_dl.pairs.recipe import DatasetRecipe
+from litho_dl.pairs.shard import SHARDS, read_settings
+from litho_dl.process.files import save_kernels
+
+TIMING = "timing.csv"
+SAVE_EVERY_S = 5.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a build is: clips done, clips in all, pairs left out; `planning` while the clips are drawn."""
+
+    done: int
+    total: int
+    rejected: int
+    planning: bool = False
+
+
+def build(
+    recipe: DatasetRecipe,
+    folder: Path,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    device: str = "cpu",
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Manifest:
+    """Makes the shards that a folder lacks; the bytes are the same for any number of workers and interruptions.
+
+    Args:
+        recipe: What to make.
+        folder: Where; a folder of the same recipe is continued.
+        workers: See `core.workers.run_tasks`.
+        scheduler: See `core.workers.run_tasks`; Dask's workers must see the folder under the same path.
+        device: Where the workers compute, as `--device`.
+        on_progress: Called as the build goes on.
+
+    Raises:
+        DatasetError: The folder holds another data set.
+        LithoError: The recipe's parts cannot be read.
+        OutputError: The folder cannot be written or is in use, or the disk is full; what is finished stays.
+    """
+    folder = require_writable_folder(folder.absolute())
+    require_writable_folder(folder / SHARDS)
+    blueprint = draw_blueprint(recipe)
+    with locked(folder):
+        manifest = _adopted(folder, _prepared(folder, blueprint, on_progress))
+        timing = read_timing(folder)
+
+        def report(manifest: Manifest) -> None:
+            done = sum(entry.clips for entry in manifest.shards.values())
+            on_progress(Progress(done, manifest.clips, done - manifest.pairs))
+
+        report(manifest)
+        tasks = [ShardTask(str(folder), manifest.digest, index, device) for index in manifest.missing]
+        saved = time.monotonic()
+        try:
+            for made in run_tasks(make_shard, tasks, workers=workers, scheduler=scheduler):
+                manifest = manifest.with_shard(made.index, made.entry)
+                timing[made.index] = _timing(made)
+                if time.monotonic() > saved + SAVE_EVERY_S:
+                    _save(folder, manifest, timing)
+                    saved = time.monotonic()
+                report(manifest)
+        finally:  # a killed build's shards are found by the next
+            _save(folder, manifest, timing)
+    return manifest
+
+
+def _save(folder: Path, manifest: Manifest, timing: dict[int, dict[str, float]]) -> None:
+    write_manifest(folder, manifest)
+    write_csv(folder / TIMING, list(timing.values()))
+
+
+def read_timing(folder: Path) -> dict[int, dict[str, float]]:
+    """Clips and seconds of each shard that was made in a folder: `clips`, and a column for each part of the work."""
+    try:
+        with open(folder / TIMING, newline="", encoding="utf-8") as file:
+            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        return {int(row["shard"]): row for row in rows}
+    except (OSError, ValueError, TypeError, KeyError, csv.Error):
+        return {}
+
+
+def _timing(made: ShardReport) -> dict[str, float]:
+    return {"shard": made.index, "clips": made.entry.clips, **{k: round(v, 3) for k, v in made.seconds.items()}}
+
+
+def _prepared(folder: Path, blueprint: Blueprint, on_progress: Callable[[Progress], None]) -> Manifest:
+    """The folder's manifest; a new folder gets optics, clips and manifest, in this order."""
+    if (folder / MANIFEST).exists():
+        manifest = read_manifest(folder)
+        if manifest.digest != blueprint.digest:
+            raise DatasetError(
+                f"{folder}: expected an empty folder or a data set of this recipe, got one made with other settings; "
+                f"choose another --out."
+            )
+        if changed := changed_files(folder, manifest):
+            raise DatasetError(" ".join(changed))
+        count = len(read_columns(folder / CLIPS, manifest.digest))
+        if manifest.settings != json.loads(json.dumps(blueprint.settings)) or manifest.clips != count:
+            raise DatasetError(f"{folder / MANIFEST}: the manifest is damaged; restore it, or build anew elsewhere.")
+        return manifest
+    if any((folder / SHARDS).glob("*.h5")):
+        raise DatasetError(f"{folder}: expected an empty folder, got shards without {MANIFEST}; choose another --out.")
+    (folder / TIMING).unlink(missing_ok=True)
+    save_kernels(folder / OPTICS, blueprint.process)
+    total = sum(source.count or 0 for source in blueprint.recipe.clips)
+    clips = plan_clips(blueprint.recipe, lambda done: on_progress(Progress(done, max(total, done), 0, planning=True)))
+    write_clips(folder / CLIPS, clips, blueprint.digest)
+    files = {name: file_digest(folder / name) for name in (CLIPS, OPTICS)}
+    manifest = Manifest(blueprint.settings, len(clips), files)
+    write_manifest(folder, manifest)
+    return manifest
+
+
+def _adopted(folder: Path, manifest: Manifest) -> Manifest:
+    """The manifest with the shards that were finished just before a run was killed, without those that are gone."""
+    for place in (folder, folder / SHARDS):
+        remove_leftovers(place)
+    found = {index for index in range(manifest.shard_count) if shard_path(folder, index).exists()}
+    shards = {index: entry for index, entry in manifest.shards.items() if index in found}
+    for index in sorted(found - set(shards)):
+        path = shard_path(folder, index)
+        try:
+            settings = read_settings(path)
+        except DatasetError as error:
+            raise DatasetError(f"{error} Remove it.") from error
+        if settings.get("digest") != manifest.digest or settings.get("shard") != index:
+            raise DatasetError(f"{path}: expected shard {index} of this recipe, got another; remove it.")
+        shards[index] = _entry(path, settings["clips"], settings["rejected"])
+    if shards != manifest.shards:
+        manifest = replace(manifest, shards=dict(sorted(shards.items())))
+        write_manifest(folder, manifest)
+    return manifest
+
+
+def _entry(path: Path, clips: int, rejected: dict[str, int]) -> ShardEntry:
+    return ShardEntry(file_digest(path), clips, clips - sum(rejected.values()), rejected)

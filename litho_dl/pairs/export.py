@@ -1,0 +1,88 @@
+"""Pairs for other people's code: folders of PNG files, or NPZ arrays."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from litho_dl.core.errors import DatasetError
+from litho_dl.core.io import atomic_path, require_writable_folder, write_csv, write_png
+from litho_dl.pairs.manifest import read_manifest, shard_path
+from litho_dl.pairs.shard import SPLITS, PairBlock, read_shard
+
+OnShard = Callable[[int, int], None]
+
+
+def pair_table(block: PairBlock) -> list[dict[str, object]]:
+    """One row a pair: name, split, seed, pattern, scores."""
+    return [
+        {
+            "name": block.name[i],
+            "split": SPLITS[block.split[i]],
+            "seed": int(block.seed[i]),
+            "pattern": block.pattern[i],
+            **{name: f"{values[i]:.12g}" for name, values in block.score.items()},
+        }
+        for i in range(len(block))
+    ]
+
+
+def finished_shards(folder: Path, on_shard: OnShard) -> Iterator[PairBlock]:
+    """The finished shards in order.
+
+    Raises:
+        DatasetError: There is no data set, no finished shard, or one is damaged.
+    """
+    manifest = read_manifest(folder)
+    if not manifest.pairs:
+        raise DatasetError(f"{folder}: expected finished pairs, got none; run litho-dl dataset build.")
+    for done, index in enumerate(manifest.shards, start=1):
+        yield read_shard(shard_path(folder, index))
+        on_shard(done, len(manifest.shards))
+
+
+def export_png(folder: Path, out: Path, on_shard: OnShard = lambda done, total: None) -> int:
+    """Writes OUT/SPLIT/IMAGE/NAME.png (0 to 255, first row = lowest y) and OUT/pairs.csv; returns the pairs.
+
+    An aerial image is written as 255 I, cut off at I = 1.
+
+    Raises:
+        DatasetError: As `finished_shards`, or OUT is not empty.
+        OutputError: The folder cannot be written.
+    """
+    _require_empty(out)
+    rows: list[dict[str, object]] = []
+    for block in finished_shards(folder, on_shard):
+        rows += pair_table(block)
+        for name, images in block.images.items():
+            for i, image in enumerate(images):
+                grey = image if image.dtype == np.uint8 else np.rint(image.astype(np.float32).clip(0, 1) * 255)
+                write_png(out / SPLITS[block.split[i]] / name / f"{block.name[i]}.png", grey.astype(np.uint8))
+    write_csv(out / "pairs.csv", rows)
+    return len(rows)
+
+
+def export_npz(folder: Path, out: Path, on_shard: OnShard = lambda done, total: None) -> int:
+    """Writes OUT/SPLIT/00000.npz ..., one a shard: images (n, H, W) and `name`; and OUT/pairs.csv; returns the pairs.
+
+    Raises:
+        DatasetError: As `finished_shards`, or OUT is not empty.
+        OutputError: The folder cannot be written.
+    """
+    _require_empty(out)
+    rows: list[dict[str, object]] = []
+    for number, block in enumerate(finished_shards(folder, on_shard)):
+        rows += pair_table(block)
+        for split in np.unique(block.split):
+            own = block.split == split
+            images = {name: values[own] for name, values in block.images.items()}
+            with atomic_path(out / SPLITS[split] / f"{number:05d}.npz") as temporary:
+                np.savez_compressed(temporary, name=np.array(block.name)[own], **images)
+    write_csv(out / "pairs.csv", rows)
+    return len(rows)
+
+
+def _require_empty(out: Path) -> None:
+    """Refuses to mix two exports."""
+    if any(require_writable_folder(out).iterdir()):
+        raise DatasetError(f"{out}: expected an empty folder, got files in it; choose another --out.")

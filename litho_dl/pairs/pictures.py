@@ -1,0 +1,42 @@
+"""Pictures of a data set: pairs with what they print, and histograms of their scores."""
+
+from pathlib import Path
+
+import torch
+
+from litho_dl.pairs.manifest import OPTICS, Manifest
+from litho_dl.pairs.summary import read_scores, sample_pairs
+from litho_dl.process.files import load_kernels
+from litho_dl.simulation.simulator import Simulator
+from litho_dl.viz.figure import save_figure
+from litho_dl.viz.gallery import GalleryClip, gallery_figure
+from litho_dl.viz.images import ClipImages
+from litho_dl.viz.scores import score_histograms
+
+
+def draw_pairs(path: Path, folder: Path, manifest: Manifest, count: int = 10) -> None:
+    """Target, mask and print of some pairs, evenly spread; prints are simulated anew from the stored masks."""
+    simulator = Simulator(load_kernels(folder / OPTICS))
+    pixel_nm = float(manifest.settings["recipe"]["pixel_nm"])
+    drawn = []
+    for pair in sample_pairs(folder, manifest, count):
+        target, mask = pair.target / 255, pair.mask / 255
+        with torch.no_grad():
+            exposure = simulator(torch.from_numpy(mask).to(simulator.dtype), pixel_nm, out_pixel_nm=pixel_nm)
+        prints = {corner: exposure.binary_print(corner).numpy() for corner in ("nominal", "outer", "inner")}
+        images = ClipImages(pixel_nm=pixel_nm, mask=mask, target=target, **prints)
+        shown = {"L2": pair.score["l2_nm2"], "PVB": pair.score["pvb_nm2"], "EPE": pair.score["epe_violations"]}
+        drawn.append(GalleryClip(pair.name, images, score=shown))
+    save_figure(gallery_figure(drawn, title=manifest.settings["recipe"]["description"]), path)
+
+
+def draw_scores(path: Path, folder: Path, manifest: Manifest) -> None:
+    """How the figures are spread over all pairs."""
+    score = read_scores(folder, manifest).score
+    figures = {
+        "L2 / target area": score["l2_nm2"] / score["target_nm2"],
+        "PV band / target area": score["pvb_nm2"] / score["target_nm2"],
+        "EPE violations": score["epe_violations"],
+        "shots": score["shots"],
+    }
+    save_figure(score_histograms(figures, title=manifest.settings["recipe"]["description"]), path)

@@ -1,0 +1,185 @@
+"""Which clips a data set has, in which order and split: drawn once, and kept in `clips.h5`."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from litho_dl.core.errors import DatasetError
+from litho_dl.core.hdf5 import file_bytes, opened
+from litho_dl.core.io import atomic_path
+from litho_dl.layout.clips import file_stem
+from litho_dl.layout.design_rules import load_rules
+from litho_dl.layout.generate import unique_clips
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
+from litho_dl.layout.windows import cut_windows
+from litho_dl.pairs.recipe import DatasetRecipe, GeneratedClips, LayoutClips, Splits
+from litho_dl.pairs.shard import SPLITS
+
+FORMAT = "litho_dl.clips/1"
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedClip:
+    """One clip.
+
+    Attributes:
+        name: What files made from it are called.
+        seed: What it was drawn from; 0 for windows of a layout file.
+        pattern: Its pattern hash.
+        split: One of `SPLITS`.
+        layout: Its polygons.
+    """
+
+    name: str
+    seed: int
+    pattern: str
+    split: str
+    layout: Layout
+
+
+def plan_clips(recipe: DatasetRecipe, on_clip: Callable[[int], None] | None = None) -> list[PlannedClip]:
+    """Draws and cuts all clips, no pattern twice (mirrored and turned ones are the same).
+
+    Args:
+        recipe: What to draw.
+        on_clip: Called with the number of clips so far.
+
+    Raises:
+        LayoutError: A family, rules or layout file cannot give the clips.
+        DatasetError: There is none.
+    """
+    planned: list[PlannedClip] = []
+    known: set[str] = set()
+    for position, source in enumerate(recipe.clips):
+        drawn = (
+            _generated(recipe, position, source, known)
+            if isinstance(source, GeneratedClips)
+            else _windows(recipe, position, source, known)
+        )
+        for clip in drawn:
+            known.add(clip.pattern)
+            planned.append(clip)
+            if on_clip is not None:
+                on_clip(len(planned))
+    if not planned:
+        raise DatasetError("Expected clips, got none; enlarge the windows or lower least_coverage.")
+    return planned
+
+
+def _generated(recipe: DatasetRecipe, position: int, source: GeneratedClips, known: set[str]) -> Iterator[PlannedClip]:
+    rules = load_rules(recipe.located(source.rules, "rules"))
+    seed = int(np.random.SeedSequence((recipe.seed, position)).generate_state(1)[0])
+    for clip in unique_clips(source.family, rules, seed, source.count, source.extent_nm, known=known):
+        name = f"{source.family}-{position}-{clip.index:06d}"
+        yield PlannedClip(name, clip.seed, clip.pattern_hash, _split(clip.pattern_hash, recipe.splits), clip.layout)
+
+
+def _windows(recipe: DatasetRecipe, position: int, source: LayoutClips, known: set[str]) -> Iterator[PlannedClip]:
+    windows = [
+        window
+        for window in cut_windows(
+            recipe.located(source.layout),
+            layer=source.layer,
+            cell=source.cell,
+            window_nm=source.window_nm,
+            stride_nm=source.stride_nm,
+            least_coverage=source.least_coverage,
+            min_width_nm=source.min_width_nm,
+        )
+        if window.pattern_hash not in known
+    ]
+    if source.count is not None and source.count < len(windows):
+        windows = [windows[index * len(windows) // source.count] for index in range(source.count)]
+    for window in windows:
+        name = f"{file_stem(source.layout)}-{position}_x{window.x0_nm:.12g}_y{window.y0_nm:.12g}"
+        split = source.split or _split(window.pattern_hash, recipe.splits)
+        yield PlannedClip(name, 0, window.pattern_hash, split, window.layout)
+
+
+def _split(pattern: str, splits: Splits) -> str:
+    """The same for the same pattern, in any data set of these shares."""
+    place = int(hashlib.sha256(pattern.encode()).hexdigest()[:12], 16) / 16**12
+    if place < splits.test:
+        return "test"
+    return "validation" if place < splits.test + splits.validation else "train"
+
+
+def write_clips(path: Path, clips: Iterable[PlannedClip], digest: str) -> None:
+    """Writes the clips with their polygons, in one file from which single clips can be read."""
+    clips = list(clips)
+    loops = [
+        [(loop, hole > 0) for polygon in clip.layout.polygons for hole, loop in enumerate(polygon.loops)]
+        for clip in clips
+    ]
+    flat = [entry for own in loops for entry in own]
+    arrays: dict[str, np.ndarray | list[str]] = {
+        "name": [clip.name for clip in clips],
+        "vertices": np.concatenate([loop for loop, _ in flat]),
+        "loop_ends": np.cumsum([len(loop) for loop, _ in flat]),
+        "loop_is_hole": np.array([hole for _, hole in flat]),
+        "clip_ends": np.cumsum([len(own) for own in loops]),
+        "seed": np.array([clip.seed for clip in clips], dtype=np.uint64),
+        "pattern": np.array([clip.pattern for clip in clips], dtype="S64"),
+        "split": np.array([SPLITS.index(clip.split) for clip in clips], dtype=np.uint8),
+    }
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(file_bytes(FORMAT, {"digest": digest}, arrays))
+
+
+def read_columns(path: Path, digest: str) -> list[tuple[str, int, str]]:
+    """Name, seed and pattern hash of every clip.
+
+    Raises:
+        DatasetError: The file is missing, damaged, or of another recipe.
+    """
+    with _opened(path, digest) as file:
+        columns = (file[name][()] for name in ("name", "seed", "pattern"))
+        return [(name.decode(), int(seed), pattern.decode()) for name, seed, pattern in zip(*columns, strict=True)]
+
+
+def read_clips(path: Path, digest: str, start: int, stop: int) -> list[PlannedClip]:
+    """Clips `start` to `stop` - 1 of a file, or to its last.
+
+    Raises:
+        DatasetError: The file is missing, damaged, or of another recipe.
+    """
+    with _opened(path, digest) as file:
+        columns = (file[name][start:stop] for name in ("name", "seed", "pattern", "split"))
+        clips = list(zip(*columns, strict=True))
+        loops_from = _bounds(file["clip_ends"], start, start + len(clips))
+        vertices_from = _bounds(file["loop_ends"], loops_from[0], loops_from[-1])
+        vertices = file["vertices"][vertices_from[0] : vertices_from[-1]]
+        loops = np.split(vertices, vertices_from[1:-1] - vertices_from[0])
+        holes = file["loop_is_hole"][loops_from[0] : loops_from[-1]]
+        planned = []
+        for (name, seed, pattern, split), own in zip(clips, pairwise(loops_from - loops_from[0]), strict=True):
+            layout = Layout(name.decode(), _polygons(loops[slice(*own)], holes[slice(*own)]))
+            planned.append(PlannedClip(name.decode(), int(seed), pattern.decode(), SPLITS[split], layout))
+    return planned
+
+
+def _bounds(ends: Any, start: int, stop: int) -> np.ndarray:
+    """Where items `start` to `stop` - 1 begin, and where the last ends, of a stored list of ends."""
+    found = ends[max(start - 1, 0) : stop].astype(np.int64)
+    return found if start else np.append(0, found)
+
+
+@contextmanager
+def _opened(path: Path, digest: str) -> Iterator[Any]:
+    with opened(path, FORMAT) as file:
+        if file.attrs["digest"] != digest:
+            raise DatasetError(f"{path}: expected the clips of this recipe, got others; use another --out.")
+        yield file
+
+
+def _polygons(loops: list[np.ndarray], holes: np.ndarray) -> tuple[Polygon, ...]:
+    """A polygon for each hull and the holes that follow it."""
+    hulls = [*np.flatnonzero(~holes), len(loops)]
+    return tuple(Polygon(loops[hull], tuple(loops[hull + 1 : following])) for hull, following in pairwise(hulls))

@@ -1,0 +1,73 @@
+"""What a data set holds: scores, splits, some of its pairs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from litho_dl.core.errors import DatasetError
+from litho_dl.pairs.manifest import Manifest, shard_path
+from litho_dl.pairs.shard import SPLITS, PairBlock, read_shard
+
+
+def read_scores(folder: Path, manifest: Manifest) -> PairBlock:
+    """All pairs of the finished shards, without their images.
+
+    Raises:
+        DatasetError: There is no finished shard, or one is missing or damaged.
+    """
+    blocks = [read_shard(shard_path(folder, index), images=()) for index in manifest.shards]
+    if not blocks:
+        raise DatasetError(f"{folder}: expected finished shards, got none; run litho-dl dataset build.")
+    blocks = [block for block in blocks if len(block)] or blocks[:1]
+    return PairBlock(
+        images={},
+        name=[name for block in blocks for name in block.name],
+        seed=np.concatenate([block.seed for block in blocks]),
+        pattern=[pattern for block in blocks for pattern in block.pattern],
+        split=np.concatenate([block.split for block in blocks]),
+        score={name: np.concatenate([block.score[name] for block in blocks]) for name in blocks[0].score},
+    )
+
+
+def split_counts(pairs: PairBlock) -> dict[str, int]:
+    """Pairs of each split."""
+    return {name: int((pairs.split == number).sum()) for number, name in enumerate(SPLITS)}
+
+
+def score_means(pairs: PairBlock) -> dict[str, float]:
+    """The mean of every figure."""
+    return {name: float(values.mean()) for name, values in pairs.score.items() if len(values)}
+
+
+@dataclass(frozen=True, eq=False)
+class SamplePair:
+    """One pair: target and mask as stored, uint8 (H, W), and its score."""
+
+    name: str
+    target: np.ndarray
+    mask: np.ndarray
+    score: dict[str, float]
+
+
+def sample_pairs(folder: Path, manifest: Manifest, count: int) -> list[SamplePair]:
+    """Pairs evenly spread over a data set.
+
+    Raises:
+        DatasetError: There is no pair, or a shard is missing or damaged.
+    """
+    if not manifest.pairs:
+        raise DatasetError(f"{folder}: expected finished pairs, got none; run litho-dl dataset build.")
+    count = min(count, manifest.pairs)
+    wanted = [place * manifest.pairs // count for place in range(count)]
+    chosen, first = [], 0
+    for index, entry in manifest.shards.items():
+        rows = [place - first for place in wanted if first <= place < first + entry.pairs]
+        first += entry.pairs
+        if not rows:
+            continue
+        block = read_shard(shard_path(folder, index), images=("target", "mask"))
+        for row in rows:
+            score = {name: float(values[row]) for name, values in block.score.items()}
+            chosen.append(SamplePair(block.name[row], block.images["target"][row], block.images["mask"][row], score))
+    return chosen

@@ -1,0 +1,79 @@
+"""Checks a data set on disk, byte for byte and by its contents."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from litho_dl.core.errors import DatasetError, LithoError
+from litho_dl.core.io import file_digest
+from litho_dl.pairs.manifest import CLIPS, MANIFEST, Manifest, ShardEntry, changed_files, read_manifest, shard_path
+from litho_dl.pairs.plan import read_columns
+from litho_dl.pairs.shard import SHARDS, PairBlock, read_settings, read_shard
+
+
+def verify(folder: Path, on_shard: Callable[[int, int], None] = lambda done, total: None) -> list[str]:
+    """What is wrong with a data set, one line each; missing shards of an unfinished build are no fault.
+
+    Finds changed and missing files, shards of other recipes, shards that nobody lists, pairs that are not those of
+    their clips, and patterns that come twice.
+
+    Raises:
+        DatasetError: There is no manifest, or it is damaged.
+    """
+    manifest = read_manifest(folder)
+    faults = changed_files(folder, manifest)
+    clips = None
+    if not faults:
+        clips = read_columns(folder / CLIPS, manifest.digest)
+        if len(clips) != manifest.clips:
+            faults.append(f"{folder / MANIFEST}: expected {len(clips)} clips, got {manifest.clips}.")
+    listed = {shard_path(folder, index) for index in manifest.shards}
+    faults += [f"{path}: not in the manifest." for path in sorted((folder / SHARDS).glob("*.h5")) if path not in listed]
+    seen: set[str] = set()
+    for done, (index, entry) in enumerate(manifest.shards.items(), start=1):
+        path = shard_path(folder, index)
+        try:
+            block = _checked(path, index, entry, manifest)
+        except LithoError as error:
+            faults.append(str(error))
+        else:
+            if clips is not None:
+                first = index * manifest.shard_clips
+                planned = set(clips[first : first + manifest.shard_clips])
+                found = zip(block.name, block.seed.tolist(), block.pattern, strict=True)
+                faults += [f"{path}: {pair[0]} is not of its clip." for pair in found if pair not in planned]
+            faults += [f"{path}: the pattern of {block.name[place]} came before." for place in _repeats(block, seen)]
+        on_shard(done, len(manifest.shards))
+    return faults
+
+
+def _checked(path: Path, index: int, entry: ShardEntry, manifest: Manifest) -> PairBlock:
+    """A shard's pairs; DatasetError says what is wrong with it."""
+    changed = file_digest(path) != entry.sha256
+    settings = read_settings(path)
+    if any(settings.get(name) != value for name, value in manifest.settings.items()):
+        raise DatasetError(f"{path}: a shard of another recipe; remove it and build again.")
+    if settings.get("shard") != index:
+        raise DatasetError(f"{path}: expected shard {index}, got shard {settings.get('shard')}; remove it.")
+    if changed:
+        raise DatasetError(f"{path}: its bytes are not those that were written; remove it and build again.")
+    block = read_shard(path)
+    written = (settings.get("clips"), len(block), settings.get("rejected"))
+    if written != (entry.clips, entry.pairs, entry.rejected):
+        raise DatasetError(
+            f"{path}: expected {entry.clips} clips, {entry.pairs} pairs and {entry.rejected} left out, got {written}."
+        )
+    empty = [
+        block.name[i] for i in range(len(block)) if not all(np.any(block.images[n][i]) for n in ("target", "mask"))
+    ]
+    if empty:
+        raise DatasetError(f"{path}: empty target or mask of {', '.join(empty)}.")
+    return block
+
+
+def _repeats(block: PairBlock, seen: set[str]) -> list[int]:
+    """Places of patterns that are already seen; the others are seen from now on."""
+    places = [place for place, pattern in enumerate(block.pattern) if pattern in seen]
+    seen.update(block.pattern)
+    return places

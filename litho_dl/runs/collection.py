@@ -1,0 +1,123 @@
+"""Clips on their way into a folder or a library, with their table and picture."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from litho_dl.core.errors import LithoError
+
+if TYPE_CHECKING:
+    from litho_dl.layout.layout import Layout
+    from litho_dl.layout.statistics import LayoutStatistics
+    from litho_dl.viz.layouts import ClipGroup, Weighted
+
+LIBRARY_SUFFIXES = (".gds", ".oas")
+SHOWN = 24
+
+
+class Collection:
+    """Clips on their way into a folder or a library, and their table."""
+
+    def __init__(self, out: Path, suffix: str, figure: Path | None, extent_nm: float) -> None:
+        from litho_dl.core.io import require_writable_folder
+        from litho_dl.viz.figure import require_figure_suffix
+
+        self.library = out if out.suffix.lower() in LIBRARY_SUFFIXES else None
+        self.folder = require_writable_folder(out.parent if self.library else out)
+        self.figure = figure or (None if self.library else out / "clips.png")
+        if self.figure is not None:
+            require_figure_suffix(self.figure)
+        self.suffix, self.extent_nm = suffix, extent_nm
+        self.rows: list[dict[str, Any]] = []
+        self.layouts: list[Layout] = []
+        self.statistics: list[LayoutStatistics] = []
+
+    def add(self, layout: "Layout", name: str, pattern: str, origin: dict[str, Any]) -> None:
+        """Writes a clip (to a library: keeps it), and its row of the table."""
+        from litho_dl.layout.files import write_layout
+        from litho_dl.layout.layout import Layout
+        from litho_dl.layout.statistics import layout_statistics
+
+        named, numbers = Layout(name, layout.polygons), layout_statistics(layout)
+        if self.library is None:
+            write_layout(self.folder / f"{name}.{self.suffix}", named)
+        if self.library is not None or len(self.layouts) < SHOWN:
+            self.layouts.append(named)
+        self.statistics.append(numbers)
+        row = {
+            "hash": pattern,
+            "density": round(numbers.area_nm2 / self.extent_nm**2, 6),
+            "polygons": numbers.polygons,
+            "vertices": numbers.vertices,
+            "area_nm2": numbers.area_nm2,
+            "min_width_nm": numbers.widths.lengths_nm.min(),
+            "min_space_nm": numbers.spaces.lengths_nm.min(initial=float("inf")),
+        }
+        self.rows.append({"name": name, **origin, **row})
+
+    def finish(self, as_json: bool, **summary: Any) -> None:
+        """Writes the library, the table and the picture, and prints what came of it."""
+        from litho_dl.core.io import write_csv
+        from litho_dl.layout.gds import write_library
+
+        if not self.rows:
+            raise LithoError("Expected at least one clip, got none; lower --least-coverage or change the window.")
+        table = self.library.with_suffix(".csv") if self.library else self.folder / "clips.csv"
+        if self.library is not None:
+            write_library(self.library, self.layouts)
+        write_csv(table, self.rows)
+        if self.figure is not None:
+            self.draw(self.figure)
+        density = sum(row["density"] for row in self.rows) / len(self.rows)
+        result = {
+            **summary,
+            "clips": len(self.rows),
+            "extent_nm": self.extent_nm,
+            "mean_density": round(density, 6),
+            "out": str(self.library or self.folder),
+            "table": str(table),
+            "figure": str(self.figure) if self.figure else None,
+        }
+        click.echo(json.dumps(result, indent=2) if as_json else _as_text(result))
+
+    def draw(self, path: Path) -> None:
+        """The first clips, and the distributions over all of them."""
+        from litho_dl.viz.figure import save_figure
+        from litho_dl.viz.layouts import clips_figure
+
+        shown = self.layouts[:SHOWN]
+        densities = [row["density"] for row in self.rows]
+        title = f"{len(shown)} of {len(self.rows):,} clips; charts: all"
+        save_figure(clips_figure([clip_group(title, shown, self.statistics, densities, self.extent_nm)]), path)
+
+
+def clip_group(
+    name: str,
+    shown: Iterable["Layout"],
+    statistics: Iterable["LayoutStatistics"],
+    densities: list[float],
+    extent_nm: float,
+) -> "ClipGroup":
+    """Clips to show and the distributions of all of their group, for `viz.layouts.clips_figure`."""
+    from litho_dl.layout.statistics import pooled
+    from litho_dl.viz.layouts import ClipGroup
+
+    statistics = list(statistics)
+    charts: dict[str, Weighted] = {
+        "local width (nm)": pooled(entry.widths for entry in statistics),
+        "local space (nm)": pooled(entry.spaces for entry in statistics),
+        "density (%)": ([100 * density for density in densities], [1.0] * len(densities)),
+    }
+    loops = {layout.name: [loop for polygon in layout.polygons for loop in polygon.loops] for layout in shown}
+    return ClipGroup(name, loops, extent_nm, charts)
+
+
+def _as_text(result: dict[str, Any]) -> str:
+    lines = [f"{result['clips']:,} clips of {result['extent_nm']:g} nm, mean density {result['mean_density']:.1%}"]
+    if "skipped" in result:
+        skipped = ", ".join(f"{count:,} {reason}" for reason, count in result["skipped"].items())
+        lines.append(f"{result['windows']:,} windows; skipped: {skipped}")
+    return "\n".join(lines + [f"Wrote {result[key]}" for key in ("out", "table", "figure") if result[key]])

@@ -1,0 +1,1 @@
+"""Scoring: protocols, and the scorecard of a mask against its target."""

@@ -1,0 +1,214 @@
+"""Layer 4: a simulator whose illumination is a trainable pixel map, for source-mask optimisation (SMO)."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from litho_dl.core.errors import KernelError, RecipeError
+from litho_dl.optics.abbe import PointPupils, cut_pupils, points_intensity_spectrum
+from litho_dl.optics.socs import passed_half, shifted_pupils
+from litho_dl.optics.source import Conventional, Source, SourceShape, sample_source
+from litho_dl.process.model import ProcessModel, kernel_name
+from litho_dl.process.recipe import Recipe
+from litho_dl.simulation.simulator import Passband, Simulator
+
+Symmetry = Literal["none", "xy"]
+MIRRORS: dict[str, tuple[tuple[int, ...], ...]] = {"none": ((),), "xy": ((), (0,), (1,), (0, 1))}
+WHOLE_PUPIL = Conventional(sigma=1.0)
+DARK = 0.05  # of the brightest pixel; dimmer ones are off in the source that is handed out
+BISECTIONS = 60
+HIGHEST_SHIFT = 100.0  # of the logits; a sigmoid there is 1 to rounding
+
+
+class SourceSimulator(Simulator):
+    """Abbe imaging by one source for every mask of the batch, differentiable in masks and source.
+
+    The source is a map of n x n pixels over [-1, 1]^2 sigma. Pixel s has the brightness B_s = sigmoid(l_s + t) in
+    (0, 1), where l is the start's logits plus a Gaussian mean of the free `source_logits` (q, q), so that the source
+    changes smoothly; J_s = B_s times the share of the pixel that lies in the unit disc. The shift t >= 0 is 0 unless
+    the pupil fill, sum_s J_s over the sum with every pixel at 1, would fall below its minimum; then t lifts it there.
+    As no pixel exceeds 1, at least that share of the pupil is lit: few points, or one, cannot win.
+
+    Example:
+        >>> simulator = SourceSimulator(load_process("duv193-immersion-annular"))
+        >>> solution = solve(simulator, target, 8.0, load_method("smo"))
+        >>> simulator.source_map()                                     # (21, 21)
+    """
+
+    def __init__(
+        self,
+        process: ProcessModel,
+        *,
+        samples: int = 21,
+        symmetry: Symmetry = "xy",
+        smooth_sigma: float = 0.08,
+        floor: float = 0.02,
+        minimum_fill: float = 0.15,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Starts from the recipe's own source.
+
+        Args:
+            process: Built from a recipe; its field, mask, resist and corners are used, its kernels are not.
+            samples: Pixels of the source map on a side.
+            symmetry: `xy`: mirrored in both axes, so that poles stay balanced; a start without it is averaged.
+            smooth_sigma: Standard deviation of the Gaussian that every change of the source is smoothed by.
+            floor: Least brightness of a pixel at the start, so that dark ones can grow.
+            minimum_fill: Least pupil fill; the start's own if that is less.
+            dtype: float32 or float64.
+
+        Raises:
+            KernelError: The process has no recipe.
+            RecipeError: A setting is out of range, or the source lights no pixel of the map.
+        """
+        _require(process, samples, symmetry, smooth_sigma, floor, minimum_fill)
+        assert process.recipe is not None
+        cells = sample_source(WHOLE_PUPIL, samples)
+        points = focus_points(process, process.recipe, cells)
+        one = next(iter(points.values()))  # a pupil's disc and clear field are those of every focus
+        passband = Passband(
+            {name: cut.values for name, cut in points.items()},
+            passed_half(process.recipe.pupil, cells.sigma_max, process.field_nm),
+            (one.values.shape[1] - 1, one.values.shape[2] - 1),
+        )
+        super().__init__(process, dtype=dtype, passband=passband)
+        self.samples, self.cells, side = samples, cells, free_side(samples, symmetry)
+        columns, rows = source_pixels(cells, samples).T
+        start = start_map(process.recipe.source, samples, symmetry)[rows, columns]
+        self.minimum_fill = min(minimum_fill, float(cells.weights @ start))
+        self.source_logits = nn.Parameter(torch.zeros(side, side, dtype=dtype))
+        self.register_buffer("start_logits", torch.logit(torch.from_numpy(start), eps=floor).to(dtype))
+        self.register_buffer("spread", torch.from_numpy(spreading(cells, samples, symmetry, smooth_sigma)).to(dtype))
+        self.register_buffer("spectrum_places", one.places)
+        self.register_buffer("coverage", torch.from_numpy(cells.weights).to(dtype))
+        self.register_buffer("clear", one.clear.to(dtype))
+
+    start_logits: Tensor
+    spread: Tensor
+    spectrum_places: Tensor
+    coverage: Tensor
+    clear: Tensor
+
+    def brightness(self) -> Tensor:
+        """B_s of every source pixel in the unit disc, (S,) in (0, 1)."""
+        logits = self.start_logits + self.spread @ self.source_logits.flatten()
+        return torch.sigmoid(logits + fill_shift(logits, self.coverage, self.minimum_fill))
+
+    def intensity_spectrum(self, spectrum: Tensor, kernels: str) -> Tensor:
+        """Half spectrum of the image in resist, by the source as it is."""
+        points = PointPupils(self.kernels(kernels), self.spectrum_places, self.clear)
+        return points_intensity_spectrum(spectrum, points, self.coverage * self.brightness()) * self.diffusion
+
+    def fill(self) -> float:
+        """Pupil fill: the source's light over that of a pupil with every pixel at 1, in (0, 1)."""
+        brightness = self.brightness().detach()
+        return float((self.coverage * brightness).sum() / self.coverage.sum())
+
+    def source_map(self) -> np.ndarray:
+        """Brightness (samples, samples) in [0, 1], first row = lowest sigma_y; 0 below `DARK` of the brightest."""
+        image = np.zeros((self.samples, self.samples))
+        columns, rows = source_pixels(self.cells, self.samples).T
+        image[rows, columns] = self.brightness().detach().double().cpu().numpy()
+        return np.where(image < DARK * image.max(), 0, image)
+
+    def source(self) -> Source:
+        """The lit points of `source_map`, weighted as a freeform source of that map is."""
+        columns, rows = source_pixels(self.cells, self.samples).T
+        weights = self.cells.weights * self.source_map()[rows, columns]
+        lit = weights > 0
+        return Source(self.cells.points[lit], weights[lit] / weights[lit].sum())
+
+
+def focus_points(process: ProcessModel, recipe: Recipe, cells: Source) -> dict[str, PointPupils]:
+    """The cut pupils of every source pixel at each focus, by kernel name."""
+    defocus = {kernel_name(corner.defocus_nm): corner.defocus_nm for corner in recipe.corners.values()}
+    return {
+        name: cut_pupils(shifted_pupils(cells, recipe.pupil, process.field_nm, defocus[name]))
+        for name in process.kernels
+    }
+
+
+def source_pixels(source: Source, samples: int) -> np.ndarray:
+    """Which pixel of a `samples` x `samples` map each point is the centre of, (S, 2) as (column, row)."""
+    return np.rint((source.points + 1) / 2 * samples - 0.5).astype(int)
+
+
+def free_side(samples: int, symmetry: Symmetry) -> int:
+    """Pixels on a side of the part of the map that mirrors do not determine."""
+    return samples if symmetry == "none" else (samples + 1) // 2
+
+
+def start_map(shape: SourceShape, samples: int, symmetry: Symmetry) -> np.ndarray:
+    """Brightness (samples, samples) of a shape, of maximum 1, averaged over its mirror images."""
+    own, whole = sample_source(shape, samples), sample_source(WHOLE_PUPIL, samples)
+    image, coverage = np.zeros((samples, samples)), np.ones((samples, samples))
+    for values, source in ((image, own), (coverage, whole)):
+        columns, rows = source_pixels(source, samples).T
+        values[rows, columns] = source.weights
+    image = np.mean([np.flip(image / coverage, axes) for axes in MIRRORS[symmetry]], axis=0)
+    return image / image.max()
+
+
+def spreading(cells: Source, samples: int, symmetry: Symmetry, smooth_sigma: float) -> np.ndarray:
+    """How the free changes (q, q) reach the source pixels: (S, q q), each row of sum 1.
+
+    A pixel's change is the mean of those around it under a Gaussian; mirrored pixels share theirs.
+    """
+    columns, rows = source_pixels(cells, samples).T
+    side = free_side(samples, symmetry)
+    if symmetry == "xy":
+        rows, columns = (np.minimum(index, samples - 1 - index) for index in (rows, columns))
+    shares = np.eye(len(cells.points))
+    if smooth_sigma > 0:
+        distance = np.square(cells.points[:, None] - cells.points).sum(-1)
+        shares = np.exp(-distance / (2 * smooth_sigma**2))
+    folded = np.zeros((side * side, len(cells.points)))
+    np.add.at(folded, rows * side + columns, shares)
+    return folded.T / folded.T.sum(1, keepdims=True)
+
+
+def fill_shift(logits: Tensor, coverage: Tensor, minimum_fill: float) -> Tensor:
+    """The least t >= 0 at which sum c sigmoid(l + t) / sum c reaches the minimum; differentiable in l.
+
+    dt/dl_s = -c_s sigmoid'(l_s + t) / sum c sigmoid'(l + t), by implicit differentiation.
+    """
+
+    def excess(shift: Tensor) -> Tensor:
+        return (coverage * torch.sigmoid(logits + shift)).sum() / coverage.sum() - minimum_fill
+
+    low, high = torch.zeros_like(logits[0]), logits.detach().abs().amax() + HIGHEST_SHIFT
+    with torch.no_grad():
+        if excess(low) >= 0:
+            return low
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if excess(middle) >= 0 else (middle, high)
+        lifted = torch.sigmoid(logits + high)
+        slope = (coverage * lifted * (1 - lifted)).sum() / coverage.sum()
+    residual = excess(high)
+    return high - (residual - residual.detach()) / slope.clamp(min=torch.finfo(slope.dtype).tiny)
+
+
+def _require(
+    process: ProcessModel, samples: int, symmetry: str, smooth_sigma: float, floor: float, minimum_fill: float
+) -> None:
+    if process.recipe is None:
+        raise KernelError(
+            "Expected optics with a recipe, got imported kernels, whose source and lens are not known; "
+            "give a recipe's name or a .toml file."
+        )
+    unknown = sorted(set(process.kernels) - {kernel_name(c.defocus_nm) for c in process.recipe.corners.values()})
+    if unknown:
+        raise KernelError(f"Expected kernels of the foci that the recipe's corners name, got {', '.join(unknown)}.")
+    if symmetry not in MIRRORS:
+        raise RecipeError(f"Expected a source symmetry among {', '.join(MIRRORS)}, got {symmetry!r}.")
+    if samples < 3:
+        raise RecipeError(f"Expected a source map of at least 3 x 3 pixels, got {samples} x {samples}.")
+    if not 0 <= smooth_sigma <= 1:
+        raise RecipeError(f"Expected a smoothing length in [0, 1] sigma, got {smooth_sigma:g}.")
+    if not 0 < floor < 0.5:
+        raise RecipeError(f"Expected a brightness floor in (0, 0.5), got {floor:g}.")
+    if not 0 < minimum_fill < 1:
+        raise RecipeError(f"Expected a minimum pupil fill in (0, 1), got {minimum_fill:g}.")

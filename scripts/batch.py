@@ -33,7 +33,7 @@ def measured(method: str, batch: int, repeats: int) -> dict[str, Any]:
     keep_memory()
     process = load_process(OPTICS)
     paths = sorted((ROOT / "layouts").glob("metal_*.glp"))
-    clips = [load_clip(paths[index % len(paths)], process.field_nm) for index in range(batch)]
+    clips = [load_clip(paths[index % len(paths)], process) for index in range(batch)]
     seconds = [
         solve_clips(clips, process, load_method(method), torch.device("cpu")).require_finished().seconds / batch
         for _ in range(repeats)

@@ -113,7 +113,7 @@ Images = Callable[[], dict[str, Tensor]]
 def build_simulator(case: Case, mask: Tensor) -> Images:
     """Ours."""
     simulator = Simulator(load_kernels(case.kernels)).to(case.device)
-    return lambda: simulator.intensity(mask, PIXEL_NM)
+    return lambda: simulator.expose(mask, PIXEL_NM).intensity
 
 
 def build_full_grid(case: Case, mask: Tensor) -> Images:

@@ -26,7 +26,7 @@ from litho_dl.ilt.method import load_method
 from litho_dl.report.published import PUBLISHED
 from litho_dl.runs.optimize import scored, solve_clips
 from litho_dl.runs.pictures import clip_images, draw_gallery
-from litho_dl.scoring.evaluate import PROTOCOLS
+from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.tradeoff import tradeoff_figure
 

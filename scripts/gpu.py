@@ -20,14 +20,15 @@ from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.ilt.optimizer import make_optimizer
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
-from litho_dl.ilt.problem import Stage, geometric
-from litho_dl.ilt.solve import Solution, solve
+from litho_dl.ilt.problem import LevelProblem, geometric
+from litho_dl.ilt.solve import Solution, solve_targets
 from litho_dl.ilt.start import coarsened
 from litho_dl.layout.clips import load_clip
 from litho_dl.process.files import load_process
 from litho_dl.process.model import ProcessModel
 from litho_dl.runs.optimize import scored
-from litho_dl.scoring.evaluate import PROTOCOLS, Scorecard
+from litho_dl.scoring.protocol import PROTOCOLS
+from litho_dl.scoring.scorecard import Scorecard
 from litho_dl.simulation.simulator import Simulator
 
 CLIPS = 10
@@ -107,7 +108,7 @@ def gpu_suite(data: Path) -> Suite:
         return load_suite("iccad13", data)
     process = load_process(LAYOUTS_OPTICS)
     paths = sorted((ROOT / "layouts").glob("*.glp"))[:CLIPS]
-    clips = [load_clip(path, process.field_nm) for path in paths]
+    clips = [load_clip(path, process) for path in paths]
     return Suite("layouts", LAYOUTS_OPTICS, process, clips, "iccad13")
 
 
@@ -128,7 +129,7 @@ def timed_solves(simulator: Simulator, targets: Tensor, method: Method, repeats:
     for _ in range(repeats):
         wait(simulator.device)
         started = time.perf_counter()
-        solution = solve(simulator, targets, method.target_nm, method).require_finished()
+        solution = solve_targets(simulator, targets, method.target_nm, method).require_finished()
         wait(simulator.device)
         seconds.append(time.perf_counter() - started)
     assert solution is not None
@@ -143,7 +144,7 @@ def step_ms(simulator: Simulator, targets: Tensor, method: Method) -> tuple[floa
     parameterization = PARAMETERIZATIONS[level.parameterization or method.parameterization]()
     parameters = parameterization.start(Start(mask, level.pixel_nm, drawn, method.target_nm)).requires_grad_()
     optimizer = make_optimizer(level.optimizer or method.optimizer, method.momentum, parameters)
-    stage = Stage(simulator, method, level, parameterization, target)
+    stage = LevelProblem(simulator, method, level, parameterization, target)
 
     def steps(count: int) -> None:
         for step in range(count):

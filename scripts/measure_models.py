@@ -27,7 +27,8 @@ from litho_dl.pairs.duplicates import nearest_trained
 from litho_dl.pairs.manifest import read_manifest
 from litho_dl.process.identity import process_digest
 from litho_dl.runs.optimize import Masks, scored, solve_clips
-from litho_dl.scoring.evaluate import PROTOCOLS, Evaluation
+from litho_dl.scoring.evaluate import Evaluation
+from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.simulation.simulator import Simulator
 
 FIGURES = ("l2_nm2", "pvb_nm2", "epe_violations", "shots", "mrc_violations", "seconds")

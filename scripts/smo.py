@@ -21,7 +21,7 @@ from litho_dl.process.freeform import save_freeform
 from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.process.recipe import load_recipe
 from litho_dl.runs.optimize import scored, solve_clips
-from litho_dl.scoring.evaluate import PROTOCOLS
+from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.simulation.source_simulator import SourceSimulator
 from litho_dl.viz.figure import BLUE, VERMILION, new_figure, save_figure, style_chart
 from litho_dl.viz.optics import source_panel
@@ -81,7 +81,7 @@ class Outcome:
 def measure(layer: Layer, method: str, mask_method: str, out: Path) -> Outcome:
     """Optimises the source on the layer's clips, then solves and scores all clips with each source."""
     process = load_process(layer.optics)
-    clips = [load_clip(ROOT / "layouts" / f"{name}.glp", process.field_nm) for name in (*layer.clips, *layer.held_out)]
+    clips = [load_clip(ROOT / "layouts" / f"{name}.glp", process) for name in (*layer.clips, *layer.held_out)]
     simulator = SourceSimulator(process)
     with progress_bar(f"{layer.name}: source") as advance:
         chosen = clips[: len(layer.clips)]

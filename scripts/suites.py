@@ -37,7 +37,7 @@ def load_suite(name: str, data: Path, optics: str | None = None) -> Suite:
     else:
         paths, optics = sorted((ROOT / "layouts").glob("*.glp")), optics or LAYOUTS_OPTICS
     process = load_process(optics)
-    clips = [load_clip(path, process.field_nm) for path in paths]
+    clips = [load_clip(path, process) for path in paths]
     if name == "iccad13":
         return Suite(name, optics, process, clips, "iccad13", ("exact", "inclusive"))  # published tables mix them
     return Suite(name, optics, process, clips, "default")

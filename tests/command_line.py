@@ -120,7 +120,7 @@ def write_inputs(folder: Path) -> None:
         "unknown-term.toml": METHOD.replace("pvb", "pbv"),
         "unknown-optimizer.toml": METHOD.replace("adam", "adams"),
         "fine.toml": METHOD.replace("8.0\nsteps", "0.5\nsteps"),
-        "drawn.toml": METHOD.replace('"pixel"', '"multilevel"').replace("optimizer", "written_nm = 0.5\noptimizer"),
+        "drawn.toml": METHOD.replace('"pixel"', '"multilevel"').replace("optimizer", "mask_pixel_nm = 0.5\noptimizer"),
         "small.toml": small,
         "misspelt.toml": small.replace("sigma_inner", "sigma_iner"),
         "alternating.toml": small.replace('type = "binary"', 'type = "alternating"'),

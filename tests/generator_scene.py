@@ -19,7 +19,7 @@ TOML = """
 description = "for tests"
 network = "fcn_mask_small"
 pixel_nm = 16.0
-written_nm = 8.0
+mask_pixel_nm = 8.0
 [[stages]]
 name = "supervised"
 loss = { bce = 1.0 }
@@ -34,7 +34,7 @@ training = { epochs = 1, batch_size = 2, optimizer = { kind = "adam", learning_r
 def recipe(loss: dict[str, float], **changes: Any) -> GeneratorRecipe:
     """One stage, on the pixels of `pairs`; what the stage has besides its loss may be among the changes."""
     stage = {name: changes.pop(name) for name in ("mask_sharpness", "resist_steepness") if name in changes}
-    table = {"network": "fcn_mask_small", "pixel_nm": 16.0, "written_nm": 8.0, **changes}
+    table = {"network": "fcn_mask_small", "pixel_nm": 16.0, "mask_pixel_nm": 8.0, **changes}
     if "adversarial" in loss:
         table["discriminator"] = "damo_discriminator_small"
     return GeneratorRecipe(**table, stages=[{"name": "only", "loss": loss, "training": TRAINING, **stage}])

@@ -15,7 +15,8 @@ from litho_dl.layout.rules import MaskRules
 from litho_dl.process.model import Corner, build_process
 from litho_dl.process.recipe import load_recipe
 from litho_dl.process.resist import Resist
-from litho_dl.simulation.simulator import Exposure, Simulator
+from litho_dl.simulation.exposure import Exposure
+from litho_dl.simulation.simulator import Simulator
 
 FIELD = (512.0, 512.0)
 RECIPE = load_recipe("duv193-dry-annular")
@@ -101,7 +102,7 @@ def scene(
     """One clip at 2 nm, its mask at 5 nm; focus intensity `nominal`, defocus `inner`; threshold 0.5, steepness 10."""
     intensity = {"focus": nominal[None], "defocus": (nominal if inner is None else inner)[None]}
     corners = {"nominal": Corner(1.0, "focus"), "outer": Corner(1.5, "focus"), "inner": Corner(1.0, "defocus")}
-    exposure = Exposure(intensity, corners, Resist(threshold=0.5, steepness=10.0))
+    exposure = Exposure(intensity, {}, corners, Resist(threshold=0.5, steepness=10.0), (256.0, 256.0))
     drawn = (target if mask is None else mask)[None]
     none = torch.zeros_like(target)[None]
     return Scene(target[None], exposure, drawn, none, none, 2.0, 5.0, rules, binary)

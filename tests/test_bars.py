@@ -8,7 +8,8 @@ import torch
 from litho_dl.ilt.method import load_method
 from litho_dl.layout.clips import load_clip
 from litho_dl.process.files import load_process
-from litho_dl.runs.optimize import default_protocol, scored, solve_clips
+from litho_dl.runs.optimize import scored, solve_clips
+from litho_dl.scoring.protocol import default_protocol
 
 # Means over the ten clips: L2, PVB, their sum, EPE violations, shots, mask rule violations.
 BARS = {
@@ -26,7 +27,7 @@ BARS = {
 def test_presets_on_the_contest_clips(data_dir, preset):
     """Contest kernels, exact raster; the best published pair on this scoring is curvyILT's 27,449 / 40,918 / 1.9."""
     process = load_process(data_dir / "iccad13")
-    clips = [load_clip(path, process.field_nm) for path in sorted((data_dir / "iccad13" / "layouts").glob("*.glp"))]
+    clips = [load_clip(path, process) for path in sorted((data_dir / "iccad13" / "layouts").glob("*.glp"))]
     solution = solve_clips(clips, process, load_method(preset), torch.device("cpu"))
     cards = [
         optimized.evaluation.scorecard for optimized in scored(clips, solution, process, default_protocol(process))

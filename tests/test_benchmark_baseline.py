@@ -18,7 +18,7 @@ def test_full_grid_socs_equals_the_simulator():
     process = build_process(load_recipe("iccad13-like"), field_nm=(512.0, 512.0), count=6)
     process = replace(process, kernels={n: replace(k, mask_pixel_nm=4.0) for n, k in process.kernels.items()})
     mask = torch.rand(1, 128, 128, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    ours, theirs = Simulator(process).intensity(mask, 4.0), full_grid_images(mask, process.kernels)
+    ours, theirs = Simulator(process).expose(mask, 4.0).intensity, full_grid_images(mask, process.kernels)
     for name, image in ours.items():
         torch.testing.assert_close(theirs[name], image, rtol=0, atol=2e-6)
     weights = torch.rand(1, 128, 128, generator=torch.Generator().manual_seed(1))

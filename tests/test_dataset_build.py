@@ -27,7 +27,8 @@ from litho_dl.pairs.shard import read_settings, read_shard
 from litho_dl.pairs.verify import verify
 from litho_dl.process.files import load_kernels
 from litho_dl.runs.optimize import solve_clips
-from litho_dl.scoring.evaluate import PROTOCOLS, evaluate
+from litho_dl.scoring.evaluate import evaluate_mask
+from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.simulation.simulator import Simulator
 
 WINDOWS = '[[clips]]\nlayout = "chip.gds"\nwindow_nm = 500.0\nstride_nm = 500.0\n[splits]'
@@ -58,7 +59,7 @@ class TestContents:
         assert np.array_equal(shard.images["mask"] == 255, solution.mask.numpy())
         simulator = Simulator(process)
         for row in range(2):
-            card = evaluate(solution.mask[row], 8.0, placed[row].placed, simulator, PROTOCOLS["default"]).scorecard
+            card = evaluate_mask(solution.mask[row], 8.0, placed[row].placed, simulator, PROTOCOLS["default"]).scorecard
             for name in ("l2_nm2", "pvb_nm2", "epe_violations", "shots"):
                 assert shard.score[name][row] == getattr(card, name)
             assert shard.score["target_nm2"][row] == pytest.approx(placed[row].placed.area_nm2)

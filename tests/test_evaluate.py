@@ -18,7 +18,8 @@ from litho_dl.metrics.epe import NEURALILT, OPENILT, find_sites
 from litho_dl.process.files import import_contest
 from litho_dl.process.model import build_process
 from litho_dl.process.recipe import load_recipe
-from litho_dl.scoring.evaluate import PROTOCOLS, Evaluation, evaluate
+from litho_dl.scoring.evaluate import Evaluation, evaluate_mask
+from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.simulation.simulator import Simulator
 
 FIELD = (512.0, 512.0)
@@ -37,7 +38,7 @@ def simulator() -> Simulator:
 
 
 def score(mask: torch.Tensor, clip: Clip, simulator: Simulator, **options) -> Evaluation:
-    return evaluate(mask, FIELD[0] / mask.shape[0], clip.placed, simulator, DEFAULT, **options)
+    return evaluate_mask(mask, FIELD[0] / mask.shape[0], clip.placed, simulator, DEFAULT, **options)
 
 
 def figures(evaluation: Evaluation) -> dict[str, object]:
@@ -52,10 +53,10 @@ def test_golden_masks_keep_their_scores(data_dir, contest, case):
     with open(data_dir / "golden/curvilt/expected.csv") as file:
         expected = {name: int(text) for name, text in list(csv.DictReader(file))[case - 1].items()}
     assert expected["case"] == case
-    clip = load_clip(data_dir / f"iccad13/layouts/M1_test{case}.glp", contest.process.field_nm)
+    clip = load_clip(data_dir / f"iccad13/layouts/M1_test{case}.glp", contest.process)
     mask, pixel_nm = load_mask_image(data_dir / f"golden/curvilt/masks/M1_test{case}.png", clip.field_nm)
     for raster in ("exact", "inclusive"):
-        found = evaluate(mask, pixel_nm, clip.placed, contest, PROTOCOLS["iccad13"], raster=raster)
+        found = evaluate_mask(mask, pixel_nm, clip.placed, contest, PROTOCOLS["iccad13"], raster=raster)
         card = found.scorecard
         assert card.l2_nm2 == pytest.approx(expected[f"l2_{raster}"], abs=2)
         assert card.pvb_nm2 == pytest.approx(expected["pvb"], abs=2)
@@ -119,8 +120,8 @@ def test_the_protocols_pixel_scales_areas_and_edges(simulator):
     """At 2 nm the same mask scores nearly the same; a site stands where the rule, counted in pixels, puts it."""
     clip = place(boxes((0, 0, 120, 320), (200, 40, 330, 320)), FIELD, "two")
     mask = clip.coverage(8.0)
-    fine = evaluate(mask, 8.0, clip.placed, simulator, DEFAULT)
-    coarse = evaluate(mask, 8.0, clip.placed, simulator, replace(DEFAULT, pixel_nm=2.0))
+    fine = evaluate_mask(mask, 8.0, clip.placed, simulator, DEFAULT)
+    coarse = evaluate_mask(mask, 8.0, clip.placed, simulator, replace(DEFAULT, pixel_nm=2.0))
     assert coarse.pixel_nm == 2.0
     assert coarse.target.shape == (256, 256)
     assert coarse.scorecard.l2_nm2 == pytest.approx(fine.scorecard.l2_nm2, rel=0.02)
@@ -154,7 +155,7 @@ def test_the_score_does_not_depend_on_how_the_mask_is_kept(simulator, tmp_path):
     edges = expected.pop("edges")
     for path in (image, polygons, tmp_path / "mask.npy"):
         values, pixel_nm = load_mask(path, clip)
-        found = figures(evaluate(values, pixel_nm, clip.placed, simulator, DEFAULT))
+        found = figures(evaluate_mask(values, pixel_nm, clip.placed, simulator, DEFAULT))
         assert found.pop("edges") == pytest.approx(edges, rel=1e-9)
         assert found == expected, path.suffix
 
@@ -170,20 +171,20 @@ def test_what_cannot_be_scored(simulator, tmp_path):
     clip = place(boxes((0, 0, 80, 320)), FIELD, "line")
     mask = clip.coverage(1.0)
     with pytest.raises(MaskError, match="one mask"):
-        evaluate(mask[None], 1.0, clip.placed, simulator, DEFAULT)
+        evaluate_mask(mask[None], 1.0, clip.placed, simulator, DEFAULT)
     with pytest.raises(MaskError, match="NaN"):
-        evaluate(mask.clone().fill_(torch.nan), 1.0, clip.placed, simulator, DEFAULT)
+        evaluate_mask(mask.clone().fill_(torch.nan), 1.0, clip.placed, simulator, DEFAULT)
     with pytest.raises(GridMismatchError, match="512 x 512"):
-        evaluate(mask[:500], 1.0, clip.placed, simulator, DEFAULT)
+        evaluate_mask(mask[:500], 1.0, clip.placed, simulator, DEFAULT)
     with pytest.raises(GridMismatchError, match="512 x 512"):
-        evaluate(mask, 2.0, clip.placed, simulator, DEFAULT)
+        evaluate_mask(mask, 2.0, clip.placed, simulator, DEFAULT)
     with pytest.raises(GridMismatchError, match="--protocol default"):
-        evaluate(mask, 1.0, clip.placed, simulator, PROTOCOLS["iccad13"])
+        evaluate_mask(mask, 1.0, clip.placed, simulator, PROTOCOLS["iccad13"])
     with pytest.raises(LayoutError, match="centre"):
-        evaluate(mask, 1.0, clip.placed.translated(300, 0), simulator, DEFAULT)
+        evaluate_mask(mask, 1.0, clip.placed.translated(300, 0), simulator, DEFAULT)
     for nothing in (Layout("none", ()), boxes((0, 0, 0.4, 300))):
         with pytest.raises(LayoutError, match="covers none"):
-            evaluate(mask, 1.0, nothing, simulator, DEFAULT)
+            evaluate_mask(mask, 1.0, nothing, simulator, DEFAULT)
     write_png(tmp_path / "wide.png", np.zeros((256, 512), dtype=np.uint8))
     with pytest.raises(GridMismatchError, match=r"wide\.png"):
         load_mask(tmp_path / "wide.png", clip)

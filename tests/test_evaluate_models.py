@@ -15,11 +15,12 @@ from ilt_scenes import CLIPS, SIMPLE, small_simulator
 from litho_dl.core.errors import CheckpointError, LithoError
 from litho_dl.generators.model import Card, OpticsCard, load_generator, make_generator, save_generator
 from litho_dl.generators.predict import predict, refine
-from litho_dl.ilt.solve import solve
+from litho_dl.ilt.solve import solve_targets
 from litho_dl.pairs.manifest import CLIPS as CLIPS_FILE
 from litho_dl.pairs.manifest import read_manifest
 from litho_dl.pairs.plan import read_clips
-from litho_dl.scoring.evaluate import PROTOCOLS, evaluate
+from litho_dl.scoring.evaluate import evaluate_mask
+from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.simulation.simulator import Simulator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
@@ -59,7 +60,7 @@ def bench() -> measure_models.Bench:
 def scores(mask: torch.Tensor, pixel_nm: float) -> list[tuple[float, float]]:
     simulator = Simulator(PROCESS, dtype=torch.float64)
     cards = [
-        evaluate(own, pixel_nm, clip.placed, simulator, PROTOCOLS["default"]).scorecard
+        evaluate_mask(own, pixel_nm, clip.placed, simulator, PROTOCOLS["default"]).scorecard
         for own, clip in zip(mask, CLIPS, strict=True)
     ]
     return [(card.l2_nm2, card.pvb_nm2) for card in cards]
@@ -80,9 +81,9 @@ class TestMeasured:
         targets = torch.stack([clip.coverage(8.0) for clip in CLIPS])
         assert found(rows, "raw", 0, "drawn") == scores(targets >= 0.5, 8.0)
         simulator = Simulator(PROCESS)
-        assert found(rows, "whole", 7, "simple") == scores(solve(simulator, targets, 8.0, SIMPLE).mask, 8.0)
+        assert found(rows, "whole", 7, "simple") == scores(solve_targets(simulator, targets, 8.0, SIMPLE).mask, 8.0)
         fewer = SIMPLE.in_steps(2)
-        assert found(rows, "refined", 2, "scratch") == scores(solve(simulator, targets, 8.0, fewer).mask, 8.0)
+        assert found(rows, "refined", 2, "scratch") == scores(solve_targets(simulator, targets, 8.0, fewer).mask, 8.0)
 
     def test_a_network(self, bench, tmp_path):
         generator = load_generator(ship(tmp_path / "net.safetensors"), PROCESS)

@@ -36,7 +36,7 @@ def image(process: ProcessModel, mask: Tensor) -> Tensor:
     here = slice(begin, begin + len(mask))
     field = mask.new_zeros(1, side, side)
     field[0, here, here] = mask
-    return Simulator(process, dtype=torch.float64).intensity(field, PIXEL_NM)["focus"][0, here, here]
+    return Simulator(process, dtype=torch.float64).expose(field, PIXEL_NM).intensity["focus"][0, here, here]
 
 
 def in_space(kernels: SocsKernels, x: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ def change(tile: Simulator, halo_px: int, seed: int) -> float:
     kept = slice(CORE.start - halo_px, CORE.stop + halo_px)
     other[kept, kept] = one[kept, kept]
     with torch.no_grad():
-        images = tile.intensity(torch.stack((one, other)), PIXEL_NM)
+        images = tile.expose(torch.stack((one, other)), PIXEL_NM).intensity
     border = torch.ones(64, 64, dtype=torch.bool)
     border[1:-1, 1:-1] = False
     inside = [(image[1] - image[0])[CORE, CORE][border] for image in images.values()]

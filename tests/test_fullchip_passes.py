@@ -20,7 +20,7 @@ from litho_dl.fullchip.summary import chip_score
 from litho_dl.fullchip.tiling import Tile, Tiling
 from litho_dl.ilt.method import load_method
 from litho_dl.ilt.objective import epe_probes
-from litho_dl.ilt.solve import solve as solved
+from litho_dl.ilt.solve import solve_targets as solved
 
 TILING = Tiling((0, 0, 3000, 2500), (0, 0, 3000, 2500), 512.0, 256.0)
 LONGER = with_levels(changed(FEW.levels[0], steps=20), objective=FEW.objective)
@@ -136,7 +136,7 @@ class TestRuns:
         with mock.patch("litho_dl.fullchip.solve.solve", spied):
             made = run(job(wires(), passes=2, method=LONGER), tmp_path)
         whole = made.plan.method
-        assert [method for method, _ in calls] == [whole] * 9 + [whole.second_half] * 9
+        assert [method for method, _ in calls] == [whole] * 9 + [whole.on_second_half] * 9
         assert all("surroundings" not in options for _, options in calls[:9])
         order = [tile for wave in list(waves(dict.fromkeys(made.plan.tiling.tiles, ""), made.plan.tiling, 2))[1:]
                  for tiles in wave.alike for tile in tiles]  # fmt: skip
@@ -228,7 +228,7 @@ class TestBatches:
     def test_a_batch_is_solved_at_once(self, tmp_path):
         sizes = []
 
-        def solve(simulator, target, *args, **options):
+        def solve_targets(simulator, target, *args, **options):
             sizes.append(len(target))
             return solved(simulator, target, *args, **options)
 

@@ -113,25 +113,25 @@ class TestMethods:
     """What tiles of a chip add to a method, so that they agree."""
 
     @pytest.mark.parametrize(
-        ("mask_nm", "image_nm", "written_nm"), [(8, 8, 1), (0.8, 0.8, 0.8), (3.2, 1.6, 0.8), (4, 8, 1)]
+        ("mask_nm", "image_nm", "mask_pixel_nm"), [(8, 8, 1), (0.8, 0.8, 0.8), (3.2, 1.6, 0.8), (4, 8, 1)]
     )
-    def test_masks_that_can_be_drawn_are_drawn_finely(self, mask_nm, image_nm, written_nm):
+    def test_masks_that_can_be_drawn_are_drawn_finely(self, mask_nm, image_nm, mask_pixel_nm):
         """On a part of what later passes start from."""
         level = changed(SIMPLE.levels[1], pixel_nm=mask_nm, image_pixel_nm=image_nm)
         fine = with_levels(level, parameterization="multilevel")
         made = job(wires(), method=fine).tile_method
-        assert made == fine.model_copy(update={"written_nm": pytest.approx(written_nm), "damping": 1 / 64})
+        assert made == fine.model_copy(update={"mask_pixel_nm": pytest.approx(mask_pixel_nm), "damping": 1 / 64})
         assert Method.model_validate(made.model_dump()) == made
 
     def test_what_a_method_says_itself_stays(self):
-        own = with_levels(SIMPLE.levels[1], parameterization="multilevel", written_nm=4.0, damping=0.0)
+        own = with_levels(SIMPLE.levels[1], parameterization="multilevel", mask_pixel_nm=4.0, damping=0.0)
         assert job(wires(), method=own).tile_method == own
         assert job(wires(), method=None).tile_method is None
 
     def test_others_stay_as_they_are(self):
         assert job(wires()).tile_method == FEW.model_copy(update={"damping": 1 / 64})
         assert job(wires(), method=load_method("mosaic")).tile_method == load_method("mosaic")
-        assert job(wires(), method=load_method("curvilinear")).tile_method.written_nm is None
+        assert job(wires(), method=load_method("curvilinear")).tile_method.mask_pixel_nm is None
 
     def test_masks_lie_on_the_fine_grid(self, tmp_path):
         """In all tiles and passes."""

@@ -20,7 +20,8 @@ from litho_dl.layout.clips import Clip
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
-from litho_dl.scoring.evaluate import PROTOCOLS, evaluate
+from litho_dl.scoring.evaluate import evaluate_mask
+from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.simulation.simulator import Simulator
 
 PIXEL_NM = 8.0
@@ -91,7 +92,7 @@ class TestScore:
         pixels = np.pad(solved[0], round(tiling.halo_nm / PIXEL_NM))
         simulator = Simulator(job(layer).process.on_field(tiling.field_nm))
         target = Clip("all", layer.clipped(window), (0.0, 0.0), tiling.field_nm).placed
-        card = evaluate(torch.from_numpy(pixels), PIXEL_NM, target, simulator, PROTOCOLS["default"]).scorecard
+        card = evaluate_mask(torch.from_numpy(pixels), PIXEL_NM, target, simulator, PROTOCOLS["default"]).scorecard
         whole = chip_score([score], tiling)
         assert (whole.l2_nm2, whole.pvb_nm2) == (card.l2_nm2, card.pvb_nm2)
         assert (whole.epe_sites, whole.epe_violations) == (card.epe_sites, card.epe_violations)

@@ -11,7 +11,7 @@ from litho_dl.core.grid import Grid
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.sites import edge_sites
 from litho_dl.ilt.objective import count_probes, epe_probes, probe_rule
-from litho_dl.ilt.solve import solve
+from litho_dl.ilt.solve import solve_targets
 from litho_dl.layout.files import write_layout
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
@@ -105,11 +105,11 @@ def test_solve_looks_where_it_is_told():
         asked.append((drawn.shape, pixel_nm))
         return torch.zeros_like(drawn)
 
-    idle = solve(small_simulator(), target, 8.0, method, probes=none)
+    idle = solve_targets(small_simulator(), target, 8.0, method, probes=none)
     assert asked == [((1, 64, 64), 8.0)]
     assert torch.equal(idle.mask[0], target[0] > 0)
     assert idle.history["epe"].abs().max() == 0
-    assert solve(small_simulator(), target, 8.0, method).history["epe"].max() > 0
+    assert solve_targets(small_simulator(), target, 8.0, method).history["epe"].max() > 0
 
 
 class TestChip:

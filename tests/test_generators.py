@@ -206,7 +206,7 @@ class TestSurrogate:
             assert task.validate(batch)["print_iou"].item() == pytest.approx(1 + (1 - 1 / 4096) / 2)
 
     def test_doinn_learns(self):
-        made = recipe({"aerial": 1.0, "print": 1.0}, network="doinn_small", pixel_nm=2.0, written_nm=2.0)
+        made = recipe({"aerial": 1.0, "print": 1.0}, network="doinn_small", pixel_nm=2.0, mask_pixel_nm=2.0)
         network = make_generator("doinn_small")
         task = SurrogateTask(nn.ModuleDict({"generator": network}), made, made.stages[0], small_simulator(), {})
         batch = tuple(
@@ -312,7 +312,7 @@ class TestItems:
         assert built.process.field_nm == found.process.field_nm
         assert process_digest(built.process) == process_digest(found.process)
         with pytest.raises(DatasetError, match="multiple of 8 nm, got 4 nm"):
-            load_pair_set(pair_set, recipe({"bce": 1.0}, written_nm=4.0))
+            load_pair_set(pair_set, recipe({"bce": 1.0}, mask_pixel_nm=4.0))
 
 
 class TestRecipes:
@@ -336,7 +336,7 @@ class TestRecipes:
         ("change", "message"),
         [
             (('"fcn_mask_small"', '"fcn_small"'), "must be among .*got 'fcn_small'"),
-            (("written_nm = 8.0", "written_nm = 7.0"), "multiple of written_nm, got 16 and 7"),
+            (("mask_pixel_nm = 8.0", "mask_pixel_nm = 7.0"), "multiple of mask_pixel_nm, got 16 and 7"),
             (("bce", "cbe"), "unknown terms cbe; known for fcn_mask_small: bce,"),
             (("bce", "adversarial"), "a discriminator and the term adversarial go together"),
             (
@@ -352,7 +352,7 @@ class TestRecipes:
             load_generator_recipe(write_recipe(tmp_path, change))
 
     def test_surrogates_have_one_pixel(self):
-        with pytest.raises(ValueError, match="a surrogate's written_nm is its pixel_nm, got 8"):
+        with pytest.raises(ValueError, match="a surrogate's mask_pixel_nm is its pixel_nm, got 8"):
             recipe({"aerial": 1.0}, network="doinn_small")
 
     def test_training_of_all_stages(self, tmp_path):

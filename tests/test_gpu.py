@@ -15,8 +15,8 @@ from litho_dl.core.settings import shipped_names
 from litho_dl.ilt.method import Level, Method, load_method
 from litho_dl.ilt.optimizer import make_optimizer
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
-from litho_dl.ilt.problem import Stage
-from litho_dl.ilt.solve import solve
+from litho_dl.ilt.problem import LevelProblem
+from litho_dl.ilt.solve import solve_targets
 from litho_dl.ilt.start import coarsened
 from litho_dl.layout.clips import Clip, place
 from litho_dl.layout.files import write_layout
@@ -26,7 +26,9 @@ from litho_dl.process.files import save_kernels
 from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.process.recipe import load_recipe
 from litho_dl.runs.optimize import scored, solve_clips
-from litho_dl.scoring.evaluate import PROTOCOLS, Scorecard, evaluate
+from litho_dl.scoring.evaluate import evaluate_mask
+from litho_dl.scoring.protocol import PROTOCOLS
+from litho_dl.scoring.scorecard import Scorecard
 from litho_dl.simulation.simulator import Simulator
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
@@ -71,7 +73,7 @@ def begun(process: ProcessModel, method: Method, level: Level, device: str, dtyp
     form = PARAMETERIZATIONS[level.parameterization or method.parameterization]()
     parameters = form.start(Start(target, level.pixel_nm, drawn, method.target_nm))
     noise = torch.rand(parameters.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    return Stage(simulator, method, level, form, target), (parameters + 0.05 * noise.to(parameters)).requires_grad_()
+    return LevelProblem(simulator, method, level, form, target), (parameters + 0.05 * noise.to(parameters)).requires_grad_()
 
 
 def assert_near(there: Tensor, here: Tensor, tolerance: float) -> None:
@@ -150,7 +152,7 @@ def test_memory_does_not_grow_with_steps(process):
         simulator, method = Simulator(process).to("cuda"), shortened("fast", steps)
         target = torch.stack([clip.coverage(method.target_nm) for clip in CLIPS])
         torch.cuda.reset_peak_memory_stats()
-        solve(simulator, target, method.target_nm, method)
+        solve_targets(simulator, target, method.target_nm, method)
         peaks.append(torch.cuda.max_memory_allocated())
     assert peaks[2] <= peaks[1] + 2**20
 
@@ -159,7 +161,7 @@ def test_scores_of_a_mask_are_the_cpus(process):
     mask, cards = CLIPS[0].coverage(4.0) >= 0.5, []
     for device in ("cuda", "cpu"):
         simulator = Simulator(process, dtype=torch.float64).to(device)
-        cards.append(evaluate(mask.to(device), 4.0, CLIPS[0].placed, simulator, PROTOCOLS["default"]).scorecard)
+        cards.append(evaluate_mask(mask.to(device), 4.0, CLIPS[0].placed, simulator, PROTOCOLS["default"]).scorecard)
     there, here = (card.as_dict() | {"scoring_seconds": None} for card in cards)
     assert there.pop("mrc_violations") == here.pop("mrc_violations")
     assert there.pop("edges") == pytest.approx(here.pop("edges"), rel=1e-6)

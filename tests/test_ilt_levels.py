@@ -8,8 +8,8 @@ from litho_dl.core.errors import MaskError
 from litho_dl.ilt.method import Level, Rules
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
 from litho_dl.ilt.parameterization.levelset import LevelSet
-from litho_dl.ilt.problem import Stage, geometric
-from litho_dl.ilt.solve import Solution, solve
+from litho_dl.ilt.problem import LevelProblem, geometric
+from litho_dl.ilt.solve import Solution, solve_targets
 from litho_dl.ilt.start import biased, coarsened
 from litho_dl.simulation.simulator import Simulator
 
@@ -23,7 +23,7 @@ def simulator() -> Simulator:
 
 
 def solved(*levels: Level, pixel_nm: float = 8.0, init: torch.Tensor | None = None, **changes: object) -> Solution:
-    return solve(small_simulator(), targets(pixel_nm), pixel_nm, with_levels(*levels, **changes), init=init)
+    return solve_targets(small_simulator(), targets(pixel_nm), pixel_nm, with_levels(*levels, **changes), init=init)
 
 
 def test_a_level_goes_on_from_the_one_before():
@@ -168,8 +168,8 @@ class TestStart:
     def test_given_masks_may_go_to_the_last_level_alone(self):
         """No bias either; and none comes out worse than it went in."""
         init = biased(targets(8.0), 8.0, 8.0)
-        method = with_levels(COARSE, FINE, bias_nm=40.0, check_every=1).last_level
-        solution = solve(small_simulator(), targets(8.0), 8.0, method, init=init)
+        method = with_levels(COARSE, FINE, bias_nm=40.0, check_every=1).on_last_level
+        solution = solve_targets(small_simulator(), targets(8.0), 8.0, method, init=init)
         assert solution.level_starts == (0,)
         assert len(solution.history["objective"]) == FINE.steps
         torch.testing.assert_close(solution.checks[0], printed_objective(init >= 0.5, 8.0, SIMPLE.objective))
@@ -247,7 +247,7 @@ def test_masks_that_keep_rules_end_at_the_border(simulator):
     method = with_levels(FINE, rules=rules, clean=True)
     drawn = torch.zeros_like(targets(8.0))
     drawn[0, 20:30, :12] = 1
-    stage = Stage(simulator, method, FINE, PARAMETERIZATIONS["pixel"](), drawn)
+    stage = LevelProblem(simulator, method, FINE, PARAMETERIZATIONS["pixel"](), drawn)
     room = stage.placed(torch.ones_like(drawn, dtype=torch.bool))
     assert room[:, 3:-3, 3:-3].all()
     assert not room[1, [0, 2, -3, -1]].any()
@@ -257,7 +257,7 @@ def test_masks_that_keep_rules_end_at_the_border(simulator):
     assert not torch.equal(everywhere, inside)
     torch.testing.assert_close(stage.binary_objective(everywhere), stage.binary_objective(inside))
     torch.testing.assert_close(stage.binary_objective(everywhere[:1], 1), stage.binary_objective(inside[1:], 1))
-    free = Stage(simulator, method.model_copy(update={"clean": False}), FINE, PARAMETERIZATIONS["pixel"](), drawn)
+    free = LevelProblem(simulator, method.model_copy(update={"clean": False}), FINE, PARAMETERIZATIONS["pixel"](), drawn)
     stage.begin_step(0.0), free.begin_step(0.0)
     filled = torch.full_like(drawn, 50.0, requires_grad=True)
     within = torch.where(inside > 0, 50.0, -50.0)
@@ -275,7 +275,7 @@ def test_geometric_schedule():
 def test_binary_masks_of_one_clip_are_scored_against_its_target(simulator):
     """As the clean-up asks: any number of masks of the clip with an index."""
     method = with_levels(FINE, objective={"l2": 1.0, "pvb": 1.0, "epe": 1.0, "stray": 1.0})
-    stage = Stage(simulator, method, FINE, PARAMETERIZATIONS["pixel"](), targets(8.0))
+    stage = LevelProblem(simulator, method, FINE, PARAMETERIZATIONS["pixel"](), targets(8.0))
     masks = targets(8.0)
     both = stage.binary_objective(masks)
     assert stage.binary_objective(masks, clip=1)[1] == pytest.approx(both[1].item())

@@ -21,12 +21,13 @@ from litho_dl.ilt.parameterization.manhattan import (
     sampled,
 )
 from litho_dl.ilt.reach import GUARD_NM, free_moves
-from litho_dl.ilt.solve import solve
+from litho_dl.ilt.solve import solve_targets
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.polygon import Polygon
 from litho_dl.process.model import Corner, build_process
 from litho_dl.process.resist import Resist
-from litho_dl.simulation.simulator import Exposure, Simulator
+from litho_dl.simulation.exposure import Exposure
+from litho_dl.simulation.simulator import Simulator
 
 RULES = FragmentRules()
 SIDE = 400  # nm
@@ -275,7 +276,13 @@ class TestEdgeErrors:
         """An image at 4 nm that falls through the threshold at x = 200 +- x_nm, linear in x."""
         x = (torch.arange(100, dtype=torch.float64) + 0.5) * 4 - 200
         image = (0.3 + slope * (x_nm - x.abs())).expand(1, 100, -1)
-        return Exposure({"focus": image}, {"nominal": Corner(1.0, "focus")}, Resist(threshold=0.3, steepness=50.0))
+        return Exposure(
+            {"focus": image},
+            {},
+            {"nominal": Corner(1.0, "focus")},
+            Resist(threshold=0.3, steepness=50.0),
+            (256.0, 256.0),
+        )
 
     @pytest.mark.parametrize("shift_nm", [0.0, 1.0, 2.5, -7.0, 31.0])
     def test_a_shifted_image_gives_its_shift(self, shift_nm):
@@ -321,7 +328,7 @@ def test_feedback_lowers_the_edge_errors():
     method = load_method("opc")
     level = method.levels[-1].model_copy(update={"steps": 12, "learning_rate": (0.5, 0.3)})
     target = targets(1.0)
-    solution = solve(simulator, target, 1.0, method.model_copy(update={"levels": (level,), "check_every": 4}))
+    solution = solve_targets(simulator, target, 1.0, method.model_copy(update={"levels": (level,), "check_every": 4}))
     form, start = edges(target)
     before, after = (
         form.edge_errors(moves, simulator(form.mask(moves, 1.0), 4.0), 4.0) for moves in (start, solution.parameters)
@@ -338,7 +345,7 @@ def test_moves_are_kept_within_their_limits_in_the_loop():
     simulator = Simulator(build_process(RECIPE, field_nm=FIELD, count=6), dtype=torch.float64)
     level = METHOD.levels[1].model_copy(update={"learning_rate": (50.0, 50.0), "steps": 8})
     method = with_levels(level, parameterization="manhattan", optimizer="feedback", check_every=1)
-    solution = solve(simulator, targets(1.0), 1.0, method)
+    solution = solve_targets(simulator, targets(1.0), 1.0, method)
     form, _ = edges(targets(1.0), 8.0)
     assert torch.equal(form.settled(solution.parameters, 0), solution.parameters)
 

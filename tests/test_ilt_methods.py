@@ -46,7 +46,7 @@ def test_every_preset_loads(name):
         ("momentum = 0.9", "momentum = 1.0", "momentum"),
         ("momentum = 0.9", "check_every = 0", "check_every"),
         ("momentum = 0.9", "damping = 0.1", "damping needs the optimizer adam"),
-        ("momentum = 0.9", "written_nm = 0.0", "written_nm"),
+        ("momentum = 0.9", "mask_pixel_nm = 0.0", "mask_pixel_nm"),
         ("momentum = 0.9", "source_learning_rate = -0.1", "source_learning_rate"),
         ("momentum = 0.9", "bias_nm = inf", "bias_nm"),
         ("steps = 200", "steps = 0", "steps"),
@@ -97,14 +97,14 @@ class TestWritten:
     @pytest.mark.parametrize("pixel_nm", [4.0, 2.0, 1.0, 0.8])
     def test_functions_are_drawn_on_any_part_of_a_pixel(self, tmp_path, pixel_nm):
         method = load_method(
-            own_method(tmp_path, "multilevel", ("description", f"written_nm = {pixel_nm}\ndescription"))
+            own_method(tmp_path, "multilevel", ("description", f"mask_pixel_nm = {pixel_nm}\ndescription"))
         )
         assert method.can_be_drawn
-        assert method.mask_nm == method.last_level.mask_nm == method.second_half.mask_nm == pixel_nm
+        assert method.mask_nm == method.on_last_level.mask_nm == method.on_second_half.mask_nm == pixel_nm
 
     @pytest.mark.parametrize("pixel_nm", [4.0, 2.0, 1.0])
     def test_pixels_of_prints_may_be_finer(self, tmp_path, pixel_nm):
-        method = load_method(own_method(tmp_path, "quality", ("description", f"written_nm = {pixel_nm}\ndescription")))
+        method = load_method(own_method(tmp_path, "quality", ("description", f"mask_pixel_nm = {pixel_nm}\ndescription")))
         assert (method.mask_nm, method.target_nm) == (pixel_nm, 2.0)
 
     @pytest.mark.parametrize(
@@ -120,9 +120,9 @@ class TestWritten:
     )
     def test_others_are_not(self, tmp_path, preset, pixel_nm):
         with pytest.raises(
-            RecipeError, match=r"written_nm must divide the last level's pixel_nm .* finest pixel .* without clean"
+            RecipeError, match=r"mask_pixel_nm must divide the last level's pixel_nm .* finest pixel .* without clean"
         ):
-            load_method(own_method(tmp_path, preset, ("description", f"written_nm = {pixel_nm}\ndescription")))
+            load_method(own_method(tmp_path, preset, ("description", f"mask_pixel_nm = {pixel_nm}\ndescription")))
         assert load_method(preset).can_be_drawn == (preset in ("multilevel", "quality"))
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from litho_dl.ilt.objective import Scene, background, epe_probes, evaluate_terms
 from litho_dl.ilt.optimizer import LARGEST_FEEDBACK_NM, EdgeFeedback, Lbfgs, NormalisedSgd, make_optimizer
 from litho_dl.ilt.problem import geometric
-from litho_dl.ilt.solve import solve
+from litho_dl.ilt.solve import solve_targets
 
 
 @dataclass
@@ -243,7 +243,7 @@ def test_the_loop_is_its_optimizer(optimizer, damping, epsilon):
         else:
             mean = move = 0.7 * mean + gradient / gradient.abs().amax((1, 2), keepdim=True)
         theta = theta.detach() - geometric(level.learning_rate, step / 5) * move
-    solution = solve(simulator, target, 8.0, method.model_copy(update={"check_every": 100}))
+    solution = solve_targets(simulator, target, 8.0, method.model_copy(update={"check_every": 100}))
     kept = solution.checks[1] < solution.checks[0]
     expected = torch.where(kept[:, None, None], theta, target - 0.5)
     torch.testing.assert_close(solution.parameters, expected, rtol=1e-7, atol=1e-9)
@@ -254,6 +254,6 @@ def test_lbfgs_lowers_the_real_objective_in_every_step():
     level = METHOD.levels[1].model_copy(
         update={"steps": 6, "mask_sharpness": (8.0, 8.0), "resist_steepness": (50.0, 50.0)}
     )
-    history = solve(small_simulator(), targets(8.0), 8.0, with_levels(level, optimizer="lbfgs")).history["objective"]
+    history = solve_targets(small_simulator(), targets(8.0), 8.0, with_levels(level, optimizer="lbfgs")).history["objective"]
     assert (history[1:] <= history[:-1]).all()
     assert (history[-1] < 0.9 * history[0]).all()

@@ -22,13 +22,14 @@ from litho_dl.core.settings import shipped_names
 from litho_dl.ilt.method import Level, Method, Rules, load_method
 from litho_dl.ilt.objective import epe_probes, evaluate_terms
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
-from litho_dl.ilt.problem import Stage
-from litho_dl.ilt.solve import solve
+from litho_dl.ilt.problem import LevelProblem
+from litho_dl.ilt.solve import solve_targets
 from litho_dl.ilt.start import coarsened
 from litho_dl.metrics.mrc import mask_violations
 from litho_dl.optics.mask import MaskType
 from litho_dl.runs.optimize import scored, solve_clips
-from litho_dl.scoring.evaluate import PROTOCOLS, evaluate
+from litho_dl.scoring.evaluate import evaluate_mask
+from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.simulation.simulator import Simulator
 
 DEFAULT = PROTOCOLS["default"]
@@ -69,7 +70,7 @@ class TestEveryPreset:
     def test_the_objective_falls_in_every_level(self, simulator, method):
         levels = tuple(steady(level) for level in method.levels)
         short = shortened(method.model_copy(update={"levels": levels}), 12)
-        solution = solve(simulator, targets(method.target_nm), method.target_nm, short)
+        solution = solve_targets(simulator, targets(method.target_nm), method.target_nm, short)
         for start, level in zip(solution.level_starts, levels, strict=True):
             if level.repaired:  # begins so near its end that a dozen of Adam's first steps lead away from it
                 continue
@@ -81,7 +82,7 @@ class TestEveryPreset:
     def test_the_solution_is_whole_and_repeatable(self, simulator, method):
         short, target_nm, seen = shortened(method, 3), method.target_nm, []
         solution, again = (
-            solve(simulator, targets(target_nm), target_nm, short, lambda *step: seen.append(step)) for _ in range(2)
+            solve_targets(simulator, targets(target_nm), target_nm, short, lambda *step: seen.append(step)) for _ in range(2)
         )
         steps = 3 * len(method.levels)
         assert solution.mask.dtype == torch.bool
@@ -123,7 +124,7 @@ class TestEveryPreset:
         rates = tuple(factor * rate for rate in last.learning_rate)
         short = shortened(method, 5)
         levels = (*short.levels[:-1], short.levels[-1].model_copy(update={"learning_rate": rates}))
-        solution = solve(
+        solution = solve_targets(
             simulator, targets(method.target_nm), method.target_nm, short.model_copy(update={"levels": levels})
         )
         own = solution.checks[-6:]
@@ -138,9 +139,9 @@ class TestEveryPreset:
 
     def test_a_batch_gives_what_its_clips_give_alone(self, simulator, method):
         short, target = shortened(method, 3), targets(method.target_nm)
-        together = solve(simulator, target, method.target_nm, short)
+        together = solve_targets(simulator, target, method.target_nm, short)
         for index in range(2):
-            alone = solve(simulator, target[index : index + 1], method.target_nm, short)
+            alone = solve_targets(simulator, target[index : index + 1], method.target_nm, short)
             assert torch.equal(alone.mask[0], together.mask[index])
             torch.testing.assert_close(
                 alone.history["objective"][:, 0], together.history["objective"][:, index], rtol=1e-6, atol=1e-6
@@ -153,7 +154,7 @@ class TestEveryPreset:
                 continue
             name = level.parameterization or method.parameterization
             form, target = PARAMETERIZATIONS[name](), targets(level.pixel_nm)
-            stage = Stage(simulator, method, level, form, targets(level.image_nm))
+            stage = LevelProblem(simulator, method, level, form, targets(level.image_nm))
             parameters = form.start(Start(target, level.pixel_nm, target, level.pixel_nm)).requires_grad_()
             stage.objective(parameters).sum().backward()
             gradient = parameters.grad
@@ -171,8 +172,8 @@ def test_the_clean_up_leaves_no_violation(simulator):
     method = with_levels(still, rules=rules, clean=True)
     dirty = targets(8.0)
     dirty[:, 4:6, 4:6] = 1
-    solution = solve(simulator, targets(8.0), 8.0, method, init=dirty)
-    raw = solve(simulator, targets(8.0), 8.0, method.model_copy(update={"clean": False}), init=dirty)
+    solution = solve_targets(simulator, targets(8.0), 8.0, method, init=dirty)
+    raw = solve_targets(simulator, targets(8.0), 8.0, method.model_copy(update={"clean": False}), init=dirty)
     before, after = (
         [mask_violations(mask.numpy(), 8.0, rules.mask_rules()).total for mask in solved.mask]
         for solved in (raw, solution)
@@ -189,7 +190,7 @@ def test_masks_print_better_than_the_layout_as_drawn(simulator):
     method = shortened(load_method("mosaic"), 40)
     solution = solve_clips(CLIPS, simulator.process, method, torch.device("cpu"))
     for entry in scored(CLIPS, solution, simulator.process, DEFAULT):
-        drawn = evaluate(entry.clip.coverage(8.0), 8.0, entry.clip.placed, simulator, DEFAULT).scorecard
+        drawn = evaluate_mask(entry.clip.coverage(8.0), 8.0, entry.clip.placed, simulator, DEFAULT).scorecard
         found = entry.evaluation.scorecard
         assert entry.evaluation.aerial.dtype == np.float64
         assert found.l2_nm2 + found.pvb_nm2 < 0.85 * (drawn.l2_nm2 + drawn.pvb_nm2)
@@ -203,7 +204,7 @@ def test_ctrl_c_keeps_the_best_masks_so_far(simulator, stop_at, looks):
         if done == stop_at:
             raise KeyboardInterrupt
 
-    solution = solve(simulator, targets(8.0), 8.0, SIMPLE.model_copy(update={"check_every": 1}), on_step)
+    solution = solve_targets(simulator, targets(8.0), 8.0, SIMPLE.model_copy(update={"check_every": 1}), on_step)
     assert solution.status == "interrupted"
     assert {len(values) for values in solution.history.values()} == {stop_at}
     assert solution.pixel_nm == (8.0 if stop_at > 4 else 16.0)
@@ -224,9 +225,9 @@ def test_masks_are_written_on_the_methods_pixel(simulator, stop_at):
         if done == stop_at:
             raise KeyboardInterrupt
 
-    method = SIMPLE.model_copy(update={"parameterization": "multilevel", "written_nm": 2.0})
-    fine = solve(simulator, targets(8.0), 8.0, method, on_step)
-    plain = solve(simulator, targets(8.0), 8.0, method.model_copy(update={"written_nm": None}), on_step)
+    method = SIMPLE.model_copy(update={"parameterization": "multilevel", "mask_pixel_nm": 2.0})
+    fine = solve_targets(simulator, targets(8.0), 8.0, method, on_step)
+    plain = solve_targets(simulator, targets(8.0), 8.0, method.model_copy(update={"mask_pixel_nm": None}), on_step)
     assert (fine.pixel_nm, fine.mask.shape[-1], plain.pixel_nm) == (2.0, 256, 8.0 if stop_at is None else 16.0)
     assert torch.equal(fine.parameters, plain.parameters)
     costs = [printed_objective(made.mask, made.pixel_nm, SIMPLE.objective, image_nm=8.0) for made in (fine, plain)]
@@ -242,7 +243,7 @@ def test_ctrl_c_skips_the_clean_up(simulator):
     method = with_levels(changed(SIMPLE.levels[1], learning_rate=1e-9), rules=rules, clean=True)
     dirty = targets(8.0)
     dirty[:, 4:6, 4:6] = 1
-    solution = solve(simulator, targets(8.0), 8.0, method, on_step, init=dirty)
+    solution = solve_targets(simulator, targets(8.0), 8.0, method, on_step, init=dirty)
     assert solution.mask[:, 4:6, 4:6].all()
 
 
@@ -261,8 +262,8 @@ def test_ctrl_c_between_levels_loses_nothing(simulator, second):
     first, fine = SIMPLE.levels
     kind = "feedback" if second == "manhattan" else "adam"
     method = with_levels(first, changed(fine, parameterization=second, optimizer=kind))
-    alone = solve(simulator, targets(1.0), 1.0, with_levels(first))
-    solution = solve(simulator, targets(1.0), 1.0, method, probes=probes)
+    alone = solve_targets(simulator, targets(1.0), 1.0, with_levels(first))
+    solution = solve_targets(simulator, targets(1.0), 1.0, method, probes=probes)
     assert (solution.status, solution.pixel_nm) == ("interrupted", 16.0)
     assert torch.equal(solution.mask, alone.mask)
     assert solution.level_starts == (0,)
@@ -283,7 +284,7 @@ def test_ctrl_c_before_a_finer_level_leaves_the_coarse_parameterization_alone(si
     kind = "feedback" if name == "manhattan" else "sgd"
     levels = (changed(SIMPLE.levels[0], learning_rate=0.5, mask_sharpness=0.3), SIMPLE.levels[1])
     method = with_levels(*levels, parameterization=name, optimizer=kind)
-    solution = solve(simulator, targets(1.0), 1.0, method)
+    solution = solve_targets(simulator, targets(1.0), 1.0, method)
     assert solution.status == "interrupted"
     assert solution.mask.shape[-1] * solution.pixel_nm == FIELD[0]
     assert solution.mask.double().mean() == pytest.approx(float(targets(1.0).mean()), rel=0.3)
@@ -300,7 +301,7 @@ def test_ctrl_c_before_the_first_step_is_an_interrupt(simulator, monkeypatch):
 
     monkeypatch.setattr("litho_dl.ilt.problem.evaluate_terms", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        solve(simulator, targets(8.0), 8.0, SIMPLE)
+        solve_targets(simulator, targets(8.0), 8.0, SIMPLE)
     assert not outcomes
 
 
@@ -318,7 +319,7 @@ def test_ctrl_c_before_the_first_step_is_an_interrupt(simulator, monkeypatch):
 )
 def test_bad_targets(simulator, spoil, error, message):
     with pytest.raises(error, match=message):
-        solve(simulator, spoil(targets(8.0)), 8.0, SIMPLE)
+        solve_targets(simulator, spoil(targets(8.0)), 8.0, SIMPLE)
 
 
 @pytest.mark.parametrize(
@@ -332,23 +333,23 @@ def test_bad_targets(simulator, spoil, error, message):
 )
 def test_bad_start_masks(simulator, spoil, message):
     with pytest.raises(MaskError, match=message):
-        solve(simulator, targets(8.0), 8.0, SIMPLE, init=spoil(targets(8.0)))
+        solve_targets(simulator, targets(8.0), 8.0, SIMPLE, init=spoil(targets(8.0)))
 
 
 def test_what_does_not_fit_the_field_or_the_mask_technology(simulator):
     with pytest.raises(GridMismatchError, match="divides"):
-        solve(simulator, targets(8.0), 7.0, SIMPLE)
+        solve_targets(simulator, targets(8.0), 7.0, SIMPLE)
     odd = with_levels(changed(SIMPLE.levels[0], pixel_nm=24.0))
     with pytest.raises(LithoError, match="field of 512"):
-        solve(simulator, targets(8.0), 8.0, odd)
+        solve_targets(simulator, targets(8.0), 8.0, odd)
     with pytest.raises(MaskError, match="at least one clip"):
         solve_clips([], simulator.process, SIMPLE, torch.device("cpu"))
     alternating = replace(simulator.process, mask=MaskType(type="alternating"))
     with pytest.raises(MaskError, match="three values"):
-        solve(Simulator(alternating), targets(8.0), 8.0, SIMPLE)
+        solve_targets(Simulator(alternating), targets(8.0), 8.0, SIMPLE)
 
 
 def test_manhattan_masks_start_from_drawn_edges(simulator):
     method = load_method("opc")
     with pytest.raises(MaskError, match="start from the drawn edges"):
-        solve(simulator, targets(1.0), 1.0, method, init=targets(1.0))
+        solve_targets(simulator, targets(1.0), 1.0, method, init=targets(1.0))

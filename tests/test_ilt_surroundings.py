@@ -12,8 +12,8 @@ from litho_dl.ilt.cleanup import clean
 from litho_dl.ilt.method import Level, Method, Rules, load_method
 from litho_dl.ilt.objective import TERMS
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS
-from litho_dl.ilt.problem import Stage, Surroundings
-from litho_dl.ilt.solve import Solution, solve
+from litho_dl.ilt.problem import LevelProblem, Surroundings
+from litho_dl.ilt.solve import Solution, solve_targets
 from litho_dl.layout.rules import MaskRules
 
 PIXEL_NM, UNCOUNTED_NM = 8.0, 64.0
@@ -35,11 +35,11 @@ def surroundings(mask: Tensor) -> Surroundings:
 
 
 def solved(method: Method, mask: Tensor) -> Solution:
-    return solve(small_simulator(), targets(PIXEL_NM), PIXEL_NM, method, init=mask, surroundings=surroundings(mask))
+    return solve_targets(small_simulator(), targets(PIXEL_NM), PIXEL_NM, method, init=mask, surroundings=surroundings(mask))
 
 
 def stage(weights: dict[str, float], target: Tensor, given: Surroundings | None, level: Level = LEVEL) -> Stage:
-    made = Stage(
+    made = LevelProblem(
         small_simulator(),
         with_levels(level, objective=weights),
         level,
@@ -75,7 +75,7 @@ def test_the_frame_stays(method):
 
 
 def test_the_frame_stays_in_masks_on_finer_pixels():
-    given, method = around(), with_levels(LEVEL, parameterization="multilevel", written_nm=2.0)
+    given, method = around(), with_levels(LEVEL, parameterization="multilevel", mask_pixel_nm=2.0)
     made = solved(method, given)
     fine = given.repeat_interleave(4, 1).repeat_interleave(4, 2) >= 0.5
     inner = slice(4 * INNER.start, 4 * INNER.stop)
@@ -159,17 +159,17 @@ def test_repairs_keep_to_what_is_free():
 def test_refused():
     for wrong in (2 * around(), torch.full_like(around(), torch.nan)):
         with pytest.raises(MaskError, match=r"Expected surrounding masks in \[0, 1\]"):
-            solve(small_simulator(), targets(8.0), 8.0, with_levels(LEVEL), surroundings=surroundings(wrong))
+            solve_targets(small_simulator(), targets(8.0), 8.0, with_levels(LEVEL), surroundings=surroundings(wrong))
     with pytest.raises(MaskError, match=r"shape \(2, 64, 64\), got \(1, 64, 64\) and \(1, 64, 64\)"):
-        solve(small_simulator(), targets(8.0), 8.0, with_levels(LEVEL), surroundings=surroundings(around()[:1]))
-    opc = load_method("opc").last_level
+        solve_targets(small_simulator(), targets(8.0), 8.0, with_levels(LEVEL), surroundings=surroundings(around()[:1]))
+    opc = load_method("opc").on_last_level
     with pytest.raises(MaskError, match="Manhattan masks start from the drawn edges"):
-        solve(small_simulator(), targets(1.0), 1.0, opc, surroundings=surroundings(targets(1.0)))
+        solve_targets(small_simulator(), targets(1.0), 1.0, opc, surroundings=surroundings(targets(1.0)))
 
 
 def test_the_second_half_of_the_last_level():
     method = with_levels(SIMPLE.levels[0], changed(LEVEL, steps=7, mask_sharpness=(8, 32), learning_rate=(0.4, 0.1)))
-    (level,) = method.second_half.levels
+    (level,) = method.on_second_half.levels
     assert (level.pixel_nm, level.steps, level.resist_steepness[1]) == (8, 3, 80)
     assert (level.mask_sharpness, level.learning_rate) == (pytest.approx((16, 32)), pytest.approx((0.2, 0.1)))
-    assert with_levels(changed(LEVEL, steps=1)).second_half.levels[0].steps == 1
+    assert with_levels(changed(LEVEL, steps=1)).on_second_half.levels[0].steps == 1

@@ -16,7 +16,7 @@ from litho_dl.core.io import read_image
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import Card, Generator, load_generator, make_generator
 from litho_dl.generators.predict import TOGETHER, predict, refine
-from litho_dl.ilt.solve import solve
+from litho_dl.ilt.solve import solve_targets
 from litho_dl.layout.clips import load_clip
 from litho_dl.process.files import load_process
 from litho_dl.process.identity import process_digest
@@ -76,7 +76,7 @@ class TestRefine:
         targets = torch.stack([clip.coverage(8.0) for clip in CLIPS])
         method = SIMPLE.in_steps(5, 0.5)
         start = (0.5 + found.logits / method.levels[0].mask_sharpness[0]).clamp(0, 1)
-        expected = solve(simulator, targets, 8.0, method, init=start)
+        expected = solve_targets(simulator, targets, 8.0, method, init=start)
         assert torch.equal(solution.mask, expected.mask)
         assert solution.history["objective"].shape == (5, 2)
 
@@ -92,7 +92,7 @@ class TestRefine:
 
     def test_masks_of_another_pixel_are_carried_over(self):
         """Written at 16 nm, refined at 8 nm: no step but the first check, so what is checked is the same mask."""
-        found = predict(generator(Tracing(), written_nm=16.0), CLIPS, CPU)
+        found = predict(generator(Tracing(), mask_pixel_nm=16.0), CLIPS, CPU)
         assert found.mask.shape == (2, 32, 32)
         still = SIMPLE.levels[-1].model_copy(update={"learning_rate": (1e-12, 1e-12)})
         solution = refine(found, CLIPS, small_simulator(), SIMPLE.model_copy(update={"levels": (still,)}), 1)
@@ -120,7 +120,7 @@ class TestCommand:
         assert (run["layouts"][0], run["window_nm"]) == ("cross.glp", None)
         assert run["network_seconds"] == pytest.approx(2 * results[0]["network_seconds_per_clip"])
         process = load_process("small.safetensors")
-        found = predict(load_generator(model, process), [load_clip("cross.glp", process.field_nm)], CPU)
+        found = predict(load_generator(model, process), [load_clip("cross.glp", process)], CPU)
         written = found.mask[0].repeat_interleave(8, 0).repeat_interleave(8, 1)
         assert np.array_equal(read_image(tmp_path / "cross.mask.png") == 255, written.numpy())
         for mask in ("cross.mask.png", "cross.mask.oas"):

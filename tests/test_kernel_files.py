@@ -275,7 +275,7 @@ def test_the_contest_kernels(data_dir):
     """Open frame and shape as published with the contest; a clear mask images to the open frame."""
     process = import_contest(data_dir / "iccad13")
     assert process.field_nm == (2048.0, 2048.0)
-    clear = Simulator(process).intensity(torch.ones(64, 64), 32.0)
+    clear = Simulator(process).expose(torch.ones(64, 64), 32.0).intensity
     for name, open_frame in (("focus", 0.9515), ("defocus", 0.9417)):
         kernels = process.kernels[name]
         assert tuple(kernels.spectra.shape) == (24, 35, 35)

@@ -248,20 +248,20 @@ class TestScript:
         curves = (out / "mnist.png").read_bytes()
         with open(out / "mnist.csv", "a") as file:
             file.write("strange" + "," * 10 + "\n")
-        result, out = run("--models", "speed", "--seeds", 1)
+        result, out = run("--models", "quick_cnn", "--seeds", 1)
         assert result.exit_code == 0, result.output
         with open(out / "mnist.csv", newline="") as file:
             rows = list(csv.DictReader(file))
         assert [(row["benchmark"], row["seed"]) for row in rows] == [
             ("perceptron", "0"),
             ("perceptron", "1"),
-            ("speed", "0"),
+            ("quick_cnn", "0"),
         ]
         assert {(row["device"], row["status"], row["epochs"]) for row in rows} == {("cpu", "finished", "1")}
         assert all(float(row["seconds"]) > 0 for row in rows)
         text = (out / "mnist.md").read_text()
         assert "| perceptron |" in text
-        assert "| speed |" in text
+        assert "| quick_cnn |" in text
         links = [part.split(")")[0] for part in text.split("](")[1:]]
         assert sorted(links) == ["mnist.gradients.png", "mnist.png"]
         assert all((out / link).exists() for link in links)

@@ -26,7 +26,7 @@ SHAPES = (
     }
 )
 HALF = {torch.bfloat16: 0.1, torch.float16: 0.02}  # of the largest output
-PARAMETERS = {"perceptron": 7850, "mlp": 535818, "tutorial": 21840, "lenet": 61706}
+PARAMETERS = {"perceptron": 7850, "mlp": 535818, "basic_cnn": 21840, "lenet": 61706}
 TABLES = (CLASSIFIERS, SEGMENTERS, SHARPENERS, GENERATORS, DISCRIMINATORS, SURROGATES)
 
 every_model = pytest.mark.parametrize("name", MODELS)
@@ -128,7 +128,7 @@ def test_the_classics_have_the_parameters_that_they_should(name, count):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("mlp", [0.2, 0.2]), ("tutorial", [0.25]), ("lenet", []), ("speed", [])]
+    ("name", "expected"), [("mlp", [0.2, 0.2]), ("basic_cnn", [0.25]), ("lenet", []), ("quick_cnn", [])]
 )
 def test_dropout(name, expected):
     assert [part.p for part in MODELS[name]().modules() if isinstance(part, nn.Dropout)] == expected

@@ -6,23 +6,22 @@ from torch import nn
 
 from litho_dl.nn.conv import ConvBNAct
 from litho_dl.nn.inception import Inception
-from litho_dl.nn.periodic import periodic, wrapped
-from litho_dl.nn.resample import UPSAMPLINGS, downsample, upsample
+from litho_dl.nn.periodic import Bilinear, TransposedConv, periodic, wrapped
 from litho_dl.nn.residual import ResidualBlock
 from litho_dl.nn.segmentation import FCNHead
+from litho_dl.nn.upsample import UPSAMPLINGS, upsample
 
 LAYERS = {
     "conv": lambda: ConvBNAct(3, 2, 5, dilation=2),
     "even kernel": lambda: ConvBNAct(3, 2, 4, stride=2),
-    "strided": lambda: downsample("strided", 3, 2, kernel=5),
-    "pooled": lambda: downsample("average", 3, 2),
+    "strided": lambda: ConvBNAct(3, 2, 5, stride=2),
     "inception": lambda: Inception(3, 1, (2, 1), (2, 1), 1),
     "residual": lambda: ResidualBlock(3, 4, stride=2),
     **{kind: lambda kind=kind: upsample(kind, 3, 2) for kind in UPSAMPLINGS},
-    "bilinear, thrice": lambda: upsample("bilinear", 3, 2, factor=3),
+    **{f"bilinear by {factor}": lambda factor=factor: Bilinear(factor) for factor in (2, 3)},
     **{
-        f"transposed {kernel} by {factor}": lambda factor=factor, kernel=kernel: upsample(
-            "transposed", 3, 2, factor=factor, kernel=kernel
+        f"transposed {kernel} by {factor}": lambda factor=factor, kernel=kernel: TransposedConv(
+            3, 2, kernel, factor, (kernel - 1) // 2, factor - kernel + 2 * ((kernel - 1) // 2)
         )
         for factor, kernel in ((2, 2), (2, 4), (2, 5), (2, 6), (3, 3), (4, 3), (4, 4))
     },

@@ -51,7 +51,7 @@ def test_shipped_recipes_image_a_clear_mask_to_one(name):
     assert process.recipe is recipe
     assert process.resist == recipe.resist
     assert process.mask == recipe.mask
-    images = Simulator(process, dtype=torch.float64).intensity(torch.ones(15, 20, dtype=torch.float64), 20.0)
+    images = Simulator(process, dtype=torch.float64).expose(torch.ones(15, 20, dtype=torch.float64), 20.0).intensity
     assert set(images) == {kernel_name(corner.defocus_nm) for corner in recipe.corners.values()}
     for image in images.values():
         np.testing.assert_allclose(image.numpy(), 1, atol=1e-12)
@@ -187,5 +187,5 @@ def test_a_recipe_that_loads_also_builds_or_is_refused(data):
     except LithoError:
         return
     assert isinstance(process, ProcessModel)
-    images = Simulator(process, dtype=torch.float64).intensity(torch.ones(10, 10, dtype=torch.float64), 20.0)
+    images = Simulator(process, dtype=torch.float64).expose(torch.ones(10, 10, dtype=torch.float64), 20.0).intensity
     assert all((image - 1).abs().max() < 1e-9 for image in images.values())

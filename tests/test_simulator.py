@@ -64,7 +64,7 @@ def full_grid_socs(amplitude: np.ndarray, kernels: SocsKernels, *, pixel_is_squa
 
 
 def simulate(process, mask, pixel_nm, *, dtype=torch.float64, **arguments) -> dict[str, np.ndarray]:
-    images = Simulator(process, dtype=dtype).intensity(torch.from_numpy(mask), pixel_nm, **arguments)
+    images = Simulator(process, dtype=dtype).expose(torch.from_numpy(mask), pixel_nm, **arguments).intensity
     assert all(image.dtype == dtype for image in images.values())
     return {name: image.double().numpy() for name, image in images.items()}
 
@@ -181,7 +181,7 @@ def test_gradients_are_exact(mask_type, mask_pixel_nm):
     simulator = Simulator(process, dtype=torch.float64)
     mask = torch.from_numpy(random_mask(2, 5, 6)).requires_grad_()
     for function in (
-        lambda m: simulator.intensity(m, 10.0, out_pixel_nm=5.0)["defocus"],
+        lambda m: simulator.expose(m, 10.0, out_pixel_nm=5.0).intensity["defocus"],
         lambda m: simulator(m, 10.0).print("inner"),
         lambda m: simulator.spectrum(m, 10.0),
     ):
@@ -205,8 +205,8 @@ def test_gradients_follow_a_forward_pass_in_inference_mode():
 def test_a_move_to_float64_gives_full_precision(move):
     process, mask = random_process((240.0, 360.0)), torch.from_numpy(random_mask(24, 36))
     simulator = Simulator(process)
-    simulator.intensity(mask, 10.0)  # caches single-precision matrices
-    found = move(simulator).intensity(mask, 10.0)["focus"]
+    simulator.expose(mask, 10.0)  # caches single-precision matrices
+    found = move(simulator).expose(mask, 10.0).intensity["focus"]
     assert found.dtype == torch.float64
     assert_images(found.numpy(), full_grid_socs(mask.numpy(), process.kernels["focus"], pixel_is_square=True))
 
@@ -216,8 +216,8 @@ def test_a_move_to_float64_gives_full_precision(move):
 )
 def test_a_move_to_float32_equals_single_precision(move):
     process, mask = random_process((240.0, 360.0)), torch.from_numpy(random_mask(24, 36))
-    moved = move(copy.deepcopy(Simulator(process, dtype=torch.float64))).intensity(mask, 10.0)["focus"]
-    assert torch.equal(moved, Simulator(process).intensity(mask, 10.0)["focus"])
+    moved = move(copy.deepcopy(Simulator(process, dtype=torch.float64))).expose(mask, 10.0).intensity["focus"]
+    assert torch.equal(moved, Simulator(process).expose(mask, 10.0).intensity["focus"])
 
 
 @pytest.mark.gpu
@@ -259,7 +259,7 @@ def test_cuda_equals_the_cpu(dtype, halved_from, monkeypatch):
 )
 def test_wrong_masks_and_pixels_are_refused(mask, arguments, error, message):
     with pytest.raises(error, match=message):
-        Simulator(random_process((240.0, 360.0))).intensity(mask, **{"pixel_nm": 10.0, **arguments})
+        Simulator(random_process((240.0, 360.0))).expose(mask, **{"pixel_nm": 10.0, **arguments})
 
 
 def test_an_unknown_corner_is_told_with_the_known_ones():

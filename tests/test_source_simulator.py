@@ -9,7 +9,7 @@ import torch
 from litho_dl.core.errors import LithoError
 from litho_dl.core.settings import toml_text
 from litho_dl.ilt.method import Level, Method
-from litho_dl.ilt.solve import solve
+from litho_dl.ilt.solve import solve_targets
 from litho_dl.optics import abbe
 from litho_dl.optics.abbe import cut_pupils, points_intensity_spectrum
 from litho_dl.optics.pupil import Pupil
@@ -145,14 +145,14 @@ def test_at_the_recipes_source_it_is_the_socs_simulator_at_full_rank(recipe, cha
 @pytest.mark.parametrize("scale", [0.0, 3.0, 300.0])
 def test_a_clear_mask_images_to_one_whatever_the_source(scale):
     made = with_logits(simulator(), scale)
-    for image in made.intensity(torch.ones(32, 32, dtype=torch.float64), 16.0).values():
+    for image in made.expose(torch.ones(32, 32, dtype=torch.float64), 16.0).intensity.values():
         torch.testing.assert_close(image, torch.ones_like(image), atol=1e-12, rtol=0)
 
 
 def test_moving_to_another_dtype_keeps_the_source():
     made = with_logits(simulator(), 2.0)
-    before = made.intensity(random_masks(), 16.0)["focus"].detach()
-    after = made.float().intensity(random_masks(), 16.0)["focus"]
+    before = made.expose(random_masks(), 16.0).intensity["focus"].detach()
+    after = made.float().expose(random_masks(), 16.0).intensity["focus"]
     assert after.dtype == torch.float32
     torch.testing.assert_close(after.double(), before, atol=1e-5, rtol=0)
 
@@ -229,8 +229,8 @@ def test_a_start_below_the_minimum_fill_is_kept():
 
 def test_source_and_mask_together_beat_the_mask_alone():
     made, fixed = simulator(floor=0.02), simulator(floor=0.02)
-    joint = solve(made, lines(), 16.0, METHOD)
-    alone = solve(fixed, lines(), 16.0, METHOD.model_copy(update={"source_learning_rate": 0.0}))
+    joint = solve_targets(made, lines(), 16.0, METHOD)
+    alone = solve_targets(fixed, lines(), 16.0, METHOD.model_copy(update={"source_learning_rate": 0.0}))
     assert not fixed.source_logits.any()
     assert (made.source_logits.grad == 0).sum() == 3  # the corner outside the unit disc
     assert joint.history["objective"][-1].sum() < 0.85 * alone.history["objective"][-1].sum()
@@ -242,22 +242,22 @@ def test_the_source_has_its_own_constant_rate():
     """Adam's first step moves every parameter by its rate, whatever the mask's."""
     made = simulator(smooth_sigma=0.0)
     one = METHOD.model_copy(update={"levels": (METHOD.levels[0].model_copy(update={"steps": 1}),)})
-    solve(made, lines(), 16.0, one)
+    solve_targets(made, lines(), 16.0, one)
     moved = made.source_logits.detach().abs()
     assert moved[1:].max() == pytest.approx(0.2, rel=1e-4)
     still = METHOD.model_copy(update={"levels": one.levels, "source_learning_rate": 0.0})
     fixed = simulator(smooth_sigma=0.0)
-    solve(fixed, lines(), 16.0, still)
+    solve_targets(fixed, lines(), 16.0, still)
     assert not fixed.source_logits.any()
     frozen = simulator(smooth_sigma=0.0).requires_grad_(False)
-    solve(frozen, lines(), 16.0, one)
+    solve_targets(frozen, lines(), 16.0, one)
     assert not frozen.source_logits.any()
 
 
 def test_the_other_optimizer_moves_the_source_too():
     made = simulator(smooth_sigma=0.0)
     sgd = METHOD.model_copy(update={"optimizer": "sgd", "momentum": 0.0, "source_learning_rate": 0.3})
-    solve(made, lines(), 16.0, sgd.model_copy(update={"levels": (sgd.levels[0].model_copy(update={"steps": 1}),)}))
+    solve_targets(made, lines(), 16.0, sgd.model_copy(update={"levels": (sgd.levels[0].model_copy(update={"steps": 1}),)}))
     assert made.source_logits.detach().abs().max() == pytest.approx(0.3, rel=1e-6)
 
 
@@ -275,7 +275,7 @@ def test_a_saved_source_images_as_the_simulator_does(tmp_path):
     assert again.field_nm == FIELD
     for part in ("pupil", "mask", "resist", "corners"):
         assert getattr(again.recipe, part) == getattr(process.recipe, part)
-    found, expected = (s.intensity(random_masks(), 16.0) for s in (Simulator(again, dtype=torch.float64), made))
+    found, expected = (s.expose(random_masks(), 16.0).intensity for s in (Simulator(again, dtype=torch.float64), made))
     for name in expected:
         torch.testing.assert_close(found[name], expected[name].detach(), atol=1e-8, rtol=0)
     own = sample_source(again.recipe.source, SAMPLES)

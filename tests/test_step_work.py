@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from litho_dl.core import dft
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
-from litho_dl.ilt.problem import Stage
+from litho_dl.ilt.problem import LevelProblem
 from litho_dl.layout.clips import Clip, place
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
@@ -60,7 +60,7 @@ def test_matrix_products_are_those_that_torch_counts(process, batch, halved_from
     target = CLIPS[0].coverage(level.pixel_nm).expand(batch, -1, -1).contiguous()
     form = PARAMETERIZATIONS[method.parameterization]()
     parameters = form.start(Start(target, level.pixel_nm, target, level.pixel_nm)).requires_grad_()
-    stage = Stage(simulator, method, level, form, target)
+    stage = LevelProblem(simulator, method, level, form, target)
     shape = step_shape(simulator, level, batch, parameters[0].numel(), len(method.objective))
     expected = 2 * sum(product.multiply_adds for product in products(shape))
     with FlopCounterMode(display=False) as counter:

@@ -34,8 +34,8 @@ def shortened(name: str) -> GeneratorRecipe:
     table = load_generator_recipe(name).model_dump()
     for stage in table["stages"]:
         stage["training"] = {**stage["training"], **TRAINING, "schedule": {"kind": "constant"}}
-    written_nm = 16.0 if name in SURROGATES else 8.0
-    return GeneratorRecipe.model_validate({**table, "pixel_nm": 16.0, "written_nm": written_nm, "training_pairs": 2})
+    mask_pixel_nm = 16.0 if name in SURROGATES else 8.0
+    return GeneratorRecipe.model_validate({**table, "pixel_nm": 16.0, "mask_pixel_nm": mask_pixel_nm, "training_pairs": 2})
 
 
 @pytest.mark.parametrize("name", [name for name in SMALL if name in GENERATORS])
@@ -50,7 +50,7 @@ def test_every_recipe_trains_and_keeps_what_it_scored(pair_set, tmp_path, name):
     targets = torch.from_numpy(pairs.test.targets) / 255
     with torch.no_grad():
         mask = mask_logits(found.network, targets[:, None], chosen.ratio) > 0
-    exposure = Simulator(pairs.process)(mask.float(), chosen.written_nm, out_pixel_nm=chosen.pixel_nm)
+    exposure = Simulator(pairs.process)(mask.float(), chosen.mask_pixel_nm, out_pixel_nm=chosen.pixel_nm)
     wrong = (exposure.binary_print("nominal") != (targets >= 0.5)).sum((1, 2)).float().mean() * chosen.pixel_nm**2
     assert found.card.scores["l2_nm2"] == pytest.approx(float(wrong), rel=1e-3)
     assert found.card.data["pairs"]["test"] == len(targets)

@@ -17,7 +17,8 @@ from litho_dl.layout.files import read_layout, write_layout
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.process.files import load_kernels
-from litho_dl.runs.optimize import default_protocol, scored, solve_clips
+from litho_dl.runs.optimize import scored, solve_clips
+from litho_dl.scoring.protocol import default_protocol
 from litho_dl.tuning.measure import Suite
 from litho_dl.tuning.study import Study, load_study
 

@@ -15,6 +15,7 @@ from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 from scipy.ndimage import gaussian_filter
 
 from litho_dl.core.errors import GridMismatchError, LithoError, OutputError
+from litho_dl.core.pareto import pareto_front
 from litho_dl.viz.clip import caption, clip_figure
 from litho_dl.viz.figure import image_panel, new_figure, round_length, save_figure
 from litho_dl.viz.gallery import GalleryClip, gallery_figure
@@ -22,7 +23,7 @@ from litho_dl.viz.history import history_figure
 from litho_dl.viz.images import ClipImages
 from litho_dl.viz.optics import kernel_in_space, optics_figure, phase_in_waves
 from litho_dl.viz.speed import speed_figure
-from litho_dl.viz.tradeoff import front, tradeoff_figure
+from litho_dl.viz.tradeoff import tradeoff_figure
 
 PIXEL_NM = 8.0
 THRESHOLD = 0.3
@@ -256,9 +257,10 @@ def test_gallery_has_three_columns_a_clip_at_one_scale() -> None:
         gallery_figure([])
 
 
-def test_front_keeps_what_nothing_beats() -> None:
-    points = np.array([(3, 3), (1, 5), (2, 4), (2, 6), (5, 1), (4, 3.5), (1, 7)])
-    np.testing.assert_array_equal(front(points), [(1, 5), (2, 4), (3, 3), (5, 1)])
+def test_pareto_front_keeps_what_no_other_point_beats() -> None:
+    points = np.array([(3, 3), (1, 5), (2, 4), (2, 6), (5, 1), (4, 3.5), (1, 7), (2, 4)])
+    np.testing.assert_array_equal(pareto_front(points), [(1, 5), (2, 4), (3, 3), (5, 1)])
+    assert pareto_front(np.empty((0, 2))).shape == (0, 2)
 
 
 def test_tradeoff_names_do_not_overlap() -> None:

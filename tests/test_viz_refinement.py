@@ -67,5 +67,5 @@ class TestComparison:
 
     @pytest.mark.parametrize("clips", [{}, {"one": {}}, {"one": {"a": 1}, "two": {"b": 1}}])
     def test_the_same_of_every_clip(self, clips):
-        with pytest.raises(LithoError, match="same origins"):
+        with pytest.raises(LithoError, match="same methods"):
             comparison_figure(clips)

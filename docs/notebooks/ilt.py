@@ -12,15 +12,16 @@ import torch
 
 from litho_dl import Simulator, load_process
 from litho_dl.ilt.method import load_method
-from litho_dl.ilt.solve import solve
+from litho_dl.ilt.solve import solve_targets
 from litho_dl.layout.clips import load_clip
 from litho_dl.runs.pictures import clip_images, draw_clip, draw_convergence
-from litho_dl.scoring.evaluate import PROTOCOLS, evaluate
+from litho_dl.scoring.evaluate import evaluate_mask
+from litho_dl.scoring.protocol import PROTOCOLS
 
 OUT = Path("runs/notebooks")
 process = load_process("duv193-immersion-annular")
 simulator = Simulator(process)
-clip = load_clip("layouts/metal_04.glp", process.field_nm)
+clip = load_clip("layouts/metal_04.glp", process)
 
 # %% [markdown]
 # ## The loop by hand
@@ -49,7 +50,7 @@ for step in range(8):
 
 # %%
 method = load_method("fast")
-solution = solve(simulator, clip.coverage(method.target_nm)[None], method.target_nm, method)
+solution = solve_targets(simulator, clip.coverage(method.target_nm)[None], method.target_nm, method)
 print(solution.status, f"{solution.seconds:.1f} s", tuple(solution.mask.shape), solution.pixel_nm)
 draw_convergence(OUT / "convergence.png", solution, "fast on metal_04")
 
@@ -58,7 +59,7 @@ draw_convergence(OUT / "convergence.png", solution, "fast on metal_04")
 
 # %%
 judge = Simulator(process, dtype=torch.float64)
-evaluation = evaluate(solution.mask[0], solution.pixel_nm, clip.placed, judge, PROTOCOLS["default"])
+evaluation = evaluate_mask(solution.mask[0], solution.pixel_nm, clip.placed, judge, PROTOCOLS["default"])
 score = evaluation.scorecard
 print(
     f"L2 {score.l2_nm2:,.0f} nm², PV band {score.pvb_nm2:,.0f} nm², EPE {score.epe_violations}, shots {score.shots:,}"

@@ -55,7 +55,7 @@ save_figure(figure, OUT / "optics.png", dpi=120)
 # 2 nm pixels: input and output pixels are free, as long as they divide the field.
 
 # %%
-clip = load_clip("layouts/metal_05.glp", process.field_nm)
+clip = load_clip("layouts/metal_05.glp", process)
 simulator = Simulator(process)
 exposure = simulator(clip.coverage(4)[None], pixel_nm=4, out_pixel_nm=2)
 images = ClipImages(

@@ -15,14 +15,15 @@ from litho_dl.generators.predict import predict, refine
 from litho_dl.ilt.method import load_method
 from litho_dl.layout.clips import load_clip
 from litho_dl.runs.pictures import clip_images
-from litho_dl.scoring.evaluate import PROTOCOLS, evaluate
+from litho_dl.scoring.evaluate import evaluate_mask
+from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.viz.comparison import comparison_figure
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.gallery import GalleryClip
 
 OUT = Path("runs/notebooks")
 process = load_process("iccad13-like")
-clip = load_clip("layouts/metal_07.glp", process.field_nm)
+clip = load_clip("layouts/metal_07.glp", process)
 
 # %% [markdown]
 # ## One pass
@@ -56,7 +57,7 @@ masks = {
 }
 drawn = {}
 for name, (mask, pixel_nm) in masks.items():
-    evaluation = evaluate(mask, pixel_nm, clip.placed, judge, PROTOCOLS["default"])
+    evaluation = evaluate_mask(mask, pixel_nm, clip.placed, judge, PROTOCOLS["default"])
     score = {"L2": evaluation.scorecard.l2_nm2, "PVB": evaluation.scorecard.pvb_nm2}
     drawn[name] = GalleryClip(name, clip_images(evaluation, mask), score, evaluation.violations_nm)
     print(name, score)

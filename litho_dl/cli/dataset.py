@@ -1,26 +1,13 @@
 """litho-dl dataset: training pairs, made, described, checked and exported."""
 
 import json
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.options import (
-    device_option,
-    json_option,
-    out_option,
-    report_option,
-    shipped,
-    write_summary,
-)
+from litho_dl.cli.options import command_path, device_option, json_option, out_option, report_option, shipped
 from litho_dl.core.errors import LithoError
 from litho_dl.core.progress import progress_bar
-
-if TYPE_CHECKING:
-    from litho_dl.pairs.build import Progress
-    from litho_dl.pairs.manifest import Manifest
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -60,7 +47,9 @@ def build(
     from litho_dl.core.device import resolve_device
     from litho_dl.core.workers import default_workers
     from litho_dl.pairs.build import build as build_dataset
+    from litho_dl.pairs.progress import BuildNotes
     from litho_dl.pairs.recipe import load_dataset_recipe
+    from litho_dl.pairs.summary import set_summary, set_text
 
     wanted = load_dataset_recipe(recipe).scaled(scale)
     if seed is not None:
@@ -76,31 +65,9 @@ def build(
             workers=workers or default_workers(here),
             scheduler=scheduler,
             device=device,
-            on_progress=Reporter(advance),
+            on_progress=BuildNotes(advance),
         )
-    click.echo(json.dumps(summary(out, manifest), indent=2) if as_json else described(out, manifest))
-
-
-class Reporter:
-    """Turns a build's progress into the bar's notes."""
-
-    def __init__(self, advance: Any) -> None:
-        self._advance = advance
-        self._first: tuple[float, int] | None = None
-
-    def __call__(self, progress: "Progress") -> None:
-        """Reports one step; rate and time left count what this run did."""
-        if progress.planning:
-            self._advance(progress.done, progress.total, "drawn")
-            return
-        now = time.monotonic()
-        if self._first is None:
-            self._first = now, progress.done
-        started, before = self._first
-        minutes, done = (now - started) / 60, progress.done - before
-        rate = f"{done / minutes:.0f} a minute, " if done else ""
-        left = f"{(progress.total - progress.done) * minutes / done:.0f} min left, " if done else ""
-        self._advance(progress.done, progress.total, f"{rate}{left}{progress.rejected} rejected")
+    click.echo(json.dumps(set_summary(out, manifest), indent=2) if as_json else set_text(out, manifest))
 
 
 @dataset.command()
@@ -114,6 +81,8 @@ def info(folder: Path, out: Path | None, as_json: bool) -> None:
     --out takes the data set's own folder too: then --report shows it with its pictures.
     """
     from litho_dl.pairs.manifest import read_manifest
+    from litho_dl.pairs.summary import set_summary, set_text
+    from litho_dl.runs.summary import write_summary
 
     manifest = read_manifest(folder)
     figures = []
@@ -123,11 +92,11 @@ def info(folder: Path, out: Path | None, as_json: bool) -> None:
         figures = [out / "pairs.png", out / "scores.png"]
         draw_pairs(figures[0], folder, manifest)
         draw_scores(figures[1], folder, manifest)
-        write_summary(out / "summary.json", summary(folder, manifest))
+        write_summary(out / "summary.json", command_path(), set_summary(folder, manifest))
     if as_json:
-        click.echo(json.dumps({**summary(folder, manifest), "figures": list(map(str, figures))}, indent=2))
+        click.echo(json.dumps({**set_summary(folder, manifest), "figures": list(map(str, figures))}, indent=2))
     else:
-        click.echo("\n".join([described(folder, manifest), *(f"Wrote {path}" for path in figures)]))
+        click.echo("\n".join([set_text(folder, manifest), *(f"Wrote {path}" for path in figures)]))
 
 
 @dataset.command()
@@ -162,40 +131,3 @@ def export(folder: Path, out: Path, kind: str) -> None:
         pairs = write(folder, out, lambda done, total: advance(done, total, ""))
     missing = len(read_manifest(folder).missing)
     click.echo(f"Wrote {pairs} pairs to {out}" + (f"; {missing} shards are still to be made" if missing else ""))
-
-
-def summary(folder: Path, manifest: "Manifest") -> dict[str, Any]:
-    """Counts, splits, mean scores and settings."""
-    from litho_dl.pairs.summary import read_scores, score_means, split_counts
-
-    pairs = read_scores(folder, manifest)
-    return {
-        "folder": str(folder),
-        "clips": manifest.clips,
-        "shards": len(manifest.shards),
-        "shards_missing": len(manifest.missing),
-        "pairs": manifest.pairs,
-        "rejected": manifest.rejected,
-        "splits": split_counts(pairs),
-        "mean_score": score_means(pairs),
-        "symmetries": manifest.settings["symmetries"],
-        "recipe": manifest.settings["recipe"],
-    }
-
-
-def described(folder: Path, manifest: "Manifest") -> str:
-    """`summary` as text."""
-    found = summary(folder, manifest)
-    recipe = found["recipe"]
-    rejected = ", ".join(f"{count} by {name}" for name, count in found["rejected"].items()) or "none"
-    state = f"{found['shards_missing']} shards missing" if found["shards_missing"] else "complete"
-    means = ", ".join(f"{name} {value:,.1f}" for name, value in found["mean_score"].items())
-    lines = [
-        f"{folder}: {recipe['description']}".removesuffix(": "),
-        f"  pairs      {found['pairs']:,} of {found['clips']:,} clips; rejected: {rejected}; {state}",
-        "  splits     " + ", ".join(f"{name} {count:,}" for name, count in found["splits"].items()),
-        f"  scores     {means}",
-        f"  made with  {recipe['method']} on {recipe['optics']}, seed {recipe['seed']}, {recipe['pixel_nm']:g} nm",
-        f"  symmetries of the optics: {', '.join(found['symmetries'])}",
-    ]
-    return "\n".join(lines)

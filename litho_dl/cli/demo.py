@@ -1,11 +1,10 @@
 """litho-dl demo: the main job, from layouts to masks, pictures and a score table."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from litho_dl.cli.options import built, device_option, report_option
+from litho_dl.cli.options import built, command_path, device_option, report_option
 from litho_dl.core.errors import LayoutError
 from litho_dl.core.progress import progress_bar
 
@@ -36,18 +35,17 @@ def demo(out: Path, layouts: Path, device: str) -> None:
     Writes OUT/scores.md, OUT/gallery.png, pictures of the optics, and for each clip its mask (.png, .oas) and picture;
     and the data set OUT/pairs of four generated clips with their picture OUT/pairs.png.
     """
-    import torch
-
-    from litho_dl.cli.kernels import draw_kernels
-    from litho_dl.cli.optimize import layout_settings, write_clip, write_run
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import require_writable_folder, write_text
-    from litho_dl.ilt.method import load_method
     from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, load_clip
     from litho_dl.process.files import read_optics
-    from litho_dl.runs.optimize import default_protocol, scored, solve_clips
+    from litho_dl.runs.files import layout_settings, write_clip, write_run
+    from litho_dl.runs.optics import draw_kernels
+    from litho_dl.runs.optimize import score_masks, solve
     from litho_dl.runs.pictures import clip_images, draw_gallery
-    from litho_dl.scoring.evaluate import evaluate
+    from litho_dl.runs.tables import before_and_after
+    from litho_dl.scoring.evaluate import evaluate_mask
+    from litho_dl.scoring.protocol import default_protocol
     from litho_dl.simulation.simulator import Simulator
 
     require_writable_folder(out)
@@ -58,25 +56,28 @@ def demo(out: Path, layouts: Path, device: str) -> None:
             "Without one, draw clips (litho-dl clips generate) and optimise these."
         )
     read = read_optics(OPTICS)
-    clips = [load_clip(path, read.field_nm) for path in paths]
+    clips = [load_clip(path, read) for path in paths]
     process = built(read)
     protocol = default_protocol(process)
     draw_kernels(process, out, OPTICS)
+    simulator = Simulator(process).to(resolve_device(device))
     with progress_bar(f"Optimising {len(clips)} clips") as advance:
-        solution = solve_clips(clips, process, load_method(METHOD), resolve_device(device), advance).require_finished()
-    simulator = Simulator(process, dtype=torch.float64)
+        solution = solve(simulator, clips, METHOD, advance).require_finished()
+    precise = simulator.in_double()
     results, drawn, gallery = [], [], []
-    for optimized in scored(clips, solution, process, protocol):
-        clip, evaluation = optimized.clip, optimized.evaluation
-        results.append(write_clip(optimized, process, out, METHOD))
-        as_drawn = evaluate(clip.coverage(MASK_FILE_PIXEL_NM), MASK_FILE_PIXEL_NM, clip.placed, simulator, protocol)
+    for scored in score_masks(simulator, clips, solution, protocol):
+        clip, evaluation = scored.clip, scored.evaluation
+        results.append(write_clip(scored, process.resist.threshold, out, METHOD))
+        coverage = clip.coverage(MASK_FILE_PIXEL_NM)
+        as_drawn = evaluate_mask(coverage, MASK_FILE_PIXEL_NM, clip.placed, precise, protocol)
         drawn.append(as_drawn.scorecard.as_dict())
-        images = clip_images(evaluation, optimized.mask)
-        gallery.append((clip.name, images, evaluation.scorecard, evaluation.violations_nm))
+        gallery.append(
+            (clip.name, clip_images(evaluation, scored.mask), evaluation.scorecard, evaluation.violations_nm)
+        )
     settings = {**layout_settings(paths), "optics": OPTICS, "method": METHOD}
-    write_run(out, results, solution, settings, figures=True)
+    write_run(out, command_path(), results, solution, settings, figures=True)
     draw_gallery(out / "gallery.png", gallery, f"{METHOD} on {OPTICS}")
-    table = markdown_table(drawn, results)
+    table = before_and_after(drawn, results)
     write_text(out / "scores.md", f"# {METHOD} on {OPTICS}\n\n{table}\n")
     click.echo(
         f"{table}\n\n{solution.seconds / len(clips):.2f} s a clip on {solution.mask.device}; see {out}/gallery.png"
@@ -101,14 +102,3 @@ def make_pairs(out: Path, device: str) -> None:
         )
     draw_pairs(out / "pairs.png", out / "pairs", manifest)
     click.echo(f"{manifest.pairs} training pairs of generated clips: {out}/pairs, see {out}/pairs.png")
-
-
-def markdown_table(drawn: list[dict[str, Any]], optimized: list[dict[str, Any]]) -> str:
-    """Scores before and after, one row a clip, and their mean."""
-    keys = {"l2_nm2": "L2 nm²", "pvb_nm2": "PVB nm²", "epe_violations": "EPE", "shots": "shots"}
-    rows = [[o["clip"], *(d[k] for k in keys), *(o[k] for k in keys)] for d, o in zip(drawn, optimized, strict=True)]
-    means = [sum(column) / len(rows) for column in zip(*(row[1:] for row in rows), strict=True)]
-    titles = ["clip", *(f"{title}, drawn" for title in keys.values()), *(f"{title}, mask" for title in keys.values())]
-    lines = [titles, ["---", *["---:"] * (len(titles) - 1)]]
-    lines += [[row[0], *(f"{value:,.0f}" for value in row[1:])] for row in [*rows, ["mean", *means]]]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,7 +1,6 @@
 """litho-dl evaluate: the score of any mask."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -53,48 +52,29 @@ def evaluate(
 
     The target's bounding box is centred on the field.
     """
-    import torch
-
     from litho_dl.core.device import resolve_device
-    from litho_dl.layout.clips import load_clip, load_mask
+    from litho_dl.layout.clips import load_clip, load_mask, pixel_of
     from litho_dl.process.files import read_optics
-    from litho_dl.runs.pictures import clip_images, draw_clip
-    from litho_dl.scoring.evaluate import PROTOCOLS
-    from litho_dl.scoring.evaluate import evaluate as score
+    from litho_dl.runs.optimize import GivenMasks, score_masks
+    from litho_dl.scoring.protocol import PROTOCOLS
+    from litho_dl.scoring.scorecard import as_lines
     from litho_dl.simulation.simulator import Simulator
-    from litho_dl.viz.figure import require_figure_suffix
+    from litho_dl.viz.figure import require_figure_suffix, save_figure
 
     if figure is not None:
         require_figure_suffix(figure)
     resolved = resolve_device(device)
     read = read_optics(optics, field_nm=field_nm)
     PROTOCOLS[protocol].require(read.field_nm, read.mask)
-    clip = load_clip(target, read.field_nm, layer=layer, cell=cell, window_nm=window_nm)
-    values, pixel_nm = load_mask(mask, clip, layer=mask_layer)
+    clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm)
+    values = load_mask(mask, clip, layer=mask_layer)
+    masks = GivenMasks(values[None], pixel_of(values, clip))
     process = built(read)
-    simulator = Simulator(process, dtype=torch.float64).to(resolved)
-    evaluation = score(values, pixel_nm, clip.placed, simulator, PROTOCOLS[protocol], raster=raster)
+    simulator = Simulator(process).to(resolved)
+    (scored,) = score_masks(simulator, [clip], masks, PROTOCOLS[protocol], raster=raster)
     if figure is not None:
-        images = clip_images(evaluation, values >= 0.5)
-        draw_clip(figure, images, evaluation, process.resist.threshold, f"{clip.name}: {mask.name}")
-    card = {"mask_pixel_nm": pixel_nm, **evaluation.scorecard.as_dict()}
+        from litho_dl.runs.pictures import mask_figure
+
+        save_figure(mask_figure(scored, process.resist.threshold, f"{clip.name}: {mask.name}"), figure)
+    card = {"mask_pixel_nm": masks.pixel_nm, **scored.evaluation.scorecard.as_dict()}
     click.echo(json.dumps(card, indent=2) if as_json else as_lines(card))
-
-
-def as_lines(card: Mapping[str, object], indent: str = "") -> str:
-    """A scorecard as aligned text; what was not measured is left out."""
-    lines = []
-    for key, value in card.items():
-        if isinstance(value, Mapping):
-            lines += [f"{indent}{key}", as_lines(value, indent + "  ")]
-        elif value is not None:
-            lines.append(f"{indent}{key:<26} {_shown(value)}")
-    return "\n".join(lines)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
-    if isinstance(value, list | tuple):
-        return (", " if isinstance(value[0], str) else " x ").join(_shown(entry) for entry in value)
-    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -29,6 +29,6 @@ def export(model: str, optics: str, field_nm: float | None, out: Path, force: bo
     difference = export_generator(generator, process.field_nm, out)
     recipe = generator.card.recipe
     click.echo(
-        f"{out}: {recipe.network}, {recipe.pixel_nm:g} nm targets to {recipe.written_nm:g} nm masks on "
+        f"{out}: {recipe.network}, {recipe.pixel_nm:g} nm targets to {recipe.mask_pixel_nm:g} nm masks on "
         f"{process.field_nm[0]:g} x {process.field_nm[1]:g} nm; logits as the network's to {difference:.1e}"
     )

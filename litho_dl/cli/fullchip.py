@@ -2,27 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from litho_dl.cli.options import (
-    built,
-    device_option,
-    json_option,
-    layout_options,
-    report_on,
-    shipped,
-    write_summary,
-)
+from litho_dl.cli.options import built, command_path, device_option, json_option, layout_options, report_on, shipped
 from litho_dl.core.errors import LithoError
 from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
     from litho_dl.fullchip.run import ChipRun, Job
-    from litho_dl.fullchip.summary import ChipScore
 
-TOLERANCE = 1e-4
 GPU_BATCH = 8  # tiles
 
 
@@ -62,9 +52,8 @@ GPU_BATCH = 8  # tiles
 @click.option(
     "--tolerance",
     type=float,
-    default=TOLERANCE,
-    show_default=True,
-    help="What lies beyond a tile's halo may change the image in its core by this, r.m.s., a clear mask being 1.",
+    help="What lies beyond a tile's halo may change the image in its core by this, r.m.s., a clear mask being 1.  "
+    "[default: 0.0001]",
 )
 @click.option("--workers", type=click.IntRange(1), help="Local processes. Default: one a core, or one a GPU.")
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, or local for a cluster on this machine.")
@@ -86,7 +75,7 @@ def fullchip(
     core_nm: float | None,
     passes: int,
     batch: int | None,
-    tolerance: float,
+    tolerance: float | None,
     workers: int | None,
     scheduler: str | None,
     device: str,
@@ -105,8 +94,10 @@ def fullchip(
     from litho_dl.core.device import resolve_device
     from litho_dl.core.workers import default_workers
     from litho_dl.fullchip.pictures import draw_chip, draw_spots, write_tables
+    from litho_dl.fullchip.run_summary import run_summary, run_text
     from litho_dl.fullchip.summary import chip_score, chip_sites
     from litho_dl.layout.gds import GDS_SUFFIXES
+    from litho_dl.runs.summary import write_summary
 
     if not out.name.lower().endswith(GDS_SUFFIXES):
         raise LithoError(f"{out}: expected --out to end in .oas or .gds, got {out.suffix or 'no suffix'}.")
@@ -126,13 +117,13 @@ def fullchip(
         device=here.type if device == "auto" and not remote else device,
     )
     scores, sites = list(run.scores.values()), chip_sites(run.scores.values(), run.plan.tiling)
-    result = _result(out, run, chip_score(scores, run.plan.tiling))
+    result = run_summary(out, run, chip_score(scores, run.plan.tiling))
     write_tables(folder, run, sites)
-    write_summary(folder / "scores.json", result)
+    write_summary(folder / "scores.json", command_path(), result)
     if figures:
         draw_chip(folder / "chip.png", run.plan.tiling, sites, run.plan.labels["layout"])
         draw_spots(folder, run, sites)
-    click.echo(json.dumps(result, indent=2) if as_json else as_text(result))
+    click.echo(json.dumps(result, indent=2) if as_json else run_text(result))
 
 
 def run_folder(out: Path) -> Path:
@@ -155,16 +146,16 @@ def _job(
     core_nm: float | None,
     passes: int,
     batch: int,
-    tolerance: float,
+    tolerance: float | None,
 ) -> "Job":
     """Everything read and checked, before anything is written."""
     from litho_dl.fullchip.chip import Chip
+    from litho_dl.fullchip.halo import TOLERANCE
     from litho_dl.fullchip.run import Job
     from litho_dl.generators.model import load_generator
     from litho_dl.ilt.method import load_method
     from litho_dl.process.files import read_optics
-    from litho_dl.runs.optimize import default_protocol
-    from litho_dl.scoring.evaluate import PROTOCOLS
+    from litho_dl.scoring.protocol import PROTOCOLS, default_protocol
 
     if model is None and (method is None or steps is not None):
         raise click.UsageError("Give --method, or --model, or --model with --refine STEPS of --method (default: fast).")
@@ -181,7 +172,8 @@ def _job(
     if generator is not None:
         generator.require_masks()
     labels = {"layout": layout.name, "layer": layer, "cell": cell, "optics": optics, "method": name, "model": model}
-    return Job(chip, process, chosen, generator, steps, passes, batch, window_nm, core_nm, tolerance, labels)
+    reach = TOLERANCE if tolerance is None else tolerance
+    return Job(chip, process, chosen, generator, steps, passes, batch, window_nm, core_nm, reach, labels)
 
 
 def _made(job: "Job", folder: Path, out: Path, *, workers: int, scheduler: str | None, device: str) -> "ChipRun":
@@ -202,56 +194,3 @@ def _made(job: "Job", folder: Path, out: Path, *, workers: int, scheduler: str |
         if (folder / PLAN).exists():
             click.echo(f"{folder} keeps the tiles that are done; the same command goes on from there.", err=True)
         raise
-
-
-def _result(out: Path, run: "ChipRun", score: "ChipScore") -> dict[str, Any]:
-    """What scores.json holds."""
-    tiling = run.plan.tiling
-    return {
-        "mask": str(out),
-        **{name: value for name, value in run.plan.labels.items() if value is not None},
-        "refine": run.plan.steps,
-        "mask_nm": None if run.plan.method is None else run.plan.method.mask_nm,
-        "damping": None if run.plan.method is None else run.plan.method.damping,
-        "window_nm": list(tiling.wanted_nm),
-        "tile_nm": tiling.core_nm,
-        "halo_nm": tiling.halo_nm,
-        "tolerance": run.plan.tolerance,
-        "passes": run.plan.passes,
-        "tile_rows": tiling.shape[0],
-        "tile_columns": tiling.shape[1],
-        "tiles": run.tiles,
-        "seconds": {name: round(value, 3) for name, value in run.seconds.items()},
-        **score.as_dict(),
-    }
-
-
-def as_text(result: dict[str, Any]) -> str:
-    """The result as lines for people."""
-    tiles, seconds = result["tiles"], result["seconds"]
-
-    def nm(value: float | None) -> str:
-        return "-" if value is None else f"{value:.2f} nm"
-
-    lines = [
-        f"{result['mask']}: {result['area_nm2'] / 1e6:,.1f} um2 in {result['tile_rows']} x "
-        f"{result['tile_columns']} tiles of {result['tile_nm']:g} nm, halo {result['halo_nm']:g} nm"
-        + (f", {result['passes']} passes" if result["passes"] > 1 else ""),
-        "tiles: " + ", ".join(f"{count} {name}" for name, count in tiles.items()),
-        f"L2 {result['l2_nm2']:,.0f} nm2, PVB {result['pvb_nm2']:,.0f} nm2, target {result['target_nm2']:,.0f} nm2",
-        f"EPE: {result['epe_violations']} violations at {result['epe_sites']:,} sites, mean |EPE| "
-        f"{nm(result['epe_mean_abs_nm'])}, 3 sigma {nm(result['epe_3sigma_nm'])}, "
-        f"{result['epe_lost']} sites do not print",
-    ]
-    if result["seam_epe_nm"] is not None:
-        lines.append(
-            f"seams: mean |EPE| {nm(result['seam_epe_nm'])} within 64 nm of a seam, {nm(result['interior_epe_nm'])} "
-            f"farther than 256 nm"
-        )
-    lines.append(
-        "mask rules: "
-        + ", ".join(f"{rule} {count}" for rule, count in result["mrc_violations"].items())
-        + f"; at seams {sum(result['mrc_at_seams'].values())}"
-    )
-    lines.append("seconds: " + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()))
-    return "\n".join(lines)

@@ -1,14 +1,13 @@
 """litho-dl infer: layouts in, a network's masks out."""
 
 import json
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from litho_dl.cli.options import (
     built,
+    command_path,
     device_option,
     json_option,
     layout_options,
@@ -19,16 +18,6 @@ from litho_dl.cli.options import (
     shipped,
 )
 from litho_dl.core.progress import progress_bar
-
-if TYPE_CHECKING:
-    import torch
-
-    from litho_dl.generators.predict import Prediction
-    from litho_dl.ilt.method import Method
-    from litho_dl.ilt.solve import Solution
-    from litho_dl.layout.clips import Clip
-    from litho_dl.process.model import ProcessModel
-    from litho_dl.runs.optimize import Optimized
 
 
 @click.command()
@@ -72,77 +61,49 @@ def infer(
 
     Example: litho-dl infer clip.gds --model runs/unet/model.safetensors --optics iccad13-like --out masks --refine 20
     """
-    from litho_dl.cli.optimize import layout_settings, require_distinct, score_table, tell_cuts
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import require_writable_folder
     from litho_dl.generators.model import load_generator
-    from litho_dl.generators.predict import predict
+    from litho_dl.generators.predict import predict, refine
     from litho_dl.ilt.method import load_method
     from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, load_clip, whole_factor
     from litho_dl.process.files import read_optics
-    from litho_dl.runs.optimize import default_protocol, scored
+    from litho_dl.runs import files
+    from litho_dl.runs.optimize import score_masks
+    from litho_dl.runs.tables import score_table
+    from litho_dl.scoring.protocol import default_protocol
+    from litho_dl.simulation.simulator import Simulator
 
     resolved, chosen = resolve_device(device), load_method(method)
     read = read_optics(optics, field_nm=field_nm)
-    clips = [load_clip(path, read.field_nm, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
-    require_distinct([clip.name for clip in clips])
-    tell_cuts(clips, window_nm)
+    clips = [load_clip(path, read, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
+    files.require_distinct([clip.name for clip in clips])
+    files.warn_of_cuts(clips, window_nm)
     process = built(read)
     generator = load_generator(model, process, force=force)
     card = generator.card
     # refuse now what could not be saved later
-    whole_factor(card.recipe.written_nm if steps is None else chosen.mask_nm, MASK_FILE_PIXEL_NM)
+    whole_factor(card.recipe.mask_pixel_nm if steps is None else chosen.mask_nm, MASK_FILE_PIXEL_NM)
     protocol = default_protocol(process)
     require_writable_folder(out)
+    simulator = Simulator(process).to(resolved)
     prediction = predict(generator, clips, resolved)
-    run = {**layout_settings(layouts, layer, cell, window_nm), "optics": optics, "model": model}
+    run = {**files.layout_settings(layouts, layer, cell, window_nm), "optics": optics, "model": model}
     run |= {"network": card.recipe.network, "trained_for": card.optics.name, "network_seconds": prediction.seconds}
     title, solution = card.recipe.network, None
     if steps is not None:
-        solution = refined(prediction, clips, process, chosen, steps, resolved)
+        with progress_bar(f"Refining {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
+            solution = refine(prediction, clips, simulator, chosen, steps, advance)
         run |= {"method": method, "status": solution.status, "solve_seconds": solution.seconds}
         title += f", {steps} steps of {method}"
-    masks = scored(clips, solution or prediction, process, protocol)
-    results = write_masks(out, masks, process, run, title, solution, figures=figures)
+    masks = score_masks(simulator, clips, solution or prediction, protocol)
+    seconds = {name: value for name, value in run.items() if name.endswith("_seconds")}
+    results = files.write_masks(masks, process.resist.threshold, out, title if figures else None, seconds)
+    files.write_scores(out, command_path(), run, results)
+    if figures and solution is not None:
+        from litho_dl.runs.pictures import draw_convergence
+
+        draw_convergence(out / "convergence.png", solution, f"Convergence, {title}")
     click.echo(json.dumps(results, indent=2) if as_json else score_table(results))
     if solution is not None:
         solution.require_finished()  # for the exit code: the best masks so far are written
-
-
-def refined(
-    prediction: "Prediction",
-    clips: Sequence["Clip"],
-    process: "ProcessModel",
-    method: "Method",
-    steps: int,
-    device: "torch.device",
-) -> "Solution":
-    """The network's masks after some steps of the method, with a bar."""
-    from litho_dl.generators.predict import refine
-    from litho_dl.simulation.simulator import Simulator
-
-    with progress_bar(f"Refining {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
-        return refine(prediction, clips, Simulator(process).to(device), method, steps, advance)
-
-
-def write_masks(
-    out: Path,
-    masks: Iterable["Optimized"],
-    process: "ProcessModel",
-    run: dict[str, Any],
-    title: str,
-    solution: "Solution | None",
-    *,
-    figures: bool,
-) -> list[dict[str, Any]]:
-    """Writes each clip's files, scores.json and, if asked for, pictures; returns the clips' results."""
-    from litho_dl.cli.optimize import write_clip, write_scores
-    from litho_dl.runs.pictures import draw_convergence
-
-    results = [write_clip(optimized, process, out, title if figures else None) for optimized in masks]
-    seconds = {name: value / len(results) for name, value in run.items() if name.endswith("_seconds")}
-    results = [{**result, **{f"{name}_per_clip": value for name, value in seconds.items()}} for result in results]
-    write_scores(out, run, results)
-    if figures and solution is not None:
-        draw_convergence(out / "convergence.png", solution, f"Convergence, {title}")
-    return results

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.evaluate import as_lines
 from litho_dl.cli.options import built, json_option, shipped
 from litho_dl.core.errors import KernelError
 from litho_dl.core.progress import progress_bar
+from litho_dl.scoring.scorecard import as_lines
 
 if TYPE_CHECKING:
     from litho_dl.process.model import ProcessModel
-
-PUPIL_SAMPLES = 201
 
 kernel_file_option = click.option(
     "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The .safetensors file to write."
@@ -73,6 +71,7 @@ def import_(folder: Path, out: Path, as_json: bool) -> None:
 def show(optics: str, field_nm: float | None, out: Path | None, as_json: bool) -> None:
     """Describe OPTICS (recipe, kernel file or contest folder); with --out, draw source, pupil and kernels."""
     from litho_dl.process.files import read_optics
+    from litho_dl.runs.optics import draw_kernels
 
     process = built(read_optics(optics, field_nm=field_nm))
     figures = []
@@ -106,35 +105,3 @@ def report(process: "ProcessModel", as_json: bool, **more: Any) -> None:
         },
     }
     click.echo(json.dumps(summary, indent=2) if as_json else as_lines(summary))
-
-
-def draw_kernels(process: "ProcessModel", out: Path, name: str) -> list[str]:
-    """Draws source, pupil and kernels of every focus into OUT/NAME.FOCUS.png; returns the paths."""
-    import torch
-
-    from litho_dl.optics.pupil import pupil_function
-    from litho_dl.optics.source import sample_source
-    from litho_dl.viz.figure import save_figure
-    from litho_dl.viz.optics import optics_figure
-
-    recipe, paths = process.recipe, []
-    axis = torch.linspace(-1, 1, PUPIL_SAMPLES, dtype=torch.float64)
-    rho_y, rho_x = torch.meshgrid(axis, axis, indexing="ij")
-    source = sample_source(recipe.source, recipe.kernels.source_samples) if recipe else None
-    defocus = {c.kernels: recipe.corners[n].defocus_nm for n, c in process.corners.items()} if recipe else {}
-    for focus, kernels_ in process.kernels.items():
-        pupil = pupil_function(recipe.pupil, rho_x, rho_y, defocus[focus]) if recipe and focus in defocus else None
-        figure = optics_figure(
-            kernels_.spectra.numpy(),
-            kernels_.weights.numpy(),
-            kernels_.field_nm,
-            source_points=source.points if source else None,
-            source_weights=source.weights if source else None,
-            pupil=pupil.numpy() if pupil is not None else None,
-            defocus_nm=defocus.get(focus),
-            discarded_energy=kernels_.discarded_energy,
-            title=f"{name}, {focus}",
-        )
-        paths.append(str(out / f"{name}.{focus}.png"))
-        save_figure(figure, paths[-1])
-    return paths

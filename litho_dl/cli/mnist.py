@@ -2,14 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.options import device_option, json_option, report_option, shipped, write_summary
-
-if TYPE_CHECKING:
-    from litho_dl.mnist.run import MnistRun
+from litho_dl.cli.options import command_path, device_option, json_option, report_option, shipped
 
 
 @click.command()
@@ -53,6 +49,8 @@ def mnist(
     from litho_dl.mnist.pictures import draw_run
     from litho_dl.mnist.recipe import load_mnist_recipe, with_training
     from litho_dl.mnist.run import run_mnist
+    from litho_dl.mnist.summary import run_summary, run_text
+    from litho_dl.runs.summary import write_summary
     from litho_dl.training.processes import joined
     from litho_dl.training.progress import say_how_to_go_on, training_progress
 
@@ -69,39 +67,6 @@ def mnist(
         if run is None:
             return
         draw_run(folder, run, images)
-    found = summary(run)
-    write_summary(folder / "summary.json", found)
-    click.echo(json.dumps(found, indent=2) if as_json else described(found, folder))
-
-
-def summary(run: "MnistRun") -> dict[str, Any]:
-    """What a run came to."""
-    return {
-        "network": run.recipe.network,
-        "seed": run.recipe.training.seed,
-        "status": run.training.status,
-        "epochs": len(run.training.history),
-        "best_epoch": run.training.best_epoch,
-        "parameters": run.parameters,
-        "seconds": run.training.seconds,
-        "seconds_an_epoch": run.epoch_s,
-        **{f"test_{name}": value for name, value in run.test.figures.items()},
-    }
-
-
-def described(found: dict[str, Any], folder: Path) -> str:
-    """`summary` as text."""
-    test = {name.removeprefix("test_"): value for name, value in found.items() if name.startswith("test_")}
-    first = sorted(test, key=lambda name: name != "accuracy")
-    figures = ", ".join(f"{name.replace('_', ' ')} {shown(name, test[name])}" for name in first)
-    return (
-        f"{found['network']}: test {figures}\n"
-        f"  {found['parameters']:,} parameters, {found['status']} after {found['epochs']} epochs of "
-        f"{found['seconds_an_epoch']:.1f} s ({found['seconds']:.0f} s in all), weights of epoch {found['best_epoch']}\n"
-        f"  pictures, metrics.csv and weights in {folder}"
-    )
-
-
-def shown(name: str, value: float) -> str:
-    """A test figure as text: shares in percent."""
-    return f"{value:.2%}" if "accuracy" in name or "iou" in name else f"{value:.4f}"
+    found = run_summary(run)
+    write_summary(folder / "summary.json", command_path(), found)
+    click.echo(json.dumps(found, indent=2) if as_json else run_text(found, folder))

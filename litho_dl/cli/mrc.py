@@ -4,29 +4,12 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.options import json_option, layout_options, report_option, write_summary
+from litho_dl.cli.options import command_path, json_option, layout_options, report_option
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import IMAGE_SUFFIXES
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from litho_dl.layout.layout import Layout
-    from litho_dl.layout.rules import MaskRules, RuleViolations
-
-    Frame = tuple[float, float, float, float]
-
-UNITS = {"width": "nm", "space": "nm", "area": "nm²", "radius": "nm"}
-MASK_LAYER = (1, 0)
-MARKER_LAYERS = {"width": (101, 0), "space": (102, 0), "area": (103, 0), "radius": (104, 0)}
-MARKER_MARGIN_NM = 2.0  # so that a marker between two corners has an area
-LISTED = 6  # of each rule
-BORDER_RULES = ("width", "area", "radius")  # what a cut changes; a space at the border is what it is
-BORDER_NM = 1e-3
 
 
 @click.command()
@@ -72,11 +55,13 @@ def mrc(
     """
     from litho_dl.core.io import require_writable_folder
     from litho_dl.layout.rules import MaskRules, check_rules
+    from litho_dl.runs.mask_rules import as_table, cut_places, image_layout, polygon_layout, report, write_check
+    from litho_dl.runs.summary import write_summary
 
     rules = MaskRules(width, space, area, radius)
     if out is not None:
         require_writable_folder(out)
-    border: Frame | None = window_nm
+    border = window_nm
     if mask.suffix.lower() in IMAGE_SUFFIXES:
         drawn, smooth, border = image_layout(mask, pixel_nm)
     else:
@@ -88,143 +73,7 @@ def mrc(
     result = report(mask, rules, violations, cut)
     if out is not None:
         result["files"] = write_check(out, drawn, rules, violations, cut, markers)
-        write_summary(out / f"{drawn.name}.mrc.json", result)
+        write_summary(out / f"{drawn.name}.mrc.json", command_path(), result)
     click.echo(json.dumps(result, indent=2) if as_json else as_table(result))
     if strict and violations.total:
         sys.exit(1)
-
-
-def image_layout(path: Path, pixel_nm: float | None) -> "tuple[Layout, float, Frame]":
-    """The outline of an image along its pixels, the pixel to smooth it by, and its border."""
-    import numpy as np
-
-    from litho_dl.layout.clips import load_mask_values
-    from litho_dl.layout.contour import pixel_polygons
-    from litho_dl.layout.layout import Layout
-    from litho_dl.metrics.mrc import block_size
-
-    if pixel_nm is None:
-        raise LithoError(f"{path}: expected --pixel NM with an image, which does not say its own, got none; pass it.")
-    if not (math.isfinite(pixel_nm) and pixel_nm > 0):
-        raise LithoError(f"{path}: expected a positive --pixel in nm, got {pixel_nm:g}.")
-    binary = np.asarray(load_mask_values(path)) >= 0.5
-    height, width = binary.shape
-    drawn = Layout(path.stem, pixel_polygons(binary, pixel_nm))
-    return drawn, block_size(binary) * pixel_nm, (0.0, 0.0, width * pixel_nm, height * pixel_nm)
-
-
-def polygon_layout(
-    path: Path, layer: str | None, cell: str | None, window_nm: tuple[float, float, float, float] | None
-) -> "Layout":
-    """The polygons of a file, named after it."""
-    from litho_dl.layout.clips import file_stem
-    from litho_dl.layout.files import read_layout
-    from litho_dl.layout.layout import Layout
-
-    return Layout(file_stem(path), read_layout(path, layer=layer, cell=cell, window_nm=window_nm).polygons)
-
-
-def cut_places(violations: "RuleViolations", border: "Frame | None", smooth_nm: float) -> "dict[str, NDArray]":
-    """By rule, bool (n,): places that reach the border (x0, y0, x1, y1), if there is one, and are what it cuts."""
-    import numpy as np
-
-    cut = {rule: np.zeros(len(found.values), dtype=bool) for rule, found in violations.places.items()}
-    if border is not None:
-        low, high = np.array(border[:2]), np.array(border[2:])
-        reach_nm = smooth_nm + BORDER_NM
-        for rule in BORDER_RULES:
-            boxes = violations.places[rule].boxes_nm
-            cut[rule] |= ((boxes[:, :2] < low + reach_nm) | (boxes[:, 2:] > high - reach_nm)).any(1)
-    return cut
-
-
-def report(mask: Path, rules: "MaskRules", violations: "RuleViolations", cut: "dict[str, NDArray]") -> dict[str, Any]:
-    """Limits, counts and every place, the worst of each rule first, those at the border last."""
-    import numpy as np
-
-    places = []
-    for rule, found in violations.places.items():
-        for n in np.lexsort((abs(found.values), cut[rule])):
-            x0, y0, x1, y1 = (round(float(edge), 3) for edge in found.boxes_nm[n])
-            value = round(float(found.values[n]), 3)
-            place = {"rule": rule, "measured": value, "unit": UNITS[rule], "box_nm": [x0, y0, x1, y1]}
-            places.append({**place, "at_border": bool(cut[rule][n])})
-    limits = {
-        "width": rules.min_width_nm,
-        "space": rules.min_space_nm,
-        "area": rules.min_area_nm2,
-        "radius": rules.min_radius_nm,
-    }
-    return {
-        "mask": str(mask),
-        "limits": limits,
-        "violations": violations.counts,
-        "total": violations.total,
-        "at_border": {rule: int(found.sum()) for rule, found in cut.items()},
-        "places": places,
-        "files": None,
-    }
-
-
-def as_table(result: dict[str, Any]) -> str:
-    """One line a rule, then the worst places of each."""
-    places = {rule: [place for place in result["places"] if place["rule"] == rule] for rule in result["limits"]}
-    lines = [f"{'rule':<8}{'limit':>14}{'violations':>12}{'at border':>12}{'worst':>16}"]
-    for rule, limit in result["limits"].items():
-        worst = _measured(places[rule][0]) if places[rule] else "-"
-        shown = f"{limit:,g} {UNITS[rule]}" if limit else "off"
-        lines.append(f"{rule:<8}{shown:>14}{result['violations'][rule]:>12}{result['at_border'][rule]:>12}{worst:>16}")
-    lines.append(f"{'total':<8}{'':>14}{result['total']:>12}{sum(result['at_border'].values()):>12}")
-    listed = [place for found in places.values() for place in found[:LISTED]]
-    if listed:
-        lines += ["", f"{'rule':<8}{'measured':>14}   centre x, y (nm)"]
-    for place in listed:
-        x0, y0, x1, y1 = place["box_nm"]
-        note = "   at the border" if place["at_border"] else ""
-        lines.append(f"{place['rule']:<8}{_measured(place):>14}   {(x0 + x1) / 2:,.1f}, {(y0 + y1) / 2:,.1f}{note}")
-    if len(result["places"]) > len(listed):
-        lines.append(f"... and {len(result['places']) - len(listed)} more; --json lists all.")
-    return "\n".join(lines + [f"Wrote {path}" for path in result["files"] or ()])
-
-
-def _measured(place: dict[str, Any]) -> str:
-    """`12.3 nm`; a radius where the mask is concave is negative."""
-    digits = 0 if place["rule"] == "area" else 1
-    return f"{place['measured']:,.{digits}f} {place['unit']}"
-
-
-def write_check(
-    out: Path,
-    drawn: "Layout",
-    rules: "MaskRules",
-    violations: "RuleViolations",
-    cut: "dict[str, NDArray]",
-    suffix: str,
-) -> list[str]:
-    """Writes the picture and the markers; returns their paths."""
-    import numpy as np
-
-    from litho_dl.layout.gds import write_layers
-    from litho_dl.layout.layout import Layout
-    from litho_dl.layout.polygon import Polygon
-    from litho_dl.viz.figure import save_figure
-    from litho_dl.viz.rules import RuleMarkers, rules_figure
-
-    layers = {MASK_LAYER: drawn}
-    for rule, places in violations.places.items():
-        grown = places.boxes_nm + np.array([-1, -1, 1, 1]) * MARKER_MARGIN_NM
-        shapes = [Polygon(np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])) for x0, y0, x1, y1 in grown]
-        layers[MARKER_LAYERS[rule]] = Layout(rule, tuple(shapes))
-    markers, picture = out / f"{drawn.name}.mrc.{suffix}", out / f"{drawn.name}.mrc.png"
-    write_layers(markers, layers, cell=drawn.name, merged=False)
-    limits = (rules.min_width_nm, rules.min_space_nm, rules.min_area_nm2, rules.min_radius_nm)
-    drawn_rules = [
-        RuleMarkers(rule, limit, UNITS[rule], places.boxes_nm, places.values, cut[rule])
-        for (rule, places), limit in zip(violations.places.items(), limits, strict=True)
-        if limit > 0
-    ]
-    dashed = " (dashed: at the border)" if any(found.any() for found in cut.values()) else ""
-    title = f"Mask rules, {drawn.name}{dashed}"
-    figure = rules_figure([polygon.loops for polygon in drawn.polygons], drawn_rules, title=title)
-    save_figure(figure, picture)
-    return [str(picture), str(markers)]

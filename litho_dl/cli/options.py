@@ -1,7 +1,6 @@
-"""What several commands share: options, the progress bar, a run's summary and its report."""
+"""What several commands share: options, the report of a run, and the kernels' progress."""
 
 import functools
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -140,13 +139,9 @@ def report_on(folder_of: Callable[[dict[str, Any]], Path | None]) -> Callable[[C
 report_option = report_on(lambda options: options["out"])
 
 
-def write_summary(path: Path, found: dict[str, Any]) -> None:
-    """Writes what a run came to as JSON, after the command and the version that made it."""
-    from litho_dl import __version__
-    from litho_dl.core.io import write_text
-
-    made_by = {"command": click.get_current_context().command_path, "version": __version__}
-    write_text(path, json.dumps({**made_by, **found}, indent=2) + "\n")
+def command_path() -> str:
+    """The running command, such as `litho-dl optimize`, for the files that it writes."""
+    return click.get_current_context().command_path
 
 
 def built(optics: "Optics") -> "ProcessModel":

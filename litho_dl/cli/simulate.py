@@ -2,27 +2,19 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
-from litho_dl.cli.evaluate import as_lines
 from litho_dl.cli.options import (
     built,
+    command_path,
     device_option,
     json_option,
     layout_options,
     optics_option,
     out_option,
     report_option,
-    write_summary,
 )
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from litho_dl.simulation.simulator import Exposure
 
 LAYOUT_PIXEL_NM = 1.0
 
@@ -58,17 +50,21 @@ def simulate(
     from litho_dl.core.device import resolve_device
     from litho_dl.core.grid import Grid
     from litho_dl.core.io import IMAGE_SUFFIXES, require_writable_folder
-    from litho_dl.layout.clips import file_stem, load_clip, load_mask_image
+    from litho_dl.layout.clips import file_stem, load_clip, load_mask_image, pixel_of
     from litho_dl.process.files import read_optics
+    from litho_dl.runs.exposure import write_exposure
+    from litho_dl.runs.summary import write_summary
+    from litho_dl.scoring.scorecard import as_lines
     from litho_dl.simulation.simulator import Simulator
 
     resolved, read = resolve_device(device), read_optics(optics, field_nm=field_nm)
     field = read.field_nm
     if layout.suffix.lower() in IMAGE_SUFFIXES:
-        mask, mask_pixel_nm = load_mask_image(layout, field, lowest=read.mask.lowest)
+        mask = load_mask_image(layout, read, lowest=read.mask.lowest)
+        mask_pixel_nm = pixel_of(mask, read)
     else:
         mask_pixel_nm = LAYOUT_PIXEL_NM if pixel_nm is None else pixel_nm
-        mask = load_clip(layout, field, layer=layer, cell=cell, window_nm=window_nm).coverage(mask_pixel_nm)
+        mask = load_clip(layout, read, layer=layer, cell=cell, window_nm=window_nm).coverage(mask_pixel_nm)
     pixel_nm = mask_pixel_nm if pixel_nm is None else pixel_nm
     Grid.of_field(field, pixel_nm)
     simulator = Simulator(built(read)).to(resolved)
@@ -78,41 +74,5 @@ def simulate(
     name = file_stem(layout)
     summary = write_exposure(exposure, mask, pixel_nm, out, name, title=f"{name}, {Path(optics).name}")
     summary = {"name": name, "optics": optics, "field_nm": field, "mask_pixel_nm": mask_pixel_nm, **summary}
-    write_summary(out / f"{name}.simulate.json", summary)
+    write_summary(out / f"{name}.simulate.json", command_path(), summary)
     click.echo(json.dumps(summary, indent=2) if as_json else as_lines(summary))
-
-
-def write_exposure(
-    exposure: "Exposure", mask: "Tensor", pixel_nm: float, out: Path, name: str, *, title: str
-) -> dict[str, Any]:
-    """Writes the aerial image, the print of every corner and the picture; returns what a reader wants to know."""
-    from litho_dl.core.io import atomic_path, write_png
-    from litho_dl.runs.pictures import sampled
-    from litho_dl.viz.clip import clip_figure
-    from litho_dl.viz.figure import save_figure
-    from litho_dl.viz.images import ClipImages
-
-    aerial = exposure.aerial().cpu().numpy()
-    prints = {corner: exposure.binary_print(corner).cpu().numpy() for corner in exposure.corners}
-    with atomic_path(out / f"{name}.aerial.npy") as path:
-        np.save(path, aerial)
-    for corner, printed in prints.items():
-        write_png(out / f"{name}.{corner}.png", printed.astype(np.uint8) * 255)
-    images = ClipImages(
-        pixel_nm=pixel_nm,
-        mask=sampled(mask.numpy(), aerial.shape),
-        nominal=prints["nominal"],
-        outer=prints.get("outer"),
-        inner=prints.get("inner"),
-        aerial=aerial,
-    )
-    figure = out / f"{name}.simulate.png"
-    save_figure(clip_figure(images, threshold=exposure.resist.threshold, title=title), figure)
-    return {
-        "pixel_nm": pixel_nm,
-        "threshold": exposure.resist.threshold,
-        "intensity_min": float(aerial.min()),
-        "intensity_max": float(aerial.max()),
-        "printed_nm2": {corner: float(printed.sum()) * pixel_nm**2 for corner, printed in prints.items()},
-        "figure": str(figure),
-    }

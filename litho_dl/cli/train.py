@@ -1,16 +1,12 @@
 """litho-dl train: mask generators from a data set."""
 
 import json
-import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from litho_dl.cli.options import device_option, json_option, out_option, report_option, shipped, write_summary
-
-if TYPE_CHECKING:
-    from litho_dl.generators.run import GeneratorRun
+from litho_dl.cli.options import command_path, device_option, json_option, out_option, report_option, shipped
 
 
 @click.command()
@@ -60,6 +56,8 @@ def train(
     from litho_dl.generators.pictures import draw_run
     from litho_dl.generators.recipe import load_generator_recipe, with_training
     from litho_dl.generators.run import run_generator
+    from litho_dl.generators.summary import command_line, run_summary, run_text
+    from litho_dl.runs.summary import write_summary
     from litho_dl.training.processes import joined
     from litho_dl.training.progress import say_how_to_go_on, training_progress
 
@@ -82,44 +80,6 @@ def train(
         if run is None:
             return
         draw_run(out, run, pairs)
-    found = summary(run)
-    write_summary(out / "summary.json", found)
-    click.echo(json.dumps(found, indent=2) if as_json else described(found))
-
-
-def command_line(recipe: str, data: Path, **options: str | int | None) -> str:
-    """The command for the card, with files and folders by name alone: where they lie is no one else's business."""
-    named = {"data": data.resolve(), **options}
-    given = [("--" + name, Path(str(value)).name) for name, value in named.items() if value is not None]
-    return shlex.join(["litho-dl", "train", Path(recipe).name, *(part for option in given for part in option)])
-
-
-def summary(run: "GeneratorRun") -> dict[str, Any]:
-    """What a run came to."""
-    assert run.card.training is not None
-    return {
-        "network": run.card.recipe.network,
-        "optics": run.card.optics.name,
-        "parameters": run.parameters,
-        "seconds": sum(result.seconds for result in run.stages.values()),
-        "stages": {
-            name: {"epochs": len(result.history), "best_epoch": result.best_epoch, "status": result.status}
-            for name, result in run.stages.items()
-        },
-        "kept": run.card.training.kept,
-        **{f"test_{name}": value for name, value in run.card.scores.items()},
-        "model": str(run.path),
-    }
-
-
-def described(found: dict[str, Any]) -> str:
-    """`summary` as text."""
-    epochs = ", ".join(f"{name} {stage['best_epoch']} of {stage['epochs']}" for name, stage in found["stages"].items())
-    kept = f"; kept: {found['kept']}" if len(found["stages"]) > 1 else ""
-    scores = {name.removeprefix("test_"): value for name, value in found.items() if name.startswith("test_")}
-    figures = ", ".join(f"{name.replace('_', ' ')} {value:,.{4 * (value < 100)}f}" for name, value in scores.items())
-    return (
-        f"{found['network']} for {found['optics']}: test {figures}\n"
-        f"  {found['parameters']:,} parameters, {found['seconds']:.0f} s, best epochs: {epochs}{kept}\n"
-        f"  {found['model']}"
-    )
+    found = run_summary(run)
+    write_summary(out / "summary.json", command_path(), found)
+    click.echo(json.dumps(found, indent=2) if as_json else run_text(found))

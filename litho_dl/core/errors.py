@@ -1,5 +1,16 @@
 """The errors a user can cause; every message says what was expected, what came, and what to do."""
 
+import sys
+
+# Texts of the RuntimeErrors by which torch reports a failed allocation that is no torch.OutOfMemoryError.
+ALLOCATION_FAILED = (
+    "DefaultCPUAllocator: can't allocate memory",
+    "DefaultCPUAllocator: not enough memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUFFT_ALLOC_FAILED",
+)
+
 
 class LithoError(Exception):
     """Base of every error that bad input can cause; commands print it as one line."""
@@ -46,5 +57,8 @@ class TrainingError(LithoError):
 
 
 def out_of_memory(error: Exception) -> bool:
-    """True for what Python raises where memory runs out, and torch on either device."""
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error))
+    """True for what Python, NumPy and torch raise where memory runs out, told by type and by torch's exact texts."""
+    torch = sys.modules.get("torch")  # what has not been imported has raised nothing
+    if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in ALLOCATION_FAILED)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 from litho_dl.core.errors import GridMismatchError
 
@@ -26,6 +27,14 @@ def whole_ratio(length_nm: float, unit_nm: float) -> int | None:
         return None
     count = round(ratio)
     return count if count >= 1 and same_length(count * unit_nm, length_nm) else None
+
+
+class HasField(Protocol):
+    """Whatever lies on a field, such as a simulator, a process model or a clip."""
+
+    @property
+    def field_nm(self) -> tuple[float, float]:
+        """(height, width) in nm."""
 
 
 @dataclass(frozen=True)

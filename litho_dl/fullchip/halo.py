@@ -11,6 +11,7 @@ from litho_dl.simulation.simulator import Simulator
 
 FEATURE_NM = 64.0  # of the random masks by which influence is measured
 PIXEL_NM = 8.0
+TOLERANCE = 1e-4  # r.m.s. change of the image that what lies beyond a halo may make, a clear mask being 1
 SEED = 20131104
 FIELDS = 2  # the kernels' fields in the width on which it is measured
 
@@ -37,7 +38,7 @@ def influence(process: ProcessModel) -> torch.Tensor:
     width = grid.shape[1]
     masks[1, :, : width // 2] = masks[0, :, : width // 2]
     with torch.no_grad():
-        images = simulator.intensity(masks.float(), PIXEL_NM)
+        images = simulator.expose(masks.float(), PIXEL_NM).intensity
     clear = {name: kernels.open_frame for name, kernels in process.kernels.items()}
     changes = []
     for name, image in images.items():

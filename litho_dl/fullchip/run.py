@@ -68,7 +68,7 @@ class Job:
     def __post_init__(self) -> None:
         if min(self.passes, self.batch) < 1:
             raise LithoError(f"Expected at least one pass over one tile, got {self.passes} over {self.batch}.")
-        if self.passes > 1 and (self.method is None or "manhattan" in self.method.second_half.parameterizations):
+        if self.passes > 1 and (self.method is None or "manhattan" in self.method.on_second_half.parameterizations):
             raise LithoError(
                 "Expected an ILT method for the passes after the first, got a network alone or Manhattan masks; add "
                 "--refine STEPS to a network, choose another method, or make one pass."
@@ -82,9 +82,9 @@ class Job:
         settings: dict[str, float] = {}
         if self.method.damping is None and self.method.uses_adam:
             settings["damping"] = DAMPING
-        if self.method.written_nm is None and self.method.can_be_drawn:
+        if self.method.mask_pixel_nm is None and self.method.can_be_drawn:
             finest_nm = self.method.target_nm
-            settings["written_nm"] = finest_nm / max(1, round(finest_nm / MASK_NM))
+            settings["mask_pixel_nm"] = finest_nm / max(1, round(finest_nm / MASK_NM))
         return self.method.model_copy(update=settings)
 
 

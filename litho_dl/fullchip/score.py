@@ -24,8 +24,8 @@ from litho_dl.layout.rules import check_rules
 from litho_dl.metrics.edge import edge_placement
 from litho_dl.metrics.epe import OPENILT, EpeSites, violations
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
-from litho_dl.scoring.evaluate import RULES
-from litho_dl.simulation.simulator import Exposure
+from litho_dl.scoring.protocol import RULES
+from litho_dl.simulation.exposure import Exposure
 
 FORMAT = "litho_dl.tile_score/1"
 PIXEL_NM = 1.0

@@ -19,7 +19,7 @@ from litho_dl.fullchip.tiling import Tile, Tiling
 from litho_dl.generators.predict import predict, refine
 from litho_dl.ilt.objective import count_probes, probe_rule
 from litho_dl.ilt.problem import Surroundings
-from litho_dl.ilt.solve import solve
+from litho_dl.ilt.solve import solve_targets
 from litho_dl.layout.clips import Clip, on_pixel
 from litho_dl.layout.polygon import Polygon
 
@@ -96,7 +96,7 @@ def _alone(own: Setting, windows: _Windows) -> tuple[Tensor, float]:
         return torch.zeros(len(windows.clips), *grid.shape, dtype=torch.bool), method.mask_nm
     seen = windows.chosen(drawn)
     if prediction is None:
-        solution = solve(simulator, target, method.target_nm, method, probes=seen.probes)
+        solution = solve_targets(simulator, target, method.target_nm, method, probes=seen.probes)
     else:
         assert own.plan.steps is not None
         some = replace(prediction, mask=prediction.mask[drawn], logits=prediction.logits[drawn])
@@ -124,7 +124,7 @@ def _free(tiling: Tiling, tile: Tile, pixel_nm: float) -> Tensor:
 def _between_neighbours(own: Setting, windows: _Windows, before: Tensor, free: Tensor, pixel_nm: float) -> Tensor:
     """The windows' masks, bool (B, H, W), from those of the pass before, which stay where they are not free."""
     assert own.plan.method is not None
-    method = own.plan.method.second_half
+    method = own.plan.method.on_second_half
     target, drawn = windows.coverage(method.target_nm)
     if not drawn:
         return before
@@ -133,7 +133,7 @@ def _between_neighbours(own: Setting, windows: _Windows, before: Tensor, free: T
     )
     around = Surroundings(begin, places > 1 - 1e-6, UNCOUNTED * own.plan.tiling.halo_nm)
     seen = windows.chosen(drawn)
-    solution = solve(
+    solution = solve_targets(
         own.simulator, target, method.target_nm, method, init=begin, probes=seen.probes, surroundings=around
     )
     after = before.clone()

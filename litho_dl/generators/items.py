@@ -103,7 +103,7 @@ def _read(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Targets and masks of a split; of `most`, evenly spread, for its kinds of clips come one after the other."""
     images = []
-    for name, pixel_nm in (("target", recipe.pixel_nm), ("mask", recipe.written_nm)):
+    for name, pixel_nm in (("target", recipe.pixel_nm), ("mask", recipe.mask_pixel_nm)):
         stored = PairDataset(folder, split, pixel_nm=pixel_nm, images=(name,), dtype=torch.uint8)
         count = min(len(stored), most or len(stored))
         images.append(np.stack([stored[index * len(stored) // count][0][0].numpy() for index in range(count)]))

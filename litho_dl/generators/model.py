@@ -15,6 +15,7 @@ from litho_dl.models.registry import GENERATORS, SURROGATES
 from litho_dl.nn.periodic import periodic
 from litho_dl.process.identity import finest_period_nm, process_digest
 from litho_dl.process.model import ProcessModel
+from litho_dl.simulation.simulator import Simulator
 from litho_dl.training.checkpoint import load_weights, one_line, read_weights, save_weights
 
 
@@ -112,7 +113,7 @@ class Card(BaseModel):
         return (*(start.lineage if start else ()), self)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Generator:
     """A trained network.
 
@@ -125,6 +126,15 @@ class Generator:
     network: nn.Module
     card: Card
     origin: str
+
+    def __repr__(self) -> str:
+        recipe, scores = self.card.recipe, self.card.scores
+        numbers = sum(weight.numel() for weight in self.network.parameters())
+        tested = ", ".join(f"{name} {value:,.4g}" for name, value in scores.items())
+        return (
+            f"Generator({recipe.network} for {self.card.optics.name}: {numbers:,} parameters, {recipe.pixel_nm:g} nm "
+            f"targets to {recipe.mask_pixel_nm:g} nm masks\n  test {tested})"
+        )
 
     def require_masks(self) -> None:
         """Raises CheckpointError unless the network draws masks."""
@@ -146,17 +156,18 @@ def save_generator(path: Path, network: nn.Module, card: Card) -> None:
     save_weights(path, networks, metadata, half_precision=card.recipe.half_precision)
 
 
-def load_generator(name_or_path: str | Path, process: ProcessModel, *, force: bool = False) -> Generator:
-    """Loads a shipped model by name, or a file ending in .safetensors, that was trained for a process.
+def load_generator(name_or_path: str | Path, optics: Simulator | ProcessModel, *, force: bool = False) -> Generator:
+    """Loads a network that ships by its name, or a file ending in .safetensors, that was trained for given optics.
 
     Args:
-        name_or_path: Of models shipped under one name, the one trained for `process`.
-        process: What masks are wanted for, told by `process.identity.process_digest`.
-        force: Failing that, take the one whose optics resolve most nearly what the process does.
+        name_or_path: Of networks that ship under one name, the one trained for `optics` is taken.
+        optics: What masks are wanted for: a simulator or its process; compared by `process.identity.process_digest`.
+        force: If none was trained for these optics, take the one whose optics have the most similar resolution.
 
     Raises:
         CheckpointError: No such model, none for this process, or the file is damaged or none of a generator.
     """
+    process = optics.process if isinstance(optics, Simulator) else optics
     found = [_read(path) for path in _files(name_or_path)]
     digest = process_digest(process)
     for model in found:

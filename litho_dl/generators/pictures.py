@@ -86,7 +86,7 @@ def drawn_masks(run: "GeneratorRun", pairs: "PairSet") -> list[GalleryClip]:
     recipe, device, rows = run.card.recipe, next(run.network.parameters()).device, shown_rows(pairs)
     targets = torch.from_numpy(pairs.test.targets[rows]) / 255
     masks = mask_logits(run.network.eval(), targets[:, None].to(device), recipe.ratio).cpu() > 0
-    exposure = Simulator(pairs.process)(masks.float(), recipe.written_nm, out_pixel_nm=recipe.pixel_nm)
+    exposure = Simulator(pairs.process)(masks.float(), recipe.mask_pixel_nm, out_pixel_nm=recipe.pixel_nm)
     prints = {corner: exposure.binary_print(corner).numpy() for corner in ("nominal", "outer", "inner")}
     clips = []
     for index, target in enumerate(targets.numpy()):

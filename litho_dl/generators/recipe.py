@@ -45,7 +45,8 @@ class GeneratorRecipe(Settings):
         discriminator: A name of `models.registry.DISCRIMINATORS`, for stages with the term `adversarial`.
         adversarial_loss: What both networks make of the discriminator's scores.
         pixel_nm: Pixel of the network, and of the prints in losses and validation.
-        written_nm: Pixel of the masks, a whole part of the network's; see `generators.mask`. Of a surrogate the same.
+        mask_pixel_nm: Pixel of the masks, a whole part of the network's; see `generators.mask`. A surrogate's is
+            the same.
         training_pairs: The most that are used, evenly spread over the data set's training split; default all.
         validation_pairs: The same of the validation split.
         half_precision: Keep the finished weights in 16 bits.
@@ -57,7 +58,7 @@ class GeneratorRecipe(Settings):
     discriminator: str | None = None
     adversarial_loss: Kind = "logistic"
     pixel_nm: Positive
-    written_nm: Positive
+    mask_pixel_nm: Positive
     training_pairs: Count | None = None
     validation_pairs: Count | None = None
     half_precision: bool = True
@@ -78,13 +79,13 @@ class GeneratorRecipe(Settings):
         if len(set(names)) < len(names):
             raise ValueError(f"stages must have different names, got {', '.join(names)}")
         try:
-            whole_factor(self.pixel_nm, self.written_nm)
+            whole_factor(self.pixel_nm, self.mask_pixel_nm)
         except MaskError:
             raise ValueError(
-                f"pixel_nm must be a multiple of written_nm, got {self.pixel_nm:g} and {self.written_nm:g}"
+                f"pixel_nm must be a multiple of mask_pixel_nm, got {self.pixel_nm:g} and {self.mask_pixel_nm:g}"
             ) from None
         if self.is_surrogate and self.ratio > 1:
-            raise ValueError(f"a surrogate's written_nm is its pixel_nm, got {self.written_nm:g}")
+            raise ValueError(f"a surrogate's mask_pixel_nm is its pixel_nm, got {self.mask_pixel_nm:g}")
         return self
 
     @property
@@ -95,7 +96,7 @@ class GeneratorRecipe(Settings):
     @property
     def ratio(self) -> int:
         """How many times the network's pixel is the mask's."""
-        return whole_factor(self.pixel_nm, self.written_nm)
+        return whole_factor(self.pixel_nm, self.mask_pixel_nm)
 
 
 def load_generator_recipe(name_or_path: str | Path) -> GeneratorRecipe:

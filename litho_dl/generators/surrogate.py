@@ -50,6 +50,6 @@ class SurrogateTask(StageTask):
         """What the network gives (B, 2, H, W), and the true aerial image and print (B, H, W)."""
         mask = batch[1] / 255
         with torch.no_grad(), torch.autocast(mask.device.type, enabled=False):
-            exposure = self._simulator(mask[:, 0], self._recipe.pixel_nm)
+            exposure = self._simulator.expose(mask[:, 0], self._recipe.pixel_nm)
             aerial, printed = exposure.aerial(), exposure.binary_print().float()
         return self.networks["generator"](mask).float(), aerial, printed

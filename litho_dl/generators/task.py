@@ -14,7 +14,8 @@ from litho_dl.generators.recipe import GeneratorRecipe, Stage
 from litho_dl.generators.stage_task import StageTask
 from litho_dl.generators.terms import ADVERSARIAL, LITHO_TERMS, PIXEL_TERMS
 from litho_dl.ilt.objective import Scene
-from litho_dl.simulation.simulator import Exposure, Simulator
+from litho_dl.simulation.exposure import Exposure
+from litho_dl.simulation.simulator import Simulator
 from litho_dl.training.adversarial import Verdict
 from litho_dl.training.task import Batch, Figures
 
@@ -105,10 +106,10 @@ class MaskTask(StageTask):
             resist = exposure.resist.model_copy(update={"steepness": self._stage.resist_steepness})
             exposure = replace(exposure, resist=resist)
         unused = target.new_empty(0)  # what other terms of the optimisation ask for
-        pixel_nm, written_nm = self._recipe.pixel_nm, self._recipe.written_nm
-        return Scene(target, exposure, mask, unused, unused, pixel_nm, written_nm, rules=None, binary=False)
+        pixel_nm, mask_pixel_nm = self._recipe.pixel_nm, self._recipe.mask_pixel_nm
+        return Scene(target, exposure, mask, unused, unused, pixel_nm, mask_pixel_nm, rules=None, binary=False)
 
     def _exposure(self, mask: Tensor) -> Exposure:
         """Prints in full precision, whatever the networks compute in."""
         with torch.autocast(mask.device.type, enabled=False):
-            return self._simulator(mask, self._recipe.written_nm, out_pixel_nm=self._recipe.pixel_nm)
+            return self._simulator.expose(mask, self._recipe.mask_pixel_nm, out_pixel_nm=self._recipe.pixel_nm)

@@ -93,7 +93,7 @@ class Method(Settings):
         bias_nm: The first level starts from the target grown by this much on every side; `manhattan` from the target.
         rules: Mask rules for the terms `width`, `space` and `area`, and for the clean-up.
         clean: Repair what breaks the rules in the best masks, at the least cost to the objective.
-        written_nm: Pixel on which the best masks are written, in place of the last level's, by a parameterization of
+        mask_pixel_nm: Pixel on which the best masks are written, in place of the last level's, by a parameterization of
             `BETWEEN_PIXELS`. Not with `clean`, which repairs the level's pixels.
         check_every: Steps between two looks at the binary masks.
         source_learning_rate: Step size for the simulator's own parameters, in units of the source's logits; 0 leaves
@@ -110,9 +110,16 @@ class Method(Settings):
     bias_nm: float = 0.0
     rules: Rules | None = None
     clean: bool = False
-    written_nm: Positive | None = None
+    mask_pixel_nm: Positive | None = None
     check_every: Annotated[int, Field(ge=1)] = 10
     source_learning_rate: Annotated[float, Field(ge=0)] = 0.0
+
+    def __repr__(self) -> str:
+        pixels = ", ".join(f"{level.steps} at {level.pixel_nm:g} nm" for level in self.levels)
+        weights = ", ".join(f"{name} {weight:g}" for name, weight in self.objective.items())
+        return f"Method({self.parameterization}, {self.optimizer}: steps {pixels}; {weights})"
+
+    __str__ = __repr__
 
     @field_validator("levels")
     @classmethod
@@ -142,13 +149,13 @@ class Method(Settings):
             raise ValueError("a repaired level goes on from a level before it, in a method that cleans up")
         if self.clean and self.last_parameterization == "manhattan":
             raise ValueError("clean repairs pixel masks; manhattan keeps its own limits")
-        if self.written_nm is not None:
-            own, finest = self.written_nm, self.target_nm
+        if self.mask_pixel_nm is not None:
+            own, finest = self.mask_pixel_nm, self.target_nm
             nested = whole_ratio(max(own, finest), min(own, finest)) is not None
             if not (self.can_be_drawn and nested and whole_ratio(self.levels[-1].pixel_nm, own) is not None):
                 raise ValueError(
-                    f"written_nm must divide the last level's pixel_nm of {self.levels[-1].pixel_nm:g}, be a part or a "
-                    f"multiple of the finest pixel of {finest:g}, and needs one of {', '.join(BETWEEN_PIXELS)} "
+                    f"mask_pixel_nm must divide the last level's pixel_nm of {self.levels[-1].pixel_nm:g}, be a part "
+                    f"or a multiple of the finest pixel of {finest:g}, and needs one of {', '.join(BETWEEN_PIXELS)} "
                     f"without clean"
                 )
         if self.damping is not None and not self.uses_adam:
@@ -182,7 +189,7 @@ class Method(Settings):
         """The pixel on which finished masks are written."""
         if self.last_parameterization == "manhattan":
             return WRITING_GRID_NM
-        return self.written_nm or self.levels[-1].pixel_nm
+        return self.mask_pixel_nm or self.levels[-1].pixel_nm
 
     @property
     def target_nm(self) -> float:
@@ -196,14 +203,14 @@ class Method(Settings):
         return {level.parameterization or self.parameterization for level in self.levels}
 
     @property
-    def last_level(self) -> "Method":
+    def on_last_level(self) -> "Method":
         """To go on from finished masks: the levels before are there to find such."""
         return self.model_copy(update={"levels": self.levels[-1:]})
 
     @property
-    def second_half(self) -> "Method":
+    def on_second_half(self) -> "Method":
         """To go on from its own masks: the last level's second half once more."""
-        last = self.last_level
+        last = self.on_last_level
         return last.in_steps(max(1, last.levels[0].steps // 2), 0.5)
 
     def in_steps(self, steps: int, begin: float = 0.0) -> "Method":

@@ -11,7 +11,7 @@ from torch.nn.functional import mse_loss
 from litho_dl.ilt.morphology import closed, opened, small_parts
 from litho_dl.layout.rules import MaskRules
 from litho_dl.metrics.epe import OPENILT, EpeRule, EpeSites, find_sites
-from litho_dl.simulation.simulator import Exposure
+from litho_dl.simulation.exposure import Exposure
 
 PROBE_NM2 = OPENILT.spacing_px * OPENILT.probe_px * 1.0  # the strip of edge that a probe stands for
 STRAY_LIMIT = 0.9  # of the threshold

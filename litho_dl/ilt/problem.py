@@ -12,7 +12,8 @@ from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.objective import Scene, background, epe_probes, evaluate_terms
 from litho_dl.ilt.parameterization import EdgeParameterization, Parameterization
 from litho_dl.ilt.start import coarsened
-from litho_dl.simulation.simulator import Exposure, Simulator
+from litho_dl.simulation.exposure import Exposure
+from litho_dl.simulation.simulator import Simulator
 
 PIXELS_AT_ONCE = 2**20  # of prints on a CPU
 Probes = Callable[[Tensor, float], Tensor]  # as `objective.epe_probes`
@@ -39,7 +40,7 @@ class Surroundings:
         return Surroundings(mask, free > 1 - 1e-6, self.uncounted_nm)
 
 
-class Stage:
+class LevelProblem:
     """The problem that an optimizer works on, at a progress from 0 to 1 of its level.
 
     The target is on the pixel of the level's prints, what surrounds the masks on that of the level's masks.
@@ -197,7 +198,7 @@ class Stage:
         return Scene(target, exposure, mask, probes, far, image_nm, mask_nm, self._rules, binary, self._counted)
 
     def _expose(self, mask: Tensor) -> Exposure:
-        return self._simulator(mask, self.level.pixel_nm, out_pixel_nm=self.level.image_nm)
+        return self._simulator.expose(mask, self.level.pixel_nm, out_pixel_nm=self.level.image_nm)
 
 
 def _within(like: Tensor, frame: float) -> Tensor:

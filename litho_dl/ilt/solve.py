@@ -4,7 +4,7 @@ import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
@@ -16,16 +16,16 @@ from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.objective import epe_probes
 from litho_dl.ilt.optimizer import ADAM_EPSILON, make_optimizer
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Parameterization, Start
-from litho_dl.ilt.problem import Probes, Stage, Surroundings, geometric
+from litho_dl.ilt.problem import LevelProblem, Probes, Surroundings, geometric
 from litho_dl.ilt.start import biased, coarsened
 from litho_dl.simulation.simulator import Simulator
 
 OnStep = Callable[[int, int, float], None]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Solution:
-    """What `solve` returns.
+    """Optimised masks, and how the optimisation went.
 
     Attributes:
         mask: Binary masks, bool (B, h, w), the best of the last level by the objective with binary mask and prints.
@@ -52,7 +52,15 @@ class Solution:
     status: Literal["finished", "interrupted"]
     seconds: float
 
-    def require_finished(self) -> "Solution":
+    def __repr__(self) -> str:
+        count, height, width = self.mask.shape
+        objective = f"{float(self.checks[-1].mean()):,.0f} nm² a mask" if len(self.checks) else "not checked"
+        return (
+            f"{type(self).__name__}({count} {'masks' if count != 1 else 'mask'} of {height} x {width} pixels of "
+            f"{self.pixel_nm:g} nm, objective {objective}, {self.status} in {self.seconds:.1f} s)"
+        )
+
+    def require_finished(self) -> Self:
         """Itself, for those who have no use for masks that are half done.
 
         Raises:
@@ -63,7 +71,7 @@ class Solution:
         return self
 
 
-def solve(
+def solve_targets(
     simulator: Simulator,
     target: Tensor,
     pixel_nm: float,
@@ -84,7 +92,7 @@ def solve(
         method: What to do; see `method.load_method`.
         on_step: Called after each step with (step, steps in all, mean objective in nm^2).
         init: Masks to start from, in place of the target; (B, H, W) in [0, 1] on the target's pixel. The method's
-            parameterization redraws them on its first level; see `Method.last_level` and `Method.in_steps`.
+            parameterization redraws them on its first level; see `Method.on_last_level` and `Method.in_steps`.
         probes: Where the term `epe` looks for prints, as `objective.epe_probes` tells from a target and its pixel; for
             a field that is a part of something larger, whose edges it cuts.
         surroundings: What stays as it is around the part of the field that is optimised, on the target's pixel; None:
@@ -131,7 +139,7 @@ class _Best:
     parameters: Tensor
     value: Tensor
     parameterization: Parameterization
-    stage: Stage
+    problem: LevelProblem
 
     def update(self, parameters: Tensor, value: Tensor) -> Tensor:
         """Keeps what is better; returns which clips, (B,) bool, became so."""
@@ -142,7 +150,7 @@ class _Best:
 
 
 class _Run:
-    """State of one `solve`: parameters, best masks, history."""
+    """State of one `solve_targets`: parameters, best masks, history."""
 
     def __init__(
         self,
@@ -167,7 +175,7 @@ class _Run:
         self.steps_in_all = sum(level.steps for level in method.levels)
         self._name, self._parameterization = "", PARAMETERIZATIONS[method.parameterization]()
         self._parameters = torch.empty(0)
-        self._stage: Stage | None = None
+        self._problem: LevelProblem | None = None
 
     def level(self, level: Level, begin: Tensor) -> None:
         """Optimises one level, from the previous level's result, or from masks on the target's pixel."""
@@ -181,40 +189,40 @@ class _Run:
         around = self.surroundings
         if around is not None:
             around = around.on_pixel(self.target_nm, level.pixel_nm, like=target)
-        stage = self._stage = Stage(
+        problem = self._problem = LevelProblem(
             self.simulator, self.method, level, self._parameterization, target, self.probes, around
         )
         self.level_starts.append(self.steps_done)
         idle, moving = 0, bool(others) and rate > 0
         for step in range(level.steps):
             if step % self.method.check_every == 0:
-                better = self._check(stage, parameters, first=step == 0 or moving)
+                better = self._check(problem, parameters, first=step == 0 or moving)
                 if level.patience is not None:  # asked only then: the answer waits for the device
                     idle = 0 if bool(better.any()) else idle + 1
                     if idle >= level.patience:
                         break
-            stage.begin_step(step / max(level.steps - 1, 1))
-            objective = optimizer.step(parameters, stage, geometric(level.learning_rate, stage.progress))
+            problem.begin_step(step / max(level.steps - 1, 1))
+            objective = optimizer.step(parameters, problem, geometric(level.learning_rate, problem.progress))
             with torch.no_grad():
                 parameters.copy_(self._parameterization.settled(parameters, step))
-            self._record({"objective": objective, **stage.terms})
-        self._check(stage, parameters, first=moving)
+            self._record({"objective": objective, **problem.terms})
+        self._check(problem, parameters, first=moving)
 
     def _entered(self, level: Level, begin: Tensor) -> Tensor:
         """The level's first parameters."""
         name = level.parameterization or self.method.parameterization
         before, self._name = self._name, name
-        ratio = 1 if self._stage is None else round(self._stage.level.pixel_nm / level.pixel_nm)
+        ratio = 1 if self._problem is None else round(self._problem.level.pixel_nm / level.pixel_nm)
         if name == before and not level.repaired:
             self._parameterization = copy.copy(self._parameterization)  # the best so far goes on with the old one
             return self._parameterization.refine(self._parameters.detach(), ratio)
-        if self._stage is None:
+        if self._problem is None:
             mask = coarsened(begin, self.target_nm, level.pixel_nm)
         else:
             if level.repaired:
                 mask = self.written(clean_up=True)[0].to(self.target)
             else:
-                mask = self._parameterization.mask(self._parameters.detach(), self._stage.level.mask_sharpness[1])
+                mask = self._parameterization.mask(self._parameters.detach(), self._problem.level.mask_sharpness[1])
             mask = mask.repeat_interleave(ratio, -2).repeat_interleave(ratio, -1)
         self._parameterization = PARAMETERIZATIONS[name]()
         return self._parameterization.start(Start(mask, level.pixel_nm, self.target, self.target_nm))
@@ -230,13 +238,13 @@ class _Run:
             self.on_step(self.steps_done, self.steps_in_all, float(terms["objective"].detach().mean()))
 
     @torch.no_grad()
-    def _check(self, stage: Stage, parameters: Tensor, *, first: bool = False) -> Tensor:
+    def _check(self, problem: LevelProblem, parameters: Tensor, *, first: bool = False) -> Tensor:
         """Scores the binarised masks and keeps each clip's best of the level; returns which, (B,) bool, got better."""
-        value = stage.binary_objective(self._parameterization.binary(parameters))
+        value = problem.binary_objective(self._parameterization.binary(parameters))
         self.checks[len(self.check_steps)] = value
         self.check_steps.append(self.steps_done)
         if self.best is None or first:
-            self.best = _Best(parameters.detach().clone(), value, self._parameterization, stage)
+            self.best = _Best(parameters.detach().clone(), value, self._parameterization, problem)
             return torch.ones_like(value, dtype=torch.bool)
         return self.best.update(parameters.detach(), value)
 
@@ -244,14 +252,14 @@ class _Run:
     def written(self, *, clean_up: bool) -> tuple[Tensor, float]:
         """The best masks, bool (B, h, w), and their pixel."""
         assert self.best is not None
-        best, level_nm = self.best, self.best.stage.level.pixel_nm
-        finer = 1 if self.method.written_nm is None else round(level_nm / self.method.written_nm)
+        best, level_nm = self.best, self.best.problem.level.pixel_nm
+        finer = 1 if self.method.mask_pixel_nm is None else round(level_nm / self.method.mask_pixel_nm)
         mask, mask_nm = best.parameterization.written(best.parameters, level_nm, finer)
         if clean_up:
             assert self.method.rules is not None
-            rules, stage = self.method.rules.mask_rules(), best.stage
-            mask = clean(stage.placed(mask), mask_nm, rules, stage.binary_objective, stage.free)
-        return mask if self.surroundings is None else best.stage.placed(mask), mask_nm
+            rules, problem = self.method.rules.mask_rules(), best.problem
+            mask = clean(problem.placed(mask), mask_nm, rules, problem.binary_objective, problem.free)
+        return mask if self.surroundings is None else best.problem.placed(mask), mask_nm
 
 
 def _require_target(

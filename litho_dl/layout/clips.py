@@ -1,4 +1,4 @@
-"""Layer 4: clips and masks, placed on the simulation field.
+"""Clips and masks, placed on the simulation field.
 
 A clip's bounding box is centred on the field. Images (.png, .npy, .csv) are the field itself; polygon files keep the
 layout's own coordinates, so that a mask opens on top of its layout in any viewer.
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
-from litho_dl.core.grid import Grid, whole_ratio
+from litho_dl.core.grid import Grid, HasField, whole_ratio
 from litho_dl.core.io import IMAGE_SUFFIXES, read_image, write_png
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.files import read_layout, write_layout
@@ -26,7 +26,7 @@ from litho_dl.layout.raster import rasterize, require_inside
 MASK_FILE_PIXEL_NM = 1.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Clip:
     """A layout and its place on the field.
 
@@ -42,20 +42,37 @@ class Clip:
     shift_nm: tuple[float, float]
     field_nm: tuple[float, float]
 
+    def __repr__(self) -> str:
+        shapes, (height, width) = len(self.placed.polygons), self.field_nm
+        size = "empty"
+        if shapes:
+            x0, y0, x1, y1 = self.placed.bbox_nm
+            size = f"{shapes} {'shapes' if shapes > 1 else 'shape'} in {x1 - x0:g} x {y1 - y0:g} nm"
+        return f"Clip({self.name}: {size}, on a field of {width:g} x {height:g} nm)"
+
     def coverage(self, pixel_nm: float) -> Tensor:
-        """Exact area coverage (H, W), float32."""
+        """Exact area coverage (H, W), float32 in [0, 1], on pixels of `pixel_nm`, which must divide the field."""
         return torch.from_numpy(rasterize(self.placed, Grid.of_field(self.field_nm, pixel_nm)))
 
 
-def place(layout: Layout, field_nm: tuple[float, float], name: str) -> Clip:
-    """Centres a layout on the field; LayoutError if it does not fit."""
-    shift = layout.centring_shift(field_nm)
-    return Clip(name, Layout(name, layout.translated(*shift).polygons), shift, field_nm)
+def place(layout: Layout, optics: HasField, name: str) -> Clip:
+    """Centres a layout on the field.
+
+    Args:
+        layout: The polygons.
+        optics: Whose field: a simulator, a process model and so on.
+        name: What the clip is called.
+
+    Raises:
+        LayoutError: The layout is empty or larger than the field.
+    """
+    shift = layout.centring_shift(optics.field_nm)
+    return Clip(name, Layout(name, layout.translated(*shift).polygons), shift, optics.field_nm)
 
 
 def load_clip(
     path: str | Path,
-    field_nm: tuple[float, float],
+    optics: HasField,
     *,
     layer: str | None = None,
     cell: str | None = None,
@@ -63,11 +80,18 @@ def load_clip(
 ) -> Clip:
     """Reads a layout file and centres it on the field.
 
+    Args:
+        path: A GLP, GDSII or OASIS file; see `layout.files.read_layout`.
+        optics: Whose field: a simulator, a process model and so on.
+        layer: A name for GLP; "11/0" or "11" for GDSII and OASIS. Default: the only layer with shapes.
+        cell: Cell name; default the only top cell.
+        window_nm: Only what lies inside x0, y0, x1, y1, in the layout's own coordinates.
+
     Raises:
         LayoutError: The file, layer, cell or window is wrong, or the layout does not fit on the field.
     """
     layout = read_layout(path, layer=layer, cell=cell, window_nm=window_nm)
-    return place(layout, field_nm, file_stem(path))
+    return place(layout, optics, file_stem(path))
 
 
 def file_stem(path: str | Path) -> str:
@@ -76,12 +100,12 @@ def file_stem(path: str | Path) -> str:
     return Path(name.removesuffix(".gz")).stem
 
 
-def load_mask_image(path: str | Path, field_nm: tuple[float, float], *, lowest: float = 0.0) -> tuple[Tensor, float]:
-    """Reads a mask (H, W) that fills the field from .png (0 to 255), .npy or .csv, and its pixel in nm.
+def load_mask_image(path: str | Path, optics: HasField, *, lowest: float = 0.0) -> Tensor:
+    """Reads a mask (H, W), float32, that fills the field from .png (0 to 255), .npy or .csv.
 
     Args:
         path: The file.
-        field_nm: (height, width) of the field.
+        optics: Whose field: a simulator, a clip and so on.
         lowest: The smallest value the mask technology knows: 0, or -1 for an alternating mask.
 
     Raises:
@@ -89,7 +113,7 @@ def load_mask_image(path: str | Path, field_nm: tuple[float, float], *, lowest: 
         MaskError: Values are not finite or lie outside [lowest, 1] (a .png's 255 is 1).
         GridMismatchError: It does not fill the field with square pixels of whole nm, or of 1 nm over a whole number.
     """
-    values = load_mask_values(path, lowest=lowest)
+    values, field_nm = load_mask_values(path, lowest=lowest), optics.field_nm
     height, width = values.shape
     try:
         pixel_nm = Grid.of_shape((height, width), field_nm).pixel_nm
@@ -101,7 +125,16 @@ def load_mask_image(path: str | Path, field_nm: tuple[float, float], *, lowest: 
             f"nm, or of 1 nm over a whole number, got {height} x {width} pixels of {pixel_nm:.6g} nm; pad or resample "
             f"it, or give its --field."
         )
-    return values, pixel_nm
+    return values
+
+
+def pixel_of(mask: Tensor, optics: HasField) -> float:
+    """Pixel in nm of a mask (..., H, W) that fills the field.
+
+    Raises:
+        GridMismatchError: Its pixels are not square.
+    """
+    return Grid.of_shape((mask.shape[-2], mask.shape[-1]), optics.field_nm).pixel_nm
 
 
 def load_mask_values(path: str | Path, *, lowest: float = 0.0) -> Tensor:
@@ -123,21 +156,25 @@ def load_mask_values(path: str | Path, *, lowest: float = 0.0) -> Tensor:
     return torch.from_numpy(image.astype(np.float32) / scale)
 
 
-def load_mask(
-    path: str | Path, clip: Clip, *, layer: str | None = None, cell: str | None = None
-) -> tuple[Tensor, float]:
+def load_mask(path: str | Path, clip: Clip, *, layer: str | None = None, cell: str | None = None) -> Tensor:
     """Reads the mask of a clip, as an image of the field or as polygons in the clip's own layout coordinates.
 
+    Args:
+        path: The file.
+        clip: Whose mask it is.
+        layer: Layer of a polygon file; default the only one.
+        cell: Cell of a polygon file; default the only top cell.
+
     Returns:
-        (H, W) values in [0, 1] and their pixel in nm.
+        (H, W) values in [0, 1], float32, that fill the field; of polygons, their area coverage on 1 nm.
 
     Raises:
         LithoError: As `load_mask_image` and `layout.read_layout`, or the polygons leave the field.
     """
     if Path(path).suffix.lower() in IMAGE_SUFFIXES:
-        return load_mask_image(path, clip.field_nm)
+        return load_mask_image(path, clip)
     placed = _placed_mask(path, clip, layer, cell)
-    return torch.from_numpy(rasterize(placed, Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM))), MASK_FILE_PIXEL_NM
+    return torch.from_numpy(rasterize(placed, Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM)))
 
 
 def load_mask_polygons(path: str | Path, clip: Clip, *, layer: str | None = None, cell: str | None = None) -> Layout:
@@ -147,8 +184,8 @@ def load_mask_polygons(path: str | Path, clip: Clip, *, layer: str | None = None
         LithoError: As `load_mask_image` and `layout.read_layout`, or the polygons leave the field.
     """
     if Path(path).suffix.lower() in IMAGE_SUFFIXES:
-        values, pixel_nm = load_mask_image(path, clip.field_nm)
-        return Layout(file_stem(path), pixel_polygons((values >= 0.5).numpy(), pixel_nm))
+        values = load_mask_image(path, clip)
+        return Layout(file_stem(path), pixel_polygons((values >= 0.5).numpy(), pixel_of(values, clip)))
     return _placed_mask(path, clip, layer, cell)
 
 
@@ -169,7 +206,8 @@ def load_start_mask(path: str | Path, clip: Clip, pixel_nm: float) -> Tensor:
     """
     if Path(path).suffix.lower() not in IMAGE_SUFFIXES:
         return torch.from_numpy(rasterize(load_mask_polygons(path, clip), Grid.of_field(clip.field_nm, pixel_nm)))
-    values, found_nm = load_mask_image(path, clip.field_nm)
+    values = load_mask_image(path, clip)
+    found_nm = pixel_of(values, clip)
     if not _nested(found_nm, pixel_nm):
         raise MaskError(
             f"{path}: expected a mask whose pixel divides the method's {pixel_nm:g} nm, or is a multiple of it, got "

@@ -12,12 +12,20 @@ from litho_dl.layout.polygon import Polygon
 FIT_TOLERANCE_NM = 1e-6
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Layout:
     """A named set of polygons; where they overlap, the union counts."""
 
     name: str
     polygons: tuple[Polygon, ...]
+
+    def __repr__(self) -> str:
+        count = len(self.polygons)
+        if not count:
+            return f"Layout({self.name}: empty)"
+        x0, y0, x1, y1 = self.bbox_nm
+        shapes = f"{count} {'polygons' if count > 1 else 'polygon'}"
+        return f"Layout({self.name}: {shapes} from ({x0:g}, {y0:g}) to ({x1:g}, {y1:g}) nm)"
 
     @property
     def bbox_nm(self) -> tuple[float, float, float, float]:

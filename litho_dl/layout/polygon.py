@@ -20,7 +20,7 @@ def _vertices(points: np.ndarray) -> np.ndarray:
     return array
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Polygon:
     """One polygon with holes; vertices (n, 2) float64 as (x, y) in nm, the last not repeating the first.
 
@@ -34,6 +34,11 @@ class Polygon:
     def __post_init__(self) -> None:
         object.__setattr__(self, "hull", _vertices(self.hull))
         object.__setattr__(self, "holes", tuple(_vertices(hole) for hole in self.holes))
+
+    def __repr__(self) -> str:
+        (x0, y0), (x1, y1) = self.hull.min(0), self.hull.max(0)
+        holes = f", {len(self.holes)} {'holes' if len(self.holes) > 1 else 'hole'}" if self.holes else ""
+        return f"Polygon({len(self.hull)} vertices from ({x0:g}, {y0:g}) to ({x1:g}, {y1:g}) nm{holes})"
 
     @property
     def loops(self) -> tuple[np.ndarray, ...]:

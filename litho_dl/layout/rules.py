@@ -33,7 +33,7 @@ class MaskRules:
             raise LayoutError(f"Expected mask rules of zero or more, got width, space, area, radius = {limits}.")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RuleViolations:
     """What breaks each rule, one row for each place.
 
@@ -43,6 +43,9 @@ class RuleViolations:
     """
 
     places: dict[str, Places]
+
+    def __repr__(self) -> str:
+        return f"RuleViolations({', '.join(f'{rule} {count}' for rule, count in self.counts.items())})"
 
     @property
     def width(self) -> np.ndarray:

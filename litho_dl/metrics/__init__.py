@@ -1,1 +1,1 @@
-"""Layer 2: what is measured on prints, aerial images and masks; arrays in, numbers out."""
+"""Metrics of prints, aerial images and masks, computed from arrays."""

@@ -7,16 +7,17 @@ import numpy as np
 
 @dataclass(frozen=True)
 class EpeRule:
-    """How edges are sampled and when a site is a violation; lengths in pixels of 1 nm.
+    """How edges are sampled and when a site is an EPE violation; lengths in pixels of 1 nm.
 
     Attributes:
         long_edge_px: Edges up to this length get one site, at their middle.
-        spacing_px: Longer ones get sites at 1, 2, ... spacings from both ends towards the middle.
-        from_low_end: Longer ones get sites at 1, 2, ... spacings from the end of lower coordinates instead, and one a
-            spacing before the other end. An edge that runs into an inner corner, the target on its right, is longer by
-            the corner's pixel, as in the contours that the published counts come from.
-        probe_px: Distance of the probes from the edge's inner pixel, inwards and outwards.
-        per_probe: Missing print inside and extra print outside count apart; otherwise a site counts once at most.
+        spacing_px: Longer edges get sites at 1, 2, ... spacings from both ends towards the middle.
+        from_low_end: Longer edges get sites at 1, 2, ... spacings from the end of lower coordinates instead, and one
+            site a spacing before the other end. An edge that ends at an inner corner and has the target on its right
+            is longer by the corner's pixel, as in the contours behind the published counts.
+        probe_px: Distance of the two probes from the edge's inner pixel, one inwards and one outwards.
+        per_probe: Whether a missing print inside and an extra print outside count separately; otherwise a site counts
+            at most once.
     """
 
     long_edge_px: int = 80
@@ -50,15 +51,22 @@ class EpeSites:
         return ((self.pixels + 0.5 + 0.5 * self.normals) * pixel_nm)[:, ::-1]
 
     def probes(self, distance_px: int) -> np.ndarray:
-        """(n, 2) row and column of the pixels `distance_px` outwards (negative: inwards) of the inner pixel."""
+        """Row and column (n, 2) of the pixels `distance_px` outwards (negative: inwards) from the inner pixels."""
         return self.pixels + distance_px * self.normals
 
 
 def find_sites(target: np.ndarray, rule: EpeRule) -> EpeSites:
-    """Samples the edges of a Manhattan target, bool (H, W); an edge is a straight run of boundary pixels.
+    """Samples the edges of a Manhattan target; an edge is a straight run of boundary pixels.
 
-    The field is periodic: where the target meets its own repetition across the border there is no edge. An edge that
-    itself crosses the border counts as two.
+    The field is periodic: where the target continues across the field's border there is no edge. An edge that crosses
+    the border counts as two.
+
+    Args:
+        target: bool (H, W).
+        rule: How to sample.
+
+    Returns:
+        The sites, edge by edge.
     """
     turned = np.ascontiguousarray(target.T)
     pixels: list[np.ndarray] = []
@@ -83,7 +91,15 @@ def find_sites(target: np.ndarray, rule: EpeRule) -> EpeSites:
 
 
 def site_offsets(span: int, rule: EpeRule) -> list[int]:
-    """Offsets of the sites along an edge whose first and last pixels are `span` apart."""
+    """Offsets of the sites along one edge, in pixels from its first pixel.
+
+    Args:
+        span: Distance of the edge's first and last pixel, in pixels.
+        rule: How to sample.
+
+    Returns:
+        The offsets, rising.
+    """
     if span <= rule.long_edge_px:
         return [span // 2]
     if rule.from_low_end:
@@ -93,10 +109,15 @@ def site_offsets(span: int, rule: EpeRule) -> list[int]:
 
 
 def violations(printed: np.ndarray, sites: EpeSites, rule: EpeRule) -> np.ndarray:
-    """Violations of each site, (n,) int: 0, 1, or 2 if both probes count.
+    """EPE violations at each site: the print is missing at the inner probe, or present at the outer one.
 
-    A probe violates where the print, bool (H, W), is missing inside the edge or present outside; beyond the image's
-    border the field repeats.
+    Args:
+        printed: The print, bool (H, W), of a periodic field.
+        sites: The sites to test.
+        rule: Where the probes are and how they count.
+
+    Returns:
+        (n,) int: 0, 1, or 2 where both probes count.
     """
     inner, outer = sites.probes(-rule.probe_px), sites.probes(rule.probe_px)
     height, width = printed.shape

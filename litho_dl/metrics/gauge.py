@@ -10,7 +10,7 @@ from litho_dl.core.errors import LayoutError
 from litho_dl.layout.cutline import Cut, Frame, Kind, inside_intervals, narrowest_cuts
 from litho_dl.layout.layout import Layout
 
-REACH_NM = 200.0  # how far beyond the drawn edges a printed edge is looked for, where no neighbour is nearer
+REACH_NM = 200.0  # distance beyond the drawn edges up to which a printed edge is searched, if no neighbour is closer
 PERPENDICULAR = 0.5  # largest |cosine| between the two default gauges of a kind
 SIMILAR_WIDTH = 1.5  # the second of them is at most this much wider
 
@@ -20,11 +20,11 @@ class Gauge:
     """A straight cut across one drawn line or space.
 
     Attributes:
-        name: What reports call it.
+        name: Its name in reports.
         kind: "line" (bright where it prints) or "space".
         start_nm: (x, y) on one drawn edge.
         end_nm: (x, y) on the other.
-        reach_nm: How far before the start and after the end the printed edges may lie: up to the neighbours' edges.
+        reach_nm: Largest distance of a printed edge before the start and after the end: up to the neighbours' edges.
     """
 
     name: str
@@ -39,9 +39,9 @@ class Gauge:
         return math.dist(self.start_nm, self.end_nm)
 
     def positions_nm(self, step_nm: float) -> np.ndarray:
-        """Sample positions (P,) along the cut, at whole multiples of about `step_nm` from its middle, distance 0.
+        """Sample positions (P,) along the cut, measured from its middle, in steps of at most `step_nm`.
 
-        The drawn edges, at +- half the target CD, are among them.
+        0 and the drawn edges, at +- half the target CD, are among them.
         """
         half = self.target_nm / 2
         step = half / math.ceil(half / step_nm)
@@ -55,10 +55,18 @@ class Gauge:
 
 
 def gauge_along(layout: Layout, cutline_nm: tuple[float, float, float, float], name: str) -> Gauge:
-    """The gauge of a cutline x0, y0, x1, y1 that crosses exactly one line or one space.
+    """The gauge of a cutline that crosses exactly one line or one space.
+
+    Args:
+        layout: The drawn polygons.
+        cutline_nm: x0, y0, x1, y1.
+        name: The gauge's name.
+
+    Returns:
+        The gauge between the two drawn edges that the cutline crosses.
 
     Raises:
-        LayoutError: It has no length, or crosses no line or space, or several.
+        LayoutError: The cutline has no length, or crosses no line or space, or several.
     """
     start, end = np.array(cutline_nm[:2]), np.array(cutline_nm[2:])
     length = float(np.hypot(*(end - start)))
@@ -88,11 +96,16 @@ def _gauge(
 
 
 def default_gauges(layout: Layout, frame_nm: Frame | None = None) -> tuple[Gauge, ...]:
-    """At most four: the narrowest line and the narrowest space, each with the narrowest across to it if similar.
+    """Gauges for the narrowest line and the narrowest space, at most four.
+
+    A second line (or space), perpendicular to the first, is added if it is at most 1.5 times as wide.
 
     Args:
         layout: The drawn polygons.
-        frame_nm: x0, y0, x1, y1 of a window that they were cut by, if any; what it cut is not measured.
+        frame_nm: x0, y0, x1, y1 of the window that cropped the polygons, if any; edges on it are not measured.
+
+    Returns:
+        The gauges g1, g2, ..., lines first.
 
     Raises:
         LayoutError: No line and no space has parallel sides.
@@ -112,6 +125,6 @@ def default_gauges(layout: Layout, frame_nm: Frame | None = None) -> tuple[Gauge
 
 
 def _chosen(cuts: Sequence[Cut]) -> list[Cut]:
-    """The first cut, and the first that runs across it."""
+    """The first cut, and the first that is perpendicular to it."""
     across = [cut for cut in cuts if abs(cut.direction @ cuts[0].direction) < PERPENDICULAR]
     return [*cuts[:1], *across[:1]]

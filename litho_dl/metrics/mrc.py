@@ -7,10 +7,18 @@ from litho_dl.layout.rules import MaskRules, RuleViolations, check_rules
 
 
 def mask_violations(binary: np.ndarray, pixel_nm: float, rules: MaskRules) -> RuleViolations:
-    """Places where a binary mask, bool (H, W), breaks the rules.
+    """Places where a binary mask breaks the mask rules.
 
-    A mask drawn in coarse blocks on a fine pixel gives the same result as on its own pixel: staircase corners are
-    flattened by the size of its blocks before distances are measured.
+    A mask of coarse blocks on fine pixels gives the same result as on pixels of its block size: staircases are smoothed
+    by the block size before distances are measured.
+
+    Args:
+        binary: bool (H, W).
+        pixel_nm: Pixel size of the mask.
+        rules: The mask rules.
+
+    Returns:
+        The violations of each rule.
     """
     return check_rules(pixel_polygons(binary, pixel_nm), rules, smooth_nm=block_size(binary) * pixel_nm)
 

@@ -1,7 +1,7 @@
 """Process windows: critical dimension (CD) against focus and dose, from intensity profiles along gauges.
 
-Dose multiplies intensity, so at dose d a resist of threshold t prints where I >= t / d. All limits of dose are found on
-the profiles themselves; they depend on no list of doses.
+Dose multiplies intensity, so at dose d a resist of threshold t prints where I >= t / d. Dose limits are computed from
+the profiles directly and do not depend on a list of sampled doses.
 """
 
 import math
@@ -13,9 +13,9 @@ import numpy as np
 from litho_dl.core.errors import LithoError
 
 BISECTIONS = 50
-DARKEST = 1e-6  # of the brightest intensity; keeps the search for a dose finite on black profiles
-ROUNDING = 1e-9  # percent of latitude
-FOCUS_INTERVALS = 400  # of the grid on which rectangles are looked for
+DARKEST = 1e-6  # of the brightest intensity; keeps the search for a dose finite where a profile is dark
+ROUNDING = 1e-9  # tolerance in comparisons of latitudes, in percent
+FOCUS_INTERVALS = 400  # of the grid on which rectangles are searched
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +23,8 @@ class GaugeProfile:
     """The intensity along one gauge through focus, at dose 1.
 
     Attributes:
-        intensity: (F, P), one row a focus.
-        positions_nm: (P,) equidistant; 0, the middle of the drawn feature, is one of them.
+        intensity: (F, P), one row per focus.
+        positions_nm: (P,) equidistant; they include 0, the middle of the drawn feature.
         target_nm: Drawn CD.
         bright: True if the feature prints where it is bright (a line of positive tone), False for a space.
         threshold: Intensity at which the resist prints at dose 1.
@@ -47,10 +47,10 @@ class GaugeProfile:
             )
 
     def cd_nm(self, doses: np.ndarray) -> np.ndarray:
-        """CD (F, D) of doses (D,), or (F, D) of doses (F, D).
+        """CD (F, D) at doses (D,), or at doses (F, D) that differ from focus to focus.
 
-        The printed feature is what is connected to the middle of the drawn one: 0 if that does not print, infinity if
-        it runs into a neighbour (beyond the profile). Linear interpolation between samples.
+        The printed feature is the one that contains the middle of the drawn feature: its CD is 0 if the middle does not
+        print, and infinite if the feature reaches the end of the profile. Linear interpolation between samples.
         """
         rises = np.broadcast_to(doses, (len(self.intensity), np.shape(doses)[-1]))[..., None] * self.intensity[:, None]
         above = (rises - self.threshold) * (1 if self.bright else -1)
@@ -67,7 +67,7 @@ class GaugeProfile:
 
 
 def _samples_inside(above: np.ndarray) -> np.ndarray:
-    """How many samples (...) from the first on values (..., n) stay >= 0; 0 if not at all, inf if to the end."""
+    """Interpolated number (...) of samples from the first on for which values (..., n) stay >= 0; inf if all do."""
     outside = above < 0
     first = outside.argmax(-1)
     last = np.maximum(first - 1, 0)
@@ -78,12 +78,12 @@ def _samples_inside(above: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class ProcessWindow:
-    """The doses at which a CD is in tolerance, through focus.
+    """The range of doses, through focus, in which a CD is within its tolerance.
 
     Attributes:
         foci_nm: (F,) rising.
         low: (F,) lowest dose.
-        high: (F,) highest dose; below `low` where no dose serves all gauges of a common window.
+        high: (F,) highest dose; below `low` where, in a common window, no dose suits all gauges.
     """
 
     foci_nm: np.ndarray
@@ -92,10 +92,18 @@ class ProcessWindow:
 
 
 def process_window(profile: GaugeProfile, foci_nm: np.ndarray, tolerance: float = 0.1) -> ProcessWindow:
-    """Where the CD is within +- `tolerance` (a share) of its target.
+    """The process window of one gauge.
+
+    Args:
+        profile: Intensity along the gauge through focus.
+        foci_nm: (F,) rising, one for each row of the profile.
+        tolerance: Allowed deviation of the CD as a share of the target CD, in (0, 1).
+
+    Returns:
+        The doses at which the CD is within its tolerance.
 
     Raises:
-        LithoError: The tolerance is not in (0, 1), or the foci do not rise or are not one a profile.
+        LithoError: The tolerance is not in (0, 1), or the foci do not rise or do not match the profile.
     """
     if not 0 < tolerance < 1:
         raise LithoError(f"Expected a CD tolerance between 0 and 100 %, got {100 * tolerance:g} %.")
@@ -107,7 +115,7 @@ def process_window(profile: GaugeProfile, foci_nm: np.ndarray, tolerance: float 
 
 
 def _dose_at(profile: GaugeProfile, cd_nm: float) -> np.ndarray:
-    """The dose (F,) at which the CD passes a value; it rises with dose for lines and falls for spaces."""
+    """The dose (F,) at which the CD has a value, by bisection; CDs of lines rise with dose, those of spaces fall."""
     brightest = profile.intensity.max(axis=1)
     darkest = np.maximum(profile.intensity.min(axis=1), DARKEST * brightest)
     low, high = np.log(profile.threshold / brightest / 2), np.log(2 * profile.threshold / darkest)
@@ -120,7 +128,7 @@ def _dose_at(profile: GaugeProfile, cd_nm: float) -> np.ndarray:
 
 
 def common_window(windows: Sequence[ProcessWindow]) -> ProcessWindow:
-    """The overlap of windows through the same foci, on a finer grid of foci: limits may cross between those swept."""
+    """The overlap of windows with the same foci, on a finer grid of foci, as limits may cross between the foci."""
     swept = windows[0].foci_nm
     foci = _fine_foci(swept)
     low = np.max([np.interp(foci, swept, window.low) for window in windows], axis=0)
@@ -132,13 +140,16 @@ class Latitude:
     """Exposure latitude (EL) against depth of focus (DOF): the largest rectangles that fit into a window.
 
     Attributes:
-        dof_nm: (n,) rising from 0 to the width of the focus sweep.
-        el_percent: (n,) largest height of a rectangle of that width, in percent of the dose at its centre; 0 if none.
-        least_el_percent: The latitude that the depth of focus is stated for.
-        dof_at_least_el_nm: Largest width with that latitude; 0 if no focus has it, None for a single focus.
-        dof_limited: True if the window goes on beyond the foci swept: the depth of focus is at least as stated.
-        best_focus_nm: Centre of that rectangle (of the highest one, if none has that latitude); None for no window.
-        best_dose: Its dose.
+        dof_nm: (n,) widths of rectangles, rising from 0 to the range of the foci.
+        el_percent: (n,) largest height of a rectangle of each width, in percent of the dose at its centre; 0 if none
+            fits.
+        least_el_percent: Exposure latitude at which the depth of focus is stated.
+        dof_at_least_el_nm: Depth of focus: the largest width with at least that latitude; 0 if no focus has it, None
+            for a single focus.
+        dof_limited: True if the window reaches beyond the range of the foci: the depth of focus is at least as stated.
+        best_focus_nm: Focus at the centre of that rectangle, or of the highest one if none has that latitude; None if
+            there is no window.
+        best_dose: Dose at the centre of the same rectangle.
     """
 
     dof_nm: np.ndarray
@@ -156,7 +167,14 @@ class Latitude:
 
 
 def latitude(window: ProcessWindow, least_el_percent: float = 5.0) -> Latitude:
-    """EL against DOF; the window's limits are linear between its foci.
+    """EL against DOF; the window's dose limits are interpolated linearly between its foci.
+
+    Args:
+        window: The process window of one gauge, or a common one.
+        least_el_percent: Exposure latitude at which the depth of focus is stated, in percent.
+
+    Returns:
+        The curve and its best rectangle.
 
     Source: C. A. Mack, Fundamental Principles of Optical Lithography (2007), sec. 8.4: the process window.
     """
@@ -188,7 +206,7 @@ def latitude(window: ProcessWindow, least_el_percent: float = 5.0) -> Latitude:
 
 
 def _fine_foci(foci_nm: np.ndarray) -> np.ndarray:
-    """Equidistant foci that contain the given ones, if these are equidistant."""
+    """A fine grid of equidistant foci, which includes the given ones if these are equidistant."""
     intervals = len(foci_nm) - 1
     if intervals == 0:
         return foci_nm
@@ -196,13 +214,13 @@ def _fine_foci(foci_nm: np.ndarray) -> np.ndarray:
 
 
 def _centre_of_best(heights: np.ndarray) -> int:
-    """Index of the greatest height; of several, the middle one."""
+    """Index of the greatest height; of several equal ones, the middle one."""
     best = np.flatnonzero(heights >= heights.max() - ROUNDING)
     return int(best[len(best) // 2])
 
 
 def _width_at(dof_nm: np.ndarray, el_percent: np.ndarray, least: float, enough: int) -> float:
-    """Where the falling curve passes a latitude that its first `enough` values have."""
+    """Width at which the falling curve reaches the latitude `least`, which its first `enough` values have."""
     if enough in (0, len(dof_nm)):
         return float(dof_nm[-1]) if enough else 0.0
     before, after = el_percent[enough - 1], el_percent[enough]
@@ -211,9 +229,16 @@ def _width_at(dof_nm: np.ndarray, el_percent: np.ndarray, least: float, enough: 
 
 
 def mask_error_factor(cd_grown_nm: float, cd_shrunk_nm: float, bias_nm: float, *, bright: bool) -> float | None:
-    """MEEF = dCD(wafer) / dCD(mask), from masks whose edges moved out and in by `bias_nm`; None if a CD is lost.
+    """Mask error enhancement factor, MEEF = dCD(wafer) / dCD(mask), from a grown and a shrunk mask.
 
-    Mask dimensions are those at wafer scale; a grown mask has wider lines and narrower spaces.
+    Args:
+        cd_grown_nm: CD printed by the mask whose edges were moved outwards.
+        cd_shrunk_nm: CD printed by the mask whose edges were moved inwards.
+        bias_nm: Distance by which the edges were moved, at wafer scale.
+        bright: True for a line, which is wider on the grown mask; False for a space, which is narrower.
+
+    Returns:
+        The MEEF; None if one of the CDs is 0 or infinite.
     """
     if not all(math.isfinite(cd) and cd > 0 for cd in (cd_grown_nm, cd_shrunk_nm)):
         return None

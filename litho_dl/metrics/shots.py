@@ -1,4 +1,4 @@
-"""Mask complexity: the number of rectangles to write."""
+"""Mask complexity: the number of shots of a mask writer."""
 
 import numpy as np
 
@@ -7,13 +7,17 @@ from litho_dl.layout.fracture import fracture
 
 
 def shot_count(binary: np.ndarray, pixel_nm: float) -> int:
-    """Number of rectangles that the mask fractures into at its own pixel.
+    """Number of rectangles into which the mask is fractured at its own pixel.
 
-    The tool is klayout's trapezoid decomposition in the best of its modes for each polygon (see
-    `litho_dl.layout.fracture`). Counts of different tools or pixels are not comparable: state both with the number.
+    Fracturing is klayout's trapezoid decomposition in the best of its modes for each polygon (see
+    `litho_dl.layout.fracture`). Counts of different fracturing tools or pixels cannot be compared: state both with the
+    number.
 
     Args:
         binary: (H, W) mask; pixels > 0.5 (or True) are open.
-        pixel_nm: Pixel size in nm.
+        pixel_nm: Pixel size of the mask.
+
+    Returns:
+        The number of rectangles.
     """
     return len(fracture(pixel_polygons(np.asarray(binary) > 0.5, pixel_nm)))

@@ -1,4 +1,4 @@
-"""CFNO: Fourier operators on patches beside convolutions."""
+"""CFNO: Fourier operators on patches in parallel with convolutions."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,21 +8,21 @@ import torch
 from torch import Tensor, nn
 
 from litho_dl.nn.conv import ConvBNAct, conv_stack
-from litho_dl.nn.resample import downsample, upsample
 from litho_dl.nn.size import SizeMultiple
 from litho_dl.nn.spectral import SpectralConv
+from litho_dl.nn.upsample import upsample
 
 
 class PatchOperator(nn.Module):
     """One spectral convolution within every patch, then a 3x3 one across patches: (B, C, H, W) -> (B, C_out, H, W).
 
-    Patches share their weights, so that these fit every field. The second convolution joins the same places of
-    neighbouring patches, each channel by itself.
+    All patches share their weights, so the same weights work on every field. The second convolution combines the same
+    position in neighbouring patches, for each channel separately.
 
     Args:
         in_channels: C.
         out_channels: C_out.
-        side: Pixels of a patch; H and W are multiples of it.
+        side: Side of a patch in pixels; H and W are multiples of it.
     """
 
     def __init__(self, in_channels: int, out_channels: int, side: int) -> None:
@@ -40,17 +40,18 @@ class PatchOperator(nn.Module):
 
 
 class CFNO(nn.Module):
-    """Operators on patches of several sizes beside strided convolutions: (B, 1, H, W) -> logits (B, 1, H, W).
+    """Operators on patches of several sizes, parallel to strided convolutions: (B, 1, H, W) -> logits (B, 1, H, W).
 
-    Both work on cells of 2 ** len(widths) pixels. The paper transforms the pixels of a patch and keeps one vector for
-    it; here a cell's pixels are channels and the transform goes over the patch's cells, so that the result is as fine
-    as what the convolutions give, and need not be repeated over the patch.
+    Both work on cells of 2^n x 2^n pixels, n the number of `widths`. The paper transforms the pixels of a patch and
+    keeps one vector for the patch; here the pixels of a cell become channels and the transform runs over the patch's
+    cells, so that its output has the resolution of the convolutions' output.
 
     Args:
-        widths: Channels of the convolutions at each pixel, of which every next one is twice as large.
-        operators: Channels of the operator on patches of so many pixels a side, each a multiple of a cell, and all
-            divide the largest.
-        last_cell: Pixels a side that are channels of the last convolution, a power of two below a cell.
+        widths: Channels of the convolutions at each resolution level; every level halves the resolution.
+        operators: Channels of each patch operator, by the side of its patches in pixels. A side is a multiple of the
+            cell's and divides the largest side.
+        last_cell: The last convolution gives the pixels of cells of this side as channels; a power of two smaller
+            than the cell's side.
 
     Source: Yang et al., Large Scale Mask Optimization via Convolutional Fourier Neural Operator and Litho-Guided Self
     Training (2022), section 3; patches and widths as in Zheng et al., LithoBench (2023).
@@ -64,13 +65,13 @@ class CFNO(nn.Module):
         self.operators = nn.ModuleList(PatchOperator(cell**2, width, side // cell) for side, width in operators.items())
         halvings = pairwise((1, *widths))
         self.convolutions = nn.Sequential(
-            *(nn.Sequential(downsample("strided", a, b), conv_stack(b, b, 2)) for a, b in halvings)
+            *(nn.Sequential(ConvBNAct(a, b, stride=2), conv_stack(b, b, 2)) for a, b in halvings)
         )
         joined = sum(operators.values()) + widths[-1]
         finer = widths[int(math.log2(last_cell)) :]
         doublings = pairwise((joined, *finer[::-1]))
         self.tail = nn.Sequential(
-            *(nn.Sequential(upsample("transposed", a, b, kernel=4), conv_stack(b, b, 2)) for a, b in doublings),
+            *(nn.Sequential(upsample("transposed", a, b), conv_stack(b, b, 2)) for a, b in doublings),
             ConvBNAct(finer[0], last_cell**2, norm="none", activation="none"),
             nn.PixelShuffle(last_cell),
         )
@@ -87,5 +88,5 @@ def cfno() -> CFNO:
 
 
 def cfno_small() -> CFNO:
-    """Operators on cells of 4 pixels in place of 8, and the last convolution on cells of 2, for training on a CPU."""
+    """Cells of 4 x 4 pixels instead of 8 x 8, and a last convolution on cells of 2 x 2, for training on a CPU."""
     return CFNO((16, 32), {16: 16, 32: 32, 64: 32}, last_cell=2)

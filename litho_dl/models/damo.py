@@ -10,21 +10,24 @@ from torch.nn.functional import avg_pool2d, interpolate
 from litho_dl.models.pair_discriminator import PairDiscriminator, patch_layers
 from litho_dl.nn.conv import ConvBNAct
 from litho_dl.nn.initialise import initialise
-from litho_dl.nn.resample import downsample, upsample
 from litho_dl.nn.residual import ResidualBlock
 from litho_dl.nn.size import SizeMultiple
+from litho_dl.nn.upsample import upsample
 
 
 def residual_generator(widths: Sequence[int], blocks: int) -> nn.Sequential:
-    """Halvings, residual blocks at the coarsest pixel, doublings: (B, 1, H, W) -> logits (B, 1, H, W).
+    """Strided convolutions, residual blocks at the lowest resolution, up-sampling: (B, 1, H, W) -> logits (B, 1, H, W).
 
-    Batch norms, where the image-to-image networks that it comes from have instance norms: after training the output of
-    a pixel then depends on its surroundings alone, not on how full the field is. The transposed kernels have 4 x 4 taps
-    in place of 3 x 3, which draw chequerboards at a stride of 2.
+    It has batch norms where the image-to-image networks that it comes from have instance norms: after training, the
+    output at a pixel then depends on its surroundings only, not on the pattern density of the field. The transposed
+    kernels are 4 x 4 instead of 3 x 3, which make chequerboard patterns at a stride of 2.
 
     Args:
-        widths: Channels at each pixel, of which every next one is twice as large.
-        blocks: Residual blocks, of two convolutions each.
+        widths: Channels at each resolution level; a level's pixels are twice as large as those of the level before.
+        blocks: Number of residual blocks, of two convolutions each.
+
+    Returns:
+        The network; H and W must be multiples of 2 ** (len(widths) - 1).
 
     Source: Chen et al., DAMO: Deep Agile Mask Optimization for Full Chip Scale (2020), the generator of DCGAN-HD.
     """
@@ -32,9 +35,9 @@ def residual_generator(widths: Sequence[int], blocks: int) -> nn.Sequential:
     return nn.Sequential(
         SizeMultiple(2 ** len(steps)),
         ConvBNAct(1, widths[0], 7),
-        *(downsample("strided", before, after) for before, after in steps),
+        *(ConvBNAct(before, after, stride=2) for before, after in steps),
         *(ResidualBlock(widths[-1], widths[-1], last="none") for _ in range(blocks)),
-        *(upsample("transposed", after, before, kernel=4) for before, after in reversed(steps)),
+        *(upsample("transposed", after, before) for before, after in reversed(steps)),
         ConvBNAct(widths[0], 1, 7, norm="none", activation="none"),
     )
 
@@ -42,7 +45,7 @@ def residual_generator(widths: Sequence[int], blocks: int) -> nn.Sequential:
 def damo() -> nn.Sequential:
     """32 to 1024 channels, 9 blocks: target (B, 1, H, W) -> mask logits (B, 1, H, W), H and W multiples of 32.
 
-    Widths as in Zheng et al., LithoBench (2023), whose nine blocks are single convolutions without the residual.
+    Widths as in Zheng et al., LithoBench (2023), whose nine blocks are single convolutions without a shortcut.
     """
     return residual_generator((32, 64, 128, 256, 512, 1024), 9)
 
@@ -53,9 +56,13 @@ def damo_small() -> nn.Sequential:
 
 
 class TwoScales(nn.Module):
-    """Judges a pair (B, 2, H, W) at its own pixel and at one twice as large: -> logits (B, 2, rows, columns).
+    """Judges a pair (B, 2, H, W) at full and at half resolution: -> logits (B, 2, rows, columns).
 
-    The coarse logits are repeated over the fine ones' patches, so that in a mean both scales weigh the same.
+    The coarse logits are repeated to the size of the fine ones, so that both scales have the same weight in a mean.
+
+    Args:
+        fine: Network from the pair to logits (B, 1, rows, columns).
+        coarse: The same, for the pair averaged over 2 x 2 pixels.
 
     Source: as `residual_generator`, the multi-scale discriminator.
     """
@@ -75,5 +82,5 @@ def damo_discriminator() -> nn.Module:
 
 
 def damo_discriminator_small() -> nn.Module:
-    """Half of the channels, for training on a CPU."""
+    """Half of the channels of `damo_discriminator`, for training on a CPU."""
     return initialise(PairDiscriminator(TwoScales(patch_layers(32), patch_layers(32))), "normal")

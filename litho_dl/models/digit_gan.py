@@ -1,12 +1,12 @@
-"""Image-to-image conditional GAN at the size of MNIST."""
+"""Image-to-image conditional GAN for MNIST."""
 
 from torch import nn
 
 from litho_dl.models.pair_discriminator import PairDiscriminator, patch_layers
 from litho_dl.nn.conv import ConvBNAct
 from litho_dl.nn.initialise import initialise
-from litho_dl.nn.resample import downsample, upsample
 from litho_dl.nn.residual import ResidualBlock
+from litho_dl.nn.upsample import upsample
 
 
 def digit_generator() -> nn.Module:
@@ -16,8 +16,8 @@ def digit_generator() -> nn.Module:
     """
     network = nn.Sequential(
         ConvBNAct(1, 16, 5, norm="instance"),
-        downsample("strided", 16, 32, norm="instance"),
-        downsample("strided", 32, 64, norm="instance"),
+        ConvBNAct(16, 32, stride=2, norm="instance"),
+        ConvBNAct(32, 64, stride=2, norm="instance"),
         ResidualBlock(64, 64, norm="instance", last="none"),
         ResidualBlock(64, 64, norm="instance", last="none"),
         upsample("pixel_shuffle", 64, 32, norm="instance"),

@@ -1,4 +1,4 @@
-"""DOINN: the lowest frequencies of the field beside convolutions, from masks to prints."""
+"""DOINN: the lowest frequencies of the field in parallel with convolutions, from masks to prints."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -7,21 +7,21 @@ import torch
 from torch import Tensor, nn
 
 from litho_dl.nn.conv import ConvBNAct, conv_stack
-from litho_dl.nn.resample import downsample, upsample
 from litho_dl.nn.size import SizeMultiple
 from litho_dl.nn.spectral import SpectralConv
+from litho_dl.nn.upsample import upsample
 
 
 class DOINN(nn.Module):
     """Global and local perception, then reconstruction: mask (B, 1, H, W) -> aerial and print logits (B, 2, H, W).
 
-    The frequencies are those of the field: weights belong to the field that they were trained on, at any pixel.
+    The frequencies are multiples of 1 / field: weights fit only the field size they were trained on, at any pixel.
 
     Args:
-        widths: Channels of the local branch after each halving. The global branch sees the mask at the coarsest pixel
-            and has as many channels as the local one there.
-        modes: The highest frequency of the global branch, in cycles a field; the coarsest image has more than
-            twice as many pixels a side.
+        widths: Channels of the local branch after each halving of the resolution. The global branch sees the mask at
+            the lowest resolution and has as many channels as the local branch has there.
+        modes: The highest frequency of the global branch, in cycles per field; the lowest resolution must have more
+            than twice as many pixels a side.
 
     Source: Yang et al., Generic Lithography Modeling with Dual-Band Optics-Inspired Neural Networks (2022), section 3;
     widths as in Zheng et al., LithoBench (2023).
@@ -32,8 +32,8 @@ class DOINN(nn.Module):
         factor, first = 2 ** len(widths), widths[0]
         self.size = SizeMultiple(factor, least=factor * (2 * modes + 1))
         self.whole = nn.Sequential(nn.AvgPool2d(factor), SpectralConv(1, widths[-1], modes))
-        self.parts = nn.ModuleList(downsample("strided", a, b) for a, b in pairwise((1, *widths)))
-        self.up = nn.ModuleList(upsample("transposed", 2 * b, a, kernel=4) for a, b in pairwise((first, *widths)))
+        self.parts = nn.ModuleList(ConvBNAct(a, b, stride=2) for a, b in pairwise((1, *widths)))
+        self.up = nn.ModuleList(upsample("transposed", 2 * b, a) for a, b in pairwise((first, *widths)))
         self.tail = nn.Sequential(
             conv_stack(first, first, 2),
             ConvBNAct(first, first // 2),
@@ -52,10 +52,10 @@ class DOINN(nn.Module):
 
 
 def doinn() -> DOINN:
-    """Widths 16, 32 and 64; frequencies up to 31, the paper's 32 from 0: H and W multiples of 8 from 504."""
+    """Widths 16, 32 and 64; frequencies 0 to 31, the paper's 32: H and W are multiples of 8, at least 504."""
     return DOINN((16, 32, 64), 31)
 
 
 def doinn_small() -> DOINN:
-    """Widths 16 and 32, 24 modes, for training on a CPU: H and W multiples of 4 from 196."""
+    """Widths 16 and 32, 24 modes, for training on a CPU: H and W are multiples of 4, at least 196."""
     return DOINN((16, 32), 24)

@@ -1,4 +1,4 @@
-"""Fully convolutional networks: classes of pixels, and masks."""
+"""Fully convolutional networks: one classifies pixels, one makes masks."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,11 +11,11 @@ from litho_dl.nn.size import SizeMultiple
 
 
 class FCN(nn.Module):
-    """Scores features of ever coarser pixels together: (B, 1, H, W) -> logits (B, classes, H, W).
+    """Sum of class scores of the features at every resolution: (B, 1, H, W) -> logits (B, classes, H, W).
 
     Args:
-        widths: Channels at each pixel, of which every next one is twice as large.
-        classes: How many there are.
+        widths: Channels at each resolution level; a level's pixels are twice as large as those of the level before.
+        classes: Number of classes.
 
     Source: Long, Shelhamer, Darrell, Fully Convolutional Networks (2015), fig. 3.
     """
@@ -40,14 +40,14 @@ def fcn_small() -> FCN:
 
 
 def mask_network(widths: Sequence[int]) -> nn.Sequential:
-    """An FCN of one class, open, at sizes where coarse pixels are whole ones: (B, 1, H, W) -> logits (B, 1, H, W)."""
+    """An FCN with one class, open; H and W must fit its coarsest pixels: (B, 1, H, W) -> logits (B, 1, H, W)."""
     return nn.Sequential(SizeMultiple(2 ** (len(widths) - 1)), FCN(widths, 1))
 
 
 def fcn_mask() -> nn.Sequential:
     """64 to 512 channels: target (B, 1, H, W) -> mask logits (B, 1, H, W), H and W multiples of 16.
 
-    Widths as of the paper's VGG; the scores of all five pixels are added, where the paper stops at 8 x 8 image pixels.
+    Widths of the paper's VGG; the scores of all five levels are added, where the paper stops at pixels of 8 x 8.
     """
     return mask_network((64, 128, 256, 512, 512))
 

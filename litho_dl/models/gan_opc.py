@@ -7,22 +7,24 @@ from torch import nn
 
 from litho_dl.models.pair_discriminator import PairDiscriminator
 from litho_dl.nn.classifier import ClassifierHead
-from litho_dl.nn.conv import conv_stack
+from litho_dl.nn.conv import ConvBNAct, conv_stack
 from litho_dl.nn.initialise import initialise
-from litho_dl.nn.resample import downsample, upsample
 from litho_dl.nn.size import SizeMultiple
+from litho_dl.nn.upsample import upsample
 
 
 def auto_encoder(widths: Sequence[int]) -> nn.Sequential:
-    """Halves the image once for each width and doubles it back, without skips: (B, 1, H, W) -> logits (B, 1, H, W).
+    """Halves the resolution once for each width and doubles it back, without skip connections.
+
+    (B, 1, H, W) -> logits (B, 1, H, W), H and W multiples of 2 ** len(widths).
 
     Source: Yang et al., GAN-OPC: Mask Optimization with Lithography-guided Generative Adversarial Nets (2018),
-    section 3.1. The doubling is sub-pixel convolution, as in Zheng et al., LithoBench (2023).
+    section 3.1. Up-sampling is by sub-pixel convolution, as in Zheng et al., LithoBench (2023).
     """
     steps = list(pairwise((1, *widths)))
     return nn.Sequential(
         SizeMultiple(2 ** len(widths)),
-        *(downsample("strided", before, after, kernel=5) for before, after in steps),
+        *(ConvBNAct(before, after, 5, stride=2) for before, after in steps),
         *(upsample("pixel_shuffle", after, before) for before, after in steps[:0:-1]),
         upsample("pixel_shuffle", widths[0], 1, norm="none", activation="none"),
     )
@@ -39,21 +41,24 @@ def gan_opc_small() -> nn.Sequential:
 
 
 def vgg_layers(stages: Sequence[tuple[int, int]], hidden: Sequence[int]) -> nn.Sequential:
-    """(B, 2, H, W) -> one logit for the pair, (B, 1, 1, 1).
+    """A VGG that gives one logit for the pair: (B, 2, H, W) -> (B, 1, 1, 1).
 
-    Group norms judge each pair by itself, so that what shares its batch says nothing; global averages before the fully
-    connected layers fit every size, where the paper's 8 x 8 x 512 features want one and hold most of its weights.
+    With group norms the logit of a pair does not depend on the rest of the batch. A global average before the fully
+    connected layers makes any size fit; the paper's 8 x 8 x 512 features fit one size and need most of its weights.
 
     Args:
-        stages: Channels and number of 3x3 convolutions before each halving.
+        stages: Channels and number of 3x3 convolutions before each halving of the resolution.
         hidden: Widths of the fully connected layers.
+
+    Returns:
+        The network.
     """
     layers: list[nn.Module] = []
     before = 2
     for width, depth in stages:
         layers += [
             conv_stack(before, width, depth, norm="group", activation="leaky_relu"),
-            downsample("strided", width, width, norm="group", activation="leaky_relu"),
+            ConvBNAct(width, width, stride=2, norm="group", activation="leaky_relu"),
         ]
         before = width
     head = ClassifierHead(before, hidden, 1, activation="leaky_relu", gather="average")

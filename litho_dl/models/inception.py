@@ -1,4 +1,4 @@
-"""GoogLeNet at the size of MNIST."""
+"""GoogLeNet, scaled down to MNIST."""
 
 from torch import nn
 
@@ -8,7 +8,7 @@ from litho_dl.nn.inception import Inception
 
 
 def inception_small() -> nn.Sequential:
-    """A convolution and three inception modules at 14 x 14 and 7 x 7 pixels: (B, 1, 28, 28) -> logits (B, 10).
+    """A 5x5 convolution and three inception modules at 14 x 14 and 7 x 7 pixels: (B, 1, 28, 28) -> logits (B, 10).
 
     Source: Szegedy et al., Going Deeper with Convolutions (2014), table 1.
     """

@@ -9,7 +9,7 @@ from litho_dl.nn.conv import ConvBNAct
 def lenet() -> nn.Sequential:
     """Two 5x5 convolutions, 1-6-16, then 400-120-84-10: (B, 1, 28, 28) -> logits (B, 10).
 
-    As in the paper, but for max pools, ReLUs, channels that all mix, and a plain linear output.
+    Unlike the paper's, it has max pools, ReLUs, full connections between all channels, and a linear output.
 
     Source: LeCun et al., Gradient-Based Learning Applied to Document Recognition (1998), fig. 2.
     """

@@ -5,15 +5,17 @@ from itertools import pairwise
 
 from torch import nn
 
-from litho_dl.nn.resample import downsample, upsample
+from litho_dl.nn.conv import ConvBNAct
 from litho_dl.nn.size import SizeMultiple
+from litho_dl.nn.upsample import upsample
 
 
 def image_encoder(widths: Sequence[int]) -> nn.Sequential:
-    """Halves the mask once for each width and doubles it back: (B, 1, H, W) -> aerial and print logits (B, 2, H, W).
+    """Halves the resolution once for each width and doubles it back: mask (B, 1, H, W) -> (B, 2, H, W).
 
-    The paper's generator, with the aerial image beside the print and without its second network, which places the one
-    contact of a clip; its 5x5 transposed kernels are 4x4 here, which draw no chequerboards.
+    The outputs are the aerial image and the logits of the print; H and W are multiples of 2 ** len(widths). This is the
+    paper's generator with the aerial image as a second output, and without the paper's second network, which locates
+    the clip's only contact. The transposed kernels are 4x4 instead of 5x5, which make chequerboard patterns.
 
     Source: Ye et al., LithoGAN: End-to-End Lithography Modeling with Generative Adversarial Networks (2019),
     section 3; two outputs as in Zheng et al., LithoBench (2023).
@@ -21,9 +23,9 @@ def image_encoder(widths: Sequence[int]) -> nn.Sequential:
     steps = list(pairwise((1, *widths)))
     return nn.Sequential(
         SizeMultiple(2 ** len(widths)),
-        *(downsample("strided", before, after, kernel=5, activation="leaky_relu") for before, after in steps),
-        *(upsample("transposed", after, before, kernel=4) for before, after in steps[:0:-1]),
-        upsample("transposed", widths[0], 2, kernel=4, norm="none", activation="none"),
+        *(ConvBNAct(before, after, 5, stride=2, activation="leaky_relu") for before, after in steps),
+        *(upsample("transposed", after, before) for before, after in steps[:0:-1]),
+        upsample("transposed", widths[0], 2, norm="none", activation="none"),
     )
 
 

@@ -6,8 +6,8 @@ from litho_dl.models.unet import UNet
 def neural_ilt() -> UNet:
     """Four levels, 64 to 512: target (B, 1, H, W) -> mask logits (B, 1, H, W), H and W multiples of 8.
 
-    What sets the method apart from its network is training: the paper's layer after the network, which images the mask
-    and differentiates through that, is a loss here, and its clean-up of small features is left to `ilt.cleanup`.
+    The network alone is a U-Net. The paper's differentiable imaging layer after it is a training loss here, and its
+    removal of small features is done by `ilt.cleanup`.
 
     Source: Jiang et al., Neural-ILT: Migrating ILT to Neural Networks for Mask Printability and Complexity
     Co-optimization (2020), the U-Net backbone; widths as in Zheng et al., LithoBench (2023).

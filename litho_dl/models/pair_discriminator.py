@@ -1,4 +1,4 @@
-"""Discriminators of pairs, one family for all conditional GANs."""
+"""Discriminators of (condition, image) pairs, which all conditional GANs share."""
 
 import torch
 from torch import Tensor, nn
@@ -9,11 +9,11 @@ from litho_dl.nn.conv import ConvBNAct
 class PairDiscriminator(nn.Module):
     """Judges whether an image is the real one of its condition: (B, 1, H, W) each -> logits (B, scales, rows, columns).
 
-    The logits are unbounded, positive for real and negative for fake: a last activation could not say both. The image
-    alone is not judged: any mask that looks like one would pass, whatever its target.
+    Logits are positive for real and negative for fake images, so no activation follows them. It sees the pair, because
+    from the image alone any plausible mask would pass as real, whatever its target.
 
     Args:
-        layers: From the pair as two channels, (B, 2, H, W), to the logits.
+        layers: Network from the pair as two channels, (B, 2, H, W), to the logits.
     """
 
     def __init__(self, layers: nn.Module) -> None:

@@ -1,10 +1,10 @@
-"""All networks by name; choose from a table with `nn.choice.choose`."""
+"""All networks by name, in one table for each kind of input and output."""
 
 from collections.abc import Callable
 
 from torch import nn
 
-from litho_dl.models.basic_cnn import tutorial
+from litho_dl.models.basic_cnn import basic_cnn
 from litho_dl.models.cfno import cfno, cfno_small
 from litho_dl.models.damo import damo, damo_discriminator, damo_discriminator_small, damo_small
 from litho_dl.models.digit_gan import digit_discriminator, digit_generator
@@ -14,10 +14,9 @@ from litho_dl.models.gan_opc import gan_opc, gan_opc_discriminator, gan_opc_disc
 from litho_dl.models.inception import inception_small
 from litho_dl.models.lenet import lenet
 from litho_dl.models.lithogan import lithogan, lithogan_small
-from litho_dl.models.mlp import mlp
+from litho_dl.models.mlp import mlp, perceptron
 from litho_dl.models.neural_ilt import neural_ilt, neural_ilt_small
-from litho_dl.models.perceptron import perceptron
-from litho_dl.models.quick_cnn import speed
+from litho_dl.models.quick_cnn import quick_cnn
 from litho_dl.models.resnet import resnet_small
 from litho_dl.models.unet import unet, unet_small
 from litho_dl.models.vgg import vgg_small
@@ -26,19 +25,19 @@ from litho_dl.models.vgg import vgg_small
 CLASSIFIERS: dict[str, Callable[[], nn.Module]] = {
     "perceptron": perceptron,
     "mlp": mlp,
-    "tutorial": tutorial,
+    "basic_cnn": basic_cnn,
     "lenet": lenet,
     "vgg_small": vgg_small,
     "inception_small": inception_small,
     "resnet_small": resnet_small,
-    "speed": speed,
+    "quick_cnn": quick_cnn,
 }
 # (B, 1, 28, 28) -> logits (B, classes, 28, 28)
 SEGMENTERS: dict[str, Callable[[], nn.Module]] = {"fcn_small": fcn_small}
-# Coarse picture (B, 1, 28, 28) -> picture (B, 1, 28, 28) in [0, 1]
+# Coarse image (B, 1, 28, 28) -> sharp image (B, 1, 28, 28) in [0, 1]
 SHARPENERS: dict[str, Callable[[], nn.Module]] = {"digit_generator": digit_generator}
-# Target (B, 1, H, W), area coverage -> logits of the mask (B, 1, H, W), whose sigmoid is its area coverage: logits
-# are what cross-entropy and masks that are sharpened step by step start from, and where they are positive is the mask.
+# Target (B, 1, H, W), area coverage -> logits of the mask (B, 1, H, W): their sigmoid is the mask's area coverage, and
+# the mask is open where they are positive. Cross-entropy and the gradual sharpening of masks work on logits.
 GENERATORS: dict[str, Callable[[], nn.Module]] = {
     "fcn_mask": fcn_mask,
     "fcn_mask_small": fcn_mask_small,
@@ -53,7 +52,7 @@ GENERATORS: dict[str, Callable[[], nn.Module]] = {
     "cfno": cfno,
     "cfno_small": cfno_small,
 }
-# Condition and image in [0, 1], (B, 1, H, W) each -> logits (B, scales, rows, columns) of patches, or of all at once
+# Condition and image in [0, 1], (B, 1, H, W) each -> logits (B, scales, rows, columns), one a patch or one for the pair
 DISCRIMINATORS: dict[str, Callable[[], nn.Module]] = {
     "digit_discriminator": digit_discriminator,
     "gan_opc_discriminator": gan_opc_discriminator,

@@ -1,4 +1,4 @@
-"""Residual network at the size of MNIST."""
+"""Residual network, scaled down to MNIST."""
 
 from torch import nn
 

@@ -12,15 +12,16 @@ from litho_dl.nn.size import SizeMultiple
 
 
 class UNet(nn.Module):
-    """Features of ever coarser pixels, joined to finer ones on the way back: (B, 1, H, W) -> logits (B, 1, H, W).
+    """Encoder and decoder with skip connections at every resolution: (B, 1, H, W) -> logits (B, 1, H, W).
 
-    The convolutions pad, so that no border is lost, and are batch normalised; coarse features grow bilinearly, where
-    those of the paper grow by transposed convolutions.
+    Unlike in the paper, convolutions are padded, so that the output has the size of the input, and batch normalised,
+    and up-sampling is bilinear, where the paper's is by transposed convolutions.
 
     Args:
-        widths: Channels at each pixel, of which every next one is twice as large.
-        cell: Pixels a side that are channels of the first convolution and of the last, so that the finest features are
-            of cells and a network takes cell^2 times less work; as in Shi et al., Sub-Pixel Convolution (2016).
+        widths: Channels at each resolution level; a level's pixels are twice as large as those of the level before.
+        cell: The pixels of cells of this side are the channels of the first convolution's input and of the last one's
+            output, so that the network works on cells and takes cell^2 times less work; as in Shi et al., Sub-Pixel
+            Convolution (2016).
 
     Source: Ronneberger et al., U-Net: Convolutional Networks for Biomedical Image Segmentation (2015), fig. 1.
     """

@@ -1,4 +1,4 @@
-"""VGG at the size of MNIST."""
+"""VGG, scaled down to MNIST."""
 
 from torch import nn
 

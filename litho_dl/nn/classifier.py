@@ -4,9 +4,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from litho_dl.nn.activation import activation as activation_of
-from litho_dl.nn.activation import channels_before
-from litho_dl.nn.choice import choose
+from litho_dl.nn.registry import activation_of, choose
 
 
 class GlobalMax(nn.Module):
@@ -28,9 +26,9 @@ class ClassifierHead(nn.Sequential):
 
     Args:
         in_features: C H W for `flatten`, C for the global pools.
-        hidden: Widths of the hidden layers; none: logits are linear in the features.
-        classes: How many there are.
-        dropout: Probability that an output of a hidden layer is dropped; with no hidden layer, a feature.
+        hidden: Widths of the hidden layers; with none, logits are linear in the features.
+        classes: Number of classes.
+        dropout: Probability in [0, 1) that an output of a hidden layer is dropped; without hidden layers, a feature.
         activation: Of the hidden layers; a name of `ACTIVATIONS`.
         gather: How an image becomes a vector: `flatten`, or the global pool `average` or `max`.
 
@@ -51,7 +49,7 @@ class ClassifierHead(nn.Sequential):
         layers = choose(GATHERS, gather, "a way to gather features")()
         width = in_features
         for following in hidden:
-            layers += [nn.Linear(width, channels_before(activation, following)), activation_of(activation)]
+            layers += [nn.Linear(width, following), activation_of(activation)]
             width = following
             if dropout:
                 layers.append(nn.Dropout(dropout))

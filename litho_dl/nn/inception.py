@@ -16,8 +16,6 @@ class Inception(nn.Module):
         three: Channels of the 1x1 and the 3x3 convolution of the second branch.
         five: Channels of the 1x1 and the 5x5 convolution of the third branch.
         pool: Channels of the 1x1 convolution after the 3x3 max pool of the fourth branch.
-        norm: A name of `NORMS`.
-        activation: A name of `ACTIVATIONS`.
 
     Attributes:
         out_channels: Channels of the output, in the order of the arguments.
@@ -25,28 +23,14 @@ class Inception(nn.Module):
     Source: Szegedy et al., Going Deeper with Convolutions (2014), fig. 2b.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        one: int,
-        three: tuple[int, int],
-        five: tuple[int, int],
-        pool: int,
-        *,
-        norm: str = "batch",
-        activation: str = "relu",
-    ) -> None:
+    def __init__(self, in_channels: int, one: int, three: tuple[int, int], five: tuple[int, int], pool: int) -> None:
         super().__init__()
-
-        def conv(before: int, after: int, kernel: int) -> ConvBNAct:
-            return ConvBNAct(before, after, kernel, norm=norm, activation=activation)
-
         self.branches = nn.ModuleList(
             [
-                conv(in_channels, one, 1),
-                nn.Sequential(conv(in_channels, three[0], 1), conv(*three, 3)),
-                nn.Sequential(conv(in_channels, five[0], 1), conv(*five, 5)),
-                nn.Sequential(MaxPool(3), conv(in_channels, pool, 1)),
+                ConvBNAct(in_channels, one, 1),
+                nn.Sequential(ConvBNAct(in_channels, three[0], 1), ConvBNAct(*three, 3)),
+                nn.Sequential(ConvBNAct(in_channels, five[0], 1), ConvBNAct(*five, 5)),
+                nn.Sequential(MaxPool(3), ConvBNAct(in_channels, pool, 1)),
             ]
         )
         self.out_channels = one + three[1] + five[1] + pool

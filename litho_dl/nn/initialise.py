@@ -1,4 +1,4 @@
-"""Starting weights by name."""
+"""Initial weights by name."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,12 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import init
 
-from litho_dl.nn.choice import choose
+from litho_dl.nn.registry import choose
 
 INITIALISATIONS: dict[str, Callable[[Tensor], Any]] = {
     "kaiming": lambda weight: init.kaiming_normal_(weight, nonlinearity="relu"),
-    "xavier": init.xavier_uniform_,
-    "orthogonal": init.orthogonal_,
     "normal": lambda weight: init.normal_(weight, std=0.02),  # GANs
 }
 
@@ -21,11 +19,11 @@ INITIALISATIONS: dict[str, Callable[[Tensor], Any]] = {
 def initialise(module: nn.Module, name: str) -> nn.Module:
     """Draws the weights of all convolutions and linear layers anew, from torch's generator; their biases become 0.
 
-    Norms and spectral convolutions keep what they have.
+    Normalisations and spectral convolutions keep their weights.
 
     Args:
         module: Changed in place.
-        name: `kaiming` (normal, fan in, for ReLU), `xavier` (uniform), `orthogonal`, or `normal` (deviation 0.02).
+        name: `kaiming` (normal, variance 2 / fan in, for ReLU) or `normal` (standard deviation 0.02).
 
     Returns:
         The module.
@@ -36,7 +34,7 @@ def initialise(module: nn.Module, name: str) -> nn.Module:
     fill = choose(INITIALISATIONS, name, "an initialisation")
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            if isinstance(part, nn.ConvTranspose2d):  # holds (in, out, ...), where the others hold (out, in, ...)
+            if isinstance(part, nn.ConvTranspose2d):  # its weight is (in, out, ...), that of the others (out, in, ...)
                 weight = part.weight.transpose(0, 1).contiguous()
                 fill(weight)
                 part.weight.copy_(weight.transpose(0, 1))

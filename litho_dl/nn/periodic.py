@@ -1,4 +1,4 @@
-"""Networks on periodic fields, whose left edge continues at the right one."""
+"""Layers that can treat the field as periodic: circular padding instead of zeros."""
 
 from typing import TypeVar
 
@@ -10,13 +10,15 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def periodic(network: Network) -> Network:
-    """Makes every layer that sees beyond the field's edge see its other side; the weights stay.
+    """Gives every layer of a network circular padding; the weights stay the same.
 
-    Shifting the input by a multiple of the network's coarsest pixel then shifts the output, and nothing else.
+    Shifting the input by a multiple of the network's coarsest pixel then only shifts the output.
 
     Args:
-        network: Changed in place. All of its layers with a `padding_mode` become `circular`; norms over the field stay
-            as they are.
+        network: Changed in place: every layer that has a `padding_mode` gets `circular`.
+
+    Returns:
+        The network.
     """
     for part in network.modules():
         if hasattr(part, "padding_mode"):
@@ -25,9 +27,14 @@ def periodic(network: Network) -> Network:
 
 
 def wrapped(x: Tensor, margin: int) -> Tensor:
-    """(B, C, H, W) with so many rows and columns of the other side around it, more than once around if need be.
+    """Circular padding; unlike torch's, the margin may exceed the image, and the channels-last layout is kept.
 
-    Unlike torch's circular padding it leaves channels innermost where they are, as fast convolutions want them.
+    Args:
+        x: Images (B, C, H, W).
+        margin: Rows and columns added on each side.
+
+    Returns:
+        (B, C, H + 2 margin, W + 2 margin).
     """
     if margin == 0:
         return x
@@ -39,12 +46,16 @@ def wrapped(x: Tensor, margin: int) -> Tensor:
 
 
 def grow_bilinearly(x: Tensor, size: tuple[int, int], padding_mode: str) -> Tensor:
-    """(B, C, h, w) -> (B, C, *size), bilinearly between pixel centres; beyond the outermost ones lies the edge's value.
+    """Bilinear interpolation between pixel centres: (B, C, h, w) -> (B, C, *size).
 
     Args:
-        x: The images.
-        size: Height and width afterwards; with `circular` multiples of those before.
-        padding_mode: `circular`: beyond lies the other side.
+        x: Images (B, C, h, w).
+        size: Height and width of the result; with `circular` padding, multiples of h and w.
+        padding_mode: What is assumed outside the outermost pixel centres: `circular`: the opposite side; any other:
+            the value at the edge.
+
+    Returns:
+        The enlarged images.
     """
     if padding_mode != "circular":
         return interpolate(x, size=size, mode="bilinear")
@@ -66,7 +77,7 @@ class Bilinear(nn.Module):
 
 
 class MaxPool(nn.Module):
-    """The largest value of `side` x `side` pixels, an odd number, around each: (B, C, H, W) -> (B, C, H, W)."""
+    """The largest value in the `side` x `side` pixels around each pixel, `side` odd: (B, C, H, W) -> (B, C, H, W)."""
 
     def __init__(self, side: int) -> None:
         super().__init__()
@@ -79,7 +90,7 @@ class MaxPool(nn.Module):
 
 
 class Conv(nn.Conv2d):
-    """Torch's, of one padding on all sides."""
+    """Torch's convolution with the same padding on all sides, and with fast circular padding."""
 
     def forward(self, x: Tensor) -> Tensor:
         if self.padding_mode != "circular":
@@ -89,7 +100,7 @@ class Conv(nn.Conv2d):
 
 
 class TransposedConv(nn.ConvTranspose2d):
-    """Torch's, which knows no circular padding: here some pixels of the other side come first, and then go."""
+    """Torch's transposed convolution with circular padding, which torch lacks: pads the input, crops the output."""
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         if self.padding_mode != "circular":

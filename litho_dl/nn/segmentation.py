@@ -9,13 +9,13 @@ from litho_dl.nn.periodic import grow_bilinearly
 
 
 class FCNHead(nn.Module):
-    """Scores each feature map by a 1x1 convolution and adds the scores from the coarsest map to the finest.
+    """Class scores of each feature map by a 1x1 convolution, summed from the coarsest map to the finest.
 
-    Maps (B, C_i, H_i, W_i), finest first -> logits (B, classes, H_0, W_0). Scores grow from map to map bilinearly.
+    Maps (B, C_i, H_i, W_i), finest first -> logits (B, classes, H_0, W_0). Coarse scores are interpolated bilinearly.
 
     Args:
         channels: C_i of each map.
-        classes: How many there are.
+        classes: Number of classes.
 
     Source: Long, Shelhamer, Darrell, Fully Convolutional Networks (2015), section 4.2.
     """

@@ -1,4 +1,4 @@
-"""Sizes that a network can halve."""
+"""Image sizes that a network accepts."""
 
 from torch import Tensor, nn
 
@@ -6,14 +6,14 @@ from litho_dl.core.errors import GridMismatchError
 
 
 class SizeMultiple(nn.Module):
-    """Lets images through whose sides fit, unchanged: (B, C, H, W) -> (B, C, H, W).
+    """Passes images of a fitting size on unchanged: (B, C, H, W) -> (B, C, H, W).
 
     Args:
-        multiple: H and W are multiples of it.
-        least: The least that H and W may be, itself a multiple; None: once `multiple`.
+        multiple: H and W must be multiples of it.
+        least: Smallest H and W allowed, itself a multiple; None: `multiple`.
 
     Raises:
-        GridMismatchError: Other images; the message says what to pad to.
+        GridMismatchError: In `forward`, for images of another size; the message says what to pad to.
     """
 
     def __init__(self, multiple: int, least: int | None = None) -> None:

@@ -12,18 +12,21 @@ class SpectralConv(nn.Module):
         y_o = F^-1{ sum_i weight_oi F{x_i} },    |f_y| <= modes, |f_x| <= modes,
 
     which is the circular convolution with the kernels F^-1{weight}, as wide as the field. The same weights work on
-    every grid. Only the kept frequencies are formed, by products with real matrices: unlike an FFT, these need no
-    complex tensors, which exporters and half precision lack, and make no spectrum that is then dropped.
+    every grid. Only the kept frequencies are computed, by products with real matrices: unlike an FFT, these need no
+    complex tensors, which model exporters and half precision do not support.
 
     Args:
         in_channels: C_in.
         out_channels: C_out.
-        modes: The highest frequency kept, in cycles a field; H and W must exceed 2 modes.
+        modes: The highest frequency kept, in cycles per field; H and W must exceed 2 modes.
+
+    Raises:
+        GridMismatchError: In `forward`, for images of no more than 2 modes pixels a side.
 
     Attributes:
         weight: (2 (2 modes + 1) (modes + 1), C_in, C_out), real and imaginary parts of f_y = -modes ... modes and
-            f_x = 0 ... modes, in this order; the other f_x are their mirror images. Three axes, for a network that is
-            told to hold its weights `channels_last` refuses five.
+            f_x = 0 ... modes, in this order; negative f_x follow by symmetry. Three axes, because torch cannot convert
+            a network with five-axis weights to `channels_last`.
 
     Source: Li et al., Fourier Neural Operator for Parametric Partial Differential Equations (2020), section 4.
     """
@@ -31,7 +34,7 @@ class SpectralConv(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, modes: int) -> None:
         super().__init__()
         self.modes = modes
-        # An input of unit white noise then gives an output of unit variance on a grid of just 2 modes + 1 samples.
+        # White noise of unit variance then gives an output of unit variance on a grid of 2 modes + 1 samples a side.
         spread = (2 * in_channels) ** -0.5
         frequencies = (2 * modes + 1) * (modes + 1)
         self.weight = nn.Parameter(spread * torch.randn(2 * frequencies, in_channels, out_channels))

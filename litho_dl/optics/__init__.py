@@ -1,1 +1,1 @@
-"""Layer 1: from source and pupil to coherent kernels and intensity spectra."""
+"""Imaging optics: from source and pupil to coherent kernels and intensity spectra."""

@@ -1,7 +1,8 @@
-"""Abbe's source-point summation: the reference that SOCS must equal, exact for any source, differentiable in it.
+"""Abbe's summation over source points: the reference for SOCS, exact for any source and differentiable in it.
 
-A source point passes only a disc of frequencies, and where that disc lies is a phase that |E_s|^2 does not see. So each
-pupil is cut to its own disc, and its field needs a grid four times smaller than the whole band's.
+Each source point passes only a disc of mask frequencies. Shifting that disc only changes the phase of the field E_s,
+which |E_s|^2 does not depend on. So each pupil is cropped to its own disc, and its field needs a grid with four times
+fewer samples than that of the whole band.
 """
 
 from typing import NamedTuple
@@ -16,17 +17,17 @@ from litho_dl.optics.pupil import Pupil
 from litho_dl.optics.socs import shifted_pupils
 from litho_dl.optics.source import Source
 
-POINTS_AT_ONCE = 64  # bounds the memory of one chunk of source points
-KEPT_VALUES = 2**25  # of fields (0.25 GiB) that a backward pass may keep; beyond, chunks are computed again
+POINTS_AT_ONCE = 64  # source points in one chunk; limits memory
+KEPT_VALUES = 2**25  # field values (0.25 GiB) kept for the backward pass; with more, chunks are computed again
 
 
 class PointPupils(NamedTuple):
-    """The pupil of every source point, cut to the frequencies it passes.
+    """The pupil of every source point, cropped to the frequencies it passes.
 
     Attributes:
         values: P(f + s), (S, n_y, n_x) complex.
-        places: Where these frequencies lie in the flattened mask spectrum, (S, n_y, n_x) int64.
-        clear: |P(s)|^2, (S,): what each point adds to a clear field.
+        places: Indices of these frequencies in the flattened mask spectrum, (S, n_y, n_x) int64.
+        clear: |P(s)|^2, (S,): each point's contribution to the intensity of a clear field.
     """
 
     values: Tensor
@@ -35,7 +36,7 @@ class PointPupils(NamedTuple):
 
 
 def cut_pupils(pupils: Tensor) -> PointPupils:
-    """Cuts shifted pupils (S, 2 h_y + 1, 2 h_x + 1), zero frequency in the centre, to the smallest common size."""
+    """Crops shifted pupils (S, 2 h_y + 1, 2 h_x + 1), zero frequency in the centre, to the smallest common size."""
     passed = pupils.abs() > 0
     rows, columns = _intervals(passed.any(2)), _intervals(passed.any(1))
     places = rows[:, :, None] * pupils.shape[2] + columns[:, None, :]
@@ -44,7 +45,7 @@ def cut_pupils(pupils: Tensor) -> PointPupils:
 
 
 def _intervals(passed: Tensor) -> Tensor:
-    """Indices (S, n) that hold every True of (S, N), all of one length n."""
+    """Consecutive indices (S, n) that include every True of each row of (S, N), with one n for all rows."""
     count = passed.shape[1]
     first = passed.byte().argmax(1)
     last = count - 1 - passed.flip(1).byte().argmax(1)
@@ -57,11 +58,11 @@ def points_intensity_spectrum(spectrum: Tensor, points: PointPupils, weights: Te
 
     Args:
         spectrum: Mask spectrum (..., 2 h_y + 1, 2 h_x + 1), zero frequency in the centre.
-        points: Cut from pupils of the same band, on the spectrum's device.
+        points: Result of `cut_pupils` for pupils of the same band, on the spectrum's device.
         weights: J_s >= 0 of any scale, (S,) real.
 
     Returns:
-        Half spectrum of the intensity, (..., 2 n_y - 1, n_x) for pupils of n_y x n_x frequencies.
+        Half spectrum of the intensity, (..., 2 n_y - 1, n_x) for cropped pupils of n_y x n_x frequencies.
     """
     half = points.values.shape[1] - 1, points.values.shape[2] - 1
     size = fft_length(2 * half[0] + 1), fft_length(2 * half[1] + 1)
@@ -99,13 +100,18 @@ def abbe_intensity_spectrum(
 
     Args:
         spectrum: Mask spectrum (..., 2 h_y + 1, 2 h_x + 1) with h = `socs.passed_half`, complex128.
-        source: Sampled illumination.
+        source: Source points and weights.
         pupil: The lens.
         field_nm: (height, width) of the periodic field.
-        defocus_nm: Image plane's distance from best focus.
+        defocus_nm: Distance of the image plane from best focus.
 
     Returns:
         Half spectrum of the intensity, (..., 4 h_y + 1, 2 h_x + 1).
+
+    Raises:
+        KernelError: The field needs more memory for the pupils than is allowed.
+
+    Source: E. Abbe (1873), as in A. K.-K. Wong, Optical Imaging in Projection Microlithography, ch. 4.
     """
     points = cut_pupils(shifted_pupils(source, pupil, field_nm, defocus_nm).to(spectrum))
     image = points_intensity_spectrum(spectrum, points, torch.from_numpy(source.weights).to(points.clear))

@@ -1,4 +1,4 @@
-"""Kernels carried to a field larger than the one they were made for."""
+"""Kernels extended to a field larger than the one they were made for."""
 
 import math
 from dataclasses import replace
@@ -9,32 +9,32 @@ from torch import Tensor
 from litho_dl.core.errors import GridMismatchError
 from litho_dl.optics.kernels import SocsKernels
 
-FADE = 0.5  # of the reach; nearer than that the kernels stay as they are
-OVERSAMPLING = 2  # of the kernels in space, so that the fading does not alias
+FADE = 0.5  # share of the reach over which kernels fall to zero; closer to the centre they are unchanged
+OVERSAMPLING = 2  # of the kernels in space, so that fading them causes no aliasing
 
 
 def reach_nm(kernels: SocsKernels) -> float:
-    """How far from a point kernels know what a mask does to its image: half their field's smaller side."""
+    """Distance up to which kernels describe the influence of the mask on a point: half their field's smaller side."""
     return min(kernels.field_nm) / 2
 
 
 def extended(kernels: SocsKernels, field_nm: tuple[float, float]) -> SocsKernels:
-    """The kernels on another field: unchanged in space up to half their reach, then fading to nothing at the reach.
+    """The kernels on a larger field: unchanged in space up to half their reach, then falling to zero at the reach.
 
-    Kernels of a field tell what happens within half of it; on a larger one, something has to be said of what lies
-    farther away. Here it has no influence, so that images on any two large fields agree wherever the masks within the
-    reach do: what tiles of a chip need. Kernels built for the larger field itself would have tails which fall with the
-    distance to the power of -3/2 and, of sources sampled in points, come back where the samples beat.
+    Kernels of one field determine the influence of the mask up to half the field away; on a larger field, the influence
+    of what lies farther away is a choice. Here it is zero, so that images on any two large fields agree wherever the
+    masks within the reach agree, which tiles of a chip need. Kernels built for the larger field itself would have tails
+    that fall as distance^(-3/2) and, because the source is sampled at points, rise again where these points interfere.
 
-    What fading takes from a kernel's mean is given back on the ring where it fades, so that a clear mask's image stays
-    as it is without a factor on that of small features.
+    What a kernel's mean loses by the fading is added back on the ring where it fades: the image of a clear mask stays
+    the same without rescaling the images of small features.
 
     Args:
-        kernels: Of a square field; imported ones will do.
-        field_nm: (height, width), each at least the kernels' own.
+        kernels: Kernels of a square field, built or imported.
+        field_nm: (height, width), each at least that of the kernels.
 
     Returns:
-        Kernels of `field_nm` whose open frame is that of the given ones.
+        Kernels for `field_nm` with the same intensity of a clear mask.
 
     Raises:
         GridMismatchError: The field is smaller than the kernels' own.
@@ -50,7 +50,7 @@ def extended(kernels: SocsKernels, field_nm: tuple[float, float]) -> SocsKernels
     ring = fade * (1 - fade)
     ring /= ring.sum()
     rows, columns = (_waves(x, h, side) for h, side in zip(kernels.half, kernels.field_nm, strict=True))
-    half = [math.ceil((highest + 1 / reach) * side) for side in field_nm]  # fading widens a spectrum by 1 / reach
+    half = [math.ceil((highest + 1 / reach) * side) for side in field_nm]  # fading widens the spectrum by 1 / reach
     back_rows, back_columns = (_waves(x, h, side).conj().T for h, side in zip(half, field_nm, strict=True))
     cell = (x[1] - x[0]) ** 2 / math.prod(kernels.field_nm)
     spectra = []

@@ -1,7 +1,7 @@
-"""Band-limited imaging: from a mask's few low frequencies to the intensity's.
+"""Band-limited imaging: from the mask's low frequencies to the low frequencies of the intensity.
 
-Kernels see only the (2 h + 1)^2 lowest mask frequencies, and the intensity holds only the (4 h + 1)^2 lowest; so each
-kernel is transformed on a grid just large enough for the intensity, and nothing is ever transformed at full size.
+Kernels pass only the (2 h + 1)^2 lowest mask frequencies, and the intensity has only the (4 h + 1)^2 lowest; so each
+kernel is transformed on a grid just large enough for the intensity, and nothing is transformed on the full pixel grid.
 """
 
 import math
@@ -12,15 +12,15 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 BROKEN_LENGTH = 2048  # torch's CPU fft2 is wrong at 2048 x 2048 (pytorch issue 169670)
-CACHED_BYTES = 2**22  # of fields that are worked on at a time
-LARGE_FIELD = 2**16  # samples, from which on one field after the other is added up, rather than all at once
-ENERGY_TOLERANCE = 1e-13  # of the strongest mode; below it a mode is rounding noise
+CACHED_BYTES = 2**22  # of fields that are computed together
+LARGE_FIELD = 2**16  # samples; fields of at least this size are summed one by one instead of all at once
+ENERGY_TOLERANCE = 1e-13  # of the strongest mode's energy; weaker modes are rounding noise
 
 
 def fft_length(samples: int) -> int:
-    """The next length that transforms fast, and right: a multiple of 4 whose prime factors are 2, 3, 5 and 7.
+    """The smallest length >= `samples` of a fast and correct FFT: a multiple of 4 with prime factors 2, 3, 5 and 7.
 
-    Odd lengths take up to twice as long on CPUs as longer ones of this kind.
+    On CPUs, odd lengths take up to twice as long as the next such length.
     """
     length = 4 * math.ceil(samples / 4)
     while length == BROKEN_LENGTH or not _has_small_factors(length):
@@ -36,17 +36,18 @@ def _has_small_factors(number: int) -> bool:
 
 
 def paired(kernels: Tensor) -> Tensor:
-    """The fewest kernels that give every real mask the intensity that these do, exactly.
+    """The fewest kernels that give exactly the same intensity for every real mask.
 
-    With a real mask, the real and the imaginary part of a kernel in space are two systems with real fields, and the
-    intensity is the sum of their squares; two such systems make one complex kernel. Where source and lens turned by
-    180 degrees are the same up to odd aberrations, as in focus, a kernel is real but for a phase: half are enough.
+    For a real mask, the real and the imaginary part of a kernel in space are two coherent systems with real fields, and
+    the intensity is the sum of their squares; any two such systems make one complex kernel. Where source and pupil are
+    unchanged by a rotation of 180 degrees up to odd aberrations, as in focus, each kernel is real up to a constant
+    phase, and half as many kernels are enough.
 
     Args:
         kernels: (K, 2 h_y + 1, 2 h_x + 1), each multiplied by the root of its weight.
 
     Returns:
-        At most K kernels, complex128; the ones given if there are no fewer.
+        At most K kernels, complex128; the given ones if fewer do not suffice.
     """
     kernels = kernels.to(torch.complex128)
     mirrored = kernels.flip(-2, -1).conj()
@@ -62,7 +63,7 @@ def paired(kernels: Tensor) -> Tensor:
 
 
 def intensity_spectrum(spectrum: Tensor, kernels: Tensor) -> Tensor:
-    """I = sum_k |F^-1{K_k S}|^2, from spectrum to spectrum; exact, with no aliasing.
+    """I = sum_k |F^-1{K_k S}|^2, as a spectrum; exact, without aliasing.
 
     Args:
         spectrum: Mask spectrum (..., 2 h_y + 1, 2 h_x + 1), zero frequency in the centre.
@@ -79,16 +80,16 @@ def intensity_spectrum(spectrum: Tensor, kernels: Tensor) -> Tensor:
 
 
 class _CoherentSum(torch.autograd.Function):
-    """sum_k |F^-1{K_k S}|^2 on a grid of a size, (..., n_y, n_x); most of the time of any optimisation goes here.
+    """sum_k |F^-1{K_k S}|^2 on a grid of `size`, (..., n_y, n_x); ILT spends most of its time here.
 
-    By hand, for automatic differentiation passes over the fields four times where once is enough; and on CPUs a few
-    kernels at a time, whose fields stay in the processor's cache from one pass to the next.
+    The gradient is written by hand, because automatic differentiation reads the fields four times where once is enough.
+    On CPUs a few kernels are computed at a time, so that their fields stay in the processor's cache.
     """
 
     @staticmethod
     def forward(ctx: Any, spectrum: Tensor, kernels: Tensor, size: tuple[int, int]) -> Tensor:
         together, (height, width) = _together(spectrum, kernels, size), kernels.shape[-2:]
-        # Zero frequency sits at [h, h] instead of [0, 0]: a phase on E_k that |E_k|^2 does not see.
+        # Zero frequency is at [h, h] instead of [0, 0]: that changes only the phase of E_k, not |E_k|^2.
         padded = spectrum.new_zeros((*spectrum.shape[:-2], min(together, len(kernels)), *size))
         intensity = spectrum.real.new_zeros((*spectrum.shape[:-2], size[0], 2 * size[1]))
         fields = []
@@ -122,12 +123,12 @@ class _CoherentSum(torch.autograd.Function):
 
 
 def _as_real(fields: Tensor) -> Tensor:
-    """Real and imaginary parts side by side, (..., n_y, 2 n_x): real passes over contiguous memory are the fastest."""
+    """Real and imaginary parts interleaved, (..., n_y, 2 n_x): real operations on contiguous memory are the fastest."""
     return torch.view_as_real(fields).flatten(-2)
 
 
 def _together(spectrum: Tensor, kernels: Tensor, size: tuple[int, int]) -> int:
-    """How many kernels go at a time: all of them on a GPU."""
+    """How many kernels are computed at a time; on a GPU, all of them."""
     if spectrum.is_cuda:
         return len(kernels)
     field_bytes = spectrum.shape[:-2].numel() * math.prod(size) * spectrum.element_size()
@@ -135,6 +136,14 @@ def _together(spectrum: Tensor, kernels: Tensor, size: tuple[int, int]) -> int:
 
 
 def low_frequencies(samples: Tensor, half: tuple[int, int]) -> Tensor:
-    """Real samples (..., n_y, n_x) over one period -> half spectrum (..., 2 h_y + 1, h_x + 1)."""
+    """The lowest frequencies of a real periodic function.
+
+    Args:
+        samples: (..., n_y, n_x), real, over one period.
+        half: (h_y, h_x), the highest frequencies kept, in cycles per period.
+
+    Returns:
+        Half spectrum (..., 2 h_y + 1, h_x + 1): f_y = -h_y ... h_y, f_x = 0 ... h_x.
+    """
     corner = torch.fft.rfft2(samples, norm="forward")[..., : half[1] + 1]
     return torch.cat((corner[..., samples.shape[-2] - half[0] :, :], corner[..., : half[0] + 1, :]), dim=-2)

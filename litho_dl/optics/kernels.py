@@ -1,4 +1,4 @@
-"""Coherent kernels: what the optics do to a mask, as a short sum of coherent systems."""
+"""Coherent kernels: an optical system as a short sum of coherent systems (SOCS)."""
 
 import math
 from dataclasses import dataclass, replace
@@ -18,8 +18,9 @@ class SocsKernels:
         spectra: (K, 2 h_y + 1, 2 h_x + 1) complex; zero frequency in the centre, axes (fy, fx), step 1 / field.
         weights: (K,) real, >= 0, in descending order.
         field_nm: (height, width) of the periodic field; the kernels are valid for this field only.
-        mask_pixel_nm: The pixel r whose sampled transform they expect (see `core.dft`); 0 = exact Fourier series.
-        discarded_energy: Share of the TCC's trace that truncation dropped; None if unknown (imported kernels).
+        mask_pixel_nm: Pixel of the sampled mask whose discrete transform is S (see `core.dft`); 0: S is the exact
+            Fourier series.
+        discarded_energy: Share of the TCC's trace that was dropped by truncation; None if unknown (imported kernels).
     """
 
     spectra: Tensor
@@ -65,11 +66,15 @@ class SocsKernels:
         return float((self.weights * dc.abs().square()).sum())
 
     def scaled(self, factor: float) -> "SocsKernels":
-        """The same kernels with every weight multiplied."""
+        """The same kernels with every weight multiplied by `factor`."""
         return replace(self, weights=self.weights * factor)
 
     def require_field(self, field_nm: tuple[float, float]) -> None:
-        """Raises GridMismatchError unless the kernels were made for `field_nm`."""
+        """Checks that the kernels were made for a field.
+
+        Raises:
+            GridMismatchError: They were made for another field than `field_nm`, (height, width).
+        """
         if not all(same_length(a, b) for a, b in zip(self.field_nm, field_nm, strict=True)):
             raise GridMismatchError(
                 f"These kernels were made for a field of {self.field_nm[0]:g} x {self.field_nm[1]:g} nm, got an image "

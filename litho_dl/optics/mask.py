@@ -1,4 +1,4 @@
-"""Mask technologies: how drawn coverage becomes complex transmission."""
+"""Mask types: from area coverage to transmitted amplitude."""
 
 from typing import Annotated, Literal
 
@@ -7,11 +7,12 @@ from torch import Tensor
 
 
 class MaskType(BaseModel):
-    """What a mask value m means.
+    """The meaning of a mask value m.
 
-    binary: m in [0, 1] is the clear area; the amplitude is m.
-    attenuated: the background transmits `transmission` of the intensity at 180 degrees; amplitude m - sqrt(T) (1 - m).
-    alternating: m in [-1, 1]; clear areas carry the phase 0 (+1) or 180 degrees (-1); the amplitude is m.
+    binary: m in [0, 1] is the clear share of the area; the amplitude is m.
+    attenuated: the background transmits the share T = `transmission` of the intensity at a phase of 180 degrees; the
+        amplitude is m - sqrt(T) (1 - m).
+    alternating: m in [-1, 1]; clear areas have a phase of 0 (+1) or 180 degrees (-1); the amplitude is m.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -21,7 +22,7 @@ class MaskType(BaseModel):
 
     @property
     def lowest(self) -> float:
-        """The smallest mask value that has a meaning."""
+        """The smallest mask value allowed."""
         return -1.0 if self.type == "alternating" else 0.0
 
     def amplitude(self, mask: Tensor) -> Tensor:

@@ -9,12 +9,21 @@ from torch import Tensor
 
 from litho_dl.optics.zernike import zernike
 
-HIGHEST_NOLL = 231  # radial order 20; the explicit sum of far higher orders is rounding noise
-EDGE_TOLERANCE = 1e-12  # a frequency exactly on the rim passes, whatever the rounding of rho
+HIGHEST_NOLL = 231  # radial order 20; the explicit sum is inaccurate at much higher orders
+EDGE_TOLERANCE = 1e-12  # a frequency exactly on the edge passes in spite of the rounding of rho
 
 
 class Pupil(BaseModel):
-    """The lens. `na` is the image-side numerical aperture, `immersion_index` the medium's refractive index."""
+    """The projection lens.
+
+    Attributes:
+        wavelength_nm: Vacuum wavelength.
+        na: Numerical aperture on the image side.
+        immersion_index: Refractive index of the medium above the wafer.
+        reduction: Magnification from wafer to mask, for the obliquity factor.
+        obliquity: Whether the pupil has the obliquity factor.
+        zernike_waves: Aberrations: coefficients in waves by Noll index.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -28,7 +37,7 @@ class Pupil(BaseModel):
     @field_validator("zernike_waves", mode="before")
     @classmethod
     def _noll_keys(cls, value: object) -> object:
-        """Accepts Z9 as well as 9: TOML keys are strings."""
+        """Accepts Z9 as well as 9, as TOML keys are strings."""
         if not isinstance(value, dict):
             return value
         waves = {str(key).lstrip("Zz"): amount for key, amount in value.items()}

@@ -1,7 +1,7 @@
 """Hopkins' transmission cross coefficients (TCC) and their sum of coherent systems (SOCS).
 
-A[f, s] = sqrt(J_s) P(f + s) on the frequencies that any source point passes; TCC = A A^H. The singular vectors of A
-are the kernels and its squared singular values their weights, so the TCC matrix itself is never formed.
+A[f, s] = sqrt(J_s) P(f + s) on all frequencies that some source point passes; TCC = A A^H. The left singular vectors of
+A are the kernels and its squared singular values their weights, so the TCC matrix itself is never formed.
 """
 
 import math
@@ -14,23 +14,45 @@ from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.pupil import Pupil, pupil_function
 from litho_dl.optics.source import Source
 
-MOST_VALUES = 2**29  # of shifted pupils: 8 GiB
-RANK_TOLERANCE = 1e-14  # of the largest singular value; below it a kernel is rounding noise
+MOST_VALUES = 2**29  # of shifted pupils, 8 GiB
+RANK_TOLERANCE = 1e-14  # of the largest singular value; kernels of smaller ones are rounding noise
 
 
 def passed_half(pupil: Pupil, sigma_max: float, field_nm: tuple[float, float]) -> tuple[int, int]:
-    """(h_y, h_x): the highest frequency on each axis that some source point brings through the pupil."""
+    """The highest mask frequency on each axis that passes the pupil for some source point.
+
+    Args:
+        pupil: The lens.
+        sigma_max: Distance of the outermost source point from the optical axis, in sigma units.
+        field_nm: (height, width) of the periodic field.
+
+    Returns:
+        (h_y, h_x) in steps of 1 / field.
+    """
     reach = (1 + sigma_max) * pupil.na / pupil.wavelength_nm
     return math.floor(reach * field_nm[0] + 1e-9), math.floor(reach * field_nm[1] + 1e-9)
 
 
 def shifted_pupils(source: Source, pupil: Pupil, field_nm: tuple[float, float], defocus_nm: float) -> Tensor:
-    """P(f + s) for every source point: (S, 2 h_y + 1, 2 h_x + 1) complex128, zero frequency in the centre."""
+    """P(f + s) for every source point s.
+
+    Args:
+        source: S source points.
+        pupil: The lens.
+        field_nm: (height, width) of the periodic field.
+        defocus_nm: Distance of the image plane from best focus.
+
+    Returns:
+        (S, 2 h_y + 1, 2 h_x + 1) complex128, zero frequency in the centre, h as in `passed_half`.
+
+    Raises:
+        KernelError: The field needs more memory than is allowed.
+    """
     half = passed_half(pupil, source.sigma_max, field_nm)
     if len(source.points) * (2 * half[0] + 1) * (2 * half[1] + 1) > MOST_VALUES:
         raise KernelError(
             f"A field of {field_nm[0]:g} x {field_nm[1]:g} nm needs pupils of {2 * half[0] + 1} x {2 * half[1] + 1} "
-            f"frequencies for {len(source.points)} source points, more than fits; choose a smaller field."
+            f"frequencies for {len(source.points)} source points, more than fits in memory; choose a smaller field."
         )
     step = pupil.wavelength_nm / pupil.na
     rho_y, rho_x = (
@@ -52,20 +74,26 @@ def build_socs(
 ) -> SocsKernels:
     """SOCS kernels by the singular value decomposition of A, in complex128.
 
-    Weights are rescaled so that a clear mask images to 1 whatever is truncated; `discarded_energy` tells how much of
-    the trace of the TCC was dropped.
+    Weights are rescaled so that a clear mask images to 1 after truncation too; `discarded_energy` is the share of the
+    TCC's trace that was dropped.
 
     Args:
-        source: Sampled illumination.
+        source: Source points and weights.
         pupil: The lens.
         field_nm: (height, width) of the periodic field.
-        defocus_nm: Image plane's distance from best focus.
-        count: Keep at most this many kernels.
-        energy: Keep the fewest kernels that hold this share (0, 1] of the TCC's trace.
+        defocus_nm: Distance of the image plane from best focus.
+        count: Keep at most this many kernels, at least 1.
+        energy: Keep the fewest kernels that hold this share, in (0, 1], of the TCC's trace.
             With neither `count` nor `energy`, every kernel of nonzero weight is kept.
 
+    Returns:
+        The kernels for this field, the one of largest weight first.
+
     Raises:
-        KernelError: `count` < 1, `energy` outside (0, 1], or a field or defocus that is no length.
+        KernelError: `count` < 1, `energy` outside (0, 1], a field that is not positive and finite, a defocus that is
+            not finite, or a field that needs more memory than is allowed.
+
+    Source: N. Cobb, PhD thesis, UC Berkeley (1998), ch. 3.
     """
     if not (all(0 < side < math.inf for side in field_nm) and math.isfinite(defocus_nm)):
         raise KernelError(f"Expected a positive field and a finite defocus, got {field_nm} nm and {defocus_nm} nm.")

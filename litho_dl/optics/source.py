@@ -1,4 +1,4 @@
-"""Illumination: shapes in sigma units, sampled to weighted points."""
+"""Illumination: source shapes in sigma units, and their sampling to weighted points."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from litho_dl.core.errors import RecipeError
 from litho_dl.core.io import read_image
 
 Sigma = Annotated[float, Field(gt=0, le=1)]
-SUBSAMPLES = 9  # coverage of one source cell is measured on 9 x 9 points
-NEGLIGIBLE = 1e-6  # of the brightest cell; dimmer cells are dropped
+SUBSAMPLES = 9  # the mean brightness of a source cell is computed on 9 x 9 points
+NEGLIGIBLE = 1e-6  # of the brightest cell; darker cells are dropped
 
 
 class SourceShape(BaseModel, ABC):
-    """Base of all shapes. `blur_sigma` softens the edges by a Gaussian of that standard deviation, in sigma units."""
+    """Base of all shapes. `blur_sigma` is the standard deviation of a Gaussian blur, in sigma units."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -26,7 +26,18 @@ class SourceShape(BaseModel, ABC):
 
     @abstractmethod
     def brightness(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Brightness at the points (x, y) in sigma units, before blurring."""
+        """Brightness before blurring.
+
+        Args:
+            x: sigma_x of the points, any shape.
+            y: sigma_y of the points, of the same shape.
+
+        Returns:
+            Values >= 0 of the points' shape.
+
+        Raises:
+            RecipeError: Of a freeform source, its file cannot be used.
+        """
 
 
 class Conventional(SourceShape):
@@ -56,7 +67,7 @@ class _Ring(SourceShape):
         return (r >= self.sigma_inner) & (r <= self.sigma_outer)
 
     def _poles(self, x: np.ndarray, y: np.ndarray, first_deg: float, step_deg: float, opening_deg: float) -> np.ndarray:
-        """Sectors of the ring, one every `step_deg` from `first_deg`, each `opening_deg` wide in all."""
+        """Sectors of the ring at angles `first_deg` + n `step_deg`, each with a full angle of `opening_deg`."""
         off_axis = (np.degrees(np.arctan2(y, x)) - first_deg + step_deg / 2) % step_deg - step_deg / 2
         return (self._ring(x, y) & (np.abs(off_axis) <= opening_deg / 2)).astype(float)
 
@@ -71,7 +82,7 @@ class Annular(_Ring):
 
 
 class Dipole(_Ring):
-    """Two sectors of a ring, on the x axis (for lines along y) or the y axis. `opening_deg`: full angle of a pole."""
+    """Two sectors of a ring, on the x axis (for lines along y) or the y axis; `opening_deg` is a pole's full angle."""
 
     shape: Literal["dipole"] = "dipole"
     opening_deg: Annotated[float, Field(gt=0, le=180)]
@@ -82,7 +93,7 @@ class Dipole(_Ring):
 
 
 class Quasar(_Ring):
-    """Four sectors of a ring on the diagonals. `opening_deg`: full angle of a pole."""
+    """Four sectors of a ring on the diagonals; `opening_deg` is a pole's full angle."""
 
     shape: Literal["quasar"] = "quasar"
     opening_deg: Annotated[float, Field(gt=0, le=90)]
@@ -92,7 +103,7 @@ class Quasar(_Ring):
 
 
 class CQuad(_Ring):
-    """Four sectors of a ring on the axes. `opening_deg`: full angle of a pole."""
+    """Four sectors of a ring on the axes; `opening_deg` is a pole's full angle."""
 
     shape: Literal["cquad"] = "cquad"
     opening_deg: Annotated[float, Field(gt=0, le=90)]
@@ -113,7 +124,7 @@ class Pole(BaseModel):
 
 
 class Multipole(SourceShape):
-    """Any list of discs; where they overlap their brightness adds."""
+    """A list of discs; where they overlap, their brightness adds up."""
 
     shape: Literal["multipole"] = "multipole"
     poles: Annotated[tuple[Pole, ...], Field(min_length=1)]
@@ -126,7 +137,7 @@ class Multipole(SourceShape):
 class Freeform(SourceShape):
     """A pixel map over [-1, 1] x [-1, 1] sigma from a .png, .npy or .csv file; first row = lowest sigma_y.
 
-    Recipes give the path relative to their own file.
+    In a recipe, the path is relative to the recipe's file.
     """
 
     shape: Literal["freeform"] = "freeform"
@@ -161,18 +172,25 @@ class Source:
 
 
 def sample_source(shape: SourceShape, samples: int) -> Source:
-    """Samples a shape on `samples` x `samples` cells over [-1, 1]^2; each lit cell becomes one point at its centre.
+    """Samples a shape on a square grid of cells over [-1, 1]^2; each bright cell becomes one point at its centre.
 
-    A cell's weight is its mean brightness, so edges are anti-aliased; a point never lies outside the unit disc.
+    A point's weight is the mean brightness of its cell, so edges are anti-aliased; no point lies outside the unit disc.
+
+    Args:
+        shape: The source shape.
+        samples: Cells a side.
+
+    Returns:
+        The source points and their weights.
 
     Raises:
-        RecipeError: No cell is lit.
+        RecipeError: No cell is bright, or a freeform source's file cannot be used.
     """
     fine = (np.arange(samples * SUBSAMPLES) + 0.5) / (samples * SUBSAMPLES) * 2 - 1
     x, y = np.meshgrid(fine, fine)
     map_fine = shape.brightness(x, y)
     if shape.blur_sigma > 0:
-        from scipy.ndimage import gaussian_filter  # loads slowly, and few sources are blurred
+        from scipy.ndimage import gaussian_filter  # imported here: it loads slowly, and few sources are blurred
 
         map_fine = gaussian_filter(map_fine, shape.blur_sigma * samples * SUBSAMPLES / 2, mode="constant")
     map_fine = map_fine * (np.hypot(x, y) <= 1)

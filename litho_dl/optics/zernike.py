@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def noll_to_nm(j: int) -> tuple[int, int]:
-    """Noll index j >= 1 -> radial order n and signed azimuthal order m (m < 0: sine).
+    """Radial order n and signed azimuthal order m (m < 0: sine) of Noll index j >= 1.
 
     Source: R. J. Noll, J. Opt. Soc. Am. 66, 207 (1976), table I.
     """
@@ -21,9 +21,19 @@ def noll_to_nm(j: int) -> tuple[int, int]:
 
 
 def zernike(j: int, x: Tensor, y: Tensor) -> Tensor:
-    """Noll's Z_j, of unit mean square over the unit disc, at pupil coordinates (x, y).
+    """Noll's Z_j, with a mean square of 1 over the unit disc.
 
     Z_1 = 1, Z_2 = 2 x, Z_3 = 2 y, Z_4 = sqrt(3) (2 r^2 - 1), ...
+
+    Args:
+        j: Noll index, at least 1.
+        x: Pupil coordinate in units of the pupil's radius, any shape.
+        y: The same along y.
+
+    Returns:
+        Values of the coordinates' shape.
+
+    Source: as `noll_to_nm`.
     """
     n, m = noll_to_nm(j)
     order = abs(m)

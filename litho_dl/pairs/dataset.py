@@ -119,6 +119,11 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
             )
         return tuple(dict.fromkeys(("identity", *wanted)))
 
+    def __repr__(self) -> str:
+        images = ", ".join(self.images)
+        height, width = (len(range(*side.indices(side.stop))) // self._factor for side in self._crop)
+        return f"PairDataset({len(self)} pairs: {images} of {height} x {width} pixels of {self.pixel_nm:g} nm)"
+
     def __len__(self) -> int:
         return len(self._chunks)
 

@@ -22,8 +22,9 @@ from litho_dl.pairs.plan import read_clips
 from litho_dl.pairs.recipe import DatasetRecipe, Quality
 from litho_dl.pairs.shard import SPLITS, PairBlock, write_shard
 from litho_dl.process.files import load_kernels
-from litho_dl.runs.optimize import default_protocol, solve_clips
-from litho_dl.scoring.evaluate import Evaluation, Protocol, evaluate
+from litho_dl.runs.optimize import solve
+from litho_dl.scoring.evaluate import Evaluation, evaluate_mask
+from litho_dl.scoring.protocol import Protocol, default_protocol
 from litho_dl.simulation.simulator import Simulator
 
 SCORES = ("l2_nm2", "pvb_nm2", "epe_violations", "epe_violations_neuralilt", "epe_sites", "shots")
@@ -93,7 +94,7 @@ def make_shard(task: ShardTask) -> ShardReport:
     recipe, process = setting.recipe, setting.simulator.process
     first = task.index * recipe.shard_clips
     planned = read_clips(folder / CLIPS, task.digest, first, first + recipe.shard_clips)
-    clips = [place(clip.layout, process.field_nm, clip.name) for clip in planned]
+    clips = [place(clip.layout, process, clip.name) for clip in planned]
     missed = [None if _visible(setting, clip) else "empty_target" for clip in clips]
     drawn = [index for index, limit in enumerate(missed) if limit is None]
     lap("read")
@@ -143,14 +144,14 @@ def _solved(setting: _Setting, clips: list[Clip]) -> tuple[Tensor, float]:
     simulator = setting.simulator
     if not clips:
         return torch.zeros(0, 1, 1, dtype=torch.bool), setting.recipe.pixel_nm
-    solution = solve_clips(clips, simulator.process, setting.method, simulator.device, simulator=simulator)
+    solution = solve(simulator, clips, setting.method)
     solution.require_finished()
     return solution.mask, solution.pixel_nm
 
 
 def _score(setting: _Setting, clip: Clip, mask: Tensor, pixel_nm: float) -> dict[str, float]:
-    """Figures of one mask, from float32 images: float64, as in `optimize.scored`, would take twice as long."""
-    return figures(evaluate(mask, pixel_nm, clip.placed, setting.simulator, _protocol(setting)))
+    """Scores of one mask, from float32 images: float64, as in `runs.optimize`, would take twice as long."""
+    return figures(evaluate_mask(mask, pixel_nm, clip.placed, setting.simulator, _protocol(setting)))
 
 
 def _protocol(setting: _Setting) -> Protocol:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -71,3 +72,51 @@ def sample_pairs(folder: Path, manifest: Manifest, count: int) -> list[SamplePai
             score = {name: float(values[row]) for name, values in block.score.items()}
             chosen.append(SamplePair(block.name[row], block.images["target"][row], block.images["mask"][row], score))
     return chosen
+
+
+def set_summary(folder: Path, manifest: Manifest) -> dict[str, Any]:
+    """Counts, splits, mean scores and settings of a data set, as plain values.
+
+    Args:
+        folder: The data set.
+        manifest: Its manifest.
+
+    Raises:
+        DatasetError: There is no finished shard, or one is damaged.
+    """
+    pairs = read_scores(folder, manifest)
+    return {
+        "folder": str(folder),
+        "clips": manifest.clips,
+        "shards": len(manifest.shards),
+        "shards_missing": len(manifest.missing),
+        "pairs": manifest.pairs,
+        "rejected": manifest.rejected,
+        "splits": split_counts(pairs),
+        "mean_score": score_means(pairs),
+        "symmetries": manifest.settings["symmetries"],
+        "recipe": manifest.settings["recipe"],
+    }
+
+
+def set_text(folder: Path, manifest: Manifest) -> str:
+    """`set_summary` as text; arguments and errors as there.
+
+    Args:
+        folder: The data set.
+        manifest: Its manifest.
+    """
+    found = set_summary(folder, manifest)
+    recipe = found["recipe"]
+    rejected = ", ".join(f"{count} by {name}" for name, count in found["rejected"].items()) or "none"
+    state = f"{found['shards_missing']} shards missing" if found["shards_missing"] else "complete"
+    means = ", ".join(f"{name} {value:,.1f}" for name, value in found["mean_score"].items())
+    lines = [
+        f"{folder}: {recipe['description']}".removesuffix(": "),
+        f"  pairs      {found['pairs']:,} of {found['clips']:,} clips; rejected: {rejected}; {state}",
+        "  splits     " + ", ".join(f"{name} {count:,}" for name, count in found["splits"].items()),
+        f"  scores     {means}",
+        f"  made with  {recipe['method']} on {recipe['optics']}, seed {recipe['seed']}, {recipe['pixel_nm']:g} nm",
+        f"  symmetries of the optics: {', '.join(found['symmetries'])}",
+    ]
+    return "\n".join(lines)

@@ -23,7 +23,7 @@ class Corner(NamedTuple):
     kernels: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ProcessModel:
     """Kernels by name, mask technology, resist, and corners by name.
 
@@ -63,6 +63,24 @@ class ProcessModel:
                 )
             if not 0 < corner.dose < math.inf:
                 raise KernelError(f"Expected a positive dose, got {corner.dose} for corner {name!r}.")
+
+    def __repr__(self) -> str:
+        kernels = ", ".join(f"{name} {len(kernels.weights)}" for name, kernels in self.kernels.items())
+        height, width = self.field_nm
+        return (
+            f"ProcessModel({self.optics_summary}; field {width:g} x {height:g} nm; corners {', '.join(self.corners)}; "
+            f"kernels {kernels})"
+        )
+
+    @property
+    def optics_summary(self) -> str:
+        """Wavelength, aperture, source and mask technology in a few words."""
+        if self.recipe is None:
+            return f"imported kernels, {self.mask.type} mask"
+        pupil = self.recipe.pupil
+        medium = f" in n = {pupil.immersion_index:g}" if pupil.immersion_index != 1 else ""
+        source = self.recipe.source.shape
+        return f"{pupil.wavelength_nm:g} nm, NA {pupil.na:g}{medium}, {source} source, {self.mask.type} mask"
 
     @property
     def field_nm(self) -> tuple[float, float]:

@@ -44,6 +44,11 @@ class Recipe(Settings):
     corners: dict[str, RecipeCorner]
     kernels: KernelSettings
 
+    def __repr__(self) -> str:
+        return f"Recipe({self.description})"
+
+    __str__ = __repr__
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         missing = [name for name in REQUIRED_CORNERS if name not in self.corners]

@@ -1,1 +1,1 @@
-"""Layer 2: what a command wrote, as one HTML file."""
+"""The results of a command as one HTML file."""

@@ -1,4 +1,4 @@
-"""Charts as paths and labels on a canvas of fixed size, for a template to draw as SVG."""
+"""Charts as paths and labels on a canvas of fixed size, which a template draws as SVG."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,22 +6,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from litho_dl.core.pareto import pareto_front
 from litho_dl.report.names import titled
 from litho_dl.report.published import PUBLISHED
 from litho_dl.report.table import Record, Table, is_number, mean, shown
 
 WIDTH, HEIGHT = 640, 380
 LEFT, RIGHT, TOP, BOTTOM = 84, 16, 14, 46
-TICKS = 6
-DECADE = 10.0  # a range from which on an axis is logarithmic
-BY_STEP = ("step", "epoch")
+INTERVALS = 6  # most intervals between ticks
+DECADE = 10.0  # a larger ratio of two values makes an axis logarithmic
+FEW_DECADES = 3  # up to which an axis has ticks at 2 and 5 times the powers of ten
+BY_STEP = ("step", "epoch")  # first columns of tables drawn as curves
 NO_CURVE = ("seconds", "learning_rate", "clips")
 CONTEST_CLIPS = {f"M1_test{number}" for number in range(1, 11)}
 
 
 @dataclass(frozen=True)
 class Line:
-    """A curve: its name and SVG path."""
+    """A curve.
+
+    Attributes:
+        name: Its name.
+        path: Its SVG path data.
+    """
 
     name: str
     path: str
@@ -29,7 +36,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Dot:
-    """A point: where it is, its label, and what it says when pointed at."""
+    """A point.
+
+    Attributes:
+        x: Position on the canvas, from the left.
+        y: Position on the canvas, from the top.
+        label: The label beside it.
+        text: Its tooltip.
+        published: Whether it is a published result.
+    """
 
     x: float
     y: float
@@ -40,7 +55,18 @@ class Dot:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart of `WIDTH` x `HEIGHT`; ticks are (position, label)."""
+    """A chart of `WIDTH` x `HEIGHT`.
+
+    Attributes:
+        title: Its heading.
+        x_label: Label of the x axis.
+        y_label: Label of the y axis.
+        x_ticks: (position, label) of each tick of the x axis.
+        y_ticks: The same of the y axis.
+        lines: The curves.
+        dots: The points.
+        note: A remark below the chart.
+    """
 
     title: str
     x_label: str
@@ -54,7 +80,15 @@ class Chart:
 
 @dataclass(frozen=True)
 class Axis:
-    """From values to positions on the canvas, linearly or by their logarithm."""
+    """A linear or logarithmic axis from values to positions on the canvas.
+
+    Attributes:
+        low: Value at `start`.
+        high: Value at `stop`.
+        start: Position of the lowest value.
+        stop: Position of the highest value.
+        log: Whether the axis is logarithmic.
+    """
 
     low: float
     high: float
@@ -63,26 +97,35 @@ class Axis:
     log: bool
 
     def at(self, value: float) -> float:
-        """Where a value is."""
+        """The position of a value."""
         low, high, value = (math.log10(v) if self.log else v for v in (self.low, self.high, value))
         return round(self.start + (value - low) / (high - low) * (self.stop - self.start), 2)
 
     def ticks(self, *, whole: bool = False) -> tuple[tuple[float, str], ...]:
-        """Round values with their labels; of counts, whole ones."""
+        """Positions and labels of round values; of whole numbers only, if `whole`."""
+        from matplotlib.ticker import Locator, LogLocator, MaxNLocator  # imported here: matplotlib loads slowly
+
+        locator: Locator = MaxNLocator(INTERVALS, steps=(1, 2, 5, 10), integer=whole, min_n_ticks=1)
         if self.log:
-            decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            steps = (1, 2, 5) if len(decades) <= 4 else (1,)
-            values = [step * 10.0**decade for decade in decades for step in steps]
-        else:
-            raw = (self.high - self.low) / TICKS
-            step = min((m * 10.0 ** math.floor(math.log10(raw)) for m in (1, 2, 5, 10)), key=lambda s: (s < raw, s))
-            step = max(step, 1.0) if whole else step
-            values = [step * n for n in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
-        return tuple((self.at(v), shown(float(f"{v:.6g}"))) for v in values if self.low <= v <= self.high)
+            few = math.log10(self.high / self.low) <= FEW_DECADES
+            locator = LogLocator(subs=(1, 2, 5) if few else (1,), numticks=INTERVALS + 1)
+        values = [float(f"{value:.6g}") for value in locator.tick_values(self.low, self.high)]
+        return tuple((self.at(value), shown(value)) for value in values if self.low <= value <= self.high)
 
 
 def axis(values: Sequence[float], start: float, stop: float, *, log: bool = False, margin: float = 0.0) -> Axis:
-    """An axis that holds all values, with a margin as a share of their range."""
+    """An axis that covers all values.
+
+    Args:
+        values: At least one value; positive ones for a logarithmic axis.
+        start: Position of the lowest value.
+        stop: Position of the highest value.
+        log: Whether the axis is logarithmic.
+        margin: Margin at both ends of a linear axis, as a share of the values' range.
+
+    Returns:
+        The axis.
+    """
     low, high = min(values), max(values)
     if low == high:
         low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
@@ -91,9 +134,10 @@ def axis(values: Sequence[float], start: float, stop: float, *, log: bool = Fals
 
 
 def curves(table: Table) -> list[Chart]:
-    """The charts of a table by step or epoch; none of another table.
+    """The charts of a table whose first column is the step or the epoch; none for other tables.
 
-    By step, all columns share one chart; by epoch, training and validation of each figure do.
+    Against the step, all columns share one chart; against the epoch, each metric has a chart, with its training and its
+    validation curve.
     """
     first = table.columns[0].key
     records = [record for record in table.records if is_number(record.get(first))]
@@ -102,12 +146,12 @@ def curves(table: Table) -> list[Chart]:
     keys = [column.key for column in table.columns[1:] if column.numeric and not column.key.endswith(NO_CURVE)]
     groups: dict[str, dict[str, str]] = {}
     for key in keys:
-        kind, _, figure = key.partition("_")
+        kind, _, metric = key.partition("_")
         split = first == "epoch" and kind in ("train", "validation")
-        groups.setdefault(figure if split else "", {})[key] = kind if split else key
+        groups.setdefault(metric if split else "", {})[key] = kind if split else key
     if first == "epoch":
         groups.pop("", None)
-    return [_curves(titled(figure), first, records, names) for figure, names in groups.items()]
+    return [_curves(titled(metric), first, records, names) for metric, names in groups.items()]
 
 
 def _curves(title: str, first: str, records: Sequence[Record], names: Mapping[str, str]) -> Chart:
@@ -121,14 +165,22 @@ def _curves(title: str, first: str, records: Sequence[Record], names: Mapping[st
     for name, points in columns.items():
         drawn = [(x.at(step), y.at(value)) for step, value in points if value > 0 or not log]
         lines.append(Line(name, "M" + "L".join(f"{px:g} {py:g}" for px, py in drawn) if drawn else ""))
-    y_label = "mean of a clip (nm²)" if first == "step" else ""
+    y_label = "mean per clip (nm²)" if first == "step" else ""
     return Chart(title, first, y_label, x.ticks(whole=True), y.ticks(), tuple(lines))
 
 
 def front(table: Table, protocol: str) -> Chart | None:
-    """L2 against PVB of a table's rows, those that no other beats joined; None without two such rows.
+    """The chart of L2 against PVB of a table's rows, with a line along their Pareto front.
 
-    Clips do not compete with each other, so they count by their mean, beside published means under `iccad13`.
+    Clips cannot be compared with each other: a table of clips is one point, its mean, beside the published means; so it
+    has a chart only under a protocol `iccad13/...`, which these belong to.
+
+    Args:
+        table: Any table; rows without L2 and PVB are ignored.
+        protocol: The protocol of the scores; empty if unknown.
+
+    Returns:
+        The chart; None if it would have fewer than two points.
     """
     l2, pvb = "l2_nm2", "pvb_nm2"
     ours = [
@@ -143,8 +195,9 @@ def front(table: Table, protocol: str) -> Chart | None:
         clips = {name for name, _, _ in ours}
         ours = [("this run", mean(table.records, l2), mean(table.records, pvb))]
         theirs = [(str(n), row.l2_nm2, row.pvb_nm2) for n, row in enumerate(PUBLISHED, start=1)]
-        other = "" if clips == CONTEST_CLIPS else ", so the two are not of the same clips and do not compare"
-        note = f"This run: the mean of {shown(len(clips))} clip(s). Published: means of the contest's ten clips{other}."
+        other = "" if clips == CONTEST_CLIPS else " These are other clips, so the two cannot be compared."
+        count = shown(len(clips))
+        note = f"This run: the mean of {count} clip(s). Published: means of the ten contest clips.{other}"
     points = [*ours, *theirs]
     if len(points) < 2:
         return None
@@ -154,14 +207,7 @@ def front(table: Table, protocol: str) -> Chart | None:
         Dot(x.at(a), y.at(b), name, f"{name}: L2 {shown(round(a))}, PVB {shown(round(b))} nm²", index >= len(ours))
         for index, (name, a, b) in enumerate(points)
     ]
-    best = unbeaten(np.array([point[1:] for point in ours], dtype=float))
+    best = pareto_front(np.array([point[1:] for point in ours], dtype=float))
     path = "M" + "L".join(f"{x.at(a):g} {y.at(b):g}" for a, b in best.tolist())
     lines = (Line("front", path),) if len(best) > 1 else ()
     return Chart("L2 against PVB", "L2 (nm²)", "PVB (nm²)", x.ticks(), y.ticks(), lines, tuple(dots), note)
-
-
-def unbeaten(points: np.ndarray) -> np.ndarray:
-    """The points (n, 2) that no other beats in both coordinates, by rising first coordinate."""
-    ordered = points[np.lexsort((points[:, 1], points[:, 0]))]
-    best = np.minimum.accumulate(ordered[:, 1])
-    return ordered[np.r_[True, ordered[1:, 1] < best[:-1]]]

@@ -1,4 +1,4 @@
-"""A clip as a drawing of paths, in nm: target, mask, nominal print, PV band, and the sites that miss their edge."""
+"""A clip drawn as SVG paths: target, mask, nominal print, PV band, and the sites of EPE violations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,22 +12,22 @@ from litho_dl.layout.stack import read_stack
 from litho_dl.report.table import Record
 
 PRINTS = ("nominal", "band")
-TOLERANCE_NM = 0.75  # takes the staircase of 1 nm pixels off prints
+TOLERANCE_NM = 0.75  # of simplified prints; enough to remove the staircase of 1 nm pixels
 STEPS_PER_NM = 10
-MARGIN = 0.2  # of the larger side; assist features further out are there, but not seen at first
+MARGIN = 0.2  # shown at first on each side, relative to the larger side; SRAFs may lie outside
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A clip's picture; y points up in it, so what draws it must flip it.
+    """The drawing of a clip. Its y axis points up, so it must be flipped to be drawn as SVG.
 
     Attributes:
         name: The clip.
-        corner_nm: Lower left corner of the square to show first, in the layout's own coordinates.
-        side_nm: Its side.
+        corner_nm: Lower left corner of the square shown at first, in the layout's own coordinates.
+        side_nm: Side of that square.
         paths: SVG path data by layer, in steps of 1 / `STEPS_PER_NM` from the corner.
         sites: (x, y) of the sites to mark, in the same unit.
-        figures: What to say below it, by heading.
+        captions: Scores to print below it, by heading.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Drawing:
     side_nm: float
     paths: dict[str, str]
     sites: tuple[tuple[float, float], ...]
-    figures: dict[str, str]
+    captions: dict[str, str]
 
     @property
     def side(self) -> float:
@@ -43,8 +43,17 @@ class Drawing:
         return round(self.side_nm * STEPS_PER_NM, 1)
 
 
-def draw(name: str, path: Path, sites: Sequence[Record], figures: dict[str, str]) -> Drawing | None:
-    """The drawing of a clip's layer file; None without a target and prints.
+def draw(name: str, path: Path, sites: Sequence[Record], captions: dict[str, str]) -> Drawing | None:
+    """The drawing of a clip's layer file.
+
+    Args:
+        name: The clip.
+        path: Its layer file.
+        sites: Records of the sites to mark, with `x_nm` and `y_nm`.
+        captions: Scores to print below the drawing, by heading.
+
+    Returns:
+        The drawing; None if the file has neither a target nor prints.
 
     Raises:
         LayoutError: The file is damaged.
@@ -58,18 +67,34 @@ def draw(name: str, path: Path, sites: Sequence[Record], figures: dict[str, str]
     x0, y0 = ((low + high - side) / 2).tolist()
     paths = {layer: path_data(smoothed(layer, layout), (x0, y0)) for layer, layout in stack.items()}
     marked = tuple(((s["x_nm"] - x0) * STEPS_PER_NM, (s["y_nm"] - y0) * STEPS_PER_NM) for s in sites)
-    return Drawing(name, (x0, y0), side, paths, marked, figures)
+    return Drawing(name, (x0, y0), side, paths, marked, captions)
 
 
 def smoothed(layer: str, layout: Layout) -> Layout:
-    """Prints without the staircase of their pixels; other layers as they are."""
+    """Removes the staircase of pixels from a print.
+
+    Args:
+        layer: Name of the layer.
+        layout: Its polygons.
+
+    Returns:
+        A print, simplified; any other layer as it is.
+    """
     if layer not in PRINTS:
         return layout
     return Layout(layout.name, simplify(layout.polygons, TOLERANCE_NM))
 
 
 def path_data(layout: Layout, origin_nm: tuple[float, float]) -> str:
-    """SVG path data of all loops, in whole tenths of a nm from the origin: relative, `h` and `v` where they will do."""
+    """SVG path data of all loops, in relative coordinates.
+
+    Args:
+        layout: The polygons.
+        origin_nm: (x, y) of the path's origin.
+
+    Returns:
+        Path data in whole steps of 1 / `STEPS_PER_NM`.
+    """
     parts = []
     for polygon in layout.polygons:
         for loop in polygon.loops:

@@ -1,4 +1,4 @@
-"""What the keys of results are called, and which way is better."""
+"""Titles for the keys of result files, and whether less or more of each is better."""
 
 import re
 
@@ -16,13 +16,13 @@ LOWER = (
     "epe_3sigma_nm",
     "lost",
 )
-MRC = "mrc_violations"  # by rule, as `mrc_violations.width`; of all rules without
+MRC = "mrc_violations"  # of all rules; of one rule, `mrc_violations.width`
 HIGHER = ("nils", "ils_per_um", "max_el_percent", "accuracy", "iou")
 
 
 def titled(key: str) -> str:
-    """`mrc_violations.width` -> `MRC violations, width`; `l2_nm2` -> `L2 (nm²)`; `per_um` is a unit too."""
-    if key.startswith("seconds."):  # of a part of the run
+    """The title of a key: `mrc_violations.width` -> `MRC violations, width`; `l2_nm2` -> `L2 (nm²)`."""
+    if key.startswith("seconds."):  # the time of one part of the run
         key = f"{key.partition('.')[2]}_seconds"
     key, unit = _split_unit(key)
     words = [WORDS.get(word.lower(), word) for word in re.split(r"[_\s]+", key.replace(".", ", ")) if word]
@@ -35,14 +35,14 @@ def _split_unit(key: str) -> tuple[str, str]:
     if stem.endswith("_per") and last in UNITS:
         return stem.removesuffix("_per"), f"1/{UNITS[last]}"
     if stem.endswith("seconds_per"):
-        return stem.removesuffix("seconds_per").rstrip("_") or "time", f"s a {last}"
+        return stem.removesuffix("seconds_per").rstrip("_") or "time", f"s per {last}"
     if key == "seconds":
         return "time", UNITS[key]
     return (stem, UNITS[last]) if stem and last in UNITS else (key, "")
 
 
 def better(key: str) -> int:
-    """-1 where less is better, 1 where more is, 0 where neither."""
+    """-1 if less is better, 1 if more is better, 0 if neither."""
     last = key.rpartition(".")[2]
     if "seconds" in last or key.startswith(f"{MRC}.") or last.endswith(LOWER):
         return -1
@@ -50,5 +50,5 @@ def better(key: str) -> int:
 
 
 def is_time(key: str) -> bool:
-    """True for seconds."""
+    """True if the key's values are seconds."""
     return "seconds" in key

@@ -1,4 +1,4 @@
-"""The page: a run's folder rendered into one HTML file that needs nothing else."""
+"""The results in a run's folder as one self-contained HTML file."""
 
 import base64
 import io
@@ -21,8 +21,8 @@ REPORT = "report.html"
 MOST_CLIPS, MOST_PICTURES, MOST_PICTURE_BYTES = 40, 40, 32 * 2**20
 TILES = ("l2_nm2", "pvb_nm2", "sum_nm2", "epe_violations", MRC, "shots")
 MOST_TILES = 7
-CLIP_FIGURES = ("l2_nm2", "pvb_nm2", "epe_violations", "shots")
-PLACE_FIGURES = ("x_nm", "y_nm", "epe_nm", "seam_distance_nm")
+CLIP_SCORES = ("l2_nm2", "pvb_nm2", "epe_violations", "shots")
+SPOT_VALUES = ("x_nm", "y_nm", "epe_nm", "seam_distance_nm")
 TITLE = ("layout", "model", "method")
 INPUTS = ("layout", "layouts", "layer", "cell", "window_nm")
 TREATMENT = (
@@ -40,13 +40,21 @@ TREATMENT = (
 MADE_BY = ("command", "version")
 SUBTITLE = ("layer", "cell", "window_nm", "optics", "method", "network", "model", "status", "device")
 FIRST_PICTURES = ("chip", "gallery", "masks", "pairs", "front", "curves", "source", "process_window", "scores")
-ARRAYS = ("L", "1", "I;16", "I")  # grey pictures are arrays, whose first row is the lowest y
+ARRAYS = ("L", "1", "I;16", "I")  # modes of PNG files that hold arrays, whose first row is the lowest y
 LAYER_TITLES = {"target": "Target", "mask": "Mask", "nominal": "Nominal print", "band": "PV band", "sites": "EPE sites"}
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG file to embed."""
+    """A PNG file to embed.
+
+    Attributes:
+        name: Its path in the run's folder.
+        uri: The file as a data URI.
+        width: Width in pixels.
+        height: Height in pixels.
+        flipped: Whether its first row is the lowest y.
+    """
 
     name: str
     uri: str
@@ -56,18 +64,19 @@ class Picture:
 
 
 def write_report(run_dir: str | Path, out: str | Path | None = None) -> Path:
-    """Shows a run's folder in one HTML file, written atomically.
+    """Writes the report of a run's folder as one HTML file, atomically.
 
     Args:
-        run_dir: What a command wrote to.
-        out: The file; by default RUN_DIR/report.html.
+        run_dir: Folder that a command wrote its results to.
+        out: The file; None: `report.html` in that folder.
 
     Returns:
         The file.
 
     Raises:
         ReportError: The folder is missing or empty, or a file in it is damaged.
-        LayoutError: A clip's layers are damaged.
+        LayoutError: A clip's layer file is damaged.
+        OutputError: The file cannot be written.
     """
     folder = Path(run_dir)
     html = render(read_run(folder))
@@ -77,12 +86,12 @@ def write_report(run_dir: str | Path, out: str | Path | None = None) -> Path:
 
 
 def render(run: Run) -> str:
-    """The page of a run."""
+    """The HTML page of a run."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
         loader=PackageLoader("litho_dl.report"),
-        autoescape=True,  # names come from strangers' files
+        autoescape=True,  # names may come from files of others
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -115,29 +124,29 @@ def render(run: Run) -> str:
 
 
 def title(run: Run) -> str:
-    """The layout and what made its mask; of other runs the folder's name."""
+    """The layout with the network and the method of its mask; of runs without a layout, the folder's name."""
     named = [Path(str(run.facts[key])).name for key in TITLE if key in run.facts]
     return ", ".join(named) if TITLE[0] in run.facts else run.folder.resolve().name or REPORT
 
 
 def settings(facts: dict[str, Any]) -> dict[str, Any]:
-    """A file's settings and figures but times: what was read, how it was treated, the rest, what wrote the file."""
+    """A file's settings and results except times, in order: inputs, process and method, others, command and version."""
     first = [*INPUTS, *TREATMENT]
     rest = [key for key in facts if key not in (*first, *MADE_BY) and not is_time(key)]
     return {key: facts[key] for key in (*first, *rest, *MADE_BY) if key in facts}
 
 
 def subtitle(run: Run) -> list[tuple[str, str]]:
-    """The settings that a reader looks for first."""
+    """The most important settings."""
     return [(key, str(run.facts[key])) for key in SUBTITLE if key in run.facts]
 
 
 def tiles(run: Run) -> list[tuple[str, str]]:
-    """Headline figures: means over the clips, of the first source where there are several; else what can be judged."""
+    """Headline scores: means over the clips, of the first source if there are several; else the run's own scores."""
     if run.scores is None:
         facts = with_sums(run.facts)
-        judged = [key for key, value in facts.items() if is_number(value) and better(key) and not is_time(key)]
-        keys = dict.fromkeys(key for key in (*TILES, *judged) if key in judged and not key.startswith(f"{MRC}."))
+        scores = [key for key, value in facts.items() if is_number(value) and better(key) and not is_time(key)]
+        keys = dict.fromkeys(key for key in (*TILES, *scores) if key in scores and not key.startswith(f"{MRC}."))
         return [(titled(key), shown(facts[key])) for key in [*keys][:MOST_TILES]]
     records = run.scores.records
     first = [record for record in records if record.get("source") == records[0].get("source")]
@@ -147,7 +156,7 @@ def tiles(run: Run) -> list[tuple[str, str]]:
 
 
 def times(run: Run) -> dict[str, Any]:
-    """Seconds of the whole run, and means over its clips."""
+    """Times of the whole run, and mean times over its clips, in seconds."""
     found = {key: value for key, value in run.facts.items() if is_time(key)}
     if run.scores is not None:
         keys = (column.key for column in run.scores.columns if column.numeric and is_time(column.key))
@@ -156,37 +165,37 @@ def times(run: Run) -> dict[str, Any]:
 
 
 def front_of(run: Run) -> Chart | None:
-    """The chart of L2 against PVB: of the clips' scores, or of the longest other table that has both."""
+    """The chart of L2 against PVB of the clips' scores, or of the longest other table that has both."""
     tables: Sequence[Table] = [run.scores] if run.scores else sorted(run.tables.values(), key=lambda t: -len(t.records))
     charts = (front(table, str(run.facts.get("protocol", ""))) for table in tables)
     return next((found for found in charts if found), None)
 
 
 def drawn_clips(run: Run) -> tuple[list[Drawing], int]:
-    """The first clips as drawings, in the order of their scores; and how many are left out."""
+    """Drawings of the first clips, in the order of their scores, and the number of clips left out."""
     records = {str(record.get("clip")): record for record in reversed(run.scores.records if run.scores else ())}
     order = sorted(run.layers, key=lambda name: (list(reversed(records)).index(name) if name in records else -1, name))
     drawings = []
     for name in order[:MOST_CLIPS]:
         sites = [site for site in run.sites if site["clip"] == name]
-        shows = (
-            _figures(records[name], CLIP_FIGURES)
+        captions = (
+            _captions(records[name], CLIP_SCORES)
             if name in records
-            else _figures(sites[0] if sites else {}, PLACE_FIGURES)
+            else _captions(sites[0] if sites else {}, SPOT_VALUES)
         )
-        found = draw(name, run.layers[name], sites, shows)
+        found = draw(name, run.layers[name], sites, captions)
         drawings += [found] if found else []
     return drawings, len(order) - len(order[:MOST_CLIPS])
 
 
-def _figures(record: Record, keys: Sequence[str]) -> dict[str, str]:
+def _captions(record: Record, keys: Sequence[str]) -> dict[str, str]:
     return {titled(key): shown(record[key]) for key in keys if is_number(record.get(key))}
 
 
 def pictures(run: Run) -> tuple[list[Picture], int]:
-    """The pictures to embed, those of the whole run first; and how many are left out.
+    """The pictures to embed, those of the whole run first, and the number of pictures left out.
 
-    What the page draws itself is no picture: convergence from its table, the masks of clips with layers, and places.
+    Pictures of what the page draws itself do not count: convergence, clips with a layer file, and the worst places.
     """
     own = {f"{name}{'.mask' if run.scores else ''}.png" for name in run.layers}
     own |= {"convergence.png"} if "convergence.csv" in run.tables else set()

@@ -1,13 +1,14 @@
-"""Published results on the ten ICCAD 2013 clips: mean L2 and PVB (nm^2), EPE violations, shots, seconds a clip.
+"""Published results on the ten ICCAD 2013 clips: mean L2 and PVB (nm^2), EPE violations, shots, seconds per clip.
 
-Tables mix two target rasters (the `inclusive` one has one more row and column) and kernels; each row says which.
+Publications use two rasters of the targets (`inclusive` has one more row and column) and different kernels; each row
+states its own.
 """
 
 from typing import NamedTuple
 
 
 class Published(NamedTuple):
-    """One row; None where the source gives no figure."""
+    """One method; None where the publication gives no value."""
 
     method: str
     l2_nm2: float
@@ -19,7 +20,7 @@ class Published(NamedTuple):
 
 
 class PublishedNetwork(NamedTuple):
-    """A generator: (L2, PVB, EPE) of its masks as they are, and after fine-tuning by ILT."""
+    """One mask network: (L2, PVB, EPE) of its masks as they are, and after refinement by ILT."""
 
     model: str
     raw: tuple[float, float, float]

@@ -1,4 +1,4 @@
-"""What a run's folder holds: settings, tables, pictures and clips, read from its JSON, CSV, PNG and layer files."""
+"""Reads a run's folder: settings, tables, pictures and clips from its JSON, CSV, PNG and layer files."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from litho_dl.report.names import MRC, titled
 from litho_dl.report.table import Record, Table, is_number, make_table
 
 SCORES = "Scores"
-SITES = "worst_sites"  # of a clip
+SITES = "worst_sites"  # key of a clip's record
 HIDDEN = {
     "mask_png",
     "mask_oas",
@@ -28,26 +28,26 @@ HIDDEN = {
     "sha256",
     "digest",
 }
-INTERNAL = ("plan.json",)  # for a run to go on from
-SPOTS, SPOT = "hotspots.csv", "spot_{:02d}"  # the worst places of a chip, and how the first of them are drawn
-SHARED = ("protocol", "raster")  # of all clips: settings
+INTERNAL = ("plan.json",)  # from which a run is resumed
+SPOTS, SPOT = "hotspots.csv", "spot_{:02d}"  # the worst places of a chip, and the layer files of the first of them
+SHARED = ("protocol", "raster")  # keys of clips that are settings of the run
 FIRST = ("clip", "source", "l2_nm2", "pvb_nm2", "sum_nm2", "epe_violations", MRC, "shots")
 MOST_LISTED = 12
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder, read.
+    """The contents of a run's folder.
 
     Attributes:
         folder: The folder.
-        facts: Settings and figures of the whole run, by key; those of its scores first.
-        files: The same by file.
-        scores: The table of its clips' scores; None if it has none.
+        facts: Settings and results of the whole run, by key; those from the file of the scores first.
+        files: The same, by file.
+        scores: The table of the clips' scores; None if there are none.
         tables: The other tables, by file.
-        pictures: Its PNG files.
-        layers: The layer files of its clips, by name.
-        sites: Records of the sites that miss their edge most, with their `clip`.
+        pictures: The PNG files.
+        layers: The layer files of the clips, by the clip's name.
+        sites: Records of the sites with the largest EPE, with their `clip`.
     """
 
     folder: Path
@@ -61,7 +61,7 @@ class Run:
 
 
 def read_run(folder: Path) -> Run:
-    """Reads a run's folder and, for CSV files and pictures, those right below it.
+    """Reads a run's folder, and the CSV files and pictures in the folders directly below it.
 
     Raises:
         ReportError: There is no such folder, nothing in it can be shown, or a file is damaged.
@@ -103,21 +103,21 @@ def read_run(folder: Path) -> Run:
 
 
 def with_sums(record: Record) -> dict[str, Any]:
-    """The record with L2 + PVB and with the violations of all mask rules, if it has their parts."""
+    """The record with L2 + PVB and with the total of all mask rule violations, where it has their parts."""
     parts = {"sum_nm2": ("l2_nm2", "pvb_nm2"), MRC: [key for key in record if key.startswith(f"{MRC}.")]}
     values = {key: [record.get(part) for part in own] for key, own in parts.items()}
     return {**record, **{key: sum(own) for key, own in values.items() if own and all(map(is_number, own))}}
 
 
 def _score(clip: Record) -> Record:
-    """A clip's record with sums, headline figures first, without what all clips share."""
+    """A clip's record with sums, the most important scores first, without the settings that all clips share."""
     full = with_sums(clip)
     order = [*(key for key in FIRST if key in full), *(key for key in full if key not in FIRST)]
     return {key: full[key] for key in order if key not in (*SHARED, SITES)}
 
 
 def _gathered(value: Any, facts: dict[str, Any], key: str = "") -> Iterator[tuple[str, list[Record]]]:
-    """Yields the tables in a JSON value, and puts single values into `facts`, by dotted key."""
+    """Yields the tables in a JSON value, and adds its single values to `facts` by dotted key."""
     if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
         yield key, [_flat(entry) for entry in value]
     elif isinstance(value, dict) and _alike(value):
@@ -131,13 +131,13 @@ def _gathered(value: Any, facts: dict[str, Any], key: str = "") -> Iterator[tupl
 
 
 def _alike(value: Mapping[str, Any]) -> bool:
-    """True for several records by name."""
+    """True if the values are several records with the same keys."""
     entries = list(value.values())
     return len(entries) > 1 and all(isinstance(e, dict) and e and e.keys() == entries[0].keys() for e in entries)
 
 
 def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The record with dotted keys for what nests, without files; the sites of a clip stay as they are."""
+    """The record with dotted keys for nested values, without file names; the sites of a clip stay nested."""
     flat: dict[str, Any] = {}
     for name, value in record.items():
         if name in HIDDEN:
@@ -153,7 +153,7 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _listed(value: Any) -> Any:
-    """A list as text, of a path on this machine the file's name; numbers and words as they are."""
+    """A list as text, an absolute path as its file name, NaN and infinity as None; other values as they are."""
     if isinstance(value, str) and Path(value).is_absolute():
         return Path(value).name
     if isinstance(value, list):
@@ -182,7 +182,7 @@ def _read_json(path: Path) -> Any:
 
 
 def _read_csv(path: Path) -> list[Record]:
-    """The rows of a table under its heading."""
+    """The rows of a CSV file as records."""
     try:
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file, restkey="", strict=True))
@@ -195,13 +195,13 @@ def _read_csv(path: Path) -> list[Record]:
     for number, row in enumerate(rows, start=1):
         if ("" in row and isinstance(row[""], list)) or None in row.values():
             raise ReportError(
-                f"{path}: expected as many fields as in its heading, got others in row {number}; mend it."
+                f"{path}: expected as many fields as in its heading, got others in row {number}; correct the file."
             )
     return [{key: _number(value) for key, value in row.items()} for row in rows]
 
 
 def _number(text: str) -> Any:
-    """A field as a number if it is one."""
+    """A field as a number if it is one, NaN and infinity as None."""
     try:
         value = float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Tables that a reader can sort: columns of numbers and words, with the best, the worst and the mean."""
+"""Sortable tables of numbers and words, with the best and the worst values and the means."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,13 @@ Record = Mapping[str, Any]  # plain values by key
 
 @dataclass(frozen=True)
 class Cell:
-    """A value as it is shown, and what sorts it."""
+    """One value.
+
+    Attributes:
+        text: The value as it is shown.
+        order: The value by which rows are sorted.
+        mark: Whether it is the best or the worst of its column.
+    """
 
     text: str
     order: float | str
@@ -21,7 +27,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its key in the file, its heading, and whether it holds numbers."""
+    """One column.
+
+    Attributes:
+        key: Its key in the file.
+        title: Its heading.
+        numeric: Whether all its values are numbers.
+    """
 
     key: str
     title: str
@@ -33,11 +45,11 @@ class Table:
     """A table.
 
     Attributes:
-        name: What the page calls it.
+        name: Its heading.
         columns: Its columns.
-        rows: A cell for each column, of at most `MOST_ROWS` records.
-        means: One row for each group of records.
-        records: What it was made of, all of them.
+        rows: One row for each of the first `MOST_ROWS` records, with a cell for each column.
+        means: One row of means for each source.
+        records: All records.
     """
 
     name: str
@@ -48,18 +60,21 @@ class Table:
 
     @property
     def cut(self) -> int:
-        """Records that are not shown."""
+        """Number of records that are not shown."""
         return len(self.records) - len(self.rows)
 
 
 def make_table(name: str, records: Sequence[Record], *, scores: bool = False) -> Table:
-    """A table of records; columns in which nothing stands are left out.
+    """Makes a table of records; empty columns are left out.
 
     Args:
-        name: What the page calls it.
-        records: One a row; a key that a record lacks stays empty.
-        scores: Mark the best and the worst of each column whose direction is known, and add means: one for each
-            `source` that the records name.
+        name: Its heading.
+        records: One for each row; a cell is empty where a record lacks the key.
+        scores: Whether to mark the best and the worst value of each column for which less or more is better, and to add
+            means, one row for each `source` of the records.
+
+    Returns:
+        The table.
     """
     keys = list(dict.fromkeys(key for record in records for key in record))
     keys = [key for key in keys if any(record.get(key) not in (None, "") for record in records)]
@@ -74,18 +89,26 @@ def make_table(name: str, records: Sequence[Record], *, scores: bool = False) ->
 
 
 def mean(records: Sequence[Record], key: str) -> float | None:
-    """The mean of a column over the records that have it; None if none has."""
+    """The mean of a column.
+
+    Args:
+        records: The rows.
+        key: The column's key.
+
+    Returns:
+        The mean over the records that have a number there; None if there are none.
+    """
     values = [record[key] for record in records if is_number(record.get(key))]
     return sum(values) / len(values) if values else None
 
 
 def is_number(value: Any) -> bool:
-    """True for numbers, not for booleans."""
+    """True for numbers, but not for booleans."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def shown(value: Any) -> str:
-    """A value as text: thousands apart, four figures of fractions."""
+    """A value as text, with thousands separators, and fractions with four significant digits."""
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -104,7 +127,7 @@ def _numeric(values: Any) -> bool:
 
 
 def _extremes(column: Column, records: Sequence[Record]) -> dict[float, Literal["best", "worst"]]:
-    """The best and the worst value of a column that has them; what most rows share is neither."""
+    """The best and the worst value of a column, if less or more is better; a value of most rows is neither."""
     values = [record[column.key] for record in records if is_number(record.get(column.key))]
     sign = better(column.key)
     if not sign or len(set(values)) < 2:

@@ -1,7 +1,8 @@
-"""From results to figures on disk."""
+"""Pictures of a run: clips with what their masks print, convergence, galleries; and clips as layers of a file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
@@ -13,22 +14,37 @@ from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.stack import SUFFIX, write_stack
-from litho_dl.scoring.evaluate import Evaluation, Scorecard
+from litho_dl.runs.tables import headline_scores
+from litho_dl.scoring.evaluate import Evaluation
+from litho_dl.scoring.scorecard import Scorecard
 from litho_dl.viz.clip import clip_figure
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.gallery import GalleryClip, gallery_figure
 from litho_dl.viz.history import history_figure
 from litho_dl.viz.images import ClipImages
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def headline(score: Scorecard) -> dict[str, float]:
-    """The four figures everybody compares."""
-    return {
-        "L2 (nm²)": score.l2_nm2,
-        "PVB (nm²)": score.pvb_nm2,
-        "EPE violations": score.epe_violations,
-        "shots": score.shots,
-    }
+    from litho_dl.runs.optimize import ScoredMask
+
+
+def mask_figure(scored: "ScoredMask", threshold: float, title: str) -> "Figure":
+    """Target, mask, aerial image, prints with PV band and EPE violations of a scored mask.
+
+    Args:
+        scored: The clip with its mask and score.
+        threshold: Intensity at which the resist prints.
+        title: Heading.
+    """
+    evaluation = scored.evaluation
+    return clip_figure(
+        clip_images(evaluation, scored.mask),
+        threshold=threshold,
+        epe_sites_nm=evaluation.violations_nm,
+        score=headline_scores(evaluation.scorecard),
+        title=title,
+    )
 
 
 def clip_images(evaluation: Evaluation, mask: Tensor) -> ClipImages:
@@ -48,18 +64,6 @@ def sampled(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """The image's nearest values on another number of pixels over the same field."""
     rows, columns = (((2 * np.arange(n) + 1) * old // (2 * n)) for n, old in zip(shape, image.shape, strict=True))
     return image[np.ix_(rows, columns)]
-
-
-def draw_clip(path: Path, images: ClipImages, evaluation: Evaluation, threshold: float, title: str) -> None:
-    """Target, mask, aerial image, prints with PV band and EPE violations."""
-    figure = clip_figure(
-        images,
-        threshold=threshold,
-        epe_sites_nm=evaluation.violations_nm,
-        score=headline(evaluation.scorecard),
-        title=title,
-    )
-    save_figure(figure, path)
 
 
 def write_layers(folder: Path, clip: Clip, mask: Sequence[Polygon], evaluation: Evaluation) -> None:
@@ -100,7 +104,7 @@ def draw_convergence(path: Path, solution: Solution, title: str) -> None:
 def draw_gallery(path: Path, clips: Sequence[tuple[str, ClipImages, Scorecard, np.ndarray]], title: str) -> None:
     """One row a clip: target, mask, prints."""
     rows = [
-        GalleryClip(name, images, score=_short(headline(score)), epe_sites_nm=sites)
+        GalleryClip(name, images, score=_short(headline_scores(score)), epe_sites_nm=sites)
         for name, images, score, sites in clips
     ]
     save_figure(gallery_figure(rows, title=title), path)

@@ -1,137 +1,27 @@
-"""Layer 4: a mask's score against its target. The protocols stand in this one file, versioned."""
+"""A mask's score against its target, with the images it was taken from."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from litho_dl.core.errors import GridMismatchError, LayoutError, MaskError
-from litho_dl.core.grid import Grid, same_length
+from litho_dl.core.errors import LayoutError, MaskError
+from litho_dl.core.grid import Grid
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
-from litho_dl.layout.rules import MaskRules
 from litho_dl.metrics.edge import EdgeProfile, edge_profile
 from litho_dl.metrics.epe import NEURALILT, OPENILT, find_sites, violations
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
 from litho_dl.metrics.mrc import mask_violations
 from litho_dl.metrics.shots import shot_count
-from litho_dl.optics.mask import MaskType
+from litho_dl.scoring.protocol import Protocol
+from litho_dl.scoring.scorecard import EdgeScore, Scorecard
 from litho_dl.simulation.simulator import Simulator
 
 RasterConvention = Literal["exact", "inclusive"]
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """How masks are scored.
-
-    The target is rasterised at `pixel_nm` and prints are thresholded there; the mask is binarised at 0.5; nominal,
-    outer and inner are the process model's corners.
-
-    Attributes:
-        name: What reports call it.
-        version: Raised whenever a number could change.
-        pixel_nm: Pixel of target and prints.
-        field_nm: Side of the square field the protocol is defined for; None: any.
-        rules: Mask rules whose violations are counted; None: they are not.
-        edges: Also measure edges to a fraction of a nm.
-    """
-
-    name: str
-    version: int
-    pixel_nm: float
-    field_nm: float | None
-    rules: MaskRules | None
-    edges: bool
-
-    def defined_for(self, field_nm: tuple[float, float]) -> bool:
-        """True if the protocol applies to a field of (height, width) nm."""
-        return self.field_nm is None or all(same_length(side, self.field_nm) for side in field_nm)
-
-    def require(self, field_nm: tuple[float, float], mask: MaskType) -> None:
-        """Refuses optics that the protocol does not score.
-
-        Raises:
-            MaskError: The mask technology has more than two values.
-            GridMismatchError: The protocol is defined for another field.
-        """
-        if mask.type == "alternating":
-            raise MaskError("Alternating masks have three values; the protocols score binary and attenuated masks.")
-        if not self.defined_for(field_nm):
-            raise GridMismatchError(
-                f"Protocol {self.name} is defined for a field of {self.field_nm:g} nm, got optics for {field_nm}; use "
-                f"--protocol default."
-            )
-
-
-RULES = MaskRules(20.0, 20.0, 1000.0)
-PROTOCOLS = {
-    # The ICCAD 2013 contest's figures; published tables use the contest's kernels (threshold 0.225, amplitude +-2 %).
-    "iccad13": Protocol("iccad13", version=1, pixel_nm=1.0, field_nm=2048.0, rules=RULES, edges=False),
-    # The same figures on any optics, and edges measured to a fraction of a nm.
-    "default": Protocol("default", version=2, pixel_nm=1.0, field_nm=None, rules=RULES, edges=True),
-}
-
-
-@dataclass(frozen=True)
-class EdgeScore:
-    """Edge figures of the `default` protocol over all sites of the target.
-
-    Attributes:
-        epe_mean_nm: Mean signed edge placement error, positive where the print is larger than drawn.
-        epe_3sigma_nm: Three standard deviations of it.
-        epe_max_nm: Largest absolute value.
-        epe_lost: Sites with no printed edge within 60 nm; they are left out of the three figures above.
-        ils_per_um: Mean image log-slope at the target's edges.
-        nils: Mean normalised image log-slope.
-    """
-
-    epe_mean_nm: float | None
-    epe_3sigma_nm: float | None
-    epe_max_nm: float | None
-    epe_lost: int
-    ils_per_um: float
-    nils: float
-
-
-@dataclass(frozen=True)
-class Scorecard:
-    """A mask's score.
-
-    Attributes:
-        clip: The target's name.
-        protocol: Name and version, e.g. `iccad13/1`.
-        raster: `exact` or `inclusive` target.
-        l2_nm2: Area where the nominal print differs from the target.
-        pvb_nm2: Area where the outer and inner prints differ.
-        epe_violations: Violations by the `openilt` rule (15 nm, per probe).
-        epe_violations_neuralilt: Violations by the `neuralilt` rule (16 nm, per site).
-        epe_sites: Sites of the `openilt` rule.
-        shots: Rectangles of the mask's fracture (klayout trapezoid decomposition, at the mask's pixel).
-        edges: Sub-pixel edge figures; None under `iccad13`.
-        mrc_violations: Violations of the protocol's mask rules, by rule; None if it has none.
-        scoring_seconds: Wall time of the scoring.
-    """
-
-    clip: str
-    protocol: str
-    raster: str
-    l2_nm2: float
-    pvb_nm2: float
-    epe_violations: int
-    epe_violations_neuralilt: int
-    epe_sites: int
-    shots: int
-    edges: EdgeScore | None
-    mrc_violations: dict[str, int] | None
-    scoring_seconds: float
-
-    def as_dict(self) -> dict[str, object]:
-        """Plain numbers and names, for JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +48,7 @@ class Evaluation:
     violation_epe_nm: np.ndarray | None
 
 
-def evaluate(
+def evaluate_mask(
     mask: Tensor,
     pixel_nm: float,
     target: Layout,

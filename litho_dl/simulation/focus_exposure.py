@@ -1,7 +1,8 @@
-"""Layer 4: a mask through focus and dose, measured at gauges (a focus-exposure matrix)."""
+"""A mask through focus and dose, measured at gauges (a focus-exposure matrix)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -26,6 +27,9 @@ from litho_dl.metrics.process_window import (
 )
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulation.simulator import Simulator
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BIAS_NM = 1.0
 STEP_NM = 0.5  # of profiles; CDs by linear interpolation are right to 0.01 nm for images of 193 nm light
@@ -56,9 +60,9 @@ class GaugeResult:
     meef: float | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FocusExposure:
-    """All gauges, and what they have in common.
+    """A mask through focus and dose: all gauges, and the window that they have in common.
 
     Attributes:
         foci_nm: (F,).
@@ -67,6 +71,7 @@ class FocusExposure:
         gauges: Results, one a gauge.
         window: Doses at which every gauge is within the tolerance.
         latitude: EL against DOF of that.
+        tolerance: Share of the target CD by which a CD may be off.
     """
 
     foci_nm: np.ndarray
@@ -75,6 +80,60 @@ class FocusExposure:
     gauges: tuple[GaugeResult, ...]
     window: ProcessWindow
     latitude: Latitude
+    tolerance: float
+
+    def __repr__(self) -> str:
+        best = self.latitude
+        dof = f", DOF {best.dof_at_least_el_nm:.0f} nm at {best.least_el_percent:g} % EL" if best.best_dose else ""
+        return (
+            f"FocusExposure({len(self.gauges)} gauges, {len(self.foci_nm)} foci from {self.foci_nm[0]:g} to "
+            f"{self.foci_nm[-1]:g} nm, {len(self.doses)} doses; common window: EL up to {best.max_el_percent:.1f} "
+            f"%{dof})"
+        )
+
+    def plot(self, clip: Clip, *, title: str = "") -> "Figure":
+        """Bossung curves of each gauge, process windows, EL against DOF, and where the gauges are.
+
+        Args:
+            clip: The drawn layout.
+            title: Heading; default the clip's name.
+        """
+        from litho_dl.viz.process_window import GaugeCurves, WindowCurves, process_window_figure
+
+        def curves(window: ProcessWindow, latitude: Latitude) -> WindowCurves:
+            return WindowCurves(
+                window.foci_nm,
+                window.low,
+                window.high,
+                latitude.dof_nm,
+                latitude.el_percent,
+                latitude.best_focus_nm,
+                latitude.best_dose,
+                latitude.dof_at_least_el_nm,
+            )
+
+        gauges = [
+            GaugeCurves(
+                f"{m.gauge.name}: {m.gauge.kind} {m.gauge.target_nm:.4g} nm",
+                m.gauge.target_nm,
+                m.gauge.start_nm,
+                m.gauge.end_nm,
+                m.cd_nm,
+                curves(m.window, m.latitude),
+            )
+            for m in self.gauges
+        ]
+        return process_window_figure(
+            gauges,
+            curves(self.window, self.latitude),
+            foci_nm=self.foci_nm,
+            doses=self.doses,
+            tolerance=self.tolerance,
+            least_el_percent=self.latitude.least_el_percent,
+            outlines_nm=[loop for polygon in clip.placed.merged().polygons for loop in polygon.loops],
+            nominal=self.nominal,
+            title=title or clip.name,
+        )
 
 
 def choose_gauges(
@@ -155,7 +214,7 @@ def expose_through_focus(
         window = process_window(profile, foci_nm, tolerance)
         results.append(_result(gauge, profile, biased, window, doses, nominal[1], least_el_percent))
     common = common_window([result.window for result in results])
-    return FocusExposure(foci_nm, doses, nominal, tuple(results), common, latitude(common, least_el_percent))
+    return FocusExposure(foci_nm, doses, nominal, tuple(results), common, latitude(common, least_el_percent), tolerance)
 
 
 def _expose(

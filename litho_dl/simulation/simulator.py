@@ -1,52 +1,25 @@
-"""Layer 3: the differentiable lithography simulator."""
+"""The differentiable lithography simulator."""
 
+import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from litho_dl.core.dft import PartialDft, analyse, analysis, full_spectrum, synthesis, synthesise
-from litho_dl.core.errors import GridMismatchError, KernelError, MaskError
+from litho_dl.core.errors import GridMismatchError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.optics.imaging import intensity_spectrum, paired
-from litho_dl.process.model import Corner, ProcessModel
-from litho_dl.process.resist import Resist, diffusion_transfer, sigmoid_print, threshold_print
+from litho_dl.process.files import load_process
+from litho_dl.process.model import ProcessModel
+from litho_dl.process.resist import diffusion_transfer
+from litho_dl.simulation.exposure import Exposure
 
-
-@dataclass(frozen=True)
-class Exposure:
-    """What a batch of masks does on the wafer; images are made when asked for.
-
-    Attributes:
-        intensity: Image in resist, (..., H, W), of each focus at dose 1, by kernel name.
-        corners: Process conditions by name.
-        resist: The resist.
-    """
-
-    intensity: dict[str, Tensor]
-    corners: dict[str, Corner]
-    resist: Resist
-
-    def aerial(self, corner: str = "nominal") -> Tensor:
-        """Intensity at the corner's focus and dose, (..., H, W)."""
-        condition = self._condition(corner)
-        return condition.dose * self.intensity[condition.kernels]
-
-    def print(self, corner: str = "nominal") -> Tensor:
-        """Differentiable print in (0, 1), (..., H, W)."""
-        condition = self._condition(corner)
-        return sigmoid_print(self.intensity[condition.kernels], self.resist, condition.dose)
-
-    def binary_print(self, corner: str = "nominal") -> Tensor:
-        """What prints, bool (..., H, W)."""
-        condition = self._condition(corner)
-        return threshold_print(self.intensity[condition.kernels], self.resist, condition.dose)
-
-    def _condition(self, corner: str) -> Corner:
-        if corner not in self.corners:
-            raise KernelError(f"Expected a process with a corner {corner!r}, got {', '.join(self.corners)}.")
-        return self.corners[corner]
+VALUE_TOLERANCE = 1e-6  # by which a mask's values may leave their range
+Masks = Tensor | np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,15 +48,36 @@ class Simulator(nn.Module):
     """Mask batch in, aerial images and prints out; exact for band-limited optics, and differentiable.
 
     Example:
-        >>> simulator = Simulator(load_process("duv193-immersion-annular"))
-        >>> exposure = simulator(masks, pixel_nm=4, out_pixel_nm=1)   # masks (B, 512, 512)
+        >>> simulator = Simulator("duv193-immersion-annular")          # .to("cuda") for a GPU
+        >>> exposure = simulator(masks, out_pixel_nm=1)                # masks (B, 512, 512) on the field of 2048 nm
         >>> exposure.print("nominal")                                  # (B, 2048, 2048)
     """
 
     def __init__(
-        self, process: ProcessModel, *, dtype: torch.dtype = torch.float32, passband: Passband | None = None
+        self,
+        optics: str | Path | ProcessModel,
+        *,
+        field_nm: float | None = None,
+        dtype: torch.dtype = torch.float32,
+        passband: Passband | None = None,
     ) -> None:
+        """Loads or builds the kernels.
+
+        Args:
+            optics: A recipe's name or .toml file, a kernel file (.safetensors), a folder of contest kernels, or a
+                process model.
+            field_nm: Side of the square field, in place of the recipe's; a process model has its own.
+            dtype: float32 or float64.
+            passband: Kernels in place of the process's own; for simulators that image in another way.
+
+        Raises:
+            RecipeError, KernelError: The optics cannot be found or read.
+            GridMismatchError: The kernels belong to another field, or the field is no length.
+        """
         super().__init__()
+        process = optics if isinstance(optics, ProcessModel) else load_process(optics, field_nm=field_nm)
+        if field_nm is not None:
+            next(iter(process.kernels.values())).require_field((field_nm, field_nm))
         self.process = process
         self.passband = socs_passband(process) if passband is None else passband
         self._buffer_names = {name: f"kernels_{index}" for index, name in enumerate(self.passband.kernels)}
@@ -91,6 +85,23 @@ class Simulator(nn.Module):
         self._fill_buffers(dtype, torch.device("cpu"))
 
     diffusion: Tensor
+
+    def __repr__(self) -> str:
+        process = self.process
+        counts = (f"{name} {len(kernels)}" for name, kernels in self.passband.kernels.items())
+        height, width = process.field_nm
+        return (
+            f"{type(self).__name__}({process.optics_summary}\n"
+            f"  field    {width:g} x {height:g} nm\n"
+            f"  corners  {', '.join(process.corners)}\n"
+            f"  kernels  {', '.join(counts)}\n"
+            f"  device   {self.device}, {str(self.dtype).removeprefix('torch.')})"
+        )
+
+    @property
+    def field_nm(self) -> tuple[float, float]:
+        """(height, width) of the periodic field in nm."""
+        return self.process.field_nm
 
     @property
     def device(self) -> torch.device:
@@ -127,29 +138,19 @@ class Simulator(nn.Module):
         return Grid.of_field(self.process.field_nm, pixel_nm)
 
     def spectrum(self, mask: Tensor, pixel_nm: float) -> Tensor:
-        """Spectrum of the transmitted amplitude, (..., 2 h_y + 1, 2 h_x + 1) complex."""
-        self._require_mask(mask, pixel_nm)
-        amplitude = self.process.mask.amplitude(mask.to(self.device, self.dtype))
-        return full_spectrum(analyse(amplitude, self._transform("analysis", pixel_nm)))
-
-    def intensity(self, mask: Tensor, pixel_nm: float, *, out_pixel_nm: float | None = None) -> dict[str, Tensor]:
-        """Image in resist of every focus at dose 1, by kernel name.
+        """Spectrum of the transmitted amplitude, (..., 2 h_y + 1, 2 h_x + 1) complex.
 
         Args:
-            mask: Real mask values (..., H, W) that fill the field; [0, 1], or [-1, 1] for an alternating mask.
-            pixel_nm: The mask's pixel.
-            out_pixel_nm: Pixel of the images, sampled at its centres; the mask's by default.
-
-        Returns:
-            (..., H', W') tensors.
+            mask: Real mask values (..., H, W) that fill the field.
+            pixel_nm: Their pixel.
 
         Raises:
             MaskError: The mask is not a real tensor of at least two dimensions.
-            GridMismatchError: The mask does not fill the kernels' field, or the output pixel does not divide it.
+            GridMismatchError: The mask does not fill the kernels' field.
         """
-        spectrum = self.spectrum(mask, pixel_nm)
-        transform = self._transform("synthesis", pixel_nm if out_pixel_nm is None else out_pixel_nm)
-        return {name: synthesise(self.intensity_spectrum(spectrum, name), transform) for name in self._buffer_names}
+        self._require_mask(mask, pixel_nm)
+        amplitude = self.process.mask.amplitude(mask.to(self.device, self.dtype))
+        return full_spectrum(analyse(amplitude, self._transform("analysis", pixel_nm)))
 
     def intensity_spectrum(self, spectrum: Tensor, kernels: str) -> Tensor:
         """Half spectrum of the image in resist, (..., 4 h_y + 1, 2 h_x + 1), from the mask's spectrum."""
@@ -159,10 +160,45 @@ class Simulator(nn.Module):
         """The passband's kernels of one focus, on the device, complex."""
         return torch.view_as_complex(self.get_buffer(self._buffer_names[name]))
 
-    def forward(self, mask: Tensor, pixel_nm: float, *, out_pixel_nm: float | None = None) -> Exposure:
-        """Exposes a batch of masks; the arguments and errors are those of `intensity`."""
-        intensity = self.intensity(mask, pixel_nm, out_pixel_nm=out_pixel_nm)
-        return Exposure(intensity, self.process.corners, self.process.resist)
+    def forward(self, mask: Masks, pixel_nm: float | None = None, *, out_pixel_nm: float | None = None) -> Exposure:
+        """Exposes a batch of masks, after checking their values.
+
+        Args:
+            mask: Mask values (..., H, W) that fill the field: tensor or array, bool or numbers in [0, 1]; of an
+                alternating mask in [-1, 1].
+            pixel_nm: The mask's pixel; it follows from the shape.
+            out_pixel_nm: Pixel of the images, sampled at its centres; the mask's by default.
+
+        Raises:
+            MaskError: The mask is no array of real numbers (..., H, W), or has NaN or values outside the range.
+            GridMismatchError: The mask does not fill the kernels' field, or the output pixel does not divide it.
+        """
+        values = mask_tensor(mask, lowest=self.process.mask.lowest)
+        if pixel_nm is None:
+            pixel_nm = Grid.of_shape((values.shape[-2], values.shape[-1]), self.field_nm).pixel_nm
+        return self.expose(values, pixel_nm, out_pixel_nm=out_pixel_nm)
+
+    def expose(self, mask: Tensor, pixel_nm: float, *, out_pixel_nm: float | None = None) -> Exposure:
+        """Exposes a batch of masks as they are, without a look at their values: for loops over many steps.
+
+        Args:
+            mask: Real mask values (..., H, W) that fill the field.
+            pixel_nm: The mask's pixel.
+            out_pixel_nm: Pixel of the images, sampled at its centres; the mask's by default.
+
+        Raises:
+            MaskError: The mask is not a real tensor of at least two dimensions.
+            GridMismatchError: The mask does not fill the kernels' field, or the output pixel does not divide it.
+        """
+        spectrum = self.spectrum(mask, pixel_nm)
+        transform = self._transform("synthesis", pixel_nm if out_pixel_nm is None else out_pixel_nm)
+        spectra = {name: self.intensity_spectrum(spectrum, name) for name in self._buffer_names}
+        intensity = {name: synthesise(image, transform) for name, image in spectra.items()}
+        return Exposure(intensity, spectra, self.process.corners, self.process.resist, self.field_nm)
+
+    def in_double(self) -> "Simulator":
+        """The same simulator in float64, on the same device, as masks are scored by."""
+        return Simulator(self.process, dtype=torch.float64, passband=self.passband).to(self.device)
 
     def _transform(self, kind: str, pixel_nm: float) -> PartialDft:
         grid = self.grid(pixel_nm)
@@ -189,3 +225,29 @@ class Simulator(nn.Module):
                 f"of {pixel_nm:g} nm; got a mask of {mask.shape[-2]} x {mask.shape[-1]} pixels. Give the mask's own "
                 f"pixel, or build kernels for its field."
             )
+
+
+def mask_tensor(mask: Masks, *, lowest: float = 0.0) -> Tensor:
+    """A mask as a tensor, checked.
+
+    Args:
+        mask: Values (..., H, W): tensor or array, bool or numbers.
+        lowest: The smallest value that has a meaning: 0, or -1 for an alternating mask; the largest is 1.
+
+    Raises:
+        MaskError: It is no array of real numbers of at least two dimensions, or has NaN or values outside the range.
+    """
+    if isinstance(mask, np.ndarray) and mask.dtype.kind in "buif":
+        mask = torch.from_numpy(np.ascontiguousarray(mask))
+    if not isinstance(mask, Tensor) or mask.is_complex() or mask.ndim < 2 or not mask.numel():
+        got = f"{mask.dtype} of shape {tuple(mask.shape)}" if hasattr(mask, "dtype") else type(mask).__name__
+        raise MaskError(f"Expected a mask as a tensor or array of real numbers (..., H, W), got {got}.")
+    if mask.dtype == torch.bool:
+        return mask
+    low, high = (float(value) for value in torch.aminmax(mask.detach()))
+    if not math.isfinite(high - low):
+        raise MaskError("Expected finite mask values, got NaN or infinity.")
+    if not (lowest - VALUE_TOLERANCE <= low and high <= 1 + VALUE_TOLERANCE):
+        bytes_like = "; divide it by 255" if low >= 0 and 1 < high <= 255 else ""
+        raise MaskError(f"Expected mask values in [{lowest:g}, 1], got {low:g} to {high:g}{bytes_like}.")
+    return mask

@@ -1,5 +1,7 @@
-"""Layer 4: a simulator whose illumination is a trainable pixel map, for source-mask optimisation (SMO)."""
+"""A simulator whose illumination is a trainable pixel map, for source-mask optimisation (SMO)."""
 
+import copy
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -10,6 +12,7 @@ from litho_dl.core.errors import KernelError, RecipeError
 from litho_dl.optics.abbe import PointPupils, cut_pupils, points_intensity_spectrum
 from litho_dl.optics.socs import passed_half, shifted_pupils
 from litho_dl.optics.source import Conventional, Source, SourceShape, sample_source
+from litho_dl.process.files import load_process
 from litho_dl.process.model import ProcessModel, kernel_name
 from litho_dl.process.recipe import Recipe
 from litho_dl.simulation.simulator import Passband, Simulator
@@ -32,15 +35,16 @@ class SourceSimulator(Simulator):
     As no pixel exceeds 1, at least that share of the pupil is lit: few points, or one, cannot win.
 
     Example:
-        >>> simulator = SourceSimulator(load_process("duv193-immersion-annular"))
-        >>> solution = solve(simulator, target, 8.0, load_method("smo"))
+        >>> simulator = SourceSimulator("duv193-immersion-annular")
+        >>> solution = solve(simulator, clips, "smo")
         >>> simulator.source_map()                                     # (21, 21)
     """
 
     def __init__(
         self,
-        process: ProcessModel,
+        optics: str | Path | ProcessModel,
         *,
+        field_nm: float | None = None,
         samples: int = 21,
         symmetry: Symmetry = "xy",
         smooth_sigma: float = 0.08,
@@ -51,7 +55,8 @@ class SourceSimulator(Simulator):
         """Starts from the recipe's own source.
 
         Args:
-            process: Built from a recipe; its field, mask, resist and corners are used, its kernels are not.
+            optics: As for `Simulator`, with a recipe. Its field, mask, resist and corners are used, its kernels not.
+            field_nm: As for `Simulator`.
             samples: Pixels of the source map on a side.
             symmetry: `xy`: mirrored in both axes, so that poles stay balanced; a start without it is averaged.
             smooth_sigma: Standard deviation of the Gaussian that every change of the source is smoothed by.
@@ -63,6 +68,7 @@ class SourceSimulator(Simulator):
             KernelError: The process has no recipe.
             RecipeError: A setting is out of range, or the source lights no pixel of the map.
         """
+        process = optics if isinstance(optics, ProcessModel) else load_process(optics, field_nm=field_nm)
         _require(process, samples, symmetry, smooth_sigma, floor, minimum_fill)
         assert process.recipe is not None
         cells = sample_source(WHOLE_PUPIL, samples)
@@ -90,6 +96,10 @@ class SourceSimulator(Simulator):
     spectrum_places: Tensor
     coverage: Tensor
     clear: Tensor
+
+    def in_double(self) -> "SourceSimulator":
+        """The same simulator in float64, with the source as it is."""
+        return copy.deepcopy(self).double()
 
     def brightness(self) -> Tensor:
         """B_s of every source pixel in the unit disc, (S,) in (0, 1)."""

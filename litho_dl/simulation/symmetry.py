@@ -1,4 +1,4 @@
-"""Layer 4: which mirrors and turns of the mask an optical system images alike."""
+"""Which mirrors and turns of the mask an optical system images alike."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What a study writes: tables of its trials and of its front, and the front's methods."""
+"""The files of a study: tables of its trials and of its front, and the front's methods; and its result as text."""
 
 from pathlib import Path
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 from litho_dl.core.io import write_csv, write_text
 from litho_dl.core.settings import toml_text
 from litho_dl.tuning.study import Study
-from litho_dl.tuning.trial import Score, Trial
+from litho_dl.tuning.trial import Found, Score, Trial
 
 TRIALS, FRONT, METHODS = "trials.csv", "front.csv", "front"
-FIGURES = {"quality_nm2": 1, "l2_nm2": 1, "pvb_nm2": 1, "epe_violations": 3, "seconds": 4}  # with their decimals
+SCORES = {"quality_nm2": 1, "l2_nm2": 1, "pvb_nm2": 1, "epe_violations": 3, "seconds": 4}  # with their decimals
 
 
 def write_trials(folder: Path, trials: list[Trial]) -> None:
     """Writes trials.csv: the figures of each trial, why it failed, and its values."""
-    rows = ({"trial": t.number, **figures(t.score), "failure": t.failure or "", **t.values} for t in trials)
+    rows = ({"trial": t.number, **score_columns(t.score), "failure": t.failure or "", **t.values} for t in trials)
     write_csv(folder / TRIALS, list(rows))
 
 
@@ -22,8 +22,8 @@ def write_front(folder: Path, study: Study, front: list[Trial], validation: dict
     """Writes front.csv, and front/NN.toml for each trial NN in place of those of earlier fronts."""
     rows = []
     for trial in front:
-        held_out = figures(validation[trial.number], "validation_")
-        rows.append({"trial": trial.number, **figures(trial.score), **held_out, **trial.values})
+        held_out = score_columns(validation[trial.number], "validation_")
+        rows.append({"trial": trial.number, **score_columns(trial.score), **held_out, **trial.values})
     write_csv(folder / FRONT, rows)
     for path in (folder / METHODS).glob("*.toml"):
         path.unlink(missing_ok=True)
@@ -38,8 +38,51 @@ def method_file(folder: Path, number: int) -> Path:
     return folder / METHODS / f"{number:02d}.toml"
 
 
-def figures(score: Score | None, prefix: str = "") -> dict[str, Any]:
+def score_columns(score: Score | None, prefix: str = "") -> dict[str, Any]:
     """A score as columns; empty ones of what failed."""
     return {
-        prefix + name: "" if score is None else round(getattr(score, name), digits) for name, digits in FIGURES.items()
+        prefix + name: "" if score is None else round(getattr(score, name), digits) for name, digits in SCORES.items()
     }
+
+
+def summarised(found: Found, validation: dict[int, Score], folder: Path) -> dict[str, Any]:
+    """A study's result as plain values: numbers of trials; the start and the front, fastest first, with their scores.
+
+    Args:
+        found: What the search found.
+        validation: Scores on held-out clips, by the trials' numbers.
+        folder: Where the front's methods are.
+    """
+    listed = {trial.number: trial for trial in (found.start, *found.front) if trial is not None}
+    best = {trial.number for trial in found.front}
+    front = [
+        {
+            "trial": number,
+            **score_columns(trial.score),
+            **score_columns(validation[number], "validation_"),
+            "method": str(method_file(folder, number)) if number in best else None,
+        }
+        for number, trial in listed.items()
+    ]
+    return {
+        "trials": len(found.trials),
+        "failed": sum(trial.score is None for trial in found.trials),
+        "start": found.start and found.start.number,
+        "front": front,
+    }
+
+
+def as_table(summary: dict[str, Any]) -> str:
+    """A study's summary as text: L2 + PV band and seconds a clip, on both suites."""
+    failed = f", {summary['failed']} failed" if summary["failed"] else ""
+    lines = [
+        f"{summary['study']}: {summary['trials']} trials{failed}",
+        f"{'':>5}{'tuned':>18}{'held out':>18}",
+        f"{'trial':>5}{'nm²':>10}{'s':>8}{'nm²':>10}{'s':>8}",
+    ]
+    for row in summary["front"]:
+        note = "start" if row["trial"] == summary["start"] else ""
+        numbers = (row["quality_nm2"], row["seconds"], row["validation_quality_nm2"], row["validation_seconds"])
+        cells = "".join(f"{value:{text}}" for value, text in zip(numbers, ("10,.0f", "8.3f") * 2, strict=True))
+        lines.append(f"{row['trial']:>5}{cells}  {row['method'] or ''} {note}".rstrip())
+    return "\n".join(lines)

@@ -4,14 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
 
-import torch
-
 from litho_dl.ilt.method import Method
 from litho_dl.ilt.solve import Solution
 from litho_dl.layout.clips import Clip
-from litho_dl.process.model import ProcessModel
-from litho_dl.runs.optimize import default_protocol, scored, solve_clips
-from litho_dl.scoring.evaluate import Protocol
+from litho_dl.runs.optimize import score_masks, solve
+from litho_dl.scoring.protocol import Protocol, default_protocol
+from litho_dl.simulation.simulator import Simulator
 from litho_dl.tuning.trial import Score
 
 
@@ -21,18 +19,16 @@ class Suite:
 
     Attributes:
         clips: The clips.
-        process: The process.
-        device: Where to compute.
+        simulator: The process, on the device to compute on.
     """
 
     clips: Sequence[Clip]
-    process: ProcessModel
-    device: torch.device
+    simulator: Simulator
 
     @property
     def protocol(self) -> Protocol:
         """How masks are scored: without mask rules and sub-pixel edges, which take longer than many a method."""
-        return replace(default_protocol(self.process), rules=None, edges=False)
+        return replace(default_protocol(self.simulator.process), rules=None, edges=False)
 
     def warm_up(self, method: Method) -> None:
         """Runs the levels for one step: the first run in a process pays for what later ones find done."""
@@ -47,7 +43,7 @@ class Suite:
             KeyboardInterrupt: Ctrl-C.
         """
         solution = self._solved(method)
-        cards = [mask.evaluation.scorecard for mask in scored(self.clips, solution, self.process, self.protocol)]
+        cards = [mask.evaluation.scorecard for mask in score_masks(self.simulator, self.clips, solution, self.protocol)]
         l2_nm2, pvb_nm2, epe_violations = (
             fmean(getattr(card, name) for card in cards) for name in ("l2_nm2", "pvb_nm2", "epe_violations")
         )
@@ -81,4 +77,4 @@ class Suite:
         return [replace(score, seconds=median(times)) for score, times in zip(scores, seconds, strict=True)]
 
     def _solved(self, method: Method) -> Solution:
-        return solve_clips(self.clips, self.process, method, self.device).require_finished()
+        return solve(self.simulator, self.clips, method).require_finished()

@@ -117,7 +117,7 @@ def load_study(name_or_path: str | Path, layouts: Path | None = None) -> Study:
     files, held_out = (
         _layout_files(names, layouts or folder or Path("layouts")) for names in (recipe.layouts, recipe.validation)
     )
-    clips, validation = ([load_clip(path, optics.field_nm) for path in paths] for paths in (files, held_out))
+    clips, validation = ([load_clip(path, optics) for path in paths] for paths in (files, held_out))
     _require_apart(clips, validation, origin)
     return Study(Path(name_or_path).stem, recipe, start, space, optics, files, clips, validation)
 

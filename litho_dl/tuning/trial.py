@@ -1,4 +1,4 @@
-"""What a search records: settings, and what they came to."""
+"""What a search records: settings, and their scores."""
 
 from dataclasses import dataclass
 
@@ -48,3 +48,18 @@ class Trial:
         if self.score is None:
             return f"trial {self.number} failed: {self.failure}"
         return f"trial {self.number}: {self.score.quality_nm2:,.0f} nm² in {self.score.seconds:.3g} s a clip"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found.
+
+    Attributes:
+        trials: All, in order.
+        front: Those that none beats, fastest first.
+        start: The trial of the method that the study began with; None if it failed or was lost.
+    """
+
+    trials: list[Trial]
+    front: list[Trial]
+    start: Trial | None

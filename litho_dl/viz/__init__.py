@@ -1,1 +1,1 @@
-"""Figures: arrays in, matplotlib figures out. Nothing here is imported by the rest of the package at start-up."""
+"""Figures drawn from arrays with matplotlib, which is imported only when something is drawn."""

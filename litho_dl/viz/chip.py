@@ -1,4 +1,4 @@
-"""A whole chip in one picture: where edges miss, where the tiles meet, and what the seams cost."""
+"""Edge placement errors of a whole chip: their map, the seams between tiles, and the error near the seams."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from litho_dl.viz.figure import BLUE, GREY, VERMILION, legend_below, new_figure,
 
 Box = tuple[float, float, float, float]
 
-CELLS = 96  # of the map, across the longer side
+CELLS = 96  # of the map, along the longer side
 
 
 def chip_figure(
@@ -24,16 +24,20 @@ def chip_figure(
     *,
     title: str = "",
 ) -> Figure:
-    """Draws the mean edge placement error over the chip, the worst sites, and the error against the seams' distance.
+    """Draws the mean EPE over the chip, its worst sites, and the mean EPE against the distance to seams.
 
     Args:
-        xy_nm: Sites (n, 2).
-        epe_nm: Their signed errors (n,), NaN where nothing prints.
+        xy_nm: Sites (n, 2) as x, y.
+        epe_nm: Their signed EPE (n,), NaN where no printed edge is found.
         spots: Indices of the worst sites.
-        wanted_nm: (x0, y0, x1, y1) of what is drawn.
+        wanted_nm: (x0, y0, x1, y1) of the region to draw.
         seams_nm: x of the vertical and y of the horizontal seams.
-        seam_rows: Label, mean absolute error in nm and number of sites by distance to the nearest seam; may be empty.
+        seam_rows: Label, mean |EPE| in nm and number of sites for each range of distances to the nearest seam; if
+            empty, the second panel is left out.
         title: Heading of the figure.
+
+    Returns:
+        The figure.
     """
     x0, y0, x1, y1 = wanted_nm
     figure = new_figure(10.5 if seam_rows else 7.0, 6.0, title)
@@ -66,7 +70,7 @@ def chip_figure(
     legend_below(chart, [entry for entry, drawn in ((seams, sum(map(len, seams_nm))), (rings, len(worst))) if drawn])
     if seam_rows:
         labels, values, sites = zip(*seam_rows, strict=True)
-        style_chart(axes[1], "Against the distance to seams", "distance (nm), sites above", "mean |EPE| (nm)")
+        style_chart(axes[1], "Mean |EPE| near seams", "distance to seam (nm); above: sites", "mean |EPE| (nm)")
         places = np.arange(len(labels))
         axes[1].bar(places, values, color=BLUE, width=0.7)
         axes[1].set_xticks(places, labels, rotation=30, ha="right")

@@ -1,4 +1,4 @@
-"""One figure a clip: target, mask, aerial image, and what prints."""
+"""One clip: target, mask, aerial image and print."""
 
 from collections.abc import Mapping
 
@@ -22,15 +22,18 @@ def clip_figure(
     title: str = "",
     margin_nm: float = 120.0,
 ) -> Figure:
-    """Draws what there is of target, mask, aerial image and print, cropped to the target (else the mask).
+    """Draws target, mask, aerial image and print, cropped to the target, or to the mask if there is no target.
 
     Args:
-        images: The clip; target, aerial, outer and inner may be absent, and their panels then are too.
+        images: The clip; panels of absent images are left out.
         threshold: Intensity at which the resist prints; its contour is drawn on the aerial image.
         epe_sites_nm: (n, 2) x, y of the EPE violations in nm.
-        score: Figures of merit for the caption, in order.
+        score: Scores by name for the caption, in order.
         title: Heading of the figure.
-        margin_nm: What is shown around the target's bounding box.
+        margin_nm: Margin shown around the target's bounding box.
+
+    Returns:
+        The figure.
     """
     images = images.crop(grown(images.bounds(), margin_nm))
     panels = [name for name in PANELS if getattr(images, name) is not None]
@@ -53,7 +56,15 @@ def clip_figure(
 
 
 def caption(score: Mapping[str, float], separator: str = "     ") -> str:
-    """`L2 38,495     PVB 47,015     EPE 3`: whole numbers with thousands separated, others to four digits."""
+    """Scores as one line, such as `L2 38,495     PVB 47,015     EPE 3`.
+
+    Args:
+        score: Scores by name.
+        separator: What stands between two scores.
+
+    Returns:
+        The line; whole numbers have thousands separators, others four significant digits.
+    """
     return separator.join(f"{name} {_number(value)}" for name, value in score.items())
 
 

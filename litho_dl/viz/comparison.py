@@ -1,4 +1,4 @@
-"""Masks of several origins side by side, clip by clip: the target, and each mask over what it prints."""
+"""Masks of several methods side by side, clip by clip, each mask above its print."""
 
 from collections.abc import Mapping
 
@@ -12,26 +12,29 @@ from litho_dl.viz.gallery import GalleryClip
 from litho_dl.viz.images import grown, square_around
 from litho_dl.viz.panels import mask_panel, print_panel, target_panel
 
-CELL_IN = 1.9  # side of a picture
-CELL_PIXELS = 300  # more would not be seen
+CELL_IN = 1.9  # side of a panel
+CELL_PIXELS = 300  # a side; more would not be visible
 
 
 def comparison_figure(
     clips: Mapping[str, Mapping[str, GalleryClip]], *, margin_nm: float = 100.0, title: str = ""
 ) -> Figure:
-    """Draws two rows a clip, masks above prints, one column for each origin after the target.
+    """Draws two rows for each clip, masks above prints: first the target, then one column for each method.
 
     Args:
-        clips: By clip and origin, all clips with the same origins.
-        margin_nm: What is shown around each clip.
+        clips: By the clip's name and by the method's; all clips have the same methods.
+        margin_nm: Margin shown around each clip.
         title: Heading of the figure.
 
+    Returns:
+        The figure.
+
     Raises:
-        LithoError: There is nothing to draw, or not the same of every clip.
+        LithoError: There is nothing to draw, or the clips have different methods.
     """
     columns = list(next(iter(clips.values()), {}))
     if not columns or any(list(drawn) != columns for drawn in clips.values()):
-        raise LithoError("Expected clips with masks of the same origins, got none or others.")
+        raise LithoError("Expected clips with masks of the same methods, got none or others.")
     figure = new_figure((CELL_IN + 0.05) * (1 + len(columns)), (2 * CELL_IN + 0.55) * len(clips) + 0.7, title)
     places = figure.subplots(2 * len(clips), 1 + len(columns), squeeze=False)
     entries: dict[str, Artist] = {}

@@ -1,4 +1,4 @@
-"""The pieces every figure shares: a canvas without global state, image panels in nm, scale bars, saving."""
+"""What all figures share: a canvas without global state, axes in one style, image panels in nm, scale bars, files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ from litho_dl.core.io import atomic_path
 FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
 Extent = tuple[float, float, float, float]  # x0, x1, y0, y1; nm
 
-# Okabe and Ito's palette, told apart by colour-blind readers.
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
 BLACK, GREY = "#222222", "#8C8C8C"
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
 BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
@@ -32,7 +32,16 @@ TITLE_SIZE, LABEL_SIZE, TICK_SIZE = 10, 9, 8  # points
 
 
 def new_figure(width_in: float, height_in: float, title: str = "") -> Figure:
-    """An empty figure on its own Agg canvas, laid out so that labels do not overlap."""
+    """An empty figure on its own Agg canvas, laid out so that labels do not overlap.
+
+    Args:
+        width_in: Width in inches.
+        height_in: Height in inches.
+        title: Heading of the figure.
+
+    Returns:
+        The figure.
+    """
     figure = Figure(figsize=(width_in, height_in), layout="compressed", facecolor="white")
     FigureCanvasAgg(figure)
     if title:
@@ -41,7 +50,14 @@ def new_figure(width_in: float, height_in: float, title: str = "") -> Figure:
 
 
 def style_axes(axes: Axes, title: str = "", x_label: str = "", y_label: str = "") -> None:
-    """Titles, labels and ticks in the sizes that all figures share."""
+    """Sets title, labels and ticks in the sizes that all figures share.
+
+    Args:
+        axes: What to style.
+        title: Title of the panel.
+        x_label: Label of the x axis.
+        y_label: Label of the y axis.
+    """
     axes.set_title(title, fontsize=TITLE_SIZE)
     axes.set_xlabel(x_label, fontsize=LABEL_SIZE)
     axes.set_ylabel(y_label, fontsize=LABEL_SIZE)
@@ -51,7 +67,14 @@ def style_axes(axes: Axes, title: str = "", x_label: str = "", y_label: str = ""
 
 
 def style_chart(axes: Axes, title: str = "", x_label: str = "", y_label: str = "") -> None:
-    """`style_axes` for curves and points: a light grid behind, no box on the top and right."""
+    """`style_axes` for curves and points, with a light grid behind them and no border at the top and right.
+
+    Args:
+        axes: What to style.
+        title: Title of the panel.
+        x_label: Label of the x axis.
+        y_label: Label of the y axis.
+    """
     style_axes(axes, title, x_label, y_label)
     axes.grid(True, which="major", color="#DDDDDD", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -65,8 +88,11 @@ def image_panel(axes: Axes, image: ArrayLike, extent: Extent, title: str = "", *
         axes: Where to draw.
         image: (H, W) values or (H, W, 4) RGBA.
         extent: x0, x1, y0, y1 of the image's outer edges in nm.
-        title: Panel title.
+        title: Title of the panel.
         **imshow: Passed to `Axes.imshow` (colour map, limits).
+
+    Returns:
+        The image drawn.
     """
     settings: dict[str, Any] = {"cmap": "Greys", "interpolation": "nearest", **imshow}
     shown = axes.imshow(np.asarray(image), origin="lower", extent=extent, **settings)
@@ -86,7 +112,12 @@ def round_length(span_nm: float) -> float:
 
 
 def scale_bar(axes: Axes, span_nm: float) -> None:
-    """Draws a bar of a round length, labelled in nm, under the lower right corner."""
+    """Draws a bar of a round length, labelled in nm, under the lower right corner.
+
+    Args:
+        axes: Where to draw.
+        span_nm: Width of the axes in nm.
+    """
     length = round_length(span_nm)
     bar = AnchoredSizeBar(
         axes.transData,
@@ -107,7 +138,16 @@ def scale_bar(axes: Axes, span_nm: float) -> None:
 
 
 def colour_bar(shown: ScalarMappable, axes: Axes, label: str) -> Axes:
-    """A horizontal colour bar under a panel, left of its scale bar; returns its axes."""
+    """Draws a horizontal colour bar under a panel, left of its scale bar.
+
+    Args:
+        shown: The image with the colours.
+        axes: Its panel.
+        label: Quantity and unit.
+
+    Returns:
+        The bar's axes.
+    """
     bar = Colorbar(axes.inset_axes((0.02, -0.06, 0.68, 0.035)), shown, orientation="horizontal")
     bar.set_label(label, fontsize=TICK_SIZE)
     bar.outline.set_linewidth(0.6)
@@ -116,7 +156,12 @@ def colour_bar(shown: ScalarMappable, axes: Axes, label: str) -> Axes:
 
 
 def legend_below(axes: Axes, entries: Sequence[Artist]) -> None:
-    """A legend in one row under a panel and its scale bar."""
+    """Draws a legend in one row under a panel and its scale bar.
+
+    Args:
+        axes: The panel.
+        entries: Artists with labels.
+    """
     axes.legend(
         handles=entries,
         loc="upper center",
@@ -131,16 +176,25 @@ def legend_below(axes: Axes, entries: Sequence[Artist]) -> None:
 
 
 def require_figure_suffix(path: str | Path) -> None:
-    """OutputError unless figures can be saved under that name."""
+    """Checks that figures can be saved under a name.
+
+    Raises:
+        OutputError: The name has another suffix than .png, .pdf or .svg.
+    """
     if Path(path).suffix.lower() not in FIGURE_SUFFIXES:
         raise OutputError(f"{path}: expected a picture that ends in {', '.join(FIGURE_SUFFIXES)}.")
 
 
 def save_figure(figure: Figure, path: str | Path, dpi: int = 200) -> None:
-    """Writes a figure atomically; the suffix chooses the format.
+    """Writes a figure atomically, in the format of the file name's suffix.
+
+    Args:
+        figure: The figure.
+        path: A .png, .pdf or .svg file.
+        dpi: Resolution of pixel images in dots per inch.
 
     Raises:
-        OutputError: The suffix is another, or the file cannot be written.
+        OutputError: The name has another suffix, or the file cannot be written.
     """
     require_figure_suffix(path)
     with atomic_path(path) as temporary:

@@ -1,4 +1,4 @@
-"""A contact sheet: many clips on one page, all at one scale."""
+"""Many clips on one page, all at the same scale."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,13 +14,20 @@ from litho_dl.viz.figure import TICK_SIZE, TITLE_SIZE, new_figure
 from litho_dl.viz.images import ClipImages, Extent, square_around
 from litho_dl.viz.panels import mask_panel, print_panel, target_panel
 
-CELL_IN = 2.0  # side of a picture
-CELL_PIXELS = 600  # more would not be seen
+CELL_IN = 2.0  # side of a panel
+CELL_PIXELS = 600  # a side; more would not be visible
 
 
 @dataclass(frozen=True)
 class GalleryClip:
-    """A clip of the contact sheet: its name, images (with a target), scores and EPE violations (n, 2) in nm."""
+    """One clip of the gallery.
+
+    Attributes:
+        name: The clip's name.
+        images: Its images, with a target.
+        score: Its scores by name.
+        epe_sites_nm: (n, 2) x, y of the EPE violations in nm.
+    """
 
     name: str
     images: ClipImages
@@ -31,13 +38,16 @@ class GalleryClip:
 def gallery_figure(
     clips: Sequence[GalleryClip], *, across: int = 2, margin_nm: float = 200.0, title: str = ""
 ) -> Figure:
-    """Draws target, mask and print of every clip, `across` clips side by side, all in windows of one size.
+    """Draws target, mask and print of every clip in windows of one size.
 
     Args:
-        clips: What to draw, in order.
-        across: Clips a row.
-        margin_nm: What is shown around the largest clip.
+        clips: The clips, in order.
+        across: Clips in a row.
+        margin_nm: Margin shown around the largest clip.
         title: Heading of the figure.
+
+    Returns:
+        The figure.
 
     Raises:
         LithoError: There is nothing to draw.

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from litho_dl.viz.figure import BLACK, CYCLE, GREY, TICK_SIZE, new_figure, style_chart
 
-SHOWN_SHARE = 1e-6  # of the largest value; what is below is zero to the eye
+SHOWN_SHARE = 1e-6  # of the largest value; smaller values are drawn as zero
 
 
 def history_figure(
@@ -22,14 +22,17 @@ def history_figure(
     y_label: str = "objective (nm²)",
     title: str = "",
 ) -> Figure:
-    """Draws every term of an objective against the step, on a log axis.
+    """Draws every term of an objective against the step, on a logarithmic axis.
 
     Args:
-        terms: Name to (T,) values, one a step; NaN where a term was not evaluated.
+        terms: Values (T,), one for each step, by the term's name; NaN where the term was not evaluated.
         level_starts: First step of each level (coarse to fine); 0 may be left out.
-        total: The term drawn thick and black, if present.
-        y_label: What the terms measure.
+        total: The term to draw thick and black, if present.
+        y_label: Quantity and unit of the terms.
         title: Heading of the figure.
+
+    Returns:
+        The figure.
     """
     figure = new_figure(7.2, 4.2, title)
     axes = figure.subplots()
@@ -48,26 +51,37 @@ def history_figure(
 
 
 def set_log_scale(axes: Axes, values: ArrayLike, least: float = 0.0) -> None:
-    """A log axis; if not all of `values` are above `least` and 0, one that is linear below the smallest that is."""
+    """Makes the y axis logarithmic, but linear near zero if some values are too small for that.
+
+    Args:
+        axes: What to change.
+        values: All values drawn; those that are not finite are ignored.
+        least: Values up to this one, or up to 0, are too small for a logarithmic axis.
+    """
     finite = np.asarray(values, dtype=float)[np.isfinite(values)]
     shown = finite[finite > max(least, 0)]
     if len(shown) == len(finite) > 0:
         axes.set_yscale("log")
-        if shown.max() < 10 * shown.min():  # else there are powers of ten to go by
+        if shown.max() < 10 * shown.min():  # otherwise there are powers of ten to label
             plain_ticks(axes.yaxis)
     elif len(shown):
         axes.set_yscale("symlog", linthresh=shown.min())
 
 
 def plain_ticks(axis: Axis) -> None:
-    """Names a few values on a logarithmic axis as they are."""
+    """Labels a few values on a logarithmic axis in plain decimal notation."""
     axis.set_major_locator(MaxNLocator(6))
     axis.set_major_formatter("{x:,.6g}")
     axis.set_minor_formatter(NullFormatter())
 
 
 def mark_levels(axes: Axes, starts: Sequence[int]) -> None:
-    """Dashed lines where levels start, numbered from 1 along the top; nothing for a single level."""
+    """Draws dashed lines where levels start, numbered from 1 along the top; nothing for a single level.
+
+    Args:
+        axes: Where to draw.
+        starts: First step of each level; 0 may be left out.
+    """
     starts = sorted({0, *starts})
     for number, start in enumerate(starts if len(starts) > 1 else [], start=1):
         if start:

@@ -1,4 +1,4 @@
-"""The images of one clip that figures draw: checked to share a grid, cropped to what matters."""
+"""The images of one clip on one grid, cropped and thinned for figures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
@@ -17,18 +17,18 @@ class ClipImages:
 
     Attributes:
         pixel_nm: Pixel side in nm.
-        mask: Transmission, [0, 1] or with a phase-shifting background below 0.
-        nominal: Print at the nominal corner, boolean or [0, 1].
-        outer: Print at the corner that prints largest.
-        inner: Print at the corner that prints smallest.
-        target: What should print, [0, 1].
-        aerial: Intensity; the open mask is 1.
+        mask: Transmission, in [0, 1], or down to -1 for phase-shifting masks.
+        nominal: Print at the nominal corner, boolean or in [0, 1].
+        outer: Print at the corner of the largest print.
+        inner: Print at the corner of the smallest print.
+        target: The target's area coverage, in [0, 1].
+        aerial: Intensity; a clear mask images to 1.
         origin_nm: (x, y) of the lower-left corner of the first pixel in nm.
     """
 
     pixel_nm: float
-    mask: ArrayLike
-    nominal: ArrayLike
+    mask: ArrayLike | None = None
+    nominal: ArrayLike | None = None
     outer: ArrayLike | None = None
     inner: ArrayLike | None = None
     target: ArrayLike | None = None
@@ -37,7 +37,7 @@ class ClipImages:
 
     def __post_init__(self) -> None:
         shapes = {name: np.shape(image) for name, image in self._present()}
-        if len(set(shapes.values())) > 1 or len(shapes["mask"]) != 2:
+        if len(set(shapes.values())) != 1 or len(self._shape()) != 2:
             raise GridMismatchError(f"Expected images (H, W) of one shape, got {shapes}; resample them to one grid.")
 
     def _present(self) -> Iterator[tuple[str, ArrayLike]]:
@@ -49,8 +49,11 @@ class ClipImages:
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W) in pixels."""
-        height, width = np.shape(self.mask)
+        height, width = self._shape()
         return height, width
+
+    def _shape(self) -> tuple[int, ...]:
+        return np.shape(next((image for _, image in self._present()), ()))
 
     @property
     def extent(self) -> Extent:
@@ -65,11 +68,11 @@ class ClipImages:
         return x + (np.arange(width) + 0.5) * self.pixel_nm, y + (np.arange(height) + 0.5) * self.pixel_nm
 
     def bounds(self) -> Extent:
-        """The bounding box in nm of the target (else the mask) and all that prints; the field's if there is nothing."""
-        drawn = np.asarray(self.mask if self.target is None else self.target) > 0.5
-        for printed in (self.nominal, self.outer):
-            if printed is not None:
-                drawn = drawn | (np.asarray(printed) > 0.5)
+        """Bounding box in nm of the prints and the target, or the mask if none; the whole field if all are empty."""
+        drawn = np.zeros(self.shape, dtype=bool)
+        for image in (self.mask if self.target is None else self.target, self.nominal, self.outer):
+            if image is not None:
+                drawn |= np.asarray(image) > 0.5
         if not drawn.any():
             return self.extent
         rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
@@ -78,7 +81,7 @@ class ClipImages:
         return x + p * columns[0], x + p * (columns[-1] + 1), y + p * rows[0], y + p * (rows[-1] + 1)
 
     def crop(self, window: Extent) -> Self:
-        """The part inside `window` (x0, x1, y0, y1 in nm), widened to whole pixels and kept inside the field."""
+        """The part inside `window` (x0, x1, y0, y1 in nm), extended to whole pixels and limited to the field."""
         x, y = self.origin_nm
         columns = _pixels(window[0] - x, window[1] - x, self.pixel_nm, self.shape[1])
         rows = _pixels(window[2] - y, window[3] - y, self.pixel_nm, self.shape[0])
@@ -86,7 +89,7 @@ class ClipImages:
         return replace(self, origin_nm=(x + columns.start * self.pixel_nm, y + rows.start * self.pixel_nm), **cut)
 
     def thinned(self, longest: int) -> Self:
-        """One pixel of every n x n, with the least n that leaves at most `longest` a side; for small pictures."""
+        """One pixel of every n x n, with the smallest n that leaves at most `longest` pixels a side."""
         step = -(-max(self.shape) // longest)
         height, width = (n // step for n in self.shape)
         kept: dict[str, Any] = {
@@ -102,12 +105,28 @@ def _pixels(low_nm: float, high_nm: float, pixel_nm: float, count: int) -> slice
 
 
 def grown(bounds: Extent, margin_nm: float) -> Extent:
-    """Bounds (x0, x1, y0, y1) moved outwards by a margin."""
+    """Bounds with a margin added on every side.
+
+    Args:
+        bounds: x0, x1, y0, y1 in nm.
+        margin_nm: The margin.
+
+    Returns:
+        x0, x1, y0, y1 in nm.
+    """
     x0, x1, y0, y1 = bounds
     return x0 - margin_nm, x1 + margin_nm, y0 - margin_nm, y1 + margin_nm
 
 
 def square_around(bounds: Extent, side_nm: float) -> Extent:
-    """The square window of `side_nm` about the centre of bounds (x0, x1, y0, y1)."""
+    """The square with the same centre as given bounds.
+
+    Args:
+        bounds: x0, x1, y0, y1 in nm.
+        side_nm: Side of the square.
+
+    Returns:
+        x0, x1, y0, y1 in nm.
+    """
     x, y, half = (bounds[0] + bounds[1]) / 2, (bounds[2] + bounds[3]) / 2, side_nm / 2
     return x - half, x + half, y - half, y + half

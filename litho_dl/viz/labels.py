@@ -1,4 +1,4 @@
-"""Names beside points without overlaps."""
+"""Labels beside points, placed without overlaps."""
 
 from collections.abc import Sequence
 
@@ -24,13 +24,19 @@ PLACES = (
     (-12, 14, "right", "bottom"),
     (-12, -14, "right", "top"),
 )
-MARKER_PX = 5.0  # half side of the square kept free around a point
+MARKER_PX = 5.0  # half the side of the square kept free around a point
 
 
 def label_points(axes: Axes, points: NDArray, names: Sequence[str], colours: Sequence[str]) -> None:
-    """Writes names beside points (n, 2), each at the first place that touches no point, no other name and no border.
+    """Writes names beside points, each at the place that overlaps points, other names and the border least.
 
-    Call it last: the places are tried on the finished figure.
+    Call it last, as it measures the finished figure.
+
+    Args:
+        axes: Where to write.
+        points: (n, 2) in data coordinates.
+        names: The name of each point.
+        colours: The colour of each name.
     """
     canvas = axes.figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)

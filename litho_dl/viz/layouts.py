@@ -1,4 +1,4 @@
-"""Galleries of layout clips beside the histograms of their widths, spaces and densities."""
+"""Layout clips beside histograms of their widths, spaces and densities."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ from numpy.typing import ArrayLike
 from litho_dl.core.errors import LithoError
 from litho_dl.viz.figure import BLUE, TICK_SIZE, TITLE_SIZE, new_figure, style_axes, style_chart
 
-CLIP_IN, CHART_IN = 1.35, 2.3  # sides of a picture, and width of a chart
+CLIP_IN, CHART_IN = 1.35, 2.3  # side of a clip's panel, and width of a histogram
 BINS = 50
-COVERED = 0.95
+COVERED = 0.95  # share of the weight that histograms cover
 Loops = Sequence[ArrayLike]  # vertices (n, 2) in nm; holes run the other way round than hulls
 Weighted = tuple[ArrayLike, ArrayLike]  # values (n,) and their weights (n,)
 
 
 @dataclass(frozen=True)
 class ClipGroup:
-    """Clips that belong together.
+    """Clips that are drawn in one row.
 
     Attributes:
-        name: What they are.
+        name: Heading of the row.
         clips: Outlines of the clips to show, by name.
-        extent_nm: Side of a clip's square.
-        charts: Values and weights by the label of the chart's axis, for example "width (nm)".
+        extent_nm: Side of the clips, which are square.
+        charts: Values and weights of each histogram, by the label of its axis, such as "width (nm)".
     """
 
     name: str
@@ -38,17 +38,20 @@ class ClipGroup:
 
 
 def clips_figure(groups: Sequence[ClipGroup], *, across: int = 8, title: str = "") -> Figure:
-    """Draws every group in a row: its clips, `across` side by side, and right of them a histogram of each distribution.
+    """Draws every group in a row: its clips, and right of them a histogram of each distribution.
 
     The histograms of all groups share their bins.
 
     Args:
-        groups: What to draw, in order.
+        groups: The groups, in order.
         across: Clips side by side.
         title: Heading of the figure.
 
+    Returns:
+        The figure.
+
     Raises:
-        LithoError: A group is empty.
+        LithoError: There is no group, or a group has no clips.
     """
     if not groups or not all(group.clips for group in groups):
         raise LithoError("Expected at least one clip in every group of the gallery, got none; give it some.")
@@ -72,7 +75,14 @@ def clips_figure(groups: Sequence[ClipGroup], *, across: int = 8, title: str = "
 
 
 def clip_panel(axes: Axes, loops: Loops, extent_nm: float, title: str = "") -> None:
-    """Draws the polygons of one clip in its square."""
+    """Draws the polygons of one clip.
+
+    Args:
+        axes: Where to draw.
+        loops: Vertices (n, 2) in nm of hulls and holes.
+        extent_nm: Side of the clip, whose lower left corner is (0, 0).
+        title: Title of the panel.
+    """
     axes.set_axis_on()
     style_axes(axes)
     axes.set_title(title, fontsize=TICK_SIZE - 2, loc="right")
@@ -83,7 +93,14 @@ def clip_panel(axes: Axes, loops: Loops, extent_nm: float, title: str = "") -> N
 
 
 def histogram_panel(axes: Axes, weighted: Weighted, edges: np.ndarray, label: str) -> None:
-    """Draws the share of the weight in each bin; the last bin also holds all that lies beyond it."""
+    """Draws the share of the weight in each bin; the last bin also holds all larger values.
+
+    Args:
+        axes: Where to draw.
+        weighted: Values (n,) and their weights (n,).
+        edges: Edges of the bins (m + 1,).
+        label: Quantity and unit of the values.
+    """
     values, weights = (np.asarray(column, dtype=float) for column in weighted)
     share, _ = np.histogram(np.minimum(values, edges[-1]), edges, weights=weights / max(weights.sum(), 1e-300))
     axes.stairs(100 * share, edges, color=BLUE, fill=True)
@@ -91,7 +108,7 @@ def histogram_panel(axes: Axes, weighted: Weighted, edges: np.ndarray, label: st
 
 
 def _edges(series: Sequence[Weighted]) -> np.ndarray:
-    """Even bins from zero that hold all but a few per cent of every series."""
+    """Equal bins from zero that cover the share `COVERED` of every series."""
     top = 0.0
     for values, weights in series:
         order = np.argsort(np.asarray(values, dtype=float))

@@ -1,4 +1,4 @@
-"""Training runs and classifiers in pictures: curves, confusion, images with captions, gradient norms."""
+"""Training and classification: learning curves, confusion matrix, rows of images, gradient norms."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ from litho_dl.viz.history import set_log_scale
 Curves = Mapping[str, ArrayLike]
 
 
-# What is drawn of a run, and in which colour: of classifiers the first two, of GANs and of mask generators the others.
+# The metrics that are drawn, with their colours: the first two of classifiers, the others of GANs and mask generators.
 DRAWN = {
     "loss": BLUE,
     "error rate": VERMILION,
@@ -47,7 +47,7 @@ DRAWN = {
     "aerial mse": "#7F3C8D",
     "print iou": "#80BA5A",
 }
-# What the legend calls those that go by a short name.
+# Names in the legend, where they differ from those above.
 LABELS = {
     "l1": "L1",
     "l2 nm2": "L2 (nm²)",
@@ -55,18 +55,18 @@ LABELS = {
     "aerial mse": "squared error of the aerial image",
     "print iou": "IoU of the print",
 }
-# Classes 0 ... 9, and white for the next one, the background.
+# Classes 0 ... 9, and white for class 10, the background.
 CLASS_COLOURS = ListedColormap([*colormaps["tab10"](range(10)), "white"])
 CLASS_RANGE = (-0.5, 10.5)
 
 
 @dataclass(frozen=True, eq=False)
 class ImageRow:
-    """Small images beside one another on one scale.
+    """Small images in a row, on one colour scale.
 
     Attributes:
-        images: (H, W) each, row 0 at the top, with captions.
-        extremes: The values that get the first and the last colour.
+        images: (H, W) each, row 0 at the top, with their captions.
+        extremes: The values of the first and the last colour.
         colours: A colour map; by default white to black.
     """
 
@@ -78,13 +78,19 @@ class ImageRow:
 def learning_curves(
     runs: Mapping[str, tuple[Curves, Curves]], *, columns: int = 4, title: str = "", note: str = ""
 ) -> Figure:
-    """One panel a run: what there is of `DRAWN` by epoch, training dashed, validation solid.
+    """Draws the metrics of `DRAWN` against the epoch, one panel for each run, training dashed and validation solid.
 
     Args:
-        runs: By name: training and validation figures by epoch, as the loop reports them.
-        columns: Panels a row.
-        title: Heading.
-        note: A line over the legend.
+        runs: Training and validation metrics by epoch, as `train` reports them, by the run's name.
+        columns: Panels in a row.
+        title: Heading of the figure.
+        note: A line above the legend.
+
+    Returns:
+        The figure.
+
+    Raises:
+        LithoError: There is nothing to draw.
     """
     if not runs:
         raise LithoError("Expected runs to draw, got none.")
@@ -98,9 +104,9 @@ def learning_curves(
     for axes, (name, (training, validation)) in zip(panels, runs.items(), strict=False):
         values: list[float] = []
         for kind, curves, line in (("training", training, "dashed"), ("validation", validation, "solid")):
-            for figure_name, series in _drawn(curves).items():
-                label, epochs = f"{LABELS.get(figure_name, figure_name)}, {kind}", np.arange(1, len(series) + 1)
-                style = {"color": DRAWN[figure_name], "linestyle": line, "marker": "."}
+            for metric, series in _drawn(curves).items():
+                label, epochs = f"{LABELS.get(metric, metric)}, {kind}", np.arange(1, len(series) + 1)
+                style = {"color": DRAWN[metric], "linestyle": line, "marker": "."}
                 (entries[label],) = axes.plot(epochs, series, label=label, **style)
                 values += list(series)
         set_log_scale(axes, values)
@@ -120,7 +126,7 @@ def learning_curves(
 
 
 def _drawn(curves: Curves) -> dict[str, np.ndarray]:
-    """The figures of `DRAWN` that there are."""
+    """The metrics of `DRAWN` that a run has."""
     series = {name.replace("_", " "): np.asarray(values, dtype=float) for name, values in curves.items()}
     if "accuracy" in series:
         series["error rate"] = 1 - series["accuracy"]
@@ -128,7 +134,16 @@ def _drawn(curves: Curves) -> dict[str, np.ndarray]:
 
 
 def confusion_figure(counts: ArrayLike, names: Sequence[str], *, title: str = "") -> Figure:
-    """How often which class (rows) was taken for which (columns), counts (n, n); the colour leaves the diagonal out."""
+    """Draws a confusion matrix; its colours ignore the diagonal.
+
+    Args:
+        counts: (n, n), how often the class of the row was classified as that of the column.
+        names: The names of the n classes.
+        title: Heading of the figure.
+
+    Returns:
+        The figure.
+    """
     counts = np.asarray(counts)
     wrong = np.where(np.eye(len(counts), dtype=bool), 0, counts)
     figure = new_figure(5.4, 5.2, title)
@@ -146,7 +161,15 @@ def confusion_figure(counts: ArrayLike, names: Sequence[str], *, title: str = ""
 
 
 def image_grid(rows: Sequence[ImageRow], *, title: str = "") -> Figure:
-    """Rows of small images, each image under its caption."""
+    """Draws rows of small images, each under its caption.
+
+    Args:
+        rows: The rows, from top to bottom.
+        title: Heading of the figure.
+
+    Returns:
+        The figure.
+    """
     width = max(len(row.images) for row in rows)
     figure = new_figure(1.0 * width, 1.25 * len(rows) + 0.4, title)
     panels = figure.subplots(len(rows), width, squeeze=False)
@@ -161,7 +184,17 @@ def image_grid(rows: Sequence[ImageRow], *, title: str = "") -> Figure:
 
 
 def gradient_figure(by_layer: Curves, norms: Curves, losses: Curves, *, title: str = "") -> Figure:
-    """Gradient norms by layer before training, and norms and losses by step; what is not finite is left out."""
+    """Draws gradient norms by layer before training, and gradient norms and losses by step; only finite values.
+
+    Args:
+        by_layer: Norm of each layer's gradient, from the first layer to the last, by the network's name.
+        norms: Norm of the whole gradient at each step, by the variant of gradient descent.
+        losses: Loss at each step, likewise.
+        title: Heading of the figure.
+
+    Returns:
+        The figure.
+    """
     figure = new_figure(13.2, 3.6, title)
     headings = (("before training", "layer"), ("gradient descent", "step"), ("gradient descent", "step"))
     quantities = ("norm of the gradient", "norm of the gradient", "loss")

@@ -1,4 +1,4 @@
-"""What an optical system is made of: source, pupil, coherent kernels and their energies."""
+"""An optical system: its source, pupil, and coherent kernels with their energies."""
 
 from collections.abc import Sequence
 
@@ -26,9 +26,9 @@ from litho_dl.viz.figure import (
     style_chart,
 )
 
-KERNEL_SAMPLES = 121  # per side of a kernel picture
-KERNEL_WIDTH = 10  # side of a kernel picture in units of 1 / highest frequency
-PHASE_FLOOR_WAVES = 0.05  # a flat pupil looks flat
+KERNEL_SAMPLES = 121  # along each side of a kernel's panel
+KERNEL_WIDTH = 10  # side of a kernel's panel in units of 1 / highest frequency
+PHASE_FLOOR_WAVES = 0.05  # least range of phase colours, so that a flat pupil looks flat
 
 
 def optics_figure(
@@ -44,19 +44,22 @@ def optics_figure(
     count: int = 12,
     title: str = "",
 ) -> Figure:
-    """Draws source and pupil (where known), the energies of all kernels, and the first `count` kernels in space.
+    """Draws source and pupil (where known), the energies of all kernels, and the first kernels in space.
 
     Args:
-        kernels: (K, 2hy+1, 2hx+1) complex spectra, axes (k, fy, fx), DC in the centre, step 1 / field.
+        kernels: (K, 2 h_y + 1, 2 h_x + 1) complex spectra, zero frequency in the centre, step 1 / field.
         weights: (K,) weight of each kernel in the intensity.
         field_nm: (height, width) of the field in nm.
         source_points: (S, 2) sigma_x, sigma_y of the source points; None for imported kernels.
-        source_weights: (S,) their weights; equal if None.
-        pupil: (n, n) complex pupil over -1 <= rho_y, rho_x <= 1 (rows rho_y), 0 outside the unit disc.
+        source_weights: (S,) their weights; None: all equal.
+        pupil: (n, n) complex pupil over -1 <= rho_y, rho_x <= 1 (rows rho_y), 0 outside the unit disc; None: not drawn.
         defocus_nm: Defocus of the pupil and kernels, for the title.
-        discarded_energy: Fraction of the TCC's energy that the kernels leave out, in [0, 1); None if unknown.
-        count: How many kernels to draw.
+        discarded_energy: Share of the TCC's energy that the kernels lack, in [0, 1); None if unknown.
+        count: Number of kernels to draw.
         title: Heading of the figure.
+
+    Returns:
+        The figure.
     """
     kernels, weights = np.asarray(kernels), np.asarray(weights, dtype=float)
     count = min(count, len(kernels))
@@ -80,12 +83,12 @@ def optics_figure(
 
 
 def source_panel(axes: Axes, points: ArrayLike, weights: ArrayLike | None = None) -> None:
-    """The source as squares, as wide as the points are apart, coloured by weight, inside the circle sigma = 1.
+    """Draws source points as squares as wide as their spacing, coloured by weight, inside the circle sigma = 1.
 
     Args:
         axes: Where to draw.
         points: (S, 2) sigma_x, sigma_y.
-        weights: (S,), equal if None.
+        weights: (S,); None: all equal.
     """
     points = np.asarray(points, dtype=float).reshape(-1, 2)
     values = np.ones(len(points)) if weights is None else np.asarray(weights, dtype=float)
@@ -98,11 +101,14 @@ def source_panel(axes: Axes, points: ArrayLike, weights: ArrayLike | None = None
 
 
 def sources_figure(sources: Sequence[tuple[str, ArrayLike, ArrayLike]], *, title: str = "") -> Figure:
-    """Draws sources side by side, each scaled to its own brightest point.
+    """Draws sources side by side, each normalised to its own brightest point.
 
     Args:
-        sources: Name, points (S, 2) in sigma, and weights (S,) of each.
+        sources: Name, points (S, 2) in sigma units, and weights (S,) of each.
         title: Heading of the figure.
+
+    Returns:
+        The figure.
     """
     figure = new_figure(3.4 * len(sources), 3.7, title)
     for axes, (name, points, weights) in zip(
@@ -114,12 +120,17 @@ def sources_figure(sources: Sequence[tuple[str, ArrayLike, ArrayLike]], *, title
 
 
 def _spacing(points: NDArray, default: float = 0.05) -> float:
-    """Distance of the closest two points (S, 2); `default` for a single point."""
+    """Distance of the two closest points (S, 2); `default` for a single point."""
     return float(KDTree(points).query(points, k=2)[0][:, 1].min()) if len(points) > 1 else default
 
 
 def pupil_panels(axes: Sequence[Axes], pupil: ArrayLike) -> None:
-    """Amplitude and phase (waves) of a complex pupil (n, n) over the unit disc."""
+    """Draws amplitude and phase of a pupil over the unit disc.
+
+    Args:
+        axes: Where to draw the amplitude, and where the phase.
+        pupil: (n, n) complex, as in `optics_figure`.
+    """
     pupil = np.asarray(pupil)
     inside = np.abs(pupil) > 0
     amplitude = np.where(inside, np.abs(pupil), np.nan)
@@ -138,7 +149,7 @@ def _disc_image(axes: Axes, image: NDArray, title: str, colours: str, limits: tu
 
 
 def phase_in_waves(pupil: NDArray) -> NDArray:
-    """Unwrapped phase (n, n) in waves, NaN outside the pupil, the centre's within half a wave of zero."""
+    """Unwrapped phase (n, n) in waves, within half a wave of zero at the centre; NaN outside the pupil."""
     outside = np.abs(pupil) == 0
     phase = unwrap_phase(np.ma.masked_array(np.angle(pupil), outside)) / (2 * np.pi)
     centre = phase[pupil.shape[0] // 2, pupil.shape[1] // 2]
@@ -148,14 +159,27 @@ def phase_in_waves(pupil: NDArray) -> NDArray:
 
 
 def unit_disc(axes: Axes, title: str, x_label: str, y_label: str) -> None:
-    """Axes over the unit disc with its rim."""
+    """Sets axes to the unit disc and draws its edge.
+
+    Args:
+        axes: What to set.
+        title: Title of the panel.
+        x_label: Label of the x axis.
+        y_label: Label of the y axis.
+    """
     axes.add_patch(Circle((0, 0), 1, fill=False, color=BLACK, linewidth=0.9))
     axes.set(xlim=(-1.08, 1.08), ylim=(-1.08, 1.08), aspect="equal", xticks=(-1, 0, 1), yticks=(-1, 0, 1))
     style_axes(axes, title, x_label, y_label)
 
 
 def energy_panel(axes: Axes, shares: NDArray, whole: str = "kept energy") -> None:
-    """Share of each kernel in the energy (bars, log) and the sum so far (line, right axis)."""
+    """Draws each kernel's share of the energy (bars, logarithmic) and the cumulative share (line, right axis).
+
+    Args:
+        axes: Where to draw.
+        shares: (K,) in [0, 1].
+        whole: What they are shares of, for the title.
+    """
     index, total = np.arange(1, len(shares) + 1), 100 * np.cumsum(shares)
     axes.bar(index, 100 * shares, color=BLUE, width=0.8)
     axes.set(yscale="log", xlim=(0.4, len(shares) + 0.6))
@@ -166,7 +190,7 @@ def energy_panel(axes: Axes, shares: NDArray, whole: str = "kept energy") -> Non
     right.plot(index, total, color=VERMILION, marker=".", markersize=4, linewidth=1.2)
     right.set_ylim(0, 104)
     style_axes(right)
-    right.set_ylabel("sum so far (%)", fontsize=LABEL_SIZE, color=VERMILION)
+    right.set_ylabel("cumulative share (%)", fontsize=LABEL_SIZE, color=VERMILION)
     right.tick_params(axis="y", colors=VERMILION)
     right.spines["top"].set_visible(False)
 
@@ -174,7 +198,15 @@ def energy_panel(axes: Axes, shares: NDArray, whole: str = "kept energy") -> Non
 def kernel_panels(
     figure: SubFigure, kernels: NDArray, shares: NDArray, field_nm: tuple[float, float], grid: tuple[int, int]
 ) -> None:
-    """Small multiples of |h_k|, each scaled to its own maximum, with the kernel's share of the energy."""
+    """Draws |h_k| of each kernel in a panel, normalised to its own maximum, with its share of the energy.
+
+    Args:
+        figure: Where to draw.
+        kernels: (K, 2 h_y + 1, 2 h_x + 1) complex spectra, as in `optics_figure`.
+        shares: Energy share of each kernel, in [0, 1].
+        field_nm: (height, width) of the field in nm.
+        grid: Rows and columns of panels.
+    """
     side = KERNEL_WIDTH * max(2 * field / max(n - 1, 1) for field, n in zip(field_nm, kernels.shape[1:], strict=True))
     extent = (-side / 2, side / 2, -side / 2, side / 2)
     places = figure.subplots(*grid, squeeze=False).flat
@@ -191,9 +223,12 @@ def kernel_in_space(spectrum: NDArray, field_nm: tuple[float, float], side_nm: f
     """h(y, x) = sum_f H(f) exp(2 pi i f x) on a square of `side_nm` about the origin.
 
     Args:
-        spectrum: (2hy+1, 2hx+1) complex, axes (fy, fx), DC in the centre, step 1 / field.
+        spectrum: (2 h_y + 1, 2 h_x + 1) complex, zero frequency in the centre, step 1 / field.
         field_nm: (height, width) of the field in nm.
         side_nm: Side of the square in nm.
+
+    Returns:
+        (n, n) complex, n = `KERNEL_SAMPLES`.
     """
     places = np.linspace(-side_nm / 2, side_nm / 2, KERNEL_SAMPLES)
     frequencies = [(np.arange(n) - n // 2) / field for n, field in zip(spectrum.shape, field_nm, strict=True)]

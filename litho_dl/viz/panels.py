@@ -1,4 +1,4 @@
-"""The panels of a clip: target, mask, aerial image, and the print with its process-variation band."""
+"""The panels of a clip: target, mask, aerial image, and the print with its PV band."""
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -15,7 +15,16 @@ TARGET_ALPHA, PRINT_ALPHA = 0.4, 0.5
 
 
 def tint(image: ArrayLike, colour: str, alpha: float) -> NDArray:
-    """RGBA (H, W, 4) uint8 of one colour whose opacity is `alpha` times an image in [0, 1]."""
+    """An image as the opacity of one colour.
+
+    Args:
+        image: (H, W) in [0, 1].
+        colour: A matplotlib colour.
+        alpha: Opacity where the image is 1, in [0, 1].
+
+    Returns:
+        RGBA (H, W, 4) uint8.
+    """
     opacity = np.clip(np.asarray(image, dtype=np.float32), 0, 1) * (255 * alpha)
     tinted = np.empty((*opacity.shape, 4), dtype=np.uint8)
     tinted[..., :3] = np.round(255 * np.array(to_rgb(colour)))
@@ -24,20 +33,44 @@ def tint(image: ArrayLike, colour: str, alpha: float) -> NDArray:
 
 
 def outline(axes: Axes, images: ClipImages, image: ArrayLike, level: float, colour: str, width: float = 1.0) -> None:
-    """Draws where an image crosses a level; nothing if it never does."""
+    """Draws the contour of an image at a level; nothing if there is none.
+
+    Args:
+        axes: Where to draw.
+        images: The clip, for its pixel grid.
+        image: (H, W) on that grid.
+        level: The contour's value.
+        colour: The contour's colour.
+        width: Its line width in points.
+    """
     values = np.asarray(image, dtype=np.float32)
     if values.min() < level < values.max():
         axes.contour(*images.centres(), values, levels=[level], colors=[colour], linewidths=width)
 
 
 def target_panel(axes: Axes, images: ClipImages, title: str = "Target") -> None:
-    """The target as filled shapes."""
+    """Draws the target as filled shapes.
+
+    Args:
+        axes: Where to draw.
+        images: The clip, with a target.
+        title: Title of the panel.
+    """
     assert images.target is not None
     image_panel(axes, tint(images.target, TARGET_COLOUR, 1.0), images.extent, title)
 
 
 def mask_panel(axes: Axes, images: ClipImages, title: str | None = None) -> list[Artist]:
-    """The mask's transmission, open parts black, with the target's outline; returns the legend entry of open parts."""
+    """Draws the mask's transmission, open parts black, with the target's outline.
+
+    Args:
+        axes: Where to draw.
+        images: The clip.
+        title: Title of the panel; None: one that explains the colours.
+
+    Returns:
+        The legend entry of open parts.
+    """
     mask = np.asarray(images.mask, dtype=np.float32)
     lowest = min(0.0, float(mask.min()))
     meaning = "black: open" if lowest == 0 else "black: open, white: open, 180°"
@@ -48,7 +81,14 @@ def mask_panel(axes: Axes, images: ClipImages, title: str | None = None) -> list
 
 
 def aerial_panel(axes: Axes, images: ClipImages, threshold: float | None = None, title: str = "Aerial image") -> None:
-    """The intensity with a colour bar, the contour at the print threshold and the target's outline."""
+    """Draws the intensity with a colour bar, its contour at the resist threshold, and the target's outline.
+
+    Args:
+        axes: Where to draw.
+        images: The clip, with an aerial image.
+        threshold: Intensity at which the resist prints; None: no contour.
+        title: Title of the panel.
+    """
     assert images.aerial is not None
     shown = image_panel(axes, images.aerial, images.extent, title, cmap="inferno", vmin=0, interpolation="bilinear")
     bar = colour_bar(shown, axes, "intensity" if threshold is None else f"intensity; white: threshold {threshold:g}")
@@ -62,20 +102,21 @@ def aerial_panel(axes: Axes, images: ClipImages, threshold: float | None = None,
 def print_panel(
     axes: Axes, images: ClipImages, epe_sites_nm: ArrayLike | None = None, title: str = "Print"
 ) -> list[Artist]:
-    """The nominal print over the target, the band between outer and inner print over both, and EPE violations.
+    """Draws the nominal print over the target, the PV band over both, and the EPE violations.
 
-    The band is a few nm wide: its edges are lines, so that it is seen in small pictures, and the print has no outline,
-    which would hide it.
+    The PV band is only a few nm wide: its edges are drawn as lines to be visible in small panels, and the print has no
+    outline, which would hide the band.
 
     Args:
         axes: Where to draw.
         images: The clip.
         epe_sites_nm: (n, 2) x, y of the violations in nm.
-        title: Panel title.
+        title: Title of the panel.
 
     Returns:
-        Legend entries of what was drawn.
+        The legend entries.
     """
+    assert images.nominal is not None
     layers = [("nominal print", images.nominal, PRINT_COLOUR, PRINT_ALPHA)]
     if images.target is not None:
         layers.insert(0, ("target", images.target, TARGET_COLOUR, TARGET_ALPHA))
@@ -96,7 +137,15 @@ def print_panel(
 
 
 def violations(axes: Axes, sites_nm: NDArray) -> Artist:
-    """Rings the EPE violations (n, 2); returns the legend entry."""
+    """Draws rings around EPE violations.
+
+    Args:
+        axes: Where to draw.
+        sites_nm: (n, 2) x, y in nm.
+
+    Returns:
+        The legend entry.
+    """
     (rings,) = axes.plot(
         *sites_nm.T,
         color=VIOLATION_COLOUR,

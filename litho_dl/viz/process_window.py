@@ -27,15 +27,26 @@ from litho_dl.viz.figure import (
 )
 
 BOSSUNGS_IN_A_ROW = 4
-SHOWN_TOLERANCES = (3.0, 6.0)  # Bossung panels reach this multiple of the tolerance at least, and at most
-DOSE_MARGIN = 0.15  # of the doses that windows span, above and below
+SHOWN_TOLERANCES = (3.0, 6.0)  # smallest and largest CD range of Bossung panels, in multiples of the tolerance
+DOSE_MARGIN = 0.15  # above and below the windows, relative to the range of their doses
 MOST_DOSES_LISTED = 12
 DOSE_COLOURS = colormaps["viridis"]
 
 
 @dataclass(frozen=True, eq=False)
 class WindowCurves:
-    """A process window: lowest and highest dose through focus, EL (n,) against DOF (n,), its best rectangle, if any."""
+    """A process window.
+
+    Attributes:
+        foci_nm: (F,).
+        low: (F,) lowest dose.
+        high: (F,) highest dose.
+        dof_nm: (n,) depths of focus.
+        el_percent: (n,) exposure latitude at each depth of focus.
+        best_focus_nm: Centre of the best rectangle; None if there is none.
+        best_dose: Its dose.
+        best_dof_nm: Its width.
+    """
 
     foci_nm: NDArray
     low: NDArray
@@ -49,7 +60,16 @@ class WindowCurves:
 
 @dataclass(frozen=True, eq=False)
 class GaugeCurves:
-    """One gauge: its label, target CD, ends (x, y) on the drawing, CDs (F, D) (0 or infinity: none) and window."""
+    """One gauge with its measurements.
+
+    Attributes:
+        label: Name and description, separated by a colon.
+        target_nm: Target CD.
+        start_nm: (x, y) of one end.
+        end_nm: (x, y) of the other end.
+        cd_nm: (F, D) CDs; 0 or infinite where there is none.
+        window: Its process window.
+    """
 
     label: str
     target_nm: float
@@ -71,20 +91,23 @@ def process_window_figure(
     nominal: tuple[float, float],
     title: str = "",
 ) -> Figure:
-    """Draws the CDs of every gauge, below them the windows, EL against DOF, and where the gauges are.
+    """Draws the Bossung curves of every gauge, and below them the windows, EL against DOF, and a map of the gauges.
 
     With a single focus, CDs are drawn against dose and windows as bars.
 
     Args:
-        gauges: Results, one a gauge.
-        common: The common window.
+        gauges: The gauges, at least one.
+        common: The window common to all gauges.
         foci_nm: (F,).
         doses: (D,).
-        tolerance: Share of the target CD.
-        least_el_percent: The latitude that depths of focus are stated for; the rectangle drawn has it.
-        outlines_nm: Loops (n, 2) of the drawn polygons, holes the other way round, for the map.
-        nominal: (focus in nm, dose), marked.
+        tolerance: Allowed deviation of CDs, as a share of the target CD.
+        least_el_percent: Exposure latitude at which depths of focus are stated, and of the rectangle drawn.
+        outlines_nm: Loops (n, 2) of the drawn polygons, for the map; holes run the other way round than hulls.
+        nominal: Nominal focus in nm and dose, to mark.
         title: Heading of the figure.
+
+    Returns:
+        The figure.
 
     Raises:
         LithoError: There is no gauge.
@@ -118,7 +141,7 @@ def _colours(count: int) -> list[str]:
 def _bossung(
     axes: Axes, gauge: GaugeCurves, foci: NDArray, doses: NDArray, tolerance: float, gauge_colour: str
 ) -> None:
-    """CD against focus, one line a dose, over the tolerance band."""
+    """Draws CD against focus, one line for each dose, over the tolerance band."""
     target = gauge.target_nm
     axes.axhspan(target * (1 - tolerance), target * (1 + tolerance), color=GREY, alpha=0.2, linewidth=0)
     axes.axhline(target, color=GREY, linewidth=1, linestyle="dashed")
@@ -143,7 +166,7 @@ def _dose_colour(dose: float, doses: NDArray) -> tuple[float, float, float, floa
 
 
 def _dose_legend(figure: SubFigure, doses: NDArray) -> None:
-    """Which colour is which dose, right of the Bossung panels, the highest on top."""
+    """Draws the legend of the doses, the highest on top, right of the Bossung panels."""
     step = math.ceil(len(doses) / MOST_DOSES_LISTED)
     lines = [Line2D([], [], color=_dose_colour(dose, doses), marker="o", markersize=2.5) for dose in doses[::-step]]
     names = [f"{dose:g}" for dose in doses[::-step]]
@@ -166,7 +189,7 @@ def _windows(
     nominal: tuple[float, float],
     least_el_percent: float,
 ) -> None:
-    """Each gauge's limits of dose through focus, the common window shaded, its best rectangle dashed."""
+    """Draws each gauge's dose limits through focus, the common window shaded, and its best rectangle dashed."""
     single, dose = len(foci) == 1, "dose (relative)"
     shared = "grey: common" if common.best_dose is not None else "none in common"
     for index, (gauge, colour) in enumerate(zip(gauges, _colours(len(gauges)), strict=True)):
@@ -194,7 +217,7 @@ def _windows(
 
 
 def _rectangle(axes: Axes, common: WindowCurves, least_el_percent: float) -> None:
-    """The widest rectangle of the common window that has the stated latitude."""
+    """Draws the widest rectangle in the common window that has the stated latitude."""
     if not common.best_dof_nm or common.best_focus_nm is None or common.best_dose is None:
         return
     height = common.best_dose * least_el_percent / 100
@@ -205,7 +228,7 @@ def _rectangle(axes: Axes, common: WindowCurves, least_el_percent: float) -> Non
 
 
 def _dose_range(gauges: Sequence[GaugeCurves], nominal_dose: float) -> tuple[float, float]:
-    """Doses to show: every gauge's window where it is widest, and the nominal dose."""
+    """Range of doses that shows every gauge's window where it is widest, and the nominal dose."""
     ends = [nominal_dose]
     for gauge in gauges:
         widest = int((gauge.window.high - gauge.window.low).argmax())
@@ -215,7 +238,7 @@ def _dose_range(gauges: Sequence[GaugeCurves], nominal_dose: float) -> tuple[flo
 
 
 def _latitudes(axes: Axes, gauges: Sequence[GaugeCurves], common: WindowCurves, least_el_percent: float) -> None:
-    """EL against DOF of every gauge, and thick and black of all together; bars for a single focus."""
+    """Draws EL against DOF of every gauge, and of the common window thick and black; bars for a single focus."""
     if len(common.dof_nm) == 1:
         names = [*(gauge.label.partition(":")[0] for gauge in gauges), "common"]
         heights = [window.el_percent[0] for window in (*(gauge.window for gauge in gauges), common)]
@@ -240,7 +263,7 @@ def _latitude(axes: Axes, window: WindowCurves, colour: str, width: float, label
 
 
 def _map(axes: Axes, gauges: Sequence[GaugeCurves], outlines_nm: Sequence[NDArray]) -> None:
-    """The drawn polygons and the gauges on them."""
+    """Draws the polygons and the gauges on them."""
     drawing = Path.make_compound_path(*(Path(np.vstack([loop, loop[:1]]), closed=True) for loop in outlines_nm))
     axes.add_patch(PathPatch(drawing, facecolor=GREY, linewidth=0, alpha=0.4))
     for gauge, colour in zip(gauges, _colours(len(gauges)), strict=True):

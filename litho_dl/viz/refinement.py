@@ -1,4 +1,4 @@
-"""Quality against the cost of optimisation, from several starts: whether a start saves steps, and whether it pays."""
+"""Quality against the cost of optimisation, by the masks that it starts from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,18 @@ from litho_dl.viz.figure import BLACK, CYCLE, GREY, TICK_SIZE, new_figure, style
 from litho_dl.viz.history import plain_ticks
 from litho_dl.viz.labels import label_points
 
-LINE_STYLES = ("solid", "dashed", "dotted")  # round the colours again
+LINE_STYLES = ("solid", "dashed", "dotted")  # the next one once all colours are used
 
 
 @dataclass(frozen=True)
 class Refinement:
-    """What came of one start, by rising cost: optimisation steps, seconds a clip with all before them, and quality."""
+    """Quality after optimisations of rising cost from one kind of start.
+
+    Attributes:
+        steps: Optimisation steps.
+        seconds: Seconds per clip, with the time to make the start.
+        quality: Mean quality afterwards; lower is better.
+    """
 
     steps: Sequence[float]
     seconds: Sequence[float]
@@ -33,14 +39,17 @@ def refinement_figure(
     quality: str,
     title: str = "",
 ) -> Figure:
-    """Draws the quality of every start against steps, and against seconds on a logarithmic scale; lower is better.
+    """Draws the quality from every start against steps, and against seconds on a logarithmic axis; lower is better.
 
     Args:
-        starts: A curve each by name; what costs no seconds is left out of the second panel.
-        whole: Methods that have a start of their own, as points.
-        published: Quality of others' starts before any step, drawn open at none.
-        quality: What it is, with its unit.
+        starts: Curves by the name of the start; points of zero seconds are left out of the second panel.
+        whole: Complete methods, drawn as points, by name.
+        published: Quality of published starts before any optimisation, drawn open at zero steps.
+        quality: Name and unit of the quality.
         title: Heading of the figure.
+
+    Returns:
+        The figure.
 
     Raises:
         LithoError: There is nothing to draw.
@@ -73,7 +82,7 @@ def refinement_figure(
 
 def _style(by_steps: Axes, by_seconds: Axes, quality: str) -> None:
     style_chart(by_steps, "", "steps", quality)
-    style_chart(by_seconds, "", "seconds a clip", "")
+    style_chart(by_seconds, "", "seconds per clip", "")
     by_steps.xaxis.set_major_locator(MaxNLocator(integer=True))
     by_seconds.set_xscale("log")
     by_seconds.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

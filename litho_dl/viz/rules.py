@@ -1,4 +1,4 @@
-"""A mask with the places that break its rules: the whole of it, and the worst places enlarged."""
+"""Mask rule violations: the whole mask with all of them, and the worst ones enlarged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from litho_dl.viz.images import square_around
 
 COLOURS = {"width": VERMILION, "space": BLUE, "area": GREEN, "radius": PURPLE}
 MASK_FILL, MASK_EDGE = "#D9D9D9", "#6E6E6E"
-WORST = 6  # places enlarged
+WORST = 6  # number of violations enlarged
 MAP_IN, INSET_IN = 7.0, 2.3
 SMALLEST_MARKER = 1 / 60  # of the map's width
 MARGIN = 0.03  # of the map's width
@@ -39,15 +39,15 @@ Loops = Sequence[NDArray]
 
 @dataclass(frozen=True, eq=False)
 class RuleMarkers:
-    """Places that break one rule.
+    """Violations of one mask rule.
 
     Attributes:
         rule: width, space, area or radius.
-        limit: Least allowed value.
-        unit: Of the limit and the values.
-        boxes_nm: (n, 4) as x0, y0, x1, y1.
-        values: (n,) measured; a negative radius is concave.
-        at_border: (n,) bool: what the border cuts, drawn dashed.
+        limit: Smallest allowed value.
+        unit: Unit of the limit and the values.
+        boxes_nm: (n, 4) bounding boxes as x0, y0, x1, y1.
+        values: (n,) measured values; a negative radius is concave.
+        at_border: (n,) bool: cut by the mask's border; drawn dashed.
     """
 
     rule: str
@@ -59,15 +59,17 @@ class RuleMarkers:
 
 
 def rules_figure(mask: Sequence[Loops], rules: Sequence[RuleMarkers], *, title: str = "") -> Figure:
-    """Draws the mask with a box at every place that breaks a rule, and the worst places beside it.
+    """Draws the mask with a box around every violation, and the worst ones enlarged beside it.
 
-    The places enlarged are those farthest below their limits, by ratio, at least one of each rule that is broken; those
-    at the border come last.
+    The violations enlarged are those `worst_places` chooses.
 
     Args:
         mask: The loops (n, 2) in nm of each polygon, hull and holes.
-        rules: What breaks each rule; rules without places are in the legend.
+        rules: The violations of each rule; rules without violations appear in the legend too.
         title: Heading of the figure.
+
+    Returns:
+        The figure.
     """
     shown = worst_places(rules, WORST)
     columns = -(-len(shown) // 3)
@@ -101,7 +103,15 @@ def rules_figure(mask: Sequence[Loops], rules: Sequence[RuleMarkers], *, title: 
 
 
 def worst_places(rules: Sequence[RuleMarkers], most: int) -> list[tuple[RuleMarkers, int]]:
-    """Places by ratio of measured value to limit, the least first and those at the border last; one of each rule."""
+    """Violations with the smallest ratios of measured value to limit, at least one of each broken rule.
+
+    Args:
+        rules: The violations of each rule.
+        most: Number of violations wanted; if more rules are broken, some have none.
+
+    Returns:
+        The rule and the index of each violation, by rising ratio, those at the border last.
+    """
     ranked = sorted(
         (bool(markers.at_border[n]), abs(float(markers.values[n])) / markers.limit, order > 0, number, int(n))
         for number, markers in enumerate(rules)
@@ -121,7 +131,7 @@ def _extent(mask: Sequence[Loops]) -> Extent:
 
 
 def _draw(axes: Axes, mask: Sequence[Loops], extent: Extent) -> None:
-    """The mask as filled shapes inside an extent."""
+    """Draws the mask as filled shapes inside an extent."""
     x0, x1, y0, y1 = extent
     paths = [
         Path.make_compound_path(*(Path(np.vstack([loop, loop[:1]]), closed=True) for loop in loops))
@@ -142,7 +152,7 @@ def _draw(axes: Axes, mask: Sequence[Loops], extent: Extent) -> None:
 
 
 def _inset(axes: Axes, mask: Sequence[Loops], markers: RuleMarkers, index: int, number: int) -> None:
-    """One place enlarged, with what was measured there."""
+    """Draws one violation enlarged, with its measured value."""
     x0, y0, x1, y1 = box = markers.boxes_nm[index]
     reach = markers.limit**0.5 if markers.rule == "area" else markers.limit
     window = square_around((x0, x1, y0, y1), max(4 * reach, 1.6 * max(x1 - x0, y1 - y0)))
@@ -161,7 +171,7 @@ def _inset(axes: Axes, mask: Sequence[Loops], markers: RuleMarkers, index: int, 
 
 
 def _at_least(box: NDArray, side_nm: float) -> tuple[float, float, float, float]:
-    """The box, grown to a least side about its centre."""
+    """The box, enlarged about its centre to at least `side_nm` a side."""
     grow = np.maximum(side_nm - (box[2:] - box[:2]), 0) / 2
     return (*(box[:2] - grow).tolist(), *(box[2:] + grow).tolist())
 
@@ -174,7 +184,7 @@ def _marker(axes: Axes, box: tuple[float, float, float, float], colour: str, at_
 
 
 def _entry(markers: RuleMarkers) -> Line2D:
-    """The rule's legend entry, with its limit and its count."""
+    """The rule's legend entry, with its limit and its number of violations."""
     label = f"{markers.rule} < {markers.limit:,g} {markers.unit}: {len(markers.values)}"
     return Line2D(
         [], [], color=COLOURS[markers.rule], label=label, linestyle="none", marker="s", markerfacecolor="none"

@@ -10,16 +10,19 @@ from numpy.typing import ArrayLike, NDArray
 from litho_dl.core.errors import LithoError
 from litho_dl.viz.figure import BLUE, LABEL_SIZE, VERMILION, new_figure, style_chart
 
-BINS, FEWEST = 40, 9
+BINS, FEWEST = 40, 9  # bins, and fewest bins of whole numbers
 PANEL_IN = (3.0, 2.5)
 
 
 def score_histograms(scores: Mapping[str, ArrayLike], *, title: str = "") -> Figure:
-    """One panel a figure: how often which value comes, with its median.
+    """Draws a histogram of every score, with its median.
 
     Args:
-        scores: Values (n,) by the figure's name with its unit.
+        scores: Values (n,), one for each pair, by the score's name with its unit.
         title: Heading of the figure.
+
+    Returns:
+        The figure.
 
     Raises:
         LithoError: There is nothing to draw.
@@ -39,7 +42,7 @@ def score_histograms(scores: Mapping[str, ArrayLike], *, title: str = "") -> Fig
 
 
 def _edges(values: NDArray) -> NDArray:
-    """Bins of whole numbers where the values are some, `FEWEST` at least so that a constant is a bar and no block."""
+    """Edges of the bins; whole numbers get a bin each, and at least `FEWEST` bins, so that a constant is a thin bar."""
     if np.array_equal(values, np.rint(values)) and np.ptp(values) < BINS:
         return np.arange(values.min(), values.min() + max(np.ptp(values) + 1, FEWEST) + 1) - 0.5
     return np.histogram_bin_edges(values, BINS)

@@ -1,4 +1,4 @@
-"""Time against clip size."""
+"""Run time against clip size."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from litho_dl.viz.figure import CYCLE, GREY, TICK_SIZE, new_figure, style_chart
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-GUIDE_BELOW = 0.6  # the guide starts this factor under the fastest first point
+GUIDE_BELOW = 0.6  # height of the guide's first point relative to the fastest series
 
 
 def speed_figure(
@@ -20,14 +20,17 @@ def speed_figure(
     order: float | None = 2.0,
     title: str = "",
 ) -> Figure:
-    """Draws time against clip size on log axes, one line a series.
+    """Draws run time against clip size on logarithmic axes, one line for each series.
 
     Args:
-        series: Name to (sizes (n,), times (n,)).
-        x_label: What the size is.
-        y_label: What the time is.
+        series: Sizes (n,) and times (n,) by the series' name.
+        x_label: Quantity and unit of the sizes.
+        y_label: Quantity and unit of the times.
         order: Slope of a dotted guide (2: proportional to the area); None for no guide.
         title: Heading of the figure.
+
+    Returns:
+        The figure.
     """
     figure = new_figure(6.8, 4.0, title)
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""Squared error against process-variation band: the two figures that trade against each other."""
+"""L2 against PV band, the two scores of which one improves at the cost of the other."""
 
 from collections.abc import Mapping
 
@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from litho_dl.core.errors import LithoError
+from litho_dl.core.pareto import pareto_front
 from litho_dl.viz.figure import BLACK, GREY, TICK_SIZE, VERMILION, new_figure, style_chart
 from litho_dl.viz.labels import label_points
 
@@ -15,12 +16,15 @@ Points = Mapping[str, tuple[float, float]]  # name to (L2, PVB), nm^2
 
 
 def tradeoff_figure(ours: Points, published: Points | None = None, *, title: str = "") -> Figure:
-    """Draws (L2, PVB) points against each other: nearer the lower left is better on both.
+    """Draws L2 against the PV band: points nearer to the lower left are better in both.
 
     Args:
-        ours: Name to (L2, PVB) in nm^2, drawn filled; the points that no other of ours beats are joined.
+        ours: (L2, PVB) in nm^2 by name, drawn filled; a line joins their Pareto front.
         published: The same from the literature, drawn open.
         title: Heading of the figure.
+
+    Returns:
+        The figure.
 
     Raises:
         LithoError: There is nothing to draw.
@@ -35,7 +39,7 @@ def tradeoff_figure(ours: Points, published: Points | None = None, *, title: str
         axes.scatter(theirs[:, 0], theirs[:, 1], s=34, facecolors="white", edgecolors=GREY, zorder=3, label="published")
     if ours:
         axes.scatter(mine[:, 0], mine[:, 1], s=42, color=VERMILION, marker="D", zorder=3, label="this work")
-        axes.plot(*front(mine).T, color=VERMILION, linewidth=1, alpha=0.6)
+        axes.plot(*pareto_front(mine).T, color=VERMILION, linewidth=1, alpha=0.6)
     axes.margins(0.12)
     style_chart(axes, "", "L2 (nm²)", "PV band (nm²)")
     axes.xaxis.set_major_formatter("{x:,.0f}")
@@ -49,13 +53,6 @@ def tradeoff_figure(ours: Points, published: Points | None = None, *, title: str
 
 def _coordinates(points: Points) -> NDArray:
     return np.array(list(points.values()), dtype=float).reshape(-1, 2)
-
-
-def front(points: NDArray) -> NDArray:
-    """The points (n, 2) that no other beats in both coordinates, by rising first coordinate."""
-    ordered = points[np.lexsort((points[:, 1], points[:, 0]))]
-    best = np.minimum.accumulate(ordered[:, 1])
-    return ordered[np.r_[True, ordered[1:, 1] < best[:-1]]]
 
 
 def _equal_sums(axes: Axes, count: int = 6) -> None:

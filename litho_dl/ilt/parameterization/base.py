@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from litho_dl.core.errors import GridMismatchError
-from litho_dl.simulation.simulator import Exposure
+from litho_dl.simulation.exposure import Exposure
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from litho_dl.ilt.parameterization.base import EdgeParameterization, Start
 from litho_dl.ilt.reach import free_moves
 from litho_dl.ilt.sraf import assist_rectangles
 from litho_dl.layout.contour import pixel_polygons
-from litho_dl.simulation.simulator import Exposure
+from litho_dl.simulation.exposure import Exposure
 
 WRITING_GRID_NM = 1.0
 RULES = FragmentRules()

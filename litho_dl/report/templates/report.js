@@ -82,7 +82,7 @@
     }
     viewer.classList.toggle("picture", !clip);
     document.getElementById("viewer-title").textContent = clip ? clip.name : content.alt;
-    document.getElementById("place").textContent = clip ? "Wheel or pinch zooms, drag moves" : "";
+    document.getElementById("place").textContent = clip ? "Wheel or pinch to zoom, drag to move" : "";
     if (!viewer.open) viewer.showModal();
     fit();
     stage.focus({preventScroll: true});

@@ -1,0 +1,217 @@
+"""The files of a run: masks, layers and pictures of each clip; scores, convergence and shots; start masks."""
+
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from litho_dl.core.errors import LithoError
+from litho_dl.ilt.solve import Solution
+from litho_dl.layout.clips import Clip, save_mask
+from litho_dl.layout.fracture import fracture, fracture_curved, write_shots
+from litho_dl.runs.optimize import ScoredMask
+from litho_dl.runs.summary import write_summary
+from litho_dl.runs.tables import headline_scores, shot_tolerance_nm
+
+SHOT_GRID_NM = 0.5
+Window = tuple[float, float, float, float]
+
+
+def require_distinct(names: Sequence[str]) -> None:
+    """Raises LithoError if two layouts have one file name: their files would overwrite each other."""
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise LithoError(f"Expected layouts of different file names, got {', '.join(doubled)} more than once; rename.")
+
+
+def start_mask_files(given: Sequence[Path], names: Sequence[str]) -> list[Path]:
+    """The file of each clip's start mask.
+
+    Args:
+        given: A file for each clip in order, or one folder with NAME.mask.oas or NAME.mask.png of each.
+        names: The clips' names.
+
+    Raises:
+        LithoError: There are more or fewer files than clips, or the folder lacks one.
+    """
+    if len(given) == 1 and given[0].is_dir():
+        found = [
+            next((path for end in ("oas", "png") if (path := given[0] / f"{name}.mask.{end}").is_file()), None)
+            for name in names
+        ]
+        missing = [name for name, path in zip(names, found, strict=True) if path is None]
+        if missing:
+            raise LithoError(f"{given[0]}: expected {missing[0]}.mask.oas or .png there; found neither.")
+        return [path for path in found if path is not None]
+    if len(given) != len(names):
+        raise LithoError(f"Expected one --init for each of {len(names)} layouts, or one folder, got {len(given)}.")
+    return list(given)
+
+
+def warn_of_cuts(clips: Sequence[Clip], window_nm: Window | None) -> None:
+    """Says on standard error how many shapes end at the window's edge, where they were not drawn to end.
+
+    Args:
+        clips: Clips cut from layouts by one window.
+        window_nm: x0, y0, x1, y1 in the layouts' own coordinates; None: nothing was cut.
+    """
+    if window_nm is None:
+        return
+    for clip in clips:
+        low, high = (
+            [edge + shift for edge, shift in zip(window_nm[i : i + 2], clip.shift_nm, strict=True)] for i in (0, 2)
+        )
+        hulls = [polygon.hull for polygon in clip.placed.polygons]
+        cut = sum(bool(((hull <= low) | (hull >= high)).any()) for hull in hulls)
+        if cut:
+            print(
+                f"{clip.name}: {cut} of {len(hulls)} shapes end at the window's edge as if they were drawn so; to see "
+                f"what lies beyond it use litho-dl fullchip --window.",
+                file=sys.stderr,
+            )
+
+
+def layout_settings(
+    layouts: Sequence[Path], layer: str | None = None, cell: str | None = None, window_nm: Window | None = None
+) -> dict[str, Any]:
+    """What a run read, for its summary.
+
+    Args:
+        layouts: The files, of which the names are kept.
+        layer: Layer; None: the only one.
+        cell: Cell; None: the only top cell.
+        window_nm: x0, y0, x1, y1; None: the whole layout.
+    """
+    return {"layouts": [path.name for path in layouts], "layer": layer, "cell": cell, "window_nm": window_nm}
+
+
+def write_clip(scored: ScoredMask, threshold: float, folder: Path, title: str | None) -> dict[str, Any]:
+    """Writes a clip's mask files and, if it has a title, its picture and layers; warns of a mask that prints nothing.
+
+    Args:
+        scored: The clip with its mask and score.
+        threshold: Intensity at which the resist prints, for the picture.
+        folder: Where to write.
+        title: What stands behind the clip's name on the picture, such as the method; None: neither picture nor layers.
+
+    Returns:
+        The clip's entry of scores.json.
+    """
+    clip, evaluation = scored.clip, scored.evaluation
+    image, polygons = save_mask(scored.mask, scored.pixel_nm, clip, folder, scored.polygons)
+    result: dict[str, Any] = {"clip": clip.name, "mask_png": str(image), "mask_oas": str(polygons), "figure": None}
+    if title is not None:
+        from litho_dl.runs.pictures import mask_figure, write_layers
+        from litho_dl.viz.figure import save_figure
+
+        result["figure"] = str(folder / f"{clip.name}.png")
+        save_figure(mask_figure(scored, threshold, f"{clip.name}, {title}"), folder / f"{clip.name}.png")
+        write_layers(folder, clip, scored.polygons, evaluation)
+    if not evaluation.prints["nominal"].any():
+        print(
+            f"Warning: {clip.name}: its mask prints nothing at nominal conditions; take another method or start mask.",
+            file=sys.stderr,
+        )
+    if scored.pixels is not None:
+        result["before_curves"] = headline_scores(scored.pixels.scorecard)
+    return {**result, **evaluation.scorecard.as_dict(), "clip": clip.name, "worst_sites": worst_sites(scored)}
+
+
+def worst_sites(scored: ScoredMask) -> list[dict[str, float | None]]:
+    """The sites that violate the EPE limit, worst first, in the layout's own coordinates.
+
+    The error is None where no printed edge is near, which is worst, and where the protocol does not measure it.
+    """
+    evaluation = scored.evaluation
+    places_nm, epe_nm = evaluation.violations_nm - np.array(scored.clip.shift_nm), evaluation.violation_epe_nm
+    if epe_nm is None:
+        epe_nm = np.full(len(places_nm), np.nan)
+    worst_first = np.argsort(-np.nan_to_num(np.abs(epe_nm), nan=np.inf), kind="stable")
+    return [
+        {"x_nm": x, "y_nm": y, "epe_nm": round(epe, 2) if math.isfinite(epe) else None}
+        for (x, y), epe in zip(places_nm[worst_first].tolist(), epe_nm[worst_first].tolist(), strict=True)
+    ]
+
+
+def write_fracture(scored: ScoredMask, folder: Path, curves_nm: float | None) -> dict[str, Any]:
+    """Writes NAME.shots.csv and NAME.shots.oas, the rectangles of a mask's fracture, in the layout's coordinates.
+
+    Args:
+        scored: The clip with its mask.
+        folder: Where to write.
+        curves_nm: Tolerance that the mask's curves were drawn with; None: the mask is along pixels.
+
+    Returns:
+        The number of rectangles and the files, for the clip's entry of scores.json.
+    """
+    polygons, clip = scored.polygons, scored.clip
+    if curves_nm is None:
+        shots = fracture(polygons)
+    else:
+        shots = fracture_curved(polygons, grid_nm=SHOT_GRID_NM, tolerance_nm=shot_tolerance_nm(curves_nm))
+    files = [folder / f"{clip.name}.shots.{suffix}" for suffix in ("csv", "oas")]
+    for path in files:
+        write_shots(path, shots - np.tile(clip.shift_nm, 2))
+    return {"fracture_shots": len(shots), "fracture_files": [str(path) for path in files]}
+
+
+def write_masks(
+    masks: Iterable[ScoredMask], threshold: float, folder: Path, title: str | None, seconds: dict[str, float]
+) -> list[dict[str, Any]]:
+    """Writes the files of all clips; see `write_clip`.
+
+    Args:
+        masks: The clips with their masks and scores.
+        threshold: Intensity at which the resist prints.
+        folder: Where to write.
+        title: As for `write_clip`.
+        seconds: Wall times of the whole run by name, such as `solve_seconds`; each clip gets its share.
+
+    Returns:
+        The clips' entries of scores.json.
+    """
+    results = [write_clip(scored, threshold, folder, title) for scored in masks]
+    shares = {f"{name}_per_clip": value / len(results) for name, value in seconds.items()}
+    return [{**result, **shares} for result in results]
+
+
+def write_scores(folder: Path, command: str, run: dict[str, Any], results: list[dict[str, Any]]) -> None:
+    """Writes scores.json.
+
+    Args:
+        folder: Where to write.
+        command: What made it, such as `litho-dl optimize`.
+        run: Settings and values of the whole run.
+        results: One entry a clip.
+    """
+    write_summary(folder / "scores.json", command, {**run, "clips": results})
+
+
+def write_run(
+    folder: Path,
+    command: str,
+    results: list[dict[str, Any]],
+    solution: Solution,
+    settings: dict[str, Any],
+    *,
+    figures: bool,
+) -> None:
+    """Writes scores.json of an optimisation and, with figures, convergence.png and .csv.
+
+    Args:
+        folder: Where to write.
+        command: What made it.
+        results: One entry a clip.
+        solution: The optimisation.
+        settings: What it was run with; `method` names it on the picture.
+        figures: Whether to draw the convergence.
+    """
+    run = {**settings, "status": solution.status, "device": str(solution.mask.device)}
+    write_scores(folder, command, {**run, "solve_seconds": solution.seconds}, results)
+    if figures:
+        from litho_dl.runs.pictures import draw_convergence
+
+        draw_convergence(folder / "convergence.png", solution, f"Convergence, {settings['method']}")

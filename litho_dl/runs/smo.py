@@ -1,0 +1,132 @@
+"""Source-mask optimisation: the source made trainable, and its masks against those of the recipe's source."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from litho_dl.core.errors import RecipeError
+from litho_dl.core.progress import progress_bar
+from litho_dl.ilt.method import Method, load_method
+from litho_dl.ilt.solve import Solution
+from litho_dl.layout.clips import Clip
+from litho_dl.optics.source import sample_source
+from litho_dl.process.model import ProcessModel
+from litho_dl.runs.files import write_clip
+from litho_dl.runs.optimize import score_masks, solve
+from litho_dl.scoring.protocol import PROTOCOLS
+from litho_dl.scoring.scorecard import Scorecard
+from litho_dl.simulation.simulator import Simulator
+from litho_dl.simulation.source_simulator import SourceSimulator, Symmetry
+
+
+def load_methods(method: str, mask_method: str | None) -> tuple[Method, Method]:
+    """The methods of the joint run and of the final masks; RecipeError if the first leaves the source alone."""
+    joint = load_method(method)
+    if joint.source_learning_rate == 0:
+        raise RecipeError(
+            f"Expected a method with source_learning_rate > 0, got {method} with 0, which leaves the source as it is; "
+            f"take smo, or set it in a .toml file."
+        )
+    return joint, joint if mask_method is None else load_method(mask_method)
+
+
+def trainable_source(process: ProcessModel, *, samples: int, symmetry: Symmetry, fill: float) -> SourceSimulator:
+    """The recipe's own source, made trainable.
+
+    Args:
+        process: Built from a recipe.
+        samples: Pixels of the source map on a side.
+        symmetry: `xy`: mirrored in both axes; or `none`.
+        fill: Least pupil fill, in (0, 1).
+
+    Raises:
+        KernelError, RecipeError: As `SourceSimulator`.
+    """
+    return SourceSimulator(process, samples=samples, symmetry=symmetry, minimum_fill=fill)
+
+
+def compare(
+    clips: Sequence[Clip],
+    processes: dict[str, ProcessModel],
+    method: Method,
+    device: torch.device,
+    out: Path,
+    title: str | None,
+) -> dict[str, Any]:
+    """Solves and scores the clips with each source by the ordinary loop; writes the masks of the first.
+
+    Args:
+        clips: What to print.
+        processes: Processes that differ in their source, by name.
+        method: ILT method of the masks.
+        device: Where to compute.
+        out: Folder to write to.
+        title: Title of the clips' pictures; None: no pictures.
+
+    Returns:
+        `clips`, an entry for each source and clip, and `status`.
+    """
+
+    rows: list[dict[str, Any]] = []
+    status = "finished"
+    for index, (name, process) in enumerate(processes.items()):
+        with progress_bar(f"Solving masks, {name} source") as advance:
+            simulator = Simulator(process).to(device)
+            solution = solve(simulator, clips, method, advance)
+        for scored in score_masks(simulator, clips, solution, PROTOCOLS["default"]):
+            written = write_clip(scored, process.resist.threshold, out, title) if index == 0 else {}
+            rows.append({"source": name, **written, **_scores(scored.evaluation.scorecard)})
+            rows[-1]["solve_seconds_per_clip"] = solution.seconds / len(clips)
+        if solution.status == "interrupted":
+            status = "interrupted"
+            break
+    return {"clips": rows, "status": status}
+
+
+def _scores(card: Scorecard) -> dict[str, Any]:
+    """The score, with the image's contrast at the edges beside the areas."""
+    return {**card.as_dict(), "nils": card.edges.nils if card.edges else None}
+
+
+def draw_sources(out: Path, process: ProcessModel, simulator: SourceSimulator, solution: Solution, method: str) -> None:
+    """Draws the sources before and after as OUT/source.png, and the joint run as OUT/convergence.png and .csv.
+
+    Args:
+        out: Folder to write to.
+        process: With the recipe's source.
+        simulator: With the optimised source.
+        solution: The joint run.
+        method: Its method, for the titles.
+    """
+    from litho_dl.runs.pictures import draw_convergence
+    from litho_dl.viz.figure import save_figure
+    from litho_dl.viz.optics import sources_figure
+
+    assert process.recipe is not None
+    before = sample_source(process.recipe.source, process.recipe.kernels.source_samples)
+    after = simulator.source()
+    panels = [("Recipe", before.points, before.weights), ("Optimised", after.points, after.weights)]
+    save_figure(sources_figure(panels, title=f"Source, {method}"), out / "source.png")
+    draw_convergence(out / "convergence.png", solution, f"Convergence, source and masks, {method}")
+
+
+def source_table(rows: Sequence[dict[str, Any]]) -> str:
+    """Scores as text: one line a clip and source, and each source's mean."""
+    keys = {"l2_nm2": "L2 (nm²)", "pvb_nm2": "PVB (nm²)", "epe_violations": "EPE", "nils": "NILS"}
+    names = list(dict.fromkeys(row["source"] for row in rows))
+    clips = list(dict.fromkeys(row["clip"] for row in rows))
+    width = max(len("mean"), *map(len, clips))
+    lines = [f"{'clip':<{width}}  {'source':<9}" + "".join(f"{title:>12}" for title in keys.values())]
+
+    def line(label: str, source: str, chosen: list[dict[str, Any]]) -> str:
+        means = {key: sum(row[key] for row in chosen) / len(chosen) for key in keys}
+        cells = "".join(f"{value:>12,.2f}" if key == "nils" else f"{value:>12,.0f}" for key, value in means.items())
+        return f"{label:<{width}}  {source:<9}{cells}"
+
+    for clip in clips:
+        lines += [line(clip, row["source"], [row]) for row in rows if row["clip"] == clip]
+    if len(clips) > 1:
+        lines += [line("mean", name, [row for row in rows if row["source"] == name]) for name in names]
+    return "\n".join(lines)

@@ -1,0 +1,76 @@
+"""How masks are scored: all protocols stand in this one file, versioned."""
+
+from dataclasses import dataclass
+
+from litho_dl.core.errors import GridMismatchError, KernelError, MaskError
+from litho_dl.core.grid import same_length
+from litho_dl.layout.rules import MaskRules
+from litho_dl.optics.mask import MaskType
+from litho_dl.process.model import ProcessModel
+from litho_dl.process.recipe import REQUIRED_CORNERS
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How masks are scored.
+
+    The target is rasterised at `pixel_nm` and prints are thresholded there; the mask is binarised at 0.5; nominal,
+    outer and inner are the process model's corners.
+
+    Attributes:
+        name: What reports call it.
+        version: Raised whenever a number could change.
+        pixel_nm: Pixel of target and prints.
+        field_nm: Side of the square field the protocol is defined for; None: any.
+        rules: Mask rules whose violations are counted; None: they are not.
+        edges: Also measure edges to a fraction of a nm.
+    """
+
+    name: str
+    version: int
+    pixel_nm: float
+    field_nm: float | None
+    rules: MaskRules | None
+    edges: bool
+
+    def defined_for(self, field_nm: tuple[float, float]) -> bool:
+        """True if the protocol applies to a field of (height, width) nm."""
+        return self.field_nm is None or all(same_length(side, self.field_nm) for side in field_nm)
+
+    def require(self, field_nm: tuple[float, float], mask: MaskType) -> None:
+        """Refuses optics that the protocol does not score.
+
+        Raises:
+            MaskError: The mask technology has more than two values.
+            GridMismatchError: The protocol is defined for another field.
+        """
+        if mask.type == "alternating":
+            raise MaskError("Alternating masks have three values; the protocols score binary and attenuated masks.")
+        if not self.defined_for(field_nm):
+            raise GridMismatchError(
+                f"Protocol {self.name} is defined for a field of {self.field_nm:g} nm, got optics for {field_nm}; use "
+                f"--protocol default."
+            )
+
+
+RULES = MaskRules(20.0, 20.0, 1000.0)
+PROTOCOLS = {
+    # The ICCAD 2013 contest's figures; published tables use the contest's kernels (threshold 0.225, amplitude +-2 %).
+    "iccad13": Protocol("iccad13", version=1, pixel_nm=1.0, field_nm=2048.0, rules=RULES, edges=False),
+    # The same figures on any optics, and edges measured to a fraction of a nm.
+    "default": Protocol("default", version=2, pixel_nm=1.0, field_nm=None, rules=RULES, edges=True),
+}
+
+
+def default_protocol(process: ProcessModel) -> Protocol:
+    """`iccad13` for imported kernels (they have no recipe) on its field, otherwise `default`.
+
+    Raises:
+        KernelError: The process lacks a corner that scoring needs.
+    """
+    missing = [name for name in REQUIRED_CORNERS if name not in process.corners]
+    if missing:
+        raise KernelError(f"Expected a process with corners {', '.join(REQUIRED_CORNERS)}, got no {missing[0]}.")
+    iccad13 = PROTOCOLS["iccad13"]
+    contest_like = process.recipe is None and iccad13.defined_for(process.field_nm)
+    return iccad13 if contest_like else PROTOCOLS["default"]

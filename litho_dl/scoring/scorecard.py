@@ -1,0 +1,91 @@
+"""A mask's score, as numbers and as text."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class EdgeScore:
+    """Edge figures of the `default` protocol over all sites of the target.
+
+    Attributes:
+        epe_mean_nm: Mean signed edge placement error, positive where the print is larger than drawn.
+        epe_3sigma_nm: Three standard deviations of it.
+        epe_max_nm: Largest absolute value.
+        epe_lost: Sites with no printed edge within 60 nm; they are left out of the three figures above.
+        ils_per_um: Mean image log-slope at the target's edges.
+        nils: Mean normalised image log-slope.
+    """
+
+    epe_mean_nm: float | None
+    epe_3sigma_nm: float | None
+    epe_max_nm: float | None
+    epe_lost: int
+    ils_per_um: float
+    nils: float
+
+
+@dataclass(frozen=True, repr=False)
+class Scorecard:
+    """A mask's score.
+
+    Attributes:
+        clip: The target's name.
+        protocol: Name and version, e.g. `iccad13/1`.
+        raster: `exact` or `inclusive` target.
+        l2_nm2: Area where the nominal print differs from the target.
+        pvb_nm2: Area where the outer and inner prints differ.
+        epe_violations: Violations by the `openilt` rule (15 nm, per probe).
+        epe_violations_neuralilt: Violations by the `neuralilt` rule (16 nm, per site).
+        epe_sites: Sites of the `openilt` rule.
+        shots: Rectangles of the mask's fracture (klayout trapezoid decomposition, at the mask's pixel).
+        edges: Sub-pixel edge figures; None under `iccad13`.
+        mrc_violations: Violations of the protocol's mask rules, by rule; None if it has none.
+        scoring_seconds: Wall time of the scoring.
+    """
+
+    clip: str
+    protocol: str
+    raster: str
+    l2_nm2: float
+    pvb_nm2: float
+    epe_violations: int
+    epe_violations_neuralilt: int
+    epe_sites: int
+    shots: int
+    edges: EdgeScore | None
+    mrc_violations: dict[str, int] | None
+    scoring_seconds: float
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain numbers and names, for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """A table of one line a value, for `print`."""
+        return as_lines(self.as_dict())
+
+    def __repr__(self) -> str:
+        return (
+            f"Scorecard({self.clip}, {self.protocol}: L2 {self.l2_nm2:,.0f} nm², PVB {self.pvb_nm2:,.0f} nm², "
+            f"EPE {self.epe_violations} of {self.epe_sites} sites, {self.shots} shots)"
+        )
+
+
+def as_lines(card: Mapping[str, object], indent: str = "") -> str:
+    """A scorecard as aligned text; what was not measured is left out."""
+    lines = []
+    for key, value in card.items():
+        if isinstance(value, Mapping):
+            lines += [f"{indent}{key}", as_lines(value, indent + "  ")]
+        elif value is not None:
+            lines.append(f"{indent}{key:<26} {_shown(value)}")
+    return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    if isinstance(value, list | tuple):
+        return (", " if isinstance(value[0], str) else " x ").join(_shown(entry) for entry in value)
+    return f"{value:,}" if isinstance(value, int) else str(value)

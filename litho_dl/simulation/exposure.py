@@ -1,0 +1,189 @@
+"""What masks do on the wafer: aerial images, prints, their contours and critical dimensions."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from litho_dl.core.dft import synthesis, synthesise, synthesise_at
+from litho_dl.core.errors import KernelError, MaskError
+from litho_dl.core.grid import Grid
+from litho_dl.layout.contour import contour_polygons
+from litho_dl.layout.layout import Layout
+from litho_dl.process.model import Corner
+from litho_dl.process.resist import Resist, sigmoid_print, threshold_print
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CONTOUR_PIXEL_NM = 1.0  # contours are interpolated linearly between samples this close, or closer
+CUT_STEP_NM = 0.5  # of intensity along a cut; linear interpolation is then right to 0.01 nm for images of 193 nm light
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Exposure:
+    """What a batch of masks does on the wafer.
+
+    Attributes:
+        intensity: Image in resist at dose 1, (..., H, W), of each focus, by kernel name.
+        spectra: Half spectra of these images, (..., 4 h_y + 1, 2 h_x + 1): the images between their samples.
+        corners: Process conditions by name.
+        resist: The resist.
+        field_nm: (height, width) of the periodic field.
+    """
+
+    intensity: dict[str, Tensor]
+    spectra: dict[str, Tensor]
+    corners: dict[str, Corner]
+    resist: Resist
+    field_nm: tuple[float, float]
+
+    def __repr__(self) -> str:
+        shape = next(iter(self.intensity.values())).shape
+        size = " x ".join(map(str, shape))
+        return f"Exposure({size} pixels of {self.pixel_nm:g} nm; corners {', '.join(self.corners)})"
+
+    @property
+    def pixel_nm(self) -> float:
+        """Pixel of the images in nm."""
+        return self.field_nm[0] / next(iter(self.intensity.values())).shape[-2]
+
+    def aerial(self, corner: str = "nominal") -> Tensor:
+        """Intensity at the corner's focus and dose, (..., H, W); a clear mask at dose 1 is 1.
+
+        Raises:
+            KernelError: There is no such corner.
+        """
+        condition = self._condition(corner)
+        return condition.dose * self.intensity[condition.kernels]
+
+    def print(self, corner: str = "nominal") -> Tensor:
+        """Differentiable print in (0, 1), (..., H, W).
+
+        Raises:
+            KernelError: There is no such corner.
+        """
+        condition = self._condition(corner)
+        return sigmoid_print(self.intensity[condition.kernels], self.resist, condition.dose)
+
+    def binary_print(self, corner: str = "nominal") -> Tensor:
+        """What prints, bool (..., H, W).
+
+        Raises:
+            KernelError: There is no such corner.
+        """
+        condition = self._condition(corner)
+        return threshold_print(self.intensity[condition.kernels], self.resist, condition.dose)
+
+    @torch.no_grad()
+    def contours(self, corner: str = "nominal") -> tuple[Layout, ...]:
+        """The printed shapes of each mask as polygons in nm, between the pixels of the images.
+
+        The image is sampled anew on pixels of at most `CONTOUR_PIXEL_NM` and interpolated linearly between them. What
+        reaches the border of the field is closed along it.
+
+        Args:
+            corner: Name of a corner.
+
+        Returns:
+            One layout for each mask, in the order of the batch.
+
+        Raises:
+            KernelError: There is no such corner.
+        """
+        condition = self._condition(corner)
+        spectrum = self.spectra[condition.kernels]
+        half = spectrum.shape[-2] // 2, spectrum.shape[-1] - 1
+        factor = max(1, math.ceil(self.pixel_nm / CONTOUR_PIXEL_NM - 1e-9))
+        height, width = next(iter(self.intensity.values())).shape[-2:]
+        grid = Grid((factor * height, factor * width), self.pixel_nm / factor)
+        transform = synthesis(grid, half, dtype=spectrum.real.dtype, device=spectrum.device)
+        level = self.resist.threshold / condition.dose
+        return tuple(
+            Layout(corner, contour_polygons(synthesise(one, transform).cpu().numpy(), grid.pixel_nm, level))
+            for one in spectrum.reshape(-1, *spectrum.shape[-2:])
+        )
+
+    @torch.no_grad()
+    def cd(self, start_nm: tuple[float, float], end_nm: tuple[float, float], corner: str = "nominal") -> Tensor:
+        """Critical dimension: the length of the one printed run that a straight cut crosses.
+
+        The image is evaluated along the cut itself, whatever the pixel.
+
+        Args:
+            start_nm: (x, y) on the field, where nothing prints.
+            end_nm: (x, y) on the other side of the printed feature.
+            corner: Name of a corner.
+
+        Returns:
+            CD in nm, (...), one for each mask.
+
+        Raises:
+            KernelError: There is no such corner.
+            MaskError: The cut has no length or leaves the field, or of some mask it does not cross exactly one printed
+                run from edge to edge.
+        """
+        condition = self._condition(corner)
+        length = math.dist(start_nm, end_nm)
+        height, width = self.field_nm
+        inside = all(0 <= x <= width and 0 <= y <= height for x, y in (start_nm, end_nm))
+        if not (inside and length > 0):
+            raise MaskError(
+                f"Expected a cut between two points of the field of {width:g} x {height:g} nm, got {start_nm} to "
+                f"{end_nm}."
+            )
+        share = np.linspace(0, 1, math.ceil(length / CUT_STEP_NM) + 1)[:, None]
+        points = torch.from_numpy((1 - share) * np.array(start_nm) + share * np.array(end_nm))
+        spectrum = self.spectra[condition.kernels]
+        values = condition.dose * synthesise_at(spectrum, points.to(spectrum.device), self.field_nm).cpu().double()
+        profiles = values.reshape(-1, len(points)).numpy() - self.resist.threshold
+        found = [_printed_runs(profile, length / (len(points) - 1)) for profile in profiles]
+        for index, (lengths, ends) in enumerate(found):
+            if len(lengths) != 1 or ends:
+                where = f" of mask {index}" if len(found) > 1 else ""
+                raise MaskError(
+                    f"Expected a cut that crosses one printed run from edge to edge, got one from {start_nm} to "
+                    f"{end_nm} nm that crosses {len(lengths)}{where} at the corner {corner}"
+                    f"{f' and {ends} more in part' if ends else ''}; move, lengthen or shorten it."
+                )
+        return torch.tensor([lengths[0] for lengths, _ in found], dtype=torch.float64).reshape(spectrum.shape[:-2])
+
+    def plot(self, index: int = 0) -> "Figure":
+        """The aerial image and what prints at all corners, of one mask of the batch.
+
+        Args:
+            index: Which mask, from 0.
+
+        Raises:
+            KernelError: The process has no nominal corner.
+        """
+        from litho_dl.viz.clip import clip_figure
+        from litho_dl.viz.images import ClipImages
+
+        def image(values: Tensor) -> np.ndarray:
+            return values.reshape(-1, *values.shape[-2:])[index].detach().cpu().numpy()
+
+        nominal, outer, inner = (
+            image(self.binary_print(name)) if name in self.corners else None for name in ("nominal", "outer", "inner")
+        )
+        aerial = image(self.aerial("nominal"))
+        images = ClipImages(self.pixel_nm, nominal=nominal, outer=outer, inner=inner, aerial=aerial)
+        return clip_figure(images, threshold=self.resist.threshold)
+
+    def _condition(self, corner: str) -> Corner:
+        if corner not in self.corners:
+            raise KernelError(f"Expected a process with a corner {corner!r}, got {', '.join(self.corners)}.")
+        return self.corners[corner]
+
+
+def _printed_runs(excess: np.ndarray, step_nm: float) -> tuple[list[float], int]:
+    """Lengths in nm of the runs where a profile (P,) is >= 0 and begins and ends within it; how many are cut off."""
+    printed = excess >= 0
+    change = np.flatnonzero(printed[1:] != printed[:-1])
+    crossings = step_nm * (change + excess[change] / (excess[change] - excess[change + 1]))
+    first, last = int(printed[0]), int(printed[-1] and len(change) > 0)  # runs that an end of the profile cuts
+    whole = crossings[first : len(crossings) - last]
+    return (whole[1::2] - whole[::2]).tolist(), first + last

@@ -36,26 +36,19 @@ def tune(study: str, out: Path, trials: int, layouts: Path | None, device: str, 
     from litho_dl.core.device import resolve_device
     from litho_dl.runs.summary import write_summary
     from litho_dl.simulation.simulator import Simulator
-    from litho_dl.tuning.files import as_table, summarised, write_front
-    from litho_dl.tuning.pictures import draw_front
-    from litho_dl.tuning.run import run_trials, validated
+    from litho_dl.tuning.files import as_table, summarised
+    from litho_dl.tuning.run import run_study
     from litho_dl.tuning.search import JOURNAL
     from litho_dl.tuning.study import load_study
 
     loaded = load_study(study, layouts)
-    own = resolve_device(device)
-    simulator = Simulator(built(loaded.optics)).to(own)
+    simulator = Simulator(built(loaded.optics)).to(resolve_device(device))
     try:
-        with progress_bar(f"Tuning {loaded.recipe.method}") as advance:
-            found = run_trials(loaded, simulator, out, trials, advance=advance)
-        with progress_bar("Measuring the front on held-out clips") as advance:
-            validation = validated(loaded, simulator, found, advance=lambda done, total: advance(done, total, ""))
+        found, validation = run_study(loaded, simulator, out, trials)
     except KeyboardInterrupt:
         if (out / JOURNAL).exists():
             click.echo(f"{out} keeps the trials that were done; the same command goes on from there.", err=True)
         raise
-    write_front(out, loaded, found.front, validation)
-    draw_front(out / "front.png", loaded, found, validation)
     summary = {"study": study, **summarised(found, validation, out)}
     write_summary(out / "summary.json", command_path(), summary)
     click.echo(json.dumps(summary, indent=2) if as_json else as_table(summary))

@@ -74,7 +74,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with open(temporary, "rb") as written:
+        with open(temporary, "r+b") as written:  # Windows syncs what is open for writing alone
             os.fsync(written.fileno())
         os.replace(temporary, target)
     except OSError as error:
@@ -111,7 +111,7 @@ def file_digest(path: str | Path) -> str:
 def write_text(target: str | Path, text: str) -> None:
     """Writes UTF-8 text atomically."""
     with atomic_path(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_csv(target: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:

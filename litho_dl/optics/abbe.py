@@ -110,8 +110,6 @@ def abbe_intensity_spectrum(
 
     Raises:
         KernelError: The field needs more memory for the pupils than is allowed.
-
-    Source: E. Abbe (1873), as in A. K.-K. Wong, Optical Imaging in Projection Microlithography, ch. 4.
     """
     points = cut_pupils(shifted_pupils(source, pupil, field_nm, defocus_nm).to(spectrum))
     image = points_intensity_spectrum(spectrum, points, torch.from_numpy(source.weights).to(points.clear))

@@ -139,7 +139,7 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
         """
         room = math.prod(chunk.shape) * np.dtype(chunk.dtype).itemsize
         try:
-            content = zlib_ng.decompress(os.pread(self._opened(chunk.shard), chunk.size, chunk.offset), bufsize=room)
+            content = zlib_ng.decompress(_read_at(self._opened(chunk.shard), chunk.size, chunk.offset), bufsize=room)
             stored = np.frombuffer(content, chunk.dtype).reshape(chunk.shape)[self._crop]
         except (OSError, ValueError, zlib_ng.error) as error:  # type: ignore[misc]
             path = self._paths[chunk.shard]
@@ -158,7 +158,7 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
         if shard not in self._files:
             if len(self._files) >= MOST_OPEN:
                 os.close(self._files.pop(next(iter(self._files))))
-            self._files[shard] = os.open(self._paths[shard], os.O_RDONLY)
+            self._files[shard] = os.open(self._paths[shard], os.O_RDONLY | getattr(os, "O_BINARY", 0))
         return self._files[shard]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -178,6 +178,14 @@ class _Chunk(NamedTuple):
     size: int
     shape: tuple[int, int]
     dtype: str
+
+
+def _read_at(descriptor: int, size: int, offset: int) -> bytes:
+    """Bytes of an open file; where the system has `pread`, without moving the descriptor's position."""
+    if hasattr(os, "pread"):
+        return os.pread(descriptor, size, offset)
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    return os.read(descriptor, size)
 
 
 def _chunks(images: Any, shard: int) -> dict[int, _Chunk]:

@@ -5,12 +5,40 @@ from pathlib import Path
 
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import require_writable_folder
+from litho_dl.core.progress import progress_bar
 from litho_dl.simulation.simulator import Simulator
-from litho_dl.tuning.files import TRIALS, write_trials
+from litho_dl.tuning.files import TRIALS, write_front, write_trials
 from litho_dl.tuning.measure import Suite
 from litho_dl.tuning.search import Search
 from litho_dl.tuning.study import Study
 from litho_dl.tuning.trial import Found, Score, Trial
+
+
+def run_study(study: Study, simulator: Simulator, folder: Path, trials: int) -> tuple[Found, dict[int, Score]]:
+    """Searches until a folder holds so many trials, measures the front on held-out clips, and writes both.
+
+    Args:
+        study: What to search.
+        simulator: The built process of its optics, on the device to compute on.
+        folder: Where the files go; one that holds part of the same study is continued.
+        trials: How many are wanted in all.
+
+    Returns:
+        The trials, and the scores of the front and of the start on held-out clips by the trials' numbers.
+
+    Raises:
+        LithoError: As `run_trials`.
+        KeyboardInterrupt: Ctrl-C; the trials that were done stay.
+    """
+    from litho_dl.tuning.pictures import draw_front
+
+    with progress_bar(f"Tuning {study.recipe.method}") as advance:
+        found = run_trials(study, simulator, folder, trials, advance=advance)
+    with progress_bar("Measuring the front on held-out clips") as advance:
+        validation = validated(study, simulator, found, advance=lambda done, total: advance(done, total, ""))
+    write_front(folder, study, found.front, validation)
+    draw_front(folder / "front.png", study, found, validation)
+    return found, validation
 
 
 def run_trials(

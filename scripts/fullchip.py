@@ -31,7 +31,7 @@ from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.halo import halo_nm
 from litho_dl.fullchip.pictures import draw_chip
 from litho_dl.fullchip.run import ChipRun, Job, run_fullchip
-from litho_dl.fullchip.summary import chip_score, chip_sites, seam_table
+from litho_dl.fullchip.chip_score import chip_score, chip_sites, seam_table
 from litho_dl.fullchip.tiling import STEP_NM, Box, plan_tiling
 from litho_dl.ilt.method import load_method
 from litho_dl.layout.layout import Layout

@@ -24,7 +24,7 @@ def data_dir() -> Path:
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory) -> Path:
     """A folder of good and bad input files, all for a field of 512 nm."""
-    from command_line import write_inputs
+    from scenes.command_line import write_inputs
 
     folder = tmp_path_factory.mktemp("inputs")
     write_inputs(folder)
@@ -41,7 +41,7 @@ def here(inputs, monkeypatch) -> Path:
 @pytest.fixture(scope="session")
 def pair_recipe(tmp_path_factory) -> Path:
     """A small data set recipe."""
-    from pair_factory import write_recipe
+    from scenes.pairs import write_recipe
 
     return write_recipe(tmp_path_factory.mktemp("recipe"))
 
@@ -49,7 +49,7 @@ def pair_recipe(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def pair_set(pair_recipe, tmp_path_factory) -> Path:
     """Its finished data set, which no test changes."""
-    from pair_factory import built
+    from scenes.pairs import built
 
     folder = tmp_path_factory.mktemp("reference")
     built(pair_recipe, folder)

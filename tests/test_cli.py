@@ -7,7 +7,7 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
-from command_line import RECIPE, Result, files_below, litho, refused, succeeded
+from scenes.command_line import RECIPE, Result, files_below, litho, refused, succeeded
 
 from litho_dl.cli.main import COMMANDS
 from litho_dl.cli.recipes import MODELS

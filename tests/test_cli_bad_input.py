@@ -6,7 +6,7 @@ from unittest import mock
 
 import pytest
 import torch
-from command_line import METHOD, files_below, litho, refused
+from scenes.command_line import METHOD, files_below, litho, refused
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

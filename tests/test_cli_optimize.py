@@ -7,7 +7,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from command_line import METHOD, files_below, litho, refused, succeeded
+from scenes.command_line import METHOD, files_below, litho, refused, succeeded
 
 from litho_dl.cli import demo
 from litho_dl.cli.optimize import score_table

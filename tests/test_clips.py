@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from shapes import box
+from scenes.shapes import box
 
 from litho_dl.core.errors import GridMismatchError, LayoutError, LithoError, MaskError
 from litho_dl.core.grid import Grid

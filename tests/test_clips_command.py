@@ -5,8 +5,8 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from command_line import files_below, litho, refused, succeeded
-from shapes import box
+from scenes.command_line import files_below, litho, refused, succeeded
+from scenes.shapes import box
 
 from litho_dl.core.io import read_image
 from litho_dl.layout.design_rules import load_rules

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from pair_factory import FIELD, built, digests, write_recipe
+from scenes.pairs import FIELD, built, digests, write_recipe
 
 from litho_dl.core.errors import DatasetError, OutputError
 from litho_dl.ilt.method import load_method

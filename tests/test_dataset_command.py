@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import litho, refused, succeeded
-from pair_factory import digests, write_recipe
+from scenes.command_line import litho, refused, succeeded
+from scenes.pairs import digests, write_recipe
 
 from litho_dl.cli.dataset import described
 from litho_dl.core.io import read_image

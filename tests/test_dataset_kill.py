@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from pair_factory import built, digests, write_recipe
+from scenes.pairs import built, digests, write_recipe
 
 from litho_dl.pairs.manifest import read_manifest
 from litho_dl.pairs.verify import verify

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from pair_factory import FIELD, built, write_recipe
+from scenes.pairs import FIELD, built, write_recipe
 
 from litho_dl.core.errors import DatasetError, LithoError, RecipeError
 from litho_dl.core.workers import on_one_thread

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pair_factory import built, write_recipe
+from scenes.pairs import built, write_recipe
 
 from litho_dl.core.errors import DatasetError
 from litho_dl.pairs.manifest import CLIPS, MANIFEST, OPTICS, read_manifest, shard_path, write_manifest

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from shapes import box
+from scenes.shapes import box
 
 from litho_dl.core.errors import LayoutError, RecipeError
 from litho_dl.core.settings import shipped_names, shipped_text

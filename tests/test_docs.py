@@ -4,7 +4,7 @@ import re
 
 import click
 import pytest
-from doc_pages import PAGES, REPOSITORY, Block, blocks, check, own_tables, run_page, small_settings
+from scenes.doc_pages import PAGES, REPOSITORY, Block, blocks, check, own_tables, run_page, small_settings
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 

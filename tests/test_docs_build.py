@@ -7,7 +7,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from doc_pages import DOCS, REPOSITORY, small_settings
+from scenes.doc_pages import DOCS, REPOSITORY, small_settings
 
 from litho_dl.cli.main import COMMANDS
 from litho_dl.core.io import read_image

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shapes import box
+from scenes.shapes import box
 
 from litho_dl.core.dihedral import SYMMETRIES
 from litho_dl.core.errors import DatasetError

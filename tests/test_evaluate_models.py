@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 from click.testing import CliRunner
-from generator_scene import recipe
-from ilt_scenes import CLIPS, SIMPLE, small_simulator
+from scenes.generators import recipe
+from scenes.ilt import CLIPS, SIMPLE, small_simulator
 
 from litho_dl.core.errors import CheckpointError, LithoError
 from litho_dl.generators.model import Card, OpticsCard, load_generator, make_generator, save_generator

@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 import torch
-from ilt_scenes import RECIPE
+from scenes.ilt import RECIPE
 from torch import Tensor
 
 from litho_dl.core.errors import GridMismatchError

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from focus_optics import FIELD, small_recipe
-from shapes import box
+from scenes.focus_optics import FIELD, small_recipe
+from scenes.shapes import box
 
 from litho_dl.core.dft import analyse, analysis, synthesis, synthesise, synthesise_at
 from litho_dl.core.errors import KernelError, MaskError

@@ -9,9 +9,9 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
-from chip_scene import WIRES, wires
-from command_line import files_below, litho, refused, succeeded
-from generator_scene import write_model
+from scenes.chip import WIRES, wires
+from scenes.command_line import files_below, litho, refused, succeeded
+from scenes.generators import write_model
 
 from litho_dl.core.grid import Grid
 from litho_dl.fullchip.tiling import Tile, Tiling

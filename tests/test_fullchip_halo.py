@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from ilt_scenes import small_simulator
+from scenes.ilt import small_simulator
 from torch import Tensor
 
 from litho_dl.core.errors import KernelError

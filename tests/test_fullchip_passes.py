@@ -6,8 +6,8 @@ from unittest import mock
 import numpy as np
 import pytest
 import torch
-from chip_scene import FEW, HALO_NM, array, job, mask_digest, run, wires
-from ilt_scenes import changed, with_levels
+from scenes.chip import FEW, HALO_NM, array, job, mask_digest, run, wires
+from scenes.ilt import changed, with_levels
 
 from litho_dl.core.errors import DatasetError, LithoError
 from litho_dl.fullchip import passes
@@ -15,8 +15,8 @@ from litho_dl.fullchip.mask import mask_file, read_mask, window_mask
 from litho_dl.fullchip.passes import Wave, colour_of, masks_seen, waves
 from litho_dl.fullchip.plan import setting
 from litho_dl.fullchip.run import Progress
-from litho_dl.fullchip.stitch import stitched
-from litho_dl.fullchip.summary import chip_score
+from litho_dl.fullchip.mask import stitched
+from litho_dl.fullchip.chip_score import chip_score
 from litho_dl.fullchip.tiling import Tile, Tiling
 from litho_dl.ilt.method import load_method
 from litho_dl.ilt.objective import epe_probes

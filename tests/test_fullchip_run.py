@@ -8,9 +8,9 @@ from unittest import mock
 import h5py
 import numpy as np
 import pytest
-from chip_scene import FEW, array, chip, job, mask_digest, run, wires
-from ilt_scenes import SIMPLE, changed, with_levels
-from shapes import box
+from scenes.chip import FEW, array, chip, job, mask_digest, run, wires
+from scenes.ilt import SIMPLE, changed, with_levels
+from scenes.shapes import box
 
 from litho_dl.core.errors import DatasetError, LayoutError, LithoError, OutputError
 from litho_dl.core.lock import locked

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from chip_scene import FEW, WIRES, chip, job
-from ilt_scenes import changed, with_levels
-from shapes import box
+from scenes.chip import FEW, WIRES, chip, job
+from scenes.ilt import changed, with_levels
+from scenes.shapes import box
 
 from litho_dl.core.grid import Grid
 from litho_dl.fullchip.mask import read_mask, write_mask
 from litho_dl.fullchip.run import ChipRun, run_fullchip
 from litho_dl.fullchip.score import TileScore
-from litho_dl.fullchip.summary import Sites, chip_score, chip_sites, hot_spots, seam_distance, seam_table
+from litho_dl.fullchip.chip_score import Sites, chip_score, chip_sites, hot_spots, seam_distance, seam_table
 from litho_dl.fullchip.tiling import Tile, Tiling
 from litho_dl.layout.clips import Clip
 from litho_dl.layout.contour import pixel_polygons

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from chip_scene import FEW, HALO_NM, WIRES, array, chip, random_boxes, wires
-from ilt_scenes import small_simulator
-from shapes import box
+from scenes.chip import FEW, HALO_NM, WIRES, array, chip, random_boxes, wires
+from scenes.ilt import small_simulator
+from scenes.shapes import box
 
 from litho_dl.core.grid import Grid
 from litho_dl.fullchip.chip import Chip

@@ -7,7 +7,7 @@ from itertools import islice, pairwise
 import numpy as np
 import pytest
 from scipy import ndimage
-from shapes import box
+from scenes.shapes import box
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.core.grid import Grid

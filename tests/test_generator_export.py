@@ -4,8 +4,8 @@ import json
 
 import pytest
 import torch
-from command_line import files_below, litho, refused
-from generator_scene import recipe
+from scenes.command_line import files_below, litho, refused
+from scenes.generators import recipe
 from torch import nn
 
 from litho_dl.core.errors import CheckpointError, GridMismatchError, LithoError

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from generator_scene import recipe
-from ilt_scenes import RECIPE, small_simulator
+from scenes.generators import recipe
+from scenes.ilt import RECIPE, small_simulator
 from torch import nn
 
 from litho_dl.core.errors import CheckpointError

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from generator_scene import Given, Openness, pairs, recipe, task, write_recipe
-from ilt_scenes import small_simulator
+from scenes.generators import Given, Openness, pairs, recipe, task, write_recipe
+from scenes.ilt import small_simulator
 from torch import nn
 
 from litho_dl.core.dihedral import turned

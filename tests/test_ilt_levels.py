@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from ilt_scenes import SIMPLE, changed, printed_objective, small_simulator, targets, with_levels
+from scenes.ilt import SIMPLE, changed, printed_objective, small_simulator, targets, with_levels
 
 from litho_dl.core.errors import MaskError
 from litho_dl.ilt.method import Level, Rules

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from ilt_scenes import FIELD, RECIPE, targets, with_levels
-from ilt_scenes import SIMPLE as METHOD
+from scenes.ilt import FIELD, RECIPE, targets, with_levels
+from scenes.ilt import SIMPLE as METHOD
 from torch import Tensor
 
 from litho_dl.core.errors import MaskError

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from ilt_scenes import FIELD, rectangle, scene, small_simulator, targets
+from scenes.ilt import FIELD, rectangle, scene, small_simulator, targets
 from torch import Tensor
 
 from litho_dl.ilt.objective import (

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
-from ilt_scenes import RECIPE, small_simulator, targets, with_levels
-from ilt_scenes import SIMPLE as METHOD
+from scenes.ilt import RECIPE, small_simulator, targets, with_levels
+from scenes.ilt import SIMPLE as METHOD
 from torch import Tensor
 
 from litho_dl.ilt.objective import Scene, background, epe_probes, evaluate_terms

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from ilt_scenes import targets
+from scenes.ilt import targets
 from torch import Tensor
 
 from litho_dl.core.errors import GridMismatchError

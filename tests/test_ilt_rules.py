@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from ilt_scenes import rectangle
+from scenes.ilt import rectangle
 from torch import Tensor
 
 from litho_dl.ilt.cleanup import clean

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from ilt_scenes import (
+from scenes.ilt import (
     CLIPS,
     FIELD,
     SIMPLE,

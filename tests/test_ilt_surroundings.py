@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from ilt_scenes import SIMPLE, changed, rectangle, scene, small_simulator, targets, with_levels
+from scenes.ilt import SIMPLE, changed, rectangle, scene, small_simulator, targets, with_levels
 from torch import Tensor
 
 from litho_dl.core.errors import MaskError

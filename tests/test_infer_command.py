@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from command_line import files_below, litho, refused, succeeded
-from generator_scene import recipe, write_model
-from ilt_scenes import CLIPS, SIMPLE, changed, small_simulator, with_levels
+from scenes.command_line import files_below, litho, refused, succeeded
+from scenes.generators import recipe, write_model
+from scenes.ilt import CLIPS, SIMPLE, changed, small_simulator, with_levels
 from torch import nn
 
 from litho_dl.core.errors import CheckpointError, GridMismatchError

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapes import box
+from scenes.shapes import box
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.layout.contour import contour_polygons, pixel_polygons

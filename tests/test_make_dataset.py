@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from pair_factory import write_recipe
+from scenes.pairs import write_recipe
 
 from litho_dl.pairs.build import read_timing
 from litho_dl.pairs.manifest import read_manifest

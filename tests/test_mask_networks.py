@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from network_factory import MODELS, PUBLISHED, SIDES, inputs, made
+from scenes.networks import MODELS, PUBLISHED, SIDES, inputs, made
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, max_pool2d
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from idx_files import idx_bytes, write_set
+from scenes.idx_files import idx_bytes, write_set
 from scipy.ndimage import label
 
 from litho_dl.core.errors import DatasetError, OutputError

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
-from command_line import litho, refused
-from idx_files import idx_bytes
+from scenes.command_line import litho, refused
+from scenes.idx_files import idx_bytes
 
 from litho_dl.mnist import files as mnist_data
 from litho_dl.mnist.digits import BACKGROUND, rendered_digits

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from network_factory import MODELS, PUBLISHED, inputs, made
+from scenes.networks import MODELS, PUBLISHED, inputs, made
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import litho
-from shapes import box
+from scenes.command_line import litho
+from scenes.shapes import box
 
 from litho_dl.core.io import read_image, write_png
 from litho_dl.layout.contour import pixel_polygons

@@ -1,7 +1,7 @@
 """Parts of a user's own: objective terms and networks that a Python file registers."""
 
 import pytest
-from command_line import METHOD, litho, refused, succeeded
+from scenes.command_line import METHOD, litho, refused, succeeded
 
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.plugin import load_plugin, register

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from shapes import box
+from scenes.shapes import box
 
 from litho_dl.core.errors import LithoError
 from litho_dl.metrics.process_window import (

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import litho
-from focus_optics import small_recipe
+from scenes.command_line import litho
+from scenes.focus_optics import small_recipe
 
 from litho_dl import __version__
 from litho_dl.core.io import write_png

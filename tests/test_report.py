@@ -5,9 +5,9 @@ import re
 
 import numpy as np
 import pytest
-from command_line import litho, refused, succeeded
+from scenes.command_line import litho, refused, succeeded
 from PIL import Image
-from report_scene import HOSTILE, square, write_run
+from scenes.report import HOSTILE, square, write_run
 
 from litho_dl.cli.main import COMMANDS, cli
 from litho_dl.layout.files import read_layout

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from report_scene import HOSTILE, write_run
+from scenes.report import HOSTILE, write_run
 
 from litho_dl.report.page import LAYER_TITLES, write_report
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from generator_scene import recipe
-from ilt_scenes import RECIPE, small_simulator
+from scenes.generators import recipe
+from scenes.ilt import RECIPE, small_simulator
 
 from litho_dl.core.errors import CheckpointError
 from litho_dl.core.settings import shipped_names

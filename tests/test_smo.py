@@ -5,7 +5,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from command_line import GLP, METHOD, litho, succeeded
+from scenes.command_line import GLP, METHOD, litho, succeeded
 
 from litho_dl.core.settings import shipped_text
 from litho_dl.optics.source import sample_source

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from shapes import box
+from scenes.shapes import box
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.layout.layout import Layout

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 import torch
-from command_line import litho, refused
-from generator_scene import TRAINING, write_recipe
+from scenes.command_line import litho, refused
+from scenes.generators import TRAINING, write_recipe
 
 from litho_dl.core.settings import shipped_names
 from litho_dl.generators.items import load_pair_set

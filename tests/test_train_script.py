@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from click.testing import CliRunner
-from generator_scene import write_recipe
+from scenes.generators import write_recipe
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 import train as script

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_scene import EVERYTHING, PLAIN, TRAINING, VALIDATION, Stopped, classifier, figures, gan, pairs, weights
+from scenes.training import EVERYTHING, PLAIN, TRAINING, VALIDATION, Stopped, classifier, figures, gan, pairs, weights
 
 from litho_dl.training.loop import TrainingResult, train
 from litho_dl.training.task import Task

@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from training_scene import EVERYTHING, TRAINING, VALIDATION, classifier
+from scenes.training import EVERYTHING, TRAINING, VALIDATION, classifier
 
 from litho_dl.core.errors import LithoError
 from litho_dl.training.loop import train

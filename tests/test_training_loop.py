@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from training_scene import (
+from scenes.training import (
     EVERYTHING,
     PLAIN,
     SGD,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from training_scene import PLAIN, SGD, VALIDATION, classifier, shared_runs
+from scenes.training import PLAIN, SGD, VALIDATION, classifier, shared_runs
 
 from litho_dl.core.errors import LithoError, TrainingError
 from litho_dl.training import processes

@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
-from training_scene import (
+from scenes.training import (
     EVERYTHING,
     PLAIN,
     SGD,

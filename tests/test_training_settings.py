@@ -6,7 +6,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter
 from torch import nn
-from training_scene import SGD, images, noisy
+from scenes.training import SGD, images, noisy
 
 from litho_dl.core.errors import RecipeError, TrainingError
 from litho_dl.core.settings import read_toml, validated

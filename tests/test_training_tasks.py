@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 from torch import Tensor, nn
-from training_scene import gan, images, pairs
+from scenes.training import gan, images, pairs
 
 from litho_dl.training.adversarial import PairGan
 from litho_dl.training.classification import Classification

@@ -7,7 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from command_line import METHOD, files_below, litho, refused, succeeded
+from scenes.command_line import METHOD, files_below, litho, refused, succeeded
 
 from litho_dl.core.errors import MaskError
 from litho_dl.ilt.method import load_method

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from command_line import METHOD
+from scenes.command_line import METHOD
 
 pytest.importorskip("optuna")
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))

@@ -1,7 +1,7 @@
 """What a study may change: paths into settings, ranges, choices, and what is said of wrong ones."""
 
 import pytest
-from ilt_scenes import SIMPLE
+from scenes.ilt import SIMPLE
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from litho_dl.core.errors import RecipeError

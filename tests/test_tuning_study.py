@@ -7,8 +7,8 @@ from unittest import mock
 
 import pytest
 import torch
-from command_line import METHOD
-from ilt_scenes import CLIPS, SIMPLE, small_simulator
+from scenes.command_line import METHOD
+from scenes.ilt import CLIPS, SIMPLE, small_simulator
 
 from litho_dl.core.errors import LithoError, RecipeError
 from litho_dl.core.settings import shipped_names, toml_text

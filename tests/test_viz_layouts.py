@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.patches import PathPatch, StepPatch
-from shapes import box
+from scenes.shapes import box
 
 from litho_dl.core.errors import LithoError
 from litho_dl.layout.polygon import Polygon

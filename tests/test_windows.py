@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from shapes import box
+from scenes.shapes import box
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.layout.files import read_layout, write_layout

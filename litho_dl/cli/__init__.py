@@ -1,1 +1,1 @@
-"""Layer 6: the command `litho-dl`, one click command a file."""
+"""The command `litho-dl`, one click command a file."""

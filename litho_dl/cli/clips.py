@@ -1,5 +1,6 @@
 """litho-dl clips: random clips that keep design rules, and clips cut from a layout."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import click
 
 from litho_dl.cli.options import json_option, shipped, stacked
 from litho_dl.core.progress import progress_bar
-from litho_dl.runs.collection import Collection
+from litho_dl.runs.collection import Collection, collection_text
 
 out_options = stacked(
     click.option(
@@ -82,7 +83,8 @@ def generate(
             collection.add(clip.layout, f"{family}_{clip.index:0{len(str(count - 1))}d}", clip.pattern_hash, named)
             redrawn += clip.attempt
             advance(clip.index + 1, count, clip.index + 1)
-    collection.finish(as_json, family=family, rules=rules, seed=seed, redrawn=redrawn)
+    result = collection.finish(family=family, rules=rules, seed=seed, redrawn=redrawn)
+    click.echo(json.dumps(result, indent=2) if as_json else collection_text(result))
 
 
 @clips.command()
@@ -145,4 +147,5 @@ def cut(
             passed = index + 1 + sum(counts[reason] for reason in ("empty", "sparse", "duplicate"))
             advance(passed, counts["windows"], index + 1)
     skipped = {reason: counts[reason] for reason in ("empty", "sparse", "duplicate")}
-    collection.finish(as_json, layout=str(layout), windows=counts["windows"], skipped=skipped)
+    result = collection.finish(layout=str(layout), windows=counts["windows"], skipped=skipped)
+    click.echo(json.dumps(result, indent=2) if as_json else collection_text(result))

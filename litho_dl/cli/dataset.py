@@ -5,7 +5,16 @@ from pathlib import Path
 
 import click
 
-from litho_dl.cli.options import command_path, device_option, json_option, out_option, report_option, shipped
+from litho_dl.cli.options import (
+    command_path,
+    device_option,
+    is_remote,
+    json_option,
+    out_option,
+    report_option,
+    shipped,
+    worker_options,
+)
 from litho_dl.core.errors import LithoError
 from litho_dl.core.progress import progress_bar
 
@@ -20,10 +29,7 @@ def dataset() -> None:
 @dataset.command()
 @click.argument("recipe", metavar="RECIPE", shell_complete=shipped("dataset"))
 @out_option
-@click.option(
-    "--workers", type=click.IntRange(1), help="Local processes, one thread each. Default: one a CPU core or GPU."
-)
-@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler; local: one here, with --workers.")
+@worker_options
 @device_option
 @click.option("--seed", type=click.IntRange(0), help="In place of the recipe's.")
 @click.option("--scale", type=float, default=1.0, help="Multiplies every count of generated clips.")
@@ -54,9 +60,7 @@ def build(
     wanted = load_dataset_recipe(recipe).scaled(scale)
     if seed is not None:
         wanted = wanted.model_copy(update={"seed": seed})
-    remote = scheduler not in (None, "local")
-    if remote and workers is not None:
-        raise click.UsageError("--workers is for local workers; the scheduler has its own.")
+    remote = is_remote(workers, scheduler)
     here = resolve_device("auto" if remote else device)
     with progress_bar("Making pairs", time_left=False) as advance:
         manifest = build_dataset(

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litho_dl.cli.options import built, command_path, device_option, json_option, layout_options, report_on, shipped
+from litho_dl.cli.options import (
+    built,
+    command_path,
+    device_option,
+    is_remote,
+    json_option,
+    layout_options,
+    report_on,
+    shipped,
+    worker_options,
+)
 from litho_dl.core.errors import LithoError
 from litho_dl.core.progress import progress_bar
 
@@ -55,8 +65,7 @@ GPU_BATCH = 8  # tiles
     help="What lies beyond a tile's halo may change the image in its core by this, r.m.s., a clear mask being 1.  "
     "[default: 0.0001]",
 )
-@click.option("--workers", type=click.IntRange(1), help="Local processes. Default: one a core, or one a GPU.")
-@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, or local for a cluster on this machine.")
+@worker_options
 @device_option
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw the chip and its worst places.")
 @report_on(lambda options: run_folder(options["out"]))
@@ -93,17 +102,15 @@ def fullchip(
     """
     from litho_dl.core.device import resolve_device
     from litho_dl.core.workers import default_workers
+    from litho_dl.fullchip.chip_score import chip_score, chip_sites
     from litho_dl.fullchip.pictures import draw_chip, draw_spots, write_tables
-    from litho_dl.fullchip.run_summary import run_summary, run_text
-    from litho_dl.fullchip.summary import chip_score, chip_sites
+    from litho_dl.fullchip.summary import run_summary, run_text
     from litho_dl.layout.gds import GDS_SUFFIXES
     from litho_dl.runs.summary import write_summary
 
     if not out.name.lower().endswith(GDS_SUFFIXES):
         raise LithoError(f"{out}: expected --out to end in .oas or .gds, got {out.suffix or 'no suffix'}.")
-    remote = scheduler not in (None, "local")
-    if remote and workers is not None:
-        raise click.UsageError("--workers is for local workers; the scheduler has its own.")
+    remote = is_remote(workers, scheduler)
     here = resolve_device("auto" if remote else device)
     batch = batch or (GPU_BATCH if here.type == "cuda" and not remote else 1)
     job = _job(layout, optics, method, model, steps, force, layer, cell, window_nm, core_nm, passes, batch, tolerance)

@@ -106,6 +106,12 @@ device_option = click.option("--device", default="auto", show_default=True, help
 out_option = click.option(
     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for what is written."
 )
+worker_options = stacked(
+    click.option(
+        "--workers", type=click.IntRange(1), help="Local processes, one thread each. Default: one a core or GPU."
+    ),
+    click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, or local for a cluster on this machine."),
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 
 
@@ -137,6 +143,14 @@ def report_on(folder_of: Callable[[dict[str, Any]], Path | None]) -> Callable[[C
 
 
 report_option = report_on(lambda options: options["out"])
+
+
+def is_remote(workers: int | None, scheduler: str | None) -> bool:
+    """True if a Dask scheduler elsewhere has the workers, whose number is then its own."""
+    remote = scheduler not in (None, "local")
+    if remote and workers is not None:
+        raise click.UsageError("--workers is for local workers; the scheduler has its own.")
+    return remote
 
 
 def command_path() -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from litho_dl.cli.options import built, command_path, device_option, json_option, out_option, report_option, shipped
-from litho_dl.core.progress import progress_bar
 
 
 @click.command()

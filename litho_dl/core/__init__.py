@@ -1,1 +1,1 @@
-"""Layer 0: grids, partial Fourier transforms, errors and atomic files."""
+"""Grids, partial Fourier transforms, errors and atomic files."""

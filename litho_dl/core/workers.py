@@ -6,6 +6,7 @@ what is small.
 
 import multiprocessing
 import os
+import platform
 import signal
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -15,11 +16,12 @@ from contextlib import ExitStack, contextmanager
 from logging import CRITICAL
 from multiprocessing.context import SpawnContext
 from multiprocessing.queues import SimpleQueue
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
-from litho_dl.core.errors import LithoError
+from litho_dl.core.errors import DatasetError, LithoError
 from litho_dl.core.memory import keep_memory
 
 Task = TypeVar("Task", bound=Hashable)
@@ -62,6 +64,21 @@ def run_tasks(
     else:
         for task in tasks:
             yield on_one_thread(function, task)
+
+
+def require_shared(folder: Path, name: str) -> Path:
+    """A folder that all workers must see, by a file in it.
+
+    Args:
+        folder: The folder, under the path that every worker knows it by.
+        name: A file that the main process has written there.
+
+    Raises:
+        DatasetError: This worker does not see the file.
+    """
+    if not (folder / name).exists():
+        raise DatasetError(f"{folder}: not there on {platform.node()}; all workers must see the folder by this path.")
+    return folder
 
 
 def on_one_thread(function: Callable[[Task], Result], task: Task) -> Result:

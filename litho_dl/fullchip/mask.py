@@ -1,4 +1,4 @@
-"""Tiles' masks on disk: a core for each tile and pass, and what a tile's window sees of them."""
+"""Tiles' masks on disk: a core for each tile and pass, those in a tile's window, and all of them stitched."""
 
 import json
 import math
@@ -11,7 +11,10 @@ from litho_dl.core.errors import DatasetError
 from litho_dl.core.hdf5 import file_bytes, opened
 from litho_dl.core.io import atomic_path
 from litho_dl.fullchip.plan import Setting, tile_path
-from litho_dl.fullchip.tiling import Tile
+from litho_dl.fullchip.tiling import Tile, Tiling
+from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 
 FORMAT = "litho_dl.tile/1"
 
@@ -81,3 +84,20 @@ def window_mask(own: Setting, folder: Path, tile: Tile, passes: dict[Tile, int])
     mask[math.ceil((top - bottom) / pixel_nm) :] = False
     mask[:, math.ceil((right - left) / pixel_nm) :] = False
     return mask, pixel_nm
+
+
+def stitched(folder: Path, tiling: Tiling, number: int, digest: str, name: str) -> Layout:
+    """The chip's mask after a pass, in layout coordinates; polygons that meet at a seam become one.
+
+    Raises:
+        DatasetError: A tile's file is damaged or of another run.
+    """
+    polygons: list[Polygon] = []
+    for tile in tiling.tiles:
+        found = read_mask(folder, tile, number, digest)
+        if found is None:
+            continue
+        core, pixel_nm = found
+        x0, y0, _, _ = tiling.core(tile)
+        polygons += Layout(name, pixel_polygons(core, pixel_nm)).translated(x0, y0).polygons
+    return Layout(name, tuple(polygons)).clipped(tiling.wanted_nm)

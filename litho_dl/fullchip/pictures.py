@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from litho_dl.fullchip.chip import Chip
+    from litho_dl.fullchip.chip_score import Sites
     from litho_dl.fullchip.plan import Setting
     from litho_dl.fullchip.run import ChipRun
-    from litho_dl.fullchip.summary import Sites
     from litho_dl.fullchip.tiling import Box, Tiling
     from litho_dl.layout.layout import Layout
 
@@ -21,7 +21,7 @@ SPOT_LAYER, SPOT_BOX_NM = (1, 0), 40.0
 def write_tables(folder: Path, run: "ChipRun", sites: "Sites") -> None:
     """seams.csv, hotspots.csv, hotspots.oas, and timing.csv of the tiles that this run solved."""
     from litho_dl.core.io import write_csv
-    from litho_dl.fullchip.summary import hot_spots, seam_table
+    from litho_dl.fullchip.chip_score import hot_spots, seam_table
     from litho_dl.layout.gds import write_layers
 
     spots = hot_spots(sites)
@@ -58,7 +58,7 @@ def _boxes(sites: "Sites", spots: list[int]) -> "Layout":
 
 def draw_chip(path: Path, tiling: "Tiling", sites: "Sites", title: str) -> None:
     """The map of the edge placement, the seams, the worst sites, and what the seams cost."""
-    from litho_dl.fullchip.summary import hot_spots, seam_table
+    from litho_dl.fullchip.chip_score import hot_spots, seam_table
     from litho_dl.viz.chip import chip_figure
     from litho_dl.viz.figure import save_figure
 
@@ -71,8 +71,8 @@ def draw_chip(path: Path, tiling: "Tiling", sites: "Sites", title: str) -> None:
 def draw_spots(folder: Path, run: "ChipRun", sites: "Sites") -> None:
     """For each of the worst places a picture and a layer file, as they were scored."""
     from litho_dl.fullchip.chip import Chip
+    from litho_dl.fullchip.chip_score import hot_spots
     from litho_dl.fullchip.plan import setting
-    from litho_dl.fullchip.summary import hot_spots
 
     spots = hot_spots(sites, PICTURED)
     if not (spots and run.mask.polygons):

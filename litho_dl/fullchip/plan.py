@@ -13,6 +13,7 @@ from litho_dl.core.device import resolve_device
 from litho_dl.core.errors import DatasetError
 from litho_dl.core.io import file_digest, write_text
 from litho_dl.core.settings import validated
+from litho_dl.core.workers import require_shared
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.tiling import Tile, Tiling
 from litho_dl.generators.model import Generator, load_generator
@@ -67,6 +68,25 @@ class Plan:
         """SHA-256 of what decides the bytes."""
         decisive = {name: value for name, value in self.settings.items() if name != "labels"}
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class TileTask:
+    """Tiles of a run that are solved together in pass `number`, or scored after it; `device` as `--device`."""
+
+    folder: str
+    digest: str
+    tiles: tuple[Tile, ...]
+    number: int
+    device: str
+
+
+@dataclass(frozen=True)
+class TileReport:
+    """Finished tiles, and what they took."""
+
+    tiles: tuple[Tile, ...]
+    seconds: float
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
@@ -128,9 +148,7 @@ def setting(folder: str, digest: str, device: str) -> Setting:
     Raises:
         DatasetError: The folder is not there, holds another run, or one of its files was changed.
     """
-    place = Path(folder)
-    if not (place / PLAN).exists():
-        raise DatasetError(f"{folder}: not there on {platform.node()}; all workers must see the folder by this path.")
+    place = require_shared(Path(folder), PLAN)
     plan = read_plan(place)
     if plan.digest != digest:
         raise DatasetError(f"{folder}: {platform.node()} sees another run by this path.")

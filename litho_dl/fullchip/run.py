@@ -14,13 +14,11 @@ from litho_dl.core.lock import locked
 from litho_dl.core.workers import run_tasks
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.halo import halo_nm
-from litho_dl.fullchip.mask import mask_file
+from litho_dl.fullchip.mask import mask_file, stitched
 from litho_dl.fullchip.passes import Wave, waves
-from litho_dl.fullchip.plan import MODEL, OPTICS, PLAN, TARGET, TILES, Plan, read_plan, write_plan
+from litho_dl.fullchip.plan import MODEL, OPTICS, PLAN, TARGET, TILES, Plan, TileReport, TileTask, read_plan, write_plan
 from litho_dl.fullchip.score import TileScore, make_scores, read_score, score_file
 from litho_dl.fullchip.solve import make_masks
-from litho_dl.fullchip.stitch import stitched
-from litho_dl.fullchip.task import TileReport, TileTask
 from litho_dl.fullchip.tiling import Box, Tile, Tiling, plan_tiling
 from litho_dl.generators.model import Generator
 from litho_dl.ilt.method import Method
@@ -119,7 +117,7 @@ class ChipRun:
 
 
 @dataclass(frozen=True)
-class _Crew:
+class _TileRunner:
     """Who does a run's tiles, and who hears of it."""
 
     folder: Path
@@ -228,15 +226,15 @@ def run_fullchip(
         for place in (folder, folder / TILES):
             remove_leftovers(place)
         lap("plan")
-        crew = _Crew(folder, plan.digest, device, workers, scheduler, on_progress)
-        solved, tile_seconds = crew.solve(order, job.batch)
+        runner = _TileRunner(folder, plan.digest, device, workers, scheduler, on_progress)
+        solved, tile_seconds = runner.solve(order, job.batch)
         _forget_older(folder, tiling, job.passes)
         lap("solve")
         mask = stitched(folder, tiling, job.passes, plan.digest, job.chip.name)
         write_layout(mask_path, mask)
         lap("stitch")
         drawn = sorted(tile for tile in seen if _has_area(tiling.inside(tile)))
-        crew.score(drawn, job.passes)
+        runner.score(drawn, job.passes)
         scores = {tile: read_score(folder, tile, plan.digest) for tile in drawn}
         lap("score")
     groups = sum(len(wave.alike) for wave in order)

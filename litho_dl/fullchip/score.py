@@ -14,9 +14,8 @@ from litho_dl.core.io import atomic_path
 from litho_dl.core.memory import release_memory
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.mask import window_mask
-from litho_dl.fullchip.plan import Setting, setting, tile_path
+from litho_dl.fullchip.plan import Setting, TileReport, TileTask, setting, tile_path
 from litho_dl.fullchip.sites import edge_sites
-from litho_dl.fullchip.task import TileReport, TileTask
 from litho_dl.fullchip.tiling import Box, Tile
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.raster import rasterize

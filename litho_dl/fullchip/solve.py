@@ -12,9 +12,8 @@ from torch import Tensor
 
 from litho_dl.fullchip.mask import mask_file, window_mask, write_mask
 from litho_dl.fullchip.passes import masks_seen
-from litho_dl.fullchip.plan import Setting, setting
+from litho_dl.fullchip.plan import Setting, TileReport, TileTask, setting
 from litho_dl.fullchip.sites import edge_sites
-from litho_dl.fullchip.task import TileReport, TileTask
 from litho_dl.fullchip.tiling import Tile, Tiling
 from litho_dl.generators.predict import predict, refine
 from litho_dl.ilt.objective import count_probes, probe_rule

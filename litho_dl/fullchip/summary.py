@@ -1,187 +1,66 @@
-"""Figures of a whole chip from those of its tiles: totals, the worst places, and what the seams cost."""
+"""The summary of a full-chip run: its values, and its text."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from litho_dl.fullchip.score import RULE_NAMES, TileScore
-from litho_dl.fullchip.tiling import Tiling
-
-SEAM_BINS_NM = (0.0, 32.0, 64.0, 128.0, 256.0, 512.0, np.inf)
-NEAR_SEAM_NM, INTERIOR_NM = 64.0, 256.0
-SPOTS = 50
-SPOT_SPACING_NM = 100.0
+from litho_dl.fullchip.chip_score import ChipScore
+from litho_dl.fullchip.run import ChipRun
 
 
-@dataclass(frozen=True, eq=False)
-class Sites:
-    """EPE sites of a chip.
+def run_summary(out: Path, run: ChipRun, score: ChipScore) -> dict[str, Any]:
+    """What scores.json holds.
 
-    Attributes:
-        xy_nm: (n, 2) in layout coordinates.
-        epe_nm: (n,) signed; NaN where no edge prints within 60 nm.
-        violated: (n,) violations of the `openilt` rule.
-        seam_nm: (n,) distance to the nearest seam; infinite if there is none.
+    Args:
+        out: The mask's file.
+        run: The finished run.
+        score: The chip's score.
     """
-
-    xy_nm: np.ndarray
-    epe_nm: np.ndarray
-    violated: np.ndarray
-    seam_nm: np.ndarray
-
-
-@dataclass(frozen=True)
-class SeamRow:
-    """Sites by their distance to the nearest seam: `mean_nm` and `mean_abs_nm` of those that print."""
-
-    from_nm: float
-    to_nm: float | None
-    sites: int
-    mean_abs_nm: float | None
-    mean_nm: float | None
-    violations: int
-    lost: int
-
-    @property
-    def label(self) -> str:
-        """The distances, such as `32-64` or `>512`."""
-        return f">{self.from_nm:g}" if self.to_nm is None else f"{self.from_nm:g}-{self.to_nm:g}"
-
-
-@dataclass(frozen=True)
-class ChipScore:
-    """A chip's figures.
-
-    Attributes:
-        area_nm2: Of what is scored.
-        target_nm2: Of the target in it.
-        l2_nm2: Area where the nominal print differs from the target.
-        pvb_nm2: Area where outer and inner prints differ.
-        epe_violations: By the `openilt` rule.
-        epe_sites: Its sites.
-        epe_mean_nm: Signed, of the sites that print; None if none does.
-        epe_mean_abs_nm: Without the sign.
-        epe_3sigma_nm: Three standard deviations.
-        epe_max_nm: Largest absolute value.
-        epe_lost: Sites with no printed edge within 60 nm.
-        seam_epe_nm: Mean absolute error within 64 nm of a seam; None without seams.
-        interior_epe_nm: The same farther than 256 nm from all seams.
-        mrc_violations: By rule, seams included.
-        mrc_at_seams: Those within 64 nm of a seam.
-    """
-
-    area_nm2: float
-    target_nm2: float
-    l2_nm2: float
-    pvb_nm2: float
-    epe_violations: int
-    epe_sites: int
-    epe_mean_nm: float | None
-    epe_mean_abs_nm: float | None
-    epe_3sigma_nm: float | None
-    epe_max_nm: float | None
-    epe_lost: int
-    seam_epe_nm: float | None
-    interior_epe_nm: float | None
-    mrc_violations: dict[str, int]
-    mrc_at_seams: dict[str, int]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain numbers and names, for JSON."""
-        return asdict(self)
-
-
-def chip_sites(scores: Iterable[TileScore], tiling: Tiling) -> Sites:
-    """All sites of the tiles, sorted by place, so that they do not tell the tiling."""
-    scores = list(scores)
-    xy = np.concatenate([score.sites_nm for score in scores] or [np.zeros((0, 2))])
-    epe = np.concatenate([score.epe_nm for score in scores] or [np.zeros(0)])
-    violated = np.concatenate([score.violated for score in scores] or [np.zeros(0, dtype=int)])
-    order = np.lexsort((xy[:, 0], xy[:, 1]))
-    return Sites(xy[order], epe[order], violated[order], seam_distance(xy[order], tiling))
-
-
-def seam_distance(xy_nm: np.ndarray, tiling: Tiling) -> np.ndarray:
-    """Distance (n,) of points (n, 2) to the nearest line between two cores, infinite if there is one core."""
-    distance = np.full(len(xy_nm), np.inf)
-    for axis, count in ((0, tiling.shape[1]), (1, tiling.shape[0])):
-        if count > 1:
-            place = (xy_nm[:, axis] - tiling.area_nm[axis]) / tiling.core_nm
-            nearest = np.clip(np.rint(place), 1, count - 1)
-            distance = np.minimum(distance, np.abs(place - nearest) * tiling.core_nm)
-    return distance
-
-
-def chip_score(scores: Sequence[TileScore], tiling: Tiling) -> ChipScore:
-    """The chip's figures."""
-    sites = chip_sites(scores, tiling)
-    x0, y0, x1, y1 = tiling.wanted_nm
-    found = sites.epe_nm[np.isfinite(sites.epe_nm)]
-    places = {rule: np.concatenate([score.rule_places_nm[rule] for score in scores]) for rule in RULE_NAMES}
-    near = {
-        rule: int((seam_distance((boxes[:, :2] + boxes[:, 2:]) / 2, tiling) < NEAR_SEAM_NM).sum())
-        for rule, boxes in places.items()
+    tiling = run.plan.tiling
+    return {
+        "mask": str(out),
+        **{name: value for name, value in run.plan.labels.items() if value is not None},
+        "refine": run.plan.steps,
+        "mask_nm": None if run.plan.method is None else run.plan.method.mask_nm,
+        "damping": None if run.plan.method is None else run.plan.method.damping,
+        "window_nm": list(tiling.wanted_nm),
+        "tile_nm": tiling.core_nm,
+        "halo_nm": tiling.halo_nm,
+        "tolerance": run.plan.tolerance,
+        "passes": run.plan.passes,
+        "tile_rows": tiling.shape[0],
+        "tile_columns": tiling.shape[1],
+        "tiles": run.tiles,
+        "seconds": {name: round(value, 3) for name, value in run.seconds.items()},
+        **score.as_dict(),
     }
-    return ChipScore(
-        area_nm2=(x1 - x0) * (y1 - y0),
-        target_nm2=sum(score.target_nm2 for score in scores),
-        l2_nm2=sum(score.l2_nm2 for score in scores),
-        pvb_nm2=sum(score.pvb_nm2 for score in scores),
-        epe_violations=int(sites.violated.sum()),
-        epe_sites=len(sites.epe_nm),
-        epe_mean_nm=_mean(found),
-        epe_mean_abs_nm=_mean(np.abs(found)),
-        epe_3sigma_nm=float(3 * found.std()) if len(found) else None,
-        epe_max_nm=float(np.abs(found).max()) if len(found) else None,
-        epe_lost=len(sites.epe_nm) - len(found),
-        seam_epe_nm=_mean_abs(sites, 0, NEAR_SEAM_NM) if tiling.shape != (1, 1) else None,
-        interior_epe_nm=_mean_abs(sites, INTERIOR_NM, np.inf) if tiling.shape != (1, 1) else None,
-        mrc_violations={rule: len(boxes) for rule, boxes in places.items()},
-        mrc_at_seams=near,
-    )
 
 
-def seam_table(sites: Sites) -> list[SeamRow]:
-    """Edge placement against the distance to the nearest seam; empty without seams."""
-    rows = []
-    for low, high in pairwise(SEAM_BINS_NM):
-        inside = (sites.seam_nm >= low) & (sites.seam_nm < high)
-        epe = sites.epe_nm[inside]
-        found = epe[np.isfinite(epe)]
-        rows.append(
-            SeamRow(
-                low,
-                high if np.isfinite(high) else None,
-                len(epe),
-                _mean(np.abs(found)),
-                _mean(found),
-                int(sites.violated[inside].sum()),
-                len(epe) - len(found),
-            )
+def run_text(result: dict[str, Any]) -> str:
+    """`run_summary` as text."""
+    tiles, seconds = result["tiles"], result["seconds"]
+
+    def nm(value: float | None) -> str:
+        return "-" if value is None else f"{value:.2f} nm"
+
+    lines = [
+        f"{result['mask']}: {result['area_nm2'] / 1e6:,.1f} um2 in {result['tile_rows']} x "
+        f"{result['tile_columns']} tiles of {result['tile_nm']:g} nm, halo {result['halo_nm']:g} nm"
+        + (f", {result['passes']} passes" if result["passes"] > 1 else ""),
+        "tiles: " + ", ".join(f"{count} {name}" for name, count in tiles.items()),
+        f"L2 {result['l2_nm2']:,.0f} nm2, PVB {result['pvb_nm2']:,.0f} nm2, target {result['target_nm2']:,.0f} nm2",
+        f"EPE: {result['epe_violations']} violations at {result['epe_sites']:,} sites, mean |EPE| "
+        f"{nm(result['epe_mean_abs_nm'])}, 3 sigma {nm(result['epe_3sigma_nm'])}, "
+        f"{result['epe_lost']} sites do not print",
+    ]
+    if result["seam_epe_nm"] is not None:
+        lines.append(
+            f"seams: mean |EPE| {nm(result['seam_epe_nm'])} within 64 nm of a seam, {nm(result['interior_epe_nm'])} "
+            f"farther than 256 nm"
         )
-    return rows if np.isfinite(sites.seam_nm).any() else []
-
-
-def hot_spots(sites: Sites, most: int = SPOTS) -> list[int]:
-    """Indices of the worst sites, worst first, none nearer to a worse one than 100 nm."""
-    badness = np.where(np.isfinite(sites.epe_nm), np.abs(sites.epe_nm), np.inf)
-    chosen: list[int] = []
-    for index in np.lexsort((sites.xy_nm[:, 0], sites.xy_nm[:, 1], -badness)).tolist():
-        if len(chosen) == most:
-            break
-        apart = np.abs(sites.xy_nm[chosen] - sites.xy_nm[index]).max(1, initial=0.0)
-        if not chosen or apart.min() >= SPOT_SPACING_NM:
-            chosen.append(index)
-    return chosen
-
-
-def _mean(values: np.ndarray) -> float | None:
-    return float(values.mean()) if len(values) else None
-
-
-def _mean_abs(sites: Sites, low_nm: float, high_nm: float) -> float | None:
-    epe = sites.epe_nm[(sites.seam_nm >= low_nm) & (sites.seam_nm < high_nm) & np.isfinite(sites.epe_nm)]
-    return _mean(np.abs(epe))
+    lines.append(
+        "mask rules: "
+        + ", ".join(f"{rule} {count}" for rule, count in result["mrc_violations"].items())
+        + f"; at seams {sum(result['mrc_at_seams'].values())}"
+    )
+    lines.append("seconds: " + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()))
+    return "\n".join(lines)

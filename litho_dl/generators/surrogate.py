@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from litho_dl.generators.stage_task import StageTask
+from litho_dl.generators.task import StageTask
 from litho_dl.generators.terms import SURROGATE_TERMS
 from litho_dl.training.task import Batch, Figures
 

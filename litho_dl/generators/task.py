@@ -11,13 +11,41 @@ from torch.nn.functional import avg_pool2d
 from litho_dl.core.errors import MaskError
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.recipe import GeneratorRecipe, Stage
-from litho_dl.generators.stage_task import StageTask
 from litho_dl.generators.terms import ADVERSARIAL, LITHO_TERMS, PIXEL_TERMS
 from litho_dl.ilt.objective import Scene
 from litho_dl.simulation.exposure import Exposure
 from litho_dl.simulation.simulator import Simulator
 from litho_dl.training.adversarial import Verdict
-from litho_dl.training.task import Batch, Figures
+from litho_dl.training.task import Batch, Figures, Task
+
+
+class StageTask(Task):
+    """One stage of a recipe's training.
+
+    Args:
+        networks: `generator`, and what else the stage trains.
+        recipe: The recipe.
+        stage: The losses.
+        simulator: The truth, on the networks' device.
+        description: What else tells this task from others, as plain values.
+
+    Attributes:
+        kind: What the description calls it.
+    """
+
+    kind: str
+
+    def __init__(
+        self,
+        networks: nn.ModuleDict,
+        recipe: GeneratorRecipe,
+        stage: Stage,
+        simulator: Simulator,
+        description: Mapping[str, Any],
+    ) -> None:
+        self.networks, self._simulator = networks, simulator
+        self._recipe, self._stage = recipe, stage
+        self.description = {"name": self.kind, "loss": stage.loss, **description}
 
 
 class MaskTask(StageTask):

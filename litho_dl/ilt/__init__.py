@@ -1,1 +1,1 @@
-"""Layer 4: inverse lithography: parameterization x objective x optimizer, and one loop."""
+"""Inverse lithography: parameterization x objective x optimizer, and one loop."""

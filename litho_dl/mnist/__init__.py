@@ -1,1 +1,1 @@
-"""Layer 5: sanity benchmarks of the shared blocks and the training loop on MNIST."""
+"""Sanity benchmarks of the shared blocks and the training loop on MNIST."""

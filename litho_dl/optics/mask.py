@@ -2,11 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
+from litho_dl.core.settings import Settings
 
-class MaskType(BaseModel):
+
+class MaskType(Settings):
     """The meaning of a mask value m.
 
     binary: m in [0, 1] is the clear share of the area; the amplitude is m.
@@ -14,8 +16,6 @@ class MaskType(BaseModel):
         amplitude is m - sqrt(T) (1 - m).
     alternating: m in [-1, 1]; clear areas have a phase of 0 (+1) or 180 degrees (-1); the amplitude is m.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     type: Literal["binary", "attenuated", "alternating"] = "binary"
     transmission: Annotated[float, Field(gt=0, lt=1)] = 0.06

@@ -4,16 +4,17 @@ import math
 from typing import Annotated, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
+from litho_dl.core.settings import Settings
 from litho_dl.optics.zernike import zernike
 
 HIGHEST_NOLL = 231  # radial order 20; the explicit sum is inaccurate at much higher orders
 EDGE_TOLERANCE = 1e-12  # a frequency exactly on the edge passes in spite of the rounding of rho
 
 
-class Pupil(BaseModel):
+class Pupil(Settings):
     """The projection lens.
 
     Attributes:
@@ -25,14 +26,12 @@ class Pupil(BaseModel):
         zernike_waves: Aberrations: coefficients in waves by Noll index.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     wavelength_nm: Annotated[float, Field(ge=1, le=100_000)]
     na: Annotated[float, Field(ge=0.001)]
     immersion_index: Annotated[float, Field(ge=1, le=4)] = 1.0
     reduction: Annotated[float, Field(ge=1, le=100)] = 4.0
     obliquity: bool = True
-    zernike_waves: dict[int, float] = {}
+    zernike_waves: dict[int, float] = Field(default_factory=dict)
 
     @field_validator("zernike_waves", mode="before")
     @classmethod

@@ -6,20 +6,19 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.io import read_image
+from litho_dl.core.settings import Settings
 
 Sigma = Annotated[float, Field(gt=0, le=1)]
 SUBSAMPLES = 9  # the mean brightness of a source cell is computed on 9 x 9 points
 NEGLIGIBLE = 1e-6  # of the brightest cell; darker cells are dropped
 
 
-class SourceShape(BaseModel, ABC):
+class SourceShape(Settings, ABC):
     """Base of all shapes. `blur_sigma` is the standard deviation of a Gaussian blur, in sigma units."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     shape: str
     blur_sigma: Annotated[float, Field(ge=0, le=0.5)] = 0.0
@@ -112,10 +111,8 @@ class CQuad(_Ring):
         return self._poles(x, y, 0.0, 90.0, self.opening_deg)
 
 
-class Pole(BaseModel):
+class Pole(Settings):
     """One disc of a multipole source, in sigma units."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     x: Annotated[float, Field(ge=-1, le=1)]
     y: Annotated[float, Field(ge=-1, le=1)]

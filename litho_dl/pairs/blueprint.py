@@ -17,6 +17,7 @@ from litho_dl.layout.clips import whole_factor
 from litho_dl.layout.design_rules import load_rules
 from litho_dl.pairs.recipe import DatasetRecipe, GeneratedClips, LayoutClips
 from litho_dl.process.files import Optics, read_optics
+from litho_dl.process.identity import kernels_digest
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulation.symmetry import imaging_symmetries
 
@@ -96,11 +97,8 @@ def _optics(recipe: DatasetRecipe, process: ProcessModel) -> dict[str, Any]:
     path = Path(recipe.located(recipe.optics, "optics"))
     if process.recipe is not None and not (path.is_dir() or path.suffix == ".safetensors"):
         return {"recipe": process.recipe.model_dump(mode="json"), "field_nm": list(process.field_nm)}
-    content = hashlib.sha256()
-    for name, kernels in sorted(process.kernels.items()):
-        content.update(name.encode() + kernels.spectra.numpy().tobytes() + kernels.weights.numpy().tobytes())
     return {
-        "kernels": content.hexdigest(),
+        "kernels": kernels_digest(process),
         "field_nm": list(process.field_nm),
         "resist": process.resist.model_dump(),
         "mask": process.mask.model_dump(),

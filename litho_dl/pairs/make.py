@@ -15,6 +15,7 @@ from torch import Tensor
 from litho_dl.core.device import resolve_device
 from litho_dl.core.errors import DatasetError
 from litho_dl.core.grid import Grid
+from litho_dl.core.workers import require_shared
 from litho_dl.ilt.method import Method
 from litho_dl.layout.clips import Clip, on_pixel, place
 from litho_dl.pairs.manifest import CLIPS, MANIFEST, OPTICS, ShardEntry, read_manifest, shard_path
@@ -62,9 +63,7 @@ class _Setting:
 @lru_cache(maxsize=1)
 def _setting(folder: str, digest: str, device: str) -> _Setting:
     """Read once a process."""
-    if not (Path(folder) / MANIFEST).exists():
-        raise DatasetError(f"{folder}: not there on {platform.node()}; all workers must see the folder by this path.")
-    manifest = read_manifest(Path(folder))
+    manifest = read_manifest(require_shared(Path(folder), MANIFEST))
     if manifest.digest != digest:
         raise DatasetError(f"{folder}: {platform.node()} sees another data set by this path.")
     process = load_kernels(Path(folder) / OPTICS)

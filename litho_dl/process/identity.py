@@ -26,11 +26,22 @@ def process_digest(process: ProcessModel) -> str:
         described |= recipe.model_dump(mode="json", include={"pupil", "source"})
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     if recipe is None:
-        for name, kernels in sorted(process.kernels.items()):
-            digest.update(json.dumps([name, *map(float, (*kernels.field_nm, kernels.mask_pixel_nm))]).encode())
-            digest.update(kernels.spectra.resolve_conj().numpy().tobytes())
-            digest.update(kernels.weights.numpy().tobytes())
+        _add_kernels(digest, process)
     return digest.hexdigest()
+
+
+def kernels_digest(process: ProcessModel) -> str:
+    """SHA-256 of the kernels themselves, with their field, as given; hexadecimal."""
+    digest = hashlib.sha256()
+    _add_kernels(digest, process)
+    return digest.hexdigest()
+
+
+def _add_kernels(digest: "hashlib._Hash", process: ProcessModel) -> None:
+    for name, kernels in sorted(process.kernels.items()):
+        digest.update(json.dumps([name, *map(float, (*kernels.field_nm, kernels.mask_pixel_nm))]).encode())
+        digest.update(kernels.spectra.resolve_conj().numpy().tobytes())
+        digest.update(kernels.weights.numpy().tobytes())
 
 
 def finest_period_nm(process: ProcessModel) -> float:

@@ -1,11 +1,8 @@
 """Clips on their way into a folder or a library, with their table and picture."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import click
 
 from litho_dl.core.errors import LithoError
 
@@ -58,8 +55,18 @@ class Collection:
         }
         self.rows.append({"name": name, **origin, **row})
 
-    def finish(self, as_json: bool, **summary: Any) -> None:
-        """Writes the library, the table and the picture, and prints what came of it."""
+    def finish(self, **summary: Any) -> dict[str, Any]:
+        """Writes the library, the table and the picture.
+
+        Args:
+            **summary: What the clips were made from, for the result.
+
+        Returns:
+            The summary with the number of clips, their mean density, and the files.
+
+        Raises:
+            LithoError: There is no clip.
+        """
         from litho_dl.core.io import write_csv
         from litho_dl.layout.gds import write_library
 
@@ -72,7 +79,7 @@ class Collection:
         if self.figure is not None:
             self.draw(self.figure)
         density = sum(row["density"] for row in self.rows) / len(self.rows)
-        result = {
+        return {
             **summary,
             "clips": len(self.rows),
             "extent_nm": self.extent_nm,
@@ -81,7 +88,6 @@ class Collection:
             "table": str(table),
             "figure": str(self.figure) if self.figure else None,
         }
-        click.echo(json.dumps(result, indent=2) if as_json else _as_text(result))
 
     def draw(self, path: Path) -> None:
         """The first clips, and the distributions over all of them."""
@@ -115,7 +121,8 @@ def clip_group(
     return ClipGroup(name, loops, extent_nm, charts)
 
 
-def _as_text(result: dict[str, Any]) -> str:
+def collection_text(result: dict[str, Any]) -> str:
+    """What `Collection.finish` returns, as text."""
     lines = [f"{result['clips']:,} clips of {result['extent_nm']:g} nm, mean density {result['mean_density']:.1%}"]
     if "skipped" in result:
         skipped = ", ".join(f"{count:,} {reason}" for reason, count in result["skipped"].items())

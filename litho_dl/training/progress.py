@@ -1,10 +1,9 @@
 """Progress of a training run, a line an epoch and a bar on a terminal; and its curves."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import click
 
 from litho_dl.core.progress import progress_bar
 from litho_dl.training import processes
@@ -28,7 +27,7 @@ def training_progress() -> Iterator[Callable[[Progress | Scoring], None]]:
             done = (progress.epoch - 1) * progress.steps + progress.step
             advance(done, progress.epochs * progress.steps, f"epoch {progress.epoch}")
             if progress.row is not None:
-                click.echo(described(progress), err=True)  # above the bar, if there is one
+                print(described(progress), file=sys.stderr)  # above the bar, if there is one
 
         yield report
 
@@ -48,7 +47,7 @@ def described(progress: Progress) -> str:
 def say_how_to_go_on(folder: Path) -> None:
     """What Ctrl-C leaves in a run's folder, or in those of its stages."""
     if any(folder.rglob(LAST)):
-        click.echo(f"{folder} keeps the epochs that were done; the same command goes on from there.", err=True)
+        print(f"{folder} keeps the epochs that were done; the same command goes on from there.", file=sys.stderr)
 
 
 def curves_of(result: TrainingResult) -> tuple[dict[str, list[float]], dict[str, list[float]]]:

@@ -6,9 +6,8 @@ from torch import Tensor
 from torch.nn.functional import grid_sample, pad
 
 from litho_dl.core.errors import MaskError
-from litho_dl.ilt.fragments import FragmentRules, Fragments, fragment
+from litho_dl.ilt.fragments import FragmentRules, Fragments, fragment, free_moves
 from litho_dl.ilt.parameterization.base import EdgeParameterization, Start
-from litho_dl.ilt.reach import free_moves
 from litho_dl.ilt.sraf import assist_rectangles
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.simulation.exposure import Exposure

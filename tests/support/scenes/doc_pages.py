@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 import click
-from command_line import litho
+from scenes.command_line import litho
 from matplotlib.figure import Figure
 
 from litho_dl.cli.main import cli

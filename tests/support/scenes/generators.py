@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ilt_scenes import CLIPS, small_simulator
+from scenes.ilt import CLIPS, small_simulator
 from torch import Tensor, nn
 
 from litho_dl.generators.model import Card, make_generator, save_generator

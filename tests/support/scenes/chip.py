@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ilt_scenes import SIMPLE, changed, small_simulator, with_levels
-from shapes import box
+from scenes.ilt import SIMPLE, changed, small_simulator, with_levels
+from scenes.shapes import box
 
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.run import ChipRun, Job, run_fullchip

@@ -5,7 +5,7 @@ INSTALLED := $(VENV)/.installed
 # The CPU build where an index offers it; a CUDA build that is already installed is kept.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test test-data test-gpu test-browser lint bench docs clean
+.PHONY: demo test test-data test-gpu test-browser lint record bench docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/litho-dl demo --out demo
@@ -26,6 +26,9 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+record: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/record_quality.py
 
 bench: $(INSTALLED)
 	$(BIN)/python scripts/benchmark.py

@@ -1,4 +1,4 @@
-"""What masks do on the wafer: aerial images, prints, their contours and critical dimensions."""
+"""The exposure of masks: aerial images, prints, printed contours and critical dimensions."""
 
 import math
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CONTOUR_PIXEL_NM = 1.0  # contours are interpolated linearly between samples this close, or closer
-CUT_STEP_NM = 0.5  # of intensity along a cut; linear interpolation is then right to 0.01 nm for images of 193 nm light
+CUT_STEP_NM = 0.5  # samples along a cut; linear interpolation is then right to 0.01 nm for images of 193 nm light
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Exposure:
-    """What a batch of masks does on the wafer.
+    """Aerial images and prints of a batch of masks.
 
     Attributes:
         intensity: Image in resist at dose 1, (..., H, W), of each focus, by kernel name.
-        spectra: Half spectra of these images, (..., 4 h_y + 1, 2 h_x + 1): the images between their samples.
+        spectra: Half spectra of these images, (..., 4 h_y + 1, 2 h_x + 1), which determine them between the samples.
         corners: Process conditions by name.
         resist: The resist.
         field_nm: (height, width) of the periodic field.
@@ -61,7 +61,7 @@ class Exposure:
         return condition.dose * self.intensity[condition.kernels]
 
     def print(self, corner: str = "nominal") -> Tensor:
-        """Differentiable print in (0, 1), (..., H, W).
+        """Differentiable print, (..., H, W) in (0, 1).
 
         Raises:
             KernelError: There is no such corner.
@@ -70,7 +70,7 @@ class Exposure:
         return sigmoid_print(self.intensity[condition.kernels], self.resist, condition.dose)
 
     def binary_print(self, corner: str = "nominal") -> Tensor:
-        """What prints, bool (..., H, W).
+        """Binary print, bool (..., H, W).
 
         Raises:
             KernelError: There is no such corner.
@@ -78,12 +78,11 @@ class Exposure:
         condition = self._condition(corner)
         return threshold_print(self.intensity[condition.kernels], self.resist, condition.dose)
 
-    @torch.no_grad()
     def contours(self, corner: str = "nominal") -> tuple[Layout, ...]:
         """The printed shapes of each mask as polygons in nm, between the pixels of the images.
 
-        The image is sampled anew on pixels of at most `CONTOUR_PIXEL_NM` and interpolated linearly between them. What
-        reaches the border of the field is closed along it.
+        The image is sampled again on pixels of at most `CONTOUR_PIXEL_NM`, and interpolated linearly between them.
+        Contours that reach the border of the field are closed along it.
 
         Args:
             corner: Name of a corner.
@@ -94,17 +93,9 @@ class Exposure:
         Raises:
             KernelError: There is no such corner.
         """
-        condition = self._condition(corner)
-        spectrum = self.spectra[condition.kernels]
-        half = spectrum.shape[-2] // 2, spectrum.shape[-1] - 1
-        factor = max(1, math.ceil(self.pixel_nm / CONTOUR_PIXEL_NM - 1e-9))
-        height, width = next(iter(self.intensity.values())).shape[-2:]
-        grid = Grid((factor * height, factor * width), self.pixel_nm / factor)
-        transform = synthesis(grid, half, dtype=spectrum.real.dtype, device=spectrum.device)
-        level = self.resist.threshold / condition.dose
         return tuple(
-            Layout(corner, contour_polygons(synthesise(one, transform).cpu().numpy(), grid.pixel_nm, level))
-            for one in spectrum.reshape(-1, *spectrum.shape[-2:])
+            Layout(corner, contour_polygons(*self._resampled(corner, index), self.resist.threshold))
+            for index in range(self._count)
         )
 
     @torch.no_grad()
@@ -123,7 +114,7 @@ class Exposure:
 
         Raises:
             KernelError: There is no such corner.
-            MaskError: The cut has no length or leaves the field, or of some mask it does not cross exactly one printed
+            MaskError: The cut has no length or leaves the field, or, for some mask, does not cross exactly one printed
                 run from edge to edge.
         """
         condition = self._condition(corner)
@@ -152,38 +143,60 @@ class Exposure:
         return torch.tensor([lengths[0] for lengths, _ in found], dtype=torch.float64).reshape(spectrum.shape[:-2])
 
     def plot(self, index: int = 0) -> "Figure":
-        """The aerial image and what prints at all corners, of one mask of the batch.
+        """Draws the aerial image and the prints at all corners of one mask of the batch.
 
         Args:
-            index: Which mask, from 0.
+            index: Index of the mask; negative ones count from the end.
+
+        Returns:
+            The figure.
 
         Raises:
             KernelError: The process has no nominal corner.
+            MaskError: There is no such mask.
         """
         from litho_dl.viz.clip import clip_figure
         from litho_dl.viz.images import ClipImages
 
-        def image(values: Tensor) -> np.ndarray:
-            return values.reshape(-1, *values.shape[-2:])[index].detach().cpu().numpy()
+        if not -self._count <= index < self._count:
+            raise MaskError(f"Expected an index below the number of masks, {self._count}, got {index}.")
+        names = [name for name in ("nominal", "outer", "inner") if name in self.corners]
+        images = {name: self._resampled(name, index) for name in dict.fromkeys(("nominal", *names))}
+        aerial, pixel_nm = images["nominal"]
+        prints = [images[name][0] >= self.resist.threshold if name in images else None for name in ("outer", "inner")]
+        nominal = aerial >= self.resist.threshold
+        drawn = ClipImages(pixel_nm, nominal=nominal, outer=prints[0], inner=prints[1], aerial=aerial)
+        return clip_figure(drawn, threshold=self.resist.threshold)
 
-        nominal, outer, inner = (
-            image(self.binary_print(name)) if name in self.corners else None for name in ("nominal", "outer", "inner")
-        )
-        aerial = image(self.aerial("nominal"))
-        images = ClipImages(self.pixel_nm, nominal=nominal, outer=outer, inner=inner, aerial=aerial)
-        return clip_figure(images, threshold=self.resist.threshold)
+    @property
+    def _count(self) -> int:
+        """Number of masks in the batch."""
+        return math.prod(next(iter(self.intensity.values())).shape[:-2])
+
+    @torch.no_grad()
+    def _resampled(self, corner: str, index: int) -> tuple[np.ndarray, float]:
+        """The aerial image (H', W') of one mask on pixels of at most `CONTOUR_PIXEL_NM`, and that pixel."""
+        condition = self._condition(corner)
+        spectra = self.spectra[condition.kernels]
+        half = spectra.shape[-2] // 2, spectra.shape[-1] - 1
+        factor = max(1, math.ceil(self.pixel_nm / CONTOUR_PIXEL_NM - 1e-9))
+        height, width = next(iter(self.intensity.values())).shape[-2:]
+        grid = Grid((factor * height, factor * width), self.pixel_nm / factor)
+        transform = synthesis(grid, half, dtype=spectra.real.dtype, device=spectra.device)
+        image = synthesise(spectra.reshape(-1, *spectra.shape[-2:])[index], transform)
+        return (condition.dose * image).cpu().numpy(), grid.pixel_nm
 
     def _condition(self, corner: str) -> Corner:
         if corner not in self.corners:
-            raise KernelError(f"Expected a process with a corner {corner!r}, got {', '.join(self.corners)}.")
+            raise KernelError(f"Expected one of the corners {', '.join(self.corners)}, got {corner!r}.")
         return self.corners[corner]
 
 
 def _printed_runs(excess: np.ndarray, step_nm: float) -> tuple[list[float], int]:
-    """Lengths in nm of the runs where a profile (P,) is >= 0 and begins and ends within it; how many are cut off."""
+    """Lengths in nm of the runs of a profile (P,) that are >= 0 and end inside it, and how many the ends cut off."""
     printed = excess >= 0
     change = np.flatnonzero(printed[1:] != printed[:-1])
     crossings = step_nm * (change + excess[change] / (excess[change] - excess[change + 1]))
-    first, last = int(printed[0]), int(printed[-1] and len(change) > 0)  # runs that an end of the profile cuts
+    first, last = int(printed[0]), int(printed[-1] and len(change) > 0)  # runs that the ends of the profile cut off
     whole = crossings[first : len(crossings) - last]
     return (whole[1::2] - whole[::2]).tolist(), first + last

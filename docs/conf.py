@@ -10,10 +10,11 @@ from litho_dl import __version__
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+FORGE = "https://github.com/litho-dl/litho_dl/blob/main"
 project, author, copyright = "litho_dl", "The litho_dl authors", "The litho_dl authors"
 version = release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
-exclude_patterns = ["_build", "notebooks", "generated/work"]
+exclude_patterns = ["_build", "generated/work"]
 html_theme, html_title = "furo", f"litho_dl {__version__}"
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
@@ -35,15 +36,16 @@ def plain_text(app: Sphinx, what: str, name: str, thing: object, options: object
 
 
 def make_generated(app: Sphinx) -> None:
-    """Notebooks and the commands' help."""
+    """The examples, the commands' help and the results."""
     from pages import make_pages
 
     make_pages(Path(app.srcdir) / "generated")
 
 
 def links_inside(app: Sphinx, page: str, source: list[str]) -> None:
-    """Links to notebooks and to tables in results/, which a forge follows, lead to the pages that `pages` makes."""
-    source[0] = re.sub(r"\]\((?:\.\./)*notebooks/(\w+)\.py\)", r"](/generated/\1.md)", source[0])
+    """Links that a forge follows lead to the pages that `pages` makes, or to the forge."""
+    source[0] = re.sub(r"\]\((?:\.\./)+examples/(\w+)\.py\)", r"](/generated/\1.md)", source[0])
+    source[0] = source[0].replace("](../CONTRIBUTING.md)", f"]({FORGE}/CONTRIBUTING.md)")
     source[0] = re.sub(r"\]\((?:\.\./)+results/([\w-]+\.md)\)", r"](/generated/results/\1)", source[0])
 
 

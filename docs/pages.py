@@ -1,4 +1,4 @@
-"""Pages that are made, not written: notebooks with what they print and draw, every command's help, and the results."""
+"""Pages that are generated: the examples with what they print and draw, every command's help, and the results."""
 
 import contextlib
 import io
@@ -13,13 +13,12 @@ import click
 
 from litho_dl.cli.main import COMMANDS, cli
 
-NOTEBOOKS = Path(__file__).parent / "notebooks"
-LAYOUTS, RESULTS = (Path(__file__).parents[1] / name for name in ("layouts", "results"))
+EXAMPLES, LAYOUTS, RESULTS = (Path(__file__).parents[1] / name for name in ("examples", "layouts", "results"))
 CELL = re.compile(r"^# %%(.*)\n", re.MULTILINE)
 
 
 class Cell(NamedTuple):
-    """A part of a notebook: text in Markdown, or code."""
+    """A part of an example: text in Markdown, or code."""
 
     is_text: bool
     body: str
@@ -43,7 +42,7 @@ def cells(script: str) -> list[Cell]:
 
 
 def run(script: str, folder: Path) -> Iterator[tuple[Cell, Output]]:
-    """Runs a notebook's cells in a folder that has the repository's layouts."""
+    """Runs an example's cells in a folder that has the repository's layouts."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "layouts").exists():
         (folder / "layouts").symlink_to(LAYOUTS, target_is_directory=True)
@@ -54,7 +53,7 @@ def run(script: str, folder: Path) -> Iterator[tuple[Cell, Output]]:
             printed = io.StringIO()
             if not cell.is_text:
                 with contextlib.redirect_stdout(printed):
-                    exec(compile(cell.body, "notebook", "exec"), names)
+                    exec(compile(cell.body, "example", "exec"), names)
             written = [path for path, changed in _pictures().items() if before.get(path) != changed]
             yield cell, Output(printed.getvalue(), [folder / path for path in written])
 
@@ -63,8 +62,8 @@ def _pictures() -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in sorted(Path("runs").rglob("*.png"))}
 
 
-def notebook_page(script: str, page: Path, work: Path) -> None:
-    """Runs a notebook and writes it as a page in MyST Markdown."""
+def example_page(script: str, page: Path, work: Path) -> None:
+    """Runs an example and writes it as a page in MyST Markdown."""
     parts = []
     for cell, output in run(script, work):
         parts.append(cell.body if cell.is_text else f"```python\n{cell.body}\n```")
@@ -94,7 +93,7 @@ def _help(command: click.Command, name: str) -> str:
 
 def make_pages(folder: Path) -> None:
     """Writes all of them into a folder of the documentation's source."""
-    for path in sorted(NOTEBOOKS.glob("*.py")):
-        notebook_page(path.read_text(encoding="utf-8"), folder / f"{path.stem}.md", folder / "work" / path.stem)
+    for path in sorted(EXAMPLES.glob("*.py")):
+        example_page(path.read_text(encoding="utf-8"), folder / f"{path.stem}.md", folder / "work" / path.stem)
     (folder / "commands.md").write_text(commands_page(), encoding="utf-8")
     shutil.copytree(RESULTS, folder / "results", dirs_exist_ok=True)

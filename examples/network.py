@@ -1,64 +1,57 @@
 # %% [markdown]
 # # A network's mask, refined
 #
-# A trained network draws a mask in one pass; a few steps of optimisation mend what it got wrong. The weights that
-# ship know the optics they were trained for.
+# A trained network draws a mask in one pass, and a few steps of optimisation correct it. Networks that ship belong to
+# the optics that they were trained for. Run it in the repository's root.
 
 # %%
 from pathlib import Path
 
-import torch
+from matplotlib import pyplot as plt
 
-from litho_dl import Simulator, load_process
-from litho_dl.generators.model import load_generator
-from litho_dl.generators.predict import predict, refine
-from litho_dl.ilt.method import load_method
-from litho_dl.layout.clips import load_clip
-from litho_dl.runs.pictures import clip_images
-from litho_dl.scoring.evaluate import evaluate_mask
-from litho_dl.scoring.protocol import PROTOCOLS
-from litho_dl.viz.comparison import comparison_figure
-from litho_dl.viz.figure import save_figure
-from litho_dl.viz.gallery import GalleryClip
+import litho_dl as ld
 
-OUT = Path("runs/notebooks")
-process = load_process("iccad13-like")
-clip = load_clip("layouts/metal_07.glp", process)
+OUT = Path("runs/examples")
+OUT.mkdir(parents=True, exist_ok=True)
+
+simulator = ld.Simulator("iccad13-like")
+clip = ld.load_clip("layouts/metal_07.glp", simulator)
 
 # %% [markdown]
 # ## One pass
 
 # %%
-generator = load_generator("unet", process)
-print(generator.card.optics.name, f"test L2 {generator.card.scores['l2_nm2']:,.0f} nm²")
-prediction = predict(generator, [clip], torch.device("cpu"))
-print(f"{prediction.seconds * 1000:.0f} ms for a mask on {prediction.pixel_nm:g} nm pixels")
+network = ld.load_generator("unet", simulator)
+print(network)
+prediction = ld.predict(network, clip)
+print(prediction)
 
 # %% [markdown]
 # ## A few steps of ILT
 #
-# They start in the middle of the method's first level, from the network's logits: its soft mask is the first one of
-# the loop.
+# They begin in the middle of the method's first level, at the network's own soft mask.
 
 # %%
-simulator = Simulator(process)
-refined = refine(prediction, [clip], simulator, load_method("fast"), steps=20)
-print(f"{refined.seconds:.1f} s")
+refined = ld.refine(prediction, clip, simulator, "fast", steps=20)
+print(refined)
 
 # %% [markdown]
 # ## Side by side
+#
+# Masks in grey, with the contour of what they print.
 
 # %%
-judge = Simulator(process, dtype=torch.float64)
-masks = {
-    "as drawn": (clip.coverage(4) >= 0.5, 4.0),
-    "unet": (prediction.mask[0], prediction.pixel_nm),
-    "refined": (refined.mask[0], refined.pixel_nm),
-}
-drawn = {}
-for name, (mask, pixel_nm) in masks.items():
-    evaluation = evaluate_mask(mask, pixel_nm, clip.placed, judge, PROTOCOLS["default"])
-    score = {"L2": evaluation.scorecard.l2_nm2, "PVB": evaluation.scorecard.pvb_nm2}
-    drawn[name] = GalleryClip(name, clip_images(evaluation, mask), score, evaluation.violations_nm)
-    print(name, score)
-save_figure(comparison_figure({clip.name: drawn}, title="metal_07 on iccad13-like"), OUT / "refined.png", dpi=120)
+masks = {"as drawn": clip.coverage(4) >= 0.5, "unet": prediction.mask[0], "refined": refined.mask[0]}
+x0, y0, x1, y1 = clip.placed.bbox_nm
+figure, panels = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
+for panel, (name, mask) in zip(panels, masks.items(), strict=True):
+    score = ld.evaluate(simulator, mask, clip)
+    print(f"{name}: L2 {score.l2_nm2:,.0f} nm², PV band {score.pvb_nm2:,.0f} nm²")
+    height, width = simulator.field_nm
+    panel.imshow(mask.numpy(), origin="lower", extent=(0, width, 0, height), cmap="Greys", alpha=0.5)
+    (printed,) = simulator(mask).contours("nominal")
+    for polygon in printed.polygons:
+        for loop in polygon.loops:
+            panel.fill(loop[:, 0], loop[:, 1], fill=False, edgecolor="tab:red")
+    panel.set(title=name, xlim=(x0 - 100, x1 + 100), ylim=(y0 - 100, y1 + 100), xticks=[], yticks=[])
+figure.savefig(OUT / "refined.png")

@@ -16,28 +16,24 @@ from typing import Any
 import click
 import torch
 from benchmark import resident_peak_mb
+from suites import ROOT
 
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.core.memory import keep_memory
-from litho_dl.ilt.method import load_method
 from litho_dl.layout.clips import load_clip
-from litho_dl.process.files import load_process
-from litho_dl.runs.optimize import solve_clips
+from litho_dl.runs.optimize import solve
+from litho_dl.simulation.simulator import Simulator
 
-ROOT = Path(__file__).resolve().parents[1]
 OPTICS = "iccad13-like"
 
 
 def measured(method: str, batch: int, repeats: int) -> dict[str, Any]:
     """Median seconds a clip of a batch in this process, and the process's peak memory in MB."""
     keep_memory()
-    process = load_process(OPTICS)
+    simulator = Simulator(OPTICS)
     paths = sorted((ROOT / "layouts").glob("metal_*.glp"))
-    clips = [load_clip(paths[index % len(paths)], process) for index in range(batch)]
-    seconds = [
-        solve_clips(clips, process, load_method(method), torch.device("cpu")).require_finished().seconds / batch
-        for _ in range(repeats)
-    ]
+    clips = [load_clip(paths[index % len(paths)], simulator) for index in range(batch)]
+    seconds = [solve(simulator, clips, method).require_finished().seconds / batch for _ in range(repeats)]
     return {"method": method, "batch": batch, "seconds": median(seconds), "mb": resident_peak_mb()}
 
 

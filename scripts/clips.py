@@ -14,6 +14,7 @@ from typing import Any
 import click
 import klayout.db as kdb
 import numpy as np
+from suites import ROOT
 
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.layout.design_rules import check_design, load_rules
@@ -27,7 +28,6 @@ from litho_dl.runs.collection import clip_group
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.layouts import ClipGroup, clips_figure
 
-ROOT = Path(__file__).resolve().parents[1]
 BLOCK, BLOCK_LAYER, BLOCK_WIDTH_NM = "gcd_45nm.gds", "11/0", 65.0
 SHOWN = 16
 

@@ -3,10 +3,9 @@
 python scripts/draw_architecture.py
 python scripts/draw_architecture.py --check
 
-The sources are parsed, not imported. A room is a folder of the package; imports in functions and those for type
-checkers count. A room stands one level above the highest room it imports. Of the arrows, those that follow from others
-are left out: what is drawn is the transitive reduction. The file holds all rooms, levels and arrows as JSON in its
-description.
+The sources are parsed, not imported. A folder here is one of the package's; imports in functions and those for type
+checkers count. A folder stands one level above the highest folder it imports. Arrows that follow from others are left
+out: what is drawn is the transitive reduction. The file's description holds all folders, levels and arrows as JSON.
 """
 
 import ast
@@ -34,15 +33,15 @@ PACKAGE, DRAWING = REPOSITORY / "litho_dl", REPOSITORY / "docs" / "architecture.
 COMMAND = "python scripts/draw_architecture.py"
 DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
 
-# What a room belongs to follows from what it stands on, directly or not.
+# What a folder belongs to follows from what it stands on, directly or not.
 PHYSICS, LEARNING, SHARED = {"layout", "optics"}, {"nn", "training"}, {"core", "viz", "report"}
 TINTS = {"physics": "#cfe3f5", "learning": "#fbdcbb", "both": "#dccff0", "shared": "#e4e4e4"}
 PANELS = {"physics": ("#f1f7fc", 0.51), "learning": ("#fef5ea", 4.62)}  # and the column where the title begins
 INK, PALE_INK, ARROW = "#222222", "#555555", "#5c6670"
 ROUND = "round,pad=0,rounding_size=0.08"
 
-# Where rooms stand from left to right, in columns; one that is not named here takes a free place above what it imports.
-# Above shared rooms it is left free, for arrows from high up.
+# Columns from left to right; a folder that is not named here takes a free place above what it imports.
+# Above shared folders it is left free, for arrows from high up.
 COLUMNS = {
     **{"report": 0.0, "layout": 1.0, "metrics": 1.0, "optics": 2.0, "process": 2.0, "simulation": 1.5},
     **{"scoring": 1.0, "ilt": 2.0, "runs": 1.5, "tuning": 1.0, "pairs": 2.0, "viz": 3.0},
@@ -58,15 +57,15 @@ Arrow = tuple[str, str]
 
 
 @dataclass
-class Room:
-    """A folder of the package: its lines of code, and how many imports it has from each other room."""
+class Folder:
+    """A folder of the package: its lines of code, and how many imports it has from each other folder."""
 
     lines: int = 0
     imports: Counter[str] = field(default_factory=Counter)
 
 
 class Box(NamedTuple):
-    """A room's place: its centre, and half its width and height."""
+    """A folder's place: its centre, and half its width and height."""
 
     x: float
     y: float
@@ -103,26 +102,26 @@ def imported_modules(source: str, package: tuple[str, ...]) -> Iterator[tuple[st
                     yield home
 
 
-def read_rooms(package: Path) -> dict[str, Room]:
-    """The package's rooms by name; those that import nothing and are not imported, which hold data, are left out."""
+def read_folders(package: Path) -> dict[str, Folder]:
+    """The package's folders by name; those that import nothing and are not imported, which hold data, are left out."""
     files = [path for path in sorted(package.rglob("*.py")) if path.parent != package]
-    rooms = {path.relative_to(package).parts[0]: Room() for path in files}
+    folders = {path.relative_to(package).parts[0]: Folder() for path in files}
     for path in files:
         parts = path.relative_to(package.parent).with_suffix("").parts
-        source, own = path.read_text(encoding="utf-8"), rooms[parts[1]]
+        source, own = path.read_text(encoding="utf-8"), folders[parts[1]]
         own.lines += len(source.splitlines())
         for name, *inner in imported_modules(source, parts[:-1]):
-            if name == package.name and inner and inner[0] in rooms and inner[0] != parts[1]:
+            if name == package.name and inner and inner[0] in folders and inner[0] != parts[1]:
                 own.imports[inner[0]] += 1
-    used = {name for room in rooms.values() for name in room.imports}
-    return {name: room for name, room in sorted(rooms.items()) if room.imports or name in used}
+    used = {name for folder in folders.values() for name in folder.imports}
+    return {name: folder for name, folder in sorted(folders.items()) if folder.imports or name in used}
 
 
-def levels_of(rooms: Mapping[str, Room]) -> dict[str, int]:
-    """How many rooms are on the longest way down from each.
+def levels_of(folders: Mapping[str, Folder]) -> dict[str, int]:
+    """How many folders are on the longest way down from each.
 
     Raises:
-        ClickException: Rooms import each other in a circle.
+        ClickException: Folders import each other in a circle.
     """
     levels: dict[str, int] = {}
 
@@ -131,47 +130,47 @@ def levels_of(rooms: Mapping[str, Room]) -> dict[str, int]:
             circle = " -> ".join((*above[above.index(name) :], name))
             raise click.ClickException(f"Expected imports that go downward, got a circle: {circle}; break it.")
         if name not in levels:
-            levels[name] = max((visit(lower, (*above, name)) + 1 for lower in sorted(rooms[name].imports)), default=0)
+            levels[name] = max((visit(lower, (*above, name)) + 1 for lower in sorted(folders[name].imports)), default=0)
         return levels[name]
 
-    for name in rooms:
+    for name in folders:
         visit(name, ())
     return levels
 
 
-def foundations(rooms: Mapping[str, Room], levels: Mapping[str, int]) -> dict[str, set[str]]:
-    """All rooms below each, those that it imports by way of others included."""
+def foundations(folders: Mapping[str, Folder], levels: Mapping[str, int]) -> dict[str, set[str]]:
+    """All folders below each, those that it imports by way of others included."""
     below: dict[str, set[str]] = {}
-    for name in sorted(rooms, key=levels.__getitem__):
-        below[name] = set(rooms[name].imports).union(*(below[lower] for lower in rooms[name].imports))
+    for name in sorted(folders, key=levels.__getitem__):
+        below[name] = set(folders[name].imports).union(*(below[lower] for lower in folders[name].imports))
     return below
 
 
-def reduced(rooms: Mapping[str, Room], below: Mapping[str, set[str]]) -> list[Arrow]:
+def reduced(folders: Mapping[str, Folder], below: Mapping[str, set[str]]) -> list[Arrow]:
     """The arrows that do not follow from others."""
     return [
         (upper, lower)
-        for upper, room in rooms.items()
-        for lower in sorted(room.imports)
-        if not any(lower in below[between] for between in room.imports)
+        for upper, folder in folders.items()
+        for lower in sorted(folder.imports)
+        if not any(lower in below[between] for between in folder.imports)
     ]
 
 
-def structure(rooms: Mapping[str, Room], levels: Mapping[str, int]) -> str:
-    """Rooms with their levels, and all arrows, as JSON: what must be right in a drawing."""
-    arrows = sorted([upper, lower] for upper, room in rooms.items() for lower in room.imports)
-    return json.dumps({"rooms": dict(sorted(levels.items())), "arrows": arrows})
+def structure(folders: Mapping[str, Folder], levels: Mapping[str, int]) -> str:
+    """Folders with their levels, and all arrows, as JSON: what must be right in a drawing."""
+    arrows = sorted([upper, lower] for upper, folder in folders.items() for lower in folder.imports)
+    return json.dumps({"folders": dict(sorted(levels.items())), "arrows": arrows})
 
 
 def differences(drawn: str, wanted: str) -> list[str]:
     """What a drawing lacks and what it has too much, in words."""
     if not drawn:
-        return ["holds no rooms, or is missing"]
+        return ["holds no folders, or is missing"]
     old, new = json.loads(drawn), json.loads(wanted)
     sides = []
     for parts in (old, new):
-        rooms = {f"{name} on level {level}" for name, level in parts.get("rooms", {}).items()}
-        sides.append(rooms | {f"{upper} -> {lower}" for upper, lower in parts.get("arrows", [])})
+        folders = {f"{name} on level {level}" for name, level in parts.get("folders", {}).items()}
+        sides.append(folders | {f"{upper} -> {lower}" for upper, lower in parts.get("arrows", [])})
     before, now = sides
     return [f"lacks {part}" for part in sorted(now - before)] + [f"still has {part}" for part in sorted(before - now)]
 
@@ -186,7 +185,7 @@ def stored_structure(drawing: Path) -> str:
 
 
 def stack_of(name: str, below: set[str]) -> str:
-    """Which of the stacks a room belongs to."""
+    """Which of the stacks a folder belongs to."""
     if name in SHARED:
         return "shared"
     on = below | {name}
@@ -196,16 +195,16 @@ def stack_of(name: str, below: set[str]) -> str:
     )
 
 
-def placed(rooms: Mapping[str, Room], levels: Mapping[str, int]) -> dict[str, Box]:
-    """A box for each room; a room alone on the ground is as wide as all that stands on it."""
+def placed(folders: Mapping[str, Folder], levels: Mapping[str, int]) -> dict[str, Box]:
+    """A box for each folder; a folder alone on the ground is as wide as all that stands on it."""
     boxes: dict[str, Box] = {}
     ground = [name for name, level in levels.items() if level == 0]
-    wide = ground if len(ground) == 1 and len(rooms) > 1 else []
-    for name in sorted(rooms.keys() - set(wide), key=lambda name: (levels[name], name not in COLUMNS, name)):
+    wide = ground if len(ground) == 1 and len(folders) > 1 else []
+    for name in sorted(folders.keys() - set(wide), key=lambda name: (levels[name], name not in COLUMNS, name)):
         beside = [box.x for box in boxes.values() if box.y == levels[name]]
         column = COLUMNS.get(name)
         if column is None or not apart(column, beside):
-            below = [boxes[lower].x for lower in rooms[name].imports if lower in boxes]
+            below = [boxes[lower].x for lower in folders[name].imports if lower in boxes]
             wanted = sum(below) / len(below) if below else 0.0
             shared = [boxes[other].x for other in SHARED & boxes.keys()]
             column = min((x for x in PLACES if apart(x, beside + shared)), key=lambda x: (abs(x - wanted), x))
@@ -260,11 +259,11 @@ def _hits(way: list[Point], boxes: list[Box]) -> Iterator[bool]:
     return (box.hit(start, stop) for start, stop in pairwise(way) for box in boxes)
 
 
-def draw(rooms: Mapping[str, Room], levels: Mapping[str, int], drawing: Path) -> None:
+def draw(folders: Mapping[str, Folder], levels: Mapping[str, int], drawing: Path) -> None:
     """Writes the drawing; the same sources and the same matplotlib give the same bytes."""
-    below = foundations(rooms, levels)
-    boxes, arrows = placed(rooms, levels), reduced(rooms, below)
-    stacks = {name: stack_of(name, below[name]) for name in rooms}
+    below = foundations(folders, levels)
+    boxes, arrows = placed(folders, levels), reduced(folders, below)
+    stacks = {name: stack_of(name, below[name]) for name in folders}
     left = min(box.x - box.half_width for box in boxes.values())
     right = max(box.x + box.half_width for box in boxes.values())
     low, high = -HALF_HEIGHT - CAPTION_IN / LEVEL_IN, max(levels.values()) + HALF_HEIGHT
@@ -276,14 +275,14 @@ def draw(rooms: Mapping[str, Room], levels: Mapping[str, int], drawing: Path) ->
         axes.set_ylim(low - MARGIN_IN / LEVEL_IN, high + MARGIN_IN / LEVEL_IN)
         axes.axis("off")
         for stack in PANELS:
-            draw_panel(axes, stack, [boxes[name] for name in rooms if stacks[name] == stack])
+            draw_panel(axes, stack, [boxes[name] for name in folders if stacks[name] == stack])
         for (upper, lower), line in routed(boxes, arrows).items():
-            draw_arrow(axes, line, rooms[upper].imports[lower])
+            draw_arrow(axes, line, folders[upper].imports[lower])
         for name, box in boxes.items():
-            draw_room(axes, name, box, rooms[name].lines, TINTS[stacks[name]])
-        text = caption(rooms, len(arrows))
+            draw_folder(axes, name, box, folders[name].lines, TINTS[stacks[name]])
+        text = caption(folders, len(arrows))
         axes.text(left, -HALF_HEIGHT - 0.2, text, fontsize=10, color=INK, va="top", linespacing=1.5)
-        told = {"Title": "Rooms of litho_dl and what they import", "Description": structure(rooms, levels)}
+        told = {"Title": "Folders of litho_dl and what they import", "Description": structure(folders, levels)}
         figure.savefig(drawing, format="svg", metadata={**told, "Date": None, "Creator": None})
         plt.close(figure)
 
@@ -299,8 +298,8 @@ def draw_panel(axes: Axes, stack: str, boxes: list[Box]) -> None:
     axes.text(title, y1 + 0.06, stack, fontsize=15, style="italic", color=INK, va="bottom", zorder=1)
 
 
-def draw_room(axes: Axes, name: str, box: Box, lines: int, color: str) -> None:
-    """A room's box with its name and, to the nearest hundred, its lines."""
+def draw_folder(axes: Axes, name: str, box: Box, lines: int, color: str) -> None:
+    """A folder's box with its name and, to the nearest hundred, its lines."""
     corner, width, height = (box.x - box.half_width, box.y - box.half_height), 2 * box.half_width, 2 * box.half_height
     axes.add_patch(FancyBboxPatch(corner, width, height, ROUND, fc=color, ec="#8a8a8a", lw=0.9, zorder=4))
     axes.text(box.x, box.y + 0.07, name, fontsize=16, ha="center", va="center", color=INK, zorder=5)
@@ -320,29 +319,29 @@ def draw_arrow(axes: Axes, line: list[Point], imports: int) -> None:
     axes.annotate("", (x, y), inner[-1], arrowprops={**head, "color": ARROW, "shrink": 0}, zorder=3)
 
 
-def caption(rooms: Mapping[str, Room], arrows: int) -> str:
+def caption(folders: Mapping[str, Folder], arrows: int) -> str:
     """How to read the drawing."""
-    pairs = sum(len(room.imports) for room in rooms.values())
-    imports = sum(sum(room.imports.values()) for room in rooms.values())
+    pairs = sum(len(folder.imports) for folder in folders.values())
+    imports = sum(sum(folder.imports.values()) for folder in folders.values())
     return (
-        f"A room stands above all that it imports. {arrows} of {pairs} arrows: those that follow from others are left "
-        f"out.\nThe thicker an arrow, the more import statements; {imports} in all. Purple rooms stand on both stacks, "
-        f"grey ones serve both."
+        f"A folder stands above all that it imports. {arrows} of {pairs} arrows: the others follow from "
+        f"these.\nThe thicker an arrow, the more import statements; {imports} in all. Purple folders stand on both "
+        f"stacks, grey ones serve both."
     )
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if rooms or arrows of the drawing are stale.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if folders or arrows of the drawing are stale.")
 @click.option("--package", type=click.Path(path_type=Path), default=PACKAGE, help="Folder of the sources.")
 @click.option("--out", type=click.Path(path_type=Path), default=DRAWING, help="The drawing.")
 def main(check: bool, package: Path, out: Path) -> None:
-    """Draw the rooms of the package and what they import."""
-    rooms = read_rooms(package)
-    levels = levels_of(rooms)
+    """Draw the folders of the package and what they import."""
+    folders = read_folders(package)
+    levels = levels_of(folders)
     if not check:
-        draw(rooms, levels, out)
+        draw(folders, levels, out)
         return
-    found = differences(stored_structure(out), structure(rooms, levels))
+    found = differences(stored_structure(out), structure(folders, levels))
     if found:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
         click.echo(f"Expected {out.name} of these sources; it {', '.join(found[:3])}{more}; run {COMMAND}.", err=True)

@@ -4,7 +4,6 @@ Methods that are not named keep the rows that results/SUITE.csv has of them. Wit
 results/generators.*; see `evaluate_models`.
 """
 
-import csv
 import os
 import platform
 import re
@@ -17,41 +16,36 @@ import click
 import torch
 from evaluate_models import evaluate_models
 from suites import ROOT, SUITES, Suite, load_suite
+from tables import read_rows
 
 from litho_dl.core.device import resolve_device
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.core.memory import keep_memory
-from litho_dl.core.progress import progress_bar
-from litho_dl.ilt.method import load_method
 from litho_dl.report.published import PUBLISHED
-from litho_dl.runs.optimize import scored, solve_clips
 from litho_dl.runs.pictures import clip_images, draw_gallery
-from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.tradeoff import tradeoff_figure
 
 # In the order of the tables; smo also changes the source, and has its own script.
 METHODS = ("mosaic", "multilevel", "levelset", "curvilinear", "opc", "fast", "quality")
-FIGURES = ("l2_nm2", "pvb_nm2", "epe_violations", "epe_violations_neuralilt", "shots", "mrc_violations", "seconds")
+SCORES = ("l2_nm2", "pvb_nm2", "epe_violations", "epe_violations_neuralilt", "shots", "mrc_violations", "seconds")
 
 
-def run_method(suite: Suite, method: str, device: torch.device, out: Path) -> list[dict[str, Any]]:
+def run_method(suite: Suite, method: str, out: Path) -> list[dict[str, Any]]:
     """Solves the suite as one batch and scores every mask under both rasters; draws the gallery."""
-    protocol = PROTOCOLS[suite.protocol]
-    with progress_bar(f"{method} on {suite.name}") as advance:
-        solution = solve_clips(suite.clips, suite.process, load_method(method), device, advance).require_finished()
+    solution = suite.solved(method, method)
     rows, gallery = [], []
     for raster in suite.rasters:
-        for optimized in scored(suite.clips, solution, suite.process, protocol, raster=raster):
-            evaluation = optimized.evaluation
+        for scored in suite.scored(solution, raster):
+            evaluation = scored.evaluation
             card = evaluation.scorecard
-            figures = {key: getattr(card, key) for key in FIGURES[:5]}
-            row = {"method": Path(method).stem, "clip": card.clip, "raster": raster, **figures}
+            scores = {key: getattr(card, key) for key in SCORES[:5]}
+            row = {"method": Path(method).stem, "clip": card.clip, "raster": raster, **scores}
             row["mrc_violations"] = sum(card.mrc_violations.values())
             row["printed"] = bool(evaluation.prints["nominal"].any())
             rows.append({**row, "seconds": solution.seconds / len(suite.clips)})
             if raster == "exact":
-                images = clip_images(evaluation, optimized.mask)
+                images = clip_images(evaluation, scored.mask)
                 gallery.append((card.clip, images, card, evaluation.violations_nm))
     draw_gallery(out / f"{suite.name}.{Path(method).stem}.png", gallery, f"{Path(method).stem} on {suite.name}")
     return rows
@@ -60,21 +54,18 @@ def run_method(suite: Suite, method: str, device: torch.device, out: Path) -> li
 def mean_row(rows: Iterable[dict[str, Any]], method: str, raster: str) -> dict[str, float]:
     """Means over the clips."""
     chosen = [row for row in rows if row["method"] == method and row["raster"] == raster]
-    return {key: fmean(row[key] for row in chosen) for key in FIGURES}
+    return {key: fmean(row[key] for row in chosen) for key in SCORES}
 
 
 def earlier_rows(path: Path) -> list[dict[str, Any]]:
     """What a file of results holds already."""
-    if not path.exists():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    figures = ({name: float(row[name]) if "." in row[name] else int(row[name]) for name in FIGURES} for row in rows)
-    return [{**row, **own, "printed": row["printed"] == "True"} for row, own in zip(rows, figures, strict=True)]
+    numbers = dict.fromkeys(SCORES, lambda text: float(text) if "." in text else int(text))
+    return read_rows(path, {**numbers, "printed": lambda text: text == "True"})
 
 
-def markdown(suite: Suite, rows: list[dict[str, Any]], methods: list[str], command: str, device: torch.device) -> str:
+def markdown(suite: Suite, rows: list[dict[str, Any]], methods: list[str], command: str) -> str:
     """Means beside the published rows, then every clip."""
+    device = suite.simulator.device
     where = torch.cuda.get_device_name() if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
     lines = [
         f"# {suite.name}",
@@ -136,12 +127,10 @@ def draw_front(path: Path, rows: list[dict[str, Any]], methods: list[str]) -> No
     save_figure(figure, path)
 
 
-def write_results(
-    suite: Suite, rows: list[dict[str, Any]], methods: list[str], command: str, device: torch.device, out: Path
-) -> None:
+def write_results(suite: Suite, rows: list[dict[str, Any]], methods: list[str], command: str, out: Path) -> None:
     """Tables and front of the methods that are done; written after each, so that a run that is stopped leaves them."""
     write_csv(out / f"{suite.name}.csv", rows)
-    write_text(out / f"{suite.name}.md", markdown(suite, rows, methods, command, device))
+    write_text(out / f"{suite.name}.md", markdown(suite, rows, methods, command))
     if suite.name == "iccad13":
         draw_front(out / f"{suite.name}.png", rows, methods)
 
@@ -192,7 +181,8 @@ def main(
     counts = step_counts(steps or STEPS)
     keep_memory()
     require_writable_folder(out)
-    suite, resolved = load_suite(suite_name, data, optics), resolve_device(device)
+    suite = load_suite(suite_name, data, optics)
+    suite.simulator.to(resolve_device(device))
     if models is not None:
         named = ",".join(Path(name).name for name in models.split(","))
         rest = {
@@ -202,23 +192,23 @@ def main(
         }
         said = "".join(f" --{name} {value}" for name, value in rest.items() if value)
         command = f"python scripts/evaluate.py --suite {suite.name} --models {named}{said}"
-        evaluate_models(suite, models, counts, trained_on, resolved, out, command)
+        evaluate_models(suite, models, counts, trained_on, out, command)
     else:
-        evaluate_methods(suite, methods or "all", resolved, out)
+        evaluate_methods(suite, methods or "all", out)
 
 
-def evaluate_methods(suite: Suite, methods: str, device: torch.device, out: Path) -> None:
+def evaluate_methods(suite: Suite, methods: str, out: Path) -> None:
     """Measures methods; those that are not named keep the rows that the results have of them."""
     names = method_names(methods)
     command = f"python scripts/evaluate.py --suite {suite.name} --methods {methods}"
     stems = [Path(name).stem for name in names]
     rows = earlier_rows(out / f"{suite.name}.csv")
     for name, stem in zip(names, stems, strict=True):
-        rows = [row for row in rows if row["method"] != stem] + run_method(suite, name, device, out)
+        rows = [row for row in rows if row["method"] != stem] + run_method(suite, name, out)
         found = {row["method"] for row in rows}
         done = [method for method in dict.fromkeys((*METHODS, *sorted(found))) if method in found]
         rows.sort(key=lambda row: done.index(row["method"]))
-        write_results(suite, rows, done, command, device, out)
+        write_results(suite, rows, done, command, out)
     for name in stems:
         m = mean_row(rows, name, "exact")
         click.echo(

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 import measure_models
-import torch
-from measure_models import EQUAL, FIGURES, RAW, WHOLE, Bench, Row, described, mean, measure_baseline, measure_model
+from measure_models import EQUAL, RAW, SCORES, WHOLE, Bench, described, mean, measure_baseline, measure_model
 from report_models import area, draw_front, draw_masks, label_of, markdown, section_of
 from suites import Suite
+from tables import Row, read_rows
 
 from litho_dl.core.io import write_csv, write_text
 from litho_dl.ilt.method import load_method
@@ -20,26 +20,24 @@ def evaluate_models(
     names: str,
     steps: tuple[int, ...],
     trained_on: tuple[Path, ...],
-    device: torch.device,
     out: Path,
     command: str,
 ) -> None:
     """Measures networks; those of the suite that are not named keep the rows that the results have of them.
 
     Args:
-        suite: Clips, and the process that the networks are for.
+        suite: Clips, and the simulator of the process that the networks are for.
         names: `all`, or names and files with commas between.
         steps: Of refinement, one run each.
         trained_on: Data sets in which to look for the suite's clips.
-        device: Where to compute.
         out: Folder of the results.
         command: What the results say made them.
     """
     models = measure_models.chosen_models(names, suite)
     known = measure_models.known_clips(suite, trained_on)
-    bench = Bench(suite, load_method(METHOD), steps, device, measure_models.run_of(device))
-    rows = measure_models.read_rows(out / "generators.csv", ("steps", *FIGURES))
-    networks = measure_models.read_rows(out / "generators.networks.csv", ("parameters", "milliseconds"))
+    bench = Bench(suite, load_method(METHOD), steps, measure_models.run_of(suite.simulator.device))
+    rows = read_rows(out / "generators.csv", dict.fromkeys(("steps", *SCORES), float))
+    networks = read_rows(out / "generators.networks.csv", dict.fromkeys(("parameters", "milliseconds"), float))
     baseline = measure_baseline(bench, METHOD)
     section = section_of(baseline[0])
     done = {row["start"] for row in baseline}

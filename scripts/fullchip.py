@@ -24,17 +24,17 @@ import torch
 from benchmark import resident_peak_mb
 from fullchip_tables import INTERIOR_NM, NEAR_NM, SCALING_NM, SECTIONS, TILE_NM, WHOLE_NM, markdown
 
-from litho_dl.cli.fullchip import TOLERANCE
 from litho_dl.core.io import require_writable_folder, write_text
 from litho_dl.core.memory import keep_memory
 from litho_dl.fullchip.chip import Chip
-from litho_dl.fullchip.halo import halo_nm
-from litho_dl.fullchip.pictures import draw_chip
-from litho_dl.fullchip.run import ChipRun, Job, run_fullchip
 from litho_dl.fullchip.chip_score import chip_score, chip_sites, seam_table
-from litho_dl.fullchip.tiling import STEP_NM, Box, plan_tiling
+from litho_dl.fullchip.halo import TOLERANCE, halo_nm
+from litho_dl.fullchip.job import Job
+from litho_dl.fullchip.pictures import draw_chip
+from litho_dl.fullchip.run import ChipRun, run_fullchip
+from litho_dl.fullchip.tiling import STEP_NM, plan_tiling
 from litho_dl.ilt.method import load_method
-from litho_dl.layout.layout import Layout
+from litho_dl.layout.layout import Box, Layout
 from litho_dl.layout.raster import rasterize
 from litho_dl.process.files import load_process
 from litho_dl.process.model import ProcessModel
@@ -92,7 +92,7 @@ class Bench:
 
 
 def chip(bench: Bench, out: Path) -> dict[str, Any]:
-    """The whole layer: figures, seconds, memory, and its picture."""
+    """The whole layer: score, seconds, memory, and its picture."""
     run = bench.run("chip")
     tiling, scores = run.plan.tiling, list(run.scores.values())
     sites = chip_sites(scores, tiling)
@@ -122,7 +122,7 @@ def tiled(bench: Bench, out: Path) -> dict[str, Any]:
         run = bench.run("tiles", window_nm=window, core_nm=core, tolerance=tolerance)
         distance = contour_distance(bench.process, bench.piece, run.mask, window)
         shares = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))
-        figures = {name: float(np.quantile(distance, share)) for name, share in shares}
+        values = {name: float(np.quantile(distance, share)) for name, share in shares}
         rows.append(
             {
                 "core_nm": core,
@@ -130,7 +130,7 @@ def tiled(bench: Bench, out: Path) -> dict[str, Any]:
                 "halo_nm": run.plan.tiling.halo_nm,
                 "points": len(distance),
                 "mean": float(distance.mean()),
-                **figures,
+                **values,
                 "max": float(distance.max()),
                 "near": float((distance <= NEAR_NM).mean()),
             }

@@ -24,11 +24,9 @@ from litho_dl.ilt.problem import LevelProblem, geometric
 from litho_dl.ilt.solve import Solution, solve_targets
 from litho_dl.ilt.start import coarsened
 from litho_dl.layout.clips import load_clip
-from litho_dl.process.files import load_process
 from litho_dl.process.model import ProcessModel
-from litho_dl.runs.optimize import scored
-from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.scoring.scorecard import Scorecard
+from litho_dl.simulation.exposure import Exposure
 from litho_dl.simulation.simulator import Simulator
 
 CLIPS = 10
@@ -67,16 +65,19 @@ CARDS = {
 
 
 class WrappedSimulator(Simulator):
-    """A simulator whose imaging of masks with gradient goes through what `wrap` makes of it, once a shape."""
+    """A simulator whose imaging of masks with gradient goes through what `wrap` makes of it, once a shape.
+
+    Exposures of such masks hold no spectra: the optimisation looks at images alone.
+    """
 
     def __init__(self, process: ProcessModel, wrap: Wrap, *, dtype: torch.dtype = torch.float32) -> None:
         super().__init__(process, dtype=dtype)
         self._wrap = wrap
         self._wrapped: dict[tuple[torch.Size, float, float | None], Imaging] = {}
 
-    def intensity(self, mask: Tensor, pixel_nm: float, *, out_pixel_nm: float | None = None) -> dict[str, Tensor]:
-        """As `Simulator.intensity`."""
-        plain = super().intensity
+    def expose(self, mask: Tensor, pixel_nm: float, *, out_pixel_nm: float | None = None) -> Exposure:
+        """As `Simulator.expose`."""
+        plain = super().expose
         if not mask.requires_grad:
             return plain(mask, pixel_nm, out_pixel_nm=out_pixel_nm)
         key = (mask.shape, pixel_nm, out_pixel_nm)
@@ -84,9 +85,10 @@ class WrappedSimulator(Simulator):
             with torch.no_grad():
                 plain(mask, pixel_nm, out_pixel_nm=out_pixel_nm)  # makes the matrices, which a capture could not
             self._wrapped[key] = self._wrap(
-                lambda values: tuple(plain(values, pixel_nm, out_pixel_nm=out_pixel_nm).values()), mask
+                lambda values: tuple(plain(values, pixel_nm, out_pixel_nm=out_pixel_nm).intensity.values()), mask
             )
-        return dict(zip(self.passband.kernels, self._wrapped[key](mask), strict=True))
+        intensity = dict(zip(self.passband.kernels, self._wrapped[key](mask), strict=True))
+        return Exposure(intensity, {}, self.process.corners, self.process.resist, self.field_nm)
 
 
 def graphed(imaging: Imaging, mask: Tensor) -> Imaging:
@@ -106,10 +108,10 @@ def gpu_suite(data: Path) -> Suite:
     """The ten contest clips, or in their absence ten of our own with the fitted contest optics."""
     if (data / "layouts").is_dir():
         return load_suite("iccad13", data)
-    process = load_process(LAYOUTS_OPTICS)
+    simulator = Simulator(LAYOUTS_OPTICS)
     paths = sorted((ROOT / "layouts").glob("*.glp"))[:CLIPS]
-    clips = [load_clip(path, process) for path in paths]
-    return Suite("layouts", LAYOUTS_OPTICS, process, clips, "iccad13")
+    clips = [load_clip(path, simulator) for path in paths]
+    return Suite("layouts", LAYOUTS_OPTICS, simulator, clips, "iccad13")
 
 
 def replicated(targets: Tensor, batch: int) -> Tensor:
@@ -163,7 +165,8 @@ def step_ms(simulator: Simulator, targets: Tensor, method: Method) -> tuple[floa
 def measure(suite: Suite, targets: Tensor, name: str, mode: str, batch: int, repeats: int) -> tuple[Row, Solution]:
     """One row of the speed table, and the solution."""
     method, wrap = load_method(name), MODES[mode]
-    simulator = Simulator(suite.process) if wrap is None else WrappedSimulator(suite.process, wrap)
+    process = suite.simulator.process
+    simulator = Simulator(process) if wrap is None else WrappedSimulator(process, wrap)
     simulator.to(DEVICE)
     chosen = replicated(targets, batch)
     gc.collect()  # an earlier mode's graphs hold memory
@@ -215,8 +218,7 @@ def attempted(suite: Suite, targets: Tensor, name: str, mode: str, batch: int, r
 
 def cards_of(suite: Suite, solution: Solution) -> list[Scorecard]:
     """Scores of a solution of the suite, scored on the CPU."""
-    solution, protocol = replace(solution, mask=solution.mask.cpu()), PROTOCOLS[suite.protocol]
-    return [optimized.evaluation.scorecard for optimized in scored(suite.clips, solution, suite.process, protocol)]
+    return [scored.evaluation.scorecard for scored in suite.scored(replace(solution, mask=solution.mask.cpu()))]
 
 
 def agreement(there: Sequence[Scorecard], here: Sequence[Scorecard]) -> Row:
@@ -238,7 +240,7 @@ def run(suite: Suite, names: Sequence[str], batches: Sequence[int], repeats: int
         method = load_method(name)
         targets = torch.stack([clip.coverage(method.target_nm) for clip in suite.clips])
         row, solution = measure(suite, targets, name, "eager", len(suite.clips), repeats)
-        (seconds,), reference = timed_solves(Simulator(suite.process), targets, method, 1)
+        (seconds,), reference = timed_solves(suite.simulator, targets, method, 1)
         cpu = {"cpu_seconds_per_clip": seconds / len(suite.clips)}
         rows.append({**row, **cpu, **agreement(cards_of(suite, solution), cards_of(suite, reference))})
         del row, solution

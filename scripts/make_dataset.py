@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
-from litho_dl.cli.dataset import Reporter
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.core.progress import progress_bar
 from litho_dl.core.workers import default_workers
@@ -24,6 +23,7 @@ from litho_dl.pairs.dataset import PairDataset
 from litho_dl.pairs.export import pair_table
 from litho_dl.pairs.manifest import Manifest, shard_path
 from litho_dl.pairs.pictures import draw_pairs, draw_scores
+from litho_dl.pairs.progress import BuildReporter
 from litho_dl.pairs.recipe import load_dataset_recipe
 from litho_dl.pairs.summary import read_scores, split_counts
 from litho_dl.pairs.verify import verify
@@ -73,9 +73,9 @@ bytes, on any number of workers.
 |---|---|---:|---:|
 {sources}
 
-| figure | mean | 5 % | median | 95 % |
+| score | mean | 5 % | median | 95 % |
 |---|---:|---:|---:|---:|
-{figures}
+{scores}
 
 ![ten pairs: target, mask, print]({name}.png)
 
@@ -124,7 +124,7 @@ def card(name: str, folder: Path, manifest: Manifest, workers: int, command: str
         network_px=round(settings["field_nm"][0] / NETWORK_NM),
         network=NETWORK_NM,
         sources="\n".join(map(source_row, settings["resolved"]["clips"])),
-        figures="\n".join(figure_row(figure, values) for figure, values in pairs.score.items()),
+        scores="\n".join(score_row(score, values) for score, values in pairs.score.items()),
     )
 
 
@@ -137,10 +137,10 @@ def source_row(source: dict[str, Any]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def figure_row(figure: str, values: np.ndarray) -> str:
-    """Mean, 5 %, median and 95 % of a figure."""
+def score_row(score: str, values: np.ndarray) -> str:
+    """Mean, 5 %, median and 95 % of a score."""
     numbers = [values.mean(), *np.quantile(values, (0.05, 0.5, 0.95))]
-    return f"| {figure} | " + " | ".join(f"{number:,.1f}" for number in numbers) + " |"
+    return f"| {score} | " + " | ".join(f"{number:,.1f}" for number in numbers) + " |"
 
 
 @click.command()
@@ -158,7 +158,7 @@ def main(recipe: str, scale: float, workers: int, folder: Path | None, out: Path
     require_writable_folder(out)
     wanted = load_dataset_recipe(recipe).scaled(scale)
     with progress_bar(f"Making {name}", time_left=False) as advance:
-        manifest = build(wanted, folder, workers=workers, on_progress=Reporter(advance))
+        manifest = build(wanted, folder, workers=workers, on_progress=BuildReporter(advance))
     faults = verify(folder)
     if faults:
         raise click.ClickException("; ".join(faults))

@@ -1,17 +1,16 @@
 """Trained mask generators on a suite of clips: what they draw, and what steps of optimisation make of it."""
 
-import csv
 import platform
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, median
-from typing import Any, NamedTuple
 
 import click
 import torch
 from suites import Suite
+from tables import Row
 from torch import Tensor
 
 from litho_dl.core.device import device_name
@@ -20,29 +19,19 @@ from litho_dl.core.io import file_digest
 from litho_dl.core.progress import progress_bar
 from litho_dl.generators.model import Generator, load_generator
 from litho_dl.generators.predict import predict, refine
-from litho_dl.generators.weights import SUFFIX, shipped_models
+from litho_dl.generators.weights import SUFFIX, packaged_models
 from litho_dl.ilt.method import Method
 from litho_dl.ilt.solve import Solution
 from litho_dl.pairs.duplicates import nearest_trained
 from litho_dl.pairs.manifest import read_manifest
 from litho_dl.process.identity import process_digest
-from litho_dl.runs.optimize import Masks, scored, solve_clips
+from litho_dl.runs.masks import GivenMasks, Masks
 from litho_dl.scoring.evaluate import Evaluation
-from litho_dl.scoring.protocol import PROTOCOLS
-from litho_dl.simulation.simulator import Simulator
 
-FIGURES = ("l2_nm2", "pvb_nm2", "epe_violations", "shots", "mrc_violations", "seconds")
+SCORES = ("l2_nm2", "pvb_nm2", "epe_violations", "shots", "mrc_violations", "seconds")
 DRAWN, SCRATCH = "drawn", "scratch"
 WHOLE, RAW, REFINED, EQUAL = "whole", "raw", "refined", "equal time"
 REPEATS = 3  # of which the median of the seconds counts, of a network and of the whole method
-Row = dict[str, Any]
-
-
-class Drawing(NamedTuple):
-    """Masks that nobody optimised."""
-
-    mask: Tensor
-    pixel_nm: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +42,6 @@ class Bench:
         suite: The clips.
         method: What refines.
         steps: How many, one run each.
-        device: Where to compute.
         run: When and where, in words.
         evaluations: By clip and start, the masks before any refinement, and the method's, for pictures.
     """
@@ -61,7 +49,6 @@ class Bench:
     suite: Suite
     method: Method
     steps: tuple[int, ...]
-    device: torch.device
     run: str
     evaluations: dict[str, dict[str, tuple[Tensor, Evaluation]]] = field(default_factory=dict)
 
@@ -72,10 +59,10 @@ class Bench:
     def rows(self, start: str, kind: str, steps: int, masks: Masks, seconds: float) -> list[Row]:
         """Scores of every clip; `seconds` for all of them."""
         rows = []
-        for optimized in scored(self.suite.clips, masks, self.suite.process, PROTOCOLS[self.suite.protocol]):
-            card = optimized.evaluation.scorecard
+        for scored in self.suite.scored(masks):
+            card = scored.evaluation.scorecard
             assert card.mrc_violations is not None
-            figures = {name: getattr(card, name) for name in FIGURES[:4]}
+            scores = {name: getattr(card, name) for name in SCORES[:4]}
             rows.append(
                 {
                     "suite": self.suite.name,
@@ -84,14 +71,14 @@ class Bench:
                     "kind": kind,
                     "steps": steps,
                     "clip": card.clip,
-                    **figures,
+                    **scores,
                     "mrc_violations": sum(card.mrc_violations.values()),
                     "seconds": round(seconds / self.count, 6),
                     "run": self.run,
                 }
             )
             if kind in (RAW, WHOLE) and start != DRAWN:
-                self.evaluations.setdefault(card.clip, {})[start] = optimized.mask, optimized.evaluation
+                self.evaluations.setdefault(card.clip, {})[start] = scored.mask, scored.evaluation
         return rows
 
 
@@ -99,19 +86,14 @@ def measure_baseline(bench: Bench, name: str) -> list[Row]:
     """The drawn targets as masks, the whole method, and the same in fewer steps."""
     suite, last = bench.suite, bench.method.levels[-1]
     drawn = torch.stack([clip.coverage(last.pixel_nm) >= 0.5 for clip in suite.clips])
-    rows = bench.rows(DRAWN, RAW, 0, Drawing(drawn, last.pixel_nm), 0.0)
-    runs = [_solved(bench, bench.method, f"{name}, {number + 1}") for number in range(REPEATS)]
+    rows = bench.rows(DRAWN, RAW, 0, GivenMasks(drawn, last.pixel_nm), 0.0)
+    runs = [suite.solved(bench.method, f"{name}, {number + 1},") for number in range(REPEATS)]
     seconds = median(run.seconds for run in runs)
     rows += bench.rows(name, WHOLE, sum(level.steps for level in bench.method.levels), runs[0], seconds)
     for steps in bench.steps:
-        found = _solved(bench, bench.method.in_steps(steps), f"{steps} steps from scratch")
+        found = suite.solved(bench.method.in_steps(steps), f"{steps} steps from scratch")
         rows += bench.rows(SCRATCH, REFINED, steps, found, found.seconds)
     return rows
-
-
-def _solved(bench: Bench, method: Method, title: str) -> Solution:
-    with progress_bar(f"{title}, on {bench.suite.name}") as advance:
-        return solve_clips(bench.suite.clips, bench.suite.process, method, bench.device, advance).require_finished()
 
 
 def measure_model(bench: Bench, label: str, generator: Generator, budget_s: float) -> tuple[list[Row], float]:
@@ -120,9 +102,9 @@ def measure_model(bench: Bench, label: str, generator: Generator, budget_s: floa
     Returns:
         Its rows, and the network's seconds for all clips.
     """
-    suite, simulator = bench.suite, Simulator(bench.suite.process).to(bench.device)
-    prediction = predict(generator, suite.clips, bench.device)  # the first is for warming up
-    network_s = median(predict(generator, suite.clips, bench.device).seconds for _ in range(REPEATS))
+    suite, simulator = bench.suite, bench.suite.simulator
+    prediction = predict(generator, suite.clips, simulator.device)  # the first is for warming up
+    network_s = median(predict(generator, suite.clips, simulator.device).seconds for _ in range(REPEATS))
     rows = bench.rows(label, RAW, 0, prediction, network_s)
 
     def refined(steps: int) -> Solution:
@@ -159,11 +141,11 @@ def chosen_models(names: str, suite: Suite) -> dict[str, Generator]:
         LithoError: One cannot be loaded, draws no masks or is for other optics; there is none, or two of one name.
     """
     if names == "all":
-        digest = process_digest(suite.process)
-        shipped = {name: load_generator(name, suite.process, force=True) for name in shipped_models()}
+        digest = process_digest(suite.simulator.process)
+        shipped = {name: load_generator(name, suite.simulator, force=True) for name in packaged_models()}
         models = {name: model for name, model in shipped.items() if model.card.optics.digest == digest}
     else:
-        given = [(label_of(name), load_generator(name, suite.process)) for name in names.split(",")]
+        given = [(label_of(name), load_generator(name, suite.simulator)) for name in names.split(",")]
         models = dict(given)
         if len(models) < len(given):
             raise LithoError(f"Expected networks of different names, got {', '.join(label for label, _ in given)}.")
@@ -237,15 +219,4 @@ def mean(rows: Iterable[Row], start: str, kind: str, steps: int | None = None) -
     chosen = [
         row for row in rows if (row["start"], row["kind"]) == (start, kind) and (steps is None or row["steps"] == steps)
     ]
-    return {name: fmean(row[name] for row in chosen) for name in ("steps", *FIGURES)}
-
-
-def read_rows(path: Path, numbers: Sequence[str]) -> list[Row]:
-    """What a file of results holds already, the named columns as numbers."""
-    if not path.exists():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return [
-            {name: float(value) if name in numbers and value else value for name, value in row.items()}
-            for row in csv.DictReader(file)
-        ]
+    return {name: fmean(row[name] for row in chosen) for name in ("steps", *SCORES)}

@@ -4,7 +4,6 @@
 not named keep the rows that results/mnist.csv has of them.
 """
 
-import csv
 import os
 import platform
 from collections import defaultdict
@@ -15,11 +14,12 @@ from typing import Any
 
 import click
 import torch
+from tables import other_recipes
 
 from litho_dl.core.device import resolve_device
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.core.memory import keep_memory
-from litho_dl.core.settings import shipped_names
+from litho_dl.core.settings import packaged_names
 from litho_dl.mnist.files import Mnist, load_mnist
 from litho_dl.mnist.gradients import DEPTH, study_gradients
 from litho_dl.mnist.pictures import TRAINING_NOTE, pictures
@@ -34,7 +34,7 @@ from litho_dl.viz.learning import gradient_figure, learning_curves
 PICTURED = "resnet_small"  # whose mistakes are shown: the fewest there are
 BATCH, SEEDS = 256, 3
 COUNTS = ("seed", "parameters", "epochs", "best_epoch")
-FIGURES = ("accuracy", "loss", "mean_iou", "ink_accuracy", "l1", "l1_coarse", "accuracy_real", "accuracy_fake")
+SCORES = ("accuracy", "loss", "mean_iou", "ink_accuracy", "l1", "l1_coarse", "accuracy_real", "accuracy_fake")
 CAPTIONS = {
     "mnist.png": f"Loss and error rate by epoch, or a GAN's losses; {TRAINING_NOTE}",
     f"mnist.{PICTURED}.confusion.png": f"Confusion matrix of {PICTURED}",
@@ -55,7 +55,7 @@ them with one another only. Spread: standard deviation over the seeds.
 |---|---:|---:|---:|---:|---:|---:|---:|---|
 {classifiers}
 
-| benchmark | test figure | mean | spread | runs | parameters | epochs | s an epoch | s in all |
+| benchmark | test score | mean | spread | runs | parameters | epochs | s an epoch | s in all |
 |---|---|---:|---:|---:|---:|---:|---:|---:|
 {others}
 
@@ -88,18 +88,14 @@ def row(run: MnistRun, name: str, device: torch.device) -> dict[str, Any]:
         "best_epoch": run.training.best_epoch,
         "seconds": round(run.training.seconds, 3),
         "seconds_an_epoch": round(run.epoch_s, 3),
-        **{figure: round(value, 6) for figure, value in run.test.figures.items()},
+        **{name: round(value, 6) for name, value in run.test.metrics.items()},
     }
 
 
 def earlier_rows(path: Path, without: Iterable[str]) -> list[dict[str, Any]]:
     """What a file of results holds of other shipped benchmarks."""
-    if not path.exists():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["benchmark"] in {*shipped_names("mnist")} - {*without}]
-    numbers = dict.fromkeys(COUNTS, int) | dict.fromkeys(("seconds", "seconds_an_epoch", *FIGURES), float)
-    return [{name: numbers.get(name, str)(value) for name, value in row.items() if value} for row in rows]
+    numbers = dict.fromkeys(COUNTS, int) | dict.fromkeys(("seconds", "seconds_an_epoch", *SCORES), float)
+    return other_recipes(path, "benchmark", "mnist", without, numbers)
 
 
 def spread(values: list[float], text: str) -> str:
@@ -127,9 +123,9 @@ def markdown(rows: list[dict[str, Any]], drawn: Iterable[str], **facts: Any) -> 
             classifiers.append(f"| {name} | {accuracies} | {costs(own)} | {recipe.description} |")
         else:
             others += [
-                f"| {name} | {figure} | {spread([entry[figure] for entry in own], '.4f')} | {costs(own)} |"
-                for figure in FIGURES
-                if figure in own[0]
+                f"| {name} | {score} | {spread([entry[score] for entry in own], '.4f')} | {costs(own)} |"
+                for score in SCORES
+                if score in own[0]
             ]
     links = "\n\n".join(f"![{CAPTIONS[name]}]({name})\n\n{CAPTIONS[name]}." for name in drawn)
     return HEAD.format(classifiers="\n".join(classifiers), others="\n".join(others), pictures=links, **facts)
@@ -163,7 +159,7 @@ def main(data_dir: Path, download: bool, models: str, seeds: int, folder: Path, 
     """Train the benchmarks, and write their table and pictures."""
     keep_memory()
     require_writable_folder(out)
-    names = shipped_names("mnist") if models == "all" else models.split(",")
+    names = packaged_names("mnist") if models == "all" else models.split(",")
     recipes = {name: load_mnist_recipe(name) for name in names}
     mnist, chosen = load_mnist(data_dir, download=download), resolve_device(device)
     firsts: dict[str, MnistRun] = {}

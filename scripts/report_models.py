@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from measure_models import DRAWN, EQUAL, RAW, REPEATS, SCRATCH, WHOLE, Bench, Row, mean
+from measure_models import DRAWN, EQUAL, RAW, REPEATS, SCRATCH, WHOLE, Bench, mean
+from tables import Row
 
-from litho_dl.core.settings import shipped_names
+from litho_dl.core.settings import packaged_names
 from litho_dl.report.published import NETWORKS
 from litho_dl.runs.pictures import clip_images
 from litho_dl.viz.comparison import comparison_figure
@@ -152,7 +153,7 @@ def area(m: Mapping[str, float]) -> float:
 def is_contest(section: tuple[str, str]) -> bool:
     """True of the contest's clips under imported kernels."""
     suite, optics = section
-    return suite == "iccad13" and optics not in shipped_names("optics")
+    return suite == "iccad13" and optics not in packaged_names("optics")
 
 
 def curve(rows: list[Row], *starts: str) -> Refinement:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 import torch
+from suites import ROOT, Suite
 
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.core.memory import keep_memory
@@ -20,15 +21,13 @@ from litho_dl.process.files import load_process
 from litho_dl.process.freeform import save_freeform
 from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.process.recipe import load_recipe
-from litho_dl.runs.optimize import scored, solve_clips
-from litho_dl.scoring.protocol import PROTOCOLS
+from litho_dl.runs.optimize import solve
+from litho_dl.simulation.simulator import Simulator
 from litho_dl.simulation.source_simulator import SourceSimulator
 from litho_dl.viz.figure import BLUE, VERMILION, new_figure, save_figure, style_chart
 from litho_dl.viz.optics import source_panel
 
-ROOT = Path(__file__).resolve().parents[1]
-CPU = torch.device("cpu")
-FIGURES = {
+SCORES = {
     "l2_nm2": "L2",
     "pvb_nm2": "PVB",
     "weighted_nm2": "weighted",
@@ -85,7 +84,7 @@ def measure(layer: Layer, method: str, mask_method: str, out: Path) -> Outcome:
     simulator = SourceSimulator(process)
     with progress_bar(f"{layer.name}: source") as advance:
         chosen = clips[: len(layer.clips)]
-        joint = solve_clips(chosen, process, load_method(method), CPU, advance, simulator=simulator).require_finished()
+        joint = solve(simulator, chosen, method, advance).require_finished()
     assert process.recipe is not None
     rival = process.recipe.model_copy(update={"source": load_recipe(layer.rival).source})
     folder = out / f"smo_{layer.name}"
@@ -100,15 +99,14 @@ def solved(
     layer: Layer, source: str, process: ProcessModel, clips: list[Clip], mask_method: str
 ) -> list[dict[str, Any]]:
     """One row a clip: masks from the target, with the source fixed."""
-    method = load_method(mask_method)
-    with progress_bar(f"{layer.name}: masks, {source}") as advance:
-        solution = solve_clips(clips, process, method, CPU, advance).require_finished()
+    suite, method = Suite(layer.name, layer.optics, Simulator(process), clips, "default"), load_method(mask_method)
+    solution = suite.solved(method, f"masks, {source},")
     rows = []
-    for optimized in scored(clips, solution, process, PROTOCOLS["default"]):
-        card = optimized.evaluation.scorecard
-        figures = {**card.as_dict(), **(card.as_dict()["edges"] or {})}
-        figures["weighted_nm2"] = sum(
-            (method.objective.get(term, 0) + method.objective.get(f"{term}_area", 0)) * figures[f"{term}_nm2"]
+    for scored in suite.scored(solution):
+        card = scored.evaluation.scorecard
+        scores = {**card.as_dict(), **(card.as_dict()["edges"] or {})}
+        scores["weighted_nm2"] = sum(
+            (method.objective.get(term, 0) + method.objective.get(f"{term}_area", 0)) * scores[f"{term}_nm2"]
             for term in ("l2", "pvb")
         )
         rows.append(
@@ -117,7 +115,7 @@ def solved(
                 "source": source,
                 "clip": card.clip,
                 "held_out": card.clip in layer.held_out,
-                **{key: figures[key] for key in FIGURES},
+                **{key: scores[key] for key in SCORES},
                 "seconds": solution.seconds / len(clips),
             }
         )
@@ -143,8 +141,8 @@ def markdown(outcomes: list[Outcome], command: str) -> str:
             f"Rival source: `{layer.rival}`. Optimised on {', '.join(layer.clips)} in {outcome.seconds:.0f} s; pupil "
             f"fill {outcome.fill:.0%}.",
             "",
-            "| clip | source | " + " | ".join(FIGURES.values()) + " | s a clip |",
-            "|---|---|" + "---:|" * (len(FIGURES) + 1),
+            "| clip | source | " + " | ".join(SCORES.values()) + " | s a clip |",
+            "|---|---|" + "---:|" * (len(SCORES) + 1),
         ]
         names = list(dict.fromkeys(row["source"] for row in outcome.rows))
         for clip in (*layer.clips, *layer.held_out):
@@ -155,7 +153,7 @@ def markdown(outcomes: list[Outcome], command: str) -> str:
             means = {name: mean(outcome.rows, name, held_out) for name in names}
             lines += [f"| **{label}** | {name} | {cells(values)} |" for name, values in means.items()]
             for name in names[1:]:
-                ratios = (ratio(means[name][key], means["recipe"][key]) for key in (*FIGURES, "seconds"))
+                ratios = (ratio(means[name][key], means["recipe"][key]) for key in (*SCORES, "seconds"))
                 lines.append(f"| **{label}** | {name} : recipe | " + " | ".join(ratios) + " |")
     return "\n".join(lines) + "\n"
 
@@ -163,13 +161,13 @@ def markdown(outcomes: list[Outcome], command: str) -> str:
 def mean(rows: list[dict[str, Any]], source: str, held_out: bool) -> dict[str, float]:
     """Means over the clips of one kind."""
     chosen = [row for row in rows if row["source"] == source and row["held_out"] == held_out]
-    return {key: fmean(row[key] for row in chosen) for key in (*FIGURES, "seconds")}
+    return {key: fmean(row[key] for row in chosen) for key in (*SCORES, "seconds")}
 
 
 def cells(row: dict[str, Any]) -> str:
-    """The figures of one row."""
+    """The scores of one row."""
     formats = {"l2_nm2": ",.0f", "pvb_nm2": ",.0f", "weighted_nm2": ",.0f", "epe_violations": ".1f"}
-    return " | ".join(format(row[key], formats.get(key, ".2f")) for key in (*FIGURES, "seconds"))
+    return " | ".join(format(row[key], formats.get(key, ".2f")) for key in (*SCORES, "seconds"))
 
 
 def ratio(value: float, reference: float) -> str:
@@ -189,7 +187,7 @@ def draw(path: Path, outcomes: list[Outcome]) -> None:
         by = {(row["source"], row["clip"]): row for row in outcome.rows}
         for shift, (key, colour) in zip((-0.2, 0.2), (("l2_nm2", BLUE), ("pvb_nm2", VERMILION)), strict=True):
             heights = [by["SMO", clip][key] / by["recipe", clip][key] for clip in clips]
-            chart.bar([i + shift for i in range(len(clips))], heights, 0.38, color=colour, label=FIGURES[key])
+            chart.bar([i + shift for i in range(len(clips))], heights, 0.38, color=colour, label=SCORES[key])
             rivals = [by["rival", clip][key] / by["recipe", clip][key] for clip in clips]
             chart.scatter([i + shift for i in range(len(clips))], rivals, color="black", s=14, zorder=3)
         chart.axhline(1, color="black", linewidth=0.8)

@@ -4,7 +4,6 @@
 named keep the rows that results/training.csv has of them.
 """
 
-import csv
 import os
 import platform
 from collections.abc import Iterable
@@ -13,26 +12,27 @@ from typing import Any
 
 import click
 import torch
+from tables import other_recipes
 
-from litho_dl.cli.train import command_line
 from litho_dl.core.device import device_name, resolve_device
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.core.memory import keep_memory
-from litho_dl.core.settings import shipped_names
+from litho_dl.core.settings import packaged_names
 from litho_dl.generators.items import load_pair_set
 from litho_dl.generators.pictures import draw_run, panels
 from litho_dl.generators.recipe import GeneratorRecipe, load_generator_recipe
 from litho_dl.generators.run import GeneratorRun, run_generator
+from litho_dl.generators.summary import command_line
 from litho_dl.training.progress import training_progress
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.learning import learning_curves
 
-MASK_FIGURES = ("l2_nm2", "pvb_nm2", "pixel", "accuracy_real", "accuracy_fake")
-PRINT_FIGURES = ("aerial_mse", "print_iou")
+MASK_SCORES = ("l2_nm2", "pvb_nm2", "pixel", "accuracy_real", "accuracy_fake")
+PRINT_SCORES = ("aerial_mse", "print_iou")
 HEAD = """# Training of mask generators and surrogates
 
 `{command}` made this on {cores} CPU cores ({machine}; {device}), torch {torch}. Recipes that it does not name are of an
-earlier run, on whatever the machine was then. Figures are means over the {test:,} test pairs of `{data}`, optics
+earlier run, on whatever the machine was then. Scores are means over the {test:,} test pairs of `{data}`, optics
 `{optics}`, with the weights as they are kept; those of the validation pairs chose them. Seconds are of training and
 validation, on the machine as it was.
 
@@ -64,33 +64,29 @@ def row(run: GeneratorRun, name: str, device: torch.device) -> dict[str, Any]:
         "parameters": run.parameters,
         "epochs": sum(len(result.history) for result in run.stages.values()),
         "seconds": round(sum(result.seconds for result in run.stages.values()), 3),
-        **{figure: round(value, 6) for figure, value in run.card.scores.items()},
+        **{name: round(value, 6) for name, value in run.card.scores.items()},
         "description": run.card.recipe.description,
     }
 
 
 def earlier_rows(path: Path, without: Iterable[str]) -> list[dict[str, Any]]:
     """What a file of results holds of other shipped recipes."""
-    if not path.exists():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["recipe"] in {*shipped_names("generators")} - {*without}]
     numbers = dict.fromkeys(("parameters", "epochs"), int)
-    numbers |= dict.fromkeys(("seconds", *MASK_FIGURES, *PRINT_FIGURES), float)
-    return [{name: numbers.get(name, str)(value) for name, value in row.items() if value} for row in rows]
+    numbers |= dict.fromkeys(("seconds", *MASK_SCORES, *PRINT_SCORES), float)
+    return other_recipes(path, "recipe", "generators", without, numbers)
 
 
-def line(row: dict[str, Any], figures: Iterable[tuple[str, str]]) -> str:
+def line(row: dict[str, Any], scores: Iterable[tuple[str, str]]) -> str:
     """A row of a table."""
-    cells = [f"{row[name]:{text}}" if name in row else "" for name, text in figures]
+    cells = [f"{row[name]:{text}}" if name in row else "" for name, text in scores]
     cost = [f"{row['parameters']:,}", str(row["epochs"]), f"{row['seconds']:,.0f}", row["description"]]
     return "| " + " | ".join([row["recipe"], *cells, *cost]) + " |"
 
 
 def markdown(rows: list[dict[str, Any]], drawn: Iterable[str], **facts: Any) -> str:
     """Tables of all rows, and links to the pictures."""
-    masks = zip(MASK_FIGURES, (",.0f", ",.0f", ".2%", ".0%", ".0%"), strict=True)
-    prints = zip(PRINT_FIGURES, (".2e", ".4f"), strict=True)
+    masks = zip(MASK_SCORES, (",.0f", ",.0f", ".2%", ".0%", ".0%"), strict=True)
+    prints = zip(PRINT_SCORES, (".2e", ".4f"), strict=True)
     tables = {
         name: "\n".join(line(row, kinds) for row in rows if kinds[0][0] in row)
         for name, kinds in (("masks", list(masks)), ("prints", list(prints)))
@@ -120,7 +116,7 @@ def main(data: Path, recipes: str, folder: Path, device: str, out: Path) -> None
     """Train recipes one after the other, and write their table and curves."""
     keep_memory()
     require_writable_folder(out)
-    shipped = shipped_names("generators")
+    shipped = packaged_names("generators")
     small = [name for name in shipped if name.endswith("_small")]
     chosen = {
         name: load_generator_recipe(name) for name in {"small": small, "all": shipped}.get(recipes, recipes.split(","))

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import click
 import torch
+from suites import ROOT
 
-from litho_dl.cli.tune import Scores, draw, run
 from litho_dl.core.device import resolve_device
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.core.memory import keep_memory
-from litho_dl.tuning.files import figures
-from litho_dl.tuning.run import Found
+from litho_dl.simulation.simulator import Simulator
+from litho_dl.tuning.files import score_columns
+from litho_dl.tuning.pictures import draw_front
+from litho_dl.tuning.run import run_study
 from litho_dl.tuning.study import Study, load_study
-from litho_dl.tuning.trial import Trial
+from litho_dl.tuning.trial import Score, StudyResult, Trial
 
-ROOT = Path(__file__).resolve().parents[1]
 TITLES = ("trial", "tuned", "L2", "PVB", "L2 + PVB", "EPE", "s a clip", "area", "time")
 TEXT = """# Tuning
 
@@ -28,7 +29,7 @@ trials, {failed} of which failed, each with all {clips} clips as one batch; opti
 seconds of the solver, both per clip, are what the search brings down; below are the trials that no other beats in both,
 fastest first, and the one that it began with, `{method}` as it is.
 
-`tuned` is L2 + PVB on the clips of the search. All other figures are of {held_out} clips that it has not seen, timed
+`tuned` is L2 + PVB on the clips of the search. All other values are of {held_out} clips that it has not seen, timed
 one method after the other in {rounds} rounds, medians; `area` and `time` are against the start's L2 + PVB and seconds.
 Every trial, with its settings: [tuning.csv](tuning.csv).
 
@@ -48,14 +49,14 @@ def table(titles: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def shown_trials(found: Found) -> list[Trial]:
+def shown_trials(found: StudyResult) -> list[Trial]:
     """The front and the start, fastest first."""
     listed = {trial.number: trial for trial in (*found.front, found.start) if trial is not None}
     return sorted(listed.values(), key=lambda trial: trial.score.seconds)
 
 
-def front_table(found: Found, validation: Scores) -> str:
-    """Figures on the held-out clips."""
+def front_table(found: StudyResult, validation: dict[int, Score]) -> str:
+    """Scores on the held-out clips."""
     begun = None if found.start is None else validation[found.start.number]
     rows = []
     for trial in shown_trials(found):
@@ -69,14 +70,14 @@ def front_table(found: Found, validation: Scores) -> str:
     return table(list(TITLES), rows)
 
 
-def settings_table(study: Study, found: Found) -> str:
+def settings_table(study: Study, found: StudyResult) -> str:
     """A column a trial, a row a setting."""
     trials = shown_trials(found)
     rows = [[f"`{path}`", *(f"{trial.values[path]}" for trial in trials)] for path in study.space]
     return table(["setting", *(name(trial, found) for trial in trials)], rows)
 
 
-def name(trial: Trial, found: Found) -> str:
+def name(trial: Trial, found: StudyResult) -> str:
     """A trial's number; the start's in bold."""
     return f"**start** ({trial.number})" if trial == found.start else str(trial.number)
 
@@ -93,10 +94,10 @@ def main(study_name: str, trials: int, layouts: Path, folder: Path, device: str,
     keep_memory()
     require_writable_folder(out)
     study, own = load_study(study_name, layouts), resolve_device(device)
-    found, validation = run(study, folder, trials, device)
-    rows = [{"trial": t.number, **figures(t.score), "failure": t.failure or "", **t.values} for t in found.trials]
+    found, validation = run_study(study, Simulator(study.optics.process()).to(own), folder, trials)
+    rows = [{"trial": t.number, **score_columns(t.score), "failure": t.failure or "", **t.values} for t in found.trials]
     write_csv(out / "tuning.csv", rows)
-    draw(out / "tuning.png", study, found, validation)
+    draw_front(out / "tuning.png", study, found, validation)
     facts = {
         "command": f"python scripts/tune.py --study {study_name} --trials {trials}",
         "cores": os.cpu_count(),

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from torch import Tensor
 
 from litho_dl.cli.optimize import optimize
-from litho_dl.core.settings import shipped_names
+from litho_dl.core.grid import Grid
+from litho_dl.core.settings import packaged_names
 from litho_dl.ilt.method import Level, Method, load_method
 from litho_dl.ilt.optimizer import make_optimizer
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
@@ -25,7 +26,7 @@ from litho_dl.layout.polygon import Polygon
 from litho_dl.process.files import save_kernels
 from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.process.recipe import load_recipe
-from litho_dl.runs.optimize import scored, solve_clips
+from litho_dl.runs.optimize import score_masks, solve
 from litho_dl.scoring.evaluate import evaluate_mask
 from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.scoring.scorecard import Scorecard
@@ -34,7 +35,7 @@ from litho_dl.simulation.simulator import Simulator
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 
 FIELD = (512.0, 512.0)
-PRESETS = shipped_names("ilt")
+PRESETS = packaged_names("ilt")
 SUMS = 1e-9  # sums in another order, in float64, relative to the largest value
 SINGLE = 5e-3  # in float32, where pixels that round to one value may share a gradient otherwise
 CLOSE = 0.05  # of L2 + PVB, after some tens of steps in float32
@@ -55,7 +56,7 @@ LAYOUTS = (
     layout("cross", (0, 100, 320, 220), (100, 0, 220, 320)),
     layout("lines", (0, 0, 120, 360), (220, 0, 340, 360)),
 )
-CLIPS: tuple[Clip, ...] = tuple(place(drawn, FIELD, drawn.name) for drawn in LAYOUTS)
+CLIPS: tuple[Clip, ...] = tuple(place(drawn, Grid.of_field(FIELD, 1.0), drawn.name) for drawn in LAYOUTS)
 
 
 def shortened(name: str, steps: int) -> Method:
@@ -65,7 +66,9 @@ def shortened(name: str, steps: int) -> Method:
     return method.model_copy(update={"levels": levels, "check_every": 5})
 
 
-def begun(process: ProcessModel, method: Method, level: Level, device: str, dtype: torch.dtype) -> tuple[Stage, Tensor]:
+def begun(
+    process: ProcessModel, method: Method, level: Level, device: str, dtype: torch.dtype
+) -> tuple[LevelProblem, Tensor]:
     """A level at its first step: the problem, and parameters that no two pixels share (a tie has many gradients)."""
     simulator = Simulator(process, dtype=dtype).to(device)
     drawn = torch.stack([clip.coverage(method.target_nm) for clip in CLIPS]).to(device, dtype)
@@ -73,7 +76,9 @@ def begun(process: ProcessModel, method: Method, level: Level, device: str, dtyp
     form = PARAMETERIZATIONS[level.parameterization or method.parameterization]()
     parameters = form.start(Start(target, level.pixel_nm, drawn, method.target_nm))
     noise = torch.rand(parameters.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    return LevelProblem(simulator, method, level, form, target), (parameters + 0.05 * noise.to(parameters)).requires_grad_()
+    return LevelProblem(simulator, method, level, form, target), (
+        parameters + 0.05 * noise.to(parameters)
+    ).requires_grad_()
 
 
 def assert_near(there: Tensor, here: Tensor, tolerance: float) -> None:
@@ -94,11 +99,11 @@ def test_the_first_step_is_the_cpus(process, preset, dtype, tolerance):
     for level in method.levels:
         found = []
         for device in ("cuda", "cpu"):
-            stage, parameters = begun(process, method, level, device, dtype)
-            value = stage.objective(parameters)
+            problem, parameters = begun(process, method, level, device, dtype)
+            value = problem.objective(parameters)
             results = [value, torch.autograd.grad(value.sum(), parameters)[0]]
             if (level.optimizer or method.optimizer) == "feedback":
-                results.append(stage.edge_errors(parameters))
+                results.append(problem.edge_errors(parameters))
             found.append(results)
         assert float(found[1][1].abs().max()) > 0
         for there, here in zip(*found, strict=True):
@@ -110,10 +115,11 @@ def test_masks_score_as_the_cpus(process, preset):
     method, protocol = shortened(preset, 20), PROTOCOLS["default"]
     cards: list[list[Scorecard]] = []
     for device in ("cuda", "cpu"):
-        solution = solve_clips(CLIPS, process, method, torch.device(device))
+        simulator = Simulator(process).to(device)
+        solution = solve(simulator, CLIPS, method)
         assert (solution.status, solution.mask.device.type) == ("finished", device)
         assert all(not values.is_cuda for values in (*solution.history.values(), solution.checks))
-        cards.append([optimized.evaluation.scorecard for optimized in scored(CLIPS, solution, process, protocol)])
+        cards.append([scored.evaluation.scorecard for scored in score_masks(simulator, CLIPS, solution, protocol)])
     for there, here in zip(*cards, strict=True):
         difference = abs(there.l2_nm2 - here.l2_nm2) + abs(there.pvb_nm2 - here.pvb_nm2)
         assert difference <= CLOSE * (here.l2_nm2 + here.pvb_nm2)
@@ -138,12 +144,12 @@ def test_a_step_does_not_wait_for_the_device(process, preset):
     weights = {name: weight for name, weight in method.objective.items() if name != "area"}
     method = method.model_copy(update={"objective": weights})
     for level in method.levels:
-        stage, parameters = begun(process, method, level, "cuda", torch.float32)
+        problem, parameters = begun(process, method, level, "cuda", torch.float32)
         optimizer = make_optimizer(level.optimizer or method.optimizer, method.momentum, parameters)
-        optimizer.step(parameters, stage, level.learning_rate[0])  # makes what is made once
+        optimizer.step(parameters, problem, level.learning_rate[0])  # makes what is made once
         with no_waiting():
             for _ in range(3):
-                optimizer.step(parameters, stage, level.learning_rate[0])
+                optimizer.step(parameters, problem, level.learning_rate[0])
 
 
 def test_memory_does_not_grow_with_steps(process):

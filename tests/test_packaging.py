@@ -10,10 +10,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from scenes.places import REPOSITORY
 
 import litho_dl
 
-REPOSITORY = Path(__file__).parents[1]
 BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_{}(sys.argv[1]))"
 LOADED = """
 import sys

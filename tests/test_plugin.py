@@ -1,13 +1,14 @@
-"""Parts of a user's own: objective terms and networks that a Python file registers."""
+"""Parts of a user's own, from a Python file to a run: objective terms that a method names."""
 
 import pytest
 from scenes.command_line import METHOD, litho, refused, succeeded
 
 from litho_dl.core.errors import RecipeError
-from litho_dl.core.plugin import load_plugin, register
+from litho_dl.core.plugin import load_plugin
 from litho_dl.ilt.objective import TERMS
 
 PLUGIN = """
+from litho_dl.core.errors import RecipeError
 from litho_dl.core.plugin import register
 from litho_dl.ilt.objective import TERMS, l2
 
@@ -30,19 +31,6 @@ def plugin(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(PLUGIN)
     return path
-
-
-def test_register_adds_and_gives_back():
-    table = {"a": abs}
-    assert register(table, "b")(max) is max
-    assert table == {"a": abs, "b": max}
-
-
-def test_register_refuses_a_known_name():
-    table = {"a": abs}
-    with pytest.raises(RecipeError, match="'a', which is there"):
-        register(table, "a")
-    assert table == {"a": abs}
 
 
 def test_loading_twice_is_refused(plugin):

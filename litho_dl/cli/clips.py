@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from litho_dl.cli.options import json_option, shipped, stacked
+from litho_dl.cli.options import complete_names, json_option, stacked
 from litho_dl.core.progress import progress_bar
 from litho_dl.runs.collection import Collection, collection_text
 
@@ -16,7 +16,7 @@ out_options = stacked(
         required=True,
         type=click.Path(path_type=Path),
         metavar="FOLDER_OR_LIBRARY",
-        help="Folder for one file a clip, or a library (.gds, .oas) for one cell a clip.",
+        help="A folder, with one file a clip, or a library (.gds, .oas), with one cell a clip.",
     ),
     click.option(
         "--format",
@@ -38,8 +38,8 @@ out_options = stacked(
 def clips() -> None:
     """Generate random layout clips that keep design rules, or cut clips from a layout.
 
-    A folder receives NAME.glp (or .gds, .oas) for each clip, the table clips.csv and the picture clips.png. A library
-    holds a cell for each clip (--cell NAME reads one) and has its table beside it.
+    Into a folder, writes NAME.glp (or .gds, .oas) for each clip, the table clips.csv and the picture clips.png. Into a
+    library, writes a cell for each clip (read one by --cell NAME), and the table beside it.
     """
 
 
@@ -49,10 +49,10 @@ def clips() -> None:
     "--rules",
     required=True,
     metavar="RULES",
-    shell_complete=shipped("rules"),
-    help="Design rules: a name (see litho-dl recipes) or a .toml.",
+    shell_complete=complete_names("rules"),
+    help="Design rules: a name (see litho-dl recipes) or a .toml file.",
 )
-@click.option("--count", required=True, type=click.IntRange(min=1), help="Number of clips, no two of one pattern.")
+@click.option("--count", required=True, type=click.IntRange(min=1), help="Number of clips, no two of the same pattern.")
 @click.option("--seed", required=True, type=click.IntRange(min=0), help="The same seed gives the same clips.")
 @click.option("--extent", "extent_nm", required=True, type=float, metavar="NM", help="Side of a clip.")
 @out_options
@@ -92,9 +92,11 @@ def generate(
 @click.option("--layer", help="Layer: a name (GLP) or LAYER/DATATYPE (GDSII, OASIS). Default: the only one.")
 @click.option("--cell", help="Cell. Default: the only top cell.")
 @click.option("--window-size", "window_nm", required=True, type=float, metavar="NM", help="Side of a window.")
-@click.option("--stride", "stride_nm", required=True, type=float, metavar="NM", help="Step from window to window.")
 @click.option(
-    "--least-coverage", type=float, default=0.0, show_default=True, help="Skip windows with a smaller covered share."
+    "--stride", "stride_nm", required=True, type=float, metavar="NM", help="Step from one window to the next."
+)
+@click.option(
+    "--least-coverage", type=float, default=0.0, show_default=True, help="Skip windows whose covered share is smaller."
 )
 @click.option(
     "--min-width",
@@ -103,7 +105,7 @@ def generate(
     default=0.0,
     show_default=True,
     metavar="NM",
-    help="Remove what a cut leaves narrower than this at the window's edge.",
+    help="Remove parts at the window's edge that are narrower.",
 )
 @out_options
 @json_option
@@ -120,7 +122,7 @@ def cut(
     figure: Path | None,
     as_json: bool,
 ) -> None:
-    """Cut LAYOUT into square windows on a regular raster, each pattern once.
+    """Cut LAYOUT into square windows at regular steps, each pattern once.
 
     Example: litho-dl clips cut chip.gds --layer 11/0 --window-size 1280 --stride 640 --min-width 65 --out runs/cut
     """

@@ -1,4 +1,4 @@
-"""litho-dl completion: what makes a shell complete commands, options and names."""
+"""litho-dl completion: the script for shell completion of commands, options and names."""
 
 import click
 

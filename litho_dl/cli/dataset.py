@@ -1,4 +1,4 @@
-"""litho-dl dataset: training pairs, made, described, checked and exported."""
+"""litho-dl dataset: making, describing, checking and exporting data sets."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,12 @@ import click
 
 from litho_dl.cli.options import (
     command_path,
+    complete_names,
     device_option,
     is_remote,
     json_option,
     out_option,
     report_option,
-    shipped,
     worker_options,
 )
 from litho_dl.core.errors import LithoError
@@ -27,12 +27,12 @@ def dataset() -> None:
 
 
 @dataset.command()
-@click.argument("recipe", metavar="RECIPE", shell_complete=shipped("dataset"))
+@click.argument("recipe", metavar="RECIPE", shell_complete=complete_names("dataset"))
 @out_option
 @worker_options
 @device_option
-@click.option("--seed", type=click.IntRange(0), help="In place of the recipe's.")
-@click.option("--scale", type=float, default=1.0, help="Multiplies every count of generated clips.")
+@click.option("--seed", type=click.IntRange(0), help="Seed.  [default: the recipe's]")
+@click.option("--scale", type=float, default=1.0, help="Factor on every number of generated clips.")
 @report_option
 @json_option
 def build(
@@ -45,15 +45,15 @@ def build(
     scale: float,
     as_json: bool,
 ) -> None:
-    """Make the pairs of a recipe (see litho-dl recipes) or a .toml file in a folder.
+    """Make the pairs of RECIPE (see litho-dl recipes, or a .toml file) in a folder.
 
-    A folder that holds part of them is continued; a build may be stopped or killed at any time. The bytes are the same
-    for any number of workers on the same kind of device; several GPUs are shared out among them.
+    The same command continues an interrupted build; it may be stopped or killed at any time. The files have the same
+    bytes for any number of workers on the same kind of device; several GPUs are divided among the workers.
     """
     from litho_dl.core.device import resolve_device
     from litho_dl.core.workers import default_workers
     from litho_dl.pairs.build import build as build_dataset
-    from litho_dl.pairs.progress import BuildNotes
+    from litho_dl.pairs.progress import BuildReporter
     from litho_dl.pairs.recipe import load_dataset_recipe
     from litho_dl.pairs.summary import set_summary, set_text
 
@@ -69,7 +69,7 @@ def build(
             workers=workers or default_workers(here),
             scheduler=scheduler,
             device=device,
-            on_progress=BuildNotes(advance),
+            on_progress=BuildReporter(advance),
         )
     click.echo(json.dumps(set_summary(out, manifest), indent=2) if as_json else set_text(out, manifest))
 
@@ -80,9 +80,9 @@ def build(
 @report_option
 @json_option
 def info(folder: Path, out: Path | None, as_json: bool) -> None:
-    """Say what a data set holds: pairs, splits, scores, settings.
+    """Describe a data set: pairs, splits, scores, settings.
 
-    --out takes the data set's own folder too: then --report shows it with its pictures.
+    --out may be the data set's own folder; --report then shows it with its pictures.
     """
     from litho_dl.pairs.manifest import read_manifest
     from litho_dl.pairs.summary import set_summary, set_text
@@ -106,7 +106,7 @@ def info(folder: Path, out: Path | None, as_json: bool) -> None:
 @dataset.command()
 @click.argument("folder", type=FOLDER)
 def verify(folder: Path) -> None:
-    """Check every byte and every pair; exits with 1 and a line for each fault."""
+    """Check every byte and every pair; print a line for each fault, and exit with 1 if there is any."""
     from litho_dl.pairs.manifest import read_manifest
     from litho_dl.pairs.verify import verify as verify_dataset
 

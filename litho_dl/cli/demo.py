@@ -1,4 +1,4 @@
-"""litho-dl demo: the main job, from layouts to masks, pictures and a score table."""
+"""litho-dl demo: from layouts to masks, pictures and a score table."""
 
 from pathlib import Path
 
@@ -18,14 +18,14 @@ CLIPS = ("metal_01", "metal_04", "metal_07", "metal_10", "via_01", "via_04", "vi
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("demo"),
     show_default=True,
-    help="Folder for what is written.",
+    help="Folder to write to.",
 )
 @click.option(
     "--layouts",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("layouts"),
     show_default=True,
-    help="The repository's layouts.",
+    help="Folder of the repository's layouts.",
 )
 @device_option
 @report_option
@@ -53,7 +53,7 @@ def demo(out: Path, layouts: Path, device: str) -> None:
     if not all(path.is_file() for path in paths):
         raise LayoutError(
             f"{layouts}: expected the repository's layouts there; run in a checkout, or pass --layouts. "
-            "Without one, draw clips (litho-dl clips generate) and optimise these."
+            "Without one, generate clips (litho-dl clips generate) and optimise these."
         )
     read = read_optics(OPTICS)
     clips = [load_clip(path, read) for path in paths]
@@ -86,7 +86,12 @@ def demo(out: Path, layouts: Path, device: str) -> None:
 
 
 def make_pairs(out: Path, device: str) -> None:
-    """A data set of four generated clips, and its picture."""
+    """Makes a data set of four generated clips, and its picture.
+
+    Args:
+        out: Folder to write to.
+        device: Name of the device.
+    """
     from litho_dl.core.device import resolve_device
     from litho_dl.pairs.build import build
     from litho_dl.pairs.pictures import draw_pairs

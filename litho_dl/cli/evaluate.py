@@ -1,4 +1,4 @@
-"""litho-dl evaluate: the score of any mask."""
+"""litho-dl evaluate: the scores of any mask."""
 
 import json
 from pathlib import Path
@@ -26,11 +26,11 @@ from litho_dl.cli.options import built, device_option, json_option, layout_optio
     type=click.Choice(["exact", "inclusive"]),
     default="exact",
     show_default=True,
-    help="How target pixels are counted; inclusive adds one row and column, as some published tables do.",
+    help="How the target is rasterised; inclusive adds one row and column, as some published tables do.",
 )
 @layout_options
 @click.option("--mask-layer", help="Layer of a mask polygon file. Default: the only one.")
-@click.option("--figure", type=click.Path(path_type=Path, dir_okay=False), help="Draw the clip into this .png.")
+@click.option("--figure", type=click.Path(path_type=Path, dir_okay=False), help="Picture of the clip, a .png file.")
 @device_option
 @json_option
 def evaluate(
@@ -48,14 +48,15 @@ def evaluate(
     device: str,
     as_json: bool,
 ) -> None:
-    """Score a mask against its target: L2, PV band, EPE violations, shots; and edges and mask rules (default).
+    """Score a mask against its target: L2, PV band, EPE violations, shots and mask rules; protocol default: also edges.
 
     The target's bounding box is centred on the field.
     """
     from litho_dl.core.device import resolve_device
     from litho_dl.layout.clips import load_clip, load_mask, pixel_of
     from litho_dl.process.files import read_optics
-    from litho_dl.runs.optimize import GivenMasks, score_masks
+    from litho_dl.runs.masks import GivenMasks
+    from litho_dl.runs.optimize import score_masks
     from litho_dl.scoring.protocol import PROTOCOLS
     from litho_dl.scoring.scorecard import as_lines
     from litho_dl.simulation.simulator import Simulator

@@ -1,4 +1,4 @@
-"""litho-dl export: generators for other programs."""
+"""litho-dl export: trained networks for other programs."""
 
 from pathlib import Path
 
@@ -10,13 +10,15 @@ from litho_dl.cli.options import built, model_option, optics_option
 @click.command()
 @model_option
 @optics_option
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="A .onnx or .pt2 file.")
-@click.option("--force", is_flag=True, help="Export a model that was trained for other optics.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The .onnx or .pt2 file to write."
+)
+@click.option("--force", is_flag=True, help="Export a model even if it was trained for other optics.")
 def export(model: str, optics: str, field_nm: float | None, out: Path, force: bool) -> None:
     """Write a trained network as ONNX or as a torch.export program, for the field of the optics, and check it.
 
-    Input: targets (B, 1, h, w), area coverage on the network's pixel; output: logits (B, H, W) of the mask on its own
-    pixel, open where they are positive.
+    Input: targets (B, 1, h, w), area coverage on the network's target pixel. Output: logits (B, H, W) on its mask
+    pixel; the mask is open where they are positive.
 
     Example: litho-dl export --model unet --optics iccad13-like --out unet.onnx
     """
@@ -30,5 +32,5 @@ def export(model: str, optics: str, field_nm: float | None, out: Path, force: bo
     recipe = generator.card.recipe
     click.echo(
         f"{out}: {recipe.network}, {recipe.pixel_nm:g} nm targets to {recipe.mask_pixel_nm:g} nm masks on "
-        f"{process.field_nm[0]:g} x {process.field_nm[1]:g} nm; logits as the network's to {difference:.1e}"
+        f"{process.field_nm[0]:g} x {process.field_nm[1]:g} nm; logits agree with the network's to {difference:.1e}"
     )

@@ -1,4 +1,4 @@
-"""litho-dl fullchip: a whole layout in, one stitched mask out."""
+"""litho-dl fullchip: the mask of a whole layout, tile by tile."""
 
 import json
 from pathlib import Path
@@ -9,19 +9,20 @@ import click
 from litho_dl.cli.options import (
     built,
     command_path,
+    complete_names,
     device_option,
     is_remote,
     json_option,
     layout_options,
     report_on,
-    shipped,
     worker_options,
 )
 from litho_dl.core.errors import LithoError
 from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
-    from litho_dl.fullchip.run import ChipRun, Job
+    from litho_dl.fullchip.job import Job
+    from litho_dl.fullchip.run import ChipRun
 
 GPU_BATCH = 8  # tiles
 
@@ -29,40 +30,52 @@ GPU_BATCH = 8  # tiles
 @click.command()
 @click.argument("layout", metavar="LAYOUT", type=click.Path(path_type=Path))
 @click.option(
-    "--optics", required=True, metavar="RECIPE_OR_KERNELS", help="As for optimize.", shell_complete=shipped("optics")
+    "--optics",
+    required=True,
+    metavar="RECIPE_OR_KERNELS",
+    help="As for optimize.",
+    shell_complete=complete_names("optics"),
 )
-@click.option("--method", metavar="NAME", help="An ILT method, or a .toml file.", shell_complete=shipped("ilt"))
+@click.option("--method", metavar="NAME", help="An ILT method, or a .toml file.", shell_complete=complete_names("ilt"))
 @click.option(
-    "--model", metavar="NAME_OR_FILE", help="A trained network in its place.", shell_complete=shipped("models")
+    "--model",
+    metavar="NAME_OR_FILE",
+    help="A trained network, in place of --method.",
+    shell_complete=complete_names("models"),
 )
-@click.option("--refine", "steps", type=click.IntRange(1), metavar="STEPS", help="Of --method, after --model.")
-@click.option("--force", is_flag=True, help="Use a model that was trained for other optics.")
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The mask, .oas or .gds.")
+@click.option("--refine", "steps", type=click.IntRange(1), metavar="STEPS", help="Steps of --method after --model.")
+@click.option("--force", is_flag=True, help="Use a model even if it was trained for other optics.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The mask file to write, .oas or .gds.",
+)
 @layout_options
 @click.option(
     "--tile",
     "core_nm",
     type=float,
     metavar="NM",
-    help="Side of a tile's core, a multiple of 512; such as an array's pitch.",
+    help="Side of a tile's core, a multiple of 512; for an array, best its pitch.",
 )
 @click.option(
     "--passes",
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="From the second on, tiles go on from their masks, between those of their neighbours.",
+    help="From the second pass on, tiles continue from their masks, surrounded by those of their neighbours.",
 )
 @click.option(
     "--batch",
     type=click.IntRange(1),
     metavar="TILES",
-    help="Solved together. Default: 8 on a GPU here, else 1.",
+    help="Number of tiles solved together. Default: 8 on a local GPU, otherwise 1.",
 )
 @click.option(
     "--tolerance",
     type=float,
-    help="What lies beyond a tile's halo may change the image in its core by this, r.m.s., a clear mask being 1.  "
+    help="Largest r.m.s. change of the image in a tile's core by features beyond its halo; a clear mask is 1.  "
     "[default: 0.0001]",
 )
 @worker_options
@@ -94,8 +107,8 @@ def fullchip(
     """Find the mask of a whole LAYOUT, tile by tile, as one file of polygons in the layout's own coordinates.
 
     Beside the mask NAME.oas, the folder NAME.fullchip holds the finished tiles, scores.json, seams.csv, hotspots.csv,
-    hotspots.oas (a box at each of the worst places), and pictures. A run that was stopped or killed goes on from its
-    tiles; the mask's bytes are the same for any number of workers. --window makes the mask of a part of the layout, in
+    hotspots.oas (a box at each of the worst places), and pictures. The same command continues an interrupted run; the
+    mask has the same bytes for any number of workers. With --window, only the mask of a part of the layout is made, in
     the context of the rest.
 
     Example: litho-dl fullchip chip.gds --layer 11/0 --optics iccad13-like --method fast --out mask.oas
@@ -155,10 +168,10 @@ def _job(
     batch: int,
     tolerance: float | None,
 ) -> "Job":
-    """Everything read and checked, before anything is written."""
+    """Reads and checks all input, before anything is written."""
     from litho_dl.fullchip.chip import Chip
     from litho_dl.fullchip.halo import TOLERANCE
-    from litho_dl.fullchip.run import Job
+    from litho_dl.fullchip.job import Job
     from litho_dl.generators.model import load_generator
     from litho_dl.ilt.method import load_method
     from litho_dl.process.files import read_optics
@@ -184,7 +197,7 @@ def _job(
 
 
 def _made(job: "Job", folder: Path, out: Path, *, workers: int, scheduler: str | None, device: str) -> "ChipRun":
-    """The run, under a bar; if it is interrupted, what stays of it is said."""
+    """Runs the job with a progress bar; prints how to continue if it is interrupted."""
     from litho_dl.fullchip.plan import PLAN
     from litho_dl.fullchip.run import Progress, run_fullchip
 
@@ -199,5 +212,5 @@ def _made(job: "Job", folder: Path, out: Path, *, workers: int, scheduler: str |
             )
     except KeyboardInterrupt:
         if (folder / PLAN).exists():
-            click.echo(f"{folder} keeps the tiles that are done; the same command goes on from there.", err=True)
+            click.echo(f"{folder} keeps the finished tiles; the same command continues from there.", err=True)
         raise

@@ -1,4 +1,4 @@
-"""litho-dl infer: layouts in, a network's masks out."""
+"""litho-dl infer: masks of layouts by a trained network."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import click
 from litho_dl.cli.options import (
     built,
     command_path,
+    complete_names,
     device_option,
     json_option,
     layout_options,
@@ -15,7 +16,6 @@ from litho_dl.cli.options import (
     optics_option,
     out_option,
     report_option,
-    shipped,
 )
 from litho_dl.core.progress import progress_bar
 
@@ -27,15 +27,17 @@ from litho_dl.core.progress import progress_bar
 @out_option
 @layout_options
 @device_option
-@click.option("--refine", "steps", type=click.IntRange(1), metavar="STEPS", help="Optimise the network's masks.")
+@click.option(
+    "--refine", "steps", type=click.IntRange(1), metavar="STEPS", help="Optimise the network's masks in STEPS steps."
+)
 @click.option(
     "--method",
     default="fast",
     show_default=True,
-    shell_complete=shipped("ilt"),
-    help="What --refine runs, from the middle of its first level on.",
+    shell_complete=complete_names("ilt"),
+    help="ILT method of --refine, from the middle of its first level on.",
 )
-@click.option("--force", is_flag=True, help="Use a model that was trained for other optics.")
+@click.option("--force", is_flag=True, help="Use a model even if it was trained for other optics.")
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw a picture of every clip.")
 @report_option
 @json_option
@@ -55,9 +57,9 @@ def infer(
     figures: bool,
     as_json: bool,
 ) -> None:
-    """Draw the masks of LAYOUT... by a trained network, each centred on the field by its bounding box.
+    """Predict the masks of LAYOUT... by a trained network, each layout centred on the field by its bounding box.
 
-    Writes what litho-dl optimize does: OUT/NAME.mask.png and .mask.oas, the picture OUT/NAME.png, and OUT/scores.json.
+    Writes OUT/NAME.mask.png and .mask.oas, the picture OUT/NAME.png, and OUT/scores.json, as litho-dl optimize does.
 
     Example: litho-dl infer clip.gds --model runs/unet/model.safetensors --optics iccad13-like --out masks --refine 20
     """
@@ -66,7 +68,7 @@ def infer(
     from litho_dl.generators.model import load_generator
     from litho_dl.generators.predict import predict, refine
     from litho_dl.ilt.method import load_method
-    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, load_clip, whole_factor
+    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, whole_factor
     from litho_dl.process.files import read_optics
     from litho_dl.runs import files
     from litho_dl.runs.optimize import score_masks
@@ -76,13 +78,11 @@ def infer(
 
     resolved, chosen = resolve_device(device), load_method(method)
     read = read_optics(optics, field_nm=field_nm)
-    clips = [load_clip(path, read, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
-    files.require_distinct([clip.name for clip in clips])
-    files.warn_of_cuts(clips, window_nm)
+    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm)
     process = built(read)
     generator = load_generator(model, process, force=force)
     card = generator.card
-    # refuse now what could not be saved later
+    # Refuse now a pixel on which masks could not be saved later.
     whole_factor(card.recipe.mask_pixel_nm if steps is None else chosen.mask_nm, MASK_FILE_PIXEL_NM)
     protocol = default_protocol(process)
     require_writable_folder(out)
@@ -106,4 +106,4 @@ def infer(
         draw_convergence(out / "convergence.png", solution, f"Convergence, {title}")
     click.echo(json.dumps(results, indent=2) if as_json else score_table(results))
     if solution is not None:
-        solution.require_finished()  # for the exit code: the best masks so far are written
+        solution.require_finished()  # interrupted: for the exit code; the best masks so far are written

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.options import built, json_option, shipped
+from litho_dl.cli.options import built, complete_names, json_option
 from litho_dl.core.errors import KernelError
 from litho_dl.core.progress import progress_bar
 from litho_dl.scoring.scorecard import as_lines
@@ -26,10 +26,10 @@ def kernels() -> None:
 
 
 @kernels.command()
-@click.argument("recipe", shell_complete=shipped("optics"))
+@click.argument("recipe", shell_complete=complete_names("optics"))
 @kernel_file_option
 @field_option
-@click.option("--count", type=click.IntRange(min=1), help="Kernels per focus, in place of the recipe's.")
+@click.option("--count", type=click.IntRange(min=1), help="Kernels per focus.  [default: the recipe's]")
 @json_option
 def build(recipe: str, out: Path, field_nm: float | None, count: int | None, as_json: bool) -> None:
     """Build the kernels of RECIPE (a name or a .toml file) for every focus of its corners."""
@@ -54,7 +54,7 @@ def build(recipe: str, out: Path, field_nm: float | None, count: int | None, as_
 @kernel_file_option
 @json_option
 def import_(folder: Path, out: Path, as_json: bool) -> None:
-    """Import the ICCAD 2013 contest's kernels from FOLDER (kernels/*.pt, scales/*.pt) into one file of ours."""
+    """Import the kernels of the ICCAD 2013 contest from FOLDER (kernels/*.pt, scales/*.pt) into one file."""
     from litho_dl.process.files import import_contest, save_kernels
 
     require_suffix(out)
@@ -64,7 +64,7 @@ def import_(folder: Path, out: Path, as_json: bool) -> None:
 
 
 @kernels.command()
-@click.argument("optics", shell_complete=shipped("optics"))
+@click.argument("optics", shell_complete=complete_names("optics"))
 @field_option
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for a picture of each focus.")
 @json_option
@@ -81,13 +81,23 @@ def show(optics: str, field_nm: float | None, out: Path | None, as_json: bool) -
 
 
 def require_suffix(path: Path) -> None:
-    """KernelError unless the file ends in .safetensors."""
+    """Checks the suffix of a kernel file.
+
+    Raises:
+        KernelError: It is not .safetensors.
+    """
     if path.suffix != ".safetensors":
-        raise KernelError(f"{path}: expected a file name that ends in .safetensors; it is how --optics knows it.")
+        raise KernelError(f"{path}: expected a file name that ends in .safetensors, by which --optics recognises it.")
 
 
 def report(process: "ProcessModel", as_json: bool, **more: Any) -> None:
-    """Prints what a process model holds."""
+    """Prints a description of a process model.
+
+    Args:
+        process: The process model.
+        as_json: Print JSON instead of text.
+        **more: Further values, printed first.
+    """
     summary = {
         **more,
         "field_nm": list(process.field_nm),

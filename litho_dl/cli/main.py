@@ -1,4 +1,4 @@
-"""The entry point: commands are imported when called, and bad input ends in one line."""
+"""The entry point of the command line: commands are imported when run, and errors are printed as one line."""
 
 import importlib
 import os
@@ -20,25 +20,25 @@ COMMANDS = {
     "evaluate": "Score a mask against its target.",
     "export": "Write a trained network as ONNX or torch.export, and check it.",
     "fullchip": "Find the mask of a whole layout, tile by tile.",
-    "infer": "Draw the masks of given layouts by a trained network.",
+    "infer": "Predict the masks of given layouts by a trained network.",
     "kernels": "Build, import and show optical kernels.",
-    "mnist": "Train and score a sanity benchmark of networks and training loop.",
+    "mnist": "Train and score a benchmark on MNIST, to check networks and training loop.",
     "mrc": "Check a mask's least width, space, area and curvature radius.",
     "optimize": "Find the masks that print given layouts.",
     "process-window": "Sweep dose and focus: CDs, process windows, MEEF.",
     "recipes": "List and print the optics recipes, ILT methods and design rules.",
-    "report": "Show what a command wrote in one HTML file.",
+    "report": "Show the results of a command in one HTML file.",
     "simulate": "Expose a layout as drawn: aerial image, prints, picture.",
     "smo": "Optimise the illumination together with the masks of given layouts.",
-    "train": "Train a network that draws masks, or a surrogate of the simulator.",
-    "tune": "Search for the settings of a method that give the best masks, and the fastest.",
+    "train": "Train a mask generator, or a surrogate of the simulator.",
+    "tune": "Search for the settings of an ILT method that give the best masks in the least time.",
 }
 INTERRUPTED = 130
 OUT_OF_MEMORY = "Out of memory; pass fewer layouts at once, or choose a larger pixel or a smaller field."
 
 
 class LazyGroup(click.Group):
-    """Knows its commands by name; imports a command's module only to run it or to show its own help."""
+    """A group that lists its commands by name, and imports a command only to run it or to show its help."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -61,13 +61,13 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Suggests the nearest command for a misspelt one."""
+        """Suggests the most similar command for a misspelt one."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from litho_dl.core.settings import known
+            from litho_dl.core.settings import suggestion
 
-            message = f"No such command {args[0]!r}; {known(args[0], COMMANDS)}"
+            message = f"No such command {args[0]!r}; {suggestion(args[0], COMMANDS)}"
             raise click.UsageError(message, ctx) from error
 
 
@@ -92,10 +92,10 @@ def cli(plugins: tuple[Path, ...]) -> None:
 def main() -> None:
     """Runs the command line.
 
-    OpenMP's threads sleep while they wait, unless the user says otherwise: on a machine whose cores are shared, threads
-    that spin cost a factor of ten. It has to be said before torch loads.
+    OpenMP's threads sleep while they wait, unless the environment says otherwise: on a machine with shared cores,
+    spinning threads cost a factor of ten. This must be set before torch is loaded.
 
-    Exit codes: 0 done, 1 bad input, 2 wrong usage, 130 interrupted.
+    Exit codes: 0 success, 1 bad input, 2 wrong usage, 130 interrupted.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     keep_memory()

@@ -1,30 +1,38 @@
-"""litho-dl mnist: train and score one of the sanity benchmarks."""
+"""litho-dl mnist: train and score a benchmark on MNIST."""
 
 import json
 from pathlib import Path
 
 import click
 
-from litho_dl.cli.options import command_path, device_option, json_option, report_option, shipped
+from litho_dl.cli.options import (
+    command_path,
+    complete_names,
+    device_option,
+    json_option,
+    report_option,
+    training_options,
+)
 
 
 @click.command()
 @click.option(
     "--model",
     required=True,
-    shell_complete=shipped("mnist"),
+    shell_complete=complete_names("mnist"),
     help="A benchmark (see litho-dl recipes) or a .toml file.",
 )
 @click.option(
-    "--data-dir", required=True, type=click.Path(path_type=Path, file_okay=False), help="The four MNIST files."
+    "--data-dir",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the four MNIST files.",
 )
-@click.option("--download", is_flag=True, help="Fetch what --data-dir lacks.")
+@click.option("--download", is_flag=True, help="Download the files that are missing in --data-dir.")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the run.  [default: runs/mnist/MODEL]"
 )
-@click.option("--epochs", type=click.IntRange(1), help="In place of the recipe's.")
-@click.option("--seed", type=click.IntRange(0), help="In place of the recipe's.")
-@click.option("--tensorboard", is_flag=True, help="Write TensorBoard's events too.")
+@training_options
 @device_option
 @report_option
 @json_option
@@ -39,7 +47,9 @@ def mnist(
     device: str,
     as_json: bool,
 ) -> None:
-    """Train a benchmark on MNIST and score it on the test images, with pictures; again after any end: it goes on.
+    """Train a benchmark on MNIST and score it on the test images, with pictures.
+
+    The same command continues an interrupted run.
 
     Several processes or GPUs: torchrun --nproc-per-node=2 -m litho_dl.cli.main mnist ...
 
@@ -51,18 +61,18 @@ def mnist(
     from litho_dl.mnist.run import run_mnist
     from litho_dl.mnist.summary import run_summary, run_text
     from litho_dl.runs.summary import write_summary
-    from litho_dl.training.processes import joined
-    from litho_dl.training.progress import say_how_to_go_on, training_progress
+    from litho_dl.training.processes import process_group
+    from litho_dl.training.progress import report_resumable, training_progress
 
     recipe = with_training(load_mnist_recipe(model), epochs=epochs, seed=seed)
     folder = out or Path("runs") / "mnist" / Path(model).stem
-    with joined(device) as own:
+    with process_group(device) as own:
         images = load_mnist(data_dir, download=download)
         try:
             with training_progress() as report:
                 run = run_mnist(recipe, images, folder, device=own, on_progress=report, tensorboard=tensorboard)
         except KeyboardInterrupt:
-            say_how_to_go_on(folder)
+            report_resumable(folder)
             raise
         if run is None:
             return

@@ -1,4 +1,4 @@
-"""litho-dl mrc: mask rule check."""
+"""litho-dl mrc: the mask rule check."""
 
 import json
 import math
@@ -20,11 +20,15 @@ from litho_dl.core.io import IMAGE_SUFFIXES
 @click.option("--area", default=1000.0, show_default=True, metavar="NM2", help="Least area; 0: not checked.")
 @click.option("--radius", default=0.0, metavar="NM", help="Least radius of curvature.  [default: not checked]")
 @click.option("--smooth", "smooth_nm", type=float, metavar="NM", help="Pixel of polygons drawn along pixel edges.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the picture and the markers.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the picture, the markers and the list of places.",
+)
 @click.option(
     "--markers", type=click.Choice(["oas", "gds"]), default="oas", show_default=True, help="Format of the markers."
 )
-@click.option("--strict", is_flag=True, help="Exit with 1 if a rule is broken.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if a rule is violated.")
 @layout_options
 @report_option
 @json_option
@@ -46,16 +50,23 @@ def mrc(
 ) -> None:
     """Check a mask's least width, space, area and curvature radius.
 
-    MASK is an image, open where it is at least half its range, or polygons (.glp, .gds, .oas). --out writes
-    NAME.mrc.png, the mask with its markers and the worst places enlarged, NAME.mrc.oas (or .gds): the mask on 1/0,
-    markers of width, space, area and radius on 101/0 to 104/0, and NAME.mrc.json, every place.
+    MASK is an image, open where its value is at least half of the range, or polygons (.glp, .gds, .oas). With --out,
+    writes NAME.mrc.png, the mask with markers and the worst places enlarged; NAME.mrc.oas (or .gds), the mask on layer
+    1/0 and markers of width, space, area and radius on 101/0 to 104/0; and NAME.mrc.json, all places.
 
-    What an image's border or the --window cuts is judged as it stands, and named apart: it may be part of something
-    larger.
+    Features that the border of an image or of the --window cuts are checked as they are, and their violations are
+    counted separately, as they may be parts of larger features.
     """
     from litho_dl.core.io import require_writable_folder
     from litho_dl.layout.rules import MaskRules, check_rules
-    from litho_dl.runs.mask_rules import as_table, cut_places, image_layout, polygon_layout, report, write_check
+    from litho_dl.runs.mask_rules import (
+        check_summary,
+        check_text,
+        cut_places,
+        image_layout,
+        polygon_layout,
+        write_check,
+    )
     from litho_dl.runs.summary import write_summary
 
     rules = MaskRules(width, space, area, radius)
@@ -70,10 +81,10 @@ def mrc(
         raise LithoError(f"Expected --smooth of zero or more, got {smooth:g} nm.")
     violations = check_rules(drawn.polygons, rules, smooth_nm=smooth)
     cut = cut_places(violations, border, smooth)
-    result = report(mask, rules, violations, cut)
+    result = check_summary(mask, rules, violations, cut)
     if out is not None:
         result["files"] = write_check(out, drawn, rules, violations, cut, markers)
         write_summary(out / f"{drawn.name}.mrc.json", command_path(), result)
-    click.echo(json.dumps(result, indent=2) if as_json else as_table(result))
+    click.echo(json.dumps(result, indent=2) if as_json else check_text(result))
     if strict and violations.total:
         sys.exit(1)

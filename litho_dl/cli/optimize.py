@@ -1,4 +1,4 @@
-"""litho-dl optimize: layouts in, masks out."""
+"""litho-dl optimize: the masks of layouts, by ILT."""
 
 import json
 from pathlib import Path
@@ -8,13 +8,13 @@ import click
 from litho_dl.cli.options import (
     built,
     command_path,
+    complete_names,
     device_option,
     json_option,
     layout_options,
     optics_option,
     out_option,
     report_option,
-    shipped,
 )
 from litho_dl.core.errors import LithoError
 from litho_dl.core.progress import progress_bar
@@ -29,7 +29,7 @@ LARGEST_TOLERANCE_NM = 10.0
     "--method",
     required=True,
     metavar="NAME",
-    shell_complete=shipped("ilt"),
+    shell_complete=complete_names("ilt"),
     help="An ILT method (see litho-dl recipes) or a .toml file.",
 )
 @out_option
@@ -40,15 +40,15 @@ LARGEST_TOLERANCE_NM = 10.0
     "start_masks",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Continue from a mask (image of the field, or polygons): one for each LAYOUT in order, or a folder with "
-    "NAME.mask.oas or NAME.mask.png of each.",
+    help="Start mask (image of the field, or polygons): one for each LAYOUT, in order, or a folder with "
+    "NAME.mask.oas or NAME.mask.png for each.",
 )
 @click.option(
     "--curves",
     "curves_nm",
     type=float,
     metavar="NM",
-    help="Write the masks as smooth curves, simplified within this tolerance, and score these.",
+    help="Write the masks as smooth curves, simplified within this tolerance, and score the curves.",
 )
 @click.option("--shots", is_flag=True, help="Also write the rectangles of each mask's fracture (.csv and .oas).")
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw a picture of every clip.")
@@ -77,12 +77,12 @@ def optimize(
     OUT/convergence.png and .csv; OUT/NAME.layers.oas holds target, mask, print and PV band as polygons on layers 1/0 to
     4/0. Ctrl-C stops early and writes the best masks found so far.
 
-    --init runs the method's last level alone, from the given masks as its parameterization redraws them.
+    With --init, only the method's last level is run, from the given masks.
     """
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import require_writable_folder
     from litho_dl.ilt.method import load_method
-    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, load_clip, load_start_mask, whole_factor
+    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, load_start_mask, whole_factor
     from litho_dl.process.files import read_optics
     from litho_dl.runs import files, tables
     from litho_dl.runs.optimize import score_masks, solve
@@ -92,11 +92,9 @@ def optimize(
     if curves_nm is not None and not 0 < curves_nm <= LARGEST_TOLERANCE_NM:
         raise LithoError(f"Expected --curves above 0 and at most {LARGEST_TOLERANCE_NM:g} nm, got {curves_nm:g}.")
     resolved, chosen = resolve_device(device), load_method(method)
-    whole_factor(chosen.mask_nm, MASK_FILE_PIXEL_NM)  # refuse now what could not be saved later
+    whole_factor(chosen.mask_nm, MASK_FILE_PIXEL_NM)  # refuse now a pixel on which masks could not be saved
     read = read_optics(optics, field_nm=field_nm)
-    clips = [load_clip(path, read, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
-    files.require_distinct([clip.name for clip in clips])
-    files.warn_of_cuts(clips, window_nm)
+    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm)
     masks = None
     if start_masks:
         found = files.start_mask_files(start_masks, [clip.name for clip in clips])
@@ -118,4 +116,4 @@ def optimize(
     click.echo(json.dumps(results, indent=2) if as_json else tables.score_table(results))
     if curves_nm is not None and not as_json:
         click.echo(tables.curve_cost(results) + (f"\n{tables.shot_kinds(curves_nm)}" if shots else ""))
-    solution.require_finished()  # for the exit code: the best masks so far are written
+    solution.require_finished()  # interrupted: for the exit code; the best masks so far are written

@@ -1,4 +1,4 @@
-"""What several commands share: options, the report of a run, and the kernels' progress."""
+"""Options that several commands share, the option --report, and the progress of building kernels."""
 
 import functools
 import math
@@ -20,8 +20,8 @@ Command = Callable[..., Any]
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
-class Window(click.ParamType):
-    """`X0,Y0,X1,Y1` in nm."""
+class BoxParamType(click.ParamType):
+    """Four numbers `X0,Y0,X1,Y1` in nm: a window, or the ends of a cutline."""
 
     name = "X0,Y0,X1,Y1"
 
@@ -35,8 +35,8 @@ class Window(click.ParamType):
         return x0, y0, x1, y1
 
 
-class Sweep(click.ParamType):
-    """`FROM,TO,STEP`: a rising list of numbers."""
+class SweepParamType(click.ParamType):
+    """Rising numbers, given as `FROM,TO,STEP`."""
 
     name = "FROM,TO,STEP"
     most = 201
@@ -54,22 +54,22 @@ class Sweep(click.ParamType):
         return tuple(round(start + step * index, 9) for index in range(math.floor(intervals + 1e-9) + 1))
 
 
-def shipped(*kinds: "Kind | Literal['models']") -> Complete:
-    """Completes the names of what ships, or else a file."""
+def complete_names(*kinds: "Kind | Literal['models']") -> Complete:
+    """Shell completion by the names of packaged recipes or models, or by files."""
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from litho_dl.core.settings import shipped_names
-        from litho_dl.generators.weights import shipped_models
+        from litho_dl.core.settings import packaged_names
+        from litho_dl.generators.weights import packaged_models
 
-        names = [name for kind in kinds for name in (shipped_models() if kind == "models" else shipped_names(kind))]
+        names = [name for kind in kinds for name in (packaged_models() if kind == "models" else packaged_names(kind))]
         found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
-        return [CompletionItem(incomplete, type="file"), *found]  # names replace the files in bash, if they come last
+        return [CompletionItem(incomplete, type="file"), *found]  # in bash, names replace the files if they come last
 
     return complete
 
 
 def stacked(*decorators: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """One decorator of many, in the order of the help page."""
+    """Several decorators as one; the first is the first on the help page."""
 
     def decorate(command: Command) -> Command:
         for decorator in reversed(decorators):
@@ -84,58 +84,66 @@ optics_option = stacked(
         "--optics",
         required=True,
         metavar="RECIPE_OR_KERNELS",
-        shell_complete=shipped("optics"),
+        shell_complete=complete_names("optics"),
         help="A recipe's name (see litho-dl recipes), a recipe file (.toml), an exported kernel file (.safetensors), "
         "or a folder of contest kernels.",
     ),
-    click.option("--field", "field_nm", type=float, metavar="NM", help="Side of the field, in place of the recipe's."),
+    click.option("--field", "field_nm", type=float, metavar="NM", help="Side of the field.  [default: the recipe's]"),
 )
 layout_options = stacked(
     click.option("--layer", help="Layer: a name (GLP) or LAYER/DATATYPE (GDSII, OASIS). Default: the only one."),
     click.option("--cell", help="Cell. Default: the only top cell."),
-    click.option("--window", "window_nm", type=Window(), help="Only this window of the layout, in nm."),
+    click.option("--window", "window_nm", type=BoxParamType(), help="Read only this window of the layout, in nm."),
 )
 model_option = click.option(
     "--model",
     required=True,
     metavar="NAME_OR_FILE",
-    shell_complete=shipped("models"),
-    help="A trained network that ships (see litho-dl recipes), or a model.safetensors of litho-dl train.",
+    shell_complete=complete_names("models"),
+    help="The name of a packaged network (see litho-dl recipes), or a model.safetensors of litho-dl train.",
 )
 device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 out_option = click.option(
-    "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for what is written."
+    "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write to."
+)
+training_options = stacked(
+    click.option("--epochs", type=click.IntRange(1), help="Epochs of each training stage, in place of the recipe's."),
+    click.option("--seed", type=click.IntRange(0), help="Seed, in place of the recipe's."),
+    click.option("--tensorboard", is_flag=True, help="Write TensorBoard's events too."),
 )
 worker_options = stacked(
     click.option(
         "--workers", type=click.IntRange(1), help="Local processes, one thread each. Default: one a core or GPU."
     ),
-    click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, or local for a cluster on this machine."),
+    click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, or local for a Dask cluster here."),
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON on standard output.")
 
 
 def report_on(folder_of: Callable[[dict[str, Any]], Path | None]) -> Callable[[Command], Command]:
-    """Adds `--report`: report.html, when the command is done, in the folder that its options name."""
+    """A decorator that adds `--report`, which writes report.html into a folder after the command.
+
+    `folder_of` takes the folder from the command's options.
+    """
 
     def decorate(command: Command) -> Command:
-        @click.option("--report", is_flag=True, help="Write report.html there too; see litho-dl report.")
+        @click.option("--report", is_flag=True, help="Also write report.html there; see litho-dl report.")
         @functools.wraps(command)
         def reporting(*args: Any, report: bool, **options: Any) -> None:
             folder = folder_of(options)
             if report and folder is None:
-                raise click.UsageError("--report needs --out, the folder that it shows.")
-            broken_rules = None
+                raise click.UsageError("--report needs --out, the folder of the report.")
+            failed_check = None
             try:
                 command(*args, **options)
-            except SystemExit as stop:  # mrc --strict: broken rules are a result
-                broken_rules = stop
+            except SystemExit as stop:  # mrc --strict found violations, which are a result to report
+                failed_check = stop
             if report and folder is not None:
                 from litho_dl.report.page import write_report
 
                 click.echo(f"Wrote {write_report(folder)}", err=True)
-            if broken_rules is not None:
-                raise broken_rules
+            if failed_check is not None:
+                raise failed_check
 
         return reporting
 
@@ -146,20 +154,31 @@ report_option = report_on(lambda options: options["out"])
 
 
 def is_remote(workers: int | None, scheduler: str | None) -> bool:
-    """True if a Dask scheduler elsewhere has the workers, whose number is then its own."""
+    """Whether the workers are those of a Dask scheduler elsewhere, whose number is fixed.
+
+    Args:
+        workers: Value of --workers.
+        scheduler: Value of --scheduler.
+
+    Returns:
+        True for the address of a scheduler, False for none or `local`.
+
+    Raises:
+        click.UsageError: --workers is given with the address of a scheduler.
+    """
     remote = scheduler not in (None, "local")
     if remote and workers is not None:
-        raise click.UsageError("--workers is for local workers; the scheduler has its own.")
+        raise click.UsageError("--workers is for local workers; a scheduler has its own.")
     return remote
 
 
 def command_path() -> str:
-    """The running command, such as `litho-dl optimize`, for the files that it writes."""
+    """The name of the running command, such as `litho-dl optimize`, for the files that it writes."""
     return click.get_current_context().command_path
 
 
 def built(optics: "Optics") -> "ProcessModel":
-    """The process model, after a recipe's kernels are built, with a word about it."""
+    """The process model of optics; a recipe's kernels are built now, with a progress bar."""
     if optics.built:
         return optics.process()
     with progress_bar("Building kernels"):

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from litho_dl.cli.options import (
-    Sweep,
-    Window,
+    BoxParamType,
+    SweepParamType,
     built,
     command_path,
     device_option,
@@ -36,19 +36,23 @@ Sweeps = tuple[float, ...]
     "--gauge",
     "cutlines",
     multiple=True,
-    type=Window(),
+    type=BoxParamType(),
     help="A cutline in the layout's own coordinates, in nm, across one line or space; repeatable. Default: the "
     "narrowest lines and spaces.",
 )
-@click.option("--focus", type=Sweep(), help="Foci in nm. Default: one Rayleigh unit to both sides, in ten steps.")
-@click.option("--dose", type=Sweep(), default="0.85,1.15,0.05", show_default=True, help="Factors on intensity.")
+@click.option(
+    "--focus", type=SweepParamType(), help="Foci in nm. Default: one Rayleigh unit to both sides, in ten steps."
+)
+@click.option(
+    "--dose", type=SweepParamType(), default="0.85,1.15,0.05", show_default=True, help="Factors on intensity."
+)
 @click.option(
     "--tolerance",
     "tolerance_percent",
     type=click.FloatRange(0, 100, min_open=True, max_open=True),
     default=10.0,
     show_default=True,
-    help="Percent of its target that a CD may be off.",
+    help="Allowed deviation of a CD, in percent of its target.",
 )
 @layout_options
 @click.option("--mask-layer", help="Layer of a mask polygon file. Default: the only one.")
@@ -75,7 +79,7 @@ def process_window(
     """Sweep dose and focus of a mask: CDs, exposure latitude against depth of focus, NILS and MEEF at gauges.
 
     Writes OUT/process_window.csv (the CD of every gauge, focus and dose), OUT/summary.json and the picture
-    OUT/process_window.png. Limits of dose are found on the images, between the doses and beyond them.
+    OUT/process_window.png. Dose limits are computed from the images, and are not restricted to the swept doses.
     """
     import numpy as np
 
@@ -83,7 +87,7 @@ def process_window(
     from litho_dl.core.io import require_writable_folder
     from litho_dl.layout.clips import load_clip, load_mask_polygons
     from litho_dl.process.files import read_optics
-    from litho_dl.runs.process_window import as_table, default_foci, write_results
+    from litho_dl.runs.process_window import default_foci, window_text, write_results
     from litho_dl.simulation.focus_exposure import choose_gauges, expose_through_focus
 
     if min(dose) <= 0:
@@ -111,4 +115,4 @@ def process_window(
     settings = {"mask": None if mask is None else str(mask), "optics": optics, "tolerance_percent": tolerance_percent}
     title = f"{clip.name} ({'as drawn' if mask is None else mask.name}), {Path(optics).name}"
     summary = write_results(result, clip, out, command_path(), settings, title)
-    click.echo(json.dumps(summary, indent=2) if as_json else as_table(summary))
+    click.echo(json.dumps(summary, indent=2) if as_json else window_text(summary))

@@ -1,14 +1,14 @@
-"""litho-dl recipes: what ships with the package."""
+"""litho-dl recipes: the recipes and models that ship with the package."""
 
 import json
 from collections.abc import Mapping
 
 import click
 
-from litho_dl.cli.options import json_option, shipped
+from litho_dl.cli.options import complete_names, json_option
 from litho_dl.core.errors import RecipeError
-from litho_dl.core.settings import Kind, known, read_toml, shipped_names, shipped_text
-from litho_dl.generators.weights import shipped_models
+from litho_dl.core.settings import Kind, packaged_names, packaged_text, read_toml, suggestion
+from litho_dl.generators.weights import packaged_models
 
 KINDS: tuple[Kind, ...] = ("optics", "ilt", "rules", "dataset", "mnist", "generators", "studies")
 HEADINGS: dict[Kind, str] = {
@@ -24,24 +24,24 @@ MODELS = "Trained mask generators (litho-dl infer --model NAME --optics OPTICS)"
 
 
 @click.command()
-@click.argument("name", required=False, shell_complete=shipped(*KINDS))
+@click.argument("name", required=False, shell_complete=complete_names(*KINDS))
 @json_option
 def recipes(name: str | None, as_json: bool) -> None:
-    """List the recipes and trained networks that ship, or print the TOML of NAME to start one of your own.
+    """List the recipes and trained networks that ship with the package, or print the TOML of NAME.
 
     Example: litho-dl recipes duv193-immersion-annular > mine.toml
     """
     if name is not None:
-        kind = next((kind for kind in KINDS if name in shipped_names(kind)), None)
+        kind = next((kind for kind in KINDS if name in packaged_names(kind)), None)
         if kind is None:
-            names = [entry for kind in KINDS for entry in shipped_names(kind)]
-            raise RecipeError(f"No recipe, method or rules named {name!r}; {known(name, names)}")
+            names = [entry for kind in KINDS for entry in packaged_names(kind)]
+            raise RecipeError(f"No recipe, method or rules named {name!r}; {suggestion(name, names)}")
         click.echo(
-            json.dumps(read_toml(kind, name).table, indent=2) if as_json else shipped_text(kind, name), nl=as_json
+            json.dumps(read_toml(kind, name).table, indent=2) if as_json else packaged_text(kind, name), nl=as_json
         )
         return
-    table = {kind: {n: read_toml(kind, n).table["description"] for n in shipped_names(kind)} for kind in KINDS}
-    models = {model: f"for {' and '.join(optics)}" for model, optics in shipped_models().items()}
+    table = {kind: {n: read_toml(kind, n).table["description"] for n in packaged_names(kind)} for kind in KINDS}
+    models = {model: f"for {' and '.join(optics)}" for model, optics in packaged_models().items()}
     if as_json:
         click.echo(json.dumps({**table, "models": models}, indent=2))
         return
@@ -52,7 +52,12 @@ def recipes(name: str | None, as_json: bool) -> None:
 
 
 def show(heading: str, entries: Mapping[str, str]) -> None:
-    """One part of the list."""
+    """Prints one part of the list.
+
+    Args:
+        heading: The heading.
+        entries: Descriptions by name.
+    """
     click.secho(heading, bold=True)
     for entry, description in entries.items():
         click.echo(f"  {entry:<26} {description}")

@@ -1,4 +1,4 @@
-"""litho-dl report: what a command wrote, as one HTML file."""
+"""litho-dl report: the results of a command as one HTML file."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ import click
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.html",
-    help="What to write.  [default: RUN_DIR/report.html]",
+    help="The file to write.  [default: RUN_DIR/report.html]",
 )
 def report(run_dir: Path, out: Path | None) -> None:
-    """Show what any command wrote into RUN_DIR in one HTML file that needs nothing else.
+    """Show the results of a command in RUN_DIR in one self-contained HTML file.
 
-    Settings, scores, clips with target, mask, print and PV band as layers, the worst sites, L2 against PVB, curves,
-    tables, pictures and times: whatever the folder holds. --report of the other commands does the same.
+    It shows what the folder holds: settings, scores, clips with target, mask, print and PV band as layers, the worst
+    sites, L2 against PVB, curves, tables, pictures and times. The option --report of the other commands does the same.
 
     Example: litho-dl report runs/fast --out fast.html
     """

@@ -1,4 +1,4 @@
-"""litho-dl simulate: a layout or a mask, exposed."""
+"""litho-dl simulate: the exposure of a layout or a mask."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ LAYOUT_PIXEL_NM = 1.0
 @optics_option
 @out_option
 @layout_options
-@click.option("--pixel", "pixel_nm", type=float, help="Pixel of the images in nm. Default: 1; a mask image's own.")
+@click.option("--pixel", "pixel_nm", type=float, help="Pixel of the images in nm. Default: 1, or the mask image's.")
 @device_option
 @report_option
 @json_option
@@ -43,7 +43,7 @@ def simulate(
     """Expose LAYOUT as drawn (.glp, .gds, .oas), or a mask image of the whole field (.png, .npy, .csv).
 
     Writes OUT/NAME.aerial.npy (intensity at nominal conditions, first row = lowest y), OUT/NAME.CORNER.png (what prints
-    at each corner), the picture OUT/NAME.simulate.png, and its figures as OUT/NAME.simulate.json.
+    at each corner), the picture OUT/NAME.simulate.png, and a summary OUT/NAME.simulate.json.
     """
     import torch
 

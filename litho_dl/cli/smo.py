@@ -1,4 +1,4 @@
-"""litho-dl smo: layouts in, a source and its masks out."""
+"""litho-dl smo: source-mask optimisation."""
 
 import json
 from pathlib import Path
@@ -9,32 +9,38 @@ import click
 from litho_dl.cli.options import (
     built,
     command_path,
+    complete_names,
     device_option,
     json_option,
     layout_options,
     optics_option,
     out_option,
     report_option,
-    shipped,
     stacked,
 )
 from litho_dl.core.progress import progress_bar
 
 source_options = stacked(
-    click.option("--samples", type=click.IntRange(5, 101), default=21, show_default=True, help="Source pixels a side."),
+    click.option(
+        "--samples",
+        type=click.IntRange(5, 101),
+        default=21,
+        show_default=True,
+        help="Pixels of the source map on a side.",
+    ),
     click.option(
         "--symmetry",
         type=click.Choice(["xy", "none"]),
         default="xy",
         show_default=True,
-        help="xy: the source mirrored in both axes.",
+        help="xy: the source is mirrored in both axes.",
     ),
     click.option(
         "--fill",
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
         default=0.15,
         show_default=True,
-        help="Least share of the pupil that is lit.",
+        help="Least pupil fill.",
     ),
 )
 
@@ -46,13 +52,13 @@ source_options = stacked(
     "--method",
     required=True,
     metavar="NAME",
-    shell_complete=shipped("ilt"),
-    help="An ILT method with a source_learning_rate: smo, or .toml.",
+    shell_complete=complete_names("ilt"),
+    help="An ILT method with a source_learning_rate: smo, or a .toml file.",
 )
 @click.option(
     "--mask-method",
     metavar="NAME",
-    shell_complete=shipped("ilt"),
+    shell_complete=complete_names("ilt"),
     help="The ILT method of the final masks. Default: --method.",
 )
 @source_options
@@ -79,15 +85,15 @@ def smo(
 ) -> None:
     """Optimise one source for LAYOUT... together with their masks, starting from the source of the recipe.
 
-    Then solves the masks anew, with the source fixed: once the optimised one, once the recipe's, and scores both.
+    Then optimises the masks again with each of two fixed sources, the optimised one and the recipe's, and scores both.
 
-    Writes OUT/source.npy (the source's pixel map), OUT/recipe.toml (the whole recipe with it, for --optics),
+    Writes OUT/source.npy (the source's pixel map), OUT/recipe.toml (the recipe with it, for --optics),
     OUT/source.png (before and after), OUT/convergence.png, OUT/smo.json, and for each layout the mask of the optimised
     source as litho-dl optimize does. Ctrl-C stops early and writes the source, or the masks, found so far.
     """
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import require_writable_folder
-    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, load_clip, whole_factor
+    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, whole_factor
     from litho_dl.process.files import read_optics
     from litho_dl.process.freeform import save_freeform
     from litho_dl.runs import files
@@ -98,8 +104,7 @@ def smo(
     resolved, joint, fixed = resolve_device(device), *runs.load_methods(method, mask_method)
     whole_factor(fixed.mask_nm, MASK_FILE_PIXEL_NM)
     read = read_optics(optics, field_nm=field_nm)
-    clips = [load_clip(path, read, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
-    files.require_distinct([clip.name for clip in clips])
+    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm)
     process = built(read)
     simulator = runs.trainable_source(process, **source).to(resolved)
     require_writable_folder(out)

@@ -1,4 +1,4 @@
-"""litho-dl train: mask generators from a data set."""
+"""litho-dl train: training of mask generators and surrogates on a data set."""
 
 import json
 from pathlib import Path
@@ -6,24 +6,28 @@ from typing import Any
 
 import click
 
-from litho_dl.cli.options import command_path, device_option, json_option, out_option, report_option, shipped
+from litho_dl.cli.options import (
+    command_path,
+    complete_names,
+    device_option,
+    json_option,
+    out_option,
+    report_option,
+    training_options,
+)
 
 
 @click.command()
-@click.argument("recipe", shell_complete=shipped("generators"))
+@click.argument("recipe", shell_complete=complete_names("generators"))
 @click.option(
     "--data", required=True, type=click.Path(path_type=Path, file_okay=False), help="A data set of litho-dl dataset."
 )
 @out_option
+@click.option("--optics", metavar="RECIPE_OR_KERNELS", help="Optics of the prints.  [default: those of the data set]")
 @click.option(
-    "--optics", metavar="RECIPE_OR_KERNELS", help="Print masks by these, as --optics of simulate. Default: the data's."
+    "--start", metavar="MODEL", help="Run only the last stage, from the weights of a model, e.g. for other optics."
 )
-@click.option(
-    "--start", metavar="MODEL", help="Run the last stage alone, from the weights of a model, say for other optics."
-)
-@click.option("--epochs", type=click.IntRange(1), help="Of every stage, in place of the recipe's.")
-@click.option("--seed", type=click.IntRange(0), help="In place of the recipe's.")
-@click.option("--tensorboard", is_flag=True, help="Write TensorBoard's events too.")
+@training_options
 @device_option
 @report_option
 @json_option
@@ -41,7 +45,7 @@ def train(
 ) -> None:
     """Train a mask generator, or a surrogate of the simulator, by RECIPE (see litho-dl recipes, or a .toml file).
 
-    Again after any end: it goes on.
+    The same command continues an interrupted run.
 
     Writes OUT/model.safetensors, for litho-dl infer --model, OUT/summary.json, the pictures OUT/curves.png and
     OUT/masks.png, and a folder for each stage with its metrics.csv, best weights and checkpoint.
@@ -58,12 +62,12 @@ def train(
     from litho_dl.generators.run import run_generator
     from litho_dl.generators.summary import command_line, run_summary, run_text
     from litho_dl.runs.summary import write_summary
-    from litho_dl.training.processes import joined
-    from litho_dl.training.progress import say_how_to_go_on, training_progress
+    from litho_dl.training.processes import process_group
+    from litho_dl.training.progress import report_resumable, training_progress
 
     chosen = with_training(load_generator_recipe(recipe), epochs=epochs, seed=seed)
     require_writable_folder(out)
-    with joined(device) as own:
+    with process_group(device) as own:
         pairs = load_pair_set(data, chosen, optics)
         options: dict[str, Any] = {
             "device": own,
@@ -75,7 +79,7 @@ def train(
             with training_progress() as report:
                 run = run_generator(chosen, pairs, out, on_progress=report, **options)
         except KeyboardInterrupt:
-            say_how_to_go_on(out)
+            report_resumable(out)
             raise
         if run is None:
             return

@@ -1,1 +1,1 @@
-"""Grids, partial Fourier transforms, errors and atomic files."""
+"""Grids, partial Fourier transforms, settings, files, worker processes and errors."""

@@ -1,4 +1,4 @@
-"""Devices by name."""
+"""Devices and their names."""
 
 import re
 
@@ -8,7 +8,7 @@ from litho_dl.core.errors import LithoError
 
 
 def resolve_device(name: str) -> torch.device:
-    """`auto` (CUDA if there is one), `cpu`, `cuda` or `cuda:N`.
+    """The device of a name: `auto` (CUDA if there is one), `cpu`, `cuda` or `cuda:N`.
 
     Raises:
         LithoError: The name is another, or this machine has no such device.
@@ -26,7 +26,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def device_name(device: torch.device) -> str:
-    """What reports call a device: its card, or how many threads compute."""
+    """The name of a device in reports: that of the GPU, or the CPU with the number of threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"CPU, {torch.get_num_threads()} threads"

@@ -12,10 +12,10 @@ way, a coarse image and its nearest-upsampled fine version have one and the same
 Spectra of real images are kept as *half spectra* of shape (..., 2 h_y + 1, h_x + 1): fy = -h_y ... h_y with zero in
 the middle row, fx = 0 ... h_x.
 
-All heavy products are real matrix products of N x N by N x 2(h + 1); f and -f share theirs. They are halved on large
-fields of an even number of pixels: half a field farther on, the waves of even f are the same and those of odd f the
-opposite; so the ones need only the sum of the field's two halves, and the others their difference. With the same waves,
-analysing and synthesising are each other's transposes, and so each other's gradients.
+The transforms are real matrix products of N x N by N x 2(h + 1), shared by f and -f. On large fields of an even number
+of pixels they take half the work: half a field further on, the waves of even f repeat and those of odd f change sign,
+so even f need only the sum of the field's two halves, and odd f only their difference. With the same waves, analysis
+and synthesis are each other's transposes, and so each other's gradients.
 """
 
 from collections.abc import Callable
@@ -27,16 +27,18 @@ from torch.nn.functional import pad
 
 from litho_dl.core.grid import Grid
 
-HALVED_FROM = 2**16  # pixels times frequencies of an axis; with fewer, the sums take longer than what they save
+HALVED_FROM = 2**16  # pixels times frequencies of an axis; below this, the sums take longer than they save
 
 Waves = tuple[Tensor, ...]
 
 
 class PartialDft(NamedTuple):
-    """A separable partial transform, to analyse or to synthesise: the waves exp(-2 pi i f (j + 1/2) / N) of each axis.
+    """A separable partial transform, for analysis or synthesis: the waves exp(-2 pi i f (j + 1/2) / N) of each axis.
 
-    Real matrices (N, 2 (h + 1)) of f = 0 ... h, weights included, real and imaginary parts interleaved; or two of half
-    the pixels, (N / 2, ...), the first of even f and the second of odd f.
+    Attributes:
+        y: Real matrix (N, 2 (h + 1)) of f = 0 ... h, weights included, real and imaginary parts interleaved; or two
+            matrices of half the pixels, (N / 2, ...), the first of even f and the second of odd f.
+        x: The same along x.
     """
 
     y: Waves
@@ -46,14 +48,17 @@ class PartialDft(NamedTuple):
 def analysis(
     grid: Grid, half: tuple[int, int], *, reference_nm: float, dtype: torch.dtype, device: torch.device
 ) -> PartialDft:
-    """What takes a real image on `grid` to its half spectrum.
+    """The transform from a real image on `grid` to its half spectrum.
 
     Args:
         grid: The image's grid.
         half: (h_y, h_x), the highest frequencies kept.
-        reference_nm: The pixel r whose sampled transform is meant; 0 for the exact Fourier series.
+        reference_nm: Pixel r in nm at which the image counts as sampled; 0 for the exact Fourier series.
         dtype: float32 or float64.
-        device: Where the matrices live; they are always computed in float64 on the CPU.
+        device: Where the matrices are stored; they are always computed in float64 on the CPU.
+
+    Returns:
+        The matrices, for `analyse`.
     """
 
     def axis(n: int, side_nm: float, half: int) -> Waves:
@@ -65,15 +70,25 @@ def analysis(
 
 
 def synthesis(grid: Grid, half: tuple[int, int], *, dtype: torch.dtype, device: torch.device) -> PartialDft:
-    """What evaluates a half spectrum at the pixel centres of `grid`; arguments as of `analysis`, no reference."""
+    """The transform from a half spectrum to the real image at the pixel centres of `grid`.
+
+    Args:
+        grid: The image's grid.
+        half: (h_y, h_x), the highest frequencies of the spectrum.
+        dtype: float32 or float64.
+        device: Where the matrices are stored; they are always computed in float64 on the CPU.
+
+    Returns:
+        The matrices, for `synthesise`.
+    """
     weights_y, weights_x = (torch.ones(h + 1, dtype=torch.float64) for h in half)
-    weights_x[1:] = 2  # every fx > 0 stands for its mirror image as well
+    weights_x[1:] = 2  # every fx > 0 stands for -fx as well
     height, width = grid.shape
     return PartialDft(_waves(height, weights_y, dtype, device), _waves(width, weights_x, dtype, device))
 
 
 def _waves(n: int, weights: Tensor, dtype: torch.dtype, device: torch.device) -> Waves:
-    """Of one axis, with a weight for each frequency."""
+    """The waves of one axis, with a weight for each frequency."""
     positions = (torch.arange(needed_pixels(n, len(weights)), dtype=torch.float64) + 0.5) / n
     angles = -2 * torch.pi * positions[:, None] * torch.arange(len(weights), dtype=torch.float64)
     waves = torch.view_as_real(torch.polar(weights.expand_as(angles), angles))
@@ -82,17 +97,41 @@ def _waves(n: int, weights: Tensor, dtype: torch.dtype, device: torch.device) ->
 
 
 def needed_pixels(n: int, frequencies: int) -> int:
-    """Of an axis of n pixels, how many the matrices of f = 0 ... h hold: all, or half of them."""
+    """The number of pixels that an axis's matrices cover: all, or half of them.
+
+    Args:
+        n: Pixels of the axis.
+        frequencies: Number of frequencies f = 0 ... h, i.e. h + 1.
+
+    Returns:
+        n, or n / 2 where even and odd frequencies are treated apart.
+    """
     return n // 2 if n % 2 == 0 and n * frequencies >= HALVED_FROM else n
 
 
 def analyse(image: Tensor, transform: PartialDft) -> Tensor:
-    """Real image (..., N_y, N_x) -> half spectrum (..., 2 h_y + 1, h_x + 1)."""
+    """The half spectrum of a real image; differentiable.
+
+    Args:
+        image: Real, (..., N_y, N_x).
+        transform: Made by `analysis` for the image's grid.
+
+    Returns:
+        Complex, (..., 2 h_y + 1, h_x + 1).
+    """
     return _Linear.apply(image, transform, _analysed, _synthesised)
 
 
 def synthesise(spectrum: Tensor, transform: PartialDft) -> Tensor:
-    """Half spectrum (..., 2 h_y + 1, h_x + 1) -> real image (..., N_y, N_x)."""
+    """The real image of a half spectrum; differentiable.
+
+    Args:
+        spectrum: Complex, (..., 2 h_y + 1, h_x + 1).
+        transform: Made by `synthesis` for the grid of the image.
+
+    Returns:
+        Real, (..., N_y, N_x), sampled at the pixel centres.
+    """
     return _Linear.apply(spectrum, transform, _synthesised, _analysed)
 
 
@@ -113,7 +152,7 @@ class _Linear(torch.autograd.Function):
 
 
 def _analysed(image: Tensor, transform: PartialDft) -> Tensor:
-    """Products with the waves of x, then with those of y; f and -f are their sum and difference."""
+    """Multiplies by the waves of x, then of y; the spectra at f and -f are the sum and difference of the products."""
     y, x = transform
     parts = [(part @ waves).unflatten(-1, (-1, 2)) for part, waves in zip(_folded(image, -1, x), x, strict=True)]
     columns = _interleaved(parts, -2).flatten(-2)
@@ -124,7 +163,7 @@ def _analysed(image: Tensor, transform: PartialDft) -> Tensor:
 
 
 def _synthesised(spectrum: Tensor, transform: PartialDft) -> Tensor:
-    """The transpose of `_analysed`, step by step backwards."""
+    """The transpose of `_analysed`: the transposes of its steps in reverse order."""
     y, x = transform
     half = spectrum.shape[-2] // 2
     upper, lower = spectrum[..., half:, :], pad(spectrum[..., :half, :].flip(-2), (0, 0, 1, 0))
@@ -136,7 +175,7 @@ def _synthesised(spectrum: Tensor, transform: PartialDft) -> Tensor:
 
 
 def _folded(pixels: Tensor, dim: int, axis: Waves) -> list[Tensor]:
-    """What the even and the odd frequencies see: sum and difference of the halves."""
+    """The inputs of the even and the odd frequencies: sum and difference of the halves."""
     if len(axis) == 1:
         return [pixels]
     first, second = pixels.chunk(2, dim)
@@ -144,7 +183,7 @@ def _folded(pixels: Tensor, dim: int, axis: Waves) -> list[Tensor]:
 
 
 def _unfolded(parts: list[Tensor], dim: int) -> Tensor:
-    """The pixels that parts of even and of odd frequencies make; the transpose of `_folded`."""
+    """The pixels from the parts of even and of odd frequencies; the transpose of `_folded`."""
     if len(parts) == 1:
         return parts[0]
     even, odd = parts
@@ -156,7 +195,7 @@ def _unfolded(parts: list[Tensor], dim: int) -> Tensor:
 
 
 def _interleaved(parts: list[Tensor], dim: int) -> Tensor:
-    """All frequencies, from even and odd ones."""
+    """All frequencies in order, from even and odd ones."""
     if len(parts) == 1:
         return parts[0]
     whole = _empty(parts, dim)
@@ -166,26 +205,35 @@ def _interleaved(parts: list[Tensor], dim: int) -> Tensor:
 
 
 def _separated(waves: Tensor, dim: int, count: int) -> list[Tensor]:
-    """Even and odd frequencies of two parts, or all of one, as views."""
+    """Views of the even and the odd frequencies (count 2), or of all of them (count 1)."""
     frequencies = waves.movedim(dim, 0)
     return [frequencies[start::count].movedim(0, dim) for start in range(count)]
 
 
 def _empty(parts: list[Tensor], dim: int) -> Tensor:
-    """Room for both parts along a dimension."""
+    """An empty tensor as long as all parts together along a dimension."""
     shape = list(parts[0].shape)
     shape[dim] = sum(part.shape[dim] for part in parts)
     return parts[0].new_empty(shape)
 
 
 def synthesise_at(spectrum: Tensor, points_nm: Tensor, field_nm: tuple[float, float]) -> Tensor:
-    """Half spectrum (..., 2 h_y + 1, h_x + 1) -> real values (..., P) at the points (P, 2), rows of (x, y) in nm."""
+    """The image of a half spectrum at any points.
+
+    Args:
+        spectrum: Complex, (..., 2 h_y + 1, h_x + 1).
+        points_nm: (P, 2), rows of (x, y) in nm.
+        field_nm: (height, width) of the periodic field in nm.
+
+    Returns:
+        Real values (..., P).
+    """
     half_y, half_x = spectrum.shape[-2] // 2, spectrum.shape[-1] - 1
     turns_y, turns_x = points_nm[:, 1] / field_nm[0], points_nm[:, 0] / field_nm[1]
     angles_y = 2 * torch.pi * turns_y[:, None] * torch.arange(-half_y, half_y + 1, device=points_nm.device)
     angles_x = 2 * torch.pi * turns_x[:, None] * torch.arange(half_x + 1, device=points_nm.device)
     rows = torch.polar(torch.ones_like(angles_y), angles_y).to(spectrum.dtype)
-    # Every fx > 0 stands for its mirror image as well.
+    # Every fx > 0 stands for -fx as well.
     columns = torch.polar(torch.full_like(angles_x, 2.0), angles_x).to(spectrum.dtype)
     columns[:, 0] /= 2
     return ((rows @ spectrum) * columns).sum(-1).real

@@ -16,7 +16,15 @@ SYMMETRIES: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
 
 
 def turned(image: np.ndarray, symmetry: str) -> np.ndarray:
-    """The image (..., H, W), rows = y upwards and columns = x, turned or mirrored about its centre; a view."""
+    """An image turned or mirrored about its centre.
+
+    Args:
+        image: (..., H, W), rows = y upwards, columns = x.
+        symmetry: A key of `SYMMETRIES`.
+
+    Returns:
+        A view of the image, (..., H, W), or (..., W, H) where x and y are swapped.
+    """
     (xx, xy), (yx, yy) = SYMMETRIES[symmetry]
     if xx == 0:
         image = image.swapaxes(-1, -2)

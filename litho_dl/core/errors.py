@@ -1,8 +1,8 @@
-"""The errors a user can cause; every message says what was expected, what came, and what to do."""
+"""The errors a user can cause; every message says what was expected, what was given, and what to do."""
 
 import sys
 
-# Texts of the RuntimeErrors by which torch reports a failed allocation that is no torch.OutOfMemoryError.
+# Texts by which torch reports failed allocations that it raises as a plain RuntimeError.
 ALLOCATION_FAILED = (
     "DefaultCPUAllocator: can't allocate memory",
     "DefaultCPUAllocator: not enough memory",
@@ -29,15 +29,15 @@ class KernelError(LithoError):
 
 
 class GridMismatchError(LithoError):
-    """Two objects that belong to different fields or pixels."""
+    """Objects on different fields, or a pixel that does not fit the field."""
 
 
 class MaskError(LithoError):
-    """A mask image that cannot be simulated: wrong shape, NaN, out of range."""
+    """A mask that cannot be used: wrong shape, NaN, out of range."""
 
 
 class DatasetError(LithoError):
-    """A data set or shard that is missing, damaged, or of another recipe."""
+    """A data set, or an HDF5 file, that is missing, damaged, or of another kind or recipe."""
 
 
 class OutputError(LithoError):
@@ -45,20 +45,20 @@ class OutputError(LithoError):
 
 
 class ReportError(LithoError):
-    """A run's folder that cannot be shown: missing, empty, or with a damaged file."""
+    """A run's folder that cannot be reported: missing, empty, or with a damaged file."""
 
 
 class CheckpointError(LithoError):
-    """A checkpoint or file of weights that is missing, damaged, or of another run or network."""
+    """A checkpoint or weights file that is missing, damaged, or of another run or network."""
 
 
 class TrainingError(LithoError):
-    """A training run that cannot start or go on."""
+    """A training run that cannot start or continue."""
 
 
 def out_of_memory(error: Exception) -> bool:
-    """True for what Python, NumPy and torch raise where memory runs out, told by type and by torch's exact texts."""
-    torch = sys.modules.get("torch")  # what has not been imported has raised nothing
+    """True for an error of Python, NumPy or torch that reports a failed allocation (by type or torch's text)."""
+    torch = sys.modules.get("torch")  # if it is not imported, it has raised nothing
     if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(text in str(error) for text in ALLOCATION_FAILED)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Protocol
 
 from litho_dl.core.errors import GridMismatchError
@@ -11,16 +12,27 @@ FIELD_TOLERANCE = 1e-9  # relative; fields and pixels are decimal numbers of nm
 
 
 def same_length(a_nm: float, b_nm: float) -> bool:
-    """True if two lengths, in nm, agree to rounding: a relative difference of at most `FIELD_TOLERANCE`."""
+    """True if two lengths agree to rounding.
+
+    Args:
+        a_nm: One length.
+        b_nm: The other.
+
+    Returns:
+        Whether they differ by at most `FIELD_TOLERANCE` of the larger one.
+    """
     return abs(a_nm - b_nm) <= FIELD_TOLERANCE * max(abs(a_nm), abs(b_nm))
 
 
 def whole_ratio(length_nm: float, unit_nm: float) -> int | None:
-    """How many units a length is, if that is a whole number of at least 1; otherwise None.
+    """How many times a unit fits into a length, if that is a whole number.
 
     Args:
         length_nm: The length, such as a coarse pixel or the side of a field.
-        unit_nm: What it is measured in, such as a fine pixel; > 0.
+        unit_nm: The unit, such as a fine pixel; > 0.
+
+    Returns:
+        A whole number of at least 1, or None.
     """
     ratio = length_nm / unit_nm
     if not 0.5 <= ratio < math.inf:
@@ -30,7 +42,7 @@ def whole_ratio(length_nm: float, unit_nm: float) -> int | None:
 
 
 class HasField(Protocol):
-    """Whatever lies on a field, such as a simulator, a process model or a clip."""
+    """Anything with a field, such as a simulator, a process model or a clip."""
 
     @property
     def field_nm(self) -> tuple[float, float]:
@@ -39,10 +51,14 @@ class HasField(Protocol):
 
 @dataclass(frozen=True)
 class Grid:
-    """`shape` = (H, W) pixels of `pixel_nm`, tiling a periodic field of (H p, W p) nm.
+    """Square pixels that tile a periodic field of (H p, W p) nm.
 
-    Row index grows with layout y, column with x. Pixel (i, j) covers the half-open square
+    The row index grows with layout y, the column index with x. Pixel (i, j) covers the half-open square
     [j p, (j+1) p) x [i p, (i+1) p); its centre is ((j + 1/2) p, (i + 1/2) p).
+
+    Attributes:
+        shape: (H, W), each at least 1.
+        pixel_nm: Side p of a pixel; > 0.
     """
 
     shape: tuple[int, int]
@@ -61,12 +77,20 @@ class Grid:
 
     @classmethod
     def of_field(cls, field_nm: tuple[float, float], pixel_nm: float) -> "Grid":
-        """The grid of `pixel_nm` pixels that tiles a field of (height, width) nm.
+        """The grid that tiles a field with pixels of a given size.
+
+        Args:
+            field_nm: (height, width) in nm; > 0.
+            pixel_nm: Side of a pixel; > 0.
+
+        Returns:
+            The grid.
 
         Raises:
-            GridMismatchError: The pixel does not divide the field.
+            GridMismatchError: The pixel does not divide the field, or there are too many pixels.
         """
-        if not pixel_nm > 0 or not all(0 < side < math.inf for side in field_nm):
+        lengths = (pixel_nm, *field_nm)
+        if not all(isinstance(length, Real) and 0 < length < math.inf for length in lengths):
             raise GridMismatchError(f"Expected a positive pixel and field, got {pixel_nm} nm and {field_nm} nm.")
         shape = (round(field_nm[0] / pixel_nm), round(field_nm[1] / pixel_nm))
         if shape[0] * shape[1] > MOST_PIXELS:
@@ -83,7 +107,14 @@ class Grid:
 
     @classmethod
     def of_shape(cls, shape: tuple[int, int], field_nm: tuple[float, float]) -> "Grid":
-        """The grid of `shape` pixels over a field of (height, width) nm; pixels must come out square.
+        """The grid that tiles a field with a given number of pixels.
+
+        Args:
+            shape: (H, W) pixels.
+            field_nm: (height, width) in nm; > 0.
+
+        Returns:
+            The grid.
 
         Raises:
             GridMismatchError: The pixels are not square.

@@ -1,4 +1,4 @@
-"""Files: arrays in, and atomic writes (beside the target, fsynced, renamed)."""
+"""Files: reading images, and atomic writes (to a temporary file beside the target, synced, then renamed)."""
 
 import csv
 import hashlib
@@ -52,7 +52,15 @@ def read_image(path: str | Path) -> np.ndarray:
 
 
 def write_png(target: str | Path, image: np.ndarray) -> None:
-    """Writes a uint8 array (H, W) as a grey PNG as it is: the first row is the lowest y."""
+    """Writes an image as a grey PNG, without flipping it: the first row of the file is the lowest y.
+
+    Args:
+        target: The file.
+        image: uint8 (H, W), row 0 = lowest y.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     from PIL import Image
 
     with atomic_path(target) as temporary:
@@ -74,12 +82,13 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with open(temporary, "r+b") as written:  # Windows syncs what is open for writing alone
+        with open(temporary, "r+b") as written:  # Windows only syncs files that are open for writing
             os.fsync(written.fileno())
         os.replace(temporary, target)
     except OSError as error:
         raise OutputError(
-            f"Cannot write {target}: {error.strerror or error}; check that the folder exists, is writable and has room."
+            f"Cannot write {target}: {error.strerror or error}; check that the folder exists and is writable, and "
+            f"that the disk is not full."
         ) from error
     finally:
         with suppress(OSError):
@@ -87,7 +96,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Removes the temporary files that killed writers left in a folder; nobody may be writing there."""
+    """Removes the temporary files that killed processes left in a folder; no process may be writing there."""
     for path in folder.glob(".*.part*"):
         if _TEMPORARY.fullmatch(path.name) and path.is_file():
             path.unlink()
@@ -97,7 +106,7 @@ def file_digest(path: str | Path) -> str:
     """SHA-256 of a file, hexadecimal.
 
     Raises:
-        LithoError: It cannot be read.
+        LithoError: The file cannot be read.
     """
     try:
         with open(path, "rb") as file:
@@ -109,13 +118,29 @@ def file_digest(path: str | Path) -> str:
 
 
 def write_text(target: str | Path, text: str) -> None:
-    """Writes UTF-8 text atomically."""
+    """Writes UTF-8 text atomically, with Unix line ends.
+
+    Args:
+        target: The file.
+        text: Its content.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     with atomic_path(target) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_csv(target: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes one line a row under the names of all rows' columns; a column that a row lacks stays empty."""
+    """Writes a table as CSV, atomically.
+
+    Args:
+        target: The file.
+        rows: Values by column, one mapping a row; the columns are those of all rows, and missing values stay empty.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with atomic_path(target) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, restval="")
@@ -124,7 +149,7 @@ def write_csv(target: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def require_writable_folder(folder: str | Path) -> Path:
-    """Makes `folder` and proves that a file can be written there, before long work starts.
+    """Makes `folder` and checks that a file can be written there, before long work starts.
 
     Raises:
         OutputError: The folder cannot be made or written.

@@ -1,4 +1,4 @@
-"""One process at a time in a folder."""
+"""A lock that admits one process at a time to a folder."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,14 +11,14 @@ LOCK = ".lock"
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Holds a folder for this process; the operating system frees the lock when the process ends, however it ends.
+    """Locks a folder for this process; the operating system frees the lock when the process ends, even if killed.
 
     Raises:
-        OutputError: Another process holds it, it cannot be written, or its file system has no locks.
+        OutputError: Another process holds the lock, it cannot be written, or the file system has no locks.
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(folder / LOCK, blocking=False)
+    lock = FileLock(folder / LOCK, blocking=False, fallback_to_soft=False)  # a soft lock outlives a killed process
     try:
         lock.acquire()
     except Timeout:

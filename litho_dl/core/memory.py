@@ -1,4 +1,4 @@
-"""How the process gets and keeps its memory."""
+"""How the process allocates and keeps memory."""
 
 import ctypes
 import os
@@ -6,29 +6,29 @@ import sys
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 KEPT_BYTES = 2**30
-# Blocks from here on come straight from the kernel, and go back to it; glibc before 2.35 takes the second at most.
+# Larger blocks are mapped from the kernel and returned to it; glibc before 2.35 accepts at most the second value.
 MAPPED_BYTES = (2**27, 2**25)
 OWN_SETTINGS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
 
 
 def keep_memory() -> None:
-    """Keeps freed memory for the next tensor, in huge pages; to be called before the first tensor is made.
+    """Keeps freed memory for the next tensor, in huge pages; must be called before the first tensor is made.
 
-    Left alone, glibc hands large blocks back to the kernel, which zeroes each new one page by page: a million pages and
-    a quarter of the time of an optimisation on a CPU. Does nothing where there is no glibc; what the user has set in
-    the environment stays.
+    By default glibc returns large blocks to the kernel, which zeroes every new one page by page: a million pages and a
+    quarter of the time of an optimisation on a CPU. Does nothing where there is no glibc, or where the user has set
+    malloc's environment variables.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch's allocator then asks for huge pages
     if sys.platform != "linux" or any(name in os.environ for name in OWN_SETTINGS):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    # A trim threshold alone would freeze the other one where it is, at 128 KiB.
+    # Setting the trim threshold alone would fix the mmap threshold at its present value, 128 KiB.
     if mallopt is not None and any(mallopt(M_MMAP_THRESHOLD, size) for size in MAPPED_BYTES):
         mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def release_memory() -> None:
-    """Hands all freed memory back to the kernel, also what lies between blocks in use; for processes that run long.
+    """Returns all freed memory to the kernel, even between blocks in use; for processes that run long.
 
     Does nothing where there is no glibc.
     """

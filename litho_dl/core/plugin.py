@@ -1,4 +1,4 @@
-"""Parts of your own in the package's tables, and the Python files that add them."""
+"""Plugins: Python files that register objective terms, networks and other parts of the user's own."""
 
 import sys
 from collections.abc import Callable
@@ -12,13 +12,20 @@ Part = TypeVar("Part")
 
 
 def register(table: dict[str, Part], name: str) -> Callable[[Part], Part]:
-    """Adds what it decorates to one of the package's tables, such as `ilt.objective.TERMS`, under a new name.
+    """A decorator that adds a function or class to one of the package's tables under a new name.
+
+    Args:
+        table: The table, such as `ilt.objective.TERMS`.
+        name: The new name.
+
+    Returns:
+        The decorator, which returns what it decorates.
 
     Raises:
-        RecipeError: The table has the name.
+        RecipeError: The table already has the name.
     """
     if name in table:
-        raise RecipeError(f"Expected a new name, got {name!r}, which is there ({', '.join(table)}); choose another.")
+        raise RecipeError(f"Expected a new name, got {name!r}, which is taken ({', '.join(table)}); choose another.")
 
     def added(part: Part) -> Part:
         table[name] = part
@@ -28,11 +35,11 @@ def register(table: dict[str, Part], name: str) -> Callable[[Part], Part]:
 
 
 def load_plugin(path: str | Path) -> None:
-    """Runs a Python file that registers parts.
+    """Runs a Python file that registers parts by `register`.
 
     Raises:
-        RecipeError: There is no such file, or it does not end in .py.
-        Exception: What the file raises.
+        RecipeError: There is no such file, or its name does not end in .py.
+        Exception: Whatever the file raises.
     """
     path = Path(path)
     if path.suffix != ".py" or not path.is_file():

@@ -11,11 +11,14 @@ LINE_EVERY_S = 30.0  # where there is no terminal
 
 @contextmanager
 def progress_bar(description: str, *, time_left: bool = True) -> Iterator[Advance]:
-    """A bar on standard error, or lines if that is no terminal; yields `advance(done, in all, value or note)`.
+    """Shows a bar on standard error, or lines if that is no terminal.
 
     Args:
-        description: What stands before the bar.
-        time_left: Show the time left, from the pace so far; leave it out where the notes know better.
+        description: Text before the bar.
+        time_left: Show the time left, estimated from the pace so far.
+
+    Yields:
+        `advance(done, total, note)`, which updates the bar; the note is a text, or a number.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
@@ -36,19 +39,19 @@ def progress_bar(description: str, *, time_left: bool = True) -> Iterator[Advanc
 
 @contextmanager
 def _lines(description: str) -> Iterator[Advance]:
-    """Writes a line now, another when the last one is `LINE_EVERY_S` old, and after such lines the end."""
+    """Writes a line now, another whenever the last one is `LINE_EVERY_S` old, and, if any followed, a last one."""
     print(f"{description} ...", file=sys.stderr)
-    last, said, state = time.monotonic(), "", ""
+    last, written, state = time.monotonic(), "", ""
 
     def advance(done: int, total: int, value: float | str) -> None:
-        nonlocal last, said, state
+        nonlocal last, written, state
         state = f"{description}: {done} of {total}, {_note(value)}".rstrip(", ")
         if (now := time.monotonic()) >= last + LINE_EVERY_S:
             print(state, file=sys.stderr)
-            last, said = now, state
+            last, written = now, state
 
     yield advance
-    if said and said != state:
+    if written and written != state:
         print(state, file=sys.stderr)
 
 

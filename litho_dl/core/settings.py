@@ -1,4 +1,4 @@
-"""Settings in TOML: the files that ship with the package and the user's own, validated with clear messages."""
+"""Settings in TOML: files that ship with the package and the user's own, validated with clear messages."""
 
 import difflib
 import tomllib
@@ -35,70 +35,142 @@ class Settings(BaseModel):
 
 
 class TomlTable(NamedTuple):
-    """A parsed file, how errors name it, and the folder its relative paths start from (None: packaged)."""
+    """A parsed TOML file.
+
+    Attributes:
+        table: Its content.
+        origin: Its name in error messages.
+        folder: The folder that its relative paths start from; None for a file of the package.
+    """
 
     table: dict[str, Any]
     origin: str
     folder: Path | None
 
 
-def shipped_names(kind: Kind) -> list[str]:
+def packaged_names(kind: Kind) -> list[str]:
     """Names of the packaged files of one kind."""
     return sorted(entry.name.removesuffix(".toml") for entry in _folder(kind).iterdir() if entry.name.endswith(".toml"))
 
 
-def known(name: str, names: Collection[str]) -> str:
-    """`did you mean A? known: A, B.`, for messages about an unknown name."""
+def suggestion(name: str, names: Collection[str]) -> str:
+    """The hint of an error message about an unknown name: `did you mean A? known: A, B.`
+
+    Args:
+        name: The unknown name.
+        names: The known names.
+
+    Returns:
+        The hint; without the question if no known name is similar.
+    """
     close = difflib.get_close_matches(name, names, n=1)
     return (f"did you mean {close[0]}? " if close else "") + f"known: {', '.join(names)}."
 
 
-def shipped_text(kind: Kind, name: str) -> str:
+def packaged_text(kind: Kind, name: str) -> str:
     """The TOML text of a packaged file.
 
+    Args:
+        kind: What the file describes.
+        name: Its name, without `.toml`.
+
+    Returns:
+        The text.
+
     Raises:
-        RecipeError: No such file.
+        RecipeError: There is no such file.
     """
-    names = shipped_names(kind)
+    names = packaged_names(kind)
     if name not in names:
-        raise RecipeError(f"No {NOUNS[kind]} or file named {name!r}; {known(name, names)} Your own file ends in .toml.")
+        raise RecipeError(
+            f"No {NOUNS[kind]} or file named {name!r}; {suggestion(name, names)} Your own file ends in .toml."
+        )
     return (_folder(kind) / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def read_toml(kind: Kind, name_or_path: str | Path) -> TomlTable:
     """Reads a packaged file by name, or a file ending in .toml.
 
+    Args:
+        kind: What the file describes.
+        name_or_path: The name of a packaged file, or a path that ends in .toml.
+
+    Returns:
+        The parsed file.
+
     Raises:
         RecipeError: Unknown name, unreadable file, or not TOML.
     """
+    if not isinstance(name_or_path, str | Path):
+        got = type(name_or_path).__name__
+        raise RecipeError(f"Expected the name of a packaged {NOUNS[kind]} or the path of a .toml file, got {got}.")
     path = Path(name_or_path)
     if path.suffix != ".toml":
-        text, origin, folder = shipped_text(kind, str(name_or_path)), f"{NOUNS[kind]} {name_or_path}", None
+        text, origin, folder = packaged_text(kind, str(name_or_path)), f"{NOUNS[kind]} {name_or_path}", None
     else:
         text, origin, folder = _read_text(path), str(path), path.parent
     try:
         return TomlTable(tomllib.loads(text), origin, folder)
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and what tomllib lets through
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and others that tomllib does not wrap
         raise RecipeError(f"{origin}: not valid TOML: {error}.") from error
 
 
-def located(name: str, folder: Path | None, kind: Kind | None = None) -> str:
-    """A file that a table names, found in the table's folder; names of what ships of a kind come first."""
-    if folder is None or (kind is not None and name in shipped_names(kind)):
+def resolve_name(name: str, folder: Path | None, kind: Kind | None = None) -> str:
+    """The file that a TOML table names, looked up beside the table; packaged names take precedence.
+
+    Args:
+        name: A name or relative path in the table.
+        folder: The table's folder; None for a table of the package.
+        kind: Kind of packaged file that the name may stand for; None: no packaged file.
+
+    Returns:
+        The path in the folder if it exists there, otherwise the name itself.
+    """
+    if folder is None or (kind is not None and name in packaged_names(kind)):
         return name
     return str(folder / name) if (folder / name).exists() else name
 
 
 def validated(model: type[Model], table: Any, origin: str) -> Model:
-    """Validates a table against a pydantic model, turning every complaint into one line of a RecipeError."""
+    """Validates a table against a pydantic model.
+
+    Args:
+        model: The model.
+        table: The table, as parsed.
+        origin: The table's name in error messages.
+
+    Returns:
+        The model's object.
+
+    Raises:
+        RecipeError: The table is invalid; one line names all faults.
+    """
     try:
         return model.model_validate(table)
     except ValidationError as error:
         raise RecipeError(f"{origin}: " + "; ".join(_explain(entry) for entry in error.errors())) from error
 
 
+def load_settings(model: type[Model], kind: Kind, name_or_path: str | Path) -> Model:
+    """Loads settings that ship with the package by name, or a file ending in .toml.
+
+    Args:
+        model: The pydantic model of the settings.
+        kind: What the settings describe.
+        name_or_path: The name of a packaged file, or a path that ends in .toml.
+
+    Returns:
+        The validated settings.
+
+    Raises:
+        RecipeError: Unknown name, missing file, broken TOML, unknown key or value out of range.
+    """
+    table, origin, _ = read_toml(kind, name_or_path)
+    return validated(model, table, origin)
+
+
 def toml_text(table: dict[str, Any]) -> str:
-    """TOML of plain values, lists and tables; entries that are None are left out."""
+    """The TOML text of plain values, lists and tables; entries that are None are left out."""
     import tomli_w
 
     return tomli_w.dumps(_without_none(table))

@@ -1,7 +1,7 @@
-"""Independent tasks in this process, in local worker processes, or on a Dask cluster: the same results from all.
+"""Independent tasks in this process, in local worker processes, or on a Dask cluster, with the same results.
 
-Each task runs on one thread, so that sums are taken in the same order wherever it runs. Tasks write files and return
-what is small.
+Each task runs on one thread, so that sums are taken in the same order wherever it runs. Tasks write their results to
+files and return only what is small.
 """
 
 import multiprocessing
@@ -27,12 +27,12 @@ from litho_dl.core.memory import keep_memory
 Task = TypeVar("Task", bound=Hashable)
 Result = TypeVar("Result")
 
-MOST_LOSSES = 3  # workers lost in a row, no task done between
-DASK_MALLOC = ("MALLOC_TRIM_THRESHOLD_", "65536")  # what Dask's nanny sets; it has every tensor's pages made anew
+MOST_LOSSES = 3  # workers lost in a row without a finished task
+DASK_MALLOC = ("MALLOC_TRIM_THRESHOLD_", "65536")  # set by Dask's nanny; every tensor then gets new pages
 
 
 def default_workers(device: torch.device) -> int:
-    """One worker for each GPU that a device name leaves open, or for each CPU core that this process may use."""
+    """The default number of workers: the GPUs that the device allows, or the CPU cores that this process may use."""
     if device.type == "cuda":
         return torch.cuda.device_count() if device.index is None else 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -41,21 +41,25 @@ def default_workers(device: torch.device) -> int:
 def run_tasks(
     function: Callable[[Task], Result], tasks: Iterable[Task], *, workers: int = 1, scheduler: str | None = None
 ) -> Iterator[Result]:
-    """Results in the order in which they are done.
+    """Runs a function on every task, in parallel.
 
-    A local worker that dies is replaced and its task done again. Leaving the iteration stops the workers; they also end
-    with this process, however it ends.
+    A local worker that dies is replaced and its task repeated. Leaving the iteration stops the workers; they also end
+    with this process, even if it is killed.
 
     Args:
         function: A function of a module, so that other processes can import it.
-        tasks: What it is called with, one at a time; no two are equal.
-        workers: Local processes; 1 runs the tasks in this process. Worker i takes GPU i modulo their number as `cuda`.
-        scheduler: Address of a Dask scheduler, whose workers have one GPU each if any, or `local` for a Dask cluster of
-            `workers` processes on this machine.
+        tasks: The arguments of the calls, no two of them equal.
+        workers: Local processes; 1 runs the tasks in this process. Worker i uses GPU i modulo the number of GPUs as
+            `cuda`.
+        scheduler: Address of a Dask scheduler, whose workers have at most one GPU each, or `local` for a Dask cluster
+            of `workers` processes on this machine.
+
+    Yields:
+        The results, in the order in which they are finished.
 
     Raises:
-        LithoError: Workers die again and again, or Dask is not installed, cannot be reached or is lost.
-        Exception: What the function raises.
+        LithoError: Workers die repeatedly, or Dask is not installed, cannot be reached or is lost.
+        Exception: Whatever the function raises.
     """
     if scheduler is not None:
         yield from _on_dask(function, tasks, workers, scheduler)
@@ -67,22 +71,35 @@ def run_tasks(
 
 
 def require_shared(folder: Path, name: str) -> Path:
-    """A folder that all workers must see, by a file in it.
+    """Checks that this worker can read a folder shared by all workers.
 
     Args:
-        folder: The folder, under the path that every worker knows it by.
+        folder: The folder, by the path that all workers use.
         name: A file that the main process has written there.
 
+    Returns:
+        The folder.
+
     Raises:
-        DatasetError: This worker does not see the file.
+        DatasetError: This worker does not find the file.
     """
     if not (folder / name).exists():
-        raise DatasetError(f"{folder}: not there on {platform.node()}; all workers must see the folder by this path.")
+        raise DatasetError(
+            f"{folder}: not found on {platform.node()}; all workers must see the folder under this path."
+        )
     return folder
 
 
 def on_one_thread(function: Callable[[Task], Result], task: Task) -> Result:
-    """The function's result with torch held to one thread."""
+    """Calls a function while torch uses one thread.
+
+    Args:
+        function: The function.
+        task: Its argument.
+
+    Returns:
+        The function's result.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -106,14 +123,14 @@ def _in_processes(function: Callable[[Task], Result], tasks: Iterable[Task], wor
                 losses += 1
                 if losses > MOST_LOSSES:
                     raise LithoError(
-                        f"Worker processes died {losses} times in a row without finishing a task, perhaps for want of "
-                        f"memory; use fewer workers or smaller tasks."
+                        f"Worker processes died {losses} times in a row without finishing a task, probably for lack "
+                        f"of memory; use fewer workers or smaller tasks."
                     ) from None
 
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool whose processes are stopped at once when the block is left by an exception."""
+    """A pool whose processes are stopped at once if the block raises an exception."""
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, _start_worker, (_numbers(context, workers),))
     before = set(multiprocessing.active_children())
@@ -128,7 +145,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _numbers(context: SpawnContext, workers: int) -> "SimpleQueue[int]":
-    """0, 1, ... for the workers to draw from."""
+    """A queue of 0, 1, ..., of which each worker takes one number."""
     numbers: SimpleQueue[int] = context.SimpleQueue()
     for number in range(workers):
         numbers.put(number)
@@ -136,7 +153,7 @@ def _numbers(context: SpawnContext, workers: int) -> "SimpleQueue[int]":
 
 
 def _start_worker(numbers: "SimpleQueue[int]") -> None:
-    """Ctrl-C is the main process's business; a worker takes its GPU and ends when the main process does."""
+    """Ignores Ctrl-C, which the main process handles; chooses the GPU; ends with the main process."""
     keep_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -154,7 +171,7 @@ def _end_with_parent() -> None:
 def _on_dask(
     function: Callable[[Task], Result], tasks: Iterable[Task], workers: int, scheduler: str
 ) -> Iterator[Result]:
-    """A cluster's own rule says how many workers a task may lose, by default three."""
+    """Runs the tasks on Dask, whose own settings limit how many workers a task may lose (three by default)."""
     try:
         from distributed import Client, KilledWorker, LocalCluster, as_completed
         from distributed.comm import CommClosedError
@@ -169,9 +186,8 @@ def _on_dask(
                     threads_per_worker=1,
                     dashboard_address=None,
                     silence_logs=CRITICAL,
-                    preload=[
-                        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
-                    ],  # Ctrl-C is for this process
+                    # Only this process handles Ctrl-C.
+                    preload=["import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"],
                 )
             )
         try:
@@ -185,15 +201,15 @@ def _on_dask(
                 yield future.result()
         except KilledWorker as error:
             raise LithoError(
-                "Dask workers died again and again on one task, perhaps for want of memory; use fewer workers or "
-                "smaller tasks."
+                "Dask workers died repeatedly on one task, probably for lack of memory; use fewer workers or smaller "
+                "tasks."
             ) from error
         except (CancelledError, CommClosedError) as error:
             raise LithoError(f"The Dask scheduler at {scheduler} was lost; start it and run again.") from error
 
 
 def _on_dask_worker(function: Callable[[Task], Result], task: Task, pin: bool) -> Result:
-    """The function's result on one thread; with `pin`, worker i of a local cluster takes GPU i modulo their number."""
+    """Calls the function on one thread; with `pin`, worker i of a local cluster uses GPU i modulo their number."""
     if pin:
         from distributed import get_worker
 

@@ -1,1 +1,1 @@
-"""Whole chips: tiles with a halo, each solved by itself; one mask and one score, whatever the tiles."""
+"""Whole chips: solved in tiles with a halo, stitched to one mask, and scored independently of the tiling."""

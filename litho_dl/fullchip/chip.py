@@ -1,4 +1,4 @@
-"""A chip's layer, flat and merged, of which tiles take what they see."""
+"""A chip's layer, flat and merged, from which tiles take the shapes in their windows."""
 
 import hashlib
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ import numpy as np
 
 from litho_dl.core.grid import Grid
 from litho_dl.fullchip.sites import edge_sites
-from litho_dl.fullchip.tiling import LARGEST_TILE_NM, Box
+from litho_dl.fullchip.tiling import LARGEST_TILE_NM
 from litho_dl.layout.files import read_layout, write_layout
-from litho_dl.layout.layout import Layout, require_window
+from litho_dl.layout.layout import Box, Layout, require_window
 from litho_dl.layout.polygon import Polygon
 from litho_dl.metrics.epe import OPENILT
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     import klayout.db as db
 
 LARGEST_WINDOW_NM = 3 * LARGEST_TILE_NM  # core and halo
-CONTEXT_NM = 2 * LARGEST_WINDOW_NM  # around what is wanted; edges that go on beyond it end there
+CONTEXT_NM = 2 * LARGEST_WINDOW_NM  # margin around a window within which shapes are read; longer edges end there
 
 
 class Chip:
-    """The polygons of a layer, with an index of where they lie.
+    """The merged polygons of a layer, with a spatial index.
 
     Args:
-        layout: The layer; where polygons overlap, the union counts.
+        layout: The layer; overlapping polygons are merged.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -35,15 +35,28 @@ class Chip:
         from litho_dl.layout import region
 
         self.name, self.bbox_nm = layout.name, layout.bbox_nm
-        self._units = region.units_per_nm(layout.polygons, room_nm=LARGEST_WINDOW_NM)
+        self._units = region.units_per_nm(layout.polygons, margin_nm=LARGEST_WINDOW_NM)
         self._shapes = db.Shapes()
         self._shapes.insert(region.to_region(layout.polygons, self._units).merged(True, 0))
+
+    def __repr__(self) -> str:
+        x0, y0, x1, y1 = self.bbox_nm
+        return f"Chip({self.name}, {x1 - x0:,g} x {y1 - y0:,g} nm)"
 
     @classmethod
     def read(
         cls, path: str | Path, *, layer: str | None = None, cell: str | None = None, window_nm: Box | None = None
     ) -> "Chip":
-        """A layout file's layer, of which a window needs only what lies within `CONTEXT_NM` of it.
+        """Reads a layer of a layout file.
+
+        Args:
+            path: The layout file.
+            layer: Layer as for `--layer`; None: the only one.
+            cell: Cell; None: the top cell.
+            window_nm: Only shapes within `CONTEXT_NM` of this window are read; None: all.
+
+        Returns:
+            The chip.
 
         Raises:
             LayoutError: As `layout.files.read_layout`.
@@ -60,13 +73,13 @@ class Chip:
         write_layout(path, Layout(self.name, region.from_region(self._found(self._shapes.each()), self._units)))
 
     def whole(self, window_nm: Box) -> tuple[Polygon, ...]:
-        """The polygons that touch a window, as large as they are, moved so that the window's corner is (0, 0)."""
+        """The whole polygons that touch a window, shifted so that the window's lower left corner is (0, 0)."""
         from litho_dl.layout import region
 
         return region.from_region(self._touching(window_nm), self._units)
 
     def clipped(self, window_nm: Box) -> Layout:
-        """What lies in a window, moved so that the window's corner is (0, 0)."""
+        """The layer cut to a window, shifted so that the window's lower left corner is (0, 0)."""
         import klayout.db as db
 
         from litho_dl.layout import region
@@ -76,8 +89,8 @@ class Chip:
         inside = (self._touching(window_nm) & frame).merged(True, 0)
         return Layout(self.name, region.from_region(inside, self._units))
 
-    def content(self, window_nm: Box) -> str:
-        """SHA-256 (hex) of what a tile sees in a window: polygons and EPE sites; windows alike have it in common."""
+    def content_digest(self, window_nm: Box) -> str:
+        """SHA-256 of the polygons and EPE sites in a window, hexadecimal: equal for windows with equal contents."""
         digest = hashlib.sha256()
         loops = [loop for polygon in self.clipped(window_nm).polygons for loop in polygon.loops]
         for text in sorted(np.rint(loop * self._units).astype(">i8").tobytes() for loop in loops):
@@ -92,7 +105,7 @@ class Chip:
         import klayout.db as db
 
         if any(window_nm[i] > self.bbox_nm[i + 2] or window_nm[i + 2] < self.bbox_nm[i] for i in (0, 1)):
-            return db.Region()  # it may lie beyond klayout's integers
+            return db.Region()  # its coordinates may exceed klayout's integers
         left, bottom, right, top = (round(edge * self._units) for edge in window_nm)
         return self._found(self._shapes.each_touching(db.Box(left, bottom, right, top))).moved(-left, -bottom)
 

@@ -1,4 +1,4 @@
-"""Figures of a whole chip from those of its tiles: totals, the worst places, and what the seams cost."""
+"""Scores of a whole chip from those of its tiles: totals, hot spots, and errors at the seams."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,15 +16,15 @@ SPOTS = 50
 SPOT_SPACING_NM = 100.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sites:
     """EPE sites of a chip.
 
     Attributes:
-        xy_nm: (n, 2) in layout coordinates.
-        epe_nm: (n,) signed; NaN where no edge prints within 60 nm.
-        violated: (n,) violations of the `openilt` rule.
-        seam_nm: (n,) distance to the nearest seam; infinite if there is none.
+        xy_nm: Positions (n, 2) in layout coordinates.
+        epe_nm: Signed edge placement errors (n,); NaN where no edge prints within 60 nm.
+        violated: Violations of the `openilt` rule (n,).
+        seam_nm: Distances to the nearest seam (n,); infinite if there is none.
     """
 
     xy_nm: np.ndarray
@@ -32,10 +32,23 @@ class Sites:
     violated: np.ndarray
     seam_nm: np.ndarray
 
+    def __repr__(self) -> str:
+        return f"Sites({len(self.epe_nm):,} EPE sites, {int(self.violated.sum()):,} violations)"
+
 
 @dataclass(frozen=True)
 class SeamRow:
-    """Sites by their distance to the nearest seam: `mean_nm` and `mean_abs_nm` of those that print."""
+    """Errors of the sites in one range of distances to the nearest seam.
+
+    Attributes:
+        from_nm: Smallest distance.
+        to_nm: Largest distance; None: no limit.
+        sites: Number of sites.
+        mean_abs_nm: Mean absolute error of the sites that print; None if none does.
+        mean_nm: Mean signed error of the sites that print; None if none does.
+        violations: Violations of the `openilt` rule.
+        lost: Number of sites that do not print.
+    """
 
     from_nm: float
     to_nm: float | None
@@ -47,30 +60,30 @@ class SeamRow:
 
     @property
     def label(self) -> str:
-        """The distances, such as `32-64` or `>512`."""
+        """The range of distances, such as `32-64` or `>512`."""
         return f">{self.from_nm:g}" if self.to_nm is None else f"{self.from_nm:g}-{self.to_nm:g}"
 
 
 @dataclass(frozen=True)
 class ChipScore:
-    """A chip's figures.
+    """The scores of a chip.
 
     Attributes:
-        area_nm2: Of what is scored.
-        target_nm2: Of the target in it.
+        area_nm2: Scored area.
+        target_nm2: Area of the target in it.
         l2_nm2: Area where the nominal print differs from the target.
         pvb_nm2: Area where outer and inner prints differ.
-        epe_violations: By the `openilt` rule.
-        epe_sites: Its sites.
-        epe_mean_nm: Signed, of the sites that print; None if none does.
-        epe_mean_abs_nm: Without the sign.
-        epe_3sigma_nm: Three standard deviations.
-        epe_max_nm: Largest absolute value.
-        epe_lost: Sites with no printed edge within 60 nm.
+        epe_violations: Violations of the `openilt` EPE rule.
+        epe_sites: Number of its sites.
+        epe_mean_nm: Mean signed error of the sites that print; None if none does, as for the next three.
+        epe_mean_abs_nm: Mean absolute error of these sites.
+        epe_3sigma_nm: Three standard deviations of their errors.
+        epe_max_nm: Their largest absolute error.
+        epe_lost: Number of sites with no printed edge within 60 nm.
         seam_epe_nm: Mean absolute error within 64 nm of a seam; None without seams.
-        interior_epe_nm: The same farther than 256 nm from all seams.
-        mrc_violations: By rule, seams included.
-        mrc_at_seams: Those within 64 nm of a seam.
+        interior_epe_nm: Mean absolute error farther than 256 nm from all seams; None without seams.
+        mrc_violations: Violations of each mask rule, over the stitched mask.
+        mrc_at_seams: Violations of each mask rule within 64 nm of a seam.
     """
 
     area_nm2: float
@@ -95,7 +108,15 @@ class ChipScore:
 
 
 def chip_sites(scores: Iterable[TileScore], tiling: Tiling) -> Sites:
-    """All sites of the tiles, sorted by place, so that they do not tell the tiling."""
+    """All sites of the tiles, sorted by position, so that their order does not depend on the tiling.
+
+    Args:
+        scores: The tiles' scores.
+        tiling: The tiling.
+
+    Returns:
+        The chip's sites.
+    """
     scores = list(scores)
     xy = np.concatenate([score.sites_nm for score in scores] or [np.zeros((0, 2))])
     epe = np.concatenate([score.epe_nm for score in scores] or [np.zeros(0)])
@@ -105,7 +126,15 @@ def chip_sites(scores: Iterable[TileScore], tiling: Tiling) -> Sites:
 
 
 def seam_distance(xy_nm: np.ndarray, tiling: Tiling) -> np.ndarray:
-    """Distance (n,) of points (n, 2) to the nearest line between two cores, infinite if there is one core."""
+    """Distances of points to the nearest seam, a line between two cores.
+
+    Args:
+        xy_nm: Points (n, 2) in layout coordinates.
+        tiling: The tiling.
+
+    Returns:
+        Distances (n,) in nm; infinite if there is only one core.
+    """
     distance = np.full(len(xy_nm), np.inf)
     for axis, count in ((0, tiling.shape[1]), (1, tiling.shape[0])):
         if count > 1:
@@ -116,7 +145,15 @@ def seam_distance(xy_nm: np.ndarray, tiling: Tiling) -> np.ndarray:
 
 
 def chip_score(scores: Sequence[TileScore], tiling: Tiling) -> ChipScore:
-    """The chip's figures."""
+    """The chip's scores.
+
+    Args:
+        scores: The tiles' scores.
+        tiling: The tiling.
+
+    Returns:
+        Totals, statistics of the EPE, and mask rule violations.
+    """
     sites = chip_sites(scores, tiling)
     x0, y0, x1, y1 = tiling.wanted_nm
     found = sites.epe_nm[np.isfinite(sites.epe_nm)]
@@ -145,7 +182,7 @@ def chip_score(scores: Sequence[TileScore], tiling: Tiling) -> ChipScore:
 
 
 def seam_table(sites: Sites) -> list[SeamRow]:
-    """Edge placement against the distance to the nearest seam; empty without seams."""
+    """Edge placement errors by distance to the nearest seam; empty without seams."""
     rows = []
     for low, high in pairwise(SEAM_BINS_NM):
         inside = (sites.seam_nm >= low) & (sites.seam_nm < high)
@@ -165,12 +202,20 @@ def seam_table(sites: Sites) -> list[SeamRow]:
     return rows if np.isfinite(sites.seam_nm).any() else []
 
 
-def hot_spots(sites: Sites, most: int = SPOTS) -> list[int]:
-    """Indices of the worst sites, worst first, none nearer to a worse one than 100 nm."""
-    badness = np.where(np.isfinite(sites.epe_nm), np.abs(sites.epe_nm), np.inf)
+def hot_spots(sites: Sites, count: int = SPOTS) -> list[int]:
+    """The sites with the largest absolute errors, at least 100 nm apart; sites that do not print come first.
+
+    Args:
+        sites: The chip's sites.
+        count: Largest number of hot spots.
+
+    Returns:
+        Indices of the sites, worst first.
+    """
+    error = np.where(np.isfinite(sites.epe_nm), np.abs(sites.epe_nm), np.inf)
     chosen: list[int] = []
-    for index in np.lexsort((sites.xy_nm[:, 0], sites.xy_nm[:, 1], -badness)).tolist():
-        if len(chosen) == most:
+    for index in np.lexsort((sites.xy_nm[:, 0], sites.xy_nm[:, 1], -error)).tolist():
+        if len(chosen) == count:
             break
         apart = np.abs(sites.xy_nm[chosen] - sites.xy_nm[index]).max(1, initial=0.0)
         if not chosen or apart.min() >= SPOT_SPACING_NM:

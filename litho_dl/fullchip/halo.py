@@ -1,4 +1,4 @@
-"""How far a tile has to look beyond its core."""
+"""The halo: the width around a tile's core within which masks influence its image."""
 
 import math
 
@@ -9,25 +9,25 @@ from litho_dl.core.grid import Grid
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulation.simulator import Simulator
 
-FEATURE_NM = 64.0  # of the random masks by which influence is measured
+FEATURE_NM = 64.0  # squares of the random masks
 PIXEL_NM = 8.0
-TOLERANCE = 1e-4  # r.m.s. change of the image that what lies beyond a halo may make, a clear mask being 1
+TOLERANCE = 1e-4  # largest r.m.s. change of the image by masks beyond the halo, over a clear mask's intensity
 SEED = 20131104
-FIELDS = 2  # the kernels' fields in the width on which it is measured
+FIELDS = 2  # width of the simulated field, in fields of the kernels
 
 
 def influence(process: ProcessModel) -> torch.Tensor:
-    """How much a mask beyond a straight border changes the image inside it, by the distance from the border.
+    """The change of the image inside a straight border by masks beyond it, as a function of distance from the border.
 
-    Two masks of random squares of 64 nm, half of them open, agree on one half of a field and not on the other; the
-    change is that of the image, root mean square along the border, in units of a clear mask's intensity, and the
-    largest of all foci.
+    Two masks of random squares of 64 nm, half of them open, are equal on one half of a field and independent on the
+    other. The change is the r.m.s. difference of their images along the border over a clear mask's intensity, and the
+    largest of all focus settings.
 
     Args:
-        process: With kernels for its own field; the field here is twice as large.
+        process: The process; the simulated field is twice its field.
 
     Returns:
-        (n,): the r.m.s. at distances of (i + 1/2) * 8 nm or more, up to half the kernels' field.
+        (n,): the largest r.m.s. change at distances of (i + 1/2) * 8 nm or more, up to half the kernels' field.
     """
     side = FIELDS * max(process.field_nm)
     grid = Grid.of_field((side, side), PIXEL_NM)
@@ -43,23 +43,31 @@ def influence(process: ProcessModel) -> torch.Tensor:
     changes = []
     for name, image in images.items():
         inside = ((image[1] - image[0]) / clear[name])[:, : width // 2]
-        nearer = torch.cat((inside, inside.flip(1)))[:, : width // 4]  # the field is periodic: a border on either side
+        # The field is periodic, so there is a border on each side.
+        nearer = torch.cat((inside, inside.flip(1)))[:, : width // 4]
         changes.append(nearer.square().mean(0).sqrt())
     return torch.stack(changes).amax(0).flip(0).cummax(0).values.flip(0)
 
 
 def halo_nm(process: ProcessModel, tolerance: float) -> float:
-    """The least distance from which on a mask changes the image by at most `tolerance`; see `influence`.
+    """The smallest distance from which on masks change the image by at most a tolerance; see `influence`.
+
+    Args:
+        process: The process.
+        tolerance: Largest r.m.s. change over a clear mask's intensity, in (0, 1).
+
+    Returns:
+        The distance in nm.
 
     Raises:
-        KernelError: The tolerance is not positive, or the kernels' field is too small to tell.
+        KernelError: The tolerance is not in (0, 1), or is not reached within half the kernels' field.
     """
     if not 0 < tolerance < 1:
         raise KernelError(f"Expected a tolerance between 0 and 1 of a clear mask's intensity, got {tolerance:g}.")
-    enough = (influence(process) <= tolerance).nonzero()
-    if not len(enough):
+    within = (influence(process) <= tolerance).nonzero()
+    if not len(within):
         raise KernelError(
-            f"Expected kernels that fade to {tolerance:g} of a clear mask's intensity within half their field of "
-            f"{max(process.field_nm):g} nm, got longer ones; build them for a larger field or allow more."
+            f"Expected kernels that fall to {tolerance:g} of a clear mask's intensity within half their field of "
+            f"{max(process.field_nm):g} nm, got longer ones; build them for a larger field or raise the tolerance."
         )
-    return (float(enough[0]) + 0.5) * PIXEL_NM
+    return (float(within[0]) + 0.5) * PIXEL_NM

@@ -1,4 +1,4 @@
-"""Tiles' masks on disk: a core for each tile and pass, those in a tile's window, and all of them stitched."""
+"""Files of masks: the core of each tile and pass, the mask in a tile's window, and the stitched mask."""
 
 import json
 import math
@@ -8,9 +8,9 @@ import numpy as np
 from torch import Tensor
 
 from litho_dl.core.errors import DatasetError
-from litho_dl.core.hdf5 import file_bytes, opened
+from litho_dl.core.hdf5 import hdf5_bytes, open_hdf5
 from litho_dl.core.io import atomic_path
-from litho_dl.fullchip.plan import Setting, tile_path
+from litho_dl.fullchip.plan import WorkerContext, tile_path
 from litho_dl.fullchip.tiling import Tile, Tiling
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.layout import Layout
@@ -20,20 +20,50 @@ FORMAT = "litho_dl.tile/1"
 
 
 def mask_file(folder: Path, tile: Tile, number: int) -> Path:
-    """Where a tile's mask of a pass lies: `mask_0000_0000.h5`, then `mask2_0000_0000.h5`, ..."""
+    """The path of a tile's mask: `mask_0000_0000.h5` of the first pass, `mask2_0000_0000.h5` of the second, ...
+
+    Args:
+        folder: The run's folder.
+        tile: The tile.
+        number: Number of the pass, from 1.
+
+    Returns:
+        The path.
+    """
     return tile_path(folder, "mask" if number == 1 else f"mask{number}", tile)
 
 
 def write_mask(folder: Path, tile: Tile, number: int, core: Tensor, pixel_nm: float, digest: str) -> None:
-    """Writes a tile's core of a pass, bool (n, n), atomically."""
+    """Writes the mask in a tile's core after a pass, atomically.
+
+    Args:
+        folder: The run's folder.
+        tile: The tile.
+        number: Number of the pass, from 1.
+        core: The mask, bool (n, n).
+        pixel_nm: Its pixel.
+        digest: Digest of the run's plan.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     attributes = {"digest": digest, "settings": json.dumps({"pixel_nm": pixel_nm})}
     arrays = {"mask": core.numpy().astype(np.uint8)[None]}
     with atomic_path(mask_file(folder, tile, number)) as temporary:
-        temporary.write_bytes(file_bytes(FORMAT, attributes, arrays))
+        temporary.write_bytes(hdf5_bytes(FORMAT, attributes, arrays))
 
 
 def read_mask(folder: Path, tile: Tile, number: int, digest: str) -> tuple[np.ndarray, float] | None:
-    """A tile's core of a pass, bool (n, n), and its pixel; None if there is none.
+    """Reads the mask in a tile's core after a pass.
+
+    Args:
+        folder: The run's folder.
+        tile: The tile.
+        number: Number of the pass, from 1.
+        digest: Digest of the run's plan.
+
+    Returns:
+        The mask, bool (n, n), and its pixel in nm; None if there is no file.
 
     Raises:
         DatasetError: The file is damaged or of another run.
@@ -41,36 +71,39 @@ def read_mask(folder: Path, tile: Tile, number: int, digest: str) -> tuple[np.nd
     path = mask_file(folder, tile, number)
     if not path.exists():
         return None
-    with opened(path, FORMAT) as file:
+    with open_hdf5(path, FORMAT) as file:
         if file.attrs["digest"] != digest:
             raise DatasetError(f"{path}: expected a tile of this run, got another's; remove it.")
         return file["mask"][0] > 0, float(json.loads(file.attrs["settings"])["pixel_nm"])
 
 
-def window_mask(own: Setting, folder: Path, tile: Tile, passes: dict[Tile, int]) -> tuple[np.ndarray, float]:
-    """The chip's mask in the window of a tile that sees something, bool (n, n), and its pixel; closed beyond the area.
+def window_mask(context: WorkerContext, folder: Path, tile: Tile, passes: dict[Tile, int]) -> tuple[np.ndarray, float]:
+    """The chip's mask in a tile's window, dark beyond the tiling's area.
 
     Args:
-        own: The run's.
-        folder: The run's.
-        tile: Which one.
-        passes: Whose masks are taken: a pass for the tile and for each that touches it.
+        context: The run.
+        folder: The run's folder.
+        tile: The tile; its window must contain shapes.
+        passes: Number of the pass whose mask is used, for the tile and each of its neighbours.
+
+    Returns:
+        The mask, bool (n, n), and its pixel in nm.
 
     Raises:
         DatasetError: A mask is missing, damaged or of another run.
     """
-    tiling = own.plan.tiling
-    found = {other: read_mask(folder, other, number, own.plan.digest) for other, number in passes.items()}
-    for other, part in found.items():
-        if part is None and own.chip.clipped(tiling.window(other)).polygons:
+    tiling = context.plan.tiling
+    cores = {other: read_mask(folder, other, number, context.plan.digest) for other, number in passes.items()}
+    for other, part in cores.items():
+        if part is None and context.chip.clipped(tiling.window(other)).polygons:
             raise DatasetError(f"{mask_file(folder, other, passes[other])}: expected the mask of a tile, got no file.")
-    mine = found[tile]
-    assert mine is not None
-    pixel_nm = mine[1]
+    centre = cores[tile]
+    assert centre is not None
+    pixel_nm = centre[1]
     halo, core = round(tiling.halo_nm / pixel_nm), round(tiling.core_nm / pixel_nm)
     side = core + 2 * halo
     mask = np.zeros((side, side), dtype=bool)
-    for other, part in found.items():
+    for other, part in cores.items():
         if part is None:
             continue
         (rows, row), (columns, column) = (
@@ -87,17 +120,27 @@ def window_mask(own: Setting, folder: Path, tile: Tile, passes: dict[Tile, int])
 
 
 def stitched(folder: Path, tiling: Tiling, number: int, digest: str, name: str) -> Layout:
-    """The chip's mask after a pass, in layout coordinates; polygons that meet at a seam become one.
+    """The chip's mask after a pass, in which polygons that meet at a seam are merged.
+
+    Args:
+        folder: The run's folder.
+        tiling: The tiling.
+        number: Number of the pass, from 1.
+        digest: Digest of the run's plan.
+        name: Name of the layout.
+
+    Returns:
+        The mask, in layout coordinates.
 
     Raises:
         DatasetError: A tile's file is damaged or of another run.
     """
     polygons: list[Polygon] = []
     for tile in tiling.tiles:
-        found = read_mask(folder, tile, number, digest)
-        if found is None:
+        stored = read_mask(folder, tile, number, digest)
+        if stored is None:
             continue
-        core, pixel_nm = found
+        core, pixel_nm = stored
         x0, y0, _, _ = tiling.core(tile)
         polygons += Layout(name, pixel_polygons(core, pixel_nm)).translated(x0, y0).polygons
     return Layout(name, tuple(polygons)).clipped(tiling.wanted_nm)

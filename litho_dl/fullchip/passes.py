@@ -1,7 +1,8 @@
-"""Passes over the tiles: alone at first, then each between its neighbours' masks, one of four colours after the other.
+"""Passes over the tiles of a chip: the first solves each tile alone, later ones solve it beside its neighbours' masks.
 
-No two tiles of a colour touch. So all of a colour can be solved at once, and each sees what its neighbours have become:
-multiplicative Schwarz passes, in which the print near a seam is made good by the tiles on both of its sides.
+Later passes are multiplicative Schwarz iterations with four colours. Tiles of one colour do not touch, so they are
+solved at the same time, each beside the latest masks of its neighbours; this improves the print near seams from both
+sides.
 """
 
 import hashlib
@@ -10,58 +11,71 @@ from dataclasses import dataclass
 
 from litho_dl.fullchip.tiling import Tile, Tiling
 
-COLOURS = ((0, 0), (1, 1), (0, 1), (1, 0))  # row and column modulo 2, in the order of their turns
+COLOURS = ((0, 0), (1, 1), (0, 1), (1, 0))  # row and column modulo 2, in the order of solving
 
 
 @dataclass(frozen=True)
-class Wave:
-    """Tiles that do not depend on one another.
+class PassStep:
+    """A step of a pass: tiles that are solved at the same time, all of them in the first pass, later those of a colour.
 
     Attributes:
-        number: Of the pass, from 1.
-        alike: Lists of tiles that see the same, of which one is solved.
+        number: Number of the pass, from 1.
+        identical: Groups of tiles with identical inputs, of which only one is solved.
     """
 
     number: int
-    alike: list[list[Tile]]
+    identical: list[list[Tile]]
 
 
-def waves(seen: dict[Tile, str], tiling: Tiling, passes: int) -> Iterator[Wave]:
-    """What is to be done, in order.
+def pass_steps(contents: dict[Tile, str], tiling: Tiling, passes: int) -> Iterator[PassStep]:
+    """Yields the steps of all passes in order.
 
     Args:
-        seen: What a tile sees of the layout, as `Chip.content` tells; tiles that see nothing are left out.
-        tiling: Where they lie.
-        passes: How many; in the first each tile is solved alone.
+        contents: Digests of the tiles' windows by `Chip.content_digest`; tiles without shapes are left out.
+        tiling: The tiling.
+        passes: Number of passes.
+
+    Yields:
+        One step of the first pass, and one per colour of each later pass.
     """
-    latest = dict(seen)
-    yield Wave(1, _alike(latest))
+    latest = dict(contents)
+    yield PassStep(1, _identical_groups(latest))
     for number in range(2, passes + 1):
         for colour in range(len(COLOURS)):
-            own = {tile: _surroundings(latest, tiling, tile) for tile in seen if colour_of(tile) == colour}
-            latest |= own
-            yield Wave(number, _alike(own))
+            inputs = {tile: _input_digest(latest, tiling, tile) for tile in contents if colour_of(tile) == colour}
+            latest |= inputs
+            yield PassStep(number, _identical_groups(inputs))
 
 
 def colour_of(tile: Tile) -> int:
-    """A tile's turn within a pass."""
+    """A tile's colour, an index into `COLOURS`."""
     return COLOURS.index((tile.row % 2, tile.column % 2))
 
 
-def masks_seen(tiling: Tiling, tile: Tile, number: int) -> dict[Tile, int]:
-    """The pass in which the latest mask was made of each tile near one whose turn it is in pass `number`."""
+def latest_passes(tiling: Tiling, tile: Tile, number: int) -> dict[Tile, int]:
+    """The passes of the latest masks around a tile when it is solved.
+
+    Args:
+        tiling: The tiling.
+        tile: The tile.
+        number: Number of the pass in which it is solved, from 2.
+
+    Returns:
+        The number of the pass of the latest mask, for the tile and each of its neighbours.
+    """
     return {other: number - (colour_of(other) >= colour_of(tile)) for other in tiling.neighbours(tile)}
 
 
-def _alike(seen: dict[Tile, str]) -> list[list[Tile]]:
+def _identical_groups(digests: dict[Tile, str]) -> list[list[Tile]]:
+    """Groups of tiles with equal digests."""
     groups: dict[str, list[Tile]] = {}
-    for tile, what in seen.items():
-        groups.setdefault(what, []).append(tile)
+    for tile, digest in digests.items():
+        groups.setdefault(digest, []).append(tile)
     return list(groups.values())
 
 
-def _surroundings(latest: dict[Tile, str], tiling: Tiling, tile: Tile) -> str:
-    """SHA-256 (hex) of all that a pass's mask of a tile depends on."""
+def _input_digest(latest: dict[Tile, str], tiling: Tiling, tile: Tile) -> str:
+    """SHA-256 of all that a tile's mask of the next pass depends on, hexadecimal."""
     near = [latest.get(Tile(tile.row + down, tile.column + right), "") for down in (-1, 0, 1) for right in (-1, 0, 1)]
     left, bottom, right, top = tiling.window(tile)
     room = (min(tiling.area_nm[2], right) - left, min(tiling.area_nm[3], top) - bottom)

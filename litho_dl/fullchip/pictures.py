@@ -1,4 +1,4 @@
-"""What litho-dl fullchip writes beside the mask: tables, the chip in one picture, and its worst places."""
+"""Tables and pictures of a full-chip run: seams, hot spots, times, and a map of the chip."""
 
 import math
 from dataclasses import asdict
@@ -8,18 +8,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from litho_dl.fullchip.chip import Chip
     from litho_dl.fullchip.chip_score import Sites
-    from litho_dl.fullchip.plan import Setting
+    from litho_dl.fullchip.plan import WorkerContext
     from litho_dl.fullchip.run import ChipRun
-    from litho_dl.fullchip.tiling import Box, Tiling
-    from litho_dl.layout.layout import Layout
+    from litho_dl.fullchip.tiling import Tiling
+    from litho_dl.layout.layout import Box, Layout
 
-PICTURED = 6  # hot spots drawn with their prints
+PICTURED = 6  # hot spots with pictures of their prints
 SPOT_VIEW_NM = 800.0
 SPOT_LAYER, SPOT_BOX_NM = (1, 0), 40.0
 
 
 def write_tables(folder: Path, run: "ChipRun", sites: "Sites") -> None:
-    """seams.csv, hotspots.csv, hotspots.oas, and timing.csv of the tiles that this run solved."""
+    """Writes seams.csv, hotspots.csv, hotspots.oas, and timing.csv of the tiles that this call solved.
+
+    Args:
+        folder: The run's folder.
+        run: The finished run.
+        sites: Its EPE sites.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
     from litho_dl.core.io import write_csv
     from litho_dl.fullchip.chip_score import hot_spots, seam_table
     from litho_dl.layout.gds import write_layers
@@ -57,7 +66,17 @@ def _boxes(sites: "Sites", spots: list[int]) -> "Layout":
 
 
 def draw_chip(path: Path, tiling: "Tiling", sites: "Sites", title: str) -> None:
-    """The map of the edge placement, the seams, the worst sites, and what the seams cost."""
+    """Draws a map of the edge placement errors, with seams and hot spots, and the errors by distance to a seam.
+
+    Args:
+        path: The picture.
+        tiling: The tiling.
+        sites: The chip's EPE sites.
+        title: Title of the picture.
+
+    Raises:
+        OutputError: The picture cannot be written.
+    """
     from litho_dl.fullchip.chip_score import hot_spots, seam_table
     from litho_dl.viz.chip import chip_figure
     from litho_dl.viz.figure import save_figure
@@ -69,21 +88,31 @@ def draw_chip(path: Path, tiling: "Tiling", sites: "Sites", title: str) -> None:
 
 
 def draw_spots(folder: Path, run: "ChipRun", sites: "Sites") -> None:
-    """For each of the worst places a picture and a layer file, as they were scored."""
+    """Draws the worst hot spots as they were scored: a picture and a layer file for each.
+
+    Args:
+        folder: The run's folder.
+        run: The finished run.
+        sites: Its EPE sites.
+
+    Raises:
+        DatasetError: A file of the run is damaged.
+        OutputError: A file cannot be written.
+    """
     from litho_dl.fullchip.chip import Chip
     from litho_dl.fullchip.chip_score import hot_spots
-    from litho_dl.fullchip.plan import setting
+    from litho_dl.fullchip.plan import worker_context
 
     spots = hot_spots(sites, PICTURED)
     if not (spots and run.mask.polygons):
         return
-    own, mask = setting(str(folder.absolute()), run.plan.digest, "cpu"), Chip(run.mask)
+    context, mask = worker_context(str(folder.absolute()), run.plan.digest, "cpu"), Chip(run.mask)
     for number, index in enumerate(spots, start=1):
-        _draw_spot(folder, f"spot_{number:02d}", own, mask, sites, index)
+        _draw_spot(folder, f"spot_{number:02d}", context, mask, sites, index)
 
 
-def _draw_spot(folder: Path, name: str, own: "Setting", mask: "Chip", sites: "Sites", index: int) -> None:
-    """What lies around a place, in its tile's images."""
+def _draw_spot(folder: Path, name: str, context: "WorkerContext", mask: "Chip", sites: "Sites", index: int) -> None:
+    """Draws the surroundings of a site, from its tile's images."""
     from litho_dl.fullchip.score import PIXEL_NM, expose_tile, target_print
     from litho_dl.fullchip.tiling import grown
     from litho_dl.layout.contour import pixel_polygons
@@ -94,11 +123,11 @@ def _draw_spot(folder: Path, name: str, own: "Setting", mask: "Chip", sites: "Si
     from litho_dl.viz.figure import save_figure
     from litho_dl.viz.images import ClipImages
 
-    x, y = (float(place) for place in sites.xy_nm[index])
-    tiling = own.plan.tiling
+    x, y = (float(coordinate) for coordinate in sites.xy_nm[index])
+    tiling = context.plan.tiling
     tile = tiling.tile_at(x, y)
-    exposed, seen = expose_tile(own, folder, tile), grown(tiling.core(tile), tiling.halo_nm / 2)
-    box = _around(x, y, tiling.wanted_nm, seen)
+    exposed, limits = expose_tile(context, folder, tile), grown(tiling.core(tile), tiling.halo_nm / 2)
+    box = _around(x, y, tiling.wanted_nm, limits)
     cut, exposure = exposed.pixels(box), exposed.exposure
     aerial = exposure.aerial().cpu().numpy()
     prints = {corner: exposure.binary_print(corner)[cut].cpu().numpy() for corner in ("nominal", "outer", "inner")}
@@ -106,7 +135,7 @@ def _draw_spot(folder: Path, name: str, own: "Setting", mask: "Chip", sites: "Si
         PIXEL_NM,
         sampled(exposed.mask, aerial.shape)[cut],
         **prints,
-        target=target_print(own.chip, box),
+        target=target_print(context.chip, box),
         aerial=aerial[cut],
         origin_nm=box[:2],
     )
@@ -120,7 +149,7 @@ def _draw_spot(folder: Path, name: str, own: "Setting", mask: "Chip", sites: "Si
     )
     save_figure(figure, folder / f"{name}.png")
     stack = {
-        "target": own.chip.clipped(box),
+        "target": context.chip.clipped(box),
         "mask": mask.clipped(box),
         "nominal": Layout("nominal", pixel_polygons(prints["nominal"], PIXEL_NM)),
         "band": Layout("band", pixel_polygons(prints["outer"] ^ prints["inner"], PIXEL_NM)),
@@ -130,7 +159,7 @@ def _draw_spot(folder: Path, name: str, own: "Setting", mask: "Chip", sites: "Si
 
 
 def _around(x_nm: float, y_nm: float, *limits_nm: "Box") -> "Box":
-    """A square of whole nm around a place, cut by boxes."""
+    """A square of whole nm around a point, cut by boxes."""
     low_x, low_y, high_x, high_y = zip(*limits_nm, strict=True)
     left, bottom = round(x_nm - SPOT_VIEW_NM / 2), round(y_nm - SPOT_VIEW_NM / 2)
     return (

@@ -1,4 +1,4 @@
-"""What a full-chip run is made of: `plan.json` and the files beside it, from which every worker reads."""
+"""The plan of a full-chip run: `plan.json` and the files beside it, which every worker reads."""
 
 import hashlib
 import json
@@ -29,19 +29,19 @@ TILES = "tiles"
 
 @dataclass(frozen=True)
 class Plan:
-    """A run's settings; together with the files named in them they decide every byte of the mask.
+    """The settings of a run; together with the files that they name, they decide every byte of the mask.
 
     Attributes:
-        tiling: Where the tiles lie.
-        tolerance: What the halo was computed for.
-        method: ILT method; None if a network's masks stay as they are.
-        network: True if masks come from the one in `MODEL`.
-        steps: Of the method, after a network.
-        passes: Over the tiles; see `passes.waves`.
-        batch: Tiles that are solved together.
-        device: Kind of device that solves the tiles.
+        tiling: The tiling.
+        tolerance: Tolerance that the halo was computed for; see `halo.halo_nm`.
+        method: ILT method; None if a network's masks are used without refinement.
+        network: True if a network, stored as `MODEL`, generates the masks.
+        steps: Number of the method's steps after a network.
+        passes: Number of passes; see `passes.pass_steps`.
+        batch: Number of tiles that are solved as one batch.
+        device: Type of the device that solves the tiles.
         files: SHA-256 of the files that tiles are made from, by name.
-        labels: For people: names of layout, layer, optics, method and model.
+        labels: Names of layout, layer, optics, method and model, for reports.
     """
 
     tiling: Tiling
@@ -57,7 +57,7 @@ class Plan:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """The settings as JSON values."""
         method = None if self.method is None else self.method.model_dump(mode="json")
         names = ("tolerance", "network", "steps", "passes", "batch", "device", "files", "labels")
         table = {name: getattr(self, name) for name in names}
@@ -65,14 +65,22 @@ class Plan:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of what decides the bytes."""
+        """SHA-256 of all settings but the labels, hexadecimal."""
         decisive = {name: value for name, value in self.settings.items() if name != "labels"}
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class TileTask:
-    """Tiles of a run that are solved together in pass `number`, or scored after it; `device` as `--device`."""
+    """Tiles to solve as one batch, or to score.
+
+    Attributes:
+        folder: The run's folder.
+        digest: Digest of the run's plan.
+        tiles: The tiles.
+        number: Number of the pass in which they are solved, or after which they are scored.
+        device: Device to compute on, as `--device`.
+    """
 
     folder: str
     digest: str
@@ -83,14 +91,22 @@ class TileTask:
 
 @dataclass(frozen=True)
 class TileReport:
-    """Finished tiles, and what they took."""
+    """Finished tiles, and the seconds that they took together."""
 
     tiles: tuple[Tile, ...]
     seconds: float
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
-    """Writes a plan atomically."""
+    """Writes a plan atomically.
+
+    Args:
+        folder: The run's folder.
+        plan: The plan.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     table = {"format": FORMAT, "digest": plan.digest, **plan.settings}
     write_text(folder / PLAN, json.dumps(table, indent=1, sort_keys=True) + "\n")
 
@@ -131,8 +147,16 @@ def read_plan(folder: Path) -> Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class Setting:
-    """What a worker keeps between tiles."""
+class WorkerContext:
+    """What a worker keeps in memory for all tiles of a run.
+
+    Attributes:
+        plan: The plan.
+        chip: The layer.
+        process: The process with kernels for its own field.
+        simulator: Simulator of a tile's field.
+        generator: Network that generates the masks, or None.
+    """
 
     plan: Plan
     chip: Chip
@@ -142,25 +166,42 @@ class Setting:
 
 
 @lru_cache(maxsize=1)
-def setting(folder: str, digest: str, device: str) -> Setting:
-    """Read once a process.
+def worker_context(folder: str, digest: str, device: str) -> WorkerContext:
+    """Reads the context of a run once per process.
+
+    Args:
+        folder: The run's folder.
+        digest: Digest of the run's plan.
+        device: Device to compute on, as `--device`.
+
+    Returns:
+        The context.
 
     Raises:
-        DatasetError: The folder is not there, holds another run, or one of its files was changed.
+        DatasetError: The folder does not exist, holds another run, or one of its files was changed.
     """
-    place = require_shared(Path(folder), PLAN)
-    plan = read_plan(place)
+    shared = require_shared(Path(folder), PLAN)
+    plan = read_plan(shared)
     if plan.digest != digest:
-        raise DatasetError(f"{folder}: {platform.node()} sees another run by this path.")
+        raise DatasetError(f"{folder}: {platform.node()} has another run under this path.")
     for name, sha256 in plan.files.items():
-        if file_digest(place / name) != sha256:
-            raise DatasetError(f"{place / name}: its bytes are not those that were written; remove the folder.")
-    process = load_kernels(place / OPTICS)
+        if file_digest(shared / name) != sha256:
+            raise DatasetError(f"{shared / name}: its bytes are not those that were written; remove the folder.")
+    process = load_kernels(shared / OPTICS)
     simulator = Simulator(process.on_field(plan.tiling.field_nm)).to(resolve_device(device))
-    generator = load_generator(place / MODEL, process, force=True) if plan.network else None
-    return Setting(plan, Chip.read(place / TARGET), process, simulator, generator)
+    generator = load_generator(shared / MODEL, process, force=True) if plan.network else None
+    return WorkerContext(plan, Chip.read(shared / TARGET), process, simulator, generator)
 
 
 def tile_path(folder: Path, kind: str, tile: Tile) -> Path:
-    """Where a tile's mask or score lies."""
+    """The path of a tile's file.
+
+    Args:
+        folder: The run's folder.
+        kind: First part of the name, such as `mask` or `score`.
+        tile: The tile.
+
+    Returns:
+        The path.
+    """
     return folder / TILES / f"{kind}_{tile.row:04d}_{tile.column:04d}.h5"

@@ -1,4 +1,4 @@
-"""The score of one tile's core, from the stitched mask: figures that add up to the chip's, however it is tiled."""
+"""Scores of the cores of tiles, from the stitched mask; their sums over the chip do not depend on the tiling."""
 
 import time
 from dataclasses import dataclass
@@ -9,15 +9,16 @@ import torch
 
 from litho_dl.core.errors import DatasetError
 from litho_dl.core.grid import Grid
-from litho_dl.core.hdf5 import file_bytes, opened
+from litho_dl.core.hdf5 import hdf5_bytes, open_hdf5
 from litho_dl.core.io import atomic_path
 from litho_dl.core.memory import release_memory
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.mask import window_mask
-from litho_dl.fullchip.plan import Setting, TileReport, TileTask, setting, tile_path
+from litho_dl.fullchip.plan import TileReport, TileTask, WorkerContext, tile_path, worker_context
 from litho_dl.fullchip.sites import edge_sites
-from litho_dl.fullchip.tiling import Box, Tile
+from litho_dl.fullchip.tiling import Tile
 from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.layout import Box
 from litho_dl.layout.raster import rasterize
 from litho_dl.layout.rules import check_rules
 from litho_dl.metrics.edge import edge_placement
@@ -29,21 +30,21 @@ from litho_dl.simulation.exposure import Exposure
 FORMAT = "litho_dl.tile_score/1"
 PIXEL_NM = 1.0
 RULE_NAMES = ("width", "space", "area")
-RULE_MARGIN_NM = 128.0  # around the core; a place longer than that counts in each core it runs through
+RULE_MARGIN_NM = 128.0  # around the core; longer violations count in each core that they cross
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TileScore:
-    """Figures of one core, in layout coordinates.
+    """The scores of one core, in layout coordinates.
 
     Attributes:
         l2_nm2: Area where the nominal print differs from the target.
         pvb_nm2: Area where outer and inner prints differ.
         target_nm2: Area of the target.
-        sites_nm: (n, 2) as (x, y), EPE sites.
-        epe_nm: (n,) signed edge placement errors, NaN where no edge prints within 60 nm.
-        violated: (n,) int, violations of the `openilt` rule at each site.
-        rule_places_nm: Boxes (n, 4) of mask rule violations, by rule.
+        sites_nm: EPE sites, (n, 2) as (x, y).
+        epe_nm: Signed edge placement errors (n,); NaN where no edge prints within 60 nm.
+        violated: Violations of the `openilt` rule at each site, int (n,).
+        rule_places_nm: Boxes (n, 4) of the mask rule violations, by rule.
     """
 
     l2_nm2: float
@@ -54,30 +55,36 @@ class TileScore:
     violated: np.ndarray
     rule_places_nm: dict[str, np.ndarray]
 
+    def __repr__(self) -> str:
+        return (
+            f"TileScore(L2 {self.l2_nm2:,.0f} nm^2, PVB {self.pvb_nm2:,.0f} nm^2, {len(self.epe_nm)} EPE sites, "
+            f"{int(self.violated.sum())} violations)"
+        )
+
 
 def make_scores(task: TileTask) -> TileReport:
-    """Scores tiles' cores after the last pass and writes the figures.
+    """Scores the cores of tiles after the last pass, and writes the scores.
 
     Raises:
         LithoError: The run's files are damaged, or the score cannot be written.
     """
     started = time.perf_counter()
-    own, folder = setting(task.folder, task.digest, task.device), Path(task.folder)
+    context, folder = worker_context(task.folder, task.digest, task.device), Path(task.folder)
     for tile in task.tiles:
-        _write(folder, tile, score_tile(own, folder, tile), task.digest)
-        release_memory()  # images of all sizes would leave more and more holes
+        _write(folder, tile, score_tile(context, folder, tile), task.digest)
+        release_memory()  # images of many sizes would fragment it
     return TileReport(task.tiles, time.perf_counter() - started)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ExposedTile:
-    """A tile's window with the chip's mask in it, imaged at `PIXEL_NM`.
+    """The exposure of a tile's window with the chip's mask in it.
 
     Attributes:
-        window_nm: (x0, y0, x1, y1) in layout coordinates.
-        mask: bool (n, n), at `mask_pixel_nm`.
-        mask_pixel_nm: The mask's pixel.
-        exposure: Its images.
+        window_nm: The window, in layout coordinates.
+        mask: The mask, bool (n, n).
+        mask_pixel_nm: Its pixel.
+        exposure: The exposure, with images at `PIXEL_NM`.
     """
 
     window_nm: Box
@@ -85,41 +92,70 @@ class ExposedTile:
     mask_pixel_nm: float
     exposure: Exposure
 
+    def __repr__(self) -> str:
+        return f"ExposedTile({self.window_nm} nm: {self.exposure})"
+
     def pixels(self, box_nm: Box) -> tuple[slice, slice]:
-        """Rows and columns of a box of the layout in the images."""
+        """Rows and columns of a box, in layout coordinates, in the images."""
         (left, right), (bottom, top) = (
             tuple(round((edge - self.window_nm[axis]) / PIXEL_NM) for edge in box_nm[axis::2]) for axis in (0, 1)
         )
         return slice(bottom, top), slice(left, right)
 
 
-def expose_tile(own: Setting, folder: Path, tile: Tile) -> ExposedTile:
-    """Images a tile's window with the masks of its neighbours in the halo."""
-    return _exposed(own, tile, *_window_mask(own, folder, tile))
+def expose_tile(context: WorkerContext, folder: Path, tile: Tile) -> ExposedTile:
+    """Exposes a tile's window with the masks of its neighbours in the halo.
+
+    Args:
+        context: The run.
+        folder: The run's folder.
+        tile: The tile; its window must contain shapes.
+
+    Returns:
+        Mask and images of the window after the last pass.
+
+    Raises:
+        DatasetError: A mask is missing, damaged or of another run.
+    """
+    return _expose(context, tile, *_window_mask(context, folder, tile))
 
 
-def _window_mask(own: Setting, folder: Path, tile: Tile) -> tuple[np.ndarray, float]:
-    """The last pass's mask in a tile's window, and its pixel."""
-    return window_mask(own, folder, tile, dict.fromkeys(own.plan.tiling.neighbours(tile), own.plan.passes))
+def _window_mask(context: WorkerContext, folder: Path, tile: Tile) -> tuple[np.ndarray, float]:
+    """The mask of the last pass in a tile's window, and its pixel."""
+    plan = context.plan
+    return window_mask(context, folder, tile, dict.fromkeys(plan.tiling.neighbours(tile), plan.passes))
 
 
-def _exposed(own: Setting, tile: Tile, mask: np.ndarray, pixel_nm: float) -> ExposedTile:
+def _expose(context: WorkerContext, tile: Tile, mask: np.ndarray, pixel_nm: float) -> ExposedTile:
     with torch.no_grad():
-        exposure = own.simulator(torch.from_numpy(mask), pixel_nm, out_pixel_nm=PIXEL_NM)
-    return ExposedTile(own.plan.tiling.window(tile), mask, pixel_nm, exposure)
+        exposure = context.simulator(torch.from_numpy(mask), pixel_nm, out_pixel_nm=PIXEL_NM)
+    return ExposedTile(context.plan.tiling.window(tile), mask, pixel_nm, exposure)
 
 
-def score_tile(own: Setting, folder: Path, tile: Tile) -> TileScore:
-    """The figures of the part of a tile's core that is wanted."""
-    inside, window, mask = own.plan.tiling.inside(tile), own.plan.tiling.window(tile), _window_mask(own, folder, tile)
+def score_tile(context: WorkerContext, folder: Path, tile: Tile) -> TileScore:
+    """Scores the part of a tile's core that is written.
+
+    Args:
+        context: The run.
+        folder: The run's folder.
+        tile: The tile; its window must contain shapes.
+
+    Returns:
+        The scores.
+
+    Raises:
+        DatasetError: A mask is missing, damaged or of another run.
+    """
+    tiling, mask = context.plan.tiling, _window_mask(context, folder, tile)
+    inside, window = tiling.inside(tile), tiling.window(tile)
     places = _rule_places(*mask, inside, window)
-    release_memory()  # before the images take theirs
-    exposed = _exposed(own, tile, *mask)
+    release_memory()  # before the images are allocated
+    exposed = _expose(context, tile, *mask)
     exposure, wanted = exposed.exposure, exposed.pixels(inside)
     prints = {name: exposure.binary_print(name)[wanted].cpu().numpy() for name in ("outer", "inner")}
     nominal = exposure.binary_print("nominal").cpu().numpy()
-    target = target_print(own.chip, inside)
-    sites = _within(edge_sites(own.chip.whole(window), OPENILT, nominal.shape, PIXEL_NM), wanted)
+    target = target_print(context.chip, inside)
+    sites = _within(edge_sites(context.chip.whole(window), OPENILT, nominal.shape, PIXEL_NM), wanted)
     aerial = exposure.aerial("nominal").cpu().numpy()
     return TileScore(
         l2_nm2(nominal[wanted], target, PIXEL_NM),
@@ -133,13 +169,21 @@ def score_tile(own: Setting, folder: Path, tile: Tile) -> TileScore:
 
 
 def target_print(chip: Chip, box_nm: Box) -> np.ndarray:
-    """The target in a box of whole pixels, bool."""
+    """The target in a box.
+
+    Args:
+        chip: The layer.
+        box_nm: The box, in layout coordinates and of whole pixels of `PIXEL_NM`.
+
+    Returns:
+        True where shapes cover one half or more of a pixel, bool (H, W).
+    """
     grid = Grid.of_field((box_nm[3] - box_nm[1], box_nm[2] - box_nm[0]), PIXEL_NM)
     return rasterize(chip.clipped(box_nm), grid) >= 0.5
 
 
 def _within(sites: EpeSites, wanted: tuple[slice, slice]) -> EpeSites:
-    """Sites whose pixel lies in the rows and columns."""
+    """The sites in some rows and columns."""
     rows, columns = wanted
     i, j = sites.pixels.T
     inside = (i >= rows.start) & (i < rows.stop) & (j >= columns.start) & (j < columns.stop)
@@ -147,7 +191,7 @@ def _within(sites: EpeSites, wanted: tuple[slice, slice]) -> EpeSites:
 
 
 def _rule_places(mask: np.ndarray, pixel_nm: float, inside: Box, window: Box) -> dict[str, np.ndarray]:
-    """Boxes of rule violations whose middle lies inside, in layout coordinates."""
+    """Boxes of the rule violations whose centres are inside a box, in layout coordinates."""
     low = np.array(inside[:2]) - window[:2]
     high = np.array(inside[2:]) - window[:2]
     first = np.maximum(np.floor((low - RULE_MARGIN_NM) / pixel_nm), 0).astype(int)
@@ -164,7 +208,15 @@ def _rule_places(mask: np.ndarray, pixel_nm: float, inside: Box, window: Box) ->
 
 
 def score_file(folder: Path, tile: Tile) -> Path:
-    """Where a tile's score lies."""
+    """The path of a tile's score.
+
+    Args:
+        folder: The run's folder.
+        tile: The tile.
+
+    Returns:
+        The path.
+    """
     return tile_path(folder, "score", tile)
 
 
@@ -177,17 +229,25 @@ def _write(folder: Path, tile: Tile, score: TileScore, digest: str) -> None:
         **score.rule_places_nm,
     }
     with atomic_path(score_file(folder, tile)) as temporary:
-        temporary.write_bytes(file_bytes(FORMAT, {"digest": digest}, arrays))
+        temporary.write_bytes(hdf5_bytes(FORMAT, {"digest": digest}, arrays))
 
 
 def read_score(folder: Path, tile: Tile, digest: str) -> TileScore:
-    """A tile's score.
+    """Reads a tile's score.
+
+    Args:
+        folder: The run's folder.
+        tile: The tile.
+        digest: Digest of the run's plan.
+
+    Returns:
+        The score.
 
     Raises:
         DatasetError: The file is missing, damaged, or of another run.
     """
     path = score_file(folder, tile)
-    with opened(path, FORMAT) as file:
+    with open_hdf5(path, FORMAT) as file:
         if file.attrs["digest"] != digest:
             raise DatasetError(f"{path}: expected a score of this run, got another's; remove it.")
         l2, pvb, target = file["areas"][()].tolist()

@@ -1,4 +1,4 @@
-"""EPE sites on edges that a tile's window cuts: found on the whole edges, so that every tile agrees about them."""
+"""EPE sites in a tile's window, placed on whole edges, so that all tiles have the same sites on an edge they share."""
 
 import math
 
@@ -12,10 +12,14 @@ def edge_sites(polygons: tuple[Polygon, ...], rule: EpeRule, shape: tuple[int, i
     """The sites of `metrics.epe.find_sites` in a window, on the horizontal and vertical edges of polygons.
 
     Args:
-        polygons: Merged, hulls counter-clockwise and holes clockwise, in the window's coordinates; they may leave it.
-        rule: How edges are sampled, in pixels; `from_low_end` is not for this.
+        polygons: Merged polygons, hulls counter-clockwise and holes clockwise, in the window's coordinates; they may
+            extend beyond it.
+        rule: How edges are sampled, in pixels; must not have `from_low_end`.
         shape: (H, W) of the window in pixels; sites beyond it are left out.
-        pixel_nm: Edges are rounded to whole pixels. Slanted edges have no sites.
+        pixel_nm: Pixel, to which edges are rounded.
+
+    Returns:
+        The sites; slanted edges have none.
     """
     assert not rule.from_low_end
     found: list[np.ndarray] = []
@@ -32,9 +36,9 @@ def edge_sites(polygons: tuple[Polygon, ...], rule: EpeRule, shape: tuple[int, i
 
 
 def _sites(corner: np.ndarray, step: float, axis: int, rule: EpeRule) -> np.ndarray:
-    """Sites (n, 4) as row, column and outward normal, on the edge that leaves a corner with the inside on its left.
+    """Sites (n, 4) as row, column and outward normal on one edge, with the polygon to the left of its direction.
 
-    Pixels that are covered by half count as covered, as in a raster taken at one half.
+    Pixels that are covered by one half count as covered, as in a raster with threshold 1/2.
     """
     first = math.ceil(min(corner[axis], corner[axis] + step) - 0.5)
     last = math.floor(max(corner[axis], corner[axis] + step) + 0.5) - 1

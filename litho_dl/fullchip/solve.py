@@ -1,4 +1,4 @@
-"""The masks of tiles: solved in their windows, kept in their cores."""
+"""The masks of tiles, solved in their windows and stored in their cores."""
 
 import math
 import time
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from litho_dl.fullchip.mask import mask_file, window_mask, write_mask
-from litho_dl.fullchip.passes import masks_seen
-from litho_dl.fullchip.plan import Setting, TileReport, TileTask, setting
+from litho_dl.fullchip.passes import latest_passes
+from litho_dl.fullchip.plan import TileReport, TileTask, WorkerContext, worker_context
 from litho_dl.fullchip.sites import edge_sites
 from litho_dl.fullchip.tiling import Tile, Tiling
 from litho_dl.generators.predict import predict, refine
@@ -22,59 +22,65 @@ from litho_dl.ilt.solve import solve_targets
 from litho_dl.layout.clips import Clip, on_pixel
 from litho_dl.layout.polygon import Polygon
 
-UNCOUNTED = 0.5  # of the halo: prints there depend too much on what lies beyond it
+UNCOUNTED = 0.5  # part of the halo that is left out of the objective: its prints depend on masks beyond the halo
 
 
 @dataclass(frozen=True, eq=False)
 class _Windows:
-    """What tiles see of the layout: what lies in their windows, and the whole polygons that reach into them."""
+    """The layout in the windows of some tiles.
+
+    Attributes:
+        clips: The shapes cut to each window.
+        whole: The whole polygons that touch each window, in its coordinates.
+    """
 
     clips: list[Clip]
     whole: list[tuple[Polygon, ...]]
 
     @classmethod
-    def of(cls, own: Setting, tiles: Sequence[Tile]) -> "_Windows":
+    def of(cls, context: WorkerContext, tiles: Sequence[Tile]) -> "_Windows":
+        tiling, chip = context.plan.tiling, context.chip
         clips, whole = [], []
         for tile in tiles:
-            window = own.plan.tiling.window(tile)
-            layout, shift = own.chip.clipped(window), (-window[0], -window[1])
-            clips.append(Clip(f"tile {tile.row}, {tile.column}", layout, shift, own.plan.tiling.field_nm))
-            whole.append(own.chip.whole(window))
+            window = tiling.window(tile)
+            layout, shift = chip.clipped(window), (-window[0], -window[1])
+            clips.append(Clip(f"tile {tile.row}, {tile.column}", layout, shift, tiling.field_nm))
+            whole.append(chip.whole(window))
         return cls(clips, whole)
 
     def chosen(self, indices: list[int]) -> "_Windows":
-        """Some of them."""
+        """The windows of some indices."""
         return _Windows([self.clips[index] for index in indices], [self.whole[index] for index in indices])
 
     def coverage(self, pixel_nm: float) -> tuple[Tensor, list[int]]:
-        """Area coverage (B, H, W) of those that hold something on this pixel, and which those are."""
+        """Area coverage (B, H, W) of the windows that are not empty on this pixel, and their indices."""
         images = torch.stack([clip.coverage(pixel_nm) for clip in self.clips])
-        drawn = images.flatten(1).any(1).nonzero().flatten().tolist()
-        return images[drawn], drawn
+        indices = images.flatten(1).any(1).nonzero().flatten().tolist()
+        return images[indices], indices
 
     def probes(self, target: Tensor, pixel_nm: float) -> Tensor:
-        """As `objective.epe_probes`, on whole edges."""
+        """As `ilt.objective.epe_probes`, with sites placed on whole edges."""
         rule, shape = probe_rule(pixel_nm), (target.shape[-2], target.shape[-1])
         counts = [count_probes(edge_sites(polygons, rule, shape, pixel_nm), rule, shape) for polygons in self.whole]
         return torch.from_numpy(np.stack(counts)).to(target)
 
 
 def make_masks(task: TileTask) -> TileReport:
-    """Solves tiles together, and writes the cores that are not there.
+    """Solves tiles as one batch, and writes the masks of the cores that have none.
 
     Raises:
         LithoError: The run's files are damaged, or the tiles cannot be solved or written.
     """
     started = time.perf_counter()
-    own, folder = setting(task.folder, task.digest, task.device), Path(task.folder)
-    tiling, windows = own.plan.tiling, _Windows.of(own, task.tiles)
+    context, folder = worker_context(task.folder, task.digest, task.device), Path(task.folder)
+    tiling, windows = context.plan.tiling, _Windows.of(context, task.tiles)
     if task.number == 1:
-        masks, pixel_nm = _alone(own, windows)
+        masks, pixel_nm = _solve_alone(context, windows)
     else:
-        found = [window_mask(own, folder, tile, masks_seen(tiling, tile, task.number)) for tile in task.tiles]
-        pixel_nm, before = found[0][1], torch.from_numpy(np.stack([mask for mask, _ in found]))
-        free = torch.stack([_free(tiling, tile, pixel_nm) for tile in task.tiles])
-        masks = _between_neighbours(own, windows, before, free, pixel_nm)
+        stored = [window_mask(context, folder, tile, latest_passes(tiling, tile, task.number)) for tile in task.tiles]
+        pixel_nm, before = stored[0][1], torch.from_numpy(np.stack([mask for mask, _ in stored]))
+        free = torch.stack([_free_core(tiling, tile, pixel_nm) for tile in task.tiles])
+        masks = _solve_beside_neighbours(context, windows, before, free, pixel_nm)
     halo, core = round(tiling.halo_nm / pixel_nm), round(tiling.core_nm / pixel_nm)
     for tile, mask in zip(task.tiles, masks[:, halo : halo + core, halo : halo + core].cpu(), strict=True):
         if not mask_file(folder, tile, task.number).exists():
@@ -82,32 +88,32 @@ def make_masks(task: TileTask) -> TileReport:
     return TileReport(task.tiles, time.perf_counter() - started)
 
 
-def _alone(own: Setting, windows: _Windows) -> tuple[Tensor, float]:
-    """The windows' masks, bool (B, H, W), by method, network or both, and their pixel."""
-    method, simulator = own.plan.method, own.simulator
-    prediction = None if own.generator is None else predict(own.generator, windows.clips, simulator.device)
+def _solve_alone(context: WorkerContext, windows: _Windows) -> tuple[Tensor, float]:
+    """The windows' masks by network, method or both, without neighbours, bool (B, H, W); and their pixel."""
+    method, simulator = context.plan.method, context.simulator
+    prediction = None if context.generator is None else predict(context.generator, windows.clips, simulator.device)
     if method is None:
         assert prediction is not None
         return prediction.mask, prediction.pixel_nm
-    target, drawn = windows.coverage(method.target_nm)
-    if not drawn:
+    target, indices = windows.coverage(method.target_nm)
+    if not indices:
         grid = simulator.grid(method.mask_nm)
         return torch.zeros(len(windows.clips), *grid.shape, dtype=torch.bool), method.mask_nm
-    seen = windows.chosen(drawn)
+    nonempty = windows.chosen(indices)
     if prediction is None:
-        solution = solve_targets(simulator, target, method.target_nm, method, probes=seen.probes)
+        solution = solve_targets(simulator, target, method.target_nm, method, probes=nonempty.probes)
     else:
-        assert own.plan.steps is not None
-        some = replace(prediction, mask=prediction.mask[drawn], logits=prediction.logits[drawn])
-        solution = refine(some, seen.clips, simulator, method, own.plan.steps, probes=seen.probes)
+        assert context.plan.steps is not None
+        start = replace(prediction, mask=prediction.mask[indices], logits=prediction.logits[indices])
+        solution = refine(start, nonempty.clips, simulator, method, context.plan.steps, probes=nonempty.probes)
     solved = solution.require_finished().mask
     masks = solved.new_zeros(len(windows.clips), *solved.shape[1:])
-    masks[drawn] = solved
+    masks[indices] = solved
     return masks, solution.pixel_nm
 
 
-def _free(tiling: Tiling, tile: Tile, pixel_nm: float) -> Tensor:
-    """A tile's core in its window, bool (n, n), as far as masks may be open."""
+def _free_core(tiling: Tiling, tile: Tile, pixel_nm: float) -> Tensor:
+    """The pixels of a tile's window that may change in later passes: its core within the tiling's area, bool (n, n)."""
     left, bottom, right, top = tiling.core(tile)
     _, _, last_x, last_y = tiling.area_nm
     first = round(tiling.halo_nm / pixel_nm)
@@ -120,21 +126,23 @@ def _free(tiling: Tiling, tile: Tile, pixel_nm: float) -> Tensor:
     return free
 
 
-def _between_neighbours(own: Setting, windows: _Windows, before: Tensor, free: Tensor, pixel_nm: float) -> Tensor:
-    """The windows' masks, bool (B, H, W), from those of the pass before, which stay where they are not free."""
-    assert own.plan.method is not None
-    method = own.plan.method.on_second_half
-    target, drawn = windows.coverage(method.target_nm)
-    if not drawn:
+def _solve_beside_neighbours(
+    context: WorkerContext, windows: _Windows, before: Tensor, free: Tensor, pixel_nm: float
+) -> Tensor:
+    """The windows' masks, bool (B, H, W), from those of the previous pass, which are fixed where they are not free."""
+    assert context.plan.method is not None
+    method = context.plan.method.on_second_half
+    target, indices = windows.coverage(method.target_nm)
+    if not indices:
         return before
-    begin, places = (
-        torch.stack([on_pixel(part[index], pixel_nm, method.target_nm) for index in drawn]) for part in (before, free)
+    start, free_share = (
+        torch.stack([on_pixel(part[index], pixel_nm, method.target_nm) for index in indices]) for part in (before, free)
     )
-    around = Surroundings(begin, places > 1 - 1e-6, UNCOUNTED * own.plan.tiling.halo_nm)
-    seen = windows.chosen(drawn)
+    around = Surroundings(start, free_share > 1 - 1e-6, UNCOUNTED * context.plan.tiling.halo_nm)
+    probes = windows.chosen(indices).probes
     solution = solve_targets(
-        own.simulator, target, method.target_nm, method, init=begin, probes=seen.probes, surroundings=around
+        context.simulator, target, method.target_nm, method, init=start, probes=probes, surroundings=around
     )
     after = before.clone()
-    after[drawn] = solution.require_finished().mask.cpu()
+    after[indices] = solution.require_finished().mask.cpu()
     return after

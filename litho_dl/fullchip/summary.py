@@ -1,4 +1,4 @@
-"""The summary of a full-chip run: its values, and its text."""
+"""The summary of a full-chip run, as values and as text."""
 
 from pathlib import Path
 from typing import Any
@@ -8,12 +8,15 @@ from litho_dl.fullchip.run import ChipRun
 
 
 def run_summary(out: Path, run: ChipRun, score: ChipScore) -> dict[str, Any]:
-    """What scores.json holds.
+    """A run's settings, times and scores as plain values, as in scores.json.
 
     Args:
         out: The mask's file.
         run: The finished run.
         score: The chip's score.
+
+    Returns:
+        The values by name.
     """
     tiling = run.plan.tiling
     return {

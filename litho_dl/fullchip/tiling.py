@@ -1,22 +1,20 @@
-"""Where the tiles of a chip lie."""
+"""Tilings of a chip."""
 
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.layout.layout import require_window
+from litho_dl.layout.layout import Box, require_window
 
-Box = tuple[float, float, float, float]
-
-STEP_NM = 512.0  # of a tile's field: whole pixels of every method's levels, and what networks can halve
-SMALLEST_CORE_NM, LARGEST_CORE_NM = 1024.0, 5120.0  # larger ones would take a worker more than 2 GB
-ASSIST_NM = 768.0  # around a layout, at most, there may be assist features
-LARGEST_TILE_NM = 16384.0  # that may be asked for
+STEP_NM = 512.0  # step of a tile's field: a whole number of pixels for all methods' levels and networks
+SMALLEST_CORE_NM, LARGEST_CORE_NM = 1024.0, 5120.0  # larger cores would take a worker more than 2 GB
+ASSIST_NM = 768.0  # largest margin around a layout for assist features
+LARGEST_TILE_NM = 16384.0  # largest core that can be requested
 
 
 class Tile(NamedTuple):
-    """A tile's place, from the lower left."""
+    """Row and column of a tile, counted from the lower left."""
 
     row: int
     column: int
@@ -27,10 +25,10 @@ class Tiling:
     """Cores that cover an area without gaps, each with a halo around it.
 
     Attributes:
-        wanted_nm: (x0, y0, x1, y1), what shall be written and scored, in whole nm.
-        area_nm: Where the mask may be open. The cores cover it, and the last ones may reach beyond it.
+        wanted_nm: The box to write and score, in whole nm.
+        area_nm: The box in which the mask may be open; cores cover it, and the last ones may extend beyond it.
         core_nm: Side of a core.
-        halo_nm: Width of the frame around it.
+        halo_nm: Width of the frame around a core.
     """
 
     wanted_nm: Box
@@ -48,7 +46,7 @@ class Tiling:
 
     @property
     def field_nm(self) -> tuple[float, float]:
-        """(height, width) of a tile's field: core and halo."""
+        """(height, width) of a tile's field, which is core and halo."""
         side = self.core_nm + 2 * self.halo_nm
         return side, side
 
@@ -60,19 +58,27 @@ class Tiling:
 
     @property
     def seams_nm(self) -> tuple[list[float], list[float]]:
-        """x of the vertical and y of the horizontal lines between cores."""
+        """x of the vertical and y of the horizontal seams between cores."""
         rows, columns = self.shape
         x0, y0, _, _ = self.area_nm
         return [x0 + n * self.core_nm for n in range(1, columns)], [y0 + n * self.core_nm for n in range(1, rows)]
 
     @property
     def tiles(self) -> list[Tile]:
-        """All of them, row by row."""
+        """All tiles, row by row."""
         rows, columns = self.shape
         return [Tile(row, column) for row in range(rows) for column in range(columns)]
 
     def tile_at(self, x_nm: float, y_nm: float) -> Tile:
-        """The tile whose core holds a point of the area."""
+        """The tile whose core contains a point.
+
+        Args:
+            x_nm: x of the point, in layout coordinates.
+            y_nm: y of the point.
+
+        Returns:
+            The tile; for points outside the area the nearest one.
+        """
         rows, columns = self.shape
         column, row = (
             int((place - low) // self.core_nm) for place, low in zip((x_nm, y_nm), self.area_nm[:2], strict=True)
@@ -80,24 +86,24 @@ class Tiling:
         return Tile(min(max(row, 0), rows - 1), min(max(column, 0), columns - 1))
 
     def core(self, tile: Tile) -> Box:
-        """(x0, y0, x1, y1) of a tile's core, in layout coordinates."""
+        """A tile's core, in layout coordinates."""
         x0, y0 = (self.area_nm[axis] + index * self.core_nm for axis, index in enumerate((tile.column, tile.row)))
         return x0, y0, x0 + self.core_nm, y0 + self.core_nm
 
     def window(self, tile: Tile) -> Box:
-        """Its core and halo."""
+        """A tile's core and halo, in layout coordinates."""
         x0, y0, x1, y1 = self.core(tile)
         return x0 - self.halo_nm, y0 - self.halo_nm, x1 + self.halo_nm, y1 + self.halo_nm
 
     def inside(self, tile: Tile) -> Box:
-        """What of its core is wanted; it may be nothing."""
+        """The part of a tile's core that is written and scored; it may be empty."""
         x0, y0, x1, y1 = self.core(tile)
         low_x, low_y, high_x, high_y = self.wanted_nm
         left, bottom = max(x0, low_x), max(y0, low_y)
         return left, bottom, max(left, min(x1, high_x)), max(bottom, min(y1, high_y))
 
     def neighbours(self, tile: Tile) -> list[Tile]:
-        """The tiles that touch it, itself included."""
+        """The tiles that touch a tile, itself included."""
         rows, columns = self.shape
         near = [(tile.row + down, tile.column + right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
         return [Tile(row, column) for row, column in near if 0 <= row < rows and 0 <= column < columns]
@@ -111,20 +117,23 @@ def plan_tiling(
     window_nm: Box | None = None,
     core_nm: float | None = None,
 ) -> Tiling:
-    """The tiling with the least to compute, halos included.
+    """The tiling with the smallest estimated computing time, halos included.
 
     Args:
-        layout_nm: Bounding box of the layout; the mask may have assist features around it, as far as a halo or
-            `ASSIST_NM`, whichever is less: farther out they hardly change its print, and cost more tiles.
-        halo_nm: The least halo; rounded up so that halves of `STEP_NM` fit.
-        least_field_nm: Of core and halo together: the kernels' own field, which they cannot leave for a smaller one.
-        window_nm: Only this is wanted; cores then also cover a halo's width around it, so that what is written prints
-            as it will beside the rest of the chip.
-        core_nm: Side of the cores, a multiple of `STEP_NM`, such as the pitch of an array; by default the best.
+        layout_nm: Bounding box of the layout. The mask may have assist features around it, within the smaller of a halo
+            and `ASSIST_NM`: farther out they hardly change the print, and need more tiles.
+        halo_nm: Smallest halo; it is rounded up to a multiple of half of `STEP_NM`.
+        least_field_nm: Smallest side of core and halo together, which is the kernels' field.
+        window_nm: The box to write and score; None: the layout and its assist features. Cores also cover the width of
+            a halo around it, so that its print is that beside the rest of the chip.
+        core_nm: Side of the cores, a multiple of `STEP_NM`, such as the pitch of an array; None: the best one.
+
+    Returns:
+        The tiling.
 
     Raises:
-        LayoutError: The core is no such multiple, narrower than the halo or too small for the least field; the window
-            has no area.
+        LayoutError: The core is not a multiple of `STEP_NM`, narrower than the halo, or too small for the field; or the
+            window has no area.
     """
     halo = math.ceil(halo_nm / (STEP_NM / 2) - 1e-9) * STEP_NM / 2
     wanted = area = grown(layout_nm, min(halo, ASSIST_NM))
@@ -149,7 +158,18 @@ def plan_tiling(
 
 
 def grown(box_nm: Box, margin_nm: float) -> Box:
-    """A box of whole nm around another, with a margin."""
+    """A box enlarged by a margin.
+
+    Args:
+        box_nm: The box.
+        margin_nm: Width to add on each side.
+
+    Returns:
+        The enlarged box, rounded outwards to whole nm.
+
+    Raises:
+        LayoutError: The box has no area.
+    """
     x0, y0, x1, y1 = require_window(box_nm)
     return (
         math.floor(x0 - margin_nm),
@@ -160,16 +180,16 @@ def grown(box_nm: Box, margin_nm: float) -> Box:
 
 
 def _common(box_nm: Box, other_nm: Box) -> Box:
-    """What two boxes have in common; the first, if they have nothing."""
+    """The intersection of two boxes; the first box if it is empty."""
     x0, y0 = (max(box_nm[axis], other_nm[axis]) for axis in (0, 1))
     x1, y1 = (min(box_nm[axis], other_nm[axis]) for axis in (2, 3))
     return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else box_nm
 
 
 def _cost(tiling: Tiling) -> tuple[float, float]:
-    """What there is to compute, in fields of 2048 nm; of equal ones the smaller tiles.
+    """The sort key of a tiling: its estimated computing time, in fields of 2048 nm, then the size of its cores.
 
-    A tile takes as long as its area, and longer by some 8 % at 6 um for its products of matrices.
+    A tile's time is proportional to its area, plus some 8 % at 6 um for matrix products.
     """
     rows, columns = tiling.shape
     side = tiling.field_nm[0] / 2048

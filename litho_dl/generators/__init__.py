@@ -1,1 +1,1 @@
-"""Networks that draw masks, and surrogates of the simulator: how they are trained, kept, and used."""
+"""Mask generators and surrogates of the simulator: training, files, inference and export."""

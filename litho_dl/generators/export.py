@@ -1,4 +1,4 @@
-"""Generators for programs without this package: as `torch.export` programs and ONNX models, checked on the way."""
+"""Export of generators for programs without this package, as `torch.export` programs or ONNX models."""
 
 import logging
 import warnings
@@ -18,11 +18,16 @@ from litho_dl.generators.model import Generator
 
 TORCH, ONNX = ".pt2", ".onnx"
 CARD = "litho_dl.card"
-TOLERANCE = 1e-4  # of the largest logit
+TOLERANCE = 1e-4  # largest error of the logits, over the largest logit
 
 
-class Drawing(nn.Module):
-    """Target (B, 1, h, w), area coverage -> logits (B, H, W) of the mask, which is open where they are positive."""
+class MaskLogits(nn.Module):
+    """The exported module: target (B, 1, h, w), area coverage, to mask logits (B, H, W), positive where it is open.
+
+    Args:
+        network: Targets to logits on the network's pixel.
+        ratio: Pixel of the network over that of the mask.
+    """
 
     def __init__(self, network: nn.Module, ratio: int) -> None:
         super().__init__()
@@ -34,19 +39,19 @@ class Drawing(nn.Module):
 
 @torch.no_grad()
 def export_generator(generator: Generator, field_nm: tuple[float, float], path: str | Path) -> float:
-    """Writes a generator for one field and any number of clips; its card goes with it as JSON, under `CARD`.
+    """Writes a generator for one field and any batch size, with its model card as JSON under `CARD`.
 
     Args:
-        generator: What to write, on the CPU.
+        generator: The generator, on the CPU.
         field_nm: (height, width) of the field.
         path: A file ending in .pt2 (`torch.export`) or .onnx.
 
     Returns:
-        The largest difference of the written file's logits to the network's, over the largest logit.
+        The largest difference between the logits of the file and of the network, over the largest logit.
 
     Raises:
         GridMismatchError: The field does not fit the network.
-        CheckpointError: The network draws no masks, or what was written computes something else; nothing is kept then.
+        CheckpointError: The network does not generate masks, or the file's logits differ; no file is left then.
         LithoError: Another suffix, or ONNX is not installed.
     """
     generator.require_masks()
@@ -54,13 +59,13 @@ def export_generator(generator: Generator, field_nm: tuple[float, float], path: 
     if path.suffix not in (TORCH, ONNX):
         raise LithoError(f"{path}: expected a file ending in {TORCH} or {ONNX}.")
     shape = Grid.of_field(field_nm, recipe.pixel_nm).shape
-    drawing, card = Drawing(generator.network, recipe.ratio).eval(), generator.card.model_dump_json()
+    module, card = MaskLogits(generator.network, recipe.ratio).eval(), generator.card.model_dump_json()
     targets = torch.rand(3, 1, *shape, generator=torch.Generator().manual_seed(0)).round()
-    expected = drawing(targets)
-    with atomic_path(path) as temporary, _quiet():
-        program = torch.export.export(drawing, (targets[:2],), dynamic_shapes=({0: Dim("batch")},))
-        found = (_by_torch if path.suffix == TORCH else _by_onnx)(program, temporary, targets, card)
-        difference = float((found - expected).abs().max() / expected.abs().max())
+    expected = module(targets)
+    with atomic_path(path) as temporary, _without_warnings():
+        program = torch.export.export(module, (targets[:2],), dynamic_shapes=({0: Dim("batch")},))
+        actual = (_write_torch if path.suffix == TORCH else _write_onnx)(program, temporary, targets, card)
+        difference = float((actual - expected).abs().max() / expected.abs().max())
         if not difference <= TOLERANCE:
             raise CheckpointError(
                 f"{path}: expected the network's logits to {TOLERANCE:g}, got a difference of {difference:.2g}; "
@@ -69,14 +74,14 @@ def export_generator(generator: Generator, field_nm: tuple[float, float], path: 
     return difference
 
 
-def _by_torch(program: ExportedProgram, path: Path, targets: Tensor, card: str) -> Tensor:
-    """Writes the program; what the file computes."""
+def _write_torch(program: ExportedProgram, path: Path, targets: Tensor, card: str) -> Tensor:
+    """Writes the program, and returns the logits that the file gives for some targets."""
     torch.export.save(program, path, extra_files={CARD: card})
     return torch.export.load(path).module()(targets)
 
 
-def _by_onnx(program: ExportedProgram, path: Path, targets: Tensor, card: str) -> Tensor:
-    """Writes the model; what the file computes in onnxruntime."""
+def _write_onnx(program: ExportedProgram, path: Path, targets: Tensor, card: str) -> Tensor:
+    """Writes the model, and returns the logits that the file gives for some targets in onnxruntime."""
     try:
         import onnxruntime
 
@@ -91,8 +96,8 @@ def _by_onnx(program: ExportedProgram, path: Path, targets: Tensor, card: str) -
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the exporters' remarks on packages that are not needed, and on what they call deprecated."""
+def _without_warnings() -> Iterator[None]:
+    """Suppresses the exporters' warnings about optional packages and deprecations."""
     log = logging.getLogger("torch.onnx")
     before = log.level
     log.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""A data set in memory: pairs as bytes, and the optics that they are for."""
+"""The pairs of a data set in memory, and the optics that generators are trained for."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,25 +19,37 @@ from litho_dl.training.batches import Order
 from litho_dl.training.task import Batch
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PairItems:
-    """Targets and masks; batches of them are uint8 (B, 1, h, w) and (B, 1, H, W), 255 = covered.
+    """Targets and masks; batches are uint8 (B, 1, h, w) and (B, 1, H, W), 255 = covered.
 
     Attributes:
-        targets: (n, h, w), on the network's pixel.
-        masks: (n, H, W), on that of written masks.
-        symmetries: Each pair of a batch is turned by one of these, drawn at random; see `core.symmetry`.
+        targets: uint8 (n, h, w), on the network's pixel.
+        masks: uint8 (n, H, W), on the pixel of written masks.
+        symmetries: Symmetries of which a random one is applied to each pair of a batch; see `core.dihedral`.
     """
 
     targets: np.ndarray
     masks: np.ndarray
     symmetries: tuple[str, ...] = ("identity",)
 
+    def __repr__(self) -> str:
+        shapes = (" x ".join(map(str, images.shape[1:])) for images in (self.targets, self.masks))
+        return f"PairItems({len(self)} pairs: targets of {next(shapes)}, masks of {next(shapes)} pixels)"
+
     def __len__(self) -> int:
         return len(self.targets)
 
     def batches(self, order: Order, seed: int) -> Iterator[Batch]:
-        """See `training.batches.Items`."""
+        """Yields one batch for each tensor of indices.
+
+        Args:
+            order: Indices of each batch, (B,) int64.
+            seed: Seed of the random symmetries.
+
+        Returns:
+            Targets, uint8 (B, 1, h, w), and masks, uint8 (B, 1, H, W), of each batch.
+        """
         generator = np.random.default_rng(seed)
         for indices in order:
             drawn = [self.symmetries[index] for index in generator.integers(len(self.symmetries), size=len(indices))]
@@ -48,17 +60,17 @@ class PairItems:
             )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PairSet:
-    """What a recipe makes of a data set.
+    """A data set as a recipe uses it.
 
     Attributes:
-        training: Turned at random by the symmetries of the optics.
-        validation: To choose the best epoch by.
-        test: All of them, for the scores in the end.
-        process: What masks are printed by.
-        optics: Its name.
-        description: The data set in a few plain values.
+        training: Pairs to train on, with random symmetries of the optics.
+        validation: Pairs that select the best epoch.
+        test: All pairs of the test split, for the final scores.
+        process: Process model that simulates the prints of masks.
+        optics: Name of its optics.
+        description: Plain values that describe the data set.
     """
 
     training: PairItems
@@ -68,18 +80,26 @@ class PairSet:
     optics: str
     description: dict[str, Any]
 
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{len(getattr(self, name)):,} {name}" for name in ("training", "validation", "test"))
+        return f"PairSet({counts} pairs for {self.optics})"
+
 
 def load_pair_set(folder: str | Path, recipe: GeneratorRecipe, optics: str | None = None) -> PairSet:
-    """Reads a data set.
+    """Reads a data set into memory.
 
     Args:
         folder: The data set.
-        recipe: Pixels, and how many pairs are used.
-        optics: As `--optics`, on the data set's field, in place of its own: masks are then for others than print them.
+        recipe: Recipe with the pixels and the numbers of pairs to use.
+        optics: Optics to train for, as for `--optics`, with the data set's field; default the data set's own. With
+            other optics, the masks of the pairs are not optimised for the optics that simulate the prints.
+
+    Returns:
+        The pairs and the process.
 
     Raises:
-        DatasetError: See `data.dataset.PairDataset`.
-        LithoError: The optics cannot be loaded, or are for another field.
+        DatasetError: See `pairs.dataset.PairDataset`.
+        LithoError: The optics cannot be loaded, or have another field.
     """
     settings = PairDataset(folder).settings
     if optics is None:
@@ -99,12 +119,12 @@ def load_pair_set(folder: str | Path, recipe: GeneratorRecipe, optics: str | Non
 
 
 def _read(
-    folder: str | Path, split: Literal["train", "validation", "test"], recipe: GeneratorRecipe, most: int | None
+    folder: str | Path, split: Literal["train", "validation", "test"], recipe: GeneratorRecipe, limit: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and masks of a split; of `most`, evenly spread, for its kinds of clips come one after the other."""
+    """Targets and masks of a split; at most `limit`, evenly spread, since the kinds of clips follow one another."""
     images = []
     for name, pixel_nm in (("target", recipe.pixel_nm), ("mask", recipe.mask_pixel_nm)):
         stored = PairDataset(folder, split, pixel_nm=pixel_nm, images=(name,), dtype=torch.uint8)
-        count = min(len(stored), most or len(stored))
+        count = min(len(stored), limit or len(stored))
         images.append(np.stack([stored[index * len(stored) // count][0][0].numpy() for index in range(count)]))
     return images[0], images[1]

@@ -1,4 +1,4 @@
-"""Trained generators as files: weights, and a card that says what they are and how they came about."""
+"""Files of trained generators: weights, and a model card with recipe, optics, data, scores and training."""
 
 import math
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ from torch import nn
 
 from litho_dl.core.errors import CheckpointError
 from litho_dl.generators.recipe import GeneratorRecipe
-from litho_dl.generators.weights import SUFFIX, shipped_models
+from litho_dl.generators.weights import SUFFIX, packaged_models
 from litho_dl.models.registry import GENERATORS, SURROGATES
 from litho_dl.nn.periodic import periodic
+from litho_dl.nn.registry import choose
 from litho_dl.process.identity import finest_period_nm, process_digest
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulation.simulator import Simulator
@@ -20,10 +21,10 @@ from litho_dl.training.checkpoint import load_weights, one_line, read_weights, s
 
 
 class OpticsCard(BaseModel):
-    """What a network's training simulated.
+    """The optics that a network was trained for.
 
     Attributes:
-        name: As `--optics`, without folders.
+        name: Name or file, as for `--optics`, without folders.
         digest: `process.identity.process_digest`.
         finest_period_nm: `process.identity.finest_period_nm`; None in files of earlier versions.
     """
@@ -36,24 +37,32 @@ class OpticsCard(BaseModel):
 
     @classmethod
     def of(cls, name: str, process: ProcessModel) -> "OpticsCard":
-        """The card of a process."""
+        """The card of a process.
+
+        Args:
+            name: Name or file of the optics.
+            process: The process.
+
+        Returns:
+            The card.
+        """
         return cls(name=name, digest=process_digest(process), finest_period_nm=finest_period_nm(process))
 
     def distance(self, process: ProcessModel) -> float:
-        """How differently they resolve: the logarithm of the finest periods' ratio, without its sign."""
+        """The difference in resolution from a process: |log(ratio of the finest periods)|."""
         if self.finest_period_nm is None:
             return math.inf
         return abs(math.log(finest_period_nm(process) / self.finest_period_nm))
 
 
 class StageCard(BaseModel):
-    """How a stage of training went.
+    """The record of one training stage.
 
     Attributes:
-        epochs: How many were done.
-        best_epoch: The one that validated best, from 1.
-        validation: The figure that says so, by its name.
-        seconds: Of all epochs, with validation.
+        epochs: Number of epochs.
+        best_epoch: The best epoch, from 1.
+        validation: The metric that selects it, by name.
+        seconds: Wall time of all epochs, validation included.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -65,14 +74,14 @@ class StageCard(BaseModel):
 
 
 class TrainingCard(BaseModel):
-    """How a network was trained.
+    """The record of a network's training.
 
     Attributes:
         command: The command line, without folders.
-        device: What it ran on.
-        stages: In order, by name.
-        kept: The stage whose best weights these are.
-        start: Of the weights that it went on from.
+        device: Name of the device.
+        stages: Records of the stages, by name in order.
+        kept: The stage that the weights are from.
+        start: Card of the weights that the training started from; None for random weights.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -85,16 +94,15 @@ class TrainingCard(BaseModel):
 
 
 class Card(BaseModel):
-    """What a file of weights says of itself.
+    """The model card of a file of weights.
 
     Attributes:
-        recipe: The network and its training.
-        optics: What it was trained for.
+        recipe: The recipe of network and training.
+        optics: The optics that it was trained for.
         data: Description, digest and numbers of pairs of the data set.
-        scores: What validation reports (`l2_nm2`, `pvb_nm2` and so on), of the data set's test split and the weights as
-            they are kept.
-        training: How that went; None in files of earlier versions.
-        version: Of the package.
+        scores: The validation metrics (`l2_nm2`, `pvb_nm2` and so on) of the stored weights on the test split.
+        training: The record of the training; None in files of earlier versions.
+        version: Version of the package.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -108,19 +116,19 @@ class Card(BaseModel):
 
     @property
     def lineage(self) -> tuple["Card", ...]:
-        """The cards of all trainings that led to these weights, the first one first."""
+        """The cards of all successive trainings that led to these weights, this one last."""
         start = self.training.start if self.training else None
         return (*(start.lineage if start else ()), self)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Generator:
-    """A trained network.
+    """A trained mask generator or surrogate.
 
     Attributes:
-        network: Targets (B, 1, h, w) to logits, on a periodic field, in evaluation mode.
-        card: Its card.
-        origin: How errors name it.
+        network: Targets (B, 1, h, w) to logits, with periodic boundaries, in evaluation mode.
+        card: Its model card.
+        origin: Its file.
     """
 
     network: nn.Module
@@ -129,69 +137,85 @@ class Generator:
 
     def __repr__(self) -> str:
         recipe, scores = self.card.recipe, self.card.scores
-        numbers = sum(weight.numel() for weight in self.network.parameters())
-        tested = ", ".join(f"{name} {value:,.4g}" for name, value in scores.items())
+        parameters = sum(weight.numel() for weight in self.network.parameters())
+        test = ", ".join(f"{name} {value:,.4g}" for name, value in scores.items())
         return (
-            f"Generator({recipe.network} for {self.card.optics.name}: {numbers:,} parameters, {recipe.pixel_nm:g} nm "
-            f"targets to {recipe.mask_pixel_nm:g} nm masks\n  test {tested})"
+            f"Generator({recipe.network} for {self.card.optics.name}: {parameters:,} parameters, "
+            f"{recipe.pixel_nm:g} nm targets to {recipe.mask_pixel_nm:g} nm masks\n  test {test})"
         )
 
     def require_masks(self) -> None:
-        """Raises CheckpointError unless the network draws masks."""
+        """Raises CheckpointError if the network is a surrogate, which does not generate masks."""
         if self.card.recipe.is_surrogate:
             raise CheckpointError(
-                f"{self.origin}: expected a network that draws masks, got {self.card.recipe.network}."
+                f"{self.origin}: expected a network that generates masks, got {self.card.recipe.network}."
             )
 
 
 def make_generator(name: str) -> nn.Module:
-    """A new generator or surrogate of the registry, on a periodic field."""
-    return periodic((GENERATORS | SURROGATES)[name]())
+    """A generator or surrogate of the registry with random weights and periodic boundaries.
+
+    Raises:
+        RecipeError: Unknown name.
+    """
+    return periodic(choose(GENERATORS | SURROGATES, name, "a generator or surrogate")())
 
 
 def save_generator(path: Path, network: nn.Module, card: Card) -> None:
-    """Writes a generator's file, in 16 bits if its recipe says so."""
+    """Writes a generator's file.
+
+    Args:
+        path: The file.
+        network: The network.
+        card: Its model card, whose recipe says whether weights are stored as float16.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     networks = nn.ModuleDict({"generator": network})
     metadata = {"card": card.model_dump(mode="json", exclude={"version"})}
     save_weights(path, networks, metadata, half_precision=card.recipe.half_precision)
 
 
 def load_generator(name_or_path: str | Path, optics: Simulator | ProcessModel, *, force: bool = False) -> Generator:
-    """Loads a network that ships by its name, or a file ending in .safetensors, that was trained for given optics.
+    """Loads a packaged network by its name, or a file ending in .safetensors, that was trained for given optics.
 
     Args:
-        name_or_path: Of networks that ship under one name, the one trained for `optics` is taken.
-        optics: What masks are wanted for: a simulator or its process; compared by `process.identity.process_digest`.
-        force: If none was trained for these optics, take the one whose optics have the most similar resolution.
+        name_or_path: Name or file; there may be packaged weights of one name for several optics.
+        optics: The simulator or process to generate masks for, compared by `process.identity.process_digest`.
+        force: If no weights were trained for these optics, take those of the optics with the most similar resolution.
+
+    Returns:
+        The generator, on the CPU.
 
     Raises:
-        CheckpointError: No such model, none for this process, or the file is damaged or none of a generator.
+        CheckpointError: No such model, none for these optics, or the file is damaged or not of a generator.
     """
     process = optics.process if isinstance(optics, Simulator) else optics
-    found = [_read(path) for path in _files(name_or_path)]
+    models = [_read(path) for path in _files(name_or_path)]
     digest = process_digest(process)
-    for model in found:
+    for model in models:
         if model.card.optics.digest == digest:
             return model
-    nearest = min(found, key=lambda model: model.card.optics.distance(process))
+    nearest = min(models, key=lambda model: model.card.optics.distance(process))
     if not force:
         raise CheckpointError(
             f"{name_or_path}: expected the optics that it was trained for, "
-            f"{' or '.join(model.card.optics.name for model in found)}, got others: its masks would not print; train "
+            f"{' or '.join(model.card.optics.name for model in models)}, got others: its masks would not print; train "
             f"one for these (litho-dl train {nearest.card.recipe.network}), or take the nearest, for "
-            f"{nearest.card.optics.name}, with --force."
+            f"{nearest.card.optics.name}, with --force (force=True)."
         )
     return nearest
 
 
 def _files(name_or_path: str | Path) -> list[Path]:
-    """The file, or all that ship under the name."""
+    """The file, or all packaged files of the name."""
     if Path(name_or_path).suffix == SUFFIX:
         return [Path(name_or_path)]
-    models = shipped_models()
+    models = packaged_models()
     if str(name_or_path) not in models:
         raise CheckpointError(
-            f"No model or file named {str(name_or_path)!r}; shipped: {', '.join(models) or 'none'}. Your own file ends "
+            f"No model or file named {str(name_or_path)!r}; known: {', '.join(models) or 'none'}. Your own file ends "
             f"in {SUFFIX}."
         )
     return list(models[str(name_or_path)].values())

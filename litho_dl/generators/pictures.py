@@ -1,4 +1,4 @@
-"""The pictures of a training: curves of its stages, and masks with what they print."""
+"""Pictures of a generator's training: learning curves of its stages, and masks with their prints."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,68 +17,90 @@ if TYPE_CHECKING:
     from litho_dl.generators.items import PairSet
     from litho_dl.generators.run import GeneratorRun
 
-SHOWN = 6
+PICTURED = 6
 PANELS = {
     "loss": "loss",
     "areas (nm²)": "_nm2",
-    "verdicts": "accuracy",
+    "discriminator": "accuracy",
     "error of aerial images": "aerial_mse",
     "print": "print_iou",
 }
 
 
 def draw_run(folder: Path, run: "GeneratorRun", pairs: "PairSet") -> None:
-    """FOLDER/curves.png and FOLDER/masks.png."""
+    """Draws FOLDER/curves.png and FOLDER/masks.png.
+
+    Args:
+        folder: The folder.
+        run: The finished training.
+        pairs: Its data set.
+
+    Raises:
+        OutputError: A picture cannot be written.
+    """
     network = run.card.recipe.network
     save_figure(learning_curves(panels(run.stages), columns=3, title=network), folder / "curves.png")
     if run.card.recipe.is_surrogate:
-        title, clips = f"{network}, unseen masks: true print, mask, the surrogate's print", drawn_prints(run, pairs)
+        title, clips = f"{network}, test masks: true print, mask, the surrogate's print", print_gallery(run, pairs)
     else:
-        title, clips = f"{network}, unseen clips: target, mask, prints", drawn_masks(run, pairs)
+        title, clips = f"{network}, test clips: target, mask, prints", mask_gallery(run, pairs)
     save_figure(gallery_figure(clips, title=title), folder / "masks.png")
 
 
 def panels(stages: Mapping[str, TrainingResult]) -> dict[str, tuple[Curves, Curves]]:
-    """Training and validation curves of each stage, those on one scale together."""
-    drawn: dict[str, tuple[Curves, Curves]] = {}
+    """Training and validation curves of each stage, grouped by kind of metric."""
+    grouped: dict[str, tuple[Curves, Curves]] = {}
     for stage, result in stages.items():
         curves = curves_of(result)
-        for panel, wanted in PANELS.items():
-            kept = [
-                {name.replace("accuracy", "right on"): values for name, values in kind.items() if wanted in name}
-                for kind in curves
-            ]
-            if any(kept):
-                drawn[f"{stage}: {panel}"] = (kept[0], kept[1])
-    return drawn
+        for panel, part in PANELS.items():
+            training, validation = ({name: values for name, values in kind.items() if part in name} for kind in curves)
+            if training or validation:
+                grouped[f"{stage}: {panel}"] = (training, validation)
+    return grouped
 
 
 def shown_rows(pairs: "PairSet") -> list[int]:
-    """Some test pairs, evenly spread."""
-    count = min(SHOWN, len(pairs.test))
+    """Rows of some test pairs, evenly spread."""
+    count = min(PICTURED, len(pairs.test))
     return [index * len(pairs.test) // count for index in range(count)]
 
 
 @torch.no_grad()
-def drawn_prints(run: "GeneratorRun", pairs: "PairSet") -> list[GalleryClip]:
-    """Some test masks with the prints that the simulator and its surrogate make of them."""
+def print_gallery(run: "GeneratorRun", pairs: "PairSet") -> list[GalleryClip]:
+    """Some test masks with their prints by the simulator and by the surrogate.
+
+    Args:
+        run: The finished training of a surrogate.
+        pairs: Its data set.
+
+    Returns:
+        The pictures' contents.
+    """
     from litho_dl.simulation.simulator import Simulator
 
     pixel_nm, device, rows = run.card.recipe.pixel_nm, next(run.network.parameters()).device, shown_rows(pairs)
     masks = torch.from_numpy(pairs.test.masks[rows]) / 255
-    found = run.network.eval()(masks[:, None].to(device)).cpu()
+    predicted = run.network.eval()(masks[:, None].to(device)).cpu()[:, 1] > 0
     true = Simulator(pairs.process)(masks, pixel_nm).binary_print()
     clips = []
-    for row, mask, mine, wanted in zip(rows, masks, found[:, 1] > 0, true, strict=True):
-        images = ClipImages(pixel_nm=pixel_nm, mask=mask.numpy(), target=wanted.numpy(), nominal=mine.numpy())
-        wrong_nm2 = float((mine != wanted).sum()) * pixel_nm**2
+    for row, mask, printed, wanted in zip(rows, masks, predicted, true, strict=True):
+        images = ClipImages(pixel_nm=pixel_nm, mask=mask.numpy(), target=wanted.numpy(), nominal=printed.numpy())
+        wrong_nm2 = float((printed != wanted).sum()) * pixel_nm**2
         clips.append(GalleryClip(f"test mask {row}", images, score={"wrong (nm²)": wrong_nm2}))
     return clips
 
 
 @torch.no_grad()
-def drawn_masks(run: "GeneratorRun", pairs: "PairSet") -> list[GalleryClip]:
-    """Some test clips with the network's masks and their prints."""
+def mask_gallery(run: "GeneratorRun", pairs: "PairSet") -> list[GalleryClip]:
+    """Some test clips with the network's masks and their prints.
+
+    Args:
+        run: The finished training of a mask generator.
+        pairs: Its data set.
+
+    Returns:
+        The pictures' contents.
+    """
     from litho_dl.generators.mask import mask_logits
     from litho_dl.metrics.image import l2_nm2, pvb_nm2
     from litho_dl.simulation.simulator import Simulator

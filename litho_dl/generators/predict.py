@@ -1,4 +1,4 @@
-"""From layouts to masks: one pass through a network, then some steps of optimisation from there."""
+"""Inference: masks from a network, and their refinement by some steps of ILT."""
 
 import time
 from collections.abc import Sequence
@@ -14,12 +14,13 @@ from litho_dl.generators.model import Generator
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.ilt.objective import epe_probes
 from litho_dl.ilt.problem import Probes
-from litho_dl.ilt.solve import OnStep, Solution, solve_targets
+from litho_dl.ilt.solve import OnStep, solve_targets
 from litho_dl.layout.clips import Clip, on_pixel
+from litho_dl.runs.optimize import ClipSolution
 from litho_dl.simulation.simulator import Simulator
 
-MIDDLE = 0.5  # of the first level; what comes before is there to find masks such as a network draws
-TOGETHER = 16  # clips
+START_FRACTION = 0.5  # of a method's first level, at which refinement starts; earlier steps find masks like a network's
+BATCH_CLIPS = 16  # clips per forward pass
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,9 +29,9 @@ class Prediction:
 
     Attributes:
         mask: Binary masks, bool (B, H, W), on the CPU.
-        logits: Where they are positive, the mask is open; float32.
-        pixel_nm: Their pixel.
-        seconds: Wall time of the network, for all clips.
+        logits: Their logits, float32 (B, H, W), positive where the mask is open.
+        pixel_nm: Pixel of masks and logits.
+        seconds: Wall time of the network for all clips.
     """
 
     mask: Tensor
@@ -48,19 +49,20 @@ class Prediction:
 
 @torch.no_grad()
 def predict(generator: Generator, clips: Clip | Sequence[Clip], device: torch.device | str | None = None) -> Prediction:
-    """Draws the masks of clips on one field by a network, some at a time.
+    """Generates the masks of clips by a network, in batches.
 
     Args:
         generator: The network.
-        clips: One clip or several, all on one field.
-        device: Where to compute; default where the network is.
+        clips: One clip or several, all with the same field.
+        device: Device to compute on; default the network's.
 
     Returns:
         One mask for each clip.
 
     Raises:
-        CheckpointError: The network draws no masks.
-        GridMismatchError: The field is not of whole pixels of the network, or not as many as it can halve.
+        CheckpointError: The network does not generate masks.
+        GridMismatchError: The field is not a whole number of the network's pixels, or the network cannot halve that
+            number often enough.
     """
     generator.require_masks()
     clips = [clips] if isinstance(clips, Clip) else clips
@@ -70,7 +72,7 @@ def predict(generator: Generator, clips: Clip | Sequence[Clip], device: torch.de
     network = generator.network.to(device)
     started = time.perf_counter()
     try:
-        parts = [mask_logits(network, part.to(device), recipe.ratio).cpu() for part in targets.split(TOGETHER)]
+        parts = [mask_logits(network, part.to(device), recipe.ratio).cpu() for part in targets.split(BATCH_CLIPS)]
     except GridMismatchError as error:
         raise GridMismatchError(
             f"{generator.origin}: {error} Its pixels are {recipe.pixel_nm:g} nm; choose another --field."
@@ -88,27 +90,31 @@ def refine(
     on_step: OnStep | None = None,
     *,
     probes: Probes = epe_probes,
-) -> Solution:
-    """Optimises a network's masks by a method, from the middle of its first level on, in so many steps.
+) -> ClipSolution:
+    """Refines a network's masks by an ILT method, starting in the middle of its first level.
 
-    It starts from logits over that level's first `mask_sharpness`: where parameters stand for grey masks, its first
-    mask is then the network's own soft one. A start from binary masks needs more steps.
+    The initial mask is 1/2 + logits / s, with the level's first `mask_sharpness` s: for methods whose parameters are
+    grey masks this is the network's soft mask. A start from binary masks needs more steps.
 
     Args:
         prediction: The masks.
-        clips: Whose masks they are.
-        simulator: The process, on the device to compute on.
+        clips: Their clips.
+        simulator: Simulator of the process, on the device to compute on.
         method: A method's name, a .toml file, or a `Method`.
-        steps: In all; see `Method.in_steps`.
-        on_step: See `solve_targets`.
-        probes: See `solve_targets`.
+        steps: Number of steps; see `Method.in_steps`.
+        on_step: See `ilt.solve.solve_targets`.
+        probes: See `ilt.solve.solve_targets`.
+
+    Returns:
+        The refined masks.
 
     Raises:
         LithoError: As `solve_targets`.
     """
     clips = [clips] if isinstance(clips, Clip) else clips
-    method = (method if isinstance(method, Method) else load_method(method)).in_steps(steps, MIDDLE)
+    method = (method if isinstance(method, Method) else load_method(method)).in_steps(steps, START_FRACTION)
     targets = torch.stack([clip.coverage(method.target_nm) for clip in clips])
     soft = (0.5 + prediction.logits / method.levels[0].mask_sharpness[0]).clamp(0, 1)
     masks = torch.stack([on_pixel(mask, prediction.pixel_nm, method.target_nm) for mask in soft])
-    return solve_targets(simulator, targets, method.target_nm, method, on_step, init=masks, probes=probes)
+    found = solve_targets(simulator, targets, method.target_nm, method, on_step, init=masks, probes=probes)
+    return ClipSolution.of(found, clips, simulator)

@@ -1,4 +1,4 @@
-"""What a mask generator or a surrogate is, and how it is trained: networks, pixels, and stages of losses."""
+"""Recipes of mask generators and surrogates: networks, pixels, and training stages with their losses."""
 
 from pathlib import Path
 from typing import Annotated, Self
@@ -6,11 +6,11 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from litho_dl.core.errors import MaskError
-from litho_dl.core.settings import Positive, Settings, read_toml, validated
+from litho_dl.core.settings import Positive, Settings, load_settings
 from litho_dl.generators.terms import ADVERSARIAL, LITHO_TERMS, PIXEL_TERMS, SURROGATE_TERMS
 from litho_dl.layout.clips import whole_factor
 from litho_dl.models.registry import DISCRIMINATORS, GENERATORS, SURROGATES
-from litho_dl.training.adversarial import Kind
+from litho_dl.training.adversarial import LossKind
 from litho_dl.training.recipe import TrainingSettings, with_changes
 
 Count = Annotated[int, Field(ge=1)]
@@ -18,15 +18,15 @@ MASK_TERMS = (*PIXEL_TERMS, *LITHO_TERMS, ADVERSARIAL)
 
 
 class Stage(Settings):
-    """One training run, which goes on from the weights that validated best in the stage before.
+    """One training run, which starts from the best epoch's weights of the previous stage.
 
     Attributes:
-        name: Of its folder.
-        loss: Weight of each term of `generators.terms`.
-        mask_sharpness: Slope of the mask's sigmoid in lithographic terms, per logit; the larger the less a grey mask,
-            whose prints are not the binary one's, can gain.
-        resist_steepness: Slope of the resist's sigmoid, per unit intensity; in place of the process model's.
-        training: Length, optimizers, schedule and so on.
+        name: Name of its folder.
+        loss: Weights of the terms, by names of `generators.terms`.
+        mask_sharpness: Slope of the mask's sigmoid in lithographic terms, per logit; a larger slope leaves less of grey
+            masks, whose prints differ from those of binary masks.
+        resist_steepness: Slope of the resist's sigmoid, per unit intensity; default the process model's.
+        training: Settings of the training run.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
@@ -37,26 +37,26 @@ class Stage(Settings):
 
 
 class GeneratorRecipe(Settings):
-    """A mask generator, or a surrogate from masks to prints, with its training.
+    """The recipe of a mask generator, or of a surrogate from masks to prints.
 
     Attributes:
         description: One line for lists.
         network: A name of `models.registry.GENERATORS` or `SURROGATES`.
         discriminator: A name of `models.registry.DISCRIMINATORS`, for stages with the term `adversarial`.
-        adversarial_loss: What both networks make of the discriminator's scores.
+        adversarial_loss: The loss of the discriminator's scores; see `training.adversarial.AdversarialLoss`.
         pixel_nm: Pixel of the network, and of the prints in losses and validation.
-        mask_pixel_nm: Pixel of the masks, a whole part of the network's; see `generators.mask`. A surrogate's is
-            the same.
-        training_pairs: The most that are used, evenly spread over the data set's training split; default all.
-        validation_pairs: The same of the validation split.
-        half_precision: Keep the finished weights in 16 bits.
-        stages: In order.
+        mask_pixel_nm: Pixel of the masks, of which the network's is a multiple; see `generators.mask`. The two are
+            equal for a surrogate.
+        training_pairs: Largest number of pairs, evenly spread over the training split; default all.
+        validation_pairs: The same for the validation split.
+        half_precision: Whether the final weights are stored as float16.
+        stages: Training stages in order.
     """
 
     description: str = ""
     network: str
     discriminator: str | None = None
-    adversarial_loss: Kind = "logistic"
+    adversarial_loss: LossKind = "logistic"
     pixel_nm: Positive
     mask_pixel_nm: Positive
     training_pairs: Count | None = None
@@ -90,30 +90,36 @@ class GeneratorRecipe(Settings):
 
     @property
     def is_surrogate(self) -> bool:
-        """True if the network goes from masks to prints."""
+        """True if the network takes masks to prints."""
         return self.network in SURROGATES
 
     @property
     def ratio(self) -> int:
-        """How many times the network's pixel is the mask's."""
+        """Pixel of the network over that of the mask."""
         return whole_factor(self.pixel_nm, self.mask_pixel_nm)
 
 
 def load_generator_recipe(name_or_path: str | Path) -> GeneratorRecipe:
-    """Loads a shipped recipe by name, or a file ending in .toml.
+    """Loads a packaged recipe by name, or a file ending in .toml.
 
     Raises:
         RecipeError: Unknown name, missing file, broken TOML, unknown key or value out of range.
     """
-    table, origin, _ = read_toml("generators", name_or_path)
-    return validated(GeneratorRecipe, table, origin)
+    return load_settings(GeneratorRecipe, "generators", name_or_path)
 
 
 def with_training(recipe: GeneratorRecipe, **changes: int | None) -> GeneratorRecipe:
-    """The recipe with other settings of every stage's training; None leaves one as it is.
+    """Replaces some settings of the training of all stages.
+
+    Args:
+        recipe: The recipe.
+        **changes: New values by name; None keeps the old one.
+
+    Returns:
+        The new recipe.
 
     Raises:
-        RecipeError: They do not fit the others.
+        RecipeError: A value is out of range or inconsistent with the others.
     """
     changed = [with_changes(stage.training, **changes) for stage in recipe.stages]
     stages = zip(recipe.stages, changed, strict=True)

@@ -1,4 +1,4 @@
-"""A recipe from its first stage to the file that is used."""
+"""Training a generator: all stages of its recipe, test scores, and the file of weights."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -34,22 +34,22 @@ from litho_dl.training import processes
 from litho_dl.training.batches import in_order
 from litho_dl.training.checkpoint import BEST, load_weights
 from litho_dl.training.loop import TrainingResult, train
-from litho_dl.training.run import Progress, Scoring
+from litho_dl.training.run import Progress, ScoringProgress
 from litho_dl.training.task import Task
 
 MODEL = "model.safetensors"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GeneratorRun:
-    """A trained generator.
+    """A finished training.
 
     Attributes:
-        stages: How that went, by the stages' names.
-        card: What the file of weights says, the recipe included.
-        network: With the weights that are in the file.
-        path: The file.
-        parameters: Trainable numbers of the generator.
+        stages: History and status of each stage, by name.
+        card: The model card of the file of weights.
+        network: The network with the file's weights.
+        path: The file of weights.
+        parameters: Number of parameters of the network.
     """
 
     stages: dict[str, TrainingResult]
@@ -57,6 +57,11 @@ class GeneratorRun:
     network: nn.Module
     path: Path
     parameters: int
+
+    def __repr__(self) -> str:
+        stages = ", ".join(f"{name} {len(result.history)} epochs" for name, result in self.stages.items())
+        scores = ", ".join(f"{name} {value:,.4g}" for name, value in self.card.scores.items())
+        return f"GeneratorRun({self.card.recipe.network} in {self.path}: {stages}\n  test {scores})"
 
 
 def run_generator(
@@ -66,72 +71,71 @@ def run_generator(
     *,
     device: torch.device,
     command: str = "",
-    on_progress: Callable[[Progress | Scoring], None] = lambda progress: None,
+    on_progress: Callable[[Progress | ScoringProgress], None] = lambda progress: None,
     tensorboard: bool = False,
     start: Generator | None = None,
 ) -> GeneratorRun | None:
-    """Trains a recipe's stages one after the other, each in a folder of its own, and writes `model.safetensors`.
+    """Trains the stages of a recipe in order, each in its own folder, and writes `model.safetensors`.
 
-    The file holds the weights that validated best in any stage: all validate alike, and the last need not be the best.
-
-    A folder that holds part of the same run is continued.
+    The file holds the best weights of all stages, which share their validation metric; the last stage need not be the
+    best. A run that the folder holds is resumed.
 
     Args:
-        recipe: What to train; the seed of its first stage decides the starting weights too.
+        recipe: The recipe; the seed of its first stage also determines the initial weights.
         pairs: The data set.
-        folder: Where the stages' folders and the file go.
-        device: Where to compute.
-        command: How to do it again, for the card.
-        on_progress: See `training.loop.train`, for each stage; then called as the test pairs are scored.
+        folder: Folder for the stages' folders and the file.
+        device: Device to compute on.
+        command: Command line for the model card.
+        on_progress: See `training.loop.train`, for each stage; also called while the test pairs are scored.
         tensorboard: See `train`.
-        start: Weights to go on from, such as those for other optics. Only the last stage is run: the others are there
-            to find such weights.
+        start: Weights to start from, such as those for other optics; only the last stage is run then, as the others
+            would only find such weights.
 
     Returns:
-        None in all processes but the first, which alone scores and writes.
+        The finished training in process 0, which scores and writes the network; None in other processes.
 
     Raises:
         CheckpointError: The start is another network.
         LithoError: As `train`.
-        KeyboardInterrupt: Ctrl-C; the folder keeps the epochs done.
+        KeyboardInterrupt: Ctrl-C; the folder keeps the finished epochs.
     """
     folder, simulator = Path(folder), Simulator(pairs.process).to(device)
     stages: dict[str, TrainingResult] = {}
-    before: Path | None = None
-    kept: _Kept | None = None
+    previous: Path | None = None
+    best: _BestStage | None = None
     if start is not None and start.card.recipe.network != recipe.network:
         raise CheckpointError(f"{start.origin}: expected weights of {recipe.network}, got {start.card.recipe.network}.")
     numbered = list(enumerate(recipe.stages, 1))
     for number, stage in numbered if start is None else numbered[-1:]:
         task = make_task(recipe, stage, pairs, simulator, start)
-        if before is not None and processes.rank() == 0:  # it alone wrote them, and hands them on
-            load_weights(before / BEST, nn.ModuleDict({"generator": task.networks["generator"]}))
-        before = folder / f"{number}-{stage.name}"
+        if previous is not None and processes.rank() == 0:  # `train` copies its weights to the other processes
+            load_weights(previous / BEST, nn.ModuleDict({"generator": task.networks["generator"]}))
+        previous = folder / f"{number}-{stage.name}"
         result = train(
-            task, pairs.training, pairs.validation, stage.training, before, on_progress, tensorboard=tensorboard
+            task, pairs.training, pairs.validation, stage.training, previous, on_progress, tensorboard=tensorboard
         )
         if result.status == "interrupted":
             raise KeyboardInterrupt
         stages[stage.name] = result
         validation = result.best[f"validation_{task.selected_by}"]
-        if kept is None or (validation > kept.validation if task.larger_is_better else validation < kept.validation):
-            kept = _Kept(stage, task, before, validation)
+        if best is None or (validation > best.validation if task.larger_is_better else validation < best.validation):
+            best = _BestStage(stage, task, previous, validation)
     if processes.rank() > 0:
         return None
-    assert kept is not None
-    load_weights(kept.folder / BEST, kept.task.networks)
-    how = TrainingCard(
+    assert best is not None
+    load_weights(best.folder / BEST, best.task.networks)
+    training = TrainingCard(
         command=command,
         device=_devices(simulator.device),
-        stages={name: _stage_card(result, kept.task.selected_by) for name, result in stages.items()},
-        kept=kept.stage.name,
+        stages={name: _stage_card(result, best.task.selected_by) for name, result in stages.items()},
+        kept=best.stage.name,
         start=None if start is None else start.card,
     )
-    return _finished(recipe, pairs, kept, stages, how, folder / MODEL, on_progress)
+    return _score_and_save(recipe, pairs, best, stages, training, folder / MODEL, on_progress)
 
 
-class _Kept(NamedTuple):
-    """The stage whose best weights are the best so far."""
+class _BestStage(NamedTuple):
+    """The stage with the best validation metric so far, and its folder."""
 
     stage: Stage
     task: Task
@@ -142,7 +146,18 @@ class _Kept(NamedTuple):
 def make_task(
     recipe: GeneratorRecipe, stage: Stage, pairs: PairSet, simulator: Simulator, start: Generator | None = None
 ) -> Task:
-    """A stage's task with new networks, or the start's generator, on the simulator's device."""
+    """The task of a stage, with networks on the simulator's device.
+
+    Args:
+        recipe: The recipe.
+        stage: The recipe's stage.
+        pairs: The data set.
+        simulator: Simulator of prints.
+        start: Generator whose weights the stage starts from; None for random weights.
+
+    Returns:
+        The task.
+    """
     with torch.random.fork_rng([]):
         torch.default_generator.manual_seed(recipe.stages[0].training.seed)
         networks = nn.ModuleDict({"generator": make_generator(recipe.network)})
@@ -162,37 +177,38 @@ def make_task(
     return kind(networks.to(simulator.device), recipe, stage, simulator, description)
 
 
-def _finished(
+def _score_and_save(
     recipe: GeneratorRecipe,
     pairs: PairSet,
-    kept: _Kept,
+    best: _BestStage,
     stages: dict[str, TrainingResult],
-    how: TrainingCard,
+    training: TrainingCard,
     path: Path,
-    on_progress: Callable[[Scoring], None],
+    on_progress: Callable[[ScoringProgress], None],
 ) -> GeneratorRun:
-    """Scores the weights as they are kept, and keeps them."""
-    network = kept.task.networks["generator"]
+    """Rounds the weights to the stored precision, scores them on the test pairs, and writes them."""
+    network = best.task.networks["generator"]
     if recipe.half_precision:
         network.half().float()
-    scores = score(kept.task, pairs.test, kept.stage.training.batch_size, on_progress)
+    scores = score(best.task, pairs.test, best.stage.training.batch_size, on_progress)
     card = Card(
         recipe=recipe,
         optics=OpticsCard.of(pairs.optics, pairs.process),
         data=pairs.description,
         scores=scores,
-        training=how,
+        training=training,
     )
     save_generator(path, network, card)
     return GeneratorRun(stages, card, network, path, sum(weight.numel() for weight in network.parameters()))
 
 
 def _devices(device: torch.device) -> str:
-    """What the run took, by name."""
-    return f"{processes.world()} x {device_name(device)}" if processes.world() > 1 else device_name(device)
+    """Number and names of the devices of the run."""
+    return f"{processes.world_size()} x {device_name(device)}" if processes.world_size() > 1 else device_name(device)
 
 
 def _stage_card(result: TrainingResult, selected_by: str) -> StageCard:
+    """The record of a stage for the model card."""
     return StageCard(
         epochs=len(result.history),
         best_epoch=result.best_epoch,
@@ -203,15 +219,28 @@ def _stage_card(result: TrainingResult, selected_by: str) -> StageCard:
 
 @torch.no_grad()
 def score(
-    task: Task, items: PairItems, batch_size: int, on_progress: Callable[[Scoring], None] = lambda progress: None
+    task: Task,
+    items: PairItems,
+    batch_size: int,
+    on_progress: Callable[[ScoringProgress], None] = lambda progress: None,
 ) -> dict[str, float]:
-    """Means of what validation reports, with the networks as they are."""
+    """Means of the validation metrics over some items.
+
+    Args:
+        task: The task, with the weights to score.
+        items: The items.
+        batch_size: Items per batch.
+        on_progress: Called after each batch.
+
+    Returns:
+        The means by name.
+    """
     task.networks.eval()
     device = next(task.networks.parameters()).device
     order, sums = in_order(len(items), batch_size), defaultdict[str, float](float)
     for done, batch in enumerate(items.batches(order, seed=0), 1):
         for name, value in task.validate(tuple(image.to(device) for image in batch)).items():
             sums[name] += float(value)
-        on_progress(Scoring(done, len(order)))
+        on_progress(ScoringProgress(done, len(order)))
     count = sums.pop("count")
     return {name: value / count for name, value in sums.items()}

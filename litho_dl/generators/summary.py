@@ -1,4 +1,4 @@
-"""The summary of a generator's training: its command, its values, and its text."""
+"""The summary of a generator's training, as values and as text; and the command line for its model card."""
 
 import shlex
 from pathlib import Path
@@ -8,12 +8,15 @@ from litho_dl.generators.run import GeneratorRun
 
 
 def command_line(recipe: str, data: Path, **options: str | int | None) -> str:
-    """The command for the card, with files and folders by name alone, as their place is private.
+    """The command line for the model card, with names of files and folders instead of their private paths.
 
     Args:
         recipe: A recipe's name or file.
         data: The data set's folder.
-        **options: Further options by name; None: not given.
+        **options: Further options by name; None for those not given.
+
+    Returns:
+        The command line.
     """
     named = {"data": data.resolve(), **options}
     given = [("--" + name, Path(str(value)).name) for name, value in named.items() if value is not None]
@@ -21,7 +24,7 @@ def command_line(recipe: str, data: Path, **options: str | int | None) -> str:
 
 
 def run_summary(run: GeneratorRun) -> dict[str, Any]:
-    """A run's networks, stages and test scores, as plain values."""
+    """A run's networks, stages and test scores as plain values."""
     assert run.card.training is not None
     return {
         "network": run.card.recipe.network,
@@ -38,14 +41,16 @@ def run_summary(run: GeneratorRun) -> dict[str, Any]:
     }
 
 
-def run_text(found: dict[str, Any]) -> str:
+def run_text(summary: dict[str, Any]) -> str:
     """`run_summary` as text."""
-    epochs = ", ".join(f"{name} {stage['best_epoch']} of {stage['epochs']}" for name, stage in found["stages"].items())
-    kept = f"; kept: {found['kept']}" if len(found["stages"]) > 1 else ""
-    scores = {name.removeprefix("test_"): value for name, value in found.items() if name.startswith("test_")}
-    figures = ", ".join(f"{name.replace('_', ' ')} {value:,.{4 * (value < 100)}f}" for name, value in scores.items())
+    epochs = ", ".join(
+        f"{name} {stage['best_epoch']} of {stage['epochs']}" for name, stage in summary["stages"].items()
+    )
+    kept = f"; kept: {summary['kept']}" if len(summary["stages"]) > 1 else ""
+    scores = {name.removeprefix("test_"): value for name, value in summary.items() if name.startswith("test_")}
+    score_text = ", ".join(f"{name.replace('_', ' ')} {value:,.{4 * (value < 100)}f}" for name, value in scores.items())
     return (
-        f"{found['network']} for {found['optics']}: test {figures}\n"
-        f"  {found['parameters']:,} parameters, {found['seconds']:.0f} s, best epochs: {epochs}{kept}\n"
-        f"  {found['model']}"
+        f"{summary['network']} for {summary['optics']}: test {score_text}\n"
+        f"  {summary['parameters']:,} parameters, {summary['seconds']:.0f} s, best epochs: {epochs}{kept}\n"
+        f"  {summary['model']}"
     )

@@ -1,4 +1,4 @@
-"""What networks are trained for: means over pixels, so that fields of all sizes weigh alike."""
+"""Loss terms of generators and surrogates; all are means over pixels, independent of the size of the field."""
 
 from collections.abc import Callable
 
@@ -7,13 +7,13 @@ from torch.nn.functional import binary_cross_entropy_with_logits, l1_loss, mse_l
 
 from litho_dl.ilt import objective
 
-# Of a mask's logits against the pair's mask in [0, 1].
+# From logits of masks and the pairs' masks in [0, 1], (B, H, W) each.
 PIXEL_TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "bce": binary_cross_entropy_with_logits,
     "l1": lambda logits, mask: l1_loss(logits.sigmoid(), mask),
     "l2": lambda logits, mask: mse_loss(logits.sigmoid(), mask),
 }
-# Of prints through the simulator against the target, as the optimisation of masks has them: (B,) in nm^2.
+# From simulated prints and targets, as in ILT: (B,) in nm^2, divided by the field's area in the loss.
 LITHO_TERMS: dict[str, Callable[[objective.Scene], Tensor]] = {
     "litho_l2": objective.l2,
     "litho_pvb": objective.pvb,
@@ -21,8 +21,8 @@ LITHO_TERMS: dict[str, Callable[[objective.Scene], Tensor]] = {
     "litho_pvb_area": objective.pvb_area,
 }
 ADVERSARIAL = "adversarial"
-# Of a surrogate's aerial image and print logits (B, 2, H, W) against the true aerial image and print (B, H, W).
+# From a surrogate's aerial images and print logits (B, 2, H, W), and the true aerial images and prints (B, H, W).
 SURROGATE_TERMS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
-    "aerial": lambda found, aerial, printed: mse_loss(found[:, 0], aerial),
-    "print": lambda found, aerial, printed: binary_cross_entropy_with_logits(found[:, 1], printed),
+    "aerial": lambda output, aerial, printed: mse_loss(output[:, 0], aerial),
+    "print": lambda output, aerial, printed: binary_cross_entropy_with_logits(output[:, 1], printed),
 }

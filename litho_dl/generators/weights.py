@@ -1,4 +1,4 @@
-"""Weights that ship with the package: one file for each network and optics, `NAME-for-OPTICS.safetensors`."""
+"""The packaged weights: one file for each network and optics, `NAME-for-OPTICS.safetensors`."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ FOLDER = Path(__file__).parents[1] / "weights"
 FOR = "-for-"
 
 
-def shipped_models() -> dict[str, dict[str, Path]]:
-    """Files by network and by the name of the optics; which optics these are, the files' cards tell."""
+def packaged_models() -> dict[str, dict[str, Path]]:
+    """The files by network and name of the optics; the optics themselves are identified by the files' cards."""
     models: dict[str, dict[str, Path]] = {}
     for path in sorted(FOLDER.glob(f"*{FOR}*{SUFFIX}")):
         name, optics = path.stem.split(FOR, 1)

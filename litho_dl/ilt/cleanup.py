@@ -1,4 +1,4 @@
-"""Repairs of what breaks mask rules, chosen by what they do to the print."""
+"""Clean-up of mask rule violations: repairs that cost the print least."""
 
 import math
 from collections.abc import Callable
@@ -13,25 +13,28 @@ from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.rules import MaskRules, RuleViolations, check_rules
 
 ROUNDS = 12
-CONTEXT = 3.0  # of the largest distance rule, about a violation, within which a repair is judged
+CONTEXT = 3.0  # distance around a violation that a repair is judged by, in units of the largest width or space rule
 
 Cost = Callable[[Tensor, int], Tensor]
 
 
 def clean(mask: Tensor, pixel_nm: float, rules: MaskRules, cost: Cost, free: Tensor | None = None) -> Tensor:
-    """Masks with no width, space or area violation left, or as few as the repairs can leave.
+    """Removes width, space and area violations from masks, as far as the repairs can.
 
-    First whatever is too narrow for a disc is cut, and whatever gap is too narrow is filled. Then each violation that
-    is left is repaired: the feature made wider or narrower there, the place filled or cleared, a feature left out. Of
-    the repairs that break fewer rules about the place than before, or else of those that break the fewest, the one is
-    taken that costs the print least. Each round reaches farther than the one before.
+    First an opening removes features that are too narrow for a disc, and a closing fills gaps that are too narrow. Then
+    each remaining violation is repaired: the feature there is widened or narrowed, the place is filled or cleared, or a
+    feature is removed. Among the repairs that leave fewer violations around the place than before (or, if there are
+    none, the fewest), the one with the lowest cost is taken. Each round reaches further than the one before.
 
     Args:
-        mask: bool (B, h, w).
-        pixel_nm: Its pixel.
+        mask: Masks, bool (B, h, w).
+        pixel_nm: Their pixel.
         rules: The rules.
-        cost: Objective (n,) of masks, bool (n, h, w), of the clip with a given index.
-        free: Where masks may change, bool (B, h, w); violations that do not reach there are left. None: everywhere.
+        cost: Objective (n,) of masks, bool (n, h, w), for the clip of a given index.
+        free: Where masks may change, bool (B, h, w); violations elsewhere are left. None: everywhere.
+
+    Returns:
+        The masks with the fewest violations found, bool (B, h, w).
     """
     free = torch.ones_like(mask) if free is None else free
     parts = zip(mask, free, strict=True)
@@ -53,7 +56,7 @@ def _clean_clip(mask: Tensor, free: Tensor, pixel_nm: float, rules: MaskRules, c
 
 
 def _places(mask: Tensor, free: Tensor, pixel_nm: float, rules: MaskRules) -> np.ndarray:
-    """Violations that reach what is free, as boxes (n, 4) of x0, y0, x1, y1 in pixels."""
+    """Violations that touch free pixels, as boxes (n, 4) of x0, y0, x1, y1 in pixels."""
     found = _violations(mask, pixel_nm, rules)
     boxes = np.concatenate((found.width, found.space, found.area)) / pixel_nm
     within = [bool(free[_covered(box)].any()) for box in boxes]
@@ -67,18 +70,18 @@ def _covered(box_px: np.ndarray) -> tuple[slice, slice]:
 
 
 def _violations(mask: Tensor, pixel_nm: float, rules: MaskRules) -> RuleViolations:
-    """Of a mask or a part of one, bool (h, w); staircases are smoothed by the pixel, whatever the part."""
+    """The violations of a mask or a part of one, bool (h, w); staircases are always smoothed by the mask's pixel."""
     return check_rules(pixel_polygons(mask.cpu().numpy(), pixel_nm), rules, smooth_nm=pixel_nm)
 
 
 def _without_narrow(mask: Tensor, pixel_nm: float, rules: MaskRules) -> Tensor:
-    """Opened by the smallest width, closed by the smallest space, by discs that fit into whatever is legal."""
+    """The mask, opened by the least width and closed by the least space, with discs that fit into any legal shape."""
     width_px, space_px = (_odd(limit_nm / pixel_nm) for limit_nm in (rules.min_width_nm, rules.min_space_nm))
     return closed(opened(mask.float()[None], width_px), space_px)[0] >= 0.5
 
 
 def _odd(limit_px: float) -> int:
-    """The largest odd number of pixels within the narrowest legal strip."""
+    """The largest odd number of pixels that fits into the narrowest legal strip."""
     strip = math.ceil(limit_px - 1e-9)
     return max(strip - 1 + strip % 2, 1)
 
@@ -93,9 +96,9 @@ def _repaired(
     cost: Cost,
     index: int,
 ) -> Tensor:
-    """The mask with one place repaired; the place is a box x0, y0, x1, y1 in pixels."""
+    """The mask with one violation repaired; its place is a box x0, y0, x1, y1 in pixels."""
     limit_px = max(rules.min_width_nm, rules.min_space_nm) / pixel_nm
-    margin = CONTEXT * limit_px + 4 * reach + 4  # farther than any repair looks
+    margin = CONTEXT * limit_px + 4 * reach + 4  # further than any repair reaches
     x0, y0, x1, y1 = box_px
     rows, columns = (
         slice(max(int(low - margin), 0), min(int(high + margin), size))
@@ -115,7 +118,7 @@ def _repaired(
 
 
 def _candidates(mask: Tensor, place: Tensor, limit_px: float, reach: int) -> list[Tensor]:
-    """Ways to repair a place: nothing (another did it), widen, narrow, smooth, fill, clear, leave a feature out."""
+    """Possible repairs: none (an earlier one sufficed), widen, narrow, smooth, fill, clear, or remove a feature."""
     features, _ = label(mask.cpu().numpy())
     touched = [number for number in np.unique(features[place.cpu().numpy() > 0]) if number > 0]
     near = dilated(place[None], limit_px + 2 * reach + 2)[0] > 0

@@ -1,4 +1,4 @@
-"""Manhattan polygons cut into fragments that move along their normals; the classical shapes of OPC."""
+"""Edge fragments of Manhattan polygons, which move along their normals, as in classical OPC."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,17 +7,17 @@ import numpy as np
 
 from litho_dl.layout.polygon import Polygon
 
-GUARD_NM = 20.0  # an edge that passes a fragment's end by less still stands in its way
+GUARD_NM = 20.0  # edges within this distance of a fragment's end also limit its move
 
 
 @dataclass(frozen=True)
 class FragmentRules:
-    """How edges are cut; lengths in nm.
+    """How edges are cut into fragments.
 
     Attributes:
         corner_nm: Length of the fragments beside corners.
-        length_nm: Longest fragment between them.
-        end_nm: An edge up to this length between two convex corners is the end of a line, and one fragment.
+        length_nm: Largest length of the fragments between them.
+        end_nm: Largest length of an edge between two convex corners that counts as a line end, and is one fragment.
     """
 
     corner_nm: float = 40.0
@@ -27,16 +27,16 @@ class FragmentRules:
 
 @dataclass(frozen=True, eq=False)
 class Fragments:
-    """Fragments of one clip, and the vertices of the polygons they form.
+    """The fragments of one clip, and the vertices of the polygons that they form.
 
     Attributes:
-        sites: (n, 2), x and y in nm of the place on the drawn edge where the print is measured.
-        normals: (n, 2), outwards.
-        middles: (n, 2), the fragments' centres.
-        halves: (n,), half their lengths in nm.
-        vertices: (v, 2), drawn x and y in nm; a vertex moves in x with one fragment and in y with another.
-        owners: (v, 2), those fragments; -1 where a coordinate stands still.
-        signs: (v,), +1 or -1: the union's indicator is the sum over vertices of sign H(x - x_v) H(y - y_v).
+        sites: (n, 2) points (x, y) in nm on the drawn edge where the print is measured.
+        normals: (n, 2) outward unit normals.
+        middles: (n, 2) centres of the fragments in nm.
+        halves: (n,) half lengths of the fragments in nm.
+        vertices: (v, 2) drawn positions (x, y) in nm; a vertex moves in x with one fragment and in y with another.
+        owners: (v, 2) indices of these fragments; -1 where a coordinate is fixed.
+        signs: (v,) +1 or -1: the indicator of the union is the sum over vertices of sign H(x - x_v) H(y - y_v).
     """
 
     sites: np.ndarray
@@ -49,7 +49,16 @@ class Fragments:
 
 
 def fragment(moving: Sequence[Polygon], fixed: Sequence[Polygon], rules: FragmentRules) -> Fragments:
-    """Cuts the edges of Manhattan polygons, hulls counter-clockwise and holes clockwise; `fixed` ones stay whole."""
+    """Cuts the edges of Manhattan polygons, hulls counter-clockwise and holes clockwise, into fragments.
+
+    Args:
+        moving: Polygons whose edges are cut.
+        fixed: Polygons that stay as they are.
+        rules: How to cut.
+
+    Returns:
+        The fragments, and the vertices of all polygons.
+    """
     parts: list[Fragments] = []
     for polygon in moving:
         for loop in polygon.loops:
@@ -63,16 +72,19 @@ def fragment(moving: Sequence[Polygon], fixed: Sequence[Polygon], rules: Fragmen
 
 
 def free_moves(clip: Fragments, polygons: list[Polygon], kept_nm: float, largest_nm: float) -> np.ndarray:
-    """Limits (n, 2) in nm of each fragment's move: most inwards (zero or negative) and most outwards.
+    """Limits on the moves of fragments that preserve a least width and space.
 
-    Whatever faces a fragment, across its own shape or across the space before it, may move towards it by as much; half
-    of what exceeds `kept_nm` is each one's, in whole nm. No move exceeds `largest_nm`.
+    An edge that faces a fragment, across its own shape or across the space before it, may move towards it as far as the
+    fragment itself: each gets half of the distance that exceeds `kept_nm`, in whole nm.
 
     Args:
         clip: The fragments.
-        polygons: Every Manhattan polygon of the clip.
-        kept_nm: Width and space that remain.
-        largest_nm: Limit where nothing faces the fragment.
+        polygons: All Manhattan polygons of the clip.
+        kept_nm: Width and space that remain at least.
+        largest_nm: Largest move.
+
+    Returns:
+        (n, 2) in nm: the largest moves inwards (zero or negative) and outwards.
     """
     loops = [loop for polygon in polygons for loop in polygon.loops]
     starts = np.concatenate(loops)
@@ -94,13 +106,13 @@ def free_moves(clip: Fragments, polygons: list[Polygon], kept_nm: float, largest
 
 
 def _corner_signs(loop: np.ndarray) -> np.ndarray:
-    """+1 where a loop turns from a vertical into a horizontal edge, -1 where it turns the other way."""
+    """+1 where a loop turns from a vertical to a horizontal edge, -1 where it turns from horizontal to vertical."""
     out = np.roll(loop, -1, axis=0) - loop
     return np.where(np.abs(out[:, 0]) > np.abs(out[:, 1]), 1, -1)
 
 
 def _cut_loop(loop: np.ndarray, rules: FragmentRules, *, first: int) -> Fragments:
-    """One closed loop (n, 2) whose edges alternate between horizontal and vertical; fragments count from `first`."""
+    """Fragments of a closed loop (n, 2) of alternating horizontal and vertical edges, numbered from `first`."""
     along = np.roll(loop, -1, axis=0) - loop
     directions, lengths = np.sign(along), np.abs(along).sum(1)
     into = np.roll(directions, 1, axis=0)
@@ -130,11 +142,11 @@ def _cut_loop(loop: np.ndarray, rules: FragmentRules, *, first: int) -> Fragment
 def _vertices(
     loop: np.ndarray, directions: np.ndarray, borders: list[np.ndarray], starts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Vertices, owners and signs: one where each edge starts, two at each border between its fragments."""
+    """Vertices, owners and signs: one vertex at the start of each edge, two at each border between its fragments."""
     last = starts + [len(edge) - 2 for edge in borders]
     vertices, owners, signs = [], [], []
     for edge, corner_sign in enumerate(_corner_signs(loop)):
-        axis = int(directions[edge, 0] != 0)  # the coordinate its fragments move: y (1) if it runs along x
+        axis = int(directions[edge, 0] != 0)  # the coordinate in which its fragments move: y (1) if it runs along x
         pair = [0, 0]
         pair[axis], pair[1 - axis] = int(starts[edge]), int(last[edge - 1])
         vertices.append(loop[edge])
@@ -149,9 +161,9 @@ def _vertices(
 
 
 def _cut_edge(length: float, *, line_end: bool, rules: FragmentRules) -> tuple[list[float], list[float]]:
-    """Borders between an edge's fragments, on whole nm, and each one's site, as distances from the edge's start.
+    """Borders between an edge's fragments, on whole nm, and their sites, as distances from the start of the edge.
 
-    A fragment beside a corner is measured at its inner border: no mask prints the corner itself.
+    The site of a fragment beside a corner is its inner border, because no mask prints the corner itself.
     """
     if length <= 2 * rules.corner_nm or (line_end and length <= rules.end_nm):
         return [], [length / 2]

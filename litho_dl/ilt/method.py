@@ -8,37 +8,38 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from litho_dl.core.grid import whole_ratio
-from litho_dl.core.settings import Positive, Settings, read_toml, validated
+from litho_dl.core.settings import Positive, Settings, load_settings
 from litho_dl.ilt.objective import RULE_TERMS, TERMS
 from litho_dl.ilt.parameterization.manhattan import WRITING_GRID_NM
 from litho_dl.layout.rules import MaskRules
 
 Name = Literal["pixel", "multilevel", "levelset", "curvilinear", "manhattan"]
 OptimizerName = Literal["sgd", "adam", "lbfgs", "feedback"]
-BETWEEN_PIXELS: tuple[Name, ...] = ("multilevel", "levelset", "curvilinear")  # their masks' edges are level lines
+# The edges of these masks are level lines, and can be written on finer pixels than the level's.
+SUBPIXEL_PARAMETERIZATIONS: tuple[Name, ...] = ("multilevel", "levelset", "curvilinear")
 Weights = Annotated[dict[str, float], Field(min_length=1)]
 
 
 class Level(Settings):
-    """One stage of the optimisation, on one mask pixel. Ranges run geometrically from the first step to the last.
+    """One level of the optimisation, on one mask pixel; pairs of values change geometrically from first to last step.
 
     Attributes:
         pixel_nm: Mask pixel; must divide the field.
-        steps: Optimizer steps.
-        learning_rate: Step size of the optimizer, in units of the parameters: nm for `levelset` and `manhattan`; else a
-            mask's edges lie at 0, and its flat areas start at +-1/2. For `feedback` the share of the error that a move
-            makes good.
+        steps: Number of optimizer steps.
+        learning_rate: Step size of the optimizer, in the unit of the parameters: nm for `levelset` and `manhattan`; for
+            the others, the mask's edges are at 0 and its flat areas start at +-1/2. For `feedback`, the share of the
+            edge placement error that a move corrects.
         mask_sharpness: Slope of the mask's sigmoid, per unit of the parameters.
-        resist_steepness: Slope of the resist's sigmoid, per unit intensity; in place of the process model's.
-        image_pixel_nm: Pixel on which prints are compared with the target, in place of the mask's. A print's edge costs
-            what it should only if the resist's sigmoid is as wide as a pixel there: at a slope of 0.006 / nm and 4 nm,
-            a steepness of about 200; at 2 nm, twice that.
-        parameterization: In place of the method's. Where it differs from the level before, the level starts from that
-            level's mask.
-        optimizer: In place of the method's.
-        objective: In place of the method's, except for choosing the best.
-        repaired: Start from the best masks so far, cleaned up as the last ones are by `clean`.
-        patience: Checks without a better mask in any clip after which the level ends; None: all steps.
+        resist_steepness: Slope of the resist's sigmoid per unit intensity, in place of the process model's.
+        image_pixel_nm: Pixel on which prints are compared with the target; None: the mask's. The cost of a print's edge
+            is right only if the resist's sigmoid is about as wide as this pixel: at an image slope of 0.006 / nm and a
+            pixel of 4 nm, for a steepness of about 200; at 2 nm, for twice that.
+        parameterization: Parameterization of this level; None: the method's. If it differs from that of the level
+            before, the level starts from that level's mask.
+        optimizer: Optimizer of this level; None: the method's.
+        objective: Weights of the terms at this level; None: the method's, which always choose the best masks.
+        repaired: Whether to start from the best masks so far, cleaned up as by `clean`.
+        patience: Number of checks without a better mask in any clip after which the level ends; None: no early end.
     """
 
     pixel_nm: Positive
@@ -55,49 +56,55 @@ class Level(Settings):
 
     @property
     def image_nm(self) -> float:
-        """The pixel of the prints."""
+        """Pixel of the prints."""
         return self.image_pixel_nm or self.pixel_nm
 
     @field_validator("objective")
     @classmethod
     def _known_terms(cls, weights: dict[str, float] | None) -> dict[str, float] | None:
-        return None if weights is None else known_terms(weights)
+        return None if weights is None else require_known_terms(weights)
 
 
 class Rules(Settings):
-    """Mask rules of a method, in nm and nm^2; see `layout.rules.MaskRules`."""
+    """Mask rules of a method; see `layout.rules.MaskRules`.
+
+    Attributes:
+        min_width_nm: Least width of a feature.
+        min_space_nm: Least space between features.
+        min_area_nm2: Least area of a feature.
+    """
 
     min_width_nm: Positive
     min_space_nm: Positive
     min_area_nm2: Positive
 
     def mask_rules(self) -> MaskRules:
-        """The rules as the layout engine takes them."""
+        """The rules as `layout.rules.MaskRules`."""
         return MaskRules(**self.model_dump())
 
 
 class Method(Settings):
-    """One ILT method: parameterization x objective x optimizer over one or more levels.
+    """One ILT method: a parameterization, an objective and an optimizer, on one or more levels.
 
     Attributes:
-        description: One line for lists.
+        description: The method in one line.
         parameterization: A key of `parameterization.PARAMETERIZATIONS`.
         optimizer: `adam`; `sgd` with the gradient scaled to a largest entry of 1 in each clip; `lbfgs`; or `feedback`
             of edge placement errors, for `manhattan`.
-        momentum: SGD's momentum, Adam's beta_1.
-        damping: Adam's epsilon, in pixel areas per unit of the parameters. Adam moves a pixel that changes next to
-            nothing as far as any other, wherever rounding or far features push it; with damping, a gradient well below
-            this moves it less, so that masks depend less on what hardly matters. None: torch's 1e-8 nm^2.
-        objective: Weight of each term of `objective.TERMS`.
-        levels: Stages in order, coarse to fine; each pixel is a whole number of times the next.
-        bias_nm: The first level starts from the target grown by this much on every side; `manhattan` from the target.
+        momentum: SGD's momentum, or Adam's beta_1, in [0, 1).
+        damping: Adam's epsilon, in pixel areas per unit of the parameters. Adam moves a pixel of negligible gradient as
+            far as any other, in a direction that rounding or distant features decide; with damping, gradients well
+            below this value move it less, and masks depend less on such details. None: torch's 1e-8 nm^2.
+        objective: Weights of terms of `objective.TERMS`.
+        levels: The levels, coarse to fine; each pixel is a whole multiple of the next.
+        bias_nm: Distance by which the target is grown on every side to start from; `manhattan` starts from the target.
         rules: Mask rules for the terms `width`, `space` and `area`, and for the clean-up.
-        clean: Repair what breaks the rules in the best masks, at the least cost to the objective.
-        mask_pixel_nm: Pixel on which the best masks are written, in place of the last level's, by a parameterization of
-            `BETWEEN_PIXELS`. Not with `clean`, which repairs the level's pixels.
-        check_every: Steps between two looks at the binary masks.
-        source_learning_rate: Step size for the simulator's own parameters, in units of the source's logits; 0 leaves
-            them as they are.
+        clean: Whether to repair rule violations in the best masks, at the least cost to the objective.
+        mask_pixel_nm: Pixel on which the best masks are written; None: the last level's. Needs one of
+            `SUBPIXEL_PARAMETERIZATIONS` without `clean`, which repairs the level's pixels.
+        check_every: Number of steps between two checks of the binary masks.
+        source_learning_rate: Step size of the simulator's own parameters, in units of the source's logits; 0 keeps them
+            fixed.
     """
 
     description: str
@@ -135,7 +142,7 @@ class Method(Settings):
     @field_validator("objective")
     @classmethod
     def _known_terms(cls, weights: dict[str, float]) -> dict[str, float]:
-        return known_terms(weights)
+        return require_known_terms(weights)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -146,17 +153,17 @@ class Method(Settings):
         if asking and self.rules is None:
             raise ValueError(f"{', '.join(asking)} needs mask rules; add a table [rules]")
         if any(level.repaired and (index == 0 or not self.clean) for index, level in enumerate(self.levels)):
-            raise ValueError("a repaired level goes on from a level before it, in a method that cleans up")
+            raise ValueError("repaired needs a level before it, and a method with clean = true")
         if self.clean and self.last_parameterization == "manhattan":
             raise ValueError("clean repairs pixel masks; manhattan keeps its own limits")
         if self.mask_pixel_nm is not None:
             own, finest = self.mask_pixel_nm, self.target_nm
             nested = whole_ratio(max(own, finest), min(own, finest)) is not None
-            if not (self.can_be_drawn and nested and whole_ratio(self.levels[-1].pixel_nm, own) is not None):
+            if not (self.can_write_finer and nested and whole_ratio(self.levels[-1].pixel_nm, own) is not None):
                 raise ValueError(
                     f"mask_pixel_nm must divide the last level's pixel_nm of {self.levels[-1].pixel_nm:g}, be a part "
-                    f"or a multiple of the finest pixel of {finest:g}, and needs one of {', '.join(BETWEEN_PIXELS)} "
-                    f"without clean"
+                    f"or a multiple of the finest pixel of {finest:g}, and needs one of "
+                    f"{', '.join(SUBPIXEL_PARAMETERIZATIONS)} without clean"
                 )
         if self.damping is not None and not self.uses_adam:
             raise ValueError("damping needs the optimizer adam")
@@ -171,56 +178,61 @@ class Method(Settings):
 
     @property
     def last_parameterization(self) -> Name:
-        """That of the last level."""
+        """The parameterization of the last level."""
         return self.levels[-1].parameterization or self.parameterization
 
     @property
-    def can_be_drawn(self) -> bool:
-        """True if its masks can be written on smaller pixels than the last level's."""
-        return not self.clean and self.last_parameterization in BETWEEN_PIXELS
+    def can_write_finer(self) -> bool:
+        """True if its masks can be written on finer pixels than the last level's."""
+        return not self.clean and self.last_parameterization in SUBPIXEL_PARAMETERIZATIONS
 
     @property
     def uses_adam(self) -> bool:
-        """True if one of its levels does."""
+        """True if one of its levels uses Adam."""
         return "adam" in {level.optimizer or self.optimizer for level in self.levels}
 
     @property
     def mask_nm(self) -> float:
-        """The pixel on which finished masks are written."""
+        """Pixel in nm on which finished masks are written."""
         if self.last_parameterization == "manhattan":
             return WRITING_GRID_NM
         return self.mask_pixel_nm or self.levels[-1].pixel_nm
 
     @property
     def target_nm(self) -> float:
-        """The pixel on which `solve` wants the target: 1 nm where edges are taken from it, else the finest in use."""
+        """Pixel in nm on which `solve` rasterises the target: 1 nm for `manhattan`, otherwise the finest in use."""
         finest = min(min(level.pixel_nm, level.image_nm) for level in self.levels)
         return WRITING_GRID_NM if "manhattan" in self.parameterizations else finest
 
     @property
     def parameterizations(self) -> set[str]:
-        """Those of its levels."""
+        """The parameterizations of its levels."""
         return {level.parameterization or self.parameterization for level in self.levels}
 
     @property
     def on_last_level(self) -> "Method":
-        """To go on from finished masks: the levels before are there to find such."""
+        """The method with its last level only, to continue from finished masks."""
         return self.model_copy(update={"levels": self.levels[-1:]})
 
     @property
     def on_second_half(self) -> "Method":
-        """To go on from its own masks: the last level's second half once more."""
+        """The second half of the last level, to continue from the method's own masks."""
         last = self.on_last_level
         return last.in_steps(max(1, last.levels[0].steps // 2), 0.5)
 
     def in_steps(self, steps: int, begin: float = 0.0) -> "Method":
-        """The same course in so many steps, fewer or more, from `begin` of the first level on.
+        """The method with another number of steps.
 
-        Levels share the steps as before, rounded in favour of the later ones; those that get none are left out.
+        The steps are distributed over the levels in the same proportion, rounded in favour of the later ones; levels
+        without steps are left out.
 
         Args:
-            steps: One at least.
-            begin: In [0, 1); 0 from the target, later to go on from masks that are nearly finished.
+            steps: Number of steps in all; at least 1.
+            begin: Progress within the first level at which to begin, in [0, 1): 0 to start from the target, more to
+                continue from masks that are nearly finished.
+
+        Returns:
+            The changed method.
         """
         assert steps >= 1
         assert 0 <= begin < 1
@@ -235,8 +247,12 @@ class Method(Settings):
         return self.model_copy(update={"levels": tuple(chosen)})
 
 
-def known_terms(weights: dict[str, float]) -> dict[str, float]:
-    """The weights, if all their terms exist; else a ValueError."""
+def require_known_terms(weights: dict[str, float]) -> dict[str, float]:
+    """Checks that all terms exist, and returns their weights.
+
+    Raises:
+        ValueError: A term is unknown.
+    """
     unknown = sorted(set(weights) - set(TERMS))
     if unknown:
         raise ValueError(f"unknown terms {', '.join(unknown)}; known: {', '.join(TERMS)}")
@@ -244,10 +260,9 @@ def known_terms(weights: dict[str, float]) -> dict[str, float]:
 
 
 def load_method(name_or_path: str | Path) -> Method:
-    """Loads a preset by name, or a method file ending in .toml.
+    """Loads a packaged method by name, or a method file ending in .toml.
 
     Raises:
         RecipeError: Unknown name, missing file, broken TOML, unknown key or value out of range.
     """
-    table, origin, _ = read_toml("ilt", name_or_path)
-    return validated(Method, table, origin)
+    return load_settings(Method, "ilt", name_or_path)

@@ -1,4 +1,4 @@
-"""Opening and closing of masks by discs, differentiable, on periodic fields."""
+"""Differentiable opening and closing of masks by discs, on periodic fields."""
 
 import math
 from typing import Any
@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 
 
 def disc(diameter_px: float) -> tuple[int, ...]:
-    """Half widths of a disc's rows, from the middle one outwards; the diameter is rounded up to an odd one."""
+    """Half widths in pixels of a disc's rows, from the middle one outwards; an even diameter is rounded up."""
     radius = max(math.ceil(diameter_px / 2 - 0.5 - 1e-9), 0)
     reach = max(diameter_px / 2, float(radius))
     widths = (int(math.sqrt(max(reach**2 - i**2, 0.0)) + 1e-9) for i in range(radius + 1))
@@ -19,15 +19,23 @@ def disc(diameter_px: float) -> tuple[int, ...]:
 
 
 def dilated(mask: Tensor, diameter_px: float) -> Tensor:
-    """Largest value (B, h, w) within a disc about each pixel; the gradient goes to one pixel that has it."""
+    """The largest value within a disc around each pixel; the gradient goes to one pixel that has it.
+
+    Args:
+        mask: (B, h, w), periodic.
+        diameter_px: Diameter of the disc in pixels, rounded up to an odd number.
+
+    Returns:
+        (B, h, w).
+    """
     return _Dilation.apply(mask, disc(diameter_px))
 
 
 class _Dilation(torch.autograd.Function):
-    """Whole images are shifted and compared: some twenty times faster than `max_pool2d` on a CPU.
+    """Dilation by shifting and comparing whole images, about twenty times as fast as `max_pool2d` on a CPU.
 
-    Rows of the disc are grown from one half width to the next, R_0 = x and R_w = max(R_{w-1}, x moved by +-w along the
-    row), and the result is the largest of R_{w_i} moved by +-i across the rows.
+    Rows of the disc grow from one half width to the next, R_0 = x and R_w = max(R_{w-1}, x shifted by +-w along the
+    row), and the result is the largest of R_{w_i} shifted by +-i across the rows.
     """
 
     @staticmethod
@@ -50,26 +58,26 @@ class _Dilation(torch.autograd.Function):
         gradients = [torch.zeros_like(row) for row in rows]
         left = gradient.clone()
         for i, width in _offsets(widths):
-            _hand_over(left, out, _moved(rows[width], i, widths), _moved(gradients[width], i, widths))
+            _assign_gradient(left, out, _moved(rows[width], i, widths), _moved(gradients[width], i, widths))
         whole = torch.zeros_like(wrapped)
         for width in range(len(rows) - 1, 0, -1):
             left, found = gradients[width], rows[width]
-            _hand_over(left, found, rows[width - 1], gradients[width - 1])
+            _assign_gradient(left, found, rows[width - 1], gradients[width - 1])
             for shift in (width, -width):
-                _hand_over(left, found, _shifted(wrapped, shift, widths), _shifted(whole, shift, widths))
+                _assign_gradient(left, found, _shifted(wrapped, shift, widths), _shifted(whole, shift, widths))
         _shifted(whole, 0, widths).add_(gradients[0])
         return _unwrapped(whole, len(widths) - 1), None
 
 
-def _hand_over(left: Tensor, largest: Tensor, candidate: Tensor, gradient: Tensor) -> None:
-    """Moves what is left of the gradient to a candidate's, where the candidate is the largest."""
+def _assign_gradient(left: Tensor, largest: Tensor, candidate: Tensor, gradient: Tensor) -> None:
+    """Moves the remaining gradient `left` to that of a candidate, where the candidate is the largest value."""
     part = left * (candidate == largest)
     gradient += part
     left -= part
 
 
 def _offsets(widths: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Each row of the disc: how far it lies from the middle one, which comes first, and its half width."""
+    """The rows of the disc, the middle one first: distance from the middle row, and half width."""
     return [(sign * i, width) for i, width in enumerate(widths) for sign in ((1, -1) if i else (1,))]
 
 
@@ -83,19 +91,19 @@ def _rows(wrapped: Tensor, widths: tuple[int, ...]) -> list[Tensor]:
 
 
 def _shifted(wrapped: Tensor, shift: int, widths: tuple[int, ...]) -> Tensor:
-    """The columns of a wrapped image that lie `shift` to the right of the image's."""
+    """The columns of a wrapped image, shifted by `shift` from those of the image."""
     reach = len(widths) - 1
     return wrapped[:, :, reach + shift : wrapped.shape[2] - reach + shift]
 
 
 def _moved(rows: Tensor, shift: int, widths: tuple[int, ...]) -> Tensor:
-    """The rows that lie `shift` above the image's."""
+    """The rows of a wrapped image, shifted by `shift` from those of the image."""
     reach = len(widths) - 1
     return rows[:, reach + shift : rows.shape[1] - reach + shift]
 
 
 def _wrapped(image: Tensor, reach: int) -> Tensor:
-    """The periodic image with `reach` pixels more on each side."""
+    """The periodic image, extended by `reach` pixels on each side."""
     return pad(image[:, None], (reach,) * 4, mode="circular")[:, 0]
 
 
@@ -112,20 +120,41 @@ def _unwrapped(gradient: Tensor, reach: int) -> Tensor:
 
 
 def opened(mask: Tensor, diameter_px: float) -> Tensor:
-    """The mask (B, h, w) less what is too narrow for a disc; never more than the mask."""
+    """The morphological opening: the mask without parts that are too narrow for a disc; never more than the mask.
+
+    Args:
+        mask: (B, h, w), periodic.
+        diameter_px: Diameter of the disc in pixels, rounded up to an odd number.
+
+    Returns:
+        (B, h, w).
+    """
     return dilated(-dilated(-mask, diameter_px), diameter_px)
 
 
 def closed(mask: Tensor, diameter_px: float) -> Tensor:
-    """The mask and the gaps that are too narrow for a disc; never less than the mask."""
+    """The morphological closing: the mask with gaps that are too narrow for a disc filled; never less than the mask.
+
+    Args:
+        mask: (B, h, w), periodic.
+        diameter_px: Diameter of the disc in pixels, rounded up to an odd number.
+
+    Returns:
+        (B, h, w).
+    """
     return -dilated(-dilated(mask, diameter_px), diameter_px)
 
 
 def small_parts(mask: Tensor, least_px: float) -> tuple[Tensor, list[int]]:
-    """Connected features of fewer than `least_px` pixels at one half, found on the CPU.
+    """Labels small connected features of masks binarised at 0.5; computed on the CPU.
+
+    Args:
+        mask: (B, h, w) in [0, 1].
+        least_px: Features of fewer pixels are small.
 
     Returns:
-        Their numbers from 1, else 0, int64 (B, h, w), and how many there are in each clip.
+        Labels int64 (B, h, w), from 1 for small features and 0 elsewhere, and the number of small features in each
+        clip.
     """
     numbers = np.zeros(tuple(mask.shape), dtype=np.int64)
     counts = []

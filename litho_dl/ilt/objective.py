@@ -1,4 +1,4 @@
-"""What a mask is optimised for: a weighted sum of terms, each in nm^2 per clip."""
+"""The objective of an optimisation: a weighted sum of terms, each in nm^2 per clip."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,24 +13,26 @@ from litho_dl.layout.rules import MaskRules
 from litho_dl.metrics.epe import OPENILT, EpeRule, EpeSites, find_sites
 from litho_dl.simulation.exposure import Exposure
 
-PROBE_NM2 = OPENILT.spacing_px * OPENILT.probe_px * 1.0  # the strip of edge that a probe stands for
+PROBE_NM2 = OPENILT.spacing_px * OPENILT.probe_px * 1.0  # area of the strip of edge that a probe represents
 STRAY_LIMIT = 0.9  # of the threshold
 CLEARANCE_NM = 40.0
-FLATTEST_PER_NM = 0.002  # log-slope below which an edge displacement is not read off the intensity
+FLATTEST_PER_NM = 0.002  # least log-slope that an edge displacement is computed with
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Scene:
-    """One evaluation of a batch of masks, soft (in the loop) or binary (when the best is chosen).
+    """Everything that the terms of the objective need: a batch of masks with targets and exposure.
 
     Attributes:
-        target: Area coverage (B, H, W) in [0, 1] at `pixel_nm`.
-        exposure: What the masks do on the wafer, at `pixel_nm`.
-        mask: (B, h, w) in [0, 1] at `mask_pixel_nm`.
-        probes: How many EPE probes lie in each pixel, (B, H, W); see `epe_probes`.
+        target: Area coverage (B, H, W) in [0, 1] on pixels of `pixel_nm`.
+        exposure: Images and prints of the masks, on pixels of `pixel_nm`.
+        mask: (B, h, w) in [0, 1] on pixels of `mask_pixel_nm`.
+        probes: Number of EPE probes in each pixel, (B, H, W); see `epe_probes`.
         background: 1 where nothing may print, (B, H, W); see `background`.
-        rules: Mask rules, for the terms that ask for them.
-        binary: Prints are thresholded rather than sigmoid.
+        pixel_nm: Pixel of target and prints.
+        mask_pixel_nm: Pixel of the masks.
+        rules: Mask rules, for the terms that need them.
+        binary: True for thresholded prints, which choose the best masks; False for sigmoid prints, in the loop.
         counted: 1 where prints count, (H, W); None: everywhere.
     """
 
@@ -47,7 +49,7 @@ class Scene:
     _prints: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False)
 
     def print(self, corner: str) -> Tensor:
-        """Print at a corner, (B, H, W) in [0, 1]; made once, whichever terms ask for it."""
+        """Print at a corner, (B, H, W) in [0, 1]; computed once for all terms."""
         if corner not in self._prints:
             exposure = self.exposure
             made = exposure.binary_print(corner).to(self.target.dtype) if self.binary else exposure.print(corner)
@@ -66,42 +68,42 @@ def pvb(scene: Scene) -> Tensor:
 
 
 def l2_area(scene: Scene) -> Tensor:
-    """|print - target|: the area by which the nominal print is wrong, which protocols count, as steepness grows.
+    """|print - target|: for steep resists, the wrong area of the nominal print, which the protocols count.
 
-    Unlike `l2` it does not make light of small displacements; nor does it tell one pixel of a missing feature from
-    the next, so that it serves after `l2`, not instead of it.
+    Unlike `l2`, it does not discount small displacements. But its gradient is the same in all pixels of a missing
+    feature, so that it is used after `l2`, not instead of it.
     """
     return _printed(scene, (scene.print("nominal") - scene.target).abs())
 
 
 def pvb_area(scene: Scene) -> Tensor:
-    """|outer - inner|: the band's area at any steepness, since two sigmoids a shift apart differ by just the shift."""
+    """|outer - inner|: the area of the band at any steepness, as the area between shifted sigmoids is the shift."""
     return _printed(scene, (scene.print("outer") - scene.print("inner")).abs())
 
 
 def corner_l2(scene: Scene) -> Tensor:
-    """|print - target|^2 summed over every corner but the nominal one."""
+    """|print - target|^2, summed over all corners except the nominal one."""
     corners = (name for name in scene.exposure.corners if name != "nominal")
     squares = (_squares(scene.print(name), scene.target) for name in corners)
     return torch.stack([_printed(scene, values) for values in squares]).sum(0)
 
 
 def epe(scene: Scene) -> Tensor:
-    """|print - target|^2 at the EPE probes alone; a violated probe costs `PROBE_NM2`."""
+    """|print - target|^2 at the EPE probes only; a violated probe costs `PROBE_NM2`."""
     return _counted(scene, scene.probes * _squares(scene.print("nominal"), scene.target)).sum((-2, -1)) * PROBE_NM2
 
 
 def contour_epe(scene: Scene) -> Tensor:
     """Squared edge displacement along the whole target contour, in units of the probes' 15 nm.
 
-    The displacement is read off the intensity at the drawn edge: ln(I / I_th) over the image's log-slope, the slope
-    held fixed in the gradient. Corners count like edges.
+    The displacement is computed from the intensity at the drawn edge, as ln(I / I_th) divided by the image's log-slope,
+    which is constant for the gradient. Corners count like edges.
     """
     aerial = scene.exposure.aerial("nominal")
     step = [aerial.roll(-1, axis) - aerial.roll(1, axis) for axis in (-2, -1)]
     log_slope = torch.stack(step).norm(dim=0) / (2 * scene.pixel_nm * aerial.clamp(min=1e-6))
     edge = [scene.target.roll(-1, axis) - scene.target.roll(1, axis) for axis in (-2, -1)]
-    length = torch.stack(edge).norm(dim=0) / 2 * scene.pixel_nm  # of contour in each pixel
+    length = torch.stack(edge).norm(dim=0) / 2 * scene.pixel_nm  # length of contour in each pixel
     displacement = (aerial / scene.exposure.resist.threshold).clamp(min=1e-6).log() / log_slope.detach().clamp(
         min=FLATTEST_PER_NM
     )
@@ -111,40 +113,40 @@ def contour_epe(scene: Scene) -> Tensor:
 def stray(scene: Scene) -> Tensor:
     """(I / I_th - 0.9)^2 where it is positive at the outer corner in the background: assist features must not print.
 
-    Unlike a print it does not saturate, so a feature that prints as a whole is pushed back as one.
+    Unlike a print it does not saturate, so that it acts on all of a feature that prints.
     """
     excess = scene.exposure.aerial("outer") / scene.exposure.resist.threshold - STRAY_LIMIT
     return _printed(scene, (scene.background * excess.clamp(min=0)).square())
 
 
 def total_variation(scene: Scene) -> Tensor:
-    """Length of the mask's edges times one mask pixel: ragged edges and specks cost shots."""
+    """Length of the mask's edges times one mask pixel; ragged edges and specks cost shots."""
     mask = scene.mask
     horizontal, vertical = ((mask - mask.roll(1, axis)).abs().sum((-2, -1)) for axis in (-1, -2))
     return (horizontal + vertical) * scene.mask_pixel_nm**2
 
 
 def curvature(scene: Scene) -> Tensor:
-    """|discrete Laplacian of the mask|^2: corners and specks cost, straight edges much less."""
+    """|discrete Laplacian of the mask|^2: high for corners and specks, much lower for straight edges."""
     mask = scene.mask
     neighbours = [mask.roll(step, axis) for axis in (-2, -1) for step in (-1, 1)]
     return _area(_squares(torch.stack(neighbours).sum(0), 4 * mask), scene.mask_pixel_nm)
 
 
 def width(scene: Scene) -> Tensor:
-    """Mask area where a disc of the smallest width does not fit."""
+    """Mask area where a disc of the least width does not fit."""
     free = opened(scene.mask, _rules(scene).min_width_nm / scene.mask_pixel_nm)
     return _area(scene.mask - free, scene.mask_pixel_nm)
 
 
 def space(scene: Scene) -> Tensor:
-    """Area between mask features where a disc of the smallest space does not fit."""
+    """Area between mask features where a disc of the least space does not fit."""
     filled = closed(scene.mask, _rules(scene).min_space_nm / scene.mask_pixel_nm)
     return _area(filled - scene.mask, scene.mask_pixel_nm)
 
 
 def area(scene: Scene) -> Tensor:
-    """Sum of A (1 - A / A_min) over features below A_min: each is pushed to vanish or to grow, whichever is nearer."""
+    """Sum of A (1 - A / A_min) over features with A < A_min: each shrinks to nothing or grows, whichever is closer."""
     unit, least = scene.mask_pixel_nm**2, _rules(scene).min_area_nm2
     sums = []
     labels, counts = small_parts(scene.mask, least / unit)
@@ -160,12 +162,12 @@ def _rules(scene: Scene) -> MaskRules:
 
 
 def _squares(image: Tensor, other: Tensor) -> Tensor:
-    """(image - other)^2; its gradient passes over the pixels once, that of a difference's square four times."""
+    """(image - other)^2, whose gradient by `mse_loss` takes one pass over the pixels instead of four."""
     return mse_loss(image, other.expand_as(image), reduction="none")
 
 
 def _printed(scene: Scene, values: Tensor) -> Tensor:
-    """Of the prints' pixels, those that count."""
+    """The area in nm^2 of values on the prints' pixels, where prints count."""
     return _area(_counted(scene, values), scene.pixel_nm)
 
 
@@ -196,10 +198,18 @@ RULE_TERMS = ("width", "space", "area")
 
 
 def background(target: Tensor, pixel_nm: float) -> Tensor:
-    """1 farther than `CLEARANCE_NM` (in x or y) from any target (B, H, W), else 0."""
+    """Where nothing may print: further than `CLEARANCE_NM` (in x or y) from the target.
+
+    Args:
+        target: Area coverage (B, H, W).
+        pixel_nm: Its pixel.
+
+    Returns:
+        1 there and 0 elsewhere, (B, H, W).
+    """
     reach, near = round(CLEARANCE_NM / pixel_nm), target > 0
     for axis in (-2, -1):
-        width = 1  # of what each pixel sees, itself at the end
+        width = 1  # of the window that each pixel covers so far, itself last
         while width < 2 * reach + 1:
             step = min(width, 2 * reach + 1 - width)
             near = near | near.roll(step, axis)
@@ -209,7 +219,7 @@ def background(target: Tensor, pixel_nm: float) -> Tensor:
 
 
 def epe_probes(target: Tensor, pixel_nm: float) -> Tensor:
-    """Where the `openilt` rule looks for a print, inside and outside the target's edges, on any pixel up to 15 nm.
+    """The probes of the `openilt` EPE rule, inside and outside the target's edges, on pixels of up to 15 nm.
 
     Args:
         target: Area coverage (B, H, W).
@@ -224,7 +234,7 @@ def epe_probes(target: Tensor, pixel_nm: float) -> Tensor:
 
 
 def probe_rule(pixel_nm: float) -> EpeRule:
-    """The `openilt` rule in pixels of up to 15 nm."""
+    """The `openilt` EPE rule on a pixel of up to 15 nm."""
     return EpeRule(
         long_edge_px=int(OPENILT.long_edge_px / pixel_nm),
         spacing_px=max(1, int(OPENILT.spacing_px / pixel_nm)),
@@ -233,7 +243,16 @@ def probe_rule(pixel_nm: float) -> EpeRule:
 
 
 def count_probes(sites: EpeSites, rule: EpeRule, shape: tuple[int, ...]) -> np.ndarray:
-    """Number of probes in each pixel of a periodic field, float32 of `shape` = (H, W)."""
+    """Counts probes in the pixels of a periodic field.
+
+    Args:
+        sites: The sites of the target.
+        rule: The EPE rule in pixels.
+        shape: (H, W) of the field in pixels.
+
+    Returns:
+        Number of probes in each pixel, float32 (H, W).
+    """
     counts = np.zeros(shape, dtype=np.float32)
     for probes in (sites.probes(-rule.probe_px), sites.probes(rule.probe_px)):
         np.add.at(counts, (probes[:, 0] % shape[0], probes[:, 1] % shape[1]), 1)
@@ -241,6 +260,14 @@ def count_probes(sites: EpeSites, rule: EpeRule, shape: tuple[int, ...]) -> np.n
 
 
 def evaluate_terms(scene: Scene, weights: dict[str, float]) -> tuple[Tensor, dict[str, Tensor]]:
-    """The weighted sum (B,) and each unweighted term (B,) in nm^2."""
+    """Evaluates the objective.
+
+    Args:
+        scene: Masks, targets and exposure.
+        weights: Weights of terms of `TERMS`.
+
+    Returns:
+        The weighted sum (B,) in nm^2, and each unweighted term (B,) in nm^2 by name.
+    """
     values = {name: TERMS[name](scene) for name in weights}
     return torch.stack([weights[name] * value for name, value in values.items()]).sum(0), values

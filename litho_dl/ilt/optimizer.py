@@ -1,4 +1,4 @@
-"""How parameters step: one contract, `step(parameters, problem, rate)`, clip by clip independent."""
+"""Optimizers of the mask parameters, all with the method `step(parameters, problem, rate)`; clips are independent."""
 
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -7,30 +7,39 @@ import torch
 from torch import Tensor
 
 MEMORY = 10  # pairs of steps and gradient changes that L-BFGS keeps
-TRIALS = 8  # halvings of a line search
-SUFFICIENT = 1e-4  # of the decrease that the slope promises (Armijo)
+TRIALS = 8  # step lengths that a line search tries, each half of the one before
+SUFFICIENT = 1e-4  # share of the linearly predicted decrease that a step must reach (Armijo)
 LARGEST_FEEDBACK_NM = 8.0
-ADAM_EPSILON = 1e-8  # torch's own
+ADAM_EPSILON = 1e-8  # torch's default
 
 
 class Problem(Protocol):
-    """What an optimizer may ask about parameters (B, ...)."""
+    """The functions of parameters (B, ...) that an optimizer may call."""
 
     def objective(self, parameters: Tensor) -> Tensor:
-        """Weighted sum of the terms, (B,)."""
+        """The weighted sum of the terms, (B,)."""
 
     def backward(self, parameters: Tensor) -> Tensor:
-        """The objective; adds the gradient of its sum over the clips to the parameters' `grad`."""
+        """The objective (B,); adds the gradient of its sum over the clips to the parameters' `grad`."""
 
     def edge_errors(self, parameters: Tensor) -> Tensor:
-        """Edge placement errors in the parameters' shape, for parameterizations that move edges."""
+        """Edge placement errors in nm, in the shape of the parameters, for parameterizations that move edges."""
 
 
 class Optimizer(Protocol):
-    """One step, in place."""
+    """An optimizer of the parameters, in place."""
 
     def step(self, parameters: Tensor, problem: Problem, rate: float) -> Tensor:
-        """Moves the parameters; returns the objective (B,) from before the step."""
+        """Takes one step.
+
+        Args:
+            parameters: (B, ...), changed in place.
+            problem: The objective.
+            rate: Learning rate of this step; > 0.
+
+        Returns:
+            The objective (B,) before the step.
+        """
 
 
 class TorchOptimizer:
@@ -40,7 +49,7 @@ class TorchOptimizer:
         self._optimizer = optimizer
 
     def step(self, parameters: Tensor, problem: Problem, rate: float) -> Tensor:
-        """The gradient of the clips' sum is each clip's own."""
+        """One step; the gradient of the sum over clips is that of each clip alone."""
         self._optimizer.param_groups[0]["lr"] = rate
         self._optimizer.zero_grad()
         objective = problem.backward(parameters)
@@ -49,13 +58,14 @@ class TorchOptimizer:
 
 
 class NormalisedSgd(torch.optim.SGD):
-    """Gradient descent whose gradient is divided by its largest entry, clip by clip.
+    """Gradient descent with the gradient of each clip divided by its largest entry.
 
-    Without momentum the learning rate is the largest move of a step, whatever the objective's scale.
+    Without momentum, the learning rate is the largest move of a step, whatever the scale of the objective.
     """
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """One step on the parameters' gradients."""
         for group in self.param_groups:
             for parameters in group["params"]:
                 parameters.grad /= parameters.grad.abs().amax((-2, -1), keepdim=True).clamp(min=1e-30)
@@ -63,11 +73,11 @@ class NormalisedSgd(torch.optim.SGD):
 
 
 class Lbfgs:
-    """Limited-memory BFGS with a backtracking line search, each clip with its own memory and its own step length.
+    """Limited-memory BFGS with a backtracking line search; each clip has its own memory and step length.
 
-    A step first tries the quasi-Newton step (without memory, a steepest descent whose largest move is the rate) and
-    halves it until the objective falls enough; a clip for which no trial does stays where it is and forgets its memory.
-    Meant for an objective that stays the same: constant sharpness and steepness.
+    A step first tries the quasi-Newton step (or, without memory, steepest descent with the rate as its largest move)
+    and halves it until the objective falls enough; a clip for which no trial suffices stays where it is, and its memory
+    is cleared. Meant for a fixed objective, i.e. constant sharpness and steepness.
 
     Source: J. Nocedal, S. Wright, Numerical Optimization, 2nd ed., algorithms 7.4 and 3.1.
     """
@@ -104,7 +114,7 @@ class Lbfgs:
         self._last = (here, gradient)
 
     def _inverse_hessian(self, gradient: Tensor, descent: Tensor) -> Tensor:
-        """The two-loop recursion; a clip's empty pairs (zeros) do nothing, and with nothing else it is -descent."""
+        """The two-loop recursion; a clip's empty pairs (zeros) have no effect; without others it is -descent."""
         product = gradient.clone()
         pairs = list(zip(self._steps, self._changes, strict=True))
         weights = []
@@ -112,7 +122,7 @@ class Lbfgs:
             weights.append(_ratio(_dot(step, product), _dot(step, change)))
             product -= weights[-1].reshape(_column(product)) * change
         scale = torch.zeros_like(_dot(gradient, gradient))
-        for step, change in pairs:  # the latest pair that holds something counts
+        for step, change in pairs:  # the latest pair that is not empty counts
             found = _ratio(_dot(step, change), _dot(change, change))
             scale = torch.where(found > 0, found, scale)
         known = (scale > 0).reshape(_column(product))
@@ -125,7 +135,7 @@ class Lbfgs:
     def _search(
         self, parameters: Tensor, here: Tensor, direction: Tensor, value: Tensor, slope: Tensor, problem: Problem
     ) -> Tensor:
-        """Halves each clip's step until it is accepted; returns which clips, (B,) bool, moved."""
+        """Halves each clip's step until it is accepted; returns bool (B,), True for the clips that moved."""
         length = torch.ones_like(value)
         accepted = torch.zeros_like(value, dtype=torch.bool)
         for _ in range(TRIALS):
@@ -139,7 +149,7 @@ class Lbfgs:
 
 
 class EdgeFeedback:
-    """Moves each edge against its placement error, by `rate` of it and at most `LARGEST_FEEDBACK_NM`.
+    """Moves each edge against its placement error, by `rate` times the error and at most `LARGEST_FEEDBACK_NM`.
 
     Source: N. Cobb, PhD thesis, UC Berkeley (1998), ch. 5.
     """
@@ -161,15 +171,18 @@ def make_optimizer(
     others_rate: float = 0.0,
     epsilon: float = ADAM_EPSILON,
 ) -> Optimizer:
-    """The optimizer of a name: `sgd`, `adam`, `lbfgs` or `feedback`.
+    """Makes an optimizer by name.
 
     Args:
-        kind: Its name.
-        momentum: SGD's momentum, Adam's beta_1.
-        parameters: The masks' parameters; their rate is given at every step.
-        others: What is optimised with them at a constant rate, such as a source; by `sgd` and `adam` alone.
-        others_rate: That rate.
-        epsilon: Adam's, of the parameters' gradients; it follows those well below it the less the smaller they are.
+        kind: `sgd`, `adam`, `lbfgs` or `feedback`.
+        momentum: SGD's momentum, or Adam's beta_1, in [0, 1).
+        parameters: The masks' parameters (B, ...); their learning rate is given at every step.
+        others: Further parameters, such as those of a source, optimised at a constant rate by `sgd` and `adam` only.
+        others_rate: Their learning rate.
+        epsilon: Adam's epsilon for the masks' parameters; smaller gradients give smaller steps.
+
+    Returns:
+        The optimizer.
     """
     if kind == "lbfgs":
         return Lbfgs()
@@ -183,7 +196,7 @@ def make_optimizer(
 
 
 def _column(values: Tensor) -> tuple[int, ...]:
-    """The shape that spreads one number a clip over a clip's values."""
+    """The shape (B, 1, ...) that broadcasts one number a clip over the values of clips."""
     return (len(values),) + (1,) * (values.ndim - 1)
 
 

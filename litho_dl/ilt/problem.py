@@ -1,4 +1,4 @@
-"""One level of an optimisation at work: what its parameters image to, and what that costs."""
+"""The optimisation problem of one level: the objective of its parameters, and its gradient."""
 
 import math
 from collections.abc import Callable
@@ -15,19 +15,19 @@ from litho_dl.ilt.start import coarsened
 from litho_dl.simulation.exposure import Exposure
 from litho_dl.simulation.simulator import Simulator
 
-PIXELS_AT_ONCE = 2**20  # of prints on a CPU
+PIXELS_AT_ONCE = 2**20  # pixels of prints in one pass on a CPU
 Probes = Callable[[Tensor, float], Tensor]  # as `objective.epe_probes`
 
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:
-    """What lies around the part of a field that is optimised, when that is a part of something larger.
+    """The fixed mask around the part of the field that is optimised, for fields that are tiles of a larger layout.
 
     Attributes:
-        mask: (B, H, W) in [0, 1]; what the masks are where they are not free.
-        free: bool (B, H, W), where they are; a level's pixel is free if all of it is.
-        uncounted_nm: Width of a frame along the field's border in which prints do not count, as they depend on what
-            lies beyond the field; a multiple of the prints' pixels.
+        mask: Mask values (B, H, W) in [0, 1] where masks are fixed.
+        free: bool (B, H, W), True where masks are optimised; a level's pixel is free if all of it is.
+        uncounted_nm: Width of a frame along the field's border in which prints do not count, because they depend on
+            masks beyond the field; a multiple of the prints' pixels.
     """
 
     mask: Tensor
@@ -35,19 +35,30 @@ class Surroundings:
     uncounted_nm: float
 
     def on_pixel(self, pixel_nm: float, coarse_nm: float, like: Tensor) -> "Surroundings":
-        """The same from a pixel to a coarser one, where and as another tensor is."""
+        """The surroundings on a coarser pixel.
+
+        Args:
+            pixel_nm: Their present pixel.
+            coarse_nm: The coarser pixel, a whole multiple of it.
+            like: A tensor of the device and dtype of the result.
+
+        Returns:
+            The coarser surroundings.
+
+        Raises:
+            MaskError: The coarser pixel is not a whole multiple.
+        """
         mask, free = (coarsened(part.to(like), pixel_nm, coarse_nm) for part in (self.mask, self.free))
         return Surroundings(mask, free > 1 - 1e-6, self.uncounted_nm)
 
 
 class LevelProblem:
-    """The problem that an optimizer works on, at a progress from 0 to 1 of its level.
-
-    The target is on the pixel of the level's prints, what surrounds the masks on that of the level's masks.
+    """The optimisation problem of one level, whose sharpness and steepness depend on the level's progress.
 
     Attributes:
-        progress: How far the level's ranges have run; see `begin_step`.
-        terms: Each unweighted term (B,) of the step's first soft objective; an optimizer may try others after it.
+        level: The level.
+        progress: Progress through the level, in [0, 1]; see `begin_step`.
+        terms: Each unweighted term (B,) at the first evaluation of the step; a line search may evaluate others.
     """
 
     def __init__(
@@ -60,6 +71,17 @@ class LevelProblem:
         probes: Probes = epe_probes,
         surroundings: Surroundings | None = None,
     ) -> None:
+        """Prepares a level.
+
+        Args:
+            simulator: The process.
+            method: The method, for the final objective, rules and clean-up.
+            level: The level.
+            parameterization: Maps parameters to masks.
+            target: Area coverage (B, H, W) in [0, 1] on the pixel of the level's prints.
+            probes: Function of target and pixel that counts the EPE probes in each pixel.
+            surroundings: Fixed masks around the optimised part, on the pixel of the level's masks; None: all is free.
+        """
         self.level, self.progress = level, 0.0
         self.terms: dict[str, Tensor] = {}
         self._simulator, self._parameterization, self._target = simulator, parameterization, target
@@ -68,24 +90,24 @@ class LevelProblem:
         self._rules = None if method.rules is None else method.rules.mask_rules()
         self._probes = probes(target, level.image_nm)
         self._background = background(target, level.image_nm)
-        self._room = self._written_room() if method.clean and surroundings is None else None
+        self._allowed = self._allowed_area() if method.clean and surroundings is None else None
         self._around = surroundings
         self._counted = None if surroundings is None else _within(target, surroundings.uncounted_nm / level.image_nm)
 
     def begin_step(self, progress: float) -> None:
-        """Sets the progress, and forgets the last step's terms."""
+        """Sets the progress and clears the terms of the last step."""
         self.progress, self.terms = progress, {}
 
     def objective(self, parameters: Tensor) -> Tensor:
-        """Weighted sum (B,) for soft masks and prints, differentiable."""
+        """The weighted sum (B,) of the terms for soft masks and prints; differentiable."""
         mask = self._mask(parameters)
         values = [self._soft(mask[clips], clips) for clips in self._together()]
         return self._kept(values)
 
     def backward(self, parameters: Tensor) -> Tensor:
-        """Adds the gradient of the clips' sum to that of the parameters, and of the simulator's; returns `objective`.
+        """The objective (B,); adds the gradient of its sum over clips to the parameters' and the simulator's `grad`.
 
-        A few clips go all the way at a time, so that their prints stay in the processor's cache.
+        A few clips at a time are evaluated and differentiated, so that their prints stay in the processor's cache.
         """
         mask = self._mask(parameters)
         values, gradients = [], []
@@ -100,32 +122,32 @@ class LevelProblem:
         return self._kept(values)
 
     def _mask(self, parameters: Tensor) -> Tensor:
-        """The soft masks, with features where they will be written."""
+        """The soft masks, in their surroundings, with features only where they are allowed."""
         mask = self._parameterization.mask(parameters, self._now(self.level.mask_sharpness))
-        return self._placed(mask if self._room is None else self._room * mask)
+        return self._placed(mask if self._allowed is None else self._allowed * mask)
 
     def _placed(self, mask: Tensor, clip: int | None = None) -> Tensor:
-        """Masks of all clips, or any number of one clip's, in their surroundings."""
+        """Masks of all clips, or any number of masks of one clip, in their surroundings."""
         if self._around is None:
             return mask
         chosen = slice(None) if clip is None else clip
         return torch.where(self._around.free[chosen], mask, self._around.mask[chosen])
 
-    def _written_room(self) -> Tensor:
-        """1 where masks that keep rules may have features, (B, h, w).
+    def _allowed_area(self) -> Tensor:
+        """1 where masks that keep mask rules may have features, (B, h, w).
 
-        A written mask ends at the field's border, and what crosses it would be cut in two pieces that break rules. So
-        half the smallest space stays free there, but for what is drawn that near.
+        A written mask ends at the field's border; a feature across the border would be cut into two pieces that violate
+        rules. So half the least space stays free there, except near drawn features.
         """
         assert self._rules is not None
         frame = math.ceil(self._rules.min_space_nm / self.level.pixel_nm / 2)
         scale = self.level.image_nm / self.level.pixel_nm
-        room = interpolate(1 - self._background[:, None], scale_factor=scale)[:, 0]
-        room[:, frame:-frame, frame:-frame] = 1
-        return room
+        allowed = interpolate(1 - self._background[:, None], scale_factor=scale)[:, 0]
+        allowed[:, frame:-frame, frame:-frame] = 1
+        return allowed
 
     def _together(self) -> list[slice]:
-        """The clips that are exposed at once: all of them on a GPU."""
+        """The groups of clips that are exposed at once: all clips on a GPU."""
         count, pixels = len(self._target), self._target[0].numel()
         size = max(1, PIXELS_AT_ONCE // pixels) if self._target.device.type == "cpu" else count
         return [slice(start, start + size) for start in range(0, count, size)]
@@ -136,13 +158,13 @@ class LevelProblem:
         return evaluate_terms(scene, self._weights)
 
     def _kept(self, parts: list[tuple[Tensor, dict[str, Tensor]]]) -> Tensor:
-        """The objective of all clips; the terms are kept if they are the step's first."""
+        """The objective of all clips; keeps the terms of the step's first evaluation."""
         if not self.terms:
             self.terms = {name: torch.cat([terms[name] for _, terms in parts]) for name in parts[0][1]}
         return torch.cat([objective for objective, _ in parts])
 
     def edge_errors(self, parameters: Tensor) -> Tensor:
-        """Edge placement errors in the parameters' shape, in nm."""
+        """Edge placement errors in nm, in the shape of the parameters."""
         assert isinstance(self._parameterization, EdgeParameterization)  # `Method` pairs it with `feedback`
         mask = self._mask(parameters)
         return self._parameterization.edge_errors(parameters, self._expose(mask), self.level.image_nm)
@@ -153,12 +175,12 @@ class LevelProblem:
         return None if self._around is None else self._around.free
 
     def placed(self, mask: Tensor) -> Tensor:
-        """Masks, bool (B, h, w), in their surroundings; without features where rules leave no room for them.
+        """Masks, bool (B, h, w), in their surroundings, with features only where rules allow them.
 
-        Of a method that does not clean up they may be on smaller pixels than the level's.
+        For a method without clean-up, they may be on finer pixels than the level's.
         """
-        if self._room is not None:
-            mask = mask & (self._room > 0)
+        if self._allowed is not None:
+            mask = mask & (self._allowed > 0)
         if self._around is None:
             return mask
         finer = mask.shape[-1] // self._around.free.shape[-1]
@@ -174,11 +196,14 @@ class LevelProblem:
 
         Args:
             mask: One mask for each clip (B, h, w), or any number of masks of one clip; bool, or area coverage.
-            clip: That clip's index.
+            clip: Index of that clip; None: all clips.
+
+        Returns:
+            (B,) for all clips, or (n,) for n masks of one clip, in nm^2.
         """
         mask = mask.to(self._target.dtype)
-        if self._room is not None:
-            mask = mask * (self._room if clip is None else self._room[clip])
+        if self._allowed is not None:
+            mask = mask * (self._allowed if clip is None else self._allowed[clip])
         mask = self._placed(mask, clip)
         parts = [(mask, slice(clip, clip + 1))] if clip is not None else [(mask[c], c) for c in self._together()]
         scenes = (self._scene(part, steepness=None, clips=clips) for part, clips in parts)
@@ -188,7 +213,7 @@ class LevelProblem:
         return geometric(ends, self.progress)
 
     def _scene(self, mask: Tensor, *, steepness: float | None, clips: slice) -> Scene:
-        """A soft scene at a resist steepness, or a binary one (None)."""
+        """The scene of soft prints at a resist steepness, or of binary prints (None)."""
         exposure = self._expose(mask)
         if steepness is not None:
             exposure = replace(exposure, resist=exposure.resist.model_copy(update={"steepness": steepness}))
@@ -202,7 +227,7 @@ class LevelProblem:
 
 
 def _within(like: Tensor, frame: float) -> Tensor:
-    """1 but for a frame of so many pixels along the border, (H, W)."""
+    """1 inside, and 0 in a frame of so many pixels along the border, (H, W)."""
     width = round(frame)
     inside = torch.zeros_like(like[0])
     inside[width : inside.shape[0] - width, width : inside.shape[1] - width] = 1
@@ -210,5 +235,13 @@ def _within(like: Tensor, frame: float) -> Tensor:
 
 
 def geometric(ends: tuple[float, float], progress: float) -> float:
-    """From the first value to the second at constant ratio, progress in [0, 1]."""
+    """Interpolates geometrically between two values.
+
+    Args:
+        ends: The first and the last value; > 0.
+        progress: In [0, 1].
+
+    Returns:
+        The value at this progress.
+    """
     return ends[0] * (ends[1] / ends[0]) ** progress

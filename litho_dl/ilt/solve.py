@@ -1,4 +1,4 @@
-"""The one optimisation loop: any parameterization, any objective, any optimizer, many clips at once."""
+"""The optimisation loop, for all parameterizations, objectives and optimizers, and many clips at once."""
 
 import copy
 import time
@@ -25,20 +25,20 @@ OnStep = Callable[[int, int, float], None]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Solution:
-    """Optimised masks, and how the optimisation went.
+    """Optimised masks, and the history of the optimisation.
 
     Attributes:
-        mask: Binary masks, bool (B, h, w), the best of the last level by the objective with binary mask and prints.
-        pixel_nm: The mask's pixel.
-        parameters: The best masks' parameters, before any clean-up.
-        history: Each objective term per step and clip, (steps, B) in nm^2, and their weighted sum as `objective`; soft
-            mask and prints, which sharpen from step to step, so that these may rise while the masks get better. A term
-            that a level does not use is NaN there.
-        checks: The objective of the binary masks, on the level's pixel, per check and clip, (checks, B) in nm^2: what
-            really counts.
-        check_steps: Steps done before each check.
+        mask: Binary masks, bool (B, h, w), the best of the last level by the objective for binary masks and prints.
+        pixel_nm: Pixel of the masks.
+        parameters: Parameters of the best masks, before any clean-up.
+        history: Each term of the objective by step and clip, (steps, B) in nm^2, and their weighted sum as `objective`,
+            for soft masks and prints. These sharpen from step to step, so that values may rise while masks improve.
+            Terms that a level does not use are NaN there.
+        checks: The objective of the binary masks, on the level's pixel, by check and clip, (checks, B) in nm^2; it
+            decides which masks are best.
+        check_steps: Number of steps before each check.
         level_starts: The step at which each level began.
-        status: `finished`, or `interrupted` by Ctrl-C; the masks are then the best of the level it was in.
+        status: `finished`, or `interrupted` by Ctrl-C; the masks are then the best of the current level.
         seconds: Wall time.
     """
 
@@ -61,7 +61,7 @@ class Solution:
         )
 
     def require_finished(self) -> Self:
-        """Itself, for those who have no use for masks that are half done.
+        """Returns the solution itself if it is finished.
 
         Raises:
             KeyboardInterrupt: Ctrl-C ended the optimisation.
@@ -86,20 +86,22 @@ def solve_targets(
 
     Args:
         simulator: The process; its trainable parameters are optimised with the masks if the method has a
-            `source_learning_rate`. A source moves on under the best masks, so the latest ones are kept then.
+            `source_learning_rate`. As the source then changes after a check, the latest masks are kept, not the best.
         target: Area coverage (B, H, W) in [0, 1].
         pixel_nm: The target's pixel; must divide every level's.
-        method: What to do; see `method.load_method`.
-        on_step: Called after each step with (step, steps in all, mean objective in nm^2).
-        init: Masks to start from, in place of the target; (B, H, W) in [0, 1] on the target's pixel. The method's
-            parameterization redraws them on its first level; see `Method.on_last_level` and `Method.in_steps`.
-        probes: Where the term `epe` looks for prints, as `objective.epe_probes` tells from a target and its pixel; for
-            a field that is a part of something larger, whose edges it cuts.
-        surroundings: What stays as it is around the part of the field that is optimised, on the target's pixel; None:
-            all of it is.
+        method: The method; see `method.load_method`.
+        on_step: Called after each step with (step, number of steps, mean objective in nm^2).
+        init: Masks to start from, in place of the target; (B, H, W) in [0, 1] on the target's pixel. The method's first
+            level converts them to its parameters; see `Method.on_last_level` and `Method.in_steps`.
+        probes: Function of target and pixel that counts the EPE probes in each pixel, for the term `epe`; a field that
+            is a tile of a larger layout needs its own, as the target's edges are cut at the border.
+        surroundings: Fixed masks around the optimised part of the field, on the target's pixel; None: all is optimised.
+
+    Returns:
+        The best masks, with history.
 
     Raises:
-        MaskError: Target or masks are not finite, empty or of different shapes, or the mask technology has more than
+        MaskError: Targets or masks are not finite, empty or of different shapes, or the mask technology has more than
             two values.
         GridMismatchError: Target, field and levels do not fit each other.
     """
@@ -134,7 +136,7 @@ def solve_targets(
 
 @dataclass
 class _Best:
-    """The parameters of a level's best binary masks, clip by clip, and how they become masks."""
+    """The parameters of a level's best binary masks, clip by clip, and the objects that convert them to masks."""
 
     parameters: Tensor
     value: Tensor
@@ -142,7 +144,7 @@ class _Best:
     problem: LevelProblem
 
     def update(self, parameters: Tensor, value: Tensor) -> Tensor:
-        """Keeps what is better; returns which clips, (B,) bool, became so."""
+        """Keeps the better parameters of each clip; returns bool (B,), True for the clips that improved."""
         better = value < self.value
         self.parameters = torch.where(better.reshape(-1, *[1] * (parameters.ndim - 1)), parameters, self.parameters)
         self.value = torch.where(better, value, self.value)
@@ -165,7 +167,7 @@ class _Run:
         self.simulator, self.target, self.target_nm = simulator, target, pixel_nm
         self.method, self.on_step, self.probes, self.surroundings = method, on_step, probes, surroundings
         self.best: _Best | None = None
-        # Made at once: small tensors kept step by step lie between the large ones that come and go, and pin the heap.
+        # Allocated once: small tensors kept at every step would lie between large ones and fragment the heap.
         self.history: dict[str, Tensor] = {}
         most = sum(2 + level.steps // method.check_every for level in method.levels)
         self.checks = target.new_full((most, len(target)), torch.nan)
@@ -178,7 +180,7 @@ class _Run:
         self._problem: LevelProblem | None = None
 
     def level(self, level: Level, begin: Tensor) -> None:
-        """Optimises one level, from the previous level's result, or from masks on the target's pixel."""
+        """Optimises one level, starting from the previous level's result, or from masks on the target's pixel."""
         parameters = self._parameters = self._entered(level, begin).requires_grad_()
         kind = level.optimizer or self.method.optimizer
         others = [other for other in self.simulator.parameters() if other.requires_grad]
@@ -197,7 +199,7 @@ class _Run:
         for step in range(level.steps):
             if step % self.method.check_every == 0:
                 better = self._check(problem, parameters, first=step == 0 or moving)
-                if level.patience is not None:  # asked only then: the answer waits for the device
+                if level.patience is not None:  # only then: the comparison waits for the device
                     idle = 0 if bool(better.any()) else idle + 1
                     if idle >= level.patience:
                         break
@@ -209,12 +211,12 @@ class _Run:
         self._check(problem, parameters, first=moving)
 
     def _entered(self, level: Level, begin: Tensor) -> Tensor:
-        """The level's first parameters."""
+        """The parameters that a level starts from."""
         name = level.parameterization or self.method.parameterization
         before, self._name = self._name, name
         ratio = 1 if self._problem is None else round(self._problem.level.pixel_nm / level.pixel_nm)
         if name == before and not level.repaired:
-            self._parameterization = copy.copy(self._parameterization)  # the best so far goes on with the old one
+            self._parameterization = copy.copy(self._parameterization)  # the best masks so far keep the old object
             return self._parameterization.refine(self._parameters.detach(), ratio)
         if self._problem is None:
             mask = coarsened(begin, self.target_nm, level.pixel_nm)
@@ -228,7 +230,7 @@ class _Run:
         return self._parameterization.start(Start(mask, level.pixel_nm, self.target, self.target_nm))
 
     def _record(self, terms: dict[str, Tensor]) -> None:
-        """Keeps one step's terms."""
+        """Records the terms of one step."""
         for name, values in terms.items():
             if name not in self.history:
                 self.history[name] = values.new_full((self.steps_in_all, len(values)), torch.nan)
@@ -239,7 +241,7 @@ class _Run:
 
     @torch.no_grad()
     def _check(self, problem: LevelProblem, parameters: Tensor, *, first: bool = False) -> Tensor:
-        """Scores the binarised masks and keeps each clip's best of the level; returns which, (B,) bool, got better."""
+        """Scores the binary masks and keeps each clip's best; returns bool (B,), True for the clips that improved."""
         value = problem.binary_objective(self._parameterization.binary(parameters))
         self.checks[len(self.check_steps)] = value
         self.check_steps.append(self.steps_done)
@@ -250,7 +252,7 @@ class _Run:
 
     @torch.no_grad()
     def written(self, *, clean_up: bool) -> tuple[Tensor, float]:
-        """The best masks, bool (B, h, w), and their pixel."""
+        """The best masks, bool (B, h, w), and their pixel in nm."""
         assert self.best is not None
         best, level_nm = self.best, self.best.problem.level.pixel_nm
         finer = 1 if self.method.mask_pixel_nm is None else round(level_nm / self.method.mask_pixel_nm)

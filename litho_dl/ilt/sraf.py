@@ -1,24 +1,27 @@
-"""Sub-resolution assist features (SRAFs): rectangles for what a pixel mask opens away from the target."""
+"""Sub-resolution assist features (SRAFs): rectangles in place of a pixel mask's features away from the target."""
 
 import numpy as np
 from scipy import ndimage
 
 from litho_dl.layout.polygon import Polygon
 
-CLEARANCE_NM = 44.0  # from the target; nearer openings are its own serifs
+CLEARANCE_NM = 44.0  # from the target; closer features are its serifs
 NARROWEST_NM = 24.0
 SMALLEST_NM2 = 2400.0
-FILLED = 0.5  # of its bounding box; a blob that fills less is cut in two
+FILLED = 0.5  # least filled share of the bounding box; other features are cut in two
 
 
 def assist_rectangles(mask: np.ndarray, pixel_nm: float, drawn: np.ndarray, drawn_nm: float) -> list[Polygon]:
-    """Rectangles on whole nm for the openings of a mask away from the target.
+    """Rectangles on whole nm in place of a mask's features away from the target.
 
     Args:
-        mask: (h, w) in [0, 1].
+        mask: (h, w) in [0, 1], binarised at 0.5.
         pixel_nm: Its pixel.
-        drawn: What shall print, bool (H, W).
-        drawn_nm: Its pixel.
+        drawn: The target, bool (H, W), on the same field.
+        drawn_nm: Its pixel, which divides the mask's.
+
+    Returns:
+        The rectangles, in field coordinates.
     """
     factor = round(pixel_nm / drawn_nm)
     far = ndimage.distance_transform_edt(~drawn) * drawn_nm > CLEARANCE_NM
@@ -35,14 +38,14 @@ def assist_rectangles(mask: np.ndarray, pixel_nm: float, drawn: np.ndarray, draw
 def _rectangles(
     blob: np.ndarray, corner: tuple[int, int], pixel_nm: float, far: np.ndarray, drawn_nm: float
 ) -> list[np.ndarray]:
-    """Rectangles (4, 2) in nm for a blob at a corner, cut in halves until each fits its part and is clear of targets.
+    """Rectangles (4, 2) in nm for one feature, which is halved until each rectangle fits and is clear of targets.
 
     Args:
-        blob: Its pixels, bool.
+        blob: The feature's pixels, bool.
         corner: Row and column of its first pixel.
-        pixel_nm: Its pixel.
-        far: Where rectangles may lie, on a pixel of `drawn_nm`.
-        drawn_nm: That pixel.
+        pixel_nm: The pixel.
+        far: Where rectangles may lie, bool, on pixels of `drawn_nm`.
+        drawn_nm: Pixel of `far`.
     """
     if blob.sum() * pixel_nm**2 < SMALLEST_NM2:
         return []
@@ -64,7 +67,7 @@ def _rectangles(
 
 
 def _rectangle(part: np.ndarray, pixel_nm: float) -> np.ndarray:
-    """A rectangle (4, 2) of the part's area and length about its centre, on whole nm."""
+    """A rectangle (4, 2) of the part's area and length around its centre, on whole nm."""
     height, width = part.shape
     length = max(height, width) * pixel_nm
     breadth = max(part.sum() * pixel_nm**2 / length, NARROWEST_NM)
@@ -75,7 +78,7 @@ def _rectangle(part: np.ndarray, pixel_nm: float) -> np.ndarray:
 
 
 def _is_clear(rectangle: np.ndarray, far: np.ndarray, drawn_nm: float) -> bool:
-    """Whether a rectangle lies where rectangles may."""
+    """Whether all of a rectangle lies where rectangles may lie."""
     low = np.floor(rectangle.min(0) / drawn_nm).astype(int).clip(0)
     high = np.ceil(rectangle.max(0) / drawn_nm).astype(int)
     return bool(far[low[1] : high[1], low[0] : high[0]].all())

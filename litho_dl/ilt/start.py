@@ -1,4 +1,4 @@
-"""What an optimisation starts from: targets on coarser pixels, grown targets, given masks."""
+"""Start masks of an optimisation: targets on coarser pixels, and grown targets."""
 
 import math
 
@@ -11,7 +11,19 @@ from litho_dl.core.grid import whole_ratio
 
 
 def coarsened(coverage: Tensor, pixel_nm: float, coarse_nm: float) -> Tensor:
-    """Area coverage on pixels a whole number of times coarser; MaskError if it is not whole."""
+    """Area coverage on a coarser pixel.
+
+    Args:
+        coverage: (B, H, W).
+        pixel_nm: Its pixel.
+        coarse_nm: The coarser pixel, a whole multiple of it.
+
+    Returns:
+        (B, h, w).
+
+    Raises:
+        MaskError: The coarser pixel is not a whole multiple.
+    """
     factor = whole_ratio(coarse_nm, pixel_nm)
     if factor is None:
         raise MaskError(
@@ -21,9 +33,17 @@ def coarsened(coverage: Tensor, pixel_nm: float, coarse_nm: float) -> Tensor:
 
 
 def biased(coverage: Tensor, pixel_nm: float, bias_nm: float) -> Tensor:
-    """Coverage (B, H, W) with every edge moved outwards by `bias_nm` (inwards if negative), corners staying square.
+    """Coverage with every edge moved outwards; corners stay square.
 
-    Exact for Manhattan shapes whose edges lie on pixel borders; a part of a pixel becomes grey.
+    Exact for Manhattan shapes whose edges lie on pixel borders; fractions of a pixel become grey.
+
+    Args:
+        coverage: (B, H, W) in [0, 1].
+        pixel_nm: Its pixel.
+        bias_nm: Distance; inwards if negative.
+
+    Returns:
+        (B, H, W) in [0, 1].
     """
     if bias_nm < 0:
         return 1 - biased(1 - coverage, pixel_nm, -bias_nm)

@@ -19,7 +19,7 @@ from litho_dl.core.grid import Grid, HasField, whole_ratio
 from litho_dl.core.io import IMAGE_SUFFIXES, read_image, write_png
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.files import read_layout, write_layout
-from litho_dl.layout.layout import Layout
+from litho_dl.layout.layout import Box, Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.raster import rasterize, require_inside
 
@@ -31,10 +31,10 @@ class Clip:
     """A layout and its place on the field.
 
     Attributes:
-        name: What files made from it are called.
+        name: The stem of the names of its files.
         placed: The layout in field coordinates.
         shift_nm: (dx, dy) from the layout's own coordinates to the field's.
-        field_nm: (height, width).
+        field_nm: (height, width) of the field.
     """
 
     name: str
@@ -60,14 +60,33 @@ def place(layout: Layout, optics: HasField, name: str) -> Clip:
 
     Args:
         layout: The polygons.
-        optics: Whose field: a simulator, a process model and so on.
-        name: What the clip is called.
+        optics: A simulator, process model or other object with the field.
+        name: The clip's name.
+
+    Returns:
+        The clip.
 
     Raises:
         LayoutError: The layout is empty or larger than the field.
     """
-    shift = layout.centring_shift(optics.field_nm)
-    return Clip(name, Layout(name, layout.translated(*shift).polygons), shift, optics.field_nm)
+    field_nm = _field_of(optics)
+    shift = layout.centring_shift(field_nm)
+    return Clip(name, Layout(name, layout.translated(*shift).polygons), shift, field_nm)
+
+
+def _field_of(optics: HasField) -> tuple[float, float]:
+    """(height, width) of an object's field in nm, after checking that it has one."""
+    if not hasattr(optics, "field_nm"):
+        raise LithoError(
+            f"Expected a simulator or other object with a field, got {type(optics).__name__}; make one by "
+            f"Simulator(optics)."
+        )
+    return optics.field_nm
+
+
+def _require_clip(clip: Clip) -> None:
+    if not isinstance(clip, Clip):
+        raise LithoError(f"Expected the clip of the mask, got {type(clip).__name__}; load it by load_clip.")
 
 
 def load_clip(
@@ -76,44 +95,51 @@ def load_clip(
     *,
     layer: str | None = None,
     cell: str | None = None,
-    window_nm: tuple[float, float, float, float] | None = None,
+    window_nm: Box | None = None,
 ) -> Clip:
     """Reads a layout file and centres it on the field.
 
     Args:
         path: A GLP, GDSII or OASIS file; see `layout.files.read_layout`.
-        optics: Whose field: a simulator, a process model and so on.
-        layer: A name for GLP; "11/0" or "11" for GDSII and OASIS. Default: the only layer with shapes.
-        cell: Cell name; default the only top cell.
-        window_nm: Only what lies inside x0, y0, x1, y1, in the layout's own coordinates.
+        optics: A simulator, process model or other object with the field.
+        layer: A name for GLP; "11/0" or "11" for GDSII and OASIS; None: the only layer with shapes.
+        cell: Cell name; None: the only top cell.
+        window_nm: x0, y0, x1, y1 in the layout's own coordinates, to read only what lies inside; None: everything.
+
+    Returns:
+        The clip, named after the file.
 
     Raises:
         LayoutError: The file, layer, cell or window is wrong, or the layout does not fit on the field.
     """
+    _field_of(optics)
     layout = read_layout(path, layer=layer, cell=cell, window_nm=window_nm)
     return place(layout, optics, file_stem(path))
 
 
 def file_stem(path: str | Path) -> str:
-    """File name without its format's suffix: `a.oas.gz` and `a.glp` give `a`."""
+    """The file name without the suffix of its format: `a` for `a.oas.gz` and for `a.glp`."""
     name = Path(path).name
     return Path(name.removesuffix(".gz")).stem
 
 
 def load_mask_image(path: str | Path, optics: HasField, *, lowest: float = 0.0) -> Tensor:
-    """Reads a mask (H, W), float32, that fills the field from .png (0 to 255), .npy or .csv.
+    """Reads a mask that fills the field from .png (0 to 255), .npy or .csv.
 
     Args:
         path: The file.
-        optics: Whose field: a simulator, a clip and so on.
-        lowest: The smallest value the mask technology knows: 0, or -1 for an alternating mask.
+        optics: A simulator, clip or other object with the field.
+        lowest: The smallest value of the mask technology: 0, or -1 for an alternating mask.
+
+    Returns:
+        (H, W) values in [lowest, 1], float32, row 0 = lowest y.
 
     Raises:
         LithoError: The file cannot be read.
         MaskError: Values are not finite or lie outside [lowest, 1] (a .png's 255 is 1).
-        GridMismatchError: It does not fill the field with square pixels of whole nm, or of 1 nm over a whole number.
+        GridMismatchError: It does not fill the field with square pixels of whole nm or of a whole fraction of 1 nm.
     """
-    values, field_nm = load_mask_values(path, lowest=lowest), optics.field_nm
+    field_nm, values = _field_of(optics), load_mask_values(path, lowest=lowest)
     height, width = values.shape
     try:
         pixel_nm = Grid.of_shape((height, width), field_nm).pixel_nm
@@ -129,7 +155,14 @@ def load_mask_image(path: str | Path, optics: HasField, *, lowest: float = 0.0) 
 
 
 def pixel_of(mask: Tensor, optics: HasField) -> float:
-    """Pixel in nm of a mask (..., H, W) that fills the field.
+    """The pixel of a mask, from its shape.
+
+    Args:
+        mask: (..., H, W), filling the field.
+        optics: A simulator, clip or other object with the field.
+
+    Returns:
+        Side of a pixel in nm.
 
     Raises:
         GridMismatchError: Its pixels are not square.
@@ -138,7 +171,14 @@ def pixel_of(mask: Tensor, optics: HasField) -> float:
 
 
 def load_mask_values(path: str | Path, *, lowest: float = 0.0) -> Tensor:
-    """Reads mask values (H, W), as `load_mask_image` does, of any field.
+    """Reads mask values as `load_mask_image` does, whatever their field.
+
+    Args:
+        path: A .png (0 to 255), .npy or .csv file.
+        lowest: The smallest value of the mask technology: 0, or -1 for an alternating mask.
+
+    Returns:
+        (H, W) values in [lowest, 1], float32, row 0 = lowest y.
 
     Raises:
         LithoError: The file cannot be read.
@@ -161,16 +201,17 @@ def load_mask(path: str | Path, clip: Clip, *, layer: str | None = None, cell: s
 
     Args:
         path: The file.
-        clip: Whose mask it is.
-        layer: Layer of a polygon file; default the only one.
-        cell: Cell of a polygon file; default the only top cell.
+        clip: The clip.
+        layer: Layer of a polygon file; None: the only one.
+        cell: Cell of a polygon file; None: the only top cell.
 
     Returns:
-        (H, W) values in [0, 1], float32, that fill the field; of polygons, their area coverage on 1 nm.
+        (H, W) values in [0, 1], float32, that fill the field; of polygons, their area coverage on 1 nm pixels.
 
     Raises:
-        LithoError: As `load_mask_image` and `layout.read_layout`, or the polygons leave the field.
+        LithoError: As `load_mask_image` and `layout.files.read_layout`, or the polygons leave the field.
     """
+    _require_clip(clip)
     if Path(path).suffix.lower() in IMAGE_SUFFIXES:
         return load_mask_image(path, clip)
     placed = _placed_mask(path, clip, layer, cell)
@@ -180,8 +221,17 @@ def load_mask(path: str | Path, clip: Clip, *, layer: str | None = None, cell: s
 def load_mask_polygons(path: str | Path, clip: Clip, *, layer: str | None = None, cell: str | None = None) -> Layout:
     """Reads the mask of a clip as polygons on the field; an image is binarised at 0.5 and outlined along its pixels.
 
+    Args:
+        path: The file.
+        clip: The clip.
+        layer: Layer of a polygon file; None: the only one.
+        cell: Cell of a polygon file; None: the only top cell.
+
+    Returns:
+        The polygons, in field coordinates.
+
     Raises:
-        LithoError: As `load_mask_image` and `layout.read_layout`, or the polygons leave the field.
+        LithoError: As `load_mask_image` and `layout.files.read_layout`, or the polygons leave the field.
     """
     if Path(path).suffix.lower() in IMAGE_SUFFIXES:
         values = load_mask_image(path, clip)
@@ -199,10 +249,18 @@ def _placed_mask(path: str | Path, clip: Clip, layer: str | None, cell: str | No
 
 
 def load_start_mask(path: str | Path, clip: Clip, pixel_nm: float) -> Tensor:
-    """Reads the mask of a clip as area coverage (H, W) on a pixel, to continue from.
+    """Reads the mask of a clip, to start an optimisation from.
+
+    Args:
+        path: The file.
+        clip: The clip.
+        pixel_nm: Pixel of the result; must divide the field.
+
+    Returns:
+        Area coverage (H, W), float32 in [0, 1].
 
     Raises:
-        LithoError: As `load_mask`, or an image's pixel is neither a multiple nor a part of the wanted one.
+        LithoError: As `load_mask`, or an image's pixel is neither a multiple of the wanted one nor divides it.
     """
     if Path(path).suffix.lower() not in IMAGE_SUFFIXES:
         return torch.from_numpy(rasterize(load_mask_polygons(path, clip), Grid.of_field(clip.field_nm, pixel_nm)))
@@ -223,10 +281,17 @@ def save_mask(
 
     Args:
         mask: Binary mask, bool (h, w).
-        pixel_nm: Its pixel.
-        clip: Whose mask it is.
-        folder: Where to write.
-        polygons: The mask as polygons on the field; by default the outline along its pixels.
+        pixel_nm: Its pixel; a whole number of nm.
+        clip: The clip that it is the mask of.
+        folder: Folder to write to.
+        polygons: The mask as polygons on the field; None: the outline along its pixels.
+
+    Returns:
+        The two files.
+
+    Raises:
+        MaskError: The pixel is not a whole number of nm.
+        OutputError: A file cannot be written.
     """
     folder = Path(folder)
     image, drawing = folder / f"{clip.name}.mask.png", folder / f"{clip.name}.mask.oas"
@@ -240,14 +305,38 @@ def save_mask(
 
 
 def on_pixel(mask: Tensor, mask_nm: float, pixel_nm: float) -> Tensor:
-    """Area coverage (H, W) of a mask on a pixel that divides its own or is a multiple of it, on the CPU."""
+    """A mask resampled to another pixel, which divides its own or is a multiple of it.
+
+    Args:
+        mask: (h, w), bool or in [0, 1].
+        mask_nm: The mask's pixel.
+        pixel_nm: The new pixel.
+
+    Returns:
+        Area coverage (H, W), float32, on the CPU.
+
+    Raises:
+        MaskError: Neither pixel is a multiple of the other.
+    """
     if mask_nm > pixel_nm:
         return magnified(mask.float(), mask_nm, pixel_nm)
     return avg_pool2d(mask.float().cpu()[None, None], whole_factor(pixel_nm, mask_nm))[0, 0]
 
 
 def magnified(mask: Tensor, pixel_nm: float, fine_nm: float) -> Tensor:
-    """Each pixel repeated to a pixel a whole number of times finer, on the CPU; MaskError if it is not whole."""
+    """A mask on a finer pixel, each value repeated.
+
+    Args:
+        mask: (..., h, w).
+        pixel_nm: The mask's pixel.
+        fine_nm: The finer pixel, which must divide it.
+
+    Returns:
+        (..., H, W), on the CPU.
+
+    Raises:
+        MaskError: The finer pixel does not divide the mask's.
+    """
     factor = whole_factor(pixel_nm, fine_nm)
     return mask.cpu().repeat_interleave(factor, -2).repeat_interleave(factor, -1)
 
@@ -259,7 +348,18 @@ def _nested(one_nm: float, other_nm: float) -> bool:
 
 
 def whole_factor(pixel_nm: float, fine_nm: float) -> int:
-    """How many times a pixel is coarser than another; MaskError if that is not whole."""
+    """How many times a pixel is coarser than another.
+
+    Args:
+        pixel_nm: The coarse pixel.
+        fine_nm: The fine pixel.
+
+    Returns:
+        A whole number of at least 1.
+
+    Raises:
+        MaskError: The coarse pixel is not a whole multiple of the fine one.
+    """
     factor = whole_ratio(pixel_nm, fine_nm)
     if factor is None:
         raise MaskError(f"Expected a mask pixel that is a multiple of {fine_nm:g} nm, got {pixel_nm:g} nm.")

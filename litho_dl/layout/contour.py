@@ -1,4 +1,4 @@
-"""Pixels -> polygons: exact pixel edges, or sub-pixel contours."""
+"""From pixels to polygons: outlines along pixel edges, and sub-pixel contours."""
 
 from collections.abc import Sequence
 
@@ -21,6 +21,9 @@ def pixel_polygons(binary: np.ndarray, pixel_nm: float) -> tuple[Polygon, ...]:
         binary: (H, W) bool; row 0 is the lowest y.
         pixel_nm: Pixel size in nm.
 
+    Returns:
+        One polygon for each connected region, hulls counter-clockwise.
+
     Raises:
         LayoutError: The image is not a two-dimensional bool array.
     """
@@ -30,7 +33,7 @@ def pixel_polygons(binary: np.ndarray, pixel_nm: float) -> tuple[Polygon, ...]:
             f"Expected a two-dimensional bool image, got {binary.dtype} of shape {binary.shape}; threshold it first."
         )
     i, j, vertical_partner = _corners(binary)
-    # Corners come row by row: 2m and 2m + 1 end the m-th horizontal edge. Its inside is above it or below.
+    # Corners are sorted by row: 2m and 2m + 1 end the m-th horizontal edge. Its inside is above it or below.
     left, right = np.arange(0, len(i), 2), np.arange(1, len(i), 2)
     padded = np.pad(ndimage.label(binary)[0], 1)
     above, below = padded[i[left] + 1, j[left] + 1], padded[i[left], j[left] + 1]
@@ -63,7 +66,7 @@ def _corners(binary: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     repeats = 1 + touching[i, j]
     second = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - repeats, repeats)
     i, j = np.repeat(i, repeats), np.repeat(j, repeats)
-    # The first corner of two owns the edge to the left. Downwards goes the first if the lower left pixel is set.
+    # The first of two corners ends the edge on the left; its vertical edge runs down if the lower left pixel is set.
     upwards = np.where(lower_left[i, j] > 0, second, 1 - second) * touching[i, j]
     by_column = np.lexsort((upwards, i, j))
     partner = np.empty(len(i), dtype=np.int64)
@@ -87,7 +90,7 @@ def _cycles(starts: list[int], following: list[int]) -> list[list[int]]:
 
 
 def contour_polygons(image: np.ndarray, pixel_nm: float, level: float = 0.5) -> tuple[Polygon, ...]:
-    """Where an image exceeds a level, with sub-pixel accuracy (marching squares).
+    """The regions where an image exceeds a level, with sub-pixel accuracy (marching squares).
 
     Samples sit at pixel centres ((j + 1/2) p, (i + 1/2) p) and are interpolated linearly; contours that reach the
     border of the field are closed along it.
@@ -96,6 +99,9 @@ def contour_polygons(image: np.ndarray, pixel_nm: float, level: float = 0.5) -> 
         image: (H, W) real; row 0 is the lowest y.
         pixel_nm: Pixel size in nm.
         level: Threshold, in the unit of the image.
+
+    Returns:
+        One polygon for each connected region, hulls counter-clockwise.
 
     Raises:
         LayoutError: The image is not two-dimensional and finite.
@@ -109,7 +115,7 @@ def contour_polygons(image: np.ndarray, pixel_nm: float, level: float = 0.5) -> 
         )
     nudge = NUDGE * max(float(np.ptp(image)), abs(level), 1e-300)
     above = np.where(np.abs(image - level) < nudge, nudge, image - level)
-    # One ring continues the image, so contours run straight to the border; the next one closes them outside.
+    # The inner ring continues the image, so that contours run straight to the border; the outer ring closes them.
     padded = np.pad(np.pad(above, 1, mode="edge"), 1, constant_values=-nudge)
     labels = ndimage.label(padded > 0)[0]
 
@@ -139,7 +145,7 @@ def _signed_area(loop: np.ndarray) -> float:
 
 
 def _assembled(loops: Sequence[np.ndarray], owners: Sequence[int]) -> tuple[Polygon, ...]:
-    """Polygons from loops with the inside on the left; `owners` names the connected region of each loop."""
+    """Polygons from loops with the inside on the left; `owners` holds the number of each loop's connected region."""
     hulls: dict[int, np.ndarray] = {}
     holes: dict[int, list[np.ndarray]] = {}
     for loop, owner in zip(loops, owners, strict=True):

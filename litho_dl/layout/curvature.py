@@ -1,4 +1,4 @@
-"""Bends of an outline that are tighter than a radius."""
+"""Bends of an outline that are tighter than a limit on the radius of curvature."""
 
 from collections.abc import Sequence
 
@@ -18,15 +18,16 @@ def tight_bends(loops: Sequence[np.ndarray], limit_nm: float, *, smooth_nm: floa
     """Bends whose radius is below a limit, outward (convex) and inward (concave).
 
     The radius at a point is h / psi, where psi is the angle between the chord that ends there and the one that starts
-    there, each over h = half the limit (an eighth of the loop, if that is less) of arc: exact on a circle. So it is
-    fitted over an arc as long as the limit; a bend of less than 0.5 rad (29 degrees) in all is not seen, and a sharp
-    corner of angle psi measures h / psi, not 0.
+    there, each spanning h = half the limit of arc (or an eighth of the loop, if that is less); this is exact on a
+    circle. The radius is thus fitted over an arc as long as the limit: a bend of less than 0.5 rad (29 degrees) in all
+    is not found, and a sharp corner of angle psi measures h / psi, not 0.
 
     Args:
         loops: Vertices (n, 2) in nm, the inside on the left; curves drawn with edges below a tenth of the limit.
-        limit_nm: The limit.
-        smooth_nm: Pixel of a staircase outline: it is smoothed over two pixels of arc first (standard deviation). For a
-            limit of ten pixels or more the radius then holds to about a quarter; below that it is not to be trusted.
+        limit_nm: The limit; > 0.
+        smooth_nm: Pixel of a staircase outline, which is first smoothed over two pixels of arc (standard deviation);
+            0: no smoothing. For a limit of ten pixels or more the radius is then right to about a quarter; below that
+            it is unreliable.
 
     Returns:
         The bends, and the least radius of each in nm, negative where the mask is concave.
@@ -49,7 +50,7 @@ def tight_bends(loops: Sequence[np.ndarray], limit_nm: float, *, smooth_nm: floa
 
 
 def _even(loop: np.ndarray, step_nm: float) -> tuple[np.ndarray, float]:
-    """Points (n, 2) at even arc along a closed loop, and their step, `step_nm` or a little less."""
+    """Points (n, 2) at equal steps of arc along a closed loop, and their step, `step_nm` or a little less."""
     closed = np.concatenate([loop, loop[:1]])
     arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
     count = max(FEWEST_SAMPLES, int(np.ceil(arc[-1] / step_nm)))

@@ -12,20 +12,23 @@ from litho_dl.layout.polygon import Polygon
 
 GRID_NM = 0.1  # of files
 BLUR_PX = 1.0  # rounds the steps of a staircase, and keeps edges and widths
-HALVINGS = 5  # of the tolerance, where the full one would make loops cross
+HALVINGS = 5  # of the tolerance, as long as loops cross
 
 
 def curved_polygons(binary: np.ndarray, pixel_nm: float, tolerance_nm: float) -> tuple[Polygon, ...]:
     """The outline of a binary image as smooth curves with few vertices.
 
-    The image is blurred by a Gaussian of `BLUR_PX` pixels, contoured at one half between pixels, and simplified.
-    Vertices lie on `GRID_NM`, so that a file holds what is scored. Straight edges stay where they are; corners are
+    The image is blurred by a Gaussian of `BLUR_PX` pixels, contoured at 0.5 between pixels, and simplified. Vertices
+    are rounded to `GRID_NM`, so that files hold exactly what is scored. Straight edges stay where they are; corners are
     rounded over about a pixel, and specks of one or two pixels vanish.
 
     Args:
         binary: bool (H, W); row 0 is the lowest y.
         pixel_nm: Its pixel.
-        tolerance_nm: How far simplification may move the outline.
+        tolerance_nm: How far simplification may move the outline; >= 0.
+
+    Returns:
+        The curves as polygons.
 
     Raises:
         LayoutError: The image is not two-dimensional, or the tolerance is negative.
@@ -36,16 +39,16 @@ def curved_polygons(binary: np.ndarray, pixel_nm: float, tolerance_nm: float) ->
 
 
 def simplify(polygons: Sequence[Polygon], tolerance_nm: float) -> tuple[Polygon, ...]:
-    """Leaves out vertices while the outline moves by no more than a tolerance (Douglas and Peucker).
+    """Removes vertices as long as the outline moves by no more than a tolerance (Douglas and Peucker).
 
-    Vertices that stay do not move. Each new edge and the vertices it replaces lie within the tolerance of each other,
-    so the Hausdorff distance of the outlines is at most the tolerance, and the area changes by less than the tolerance
-    times the length of the outline. Polygons whose loops would cross, or meet others, get half the tolerance, and so
-    on; after `HALVINGS` they stay as they are. So polygons, holes and their number stay.
+    The remaining vertices do not move. Each new edge and the vertices it replaces lie within the tolerance of each
+    other, so the Hausdorff distance of the outlines is at most the tolerance, and the area changes by less than the
+    tolerance times the length of the outline. Polygons whose loops would cross, or meet others, are simplified with
+    half the tolerance, and so on; after `HALVINGS` they stay as they are. The number of polygons and holes is kept.
 
     Args:
         polygons: Polygons that do not overlap, such as those of `contour_polygons`.
-        tolerance_nm: The tolerance.
+        tolerance_nm: The tolerance; >= 0.
 
     Returns:
         The polygons in the same order.
@@ -63,7 +66,7 @@ def simplify(polygons: Sequence[Polygon], tolerance_nm: float) -> tuple[Polygon,
         pending = _crossing(result)
         if not pending:
             return tuple(result)
-    while pending:  # an original may meet a simplified one
+    while pending:  # an original polygon may meet a simplified one
         for n in pending:
             result[n] = polygons[n]
         pending = [n for n in _crossing(result) if result[n] is not polygons[n]]
@@ -94,7 +97,7 @@ def _thinned(loop: np.ndarray, tolerance_nm: float) -> np.ndarray:
 
 
 def _from_segment(points: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Distance of points (n, 2) from the segment a to b."""
+    """Distances of points (n, 2) from the segment a to b."""
     along = b - a
     t = np.clip((points - a) @ along / max(float(along @ along), 1e-300), 0, 1)
     return np.hypot(*(a + t[:, None] * along - points).T)

@@ -1,27 +1,32 @@
-"""Straight cuts through a layout: where they run inside it, and the cuts of its narrowest lines and spaces."""
+"""Straight cuts through a layout: the parts inside polygons, and cuts across the narrowest lines and spaces."""
 
 import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from litho_dl.layout.layout import Layout
+from litho_dl.layout.layout import Box, Layout
 
 if TYPE_CHECKING:
     import klayout.db as db
 
 TOUCHING_NM = 1e-6
-FRAME_NM = 1e-3
+BORDER_NM = 1e-3
 PARALLEL_DEG = 1.0
-LEAST_OVERLAP = 0.5  # of the distance: edges that face each other for less are corners
+LEAST_OVERLAP = 0.5  # of the distance: edges that face each other over less are corners
 FIRST_LIMIT_NM, WIDEST_NM = 50.0, 3200.0
 
 Kind = Literal["line", "space"]
-Frame = tuple[float, float, float, float]  # x0, y0, x1, y1; nm
 
 
 class Cut(NamedTuple):
-    """From one drawn edge straight across to the facing one, (x, y) in nm, and how long the two run side by side."""
+    """A straight cut from one drawn edge to the facing one.
+
+    Attributes:
+        start_nm: (x, y) on one edge.
+        end_nm: (x, y) on the other.
+        overlap_nm: Length over which the edges face each other.
+    """
 
     start_nm: tuple[float, float]
     end_nm: tuple[float, float]
@@ -29,7 +34,7 @@ class Cut(NamedTuple):
 
     @property
     def width_nm(self) -> float:
-        """Distance of the two edges."""
+        """Distance between the two edges."""
         return math.dist(self.start_nm, self.end_nm)
 
     @property
@@ -39,12 +44,15 @@ class Cut(NamedTuple):
 
 
 def inside_intervals(layout: Layout, start_nm: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    """The parts (n, 2) of an endless straight line that run inside the union, in order, as distances from a point.
+    """The parts of an infinite straight line that lie inside the union of a layout.
 
     Args:
         layout: The polygons.
-        start_nm: (x, y), distance 0.
-        direction: Unit vector (x, y).
+        start_nm: (x, y) of a point on the line, where the distance is 0.
+        direction: Unit vector (x, y) along the line.
+
+    Returns:
+        (n, 2) signed distances in nm of the start and end of each part, in order.
     """
     loops = [loop - start_nm for polygon in layout.merged().polygons for loop in polygon.loops]
     if not loops:
@@ -62,16 +70,19 @@ def inside_intervals(layout: Layout, start_nm: np.ndarray, direction: np.ndarray
     return places[open_gap].reshape(-1, 2)
 
 
-def narrowest_cuts(layout: Layout, kind: Kind, *, slack: float = 1.0, frame_nm: Frame | None = None) -> list[Cut]:
-    """Cuts across the narrowest lines or spaces, narrowest first, among equals the longest, then the most central.
+def narrowest_cuts(layout: Layout, kind: Kind, *, slack: float = 1.0, window_nm: Box | None = None) -> list[Cut]:
+    """Cuts across the narrowest lines or spaces.
 
-    Only parallel edges that face each other over half their distance or more count. Nothing above `WIDEST_NM` is found.
+    Only parallel edges that face each other over at least half their distance count, up to a width of `WIDEST_NM`.
 
     Args:
         layout: The polygons.
-        kind: "line": inside polygons; "space": between or around them.
-        slack: Widths up to this multiple of the narrowest are returned.
-        frame_nm: x0, y0, x1, y1 of a window that the layout was cut by; edges on it are not drawn ones.
+        kind: "line": inside polygons; "space": between polygons, or in notches and holes.
+        slack: Widths up to this multiple of the narrowest are returned; >= 1.
+        window_nm: x0, y0, x1, y1 of the window that cropped the layout; edges on its border do not count.
+
+    Returns:
+        The cuts, narrowest first, then the longest, then the most central.
     """
     from litho_dl.layout import region
 
@@ -87,17 +98,17 @@ def narrowest_cuts(layout: Layout, kind: Kind, *, slack: float = 1.0, frame_nm: 
 
     limit_nm, cuts = FIRST_LIMIT_NM, list[Cut]()
     while not cuts and limit_nm <= WIDEST_NM:
-        cuts = _facing_cuts(drawn, kind, limit_nm, units, frame_nm)
+        cuts = _facing_cuts(drawn, kind, limit_nm, units, window_nm)
         limit_nm *= 2
     if not cuts:
         return []
     widest_nm = slack * min(cut.width_nm for cut in cuts) + TOUCHING_NM
-    cuts = _facing_cuts(drawn, kind, widest_nm + 1, units, frame_nm)
+    cuts = _facing_cuts(drawn, kind, widest_nm + 1, units, window_nm)
     return sorted((cut for cut in cuts if cut.width_nm <= widest_nm), key=order)
 
 
-def _facing_cuts(drawn: "db.Region", kind: Kind, limit_nm: float, units: int, frame_nm: Frame | None) -> list[Cut]:
-    """A cut through the middle of every pair of parallel edges closer than a limit."""
+def _facing_cuts(drawn: "db.Region", kind: Kind, limit_nm: float, units: int, window_nm: Box | None) -> list[Cut]:
+    """A cut through the middle of every pair of facing parallel edges closer than a limit."""
     import klayout.db as db
 
     check = drawn.width_check if kind == "line" else drawn.space_check
@@ -109,13 +120,13 @@ def _facing_cuts(drawn: "db.Region", kind: Kind, limit_nm: float, units: int, fr
         end = ((second.x1 + second.x2) / 2 / units, (second.y1 + second.y2) / 2 / units)
         start, end = sorted((start, end))
         cut = Cut(start, end, min(first.length(), second.length()) / units)
-        framed = frame_nm is not None and (_on_frame(start, frame_nm) or _on_frame(end, frame_nm))
-        if cut.width_nm > 0 and cut.overlap_nm >= LEAST_OVERLAP * cut.width_nm and not framed:
+        cropped = window_nm is not None and (_on_border(start, window_nm) or _on_border(end, window_nm))
+        if cut.width_nm > 0 and cut.overlap_nm >= LEAST_OVERLAP * cut.width_nm and not cropped:
             cuts.append(cut)
     return cuts
 
 
-def _on_frame(point_nm: tuple[float, float], frame_nm: Frame) -> bool:
-    """True for a point on the border of the frame; cuts end in the middle of edges, never in a corner."""
-    (x, y), (x0, y0, x1, y1) = point_nm, frame_nm
-    return min(abs(x - x0), abs(x - x1), abs(y - y0), abs(y - y1)) <= FRAME_NM
+def _on_border(point_nm: tuple[float, float], window_nm: Box) -> bool:
+    """True for a point on the border of the window; cuts end in the middle of edges, never in a corner."""
+    (x, y), (x0, y0, x1, y1) = point_nm, window_nm
+    return min(abs(x - x0), abs(x - x1), abs(y - y0), abs(y - y1)) <= BORDER_NM

@@ -1,4 +1,4 @@
-"""Design rules of a drawn layer, and the check of a layout against them; recipes/rules holds the shipped ones."""
+"""Design rules of a drawn layer, and the check of a layout against them; recipes/rules holds the packaged ones."""
 
 import math
 from pathlib import Path
@@ -10,7 +10,7 @@ from scipy.spatial import KDTree
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.core.grid import whole_ratio
-from litho_dl.core.settings import Fraction, Positive, Settings, read_toml, validated
+from litho_dl.core.settings import Fraction, Positive, Settings, load_settings
 from litho_dl.layout.layout import Layout
 
 if TYPE_CHECKING:
@@ -20,21 +20,21 @@ UNITS_PER_NM = 100  # of the check; a grid is a whole number of 0.01 nm
 
 
 class DesignRules(Settings):
-    """Limits of one drawn layer. What is exactly at a limit passes; lengths are whole multiples of the grid.
+    """Limits of one drawn layer; a value exactly at its limit passes, and lengths are whole multiples of the grid.
 
     Attributes:
-        description: What the rules stand for.
+        description: The process that the rules stand for, in one line.
         layer: "metal": rectilinear wires. "via": squares of one size.
-        grid_nm: Vertices lie on its multiples; itself a multiple of 0.01 nm.
-        width_nm: Least width, corner to corner (Euclidean); of a via its side.
-        max_width_nm: Largest width: no larger square fits into a polygon. Of a via its side.
+        grid_nm: Grid of the vertices; itself a multiple of 0.01 nm.
+        width_nm: Least width, corner to corner (Euclidean); for vias their side.
+        max_width_nm: Largest width: no larger square fits into a polygon; for vias their side.
         space_nm: Least space, between polygons and in notches, corner to corner (Euclidean).
         tip_to_tip_nm: Least distance of two tips that face each other.
-        tip_width_nm: An edge between two convex corners is a tip up to this length.
-        area_nm2: Least area of a polygon; of a via its area.
-        pitch_nm: Metal: edges that face each other over more than the tip width are at least pitch - width apart.
-            Vias: least distance of two centres.
-        density: Least and largest share of the extent's area.
+        tip_width_nm: Longest edge between two convex corners that counts as a tip.
+        area_nm2: Least area of a polygon; for vias their area.
+        pitch_nm: For metal, edges that face each other over more than the tip width are at least pitch - width apart;
+            for vias, least distance of two centres.
+        density: Least and largest covered share of the extent.
     """
 
     description: str
@@ -81,27 +81,26 @@ class DesignRules(Settings):
 
 
 def load_rules(name_or_path: str | Path) -> DesignRules:
-    """Loads shipped design rules by name (m1-45, via-45, ...), or a file ending in .toml.
+    """Loads packaged design rules by name (m1-45, via-45, ...), or a file ending in .toml.
 
     Raises:
         RecipeError: Unknown name, missing file, broken TOML, unknown key or value out of range.
     """
-    table, origin, _ = read_toml("rules", name_or_path)
-    return validated(DesignRules, table, origin)
+    return load_settings(DesignRules, "rules", name_or_path)
 
 
 def check_design(layout: Layout, rules: DesignRules, extent_nm: float) -> dict[str, int]:
-    """Counts what breaks each rule on the union of a layout, by klayout's own checks.
+    """Counts the violations of each rule in the union of a layout, by klayout's own checks.
 
     Args:
         layout: Polygons that should lie in the square [0, extent] x [0, extent].
         rules: The limits.
-        extent_nm: Side of the square in nm; its area is what density is a share of.
+        extent_nm: Side of the square in nm; the density is the covered share of its area.
 
     Returns:
         Violations by rule: "extent" (polygons that leave it), "grid" (vertices), "density" (0 or 1), "width",
         "max_width", "space", "tip_to_tip", "pitch" (pairs) and "area" (polygons); for vias also "square" (polygons that
-        are no squares of the width).
+        are not squares of the width).
 
     Raises:
         LayoutError: The extent is not positive, or a coordinate lies beyond 10 mm.
@@ -138,10 +137,10 @@ def check_design(layout: Layout, rules: DesignRules, extent_nm: float) -> dict[s
 
 
 def require_extent(extent_nm: float) -> float:
-    """The extent, if it is a positive number of nm.
+    """Checks that an extent is a positive number of nm, and returns it.
 
     Raises:
-        LayoutError: It is not.
+        LayoutError: It is not positive and finite.
     """
     if not (math.isfinite(extent_nm) and extent_nm > 0):
         raise LayoutError(f"Expected a positive extent in nm, got {extent_nm}.")
@@ -153,7 +152,7 @@ def _units(length_nm: float) -> int:
 
 
 def _facing_tips(drawn: "db.Region", rules: DesignRules) -> int:
-    """Pairs of tips that are too near where they face each other."""
+    """The number of pairs of facing tips that are too close."""
     import klayout.db as db
 
     tips = drawn.edges(db.EdgeMode.Convex).with_length(0, _units(rules.tip_width_nm) + 1, False)
@@ -161,7 +160,7 @@ def _facing_tips(drawn: "db.Region", rules: DesignRules) -> int:
 
 
 def _dense_runs(drawn: "db.Region", rules: DesignRules) -> int:
-    """Pairs of edges that run side by side too near over more than the tip width."""
+    """The number of pairs of edges that run side by side, too close, over more than the tip width."""
     import klayout.db as db
 
     longer = _units(rules.tip_width_nm) + 1
@@ -171,7 +170,7 @@ def _dense_runs(drawn: "db.Region", rules: DesignRules) -> int:
 
 
 def _near_centres(drawn: "db.Region", pitch_nm: float) -> int:
-    """Pairs of polygons whose centres are nearer than the pitch."""
+    """The number of pairs of polygons whose centres are closer than the pitch."""
     boxes = np.array([(box.left, box.bottom, box.right, box.top) for box in (shape.bbox() for shape in drawn.each())])
     if not len(boxes):
         return 0

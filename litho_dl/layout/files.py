@@ -1,4 +1,4 @@
-"""Layout files by their suffix."""
+"""Reading and writing layout files; the suffix chooses the format."""
 
 import re
 from pathlib import Path
@@ -6,25 +6,27 @@ from pathlib import Path
 from litho_dl.core.errors import LayoutError
 from litho_dl.layout.gds import GDS_SUFFIXES, read_gds, write_gds
 from litho_dl.layout.glp import read_glp, write_glp
-from litho_dl.layout.layout import Layout, nothing_inside
+from litho_dl.layout.layout import Box, Layout, nothing_inside
 
 LAYOUT_SUFFIXES = (".glp", *GDS_SUFFIXES)
-Window = tuple[float, float, float, float]
 
 
 def read_layout(
-    path: str | Path, *, layer: str | None = None, cell: str | None = None, window_nm: Window | None = None
+    path: str | Path, *, layer: str | None = None, cell: str | None = None, window_nm: Box | None = None
 ) -> Layout:
-    """Reads a GLP, GDSII or OASIS file (.glp, .gds, .gds2, .oas, .oasis, the binary ones also with .gz).
+    """Reads one layer of a GLP, GDSII or OASIS file (.glp, .gds, .gds2, .oas, .oasis; the binary formats also as .gz).
 
     Args:
         path: The file; the suffix chooses the format.
-        layer: A name for GLP; "11/0" or "11" for GDSII and OASIS. Default: the only layer with shapes.
-        cell: Cell name; default the top cell.
-        window_nm: Only what lies inside (x0, y0, x1, y1), in nm; coordinates stay as they are.
+        layer: A name for GLP; "11/0" or "11" for GDSII and OASIS; None: the only layer with shapes.
+        cell: Cell name; None: the only top cell (GLP: the only cell with shapes).
+        window_nm: x0, y0, x1, y1 in nm, to read only what lies inside; coordinates stay as they are. None: everything.
+
+    Returns:
+        The union of the shapes.
 
     Raises:
-        LayoutError: The file cannot be read, or nothing is there.
+        LayoutError: The file cannot be read, or has no shapes there.
     """
     if _is_glp(path):
         layout = read_glp(path, layer=layer, cell=cell)
@@ -43,10 +45,11 @@ def write_layout(path: str | Path, layout: Layout, *, layer: str | None = None) 
     Args:
         path: The file.
         layout: The polygons.
-        layer: A name for GLP (default M1); "1/0" or "1" for GDSII and OASIS (default 1/0).
+        layer: A name for GLP (None: M1); "1/0" or "1" for GDSII and OASIS (None: 1/0).
 
     Raises:
         LayoutError: The suffix is unknown, or the format cannot hold the layout.
+        OutputError: The file cannot be written.
     """
     if _is_glp(path):
         write_glp(path, layout, layer=layer or "M1")
@@ -55,6 +58,8 @@ def write_layout(path: str | Path, layout: Layout, *, layer: str | None = None) 
 
 
 def _is_glp(path: str | Path) -> bool:
+    if not isinstance(path, str | Path):
+        raise LayoutError(f"Expected the path of a layout file, got {type(path).__name__}.")
     name = Path(path).name.lower()
     if not name.endswith(LAYOUT_SUFFIXES):
         raise LayoutError(f"{path}: Expected a layout file ending in .glp, .gds or .oas, got '{Path(path).suffix}'.")

@@ -1,4 +1,4 @@
-"""Mask polygons -> rectangles, as a mask writer would shoot them, and files of such shots."""
+"""Fracture of mask polygons into rectangles, the shots of a mask writer, and files of shots."""
 
 import io
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ from litho_dl.layout.raster import rasterize
 
 SHOT_LAYER = (10, 0)
 MARGIN = 2  # grid points around a polygon
-CELL_DIAGONAL = 2**0.5  # half for a cell's centre, half for drawing the polygon on cells
+CELL_DIAGONAL = 2**0.5  # half for measuring from a cell's centre, half for drawing the polygon on cells
 MOST_POINTS = 100_000_000
 
 
 def fracture(polygons: Sequence[Polygon]) -> np.ndarray:
     """Cuts the union of Manhattan polygons into rectangles that do not overlap.
 
-    The tool is klayout's trapezoid decomposition; each polygon takes the mode (horizontal or vertical trapezoids,
-    or plain slices) that yields the fewest rectangles. That is a heuristic, not the minimum partition.
+    The method is klayout's trapezoid decomposition, for each polygon in the mode (horizontal or vertical trapezoids, or
+    plain slices) that gives the fewest rectangles: a heuristic, not the minimum partition.
 
     Args:
         polygons: Rectilinear polygons in nm.
@@ -60,23 +60,23 @@ def fracture(polygons: Sequence[Polygon]) -> np.ndarray:
 def fracture_curved(polygons: Sequence[Polygon], *, grid_nm: float, tolerance_nm: float) -> np.ndarray:
     """Cuts polygons of any shape into rectangles on a writing grid, with edges to within a tolerance.
 
-    Each polygon is drawn on the grid (a cell is in if half of it is covered) and cut into slabs, from the bottom and
-    from the left; the direction with fewer rectangles is taken. A slab grows as long as one set of intervals differs
-    from every row in it only at cells near the drawn edge. So the edge of the rectangles and that of the polygon lie
-    within the tolerance of each other; only parts narrower than twice the tolerance may be lost. Rectangles of one
-    polygon do not overlap. A heuristic, not the fewest rectangles: state grid and tolerance with the count, and take a
-    grid of a quarter of the tolerance or less, or rounding to the grid uses the tolerance up.
+    Each polygon is drawn on the grid (a cell counts as inside if half of it is covered) and cut into slabs, once from
+    the bottom and once from the left; the direction with fewer rectangles is taken. A slab grows as long as one set of
+    intervals differs from each of its rows only at cells near the drawn edge. So the edges of the rectangles and of the
+    polygon lie within the tolerance of each other; only parts narrower than twice the tolerance may be lost. Rectangles
+    of one polygon do not overlap. This is a heuristic, not the fewest rectangles. State grid and tolerance with a
+    count, and choose a grid of at most a quarter of the tolerance, or rounding to the grid uses the tolerance up.
 
     Args:
         polygons: Polygons that do not overlap.
-        grid_nm: Writing grid.
-        tolerance_nm: Edge tolerance, at least the grid.
+        grid_nm: Writing grid; > 0.
+        tolerance_nm: Edge tolerance; at least the grid.
 
     Returns:
         (n, 4) float64 rectangles x0, y0, x1, y1 in nm, whole multiples of the grid.
 
     Raises:
-        LayoutError: Grid or tolerance is not possible, or a polygon has too many grid cells.
+        LayoutError: Grid or tolerance is out of range, or a polygon covers too many grid cells.
     """
     if not (np.isfinite(tolerance_nm) and grid_nm > 0 and tolerance_nm >= grid_nm):
         raise LayoutError(
@@ -86,7 +86,7 @@ def fracture_curved(polygons: Sequence[Polygon], *, grid_nm: float, tolerance_nm
     for polygon in polygons:
         first = np.floor(polygon.hull.min(0) / grid_nm) - MARGIN
         binary = _drawn(polygon, first, grid_nm)
-        # Distance of a cell's centre from the drawn edge, which runs half a cell before the nearest cell beyond it.
+        # Distance of a cell's centre from the drawn edge, which is half a cell before the nearest cell beyond it.
         depth = (np.maximum(distance_transform_edt(binary), distance_transform_edt(~binary)) - 0.5) * grid_nm
         fixed = depth > tolerance_nm - CELL_DIAGONAL * grid_nm
         rows = _slabs(binary, fixed)
@@ -107,7 +107,7 @@ def _drawn(polygon: Polygon, first: np.ndarray, grid_nm: float) -> np.ndarray:
 
 
 def _slabs(binary: np.ndarray, fixed: np.ndarray) -> np.ndarray:
-    """Rectangles (n, 4) in cells; cells that are `fixed` are covered as they are drawn."""
+    """Rectangles (n, 4) in cells; `fixed` cells are covered exactly as they are drawn."""
     shots = []
     row, H = 0, len(binary)
     while row < H:
@@ -124,7 +124,7 @@ def _slabs(binary: np.ndarray, fixed: np.ndarray) -> np.ndarray:
 
 
 def _slab_height(binary: np.ndarray, fixed: np.ndarray) -> int:
-    """The most rows that one set of intervals can cover."""
+    """The largest number of rows that one set of intervals can cover."""
     inside, outside = np.zeros(binary.shape[1], dtype=bool), np.zeros(binary.shape[1], dtype=bool)
     for n, (row, sure) in enumerate(zip(binary, fixed, strict=True)):
         inside |= row & sure
@@ -135,14 +135,15 @@ def _slab_height(binary: np.ndarray, fixed: np.ndarray) -> int:
 
 
 def write_shots(path: str | Path, shots: np.ndarray) -> None:
-    """Writes rectangles, atomically: .csv with x, y (lower left corner), width and height in nm, or GDSII or OASIS.
+    """Writes rectangles atomically: .csv with x, y (lower left corner), width and height in nm, or GDSII or OASIS.
 
     Args:
-        path: The file; the suffix chooses the format. Polygon files hold one box a shot on layer 10/0, overlaps kept.
-        shots: (n, 4) x0, y0, x1, y1 in nm.
+        path: The file; the suffix chooses the format. GDSII and OASIS hold one box a shot on layer 10/0, not merged.
+        shots: (n, 4) rectangles x0, y0, x1, y1 in nm.
 
     Raises:
-        LayoutError: The suffix is unknown, or the array is not of that shape.
+        LayoutError: The suffix is unknown, or the array has another shape.
+        OutputError: The file cannot be written.
     """
     shots = np.asarray(shots, dtype=np.float64)
     if shots.ndim != 2 or shots.shape[1] != 4:

@@ -8,7 +8,7 @@ import numpy as np
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.core.io import atomic_path
-from litho_dl.layout.layout import Layout, nothing_inside, require_window
+from litho_dl.layout.layout import Box, Layout, nothing_inside, require_window
 from litho_dl.layout.polygon import LARGEST_COORDINATE_NM
 from litho_dl.layout.stream import load_stream
 
@@ -21,7 +21,7 @@ INT32_MAX = 2**31 - 1
 DBU_NM_RANGE = (1e-4, 1e4)
 MOST_SHAPES = 20_000_000
 LARGEST_LAYER = 65535
-MOST_VERTICES = 4000  # fits the signed 16-bit record length that older readers insist on
+MOST_VERTICES = 4000  # fits the signed 16-bit record length that older readers require
 
 
 def read_gds(
@@ -29,22 +29,25 @@ def read_gds(
     *,
     layer: tuple[int, int] | None = None,
     cell: str | None = None,
-    window_nm: tuple[float, float, float, float] | None = None,
+    window_nm: Box | None = None,
 ) -> Layout:
-    """Reads one layer of a GDSII or OASIS file, gzipped or not, as the union of its shapes.
+    """Reads one layer of a GDSII or OASIS file, plain or gzipped, as the union of its shapes.
 
     The hierarchy below the cell is flattened, boxes and paths become polygons, texts are ignored, and coordinates are
     scaled by the database unit of the file.
 
     Args:
-        path: The file; its first bytes, not its suffix, tell the format.
-        layer: (layer, datatype); default the only one with shapes.
-        cell: Cell name; default the only top cell.
-        window_nm: Only what lies inside (x0, y0, x1, y1), in nm; coordinates stay as they are.
+        path: The file; its first bytes, not its suffix, decide the format.
+        layer: (layer, datatype); None: the only one with shapes.
+        cell: Cell name; None: the only top cell.
+        window_nm: x0, y0, x1, y1 in nm, to read only what lies inside; coordinates stay as they are. None: everything.
+
+    Returns:
+        The union, named after the cell.
 
     Raises:
         LayoutError: The file is missing or damaged; the layer or cell is unknown or not unique; a polygon crosses
-            itself; nothing is there.
+            itself; there are no shapes.
     """
     import klayout.db as db
 
@@ -143,7 +146,7 @@ def _chosen_layer(layers: dict[str, int], layer: tuple[int, int] | None, path: s
     return layers[wanted]
 
 
-def _window_box(window_nm: tuple[float, float, float, float] | None, units: float, path: str | Path) -> "db.Box | None":
+def _window_box(window_nm: Box | None, units: float, path: str | Path) -> "db.Box | None":
     import klayout.db as db
 
     if window_nm is None:
@@ -189,18 +192,19 @@ def write_gds(
 ) -> None:
     """Writes the union of a layout as one flat cell, atomically; the suffix chooses GDSII or OASIS, .gz compresses.
 
-    Vertices are rounded to the database unit. Neither format knows holes: a hole is joined to its hull by a cut line of
-    no width, so every reader sees the same area. The same layout gives the same bytes.
+    Vertices are rounded to the database unit. Neither format has holes: a hole is joined to its hull by a cut of zero
+    width, so that every reader sees the same area. The same layout gives the same bytes.
 
     Args:
         path: The file, ending in .gds, .gds2, .oas or .oasis, optionally with .gz.
         layout: The polygons.
-        layer: (layer, datatype).
+        layer: (layer, datatype), each from 0 to 65535.
         dbu_nm: Database unit in nm.
-        cell: Name of the cell; default the name of the layout.
+        cell: Name of the cell; None: the layout's name.
 
     Raises:
-        LayoutError: The suffix, layer or unit is not possible, or a coordinate does not fit into 32 bits.
+        LayoutError: The suffix, layer or unit is invalid, or a coordinate does not fit into 32 bits.
+        OutputError: The file cannot be written.
     """
     write_layers(path, {layer: layout}, dbu_nm=dbu_nm, cell=cell or layout.name)
 
@@ -213,17 +217,17 @@ def write_layers(
     cell: str = "",
     merged: bool = True,
 ) -> None:
-    """Writes several layers as one flat cell, as `write_gds` does one.
+    """Writes several layers as one flat cell; otherwise like `write_gds`.
 
     Args:
         path: The file, ending in .gds, .gds2, .oas or .oasis, optionally with .gz.
         layers: Polygons by (layer, datatype).
         dbu_nm: Database unit in nm.
-        cell: Name of the cell; default TOP.
+        cell: Name of the cell; empty: TOP.
         merged: Write the union of each layer; False: each polygon by itself.
 
     Raises:
-        LayoutError: As `write_gds`.
+        LayoutError, OutputError: As `write_gds`.
     """
     from litho_dl.layout import region
 
@@ -238,16 +242,16 @@ def write_layers(
 def write_library(
     path: str | Path, layouts: Iterable[Layout], *, layer: tuple[int, int] = (1, 0), dbu_nm: float = 0.1
 ) -> None:
-    """Writes the union of each layout as a flat cell of its name, as `write_gds` does one.
+    """Writes each layout as a flat cell of its name; otherwise like `write_gds`.
 
     Args:
         path: The file, ending in .gds, .gds2, .oas or .oasis, optionally with .gz.
-        layouts: Each with a name of its own.
+        layouts: The layouts, of different names.
         layer: (layer, datatype) of all cells.
         dbu_nm: Database unit in nm.
 
     Raises:
-        LayoutError: As `write_gds`, or two layouts have one name.
+        LayoutError, OutputError: As `write_gds`; also LayoutError if two layouts have the same name.
     """
     from litho_dl.layout import region
 

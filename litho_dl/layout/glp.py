@@ -18,7 +18,7 @@ KEYWORDS = ("BEGIN", "EQUIV", "CNAME", "LEVEL", "CELL", "RECT", "PGON", "ENDMSG"
 
 @dataclass
 class _Parser:
-    """What has been read so far; `where` names the current line."""
+    """The state of the parser; `where` names the current line."""
 
     where: str
     unit_nm: float | None = None
@@ -37,8 +37,11 @@ def read_glp(path: str | Path, *, layer: str | None = None, cell: str | None = N
 
     Args:
         path: The file.
-        layer: Layer name; default the only layer with shapes.
-        cell: Cell name; default the only cell with shapes.
+        layer: Layer name; None: the only layer with shapes.
+        cell: Cell name; None: the only cell with shapes.
+
+    Returns:
+        The union, named by CNAME, or else after the cell.
 
     Raises:
         LayoutError: The file is missing, damaged or empty; a shape is degenerate, slanted or crosses itself; the layer
@@ -58,7 +61,7 @@ def read_glp(path: str | Path, *, layer: str | None = None, cell: str | None = N
 
 
 def _statements(path: str | Path) -> Iterator[tuple[int, list[str]]]:
-    """Line number and tokens of every line that is not blank; comments removed."""
+    """Line number and tokens of every line that is not blank, without comments."""
     try:
         text = Path(path).read_bytes().decode("utf-8")
     except FileNotFoundError:
@@ -108,12 +111,12 @@ def _read_statement(parser: _Parser, tokens: list[str]) -> None:
 
 
 def _quoted(text: str) -> str:
-    """A token for a message: short, printable."""
+    """A token for a message, shortened and printable."""
     return repr(text if len(text) <= 40 else text[:40] + "...")
 
 
 def _numbers(parser: _Parser, tokens: Sequence[str]) -> list[float]:
-    """Finite numbers."""
+    """The tokens as finite numbers."""
     numbers = []
     for token in tokens:
         try:
@@ -208,10 +211,16 @@ def _choose(kind: str, wanted: str | None, present: list[str], path: str | Path)
 def write_glp(path: str | Path, layout: Layout, layer: str = "M1") -> None:
     """Writes the union of a rectilinear layout atomically; polygons with holes become rectangles.
 
-    The unit is the coarsest of 1, 0.1, 0.01 and 0.001 nm that holds the coordinates.
+    The unit is the coarsest of 1, 0.1, 0.01 and 0.001 nm in which all coordinates are whole.
+
+    Args:
+        path: The file.
+        layout: The polygons.
+        layer: Layer name, without blanks.
 
     Raises:
-        LayoutError: The layout has slanted edges, coordinates finer than 0.001 nm, or names with blanks.
+        LayoutError: The layout has slanted edges or coordinates finer than 0.001 nm, or the layer's name has blanks.
+        OutputError: The file cannot be written.
     """
     if not layer or layer.split() != [layer] or "/*" in layer:
         raise LayoutError(f"Expected a layer name without blanks, got '{layer}'; write for example M1.")

@@ -1,4 +1,4 @@
-"""Layouts: named sets of polygons, in nm."""
+"""Layouts: named sets of polygons in nm."""
 
 import math
 from dataclasses import dataclass
@@ -11,10 +11,17 @@ from litho_dl.layout.polygon import Polygon
 
 FIT_TOLERANCE_NM = 1e-6
 
+Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in nm
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Layout:
-    """A named set of polygons; where they overlap, the union counts."""
+    """A named set of polygons; where they overlap, the union counts.
+
+    Attributes:
+        name: The layout's name, such as its cell's.
+        polygons: The polygons.
+    """
 
     name: str
     polygons: tuple[Polygon, ...]
@@ -28,7 +35,7 @@ class Layout:
         return f"Layout({self.name}: {shapes} from ({x0:g}, {y0:g}) to ({x1:g}, {y1:g}) nm)"
 
     @property
-    def bbox_nm(self) -> tuple[float, float, float, float]:
+    def bbox_nm(self) -> Box:
         """Bounding box (x0, y0, x1, y1) in nm.
 
         Raises:
@@ -58,8 +65,8 @@ class Layout:
         union = region.to_region(self.polygons, units).merged(True, 0)
         return Layout(self.name, region.from_region(union, units))
 
-    def clipped(self, window_nm: tuple[float, float, float, float]) -> "Layout":
-        """The union inside the window (x0, y0, x1, y1) in nm; coordinates stay as they are.
+    def clipped(self, window_nm: Box) -> "Layout":
+        """The part of the union inside a window x0, y0, x1, y1 in nm; coordinates stay as they are.
 
         Raises:
             LayoutError: The window has no area.
@@ -85,26 +92,48 @@ class Layout:
         return Layout(self.name, region.from_region(union.sized(round(bias_nm * units), 2).merged(True, 0), units))
 
     def translated(self, dx_nm: float, dy_nm: float) -> "Layout":
-        """The layout shifted by (dx, dy) nm."""
+        """The layout, shifted.
+
+        Args:
+            dx_nm: Shift along x.
+            dy_nm: Shift along y.
+
+        Returns:
+            The shifted layout.
+        """
         shift = np.array([dx_nm, dy_nm])
         return Layout(self.name, tuple(polygon.mapped(lambda xy: xy + shift) for polygon in self.polygons))
 
     def centred(self, field_nm: tuple[float, float], snap_nm: float = 1.0) -> "Layout":
-        """The layout moved by `centring_shift`."""
-        return self.translated(*self.centring_shift(field_nm, snap_nm))
-
-    def centring_shift(self, field_nm: tuple[float, float], snap_nm: float = 1.0) -> tuple[float, float]:
-        """(dx, dy) in nm that centres the bounding box on the field [0, width] x [0, height].
-
-        The lower left corner of the box lands on a whole multiple of `snap_nm`; half a step rounds down
-        (towards the origin), which is what the published ICCAD 2013 masks were made with.
+        """The layout, shifted by `centring_shift`.
 
         Args:
             field_nm: (height, width) of the field in nm.
-            snap_nm: Step of the placement in nm.
+            snap_nm: Step of the placement; > 0.
+
+        Returns:
+            The shifted layout.
 
         Raises:
             LayoutError: The layout is empty or larger than the field.
+        """
+        return self.translated(*self.centring_shift(field_nm, snap_nm))
+
+    def centring_shift(self, field_nm: tuple[float, float], snap_nm: float = 1.0) -> tuple[float, float]:
+        """The shift that centres the bounding box on the field [0, width] x [0, height].
+
+        The lower left corner of the box is placed on a whole multiple of `snap_nm`, rounded towards the origin, as for
+        the published ICCAD 2013 masks.
+
+        Args:
+            field_nm: (height, width) of the field in nm.
+            snap_nm: Step of the placement; > 0.
+
+        Returns:
+            (dx, dy) in nm.
+
+        Raises:
+            LayoutError: The layout is empty or larger than the field, or the step is not positive.
         """
         x0, y0, x1, y1 = self.bbox_nm
         height, width = field_nm
@@ -123,30 +152,42 @@ class Layout:
 
 
 def _snapped_down(margin_nm: float, snap_nm: float) -> float:
-    """`margin_nm` rounded down to a whole number of steps, forgiving rounding noise."""
+    """`margin_nm` rounded down to a whole number of steps, up to floating-point noise."""
     return max(0, math.floor(margin_nm / snap_nm + FIT_TOLERANCE_NM)) * snap_nm
 
 
 def nothing_inside(
     path: str | Path,
-    window_nm: tuple[float, float, float, float],
-    bbox_nm: tuple[float, float, float, float],
+    window_nm: Box,
+    bbox_nm: Box,
     *,
     where: str = "",
 ) -> LayoutError:
-    """The error of a window that shows nothing of a layer with this bounding box; `where` names the layer."""
+    """The error for a window without shapes; the caller raises it.
+
+    Args:
+        path: The layout's file.
+        window_nm: The window.
+        bbox_nm: Bounding box of all shapes.
+        where: The layer, for the message, such as ` on layer 1/0`.
+
+    Returns:
+        The error.
+    """
     window, extent = (",".join(f"{value:.12g}" for value in box) for box in (window_nm, bbox_nm))
     return LayoutError(
         f"{path}: Expected shapes{where} inside the window {window} nm, got none; all shapes lie in {extent} nm."
     )
 
 
-def require_window(window_nm: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
-    """The window (x0, y0, x1, y1) in nm, checked.
+def require_window(window_nm: Box) -> Box:
+    """Checks a window x0, y0, x1, y1 in nm, and returns it.
 
     Raises:
         LayoutError: The window is not finite or has no area.
     """
+    if len(window_nm) != 4:
+        raise LayoutError(f"Expected a window x0,y0,x1,y1 in nm, got {len(window_nm)} numbers.")
     x0, y0, x1, y1 = window_nm
     if not (math.isfinite(x1 - x0) and math.isfinite(y1 - y0) and x0 < x1 and y0 < y1):
         raise LayoutError(

@@ -1,4 +1,4 @@
-"""Where a mask, or the gap between its parts, is narrower than a limit: discs that fit between sampled outlines.
+"""Places where a mask, or the space between its parts, is narrower than a limit, by discs between sampled outlines.
 
 The Delaunay triangles of points along an outline hold the largest discs that fit inside it and outside it (Blum's
 medial axis): each circumscribed disc touches the outline at the triangle's three corners.
@@ -13,13 +13,13 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import Delaunay, cKDTree
 
 SAMPLES_PER_LIMIT = 10
-SAMPLES_PER_LOOP = 32  # at least, so that small dots are round
-TOLERANCE = 0.005  # of the limit; covers an arc that is drawn with 32 edges a turn
-CORNER_STEPS = 4  # two samples less than this many steps apart along the outline belong to one corner
+SAMPLES_PER_LOOP = 32  # at least, so that small dots stay round
+TOLERANCE = 0.005  # of the limit; allows for circles that are drawn with 32 edges
+CORNER_STEPS = 4  # samples fewer steps apart along the outline belong to one corner
 TAPER_REACH = 0.75  # of half the limit; a corner of 70 degrees. A right-angled corner reaches 0.41
 MERGE_DISTANCE = 0.5  # of the limit
-NUDGE = 1e-5  # of the step: how far outlines that touch in a point are drawn apart
-SHAKE = 1e-6  # of the step: how far points are moved to find their triangles
+NUDGE = 1e-5  # of the step: by which outlines that touch in a point are separated
+SHAKE = 1e-6  # of the step: random displacement of points before triangulation
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,33 +45,65 @@ class Outline:
     step_nm: np.ndarray
 
     def apart_nm(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """Length of the shorter way along the outline between points; infinite between loops."""
+        """Length along the outline between points, the shorter way around.
+
+        Args:
+            i: Indices (n,) of points.
+            j: Indices (n,) of other points.
+
+        Returns:
+            (n,) in nm; infinite for points of different loops.
+        """
         way = np.abs(self.arc_nm[i] - self.arc_nm[j])
         return np.where(self.loop[i] == self.loop[j], np.minimum(way, self.loop_nm[i] - way), np.inf)
 
     def inward(self, i: np.ndarray, direction: np.ndarray) -> np.ndarray:
-        """True where a direction (n, 2) from the points i leads into the mask."""
+        """Whether directions lead into the mask.
+
+        Args:
+            i: Indices (n,) of points.
+            direction: (n, 2) vectors from these points.
+
+        Returns:
+            bool (n,).
+        """
         ahead, behind = self.points[self.after[i]] - self.points[i], self.points[self.before[i]] - self.points[i]
         convex = (_cross(ahead, direction) > 0) & (_cross(direction, behind) > 0)
         reflex = (_cross(behind, direction) < 0) | (_cross(direction, ahead) < 0)
         return np.where(_cross(ahead, behind) > 0, convex, reflex)
 
     def nearest_nm(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """Distance of the points i from the two steps at the points j."""
+        """Distance of points from the pieces of outline beside other points.
+
+        Args:
+            i: Indices (n,) of points.
+            j: Indices (n,) of the others.
+
+        Returns:
+            (n,) in nm.
+        """
         p, q = self.points[i], self.points[j]
         return np.minimum(_to_segment(p, q, self.points[self.after[j]]), _to_segment(p, q, self.points[self.before[j]]))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Places:
-    """Places that break a rule: boxes (n, 4) as x0, y0, x1, y1 in nm, and what was measured there, (n,)."""
+    """Places that violate a rule.
+
+    Attributes:
+        boxes_nm: (n, 4) bounding boxes x0, y0, x1, y1 in nm.
+        values: (n,) the values measured there, in the unit of the rule.
+    """
 
     boxes_nm: np.ndarray
     values: np.ndarray
 
+    def __repr__(self) -> str:
+        return f"Places({len(self.values)})"
+
     @classmethod
     def none(cls) -> "Places":
-        """No place."""
+        """An empty set of places."""
         return cls(np.zeros((0, 4)), np.zeros(0))
 
 
@@ -86,7 +118,15 @@ def _to_segment(p: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def sampled_outline(loops: Sequence[np.ndarray], step_nm: float) -> Outline:
-    """All vertices (n, 2) of loops, and points between them so that no step is longer than `step_nm`."""
+    """Samples closed loops: all vertices, and points between them.
+
+    Args:
+        loops: Vertices (n, 2) in nm of each loop, the inside on the left; at least one loop.
+        step_nm: Longest step between points; shorter on loops with fewer than `SAMPLES_PER_LOOP` steps.
+
+    Returns:
+        The points.
+    """
     vertices = np.concatenate(loops)
     counts = np.array([len(loop) for loop in loops])
     owner = np.repeat(np.arange(len(loops)), counts)
@@ -111,7 +151,7 @@ def sampled_outline(loops: Sequence[np.ndarray], step_nm: float) -> Outline:
 
 
 def _drawn_apart(points: np.ndarray, before: np.ndarray, after: np.ndarray, distance: float) -> np.ndarray:
-    """Points that coincide, each moved a little into its own polygon."""
+    """The points, those that coincide moved slightly into their own polygons."""
     _, group, sizes = np.unique(np.rint(points / distance), axis=0, return_inverse=True, return_counts=True)
     i = np.flatnonzero(sizes[group.ravel()] > 1)
     if not len(i):
@@ -130,11 +170,11 @@ class MedialAxis:
 
     Attributes:
         outline: The sampled outline.
-        corners: (t, 3) indices of the points each disc touches.
-        neighbours: (t, 3) the disc across from each corner; -1: none.
-        centres: (t, 2) in nm.
-        radii: (t,) in nm.
-        inside: (t,) True inside the mask.
+        corners: (t, 3) indices of the points that each disc touches.
+        neighbours: (t, 3) index of the disc across from each corner; -1: none.
+        centres: (t, 2) centres in nm.
+        radii: (t,) radii in nm.
+        inside: (t,) True for discs inside the mask.
     """
 
     outline: Outline
@@ -147,7 +187,7 @@ class MedialAxis:
 
 def medial_axis(outline: Outline) -> MedialAxis:
     """The medial axis of a sampled outline."""
-    # Points along pixels lie four and more on a circle, which costs Qhull twice the time.
+    # Many points along pixel edges lie on one circle, which makes Qhull take twice as long.
     shaken = np.random.default_rng(0).uniform(-1, 1, outline.points.shape) * (SHAKE * outline.step_nm.min())
     mesh = Delaunay(outline.points - outline.points.mean(0) + shaken)
     corners = mesh.simplices.astype(np.int64)
@@ -166,18 +206,18 @@ def medial_axis(outline: Outline) -> MedialAxis:
 def narrow_places(axis: MedialAxis, limit_nm: float, *, inside: bool, slack_nm: float = 0.0) -> Places:
     """Places inside the mask, or outside it, that are narrower than a limit.
 
-    Three things count, each if it is below the limit by more than `TOLERANCE`: the shortest distance between two sides
-    (a neck, a line, a gap, two corners); the widest disc in a part (a dot, a hole); and a disc in a part that tapers
-    further than a corner of 70 degrees does. Corners that are blunter do not count.
+    Three things count if they are below the limit by more than `TOLERANCE`: the shortest distance between two sides (a
+    neck, a line, a gap, two corners); the widest disc in a part (a dot, a hole); and a disc in a part that tapers
+    further than a corner of 70 degrees. Blunter corners do not count.
 
     Args:
         axis: The medial axis.
-        limit_nm: The limit.
+        limit_nm: The limit; > 0.
         inside: True for width, False for space.
-        slack_nm: How much further a corner may reach.
+        slack_nm: Additional length that a tapering part may have.
 
     Returns:
-        The places and their narrowest distance in nm; parts nearer than half the limit are one place.
+        The places and their narrowest distance in nm; parts closer than half the limit are one place.
     """
     limit = limit_nm * (1 - TOLERANCE)
     pairs, widths = _bottlenecks(axis, limit, inside)
@@ -193,9 +233,9 @@ def narrow_places(axis: MedialAxis, limit_nm: float, *, inside: bool, slack_nm: 
 
 
 def _bottlenecks(axis: MedialAxis, limit: float, inside: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of points (m, 2) whose connection is the shortest from side to side, and its length.
+    """Pairs of points (m, 2) whose connection is the shortest from side to side, and their distances (m,).
 
-    No other point may lie in the disc that has the connection as its diameter.
+    No other point lies in the disc that has the connection as its diameter.
     """
     outline = axis.outline
     points = outline.points
@@ -224,7 +264,7 @@ def _free(points: np.ndarray, i: np.ndarray, j: np.ndarray, other: np.ndarray) -
 
 
 def _is_widest(axis: MedialAxis, small: np.ndarray) -> np.ndarray:
-    """True for discs that are wider than all near them: their centre lies between the points they touch."""
+    """True for discs that are wider than their neighbours: the centre lies between the points they touch."""
     outline, corners = axis.outline, axis.corners[small]
     held = np.ones(len(small), dtype=bool)
     longest = np.zeros(len(small))
@@ -238,14 +278,14 @@ def _is_widest(axis: MedialAxis, small: np.ndarray) -> np.ndarray:
 def _tapers(
     axis: MedialAxis, small: np.ndarray, counted: np.ndarray, limit_nm: float, slack_nm: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Ends that reach far beyond the last disc of the limit's size.
+    """Tapering ends that reach far beyond the last disc of the limit's size.
 
     Args:
         axis: The medial axis.
-        small: Its discs below the limit.
-        counted: Points of places that count already.
+        small: Indices of its discs below the limit.
+        counted: Indices of points of places that are counted already.
         limit_nm: The limit.
-        slack_nm: How much further an end may reach.
+        slack_nm: Additional length that an end may have.
 
     Returns:
         (n, 2, 2) opposite corners of each end's box, and the diameter (n,) of its smallest disc.
@@ -270,7 +310,7 @@ def _tapers(
 
 
 def _connected(axis: MedialAxis, small: np.ndarray) -> np.ndarray:
-    """Number of the connected part of each of some discs, all inside or all outside."""
+    """The number of the connected part that each disc belongs to; all discs are inside, or all outside."""
     index = np.full(len(axis.radii), -1)
     index[small] = np.arange(len(small))
     links = []
@@ -284,7 +324,17 @@ def _connected(axis: MedialAxis, small: np.ndarray) -> np.ndarray:
 
 
 def joined(low: np.ndarray, high: np.ndarray, values: np.ndarray, distance_nm: float) -> Places:
-    """Boxes from (n, 2) corners, those whose centres are within a distance joined; the least value of each."""
+    """Joins boxes whose centres are close.
+
+    Args:
+        low: (n, 2) lower left corners in nm.
+        high: (n, 2) upper right corners in nm.
+        values: (n,) measured values.
+        distance_nm: Largest distance of two centres that are joined.
+
+    Returns:
+        The joint boxes, with the least value of each.
+    """
     if not len(values):
         return Places.none()
     pairs = cKDTree((low + high) / 2).query_pairs(distance_nm, output_type="ndarray")

@@ -1,4 +1,4 @@
-"""Patterns: layouts up to translation, rotation by 90 degrees and mirroring; their hash, and how similar two are."""
+"""Patterns: layouts up to translation, rotation by 90 degrees and mirroring; their hash and their similarity."""
 
 import hashlib
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from litho_dl.layout.raster import rasterize
 def pattern_hash(layout: Layout) -> str:
     """SHA-256 (hex) of the union of a layout's polygons, up to translation, rotation by 90 degrees and mirroring.
 
-    Exact in klayout's integer units (1e-5 nm up to a size of 10 um): a vertex moved by one unit changes it. The edges
-    of the union determine it; of its eight images, moved to the origin, the one whose sorted edges come first
-    counts. Layouts that differ in how polygons are cut, ordered or overlap have one hash.
+    Exact in klayout's integer units (1e-5 nm up to a size of 10 um): moving a vertex by one unit changes the hash. It
+    is taken from the edges of the union, moved to the origin, in that of the eight orientations whose sorted edges come
+    first. How polygons are cut, ordered or overlap does not matter.
 
     Args:
         layout: The polygons; an empty layout has a hash too.
@@ -41,7 +41,7 @@ def _edges(layout: Layout) -> np.ndarray:
 
 
 def _image(edges: np.ndarray, matrix: tuple[tuple[int, int], tuple[int, int]]) -> bytes:
-    """The sorted edges of one image, its lower-left corner at the origin, as bytes."""
+    """The sorted edges in one orientation, the lower left corner at the origin, as bytes."""
     if not len(edges):
         return b""
     ends = edges @ np.array(matrix).T
@@ -52,21 +52,29 @@ def _image(edges: np.ndarray, matrix: tuple[tuple[int, int], tuple[int, int]]) -
 
 
 def coarse_images(layouts: Sequence[Layout], grid: Grid) -> np.ndarray:
-    """Area coverage of each layout, float32 (n, H, W), its lower-left corner at the origin."""
+    """Rasterises layouts with their lower left corners at the origin.
+
+    Args:
+        layouts: Layouts no larger than the grid's field.
+        grid: The pixels.
+
+    Returns:
+        Area coverage, float32 (n, H, W) in [0, 1].
+    """
     moved = (layout.translated(*(-corner for corner in layout.bbox_nm[:2])) for layout in layouts)
     return np.stack([rasterize(layout, grid) for layout in moved])
 
 
 def similarity(layout: Layout, images: np.ndarray, grid: Grid) -> np.ndarray:
-    """The share of what either pattern covers that both do, where the best of eight images of one lies best on another.
+    """Similarity of a pattern to others: the largest intersection over union of all orientations and positions.
 
-    <a, b> / (<a, a> + <b, b> - <a, b>), the largest over all moves by whole pixels round the field. Copies have 1 at
-    any pixel; the larger the pixel, the less it takes to be as good as one.
+    <a, b> / (<a, a> + <b, b> - <a, b>), maximised over the eight orientations of one pattern and its periodic shifts by
+    whole pixels. It is 1 for copies at any pixel; the larger the pixel, the more patterns come close to 1.
 
     Args:
         layout: One pattern.
-        images: The others, (n, H, W) as of `coarse_images`.
-        grid: Their pixels.
+        images: The others, (n, H, W), made by `coarse_images`.
+        grid: The pixels of the images.
 
     Returns:
         (n,), from 0 to 1.

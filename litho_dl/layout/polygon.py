@@ -12,7 +12,10 @@ LARGEST_COORDINATE_NM = 1e9  # 1 m
 
 def _vertices(points: np.ndarray) -> np.ndarray:
     """`points` as an (n, 2) float64 array of at least three finite vertices."""
-    array = np.asarray(points, dtype=np.float64)
+    try:
+        array = np.asarray(points, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise LayoutError(f"Expected vertices as an (n, 2) array of numbers in nm, got {points!r:.60}.") from error
     if array.ndim != 2 or array.shape[1] != 2 or len(array) < 3:
         raise LayoutError(f"Expected at least three vertices as an (n, 2) array in nm, got shape {array.shape}.")
     if not np.isfinite(array).all():
@@ -22,10 +25,17 @@ def _vertices(points: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Polygon:
-    """One polygon with holes; vertices (n, 2) float64 as (x, y) in nm, the last not repeating the first.
+    """One polygon, with or without holes.
 
-    Either orientation is accepted. Functions of this package return hulls counter-clockwise and holes
-    clockwise, so the inside is always on the left.
+    Either orientation is accepted. Functions of this package return hulls counter-clockwise and holes clockwise, so
+    that the inside is always on the left.
+
+    Attributes:
+        hull: Vertices (n, 2), float64, rows of (x, y) in nm, the last not repeating the first; n >= 3.
+        holes: Vertices of each hole, likewise.
+
+    Raises:
+        LayoutError: A loop is not an (n, 2) array of at least three finite vertices.
     """
 
     hull: np.ndarray

@@ -1,4 +1,4 @@
-"""Polygons -> pixels: exact area coverage."""
+"""From polygons to pixels: exact area coverage."""
 
 from typing import Literal
 
@@ -9,8 +9,8 @@ from litho_dl.core.grid import Grid
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 
-FIELD_MARGIN = 1e-9  # relative; how far rounding may push a vertex beyond the field
-ROUNDING = 1e-7  # coverage below this is the rounding noise of the running sum
+FIELD_MARGIN = 1e-9  # relative; by which rounding may move a vertex beyond the field
+ROUNDING = 1e-7  # smaller coverages are rounding noise of the running sum
 
 
 def rasterize(layout: Layout, grid: Grid, *, convention: Literal["exact", "inclusive"] = "exact") -> np.ndarray:
@@ -19,15 +19,15 @@ def rasterize(layout: Layout, grid: Grid, *, convention: Literal["exact", "inclu
     Args:
         layout: Polygons at any angle, inside the field [0, width] x [0, height] nm.
         grid: The pixels; row 0 is the lowest y.
-        convention: "exact" is the covered fraction of each half-open pixel. "inclusive" also counts the pixels that
-            the closed polygon only touches from below or left (one extra row and column); it is defined for targets
-            that cover whole pixels, such as integer-nm Manhattan targets at 1 nm.
+        convention: "exact" is the covered fraction of each half-open pixel. "inclusive" adds one row and column: the
+            pixels that the closed polygon only touches with its upper or right edges. It is defined for layouts that
+            cover whole pixels, such as integer-nm Manhattan targets at 1 nm.
 
     Returns:
         (H, W) float32 in [0, 1].
 
     Raises:
-        LayoutError: A polygon leaves the field, or "inclusive" is asked of a target with partly covered pixels.
+        LayoutError: A polygon leaves the field, the convention is unknown, or pixels are partly covered ("inclusive").
     """
     if convention not in ("exact", "inclusive"):
         raise LayoutError(f"Expected the raster convention 'exact' or 'inclusive', got '{convention}'.")
@@ -39,7 +39,15 @@ def rasterize(layout: Layout, grid: Grid, *, convention: Literal["exact", "inclu
 
 
 def require_inside(layout: Layout, grid: Grid) -> None:
-    """LayoutError if a polygon leaves the grid's field."""
+    """Checks that a layout lies on a grid's field.
+
+    Args:
+        layout: A layout with polygons.
+        grid: The grid.
+
+    Raises:
+        LayoutError: A polygon leaves the field, or there is none.
+    """
     x0, y0, x1, y1 = layout.bbox_nm
     height, width = grid.field_nm
     margin = FIELD_MARGIN * max(height, width)
@@ -60,8 +68,8 @@ def _split(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     """Splits the intervals [start, stop] at whole numbers.
 
     Returns:
-        For every piece: the index of its interval, the whole number below it, its start, its stop. An interval without
-        length yields one piece.
+        For every piece: the index of its interval, the whole number below it, its start, its stop. An interval of
+        length zero yields one piece.
     """
     first = np.floor(start)
     count = np.maximum(np.ceil(stop) - first, 1).astype(np.int64)
@@ -75,7 +83,7 @@ def _coverage(edges: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Exact coverage of disjoint polygons from their edges (n, 4) in pixels.
 
     Green's theorem per pixel row: a piece of edge inside one pixel that descends by d adds d to all pixels right of it,
-    and d (1 - f) to its own, where f is the mean fractional x. One running sum along x does "all pixels right of it".
+    and d (1 - f) to its own, where f is its mean fractional x. A running sum along x adds to "all pixels right of it".
     """
     H, W = shape
     edges = np.clip(edges, 0, [W, H, W, H])

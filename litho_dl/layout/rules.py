@@ -1,8 +1,9 @@
-"""Mask rules: minimum width, space, area and curvature radius of mask polygons."""
+"""Mask rules: least width, space, area and curvature radius of mask polygons."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,12 +16,22 @@ from litho_dl.layout.polygon import Polygon
 if TYPE_CHECKING:
     import klayout.db as db
 
-STEP_PIXELS = 1.5  # a longer edge is no step of a staircase
+STEP_PIXELS = 1.5  # longer edges are not steps of a staircase
 
 
 @dataclass(frozen=True)
 class MaskRules:
-    """Lower limits of a mask shop, in nm and nm^2; a feature exactly at the limit passes, 0 switches a rule off."""
+    """Lower limits of a mask shop; a feature exactly at the limit passes, and 0 switches a rule off.
+
+    Attributes:
+        min_width_nm: Least width of a feature, >= 0.
+        min_space_nm: Least space between features, >= 0.
+        min_area_nm2: Least area of a feature, >= 0.
+        min_radius_nm: Least radius of curvature, >= 0.
+
+    Raises:
+        LayoutError: A limit is negative or not finite.
+    """
 
     min_width_nm: float
     min_space_nm: float
@@ -29,17 +40,17 @@ class MaskRules:
 
     def __post_init__(self) -> None:
         limits = (self.min_width_nm, self.min_space_nm, self.min_area_nm2, self.min_radius_nm)
-        if not all(math.isfinite(limit) and limit >= 0 for limit in limits):
+        if not all(isinstance(limit, Real) and 0 <= limit < math.inf for limit in limits):
             raise LayoutError(f"Expected mask rules of zero or more, got width, space, area, radius = {limits}.")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RuleViolations:
-    """What breaks each rule, one row for each place.
+    """The places that violate mask rules.
 
     Attributes:
-        places: By rule: width and space with the least distance in nm, area in nm^2, and radius with the least radius
-            in nm, negative where the mask is concave.
+        places: Places by rule: `width` and `space` with the least distance in nm, `area` in nm^2, and `radius` with the
+            least radius in nm, negative where the mask is concave.
     """
 
     places: dict[str, Places]
@@ -49,52 +60,57 @@ class RuleViolations:
 
     @property
     def width(self) -> np.ndarray:
-        """Markers (n, 4) as x0, y0, x1, y1 in nm."""
+        """Boxes (n, 4) of width violations, x0, y0, x1, y1 in nm."""
         return self.places["width"].boxes_nm
 
     @property
     def space(self) -> np.ndarray:
-        """Markers (n, 4) as x0, y0, x1, y1 in nm."""
+        """Boxes (n, 4) of space violations, x0, y0, x1, y1 in nm."""
         return self.places["space"].boxes_nm
 
     @property
     def area(self) -> np.ndarray:
-        """Markers (n, 4) as x0, y0, x1, y1 in nm."""
+        """Boxes (n, 4) of area violations, x0, y0, x1, y1 in nm."""
         return self.places["area"].boxes_nm
 
     @property
     def radius(self) -> np.ndarray:
-        """Markers (n, 4) as x0, y0, x1, y1 in nm."""
+        """Boxes (n, 4) of radius violations, x0, y0, x1, y1 in nm."""
         return self.places["radius"].boxes_nm
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of places by rule."""
+        """Number of violations by rule."""
         return {rule: len(places.values) for rule, places in self.places.items()}
 
     @property
     def total(self) -> int:
-        """Number of places over all rules."""
+        """Number of violations of all rules."""
         return sum(self.counts.values())
 
 
 def check_rules(polygons: Sequence[Polygon], rules: MaskRules, *, smooth_nm: float = 0.0) -> RuleViolations:
     """Checks the union of polygons (any angle) against mask rules.
 
-    Width is the diameter of discs that fit into the mask, space that of discs that fit between its parts, in notches
-    and in holes. A place counts where the sides face each other or the mask is a dot (see `medial.narrow_places`), so
-    dots, necks, line ends and corners that face anything are measured alike, at every angle. A corner counts only if
-    it is sharper than 70 degrees; a nick or step less deep than a fifth of the limit does not count. Results hold to
-    1 % of the limit if curves are drawn with 32 edges a turn or more. The radius is that of `curvature.tight_bends`.
+    Width is the diameter of discs that fit into the mask; space is that of discs that fit between its parts, in notches
+    and in holes. A place counts where two sides face each other, or where the mask is a dot (see
+    `medial.narrow_places`), so that dots, necks, line ends and facing corners are measured alike at every angle. A
+    corner counts only if it is sharper than 70 degrees; nicks and steps less deep than a fifth of the limit do not
+    count. Results are right to 1 % of the limit if circles are drawn with at least 32 edges. The radius is that of
+    `curvature.tight_bends`.
 
-    The corners of a pixel staircase are no corners of the mask. For polygons along pixel edges give their pixel as
-    `smooth_nm`: corners with a step of one pixel beside them are cut by half of it, about the contour at 0.5 between
-    pixel centres, and widths and spaces hold to one pixel. For `contour_polygons` it is not needed.
+    The corners of a pixel staircase are not corners of the mask. For polygons along pixel edges, give their pixel as
+    `smooth_nm`: corners beside a step of one pixel are then cut by half a pixel, close to the contour at 0.5 between
+    pixel centres, and widths and spaces are right to one pixel. `contour_polygons` do not need it.
 
     Args:
         polygons: Mask polygons in nm.
         rules: The limits.
-        smooth_nm: Pixel of a staircase outline; 0 leaves the polygons as they are. Areas are always theirs.
+        smooth_nm: Pixel of a staircase outline; 0 leaves the polygons as they are. Areas are always those of the
+            polygons themselves.
+
+    Returns:
+        The violations.
 
     Raises:
         LayoutError: A polygon lies beyond 1 m.
@@ -114,7 +130,7 @@ def check_rules(polygons: Sequence[Polygon], rules: MaskRules, *, smooth_nm: flo
 
 
 def _distances(loops: list[np.ndarray], rules: MaskRules, smooth_nm: float) -> tuple[Places, Places]:
-    """Places that are too narrow, and too near."""
+    """Places that are too narrow, and places that are too close together."""
     limits = (rules.min_width_nm, rules.min_space_nm)
     wanted = [limit for limit in limits if limit > 0]
     if not loops or not wanted:
@@ -128,9 +144,9 @@ def _distances(loops: list[np.ndarray], rules: MaskRules, smooth_nm: float) -> t
 
 
 def _cut_corners(loop: np.ndarray, pixel_nm: float) -> np.ndarray:
-    """Staircase corners replaced by a point half a pixel before them and one behind, at most half an edge away.
+    """Replaces staircase corners by a point half a pixel before and one behind them, at most half an edge away.
 
-    Corners between two edges of two pixels or more are the mask's own and stay.
+    Corners between two edges of two pixels or more are the mask's own, and stay.
     """
     into, out = loop - np.roll(loop, 1, axis=0), np.roll(loop, -1, axis=0) - loop
     before, after = np.hypot(*into.T), np.hypot(*out.T)
@@ -141,7 +157,7 @@ def _cut_corners(loop: np.ndarray, pixel_nm: float) -> np.ndarray:
 
 
 def _small(mask: "db.Region", limit_nm2: float, units: int) -> Places:
-    """Polygons below an area, and their areas."""
+    """Polygons below an area limit, and their areas."""
     shapes = list(mask.with_area(None, math.ceil(limit_nm2 * units**2), False).each())
     boxes = [(box.left, box.bottom, box.right, box.top) for box in (shape.bbox() for shape in shapes)]
     areas = np.array([shape.area() for shape in shapes], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""What a mask prints, as one layout file: target, mask, nominal print and PV band on layers of their own."""
+"""Layout files with the target, mask, nominal print and PV band of a clip, each on its own layer."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,12 +12,21 @@ SUFFIX = ".layers.oas"
 
 
 def write_stack(path: str | Path, stack: Mapping[str, Layout], cell: str) -> None:
-    """Writes the layouts of some of `LAYERS` as one flat cell, atomically."""
+    """Writes layouts on the layers of `LAYERS` as one flat cell, atomically.
+
+    Args:
+        path: The file, ending in .oas or .gds.
+        stack: Layouts by key of `LAYERS`; keys may be missing.
+        cell: Name of the cell.
+
+    Raises:
+        LayoutError, OutputError: As `gds.write_layers`.
+    """
     write_layers(path, {LAYERS[name]: layout for name, layout in stack.items()}, cell=cell)
 
 
 def read_stack(path: str | Path) -> dict[str, Layout]:
-    """Reads what `write_stack` wrote; a layer that is absent or empty comes as a layout without polygons.
+    """Reads a file of `write_stack`; a layer that is absent or empty gives a layout without polygons.
 
     Raises:
         LayoutError: The file is missing or damaged.

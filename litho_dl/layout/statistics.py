@@ -1,4 +1,4 @@
-"""Widths, spaces and densities of rectilinear layouts, exactly, from the raster that their own coordinates span."""
+"""Exact distributions of width and space in rectilinear layouts, on the grid of their own coordinates."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,23 +11,28 @@ from litho_dl.layout.layout import Layout
 
 
 class Distribution(NamedTuple):
-    """Lengths in nm, rising, and the area in nm^2 over which each holds."""
+    """A distribution of lengths, weighted by area.
+
+    Attributes:
+        lengths_nm: (n,), rising.
+        areas_nm2: (n,), the area over which each length holds.
+    """
 
     lengths_nm: np.ndarray
     areas_nm2: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LayoutStatistics:
-    """What a clip consists of.
+    """Statistics of a rectilinear layout's union.
 
     Attributes:
-        polygons: Of the union.
-        vertices: Of the union, holes included.
-        area_nm2: Of the union.
-        widths: Local width: at each covered place the shorter of its horizontal and its vertical run.
-        spaces: Local space: at each uncovered place the shorter of the runs that end at polygons on both sides; places
-            without any such run do not count.
+        polygons: Number of polygons.
+        vertices: Number of vertices, holes included.
+        area_nm2: Area.
+        widths: Local width: at each covered point, the shorter of the horizontal and the vertical run.
+        spaces: Local space: at each uncovered point, the shortest run that ends at polygons on both sides; points
+            without such a run do not count.
     """
 
     polygons: int
@@ -35,6 +40,9 @@ class LayoutStatistics:
     area_nm2: float
     widths: Distribution
     spaces: Distribution
+
+    def __repr__(self) -> str:
+        return f"LayoutStatistics({self.polygons} polygons, {self.vertices} vertices, {self.area_nm2:,.0f} nm²)"
 
 
 def layout_statistics(layout: Layout) -> LayoutStatistics:
@@ -65,13 +73,13 @@ def layout_statistics(layout: Layout) -> LayoutStatistics:
 
 
 def pooled(distributions: Iterable[Distribution]) -> Distribution:
-    """Several distributions as one; areas add up."""
+    """The sum of several distributions."""
     parts = list(distributions) or [Distribution(np.zeros(0), np.zeros(0))]
     return _distribution(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def _raster(loops: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Coverage bool (H, W) between all coordinates of the vertices, and these, x (W + 1,) and y (H + 1,)."""
+    """Coverage, bool (H, W), on the grid of all vertex coordinates, and these, x (W + 1,) and y (H + 1,)."""
     ends = np.concatenate([np.hstack([loop, np.roll(loop, -1, axis=0)]) for loop in loops])
     vertical = ends[ends[:, 0] == ends[:, 2]]
     x, y = np.unique(ends[:, 0]), np.unique(ends[:, 1])
@@ -84,7 +92,7 @@ def _raster(loops: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def _runs(covered: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Length of the horizontal run of equal cells around each cell, and whether it ends inside on both sides."""
+    """Length of the horizontal run of equal cells around each cell, and whether it ends before both borders."""
     change = covered[:, 1:] != covered[:, :-1]
     start = np.full(covered.shape, x[0])
     stop = np.full(covered.shape, x[-1])

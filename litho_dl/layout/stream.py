@@ -1,4 +1,4 @@
-"""Opening GDSII and OASIS streams: format check, gzip, damage."""
+"""Opening GDSII and OASIS files: format check, gzip, damage."""
 
 import gzip
 import shutil
@@ -43,7 +43,7 @@ def load_stream(path: str | Path) -> "db.Layout":
 
 @contextmanager
 def _unpacked(path: str | Path) -> Iterator[Path]:
-    """The file itself, or a temporary unzipped copy (whose checksum Python, unlike klayout, verifies)."""
+    """The file itself, or a temporary unzipped copy (Python verifies the checksum, klayout does not)."""
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(path)
         try:
@@ -62,7 +62,7 @@ def _unpacked(path: str | Path) -> Iterator[Path]:
 
 
 def _require_magic(plain: Path, path: str | Path) -> None:
-    """Refuses other formats before klayout guesses at them."""
+    """Refuses other formats, which klayout would try to guess."""
     with open(plain, "rb") as file:
         start = file.read(len(OASIS_MAGIC))
     if not start.startswith((GDS_MAGIC, OASIS_MAGIC)):

@@ -24,7 +24,7 @@ class CutWindow:
     Attributes:
         x0_nm: Left edge of the window in the layout's own coordinates.
         y0_nm: Its lower edge.
-        layout: What lies inside, moved to [0, window] x [0, window].
+        layout: The part of the layout inside, moved to [0, window] x [0, window].
         pattern_hash: See `pattern.pattern_hash`.
     """
 
@@ -47,26 +47,30 @@ def cut_windows(
 ) -> Iterator[CutWindow]:
     """Cuts a GLP, GDSII or OASIS file into square windows; the file is read once.
 
-    Windows start at the lower-left corner of the layer's bounding box, row by row, and cover all of it, so the last
-    ones may reach beyond it. A pattern is yielded once, the first time it comes, however it is turned or mirrored.
+    Windows start at the lower left corner of the layer's bounding box, row by row, and cover all of it; the last ones
+    may reach beyond it. A pattern is yielded once, the first time it occurs, in whatever orientation.
 
-    A cut can leave parts that nobody drew: the side of a wire that runs along the window's edge, a stub of its end.
-    With `min_width_nm` those along the edge that are narrower are removed; what is drawn narrower inside stays. Use the
-    layer's least width. Shapes are not kept whole instead: they would leave the window.
+    A cut can leave slivers that were not drawn: the side of a wire along the window's edge, the stub of its end. With
+    `min_width_nm`, parts at the edge that are narrower are removed; narrow shapes inside stay. Use the layer's least
+    width. Shapes that cross the edge are cut, not kept whole, as they would leave the window.
 
     Args:
         path: The file.
         layer: As for `read_layout`.
         cell: As for `read_layout`.
-        window_nm: Side of a window.
-        stride_nm: Step from one window to the next.
-        least_coverage: Windows with a smaller covered share of their area are skipped; empty ones always are.
+        window_nm: Side of a window; > 0.
+        stride_nm: Step from one window to the next; > 0.
+        least_coverage: Least covered share of a window's area, in [0, 1); windows below it, and empty ones, are
+            skipped.
         min_width_nm: Parts at the window's edge narrower than this are removed; 0 keeps all.
-        counts: Receives the number of "windows" on the raster, and while they are cut of those skipped as "empty",
-            "sparse" and "duplicate".
+        counts: Receives the number of all "windows" and, as they are cut, of those skipped as "empty", "sparse" and
+            "duplicate".
+
+    Returns:
+        An iterator over the windows.
 
     Raises:
-        LayoutError: The file cannot be read, nothing is there, or a length is out of range.
+        LayoutError: The file cannot be read, has no shapes, or a length is out of range.
     """
     if not (window_nm > 0 and stride_nm > 0 and 0 <= least_coverage < 1 and 0 <= min_width_nm < window_nm):
         raise LayoutError(
@@ -118,7 +122,7 @@ def _starts(low_nm: float, high_nm: float, window_nm: float, stride_nm: float) -
 
 
 def _clipped(shapes: "db.Shapes", frame: "db.Box", min_width: int) -> "db.Region":
-    """The shapes inside a frame, without what the cut left narrower than `min_width`."""
+    """The shapes inside a frame, without slivers at its edge that are narrower than `min_width`."""
     import klayout.db as db
 
     touching = db.Region()
@@ -127,7 +131,7 @@ def _clipped(shapes: "db.Shapes", frame: "db.Box", min_width: int) -> "db.Region
     inside = (touching & db.Region(frame)).merged(True, 0)
     if not min_width:
         return inside
-    half = (min_width - 1) // 2  # what is exactly as wide as the limit survives
+    half = (min_width - 1) // 2  # parts exactly as wide as the limit stay
     wide = inside.sized(-half, 2).sized(half, 2)
     slivers = (inside - wide).interacting(db.Region(frame).edges())
     return (inside - slivers).merged(True, 0)

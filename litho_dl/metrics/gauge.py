@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.layout.cutline import Cut, Frame, Kind, inside_intervals, narrowest_cuts
-from litho_dl.layout.layout import Layout
+from litho_dl.layout.cutline import Cut, Kind, inside_intervals, narrowest_cuts
+from litho_dl.layout.layout import Box, Layout
 
 REACH_NM = 200.0  # distance beyond the drawn edges up to which a printed edge is searched, if no neighbour is closer
 PERPENDICULAR = 0.5  # largest |cosine| between the two default gauges of a kind
@@ -95,14 +95,14 @@ def _gauge(
     return Gauge(name, kind, first, second, (reach[0], reach[1]))
 
 
-def default_gauges(layout: Layout, frame_nm: Frame | None = None) -> tuple[Gauge, ...]:
+def default_gauges(layout: Layout, window_nm: Box | None = None) -> tuple[Gauge, ...]:
     """Gauges for the narrowest line and the narrowest space, at most four.
 
     A second line (or space), perpendicular to the first, is added if it is at most 1.5 times as wide.
 
     Args:
         layout: The drawn polygons.
-        frame_nm: x0, y0, x1, y1 of the window that cropped the polygons, if any; edges on it are not measured.
+        window_nm: x0, y0, x1, y1 of the window that cropped the polygons, if any; edges on it are not measured.
 
     Returns:
         The gauges g1, g2, ..., lines first.
@@ -111,7 +111,7 @@ def default_gauges(layout: Layout, frame_nm: Frame | None = None) -> tuple[Gauge
         LayoutError: No line and no space has parallel sides.
     """
     kinds: tuple[Kind, Kind] = ("line", "space")
-    found = {kind: narrowest_cuts(layout, kind, slack=SIMILAR_WIDTH, frame_nm=frame_nm) for kind in kinds}
+    found = {kind: narrowest_cuts(layout, kind, slack=SIMILAR_WIDTH, window_nm=window_nm) for kind in kinds}
     cuts = [(kind, cut) for kind in kinds for cut in _chosen(found[kind])]
     if not cuts:
         raise LayoutError(f"'{layout.name}' has no lines or spaces with parallel sides; give gauges of your own.")

@@ -18,7 +18,7 @@ ROUNDING = 1e-9  # tolerance in comparisons of latitudes, in percent
 FOCUS_INTERVALS = 400  # of the grid on which rectangles are searched
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GaugeProfile:
     """The intensity along one gauge through focus, at dose 1.
 
@@ -45,6 +45,11 @@ class GaugeProfile:
                 f"Expected positions through 0, a positive target CD and threshold, got target {self.target_nm:g} nm "
                 f"and threshold {self.threshold:g}."
             )
+
+    def __repr__(self) -> str:
+        foci, samples = self.intensity.shape
+        tone = "line" if self.bright else "space"
+        return f"GaugeProfile({tone} of {self.target_nm:.4g} nm, {samples} samples at {foci} foci)"
 
     def cd_nm(self, doses: np.ndarray) -> np.ndarray:
         """CD (F, D) at doses (D,), or at doses (F, D) that differ from focus to focus.
@@ -76,7 +81,7 @@ def _samples_inside(above: np.ndarray) -> np.ndarray:
     return np.where(outside.any(-1), np.where(first > 0, crossing, 0.0), np.inf)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ProcessWindow:
     """The range of doses, through focus, in which a CD is within its tolerance.
 
@@ -89,6 +94,10 @@ class ProcessWindow:
     foci_nm: np.ndarray
     low: np.ndarray
     high: np.ndarray
+
+    def __repr__(self) -> str:
+        foci = f"{len(self.foci_nm)} foci from {self.foci_nm[0]:g} to {self.foci_nm[-1]:g} nm"
+        return f"ProcessWindow({foci}, doses {self.low.min():.3f} to {self.high.max():.3f})"
 
 
 def process_window(profile: GaugeProfile, foci_nm: np.ndarray, tolerance: float = 0.1) -> ProcessWindow:
@@ -135,7 +144,7 @@ def common_window(windows: Sequence[ProcessWindow]) -> ProcessWindow:
     return ProcessWindow(foci, low, np.min([np.interp(foci, swept, window.high) for window in windows], axis=0))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Latitude:
     """Exposure latitude (EL) against depth of focus (DOF): the largest rectangles that fit into a window.
 
@@ -159,6 +168,16 @@ class Latitude:
     dof_limited: bool
     best_focus_nm: float | None
     best_dose: float | None
+
+    def __repr__(self) -> str:
+        if self.best_dose is None or self.best_focus_nm is None:
+            return "Latitude(no window)"
+        dof_nm = self.dof_at_least_el_nm
+        dof = "" if dof_nm is None else f", DOF {dof_nm:.0f} nm at {self.least_el_percent:g} % EL"
+        return (
+            f"Latitude(EL up to {self.max_el_percent:.1f} %{dof}, best focus {self.best_focus_nm:.0f} nm, best dose "
+            f"{self.best_dose:.3f})"
+        )
 
     @property
     def max_el_percent(self) -> float:

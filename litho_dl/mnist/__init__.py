@@ -1,1 +1,1 @@
-"""Sanity benchmarks of the shared blocks and the training loop on MNIST."""
+"""Benchmarks on MNIST that check the building blocks and the training loop."""

@@ -1,4 +1,4 @@
-"""Images moved, turned and scaled at random."""
+"""Random shifts, rotations and scalings of images."""
 
 import math
 from typing import Annotated
@@ -13,12 +13,12 @@ from litho_dl.core.settings import ProperFraction, Settings
 
 
 class Augmentation(Settings):
-    """The most that an image is changed, drawn evenly from both sides of no change.
+    """Largest changes of an image; each is drawn uniformly from [-largest, largest].
 
     Attributes:
-        shift_px: Along each axis.
-        turn_deg: About the centre.
-        scale: Share by which it grows or shrinks.
+        shift_px: Shift along each axis, in pixels.
+        turn_deg: Rotation about the centre, in degrees.
+        scale: Relative change of size.
     """
 
     shift_px: Annotated[float, Field(ge=0)] = 0.0
@@ -27,19 +27,22 @@ class Augmentation(Settings):
 
 
 def augmented(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    """Each image (B, C, N, N) changed on its own, bilinearly; what comes in from outside is the nearest border pixel.
+    """Transforms each image by its own random map, with bilinear interpolation and replicated borders.
 
     Args:
-        images: What to change.
-        settings: How much.
-        generator: On the CPU.
+        images: (B, C, N, N).
+        settings: The largest changes.
+        generator: Random generator on the CPU.
+
+    Returns:
+        The transformed images, (B, C, N, N).
 
     Raises:
         DatasetError: The images are not square.
     """
     count, _, height, width = images.shape
     if height != width:
-        raise DatasetError(f"Expected square images to turn, got {height} x {width} pixels; pad them.")
+        raise DatasetError(f"Expected square images to rotate, got {height} x {width} pixels; pad them.")
     drawn = 2 * torch.rand(4, count, generator=generator) - 1
     angle, scale = math.radians(settings.turn_deg) * drawn[0], 1 + settings.scale * drawn[1]
     cos, sin = angle.cos() / scale, angle.sin() / scale

@@ -1,4 +1,4 @@
-"""Images of digits drawn with fonts, where MNIST is not at hand, and labels of the pixels of digits."""
+"""Digits rendered with fonts, where MNIST is not available, and the classes of a digit's pixels."""
 
 import functools
 from pathlib import Path
@@ -10,20 +10,20 @@ from torch import Tensor
 
 SIDE_PX = 28
 BACKGROUND = 10
-INK = 128  # from this value on, a pixel belongs to the digit
+INK = 128  # smallest value of a pixel that belongs to the digit
 FONTS = ("DejaVuSans", "DejaVuSans-Oblique", "DejaVuSansMono", "DejaVuSerif", "DejaVuSerif-Italic")
-FINE = 4  # drawn on pixels that much finer, then averaged
-HEIGHT_PX = 27.0  # of a font whose digits are 20 px high, as MNIST's are
+FINE = 4  # digits are rendered on pixels that much finer, then averaged
+HEIGHT_PX = 27.0  # height of a font whose digits are 20 px high, as those of MNIST
 
 
 def rendered_digits(count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Digits in the fonts that come with matplotlib, each shifted, turned, scaled and thickened at random.
+    """Renders digits in matplotlib's fonts, each with a random shift, rotation, size and stroke width.
 
-    They are easier than handwriting, and the same wherever the fonts and Pillow are.
+    They are easier to classify than handwriting, and equal wherever fonts and Pillow are the same.
 
     Args:
-        count: How many.
-        seed: What they are drawn from.
+        count: Number of images.
+        seed: Seed of the random numbers.
 
     Returns:
         Images, uint8 (count, 28, 28) with 255 = ink and row 0 at the top, and their digits, uint8 (count,).
@@ -32,7 +32,7 @@ def rendered_digits(count: int, seed: int) -> tuple[Tensor, Tensor]:
     labels = rng.integers(10, size=count, dtype=np.uint8)
     images = np.empty((count, SIDE_PX, SIDE_PX), np.uint8)
     for image, label in zip(images, labels, strict=True):
-        image[:] = _drawn(str(label), rng)
+        image[:] = _rendered(str(label), rng)
     return torch.from_numpy(images), torch.from_numpy(labels)
 
 
@@ -42,11 +42,15 @@ def pixel_classes(images: Tensor, labels: Tensor) -> Tensor:
     Args:
         images: uint8 (n, H, W), 255 = ink.
         labels: Digits (n,).
+
+    Returns:
+        The classes.
     """
     return torch.where(images >= INK, labels.long()[:, None, None], BACKGROUND)
 
 
-def _drawn(text: str, rng: np.random.Generator) -> np.ndarray:
+def _rendered(text: str, rng: np.random.Generator) -> np.ndarray:
+    """One digit, uint8 (28, 28)."""
     from PIL import Image, ImageDraw
 
     font = _font(str(rng.choice(FONTS)), round(FINE * HEIGHT_PX * rng.uniform(0.7, 0.95)))

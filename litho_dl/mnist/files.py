@@ -1,4 +1,4 @@
-"""MNIST, handwritten digits: read from its four files, or downloaded."""
+"""MNIST, a data set of handwritten digits: reading and downloading its four files."""
 
 import gzip
 import hashlib
@@ -19,7 +19,7 @@ from litho_dl.core.errors import DatasetError
 from litho_dl.core.io import atomic_path
 
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
-FILES = {  # SHA-256 of what is in the .gz
+FILES = {  # SHA-256 of the unpacked contents
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
@@ -27,18 +27,28 @@ FILES = {  # SHA-256 of what is in the .gz
 }
 TIMEOUT_S = 30
 GZIP = b"\x1f\x8b"
-UNSIGNED_BYTES = 0x08  # the type of an IDX file
-MOST_AXES = 8
+UNSIGNED_BYTES = 0x08  # type code in an IDX file
+MAX_AXES = 8
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Mnist:
-    """Images, uint8 (n, 28, 28) with 255 = ink and row 0 at the top, and their digits, uint8 (n,), 0 ... 9."""
+    """The training and test images of MNIST, or of a data set in its format.
+
+    Attributes:
+        train_images: uint8 (n, 28, 28), 255 = ink, row 0 at the top.
+        train_labels: Their digits, uint8 (n,), 0 ... 9.
+        test_images: As `train_images`.
+        test_labels: As `train_labels`.
+    """
 
     train_images: Tensor
     train_labels: Tensor
     test_images: Tensor
     test_labels: Tensor
+
+    def __repr__(self) -> str:
+        return f"Mnist({len(self.train_labels):,} training images, {len(self.test_labels):,} test images)"
 
     def training_digest(self) -> str:
         """SHA-256 of the training images and labels, hexadecimal."""
@@ -48,15 +58,19 @@ class Mnist:
 
 
 def load_mnist(data_dir: str | Path, download: bool = False, mirrors: Sequence[str] = MIRRORS) -> Mnist:
-    """Reads MNIST, or any other set in its format, from a folder.
+    """Reads MNIST, or another data set in its format, from a folder.
 
     Args:
-        data_dir: Holds `train-images-idx3-ubyte` and the three others, plain or as .gz; `.idx3-ubyte` will do as well.
-        download: Fetch what is missing.
-        mirrors: Where from: folders of .gz files as URLs that end in a slash, tried in turn.
+        data_dir: Folder of `train-images-idx3-ubyte` and the three other files, plain or as .gz; names with
+            `.idx3-ubyte` are accepted too.
+        download: Whether to download missing files.
+        mirrors: URLs of folders of the .gz files, ending in a slash, tried in turn.
+
+    Returns:
+        The images and labels.
 
     Raises:
-        DatasetError: A file is missing, damaged, or does not belong to the others, or no mirror gives it.
+        DatasetError: A file is missing, damaged, inconsistent with the others, or cannot be downloaded.
         OutputError: The folder cannot be written.
     """
     folder = Path(data_dir)
@@ -72,7 +86,7 @@ def load_mnist(data_dir: str | Path, download: bool = False, mirrors: Sequence[s
 
 
 def _find(folder: Path, name: str) -> Path | None:
-    """The file of that name in any of its spellings."""
+    """The file of this name in any spelling; None if there is none."""
     spellings = (name, name.replace("-idx", ".idx"))
     paths = (folder / f"{spelling}{suffix}" for spelling in spellings for suffix in ("", ".gz"))
     return next((path for path in paths if path.is_file()), None)
@@ -94,7 +108,7 @@ def _by_hand(folder: Path, names: Iterable[str]) -> str:
 
 
 def _download(folder: Path, name: str, mirrors: Sequence[str]) -> Path:
-    """Fetches one file and checks its content."""
+    """Downloads a file and checks its SHA-256."""
     failures = []
     for mirror in mirrors:
         url = f"{mirror}{name}.gz"
@@ -115,10 +129,10 @@ def _download(folder: Path, name: str, mirrors: Sequence[str]) -> Path:
 
 
 def read_idx(path: str | Path) -> Tensor:
-    """Reads unsigned bytes, uint8 of the shape that the file states, from an IDX file, plain or gzip.
+    """Reads an IDX file of unsigned bytes, plain or gzip, as a uint8 tensor of the shape it states.
 
     Raises:
-        DatasetError: The file is missing, damaged, cut short, or of another kind.
+        DatasetError: The file is missing, damaged, truncated, or of another type.
 
     Source: http://yann.lecun.com/exdb/mnist
     """
@@ -136,9 +150,9 @@ def read_idx(path: str | Path) -> Tensor:
     if content[2] != UNSIGNED_BYTES:
         raise DatasetError(f"{path}: expected unsigned bytes (type 08), got type {content[2]:02x}.")
     axes = content[3]
-    if axes > MOST_AXES:
+    if axes > MAX_AXES:
         raise DatasetError(
-            f"{path}: expected at most {MOST_AXES} axes, got {axes}; the file is damaged: fetch it again."
+            f"{path}: expected at most {MAX_AXES} axes, got {axes}; the file is damaged: fetch it again."
         )
     if len(content) < 4 + 4 * axes:
         raise DatasetError(

@@ -1,4 +1,4 @@
-"""How gradients vanish and explode along a deep network, and what batch norm and clipping do about it."""
+"""Vanishing and exploding gradients in deep networks, and the effect of batch normalisation and clipping."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from litho_dl.nn.classifier import ClassifierHead
 from litho_dl.nn.conv import ConvBNAct
 
 DEPTH, WIDTH = 16, 8
-EXPLODING_GAIN = 2.0  # of all weights, over the scale that keeps the signal
+EXPLODING_GAIN = 2.0  # of all weights, over He initialisation
 STEPS, LEARNING_RATE = 60, 0.1
 
 
@@ -21,10 +21,9 @@ class GradientStudy:
     """Gradient norms of deep plain networks.
 
     Attributes:
-        by_layer: Norm of each convolution's weight gradient before training, from the first layer to the last, by the
-            network's name.
-        norms: Norm of the whole gradient that the optimizer gets, by step, with and without clipping.
-        losses: The loss of which it is the gradient.
+        by_layer: By network, the norm of each convolution's weight gradient before training, from first to last layer.
+        norms: With and without clipping, the norm of the whole gradient at each step.
+        losses: With and without clipping, the loss at each step.
     """
 
     by_layer: dict[str, list[float]]
@@ -33,7 +32,16 @@ class GradientStudy:
 
 
 def study_gradients(images: Tensor, labels: Tensor, seed: int) -> GradientStudy:
-    """Measures networks of `DEPTH` convolutions on one batch of images (B, 1, H, W) with labels (B,)."""
+    """Measures the gradients of networks of `DEPTH` convolutions on one batch.
+
+    Args:
+        images: (B, 1, H, W).
+        labels: Digits, (B,).
+        seed: Seed of the initial weights.
+
+    Returns:
+        The gradient norms and losses.
+    """
     kinds = {
         "sigmoid": ("sigmoid", "none", 1.0),
         "sigmoid, batch norm": ("sigmoid", "batch", 1.0),
@@ -46,8 +54,8 @@ def study_gradients(images: Tensor, labels: Tensor, seed: int) -> GradientStudy:
         weights = [layer.weight for layer in _convolutions(network)]
         gradients = torch.autograd.grad(cross_entropy(network(images), labels), weights)
         by_layer[name] = [float(gradient.norm()) for gradient in gradients]
-    clip = {"as it is": math.inf, "clipped to 1": 1.0}
-    steps = {name: _descent(images, labels, most, seed) for name, most in clip.items()}
+    max_norms = {"as it is": math.inf, "clipped to 1": 1.0}
+    steps = {name: _descent(images, labels, max_norm, seed) for name, max_norm in max_norms.items()}
     return GradientStudy(
         by_layer,
         {name: norms for name, (norms, _) in steps.items()},
@@ -56,7 +64,7 @@ def study_gradients(images: Tensor, labels: Tensor, seed: int) -> GradientStudy:
 
 
 def _deep(activation: str, norm: str, gain: float, seed: int) -> nn.Sequential:
-    """Convolutions of weights drawn as He et al. do, times a gain."""
+    """A deep plain network with He initialisation times a gain."""
     widths = [1] + [WIDTH] * DEPTH
     with torch.random.fork_rng([]), torch.no_grad():
         torch.default_generator.manual_seed(seed)
@@ -74,8 +82,8 @@ def _convolutions(network: nn.Module) -> list[nn.Conv2d]:
     return [module for module in network.modules() if isinstance(module, nn.Conv2d)]
 
 
-def _descent(images: Tensor, labels: Tensor, most: float, seed: int) -> tuple[list[float], list[float]]:
-    """Norms of the gradients that gradient descent steps along, clipped to `most`, and the losses before each step."""
+def _descent(images: Tensor, labels: Tensor, max_norm: float, seed: int) -> tuple[list[float], list[float]]:
+    """Gradient norms, clipped to `max_norm`, and losses at each step of gradient descent."""
     network = _deep("relu", "none", EXPLODING_GAIN**0.5, seed)
     parameters = list(network.parameters())
     optimizer = torch.optim.SGD(parameters, LEARNING_RATE)
@@ -84,7 +92,7 @@ def _descent(images: Tensor, labels: Tensor, most: float, seed: int) -> tuple[li
         optimizer.zero_grad()
         loss = cross_entropy(network(images), labels)
         loss.backward()
-        clip_grad_norm_(parameters, most)
+        clip_grad_norm_(parameters, max_norm)
         norms.append(float(get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])))
         losses.append(float(loss.detach()))
         optimizer.step()

@@ -1,4 +1,4 @@
-"""The pictures of a benchmark on MNIST."""
+"""Pictures of a benchmark on MNIST."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,19 +13,36 @@ if TYPE_CHECKING:
     from litho_dl.mnist.run import MnistRun
     from litho_dl.viz.learning import ImageRow
 
-SHOWN, A_ROW = 16, 8
-TRAINING_NOTE = "training: means over each epoch's steps, with label smoothing, dropout and augmentation"
+PICTURED, PER_ROW = 16, 8
+TRAINING_NOTE = "training: means over the steps of an epoch, with label smoothing, dropout and augmentation"
 DIGITS = [str(digit) for digit in range(10)]
 
 
 def confusion(run: "MnistRun", labels: Tensor) -> Tensor:
-    """How often which digit (rows) was taken for which (columns), (10, 10)."""
-    found = run.test.outputs.argmax(1)
-    return torch.bincount(labels.long() * 10 + found, minlength=100).reshape(10, 10)
+    """The confusion matrix of a classifier on the test images.
+
+    Args:
+        run: A run of a classifier.
+        labels: The test images' digits, (n,).
+
+    Returns:
+        Counts (10, 10): true digits in rows, predicted ones in columns.
+    """
+    predicted = run.test.outputs.argmax(1)
+    return torch.bincount(labels.long() * 10 + predicted, minlength=100).reshape(10, 10)
 
 
 def draw_run(folder: Path, run: "MnistRun", mnist: "Mnist") -> None:
-    """FOLDER/curves.png and what `pictures` has."""
+    """Draws FOLDER/curves.png with the learning curves, and all `pictures`.
+
+    Args:
+        folder: The folder.
+        run: The finished run.
+        mnist: Its data.
+
+    Raises:
+        OutputError: A picture cannot be written.
+    """
     from litho_dl.training.progress import curves_of
     from litho_dl.viz.figure import save_figure
     from litho_dl.viz.learning import learning_curves
@@ -38,7 +55,15 @@ def draw_run(folder: Path, run: "MnistRun", mnist: "Mnist") -> None:
 
 
 def pictures(run: "MnistRun", mnist: "Mnist") -> dict[str, "Figure"]:
-    """What the test images came to: of a classifier `confusion` and, if it errs, `worst`; of the others `examples`."""
+    """The pictures of the test images.
+
+    Args:
+        run: The finished run.
+        mnist: Its data.
+
+    Returns:
+        `confusion` and, if there are errors, `worst` of a classifier; `examples` of other networks.
+    """
     from litho_dl.models.registry import CLASSIFIERS
     from litho_dl.viz.learning import ImageRow, confusion_figure, image_grid
 
@@ -47,40 +72,58 @@ def pictures(run: "MnistRun", mnist: "Mnist") -> dict[str, "Figure"]:
         return {"examples": image_grid(examples(run, mnist), title=title)}
     drawn = {"confusion": confusion_figure(confusion(run, mnist.test_labels).numpy(), DIGITS, title=title)}
     worst = worst_digits(run, mnist)
-    rows = [ImageRow(worst[start : start + A_ROW], (0, 255)) for start in range(0, len(worst), A_ROW)]
+    rows = [ImageRow(worst[start : start + PER_ROW], (0, 255)) for start in range(0, len(worst), PER_ROW)]
     return {**drawn, "worst": image_grid(rows, title=title)} if rows else drawn
 
 
 def worst_digits(run: "MnistRun", mnist: "Mnist") -> list[tuple[Tensor, str]]:
-    """The misclassified test images whose own class got the least probability, with both classes as captions."""
+    """The misclassified test images with the smallest probability of the true class.
+
+    Args:
+        run: A run of a classifier.
+        mnist: Its data.
+
+    Returns:
+        Up to `PICTURED` images with captions of true and predicted digit.
+    """
     probabilities, labels = run.test.outputs, mnist.test_labels.long()
-    found = probabilities.argmax(1)
-    own = probabilities[torch.arange(len(labels)), labels]
-    order = torch.where(found != labels, own, 2.0).argsort(stable=True)[: int((found != labels).sum())][:SHOWN]
+    predicted = probabilities.argmax(1)
+    wrong = predicted != labels
+    true_probability = probabilities[torch.arange(len(labels)), labels]
+    order = torch.where(wrong, true_probability, 2.0).argsort(stable=True)[: int(wrong.sum())][:PICTURED]
     return [
-        (mnist.test_images[i], f"{labels[i]} as {found[i]} ({probabilities[i, found[i]]:.0%})") for i in order.tolist()
+        (mnist.test_images[i], f"{labels[i]} as {predicted[i]} ({probabilities[i, predicted[i]]:.0%})")
+        for i in order.tolist()
     ]
 
 
 def examples(run: "MnistRun", mnist: "Mnist") -> "list[ImageRow]":
-    """The first test images: what the network gets, what it makes of it, what is true."""
+    """The first test images: input, output and target of a segmenter or of the GAN.
+
+    Args:
+        run: The finished run.
+        mnist: Its data.
+
+    Returns:
+        A row of images for each of the three.
+    """
     from litho_dl.mnist.recipe import GAN
     from litho_dl.mnist.tasks import make_items
     from litho_dl.viz.learning import CLASS_COLOURS, CLASS_RANGE, ImageRow
 
-    images = mnist.test_images[:SHOWN]
-    given, wanted = make_items(run.recipe, images, mnist.test_labels[:SHOWN])
-    made = run.test.outputs[:SHOWN]
+    images = mnist.test_images[:PICTURED]
+    inputs, targets = make_items(run.recipe, images, mnist.test_labels[:PICTURED])
+    outputs = run.test.outputs[:PICTURED]
     if run.recipe.network == GAN:
-        rows = {"given": given[:, 0], "made": made, "true": wanted[:, 0]}
+        rows = {"input": inputs[:, 0], "output": outputs, "true": targets[:, 0]}
         return [ImageRow(_named(row, name), (0, 1)) for name, row in rows.items()]
-    classes = {"made": made, "true": wanted}
+    classes = {"output": outputs, "true": targets}
     return [
-        ImageRow(_named(images, "given"), (0, 255)),
+        ImageRow(_named(images, "input"), (0, 255)),
         *(ImageRow(_named(row, name), CLASS_RANGE, CLASS_COLOURS) for name, row in classes.items()),
     ]
 
 
 def _named(row: Tensor, name: str) -> list[tuple[Tensor, str]]:
-    """Images of which the first has the name as its caption."""
+    """Images, the first with a caption."""
     return [(image, "" if index else name) for index, image in enumerate(row)]

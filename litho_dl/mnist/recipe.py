@@ -1,11 +1,11 @@
-"""What a benchmark on MNIST trains, and how."""
+"""Recipes of benchmarks on MNIST: network, augmentation and training."""
 
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from litho_dl.core.settings import ProperFraction, Settings, read_toml, validated
+from litho_dl.core.settings import ProperFraction, Settings, load_settings
 from litho_dl.mnist.augment import Augmentation
 from litho_dl.models.registry import CLASSIFIERS, SEGMENTERS
 from litho_dl.training.recipe import TrainingSettings, with_changes
@@ -15,16 +15,16 @@ NETWORKS = (*CLASSIFIERS, *SEGMENTERS, GAN)
 
 
 class MnistRecipe(Settings):
-    """One benchmark.
+    """The recipe of a benchmark.
 
     Attributes:
         description: One line for lists.
         network: A name of `NETWORKS`: a classifier of digits, a segmenter of their pixels, or the GAN that sharpens
             them.
-        held_out: Training images, the last ones, that are kept for validation. The test images are not for choosing.
-        augmentation: What each training image goes through; classifiers only.
-        label_smoothing: See `training.classification.Classification`.
-        training: Length, optimizer, schedule and so on.
+        held_out: Number of training images, the last ones, for validation; test images do not select the best epoch.
+        augmentation: Augmentation of the training images; classifiers only.
+        label_smoothing: See `training.classification.Classification`; classifiers only.
+        training: Settings of the training run.
     """
 
     description: str = ""
@@ -44,19 +44,25 @@ class MnistRecipe(Settings):
 
 
 def load_mnist_recipe(name_or_path: str | Path) -> MnistRecipe:
-    """Loads a shipped recipe by name, or a file ending in .toml.
+    """Loads a packaged recipe by name, or a file ending in .toml.
 
     Raises:
         RecipeError: Unknown name, missing file, broken TOML, unknown key or value out of range.
     """
-    table, origin, _ = read_toml("mnist", name_or_path)
-    return validated(MnistRecipe, table, origin)
+    return load_settings(MnistRecipe, "mnist", name_or_path)
 
 
 def with_training(recipe: MnistRecipe, **changes: int | None) -> MnistRecipe:
-    """The recipe with other settings of its training; None leaves one as it is.
+    """Replaces some settings of a recipe's training.
+
+    Args:
+        recipe: The recipe.
+        **changes: New values by name; None keeps the old one.
+
+    Returns:
+        The new recipe.
 
     Raises:
-        RecipeError: They do not fit the others.
+        RecipeError: A value is out of range or inconsistent with the others.
     """
     return recipe.model_copy(update={"training": with_changes(recipe.training, **changes)})

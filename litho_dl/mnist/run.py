@@ -1,4 +1,4 @@
-"""One benchmark: trained, and scored on the test images with the weights that validated best."""
+"""Running a benchmark: training, then scoring the best epoch's weights on the test images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from litho_dl.training.loop import TrainingResult, train
 from litho_dl.training.run import Progress
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MnistRun:
-    """A trained benchmark.
+    """A finished benchmark.
 
     Attributes:
-        recipe: What was trained, with its seed.
-        training: How that went.
-        test: The score on the test images.
-        parameters: Trainable numbers of the network (of the GAN's generator).
+        recipe: The recipe, with its seed.
+        training: History and status of the training.
+        test: Scores on the test images.
+        parameters: Number of trainable parameters of the network (of the GAN's generator).
     """
 
     recipe: MnistRecipe
@@ -33,9 +33,13 @@ class MnistRun:
     test: TestScore
     parameters: int
 
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{name} {value:.4g}" for name, value in self.test.metrics.items())
+        return f"MnistRun({self.recipe.network}: {len(self.training.history)} epochs, test {scores})"
+
     @property
     def epoch_s(self) -> float:
-        """Median seconds an epoch, validation included."""
+        """Median time of an epoch in seconds, validation included."""
         return median(row["seconds"] for row in self.training.history)
 
 
@@ -48,23 +52,23 @@ def run_mnist(
     on_progress: Callable[[Progress], None] = lambda progress: None,
     tensorboard: bool = False,
 ) -> MnistRun | None:
-    """Trains a recipe, and scores it; a folder that holds part of the same run is continued.
+    """Trains and scores a recipe's network, and resumes a run that the folder holds.
 
     Args:
-        recipe: What to train; its seed decides the starting weights too.
+        recipe: The recipe; its seed also determines the initial weights.
         mnist: The images.
-        folder: Where checkpoint, weights and metrics go; see `training.loop.train`.
-        device: Where to compute.
+        folder: Folder for checkpoint, weights and metrics; see `training.loop.train`.
+        device: Device to compute on.
         on_progress: See `train`.
         tensorboard: See `train`.
 
     Returns:
-        None in all processes but the first, which alone scores.
+        The finished run in process 0, which scores the network; None in other processes.
 
     Raises:
-        DatasetError: There are no more images than are held out.
+        DatasetError: There are no more training images than are held out.
         LithoError: As `train`.
-        KeyboardInterrupt: Ctrl-C, sooner or later: what is half trained has no score. The folder keeps the epochs done.
+        KeyboardInterrupt: Ctrl-C; the folder keeps the finished epochs.
     """
     if len(mnist.train_images) <= recipe.held_out:
         raise DatasetError(

@@ -1,4 +1,4 @@
-"""The summary of a benchmark on MNIST: its values, and its text."""
+"""The summary of a benchmark on MNIST, as values and as text."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from litho_dl.mnist.run import MnistRun
 
 
 def run_summary(run: MnistRun) -> dict[str, Any]:
-    """A run's settings and test scores, as plain values."""
+    """A run's settings and test scores as plain values."""
     return {
         "network": run.recipe.network,
         "seed": run.recipe.training.seed,
@@ -17,28 +17,32 @@ def run_summary(run: MnistRun) -> dict[str, Any]:
         "parameters": run.parameters,
         "seconds": run.training.seconds,
         "seconds_an_epoch": run.epoch_s,
-        **{f"test_{name}": value for name, value in run.test.figures.items()},
+        **{f"test_{name}": value for name, value in run.test.metrics.items()},
     }
 
 
-def run_text(found: dict[str, Any], folder: Path) -> str:
+def run_text(summary: dict[str, Any], folder: Path) -> str:
     """`run_summary` as text.
 
     Args:
-        found: The summary.
-        folder: Where the run's files are.
+        summary: The result of `run_summary`.
+        folder: The run's folder.
+
+    Returns:
+        Three lines.
     """
-    test = {name.removeprefix("test_"): value for name, value in found.items() if name.startswith("test_")}
+    test = {name.removeprefix("test_"): value for name, value in summary.items() if name.startswith("test_")}
     first = sorted(test, key=lambda name: name != "accuracy")
-    figures = ", ".join(f"{name.replace('_', ' ')} {_shown(name, test[name])}" for name in first)
+    scores = ", ".join(f"{name.replace('_', ' ')} {_score_text(name, test[name])}" for name in first)
     return (
-        f"{found['network']}: test {figures}\n"
-        f"  {found['parameters']:,} parameters, {found['status']} after {found['epochs']} epochs of "
-        f"{found['seconds_an_epoch']:.1f} s ({found['seconds']:.0f} s in all), weights of epoch {found['best_epoch']}\n"
+        f"{summary['network']}: test {scores}\n"
+        f"  {summary['parameters']:,} parameters, {summary['status']} after {summary['epochs']} epochs of "
+        f"{summary['seconds_an_epoch']:.1f} s ({summary['seconds']:.0f} s in all), "
+        f"weights of epoch {summary['best_epoch']}\n"
         f"  pictures, metrics.csv and weights in {folder}"
     )
 
 
-def _shown(name: str, value: float) -> str:
-    """A test score as text: shares in percent."""
+def _score_text(name: str, value: float) -> str:
+    """A test score as text, shares in percent."""
     return f"{value:.2%}" if "accuracy" in name or "iou" in name else f"{value:.4f}"

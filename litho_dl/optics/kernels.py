@@ -10,7 +10,7 @@ from litho_dl.core.errors import GridMismatchError, KernelError
 from litho_dl.core.grid import same_length
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SocsKernels:
     """I = sum_k weights_k |F^-1{spectra_k S}|^2 for a mask of spectrum S.
 
@@ -48,6 +48,11 @@ class SocsKernels:
             raise KernelError(
                 f"Expected a positive field and a mask pixel >= 0, got {self.field_nm} nm and {self.mask_pixel_nm} nm."
             )
+
+    def __repr__(self) -> str:
+        count, rows, columns = self.spectra.shape
+        height, width = self.field_nm
+        return f"SocsKernels({count} of {rows} x {columns}, field {width:g} x {height:g} nm)"
 
     @property
     def half(self) -> tuple[int, int]:

@@ -11,10 +11,10 @@ from litho_dl.core.settings import Settings
 class MaskType(Settings):
     """The meaning of a mask value m.
 
-    binary: m in [0, 1] is the clear share of the area; the amplitude is m.
-    attenuated: the background transmits the share T = `transmission` of the intensity at a phase of 180 degrees; the
-        amplitude is m - sqrt(T) (1 - m).
-    alternating: m in [-1, 1]; clear areas have a phase of 0 (+1) or 180 degrees (-1); the amplitude is m.
+    - binary: m in [0, 1] is the clear share of the area; the amplitude is m.
+    - attenuated: the background transmits the share T = `transmission` of the intensity at a phase of 180 degrees; the
+      amplitude is m - sqrt(T) (1 - m).
+    - alternating: m in [-1, 1]; clear areas have a phase of 0 (+1) or 180 degrees (-1); the amplitude is m.
     """
 
     type: Literal["binary", "attenuated", "alternating"] = "binary"

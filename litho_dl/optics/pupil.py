@@ -94,3 +94,19 @@ def pupil_function(pupil: Pupil, rho_x: Tensor, rho_y: Tensor, defocus_nm: float
     if pupil.obliquity:
         amplitude = amplitude * ((1 - sine2 / pupil.reduction**2) / (1 - sine2 / index**2)) ** 0.25
     return torch.polar(amplitude, phase)
+
+
+def sampled_pupil(pupil: Pupil, defocus_nm: float = 0.0, samples: int = 201) -> Tensor:
+    """The pupil function on a square grid of normalised frequencies over [-1, 1]^2.
+
+    Args:
+        pupil: The lens.
+        defocus_nm: Distance of the image plane from best focus in nm.
+        samples: Samples along a side.
+
+    Returns:
+        (samples, samples) complex128, rows along rho_y.
+    """
+    axis = torch.linspace(-1, 1, samples, dtype=torch.float64)
+    rho_y, rho_x = torch.meshgrid(axis, axis, indexing="ij")
+    return pupil_function(pupil, rho_x, rho_y, defocus_nm)

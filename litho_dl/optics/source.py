@@ -155,12 +155,15 @@ SourceSpec = Annotated[
 ]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Source:
     """Source points (S, 2) as (sigma_x, sigma_y), and their weights (S,), which sum to 1."""
 
     points: np.ndarray
     weights: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"Source({len(self.weights)} points, sigma up to {self.sigma_max:.3g})"
 
     @property
     def sigma_max(self) -> float:

@@ -1,1 +1,1 @@
-"""Training pairs: clips in, scored (target, mask) pairs in HDF5 shards, and the data set that a trainer reads."""
+"""Data sets of (target, mask) pairs: built from clips, stored in HDF5 shards, read for training."""

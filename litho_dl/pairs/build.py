@@ -1,4 +1,4 @@
-"""Builds a data set: whatever is finished stays, whatever is missing is made; at any time it may be killed."""
+"""Building a data set; an interrupted build continues with the missing shards."""
 
 import csv
 import json
@@ -11,7 +11,6 @@ from litho_dl.core.errors import DatasetError
 from litho_dl.core.io import file_digest, remove_leftovers, require_writable_folder, write_csv
 from litho_dl.core.lock import locked
 from litho_dl.core.workers import run_tasks
-from litho_dl.pairs.blueprint import Blueprint, draw_blueprint
 from litho_dl.pairs.make import ShardReport, ShardTask, make_shard
 from litho_dl.pairs.manifest import (
     CLIPS,
@@ -26,6 +25,7 @@ from litho_dl.pairs.manifest import (
 )
 from litho_dl.pairs.plan import plan_clips, read_columns, write_clips
 from litho_dl.pairs.recipe import DatasetRecipe
+from litho_dl.pairs.resolve import ResolvedRecipe, resolve_recipe
 from litho_dl.pairs.shard import SHARDS, read_settings
 from litho_dl.process.files import save_kernels
 
@@ -35,7 +35,14 @@ SAVE_EVERY_S = 5.0
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a build is: clips done, clips in all, pairs left out; `planning` while the clips are drawn."""
+    """Progress of a build.
+
+    Attributes:
+        done: Finished clips.
+        total: Number of clips.
+        rejected: Clips without a pair so far, as they missed a quality limit.
+        planning: True while the clips are generated; `done` counts those then.
+    """
 
     done: int
     total: int
@@ -52,26 +59,29 @@ def build(
     device: str = "cpu",
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Manifest:
-    """Makes the shards that a folder lacks; the bytes are the same for any number of workers and interruptions.
+    """Makes the missing shards of a data set; files are byte-identical for any number of workers and interruptions.
 
     Args:
-        recipe: What to make.
-        folder: Where; a folder of the same recipe is continued.
+        recipe: The data set's recipe.
+        folder: The data set's folder, new or with a part of the same data set.
         workers: See `core.workers.run_tasks`.
         scheduler: See `core.workers.run_tasks`; Dask's workers must see the folder under the same path.
-        device: Where the workers compute, as `--device`.
-        on_progress: Called as the build goes on.
+        device: Device of the workers, as `--device`.
+        on_progress: Called with the build's progress.
+
+    Returns:
+        The manifest of the finished data set.
 
     Raises:
         DatasetError: The folder holds another data set.
-        LithoError: The recipe's parts cannot be read.
-        OutputError: The folder cannot be written or is in use, or the disk is full; what is finished stays.
+        LithoError: A file that the recipe names cannot be read.
+        OutputError: The folder cannot be written or is in use, or the disk is full; finished shards stay.
     """
     folder = require_writable_folder(folder.absolute())
     require_writable_folder(folder / SHARDS)
-    blueprint = draw_blueprint(recipe)
+    resolved = resolve_recipe(recipe)
     with locked(folder):
-        manifest = _adopted(folder, _prepared(folder, blueprint, on_progress))
+        manifest = _with_existing_shards(folder, _start_or_resume(folder, resolved, on_progress))
         timing = read_timing(folder)
 
         def report(manifest: Manifest) -> None:
@@ -84,12 +94,12 @@ def build(
         try:
             for made in run_tasks(make_shard, tasks, workers=workers, scheduler=scheduler):
                 manifest = manifest.with_shard(made.index, made.entry)
-                timing[made.index] = _timing(made)
+                timing[made.index] = _timing_row(made)
                 if time.monotonic() > saved + SAVE_EVERY_S:
                     _save(folder, manifest, timing)
                     saved = time.monotonic()
                 report(manifest)
-        finally:  # a killed build's shards are found by the next
+        finally:  # after a kill, the next build finds the shards without this
             _save(folder, manifest, timing)
     return manifest
 
@@ -100,7 +110,7 @@ def _save(folder: Path, manifest: Manifest, timing: dict[int, dict[str, float]])
 
 
 def read_timing(folder: Path) -> dict[int, dict[str, float]]:
-    """Clips and seconds of each shard that was made in a folder: `clips`, and a column for each part of the work."""
+    """The rows of timing.csv by shard: `shard`, `clips` and the seconds of each phase; none if it cannot be read."""
     try:
         with open(folder / TIMING, newline="", encoding="utf-8") as file:
             rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
@@ -109,15 +119,15 @@ def read_timing(folder: Path) -> dict[int, dict[str, float]]:
         return {}
 
 
-def _timing(made: ShardReport) -> dict[str, float]:
+def _timing_row(made: ShardReport) -> dict[str, float]:
     return {"shard": made.index, "clips": made.entry.clips, **{k: round(v, 3) for k, v in made.seconds.items()}}
 
 
-def _prepared(folder: Path, blueprint: Blueprint, on_progress: Callable[[Progress], None]) -> Manifest:
-    """The folder's manifest; a new folder gets optics, clips and manifest, in this order."""
+def _start_or_resume(folder: Path, resolved: ResolvedRecipe, on_progress: Callable[[Progress], None]) -> Manifest:
+    """Checks the folder's manifest, or writes optics, clips and manifest to a new folder, in this order."""
     if (folder / MANIFEST).exists():
         manifest = read_manifest(folder)
-        if manifest.digest != blueprint.digest:
+        if manifest.digest != resolved.digest:
             raise DatasetError(
                 f"{folder}: expected an empty folder or a data set of this recipe, got one made with other settings; "
                 f"choose another --out."
@@ -125,29 +135,31 @@ def _prepared(folder: Path, blueprint: Blueprint, on_progress: Callable[[Progres
         if changed := changed_files(folder, manifest):
             raise DatasetError(" ".join(changed))
         count = len(read_columns(folder / CLIPS, manifest.digest))
-        if manifest.settings != json.loads(json.dumps(blueprint.settings)) or manifest.clips != count:
-            raise DatasetError(f"{folder / MANIFEST}: the manifest is damaged; restore it, or build anew elsewhere.")
+        if manifest.settings != json.loads(json.dumps(resolved.settings)) or manifest.clips != count:
+            raise DatasetError(
+                f"{folder / MANIFEST}: the manifest is damaged; restore it, or build into another folder."
+            )
         return manifest
     if any((folder / SHARDS).glob("*.h5")):
         raise DatasetError(f"{folder}: expected an empty folder, got shards without {MANIFEST}; choose another --out.")
     (folder / TIMING).unlink(missing_ok=True)
-    save_kernels(folder / OPTICS, blueprint.process)
-    total = sum(source.count or 0 for source in blueprint.recipe.clips)
-    clips = plan_clips(blueprint.recipe, lambda done: on_progress(Progress(done, max(total, done), 0, planning=True)))
-    write_clips(folder / CLIPS, clips, blueprint.digest)
+    save_kernels(folder / OPTICS, resolved.process)
+    total = sum(source.count or 0 for source in resolved.recipe.clips)
+    clips = plan_clips(resolved.recipe, lambda done: on_progress(Progress(done, max(total, done), 0, planning=True)))
+    write_clips(folder / CLIPS, clips, resolved.digest)
     files = {name: file_digest(folder / name) for name in (CLIPS, OPTICS)}
-    manifest = Manifest(blueprint.settings, len(clips), files)
+    manifest = Manifest(resolved.settings, len(clips), files)
     write_manifest(folder, manifest)
     return manifest
 
 
-def _adopted(folder: Path, manifest: Manifest) -> Manifest:
-    """The manifest with the shards that were finished just before a run was killed, without those that are gone."""
-    for place in (folder, folder / SHARDS):
-        remove_leftovers(place)
-    found = {index for index in range(manifest.shard_count) if shard_path(folder, index).exists()}
-    shards = {index: entry for index, entry in manifest.shards.items() if index in found}
-    for index in sorted(found - set(shards)):
+def _with_existing_shards(folder: Path, manifest: Manifest) -> Manifest:
+    """The manifest with exactly the shards that exist: those written just before a kill added, lost ones removed."""
+    for subfolder in (folder, folder / SHARDS):
+        remove_leftovers(subfolder)
+    existing = {index for index in range(manifest.shard_count) if shard_path(folder, index).exists()}
+    shards = {index: entry for index, entry in manifest.shards.items() if index in existing}
+    for index in sorted(existing - set(shards)):
         path = shard_path(folder, index)
         try:
             settings = read_settings(path)

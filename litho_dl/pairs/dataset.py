@@ -1,4 +1,4 @@
-"""A torch `Dataset` over the shards of a data set."""
+"""A torch `Dataset` of the pairs of a data set."""
 
 import json
 import math
@@ -18,29 +18,32 @@ from litho_dl.core.errors import DatasetError
 from litho_dl.core.grid import whole_ratio
 from litho_dl.pairs.shard import SHARDS, SPLITS, open_shard, read_settings
 
-MOST_OPEN = 64  # files at once
+MAX_OPEN_FILES = 64
 
 
 class PairDataset(Dataset[tuple[Tensor, ...]]):
-    """Pairs of one split, read at random from the shards; safe in the workers of a `DataLoader`.
+    """Pairs of one split with random access to the shards, for use in any number of `DataLoader` workers.
 
-    An item is a tuple of images (1, h, w) in the order of `images`: the target's coverage, then the mask's, unless told
-    otherwise. They are float32 in [0, 1], or uint8 from 0 to 255, which takes a quarter of the memory on the way to the
-    device where it is turned into numbers.
+    An item is a tuple of images (1, h, w) in the order of `images`, by default the coverage of target and mask. Images
+    are float32 in [0, 1], or uint8 from 0 to 255, which needs a quarter of the memory on the way to the device.
 
     Args:
-        folder: A data set, or a folder with shards in it.
+        folder: A data set, or a folder of shards.
         split: `train`, `validation` or `test`; None: all pairs.
-        pixel_nm: Pixel of the items, a multiple of the stored one; default the stored one.
-        crop_nm: Side of a centred square that is cut out; default the whole field.
+        pixel_nm: Pixel of the items, a multiple of the stored pixel; default the stored pixel.
+        crop_nm: Side of a centred square to cut out; default the whole field.
         images: Names of stored images.
-        dtype: `torch.float32` or `torch.uint8`, rounded; not of an `aerial` image.
-        augment: Draw one of the symmetries at random for each item: `True` for all that the optics allow, or the names
-            of those besides the identity. Drawn from torch's generator, which a `DataLoader` seeds in its workers.
+        dtype: `torch.float32`, or `torch.uint8` (rounded; not for `aerial` images).
+        augment: Apply a random symmetry to each item: `True` for all symmetries of the optics, or the names of some
+            besides the identity. It is drawn from torch's generator, which a `DataLoader` seeds in its workers.
+
+    Attributes:
+        settings: Settings that the data set was made with; see `resolve.ResolvedRecipe`.
+        symmetries: Names of the symmetries that are drawn from; see `core.dihedral`.
 
     Raises:
-        DatasetError: There is no such split, there are no shards or no pairs, they are damaged or of different recipes,
-            the images are not stored, the pixel or crop does not fit, or a symmetry is one that the optics break.
+        DatasetError: No such split; no shards or pairs; shards that are damaged or of different recipes; images that
+            are not stored; a pixel or crop that does not fit; or a symmetry that the optics do not have.
     """
 
     def __init__(
@@ -80,7 +83,7 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
         self._files: dict[int, int] = {}
 
     def _indexed(self, number: int, split: str | None) -> list[tuple["_Chunk", ...]]:
-        """Where the images of one shard's pairs of the split lie in its file."""
+        """Positions in the file of the images of one shard's pairs of the split."""
         path = self._paths[number]
         with open_shard(path) as file:
             if json.loads(file.attrs["settings"])["digest"] != self.settings["digest"]:
@@ -94,7 +97,7 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
             return [tuple(own[row] for own in chunks) for row in rows]
 
     def _cropped(self, stored_nm: float, crop_nm: float | None) -> tuple[slice, slice]:
-        """Rows and columns of the stored images that items are made from."""
+        """Rows and columns of the stored images that are cut out."""
         cuts = []
         for side in self.settings["field_nm"]:
             pixels, size = round(side / stored_nm), side if crop_nm is None else crop_nm
@@ -107,6 +110,7 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
         return cuts[0], cuts[1]
 
     def _allowed(self, augment: bool | Sequence[str]) -> tuple[str, ...]:
+        """The symmetries to draw from."""
         allowed = tuple(self.settings["symmetries"])
         if isinstance(augment, bool):
             return allowed if augment else ("identity",)
@@ -114,8 +118,8 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
         broken = [name for name in wanted if name not in allowed]
         if broken:
             raise DatasetError(
-                f"Expected symmetries of the optics ({', '.join(allowed)}), got {', '.join(broken)}: a mask so turned "
-                f"is not the mask of the turned target; leave it out."
+                f"Expected symmetries of the optics ({', '.join(allowed)}), got {', '.join(broken)}: a mask "
+                f"transformed so is not the mask of the transformed target; leave it out."
             )
         return tuple(dict.fromkeys(("identity", *wanted)))
 
@@ -133,9 +137,10 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
         return tuple(torch.from_numpy(np.ascontiguousarray(image))[None] for image in images)
 
     def _image(self, chunk: "_Chunk") -> np.ndarray:
-        """One image (h, w).
+        """Reads one image, (h, w).
 
-        The chunk is read past HDF5: that is several times as fast, and a forked worker shares no state with its parent.
+        The chunk is read without HDF5: that is several times faster, and a forked worker shares no state with its
+        parent process.
         """
         room = math.prod(chunk.shape) * np.dtype(chunk.dtype).itemsize
         try:
@@ -154,9 +159,9 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
         return blocks.mean((1, 3), dtype=np.float32)
 
     def _opened(self, shard: int) -> int:
-        """The descriptor of a shard's file."""
+        """The file descriptor of a shard."""
         if shard not in self._files:
-            if len(self._files) >= MOST_OPEN:
+            if len(self._files) >= MAX_OPEN_FILES:
                 os.close(self._files.pop(next(iter(self._files))))
             self._files[shard] = os.open(self._paths[shard], os.O_RDONLY | getattr(os, "O_BINARY", 0))
         return self._files[shard]
@@ -170,7 +175,7 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
 
 
 class _Chunk(NamedTuple):
-    """Where one image lies: its shard and row, and the bytes of its gzip stream."""
+    """The position of an image: shard and row, and offset and size of its gzip stream in the file."""
 
     shard: int
     row: int
@@ -181,7 +186,7 @@ class _Chunk(NamedTuple):
 
 
 def _read_at(descriptor: int, size: int, offset: int) -> bytes:
-    """Bytes of an open file; where the system has `pread`, without moving the descriptor's position."""
+    """Reads bytes of an open file, with `pread` where the system has it."""
     if hasattr(os, "pread"):
         return os.pread(descriptor, size, offset)
     os.lseek(descriptor, offset, os.SEEK_SET)
@@ -189,22 +194,22 @@ def _read_at(descriptor: int, size: int, offset: int) -> bytes:
 
 
 def _chunks(images: Any, shard: int) -> dict[int, _Chunk]:
-    """Every image of a stored array by its row."""
+    """The positions of a stored array's images, by row."""
     found: dict[int, _Chunk] = {}
 
-    def note(info: Any) -> None:
+    def add(info: Any) -> None:
         row = info.chunk_offset[0]
         found[row] = _Chunk(shard, row, info.byte_offset, info.size, images.shape[1:], images.dtype.str)
 
-    images.id.chunk_iter(note)
+    images.id.chunk_iter(add)
     return found
 
 
 def _block_sums(values: np.ndarray, n: int) -> np.ndarray:
-    """Sums of blocks of n x n unsigned numbers.
+    """Sums of blocks of n x n unsigned integers.
 
-    Two neighbours in a row are one number of twice the bits, whose halves are added for all of a row at once: several
-    times faster than strided sums.
+    Two neighbours in a row are read as one integer of twice the bits, and its halves are added: several times faster
+    than strided sums.
     """
     while n % 2 == 0 and values.itemsize < 8:
         bits = 8 * values.itemsize
@@ -217,7 +222,7 @@ def _block_sums(values: np.ndarray, n: int) -> np.ndarray:
 
 
 def _times(length_nm: float, unit_nm: float, expected: str) -> int:
-    """How many units a length is; DatasetError if that is not a whole number of at least 1."""
+    """A length in units; DatasetError if that is not a whole number of at least 1."""
     count = whole_ratio(length_nm, unit_nm)
     if count is None:
         raise DatasetError(f"Expected {expected}, got {length_nm:g} nm.")

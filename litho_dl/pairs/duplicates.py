@@ -1,4 +1,4 @@
-"""Clips that say nothing about a network that was trained on a data set: it has seen them, or nearly."""
+"""Clips that are in a training set or nearly so: scores on them do not show that a network generalises."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from litho_dl.pairs.manifest import CLIPS, read_manifest
 from litho_dl.pairs.plan import read_clips
 
 PIXEL_NM = 32.0  # half a wire
-# The clips of layouts/ and of the contest have nothing nearer than 0.7 in metal-2k, which was drawn apart from them; a
-# copy that is scaled by 2 %, or has a shape moved by 8 nm, stays above 0.85.
-NEARLY = 0.8
+# The largest similarity of the clips of layouts/ and of the contest to metal-2k, which is independent of them, is 0.7;
+# that of a copy scaled by 2 %, or with a shape moved by 8 nm, is above 0.85.
+DUPLICATE_SIMILARITY = 0.8
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """The clip of a data set that is most like another.
+    """The clip of a data set that is most similar to a given one.
 
     Attributes:
-        name: What the data set calls it.
-        similarity: See `layout.pattern.similarity`.
-        same: It is the same pattern, wherever it lies and however it is turned or mirrored.
+        name: Name of the clip in the data set.
+        similarity: In [0, 1]; see `layout.pattern.similarity`.
+        same: True if the patterns are equal up to shift, rotation and reflection.
     """
 
     name: str
@@ -34,16 +34,19 @@ class Nearest:
 
     @property
     def is_duplicate(self) -> bool:
-        """True if it is the same or nearly."""
-        return self.same or self.similarity >= NEARLY
+        """True if the clips are equal or nearly so."""
+        return self.same or self.similarity >= DUPLICATE_SIMILARITY
 
 
 def nearest_trained(layouts: Sequence[Layout], folder: str | Path) -> list[Nearest]:
-    """For each layout the most similar clip that a training on a data set sees, be it to choose the best epoch by.
+    """Finds, for each layout, the most similar clip of a data set's training and validation splits.
 
     Args:
-        layouts: Each fits on the data set's field.
-        folder: The data set; all its clips that are not for tests count, those too whose pairs were left out.
+        layouts: Layouts that fit on the data set's field.
+        folder: The data set; clips whose pairs were rejected count too.
+
+    Returns:
+        The most similar clip of each layout.
 
     Raises:
         DatasetError: There is no data set, or it is damaged.
@@ -52,17 +55,17 @@ def nearest_trained(layouts: Sequence[Layout], folder: str | Path) -> list[Neare
     folder = Path(folder)
     manifest = read_manifest(folder)
     planned = read_clips(folder / CLIPS, manifest.digest, 0, manifest.clips)
-    seen = [clip for clip in planned if clip.split != "test"]
+    trained = [clip for clip in planned if clip.split != "test"]
     grid = Grid.of_field(tuple(manifest.settings["field_nm"]), PIXEL_NM)
-    images = coarse_images([clip.layout for clip in seen], grid)
-    found = []
+    images = coarse_images([clip.layout for clip in trained], grid)
+    nearest = []
     for layout in layouts:
         pattern = pattern_hash(layout)
-        same = next((clip for clip in seen if clip.pattern == pattern), None)
+        same = next((clip for clip in trained if clip.pattern == pattern), None)
         if same is not None:
-            found.append(Nearest(same.name, 1.0, True))
+            nearest.append(Nearest(same.name, 1.0, True))
             continue
-        alike = similarity(layout, images, grid)
-        best = int(np.argmax(alike))
-        found.append(Nearest(seen[best].name, float(alike[best]), False))
-    return found
+        similarities = similarity(layout, images, grid)
+        best = int(np.argmax(similarities))
+        nearest.append(Nearest(trained[best].name, float(similarities[best]), False))
+    return nearest

@@ -1,4 +1,4 @@
-"""Pairs for other people's code: folders of PNG files, or NPZ arrays."""
+"""Export of a data set for other programs, as PNG files or NPZ arrays."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ OnShard = Callable[[int, int], None]
 
 
 def pair_table(block: PairBlock) -> list[dict[str, object]]:
-    """One row a pair: name, split, seed, pattern, scores."""
+    """A row per pair: name, split, seed, pattern hash and scores."""
     return [
         {
             "name": block.name[i],
@@ -28,7 +28,14 @@ def pair_table(block: PairBlock) -> list[dict[str, object]]:
 
 
 def finished_shards(folder: Path, on_shard: OnShard) -> Iterator[PairBlock]:
-    """The finished shards in order.
+    """Yields the pairs of each finished shard in order.
+
+    Args:
+        folder: The data set.
+        on_shard: Called with the number of shards read and the number of shards.
+
+    Yields:
+        The pairs of a shard.
 
     Raises:
         DatasetError: There is no data set, no finished shard, or one is damaged.
@@ -42,9 +49,17 @@ def finished_shards(folder: Path, on_shard: OnShard) -> Iterator[PairBlock]:
 
 
 def export_png(folder: Path, out: Path, on_shard: OnShard = lambda done, total: None) -> int:
-    """Writes OUT/SPLIT/IMAGE/NAME.png (0 to 255, first row = lowest y) and OUT/pairs.csv; returns the pairs.
+    """Writes OUT/SPLIT/IMAGE/NAME.png (0 to 255, first row = lowest y) and OUT/pairs.csv.
 
-    An aerial image is written as 255 I, cut off at I = 1.
+    Aerial images are written as 255 min(I, 1).
+
+    Args:
+        folder: The data set.
+        out: The folder to write, new or empty.
+        on_shard: Called with the number of shards done and the number of shards.
+
+    Returns:
+        The number of pairs.
 
     Raises:
         DatasetError: As `finished_shards`, or OUT is not empty.
@@ -63,7 +78,15 @@ def export_png(folder: Path, out: Path, on_shard: OnShard = lambda done, total: 
 
 
 def export_npz(folder: Path, out: Path, on_shard: OnShard = lambda done, total: None) -> int:
-    """Writes OUT/SPLIT/00000.npz ..., one a shard: images (n, H, W) and `name`; and OUT/pairs.csv; returns the pairs.
+    """Writes OUT/SPLIT/00000.npz ... with images (n, H, W) and `name` for each shard, and OUT/pairs.csv.
+
+    Args:
+        folder: The data set.
+        out: The folder to write, new or empty.
+        on_shard: Called with the number of shards done and the number of shards.
+
+    Returns:
+        The number of pairs.
 
     Raises:
         DatasetError: As `finished_shards`, or OUT is not empty.

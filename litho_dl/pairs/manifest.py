@@ -1,4 +1,4 @@
-"""`dataset.json`: what a data set is made of, and which shards are finished."""
+"""The manifest `dataset.json`: the settings of a data set, and its finished shards."""
 
 import json
 from dataclasses import asdict, dataclass, field, replace
@@ -19,10 +19,10 @@ class ShardEntry:
     """A finished shard.
 
     Attributes:
-        sha256: Of the file, hexadecimal.
-        clips: Clips that it was made of.
-        pairs: Pairs that it holds.
-        rejected: Pairs left out, by the limit that they missed first.
+        sha256: SHA-256 of the file, hexadecimal.
+        clips: Number of clips it was made from.
+        pairs: Number of pairs it holds.
+        rejected: Number of clips without a pair, by the first quality limit they violate.
     """
 
     sha256: str
@@ -33,11 +33,11 @@ class ShardEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A data set as it stands.
+    """The state of a data set.
 
     Attributes:
-        settings: See `blueprint.Blueprint`.
-        clips: Clips in all.
+        settings: Settings as JSON; see `resolve.ResolvedRecipe`.
+        clips: Number of clips.
         files: SHA-256 of the files that all shards are made from, by name.
         shards: Finished shards by index.
     """
@@ -49,59 +49,93 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the settings that decide the bytes."""
+        """SHA-256 of the resolved recipe, hexadecimal."""
         return str(self.settings["digest"])
 
     @property
     def shard_clips(self) -> int:
-        """Clips of every shard but the last."""
+        """Number of clips of every shard but the last."""
         return int(self.settings["recipe"]["shard_clips"])
 
     @property
     def shard_count(self) -> int:
-        """Shards when it is finished."""
+        """Number of shards of the finished data set."""
         return -(-self.clips // self.shard_clips)
 
     @property
     def missing(self) -> list[int]:
-        """Shards still to be made."""
+        """Indices of the shards still to be made."""
         return [index for index in range(self.shard_count) if index not in self.shards]
 
     @property
     def pairs(self) -> int:
-        """Pairs in the finished shards."""
+        """Number of pairs in the finished shards."""
         return sum(shard.pairs for shard in self.shards.values())
 
     @property
     def rejected(self) -> dict[str, int]:
-        """Pairs left out of the finished shards, by limit."""
+        """Number of clips of the finished shards without a pair, by quality limit."""
         names = sorted({name for shard in self.shards.values() for name in shard.rejected})
         return {name: sum(shard.rejected.get(name, 0) for shard in self.shards.values()) for name in names}
 
     def with_shard(self, index: int, entry: ShardEntry) -> "Manifest":
-        """The manifest with one more finished shard."""
+        """Adds a finished shard.
+
+        Args:
+            index: The shard's index, from 0.
+            entry: Its entry.
+
+        Returns:
+            The new manifest.
+        """
         return replace(self, shards=dict(sorted({**self.shards, index: entry}.items())))
 
 
 def changed_files(folder: Path, manifest: Manifest) -> list[str]:
-    """A line for each of the files that shards are made from that is not as it was written."""
+    """Checks the files that all shards are made from.
+
+    Args:
+        folder: The data set.
+        manifest: Its manifest.
+
+    Returns:
+        A message for each file that is missing or was changed.
+    """
     lines = []
     for name, sha256 in manifest.files.items():
         try:
             if file_digest(folder / name) != sha256:
-                lines.append(f"{folder / name}: its bytes are not those that were written; restore it or build anew.")
+                lines.append(
+                    f"{folder / name}: its bytes are not those that were written; restore it, or build elsewhere."
+                )
         except LithoError as error:
             lines.append(str(error))
     return lines
 
 
 def shard_path(folder: Path, index: int) -> Path:
-    """Where a shard lies in a data set's folder."""
+    """The path of a shard.
+
+    Args:
+        folder: The data set.
+        index: The shard's index, from 0.
+
+    Returns:
+        The path of its HDF5 file.
+    """
     return folder / SHARDS / f"shard-{index:05d}.h5"
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Writes the manifest atomically."""
+    """Writes the manifest atomically.
+
+    Args:
+        folder: The data set.
+        manifest: Its manifest.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     table = {
         "format": FORMAT,
         "clips": manifest.clips,
@@ -139,7 +173,5 @@ def read_manifest(folder: Path) -> Manifest:
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror}).") from error
     except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
-        raise DatasetError(
-            f"{path}: the manifest is damaged ({error}); restore it, or build anew elsewhere."
-        ) from error
+        raise DatasetError(f"{path}: the manifest is damaged ({error}); restore it, or build elsewhere.") from error
     return manifest

@@ -1,4 +1,4 @@
-"""Pictures of a data set: pairs with what they print, and histograms of their scores."""
+"""Pictures of a data set: pairs with their prints, and histograms of scores."""
 
 from pathlib import Path
 
@@ -15,7 +15,18 @@ from litho_dl.viz.scores import score_histograms
 
 
 def draw_pairs(path: Path, folder: Path, manifest: Manifest, count: int = 10) -> None:
-    """Target, mask and print of some pairs, evenly spread; prints are simulated anew from the stored masks."""
+    """Draws target, mask and print of some pairs, evenly spread; prints are simulated from the stored masks.
+
+    Args:
+        path: The picture.
+        folder: The data set.
+        manifest: Its manifest.
+        count: Number of pairs.
+
+    Raises:
+        DatasetError: There is no pair, or a file is damaged.
+        OutputError: The picture cannot be written.
+    """
     simulator = Simulator(load_kernels(folder / OPTICS))
     pixel_nm = float(manifest.settings["recipe"]["pixel_nm"])
     drawn = []
@@ -31,12 +42,22 @@ def draw_pairs(path: Path, folder: Path, manifest: Manifest, count: int = 10) ->
 
 
 def draw_scores(path: Path, folder: Path, manifest: Manifest) -> None:
-    """How the figures are spread over all pairs."""
+    """Draws histograms of the scores of all pairs.
+
+    Args:
+        path: The picture.
+        folder: The data set.
+        manifest: Its manifest.
+
+    Raises:
+        DatasetError: There is no finished shard, or one is missing or damaged.
+        OutputError: The picture cannot be written.
+    """
     score = read_scores(folder, manifest).score
-    figures = {
+    values = {
         "L2 / target area": score["l2_nm2"] / score["target_nm2"],
         "PV band / target area": score["pvb_nm2"] / score["target_nm2"],
         "EPE violations": score["epe_violations"],
         "shots": score["shots"],
     }
-    save_figure(score_histograms(figures, title=manifest.settings["recipe"]["description"]), path)
+    save_figure(score_histograms(values, title=manifest.settings["recipe"]["description"]), path)

@@ -1,4 +1,4 @@
-"""Which clips a data set has, in which order and split: drawn once, and kept in `clips.h5`."""
+"""The clips of a data set, with their order and splits: chosen once, and stored in `clips.h5`."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from litho_dl.core.errors import DatasetError
-from litho_dl.core.hdf5 import file_bytes, opened
+from litho_dl.core.hdf5 import hdf5_bytes, open_hdf5
 from litho_dl.core.io import atomic_path
 from litho_dl.layout.clips import file_stem
 from litho_dl.layout.design_rules import load_rules
@@ -27,12 +27,12 @@ FORMAT = "litho_dl.clips/1"
 
 @dataclass(frozen=True, eq=False)
 class PlannedClip:
-    """One clip.
+    """A clip of a data set.
 
     Attributes:
-        name: What files made from it are called.
-        seed: What it was drawn from; 0 for windows of a layout file.
-        pattern: Its pattern hash.
+        name: Its name, also in names of files.
+        seed: Seed of its generator; 0 for windows of a layout file.
+        pattern: Pattern hash; see `layout.pattern`.
         split: One of `SPLITS`.
         layout: Its polygons.
     """
@@ -45,15 +45,18 @@ class PlannedClip:
 
 
 def plan_clips(recipe: DatasetRecipe, on_clip: Callable[[int], None] | None = None) -> list[PlannedClip]:
-    """Draws and cuts all clips, no pattern twice (mirrored and turned ones are the same).
+    """Generates and cuts all clips, without duplicates (rotated and mirrored patterns count as equal).
 
     Args:
-        recipe: What to draw.
+        recipe: The data set's recipe.
         on_clip: Called with the number of clips so far.
 
+    Returns:
+        The clips in order.
+
     Raises:
-        LayoutError: A family, rules or layout file cannot give the clips.
-        DatasetError: There is none.
+        LayoutError: A family, design rules or a layout file cannot give the clips.
+        DatasetError: There are none.
     """
     planned: list[PlannedClip] = []
     known: set[str] = set()
@@ -104,7 +107,7 @@ def _windows(recipe: DatasetRecipe, position: int, source: LayoutClips, known: s
 
 
 def _split(pattern: str, splits: Splits) -> str:
-    """The same for the same pattern, in any data set of these shares."""
+    """The split of a pattern hash, equal in all data sets with the same shares."""
     place = int(hashlib.sha256(pattern.encode()).hexdigest()[:12], 16) / 16**12
     if place < splits.test:
         return "test"
@@ -112,7 +115,16 @@ def _split(pattern: str, splits: Splits) -> str:
 
 
 def write_clips(path: Path, clips: Iterable[PlannedClip], digest: str) -> None:
-    """Writes the clips with their polygons, in one file from which single clips can be read."""
+    """Writes all clips with their polygons to one file, atomically.
+
+    Args:
+        path: The file.
+        clips: The clips in order.
+        digest: Digest of the resolved recipe.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     clips = list(clips)
     loops = [
         [(loop, hole > 0) for polygon in clip.layout.polygons for hole, loop in enumerate(polygon.loops)]
@@ -130,11 +142,18 @@ def write_clips(path: Path, clips: Iterable[PlannedClip], digest: str) -> None:
         "split": np.array([SPLITS.index(clip.split) for clip in clips], dtype=np.uint8),
     }
     with atomic_path(path) as temporary:
-        temporary.write_bytes(file_bytes(FORMAT, {"digest": digest}, arrays))
+        temporary.write_bytes(hdf5_bytes(FORMAT, {"digest": digest}, arrays))
 
 
 def read_columns(path: Path, digest: str) -> list[tuple[str, int, str]]:
-    """Name, seed and pattern hash of every clip.
+    """Reads name, seed and pattern hash of every clip.
+
+    Args:
+        path: A file of `write_clips`.
+        digest: Digest of the resolved recipe that it must be of.
+
+    Returns:
+        The three values of each clip, in order.
 
     Raises:
         DatasetError: The file is missing, damaged, or of another recipe.
@@ -145,7 +164,16 @@ def read_columns(path: Path, digest: str) -> list[tuple[str, int, str]]:
 
 
 def read_clips(path: Path, digest: str, start: int, stop: int) -> list[PlannedClip]:
-    """Clips `start` to `stop` - 1 of a file, or to its last.
+    """Reads clips `start` to `stop` - 1, or to the last one.
+
+    Args:
+        path: A file of `write_clips`.
+        digest: Digest of the resolved recipe that it must be of.
+        start: Index of the first clip.
+        stop: Index after the last clip; may be beyond the end.
+
+    Returns:
+        The clips in order.
 
     Raises:
         DatasetError: The file is missing, damaged, or of another recipe.
@@ -166,20 +194,20 @@ def read_clips(path: Path, digest: str, start: int, stop: int) -> list[PlannedCl
 
 
 def _bounds(ends: Any, start: int, stop: int) -> np.ndarray:
-    """Where items `start` to `stop` - 1 begin, and where the last ends, of a stored list of ends."""
+    """The begins of items `start` to `stop` - 1 and the end of the last one, from a stored array of all ends."""
     found = ends[max(start - 1, 0) : stop].astype(np.int64)
     return found if start else np.append(0, found)
 
 
 @contextmanager
 def _opened(path: Path, digest: str) -> Iterator[Any]:
-    with opened(path, FORMAT) as file:
+    with open_hdf5(path, FORMAT) as file:
         if file.attrs["digest"] != digest:
-            raise DatasetError(f"{path}: expected the clips of this recipe, got others; use another --out.")
+            raise DatasetError(f"{path}: expected the clips of this recipe, got others; choose another --out.")
         yield file
 
 
 def _polygons(loops: list[np.ndarray], holes: np.ndarray) -> tuple[Polygon, ...]:
-    """A polygon for each hull and the holes that follow it."""
+    """The polygons of a list of loops, in which each hull is followed by its holes."""
     hulls = [*np.flatnonzero(~holes), len(loops)]
     return tuple(Polygon(loops[hull], tuple(loops[hull + 1 : following])) for hull, following in pairwise(hulls))

@@ -1,4 +1,4 @@
-"""Notes on a build's progress."""
+"""The progress line of a build."""
 
 import time
 
@@ -6,11 +6,11 @@ from litho_dl.core.progress import Advance
 from litho_dl.pairs.build import Progress
 
 
-class BuildNotes:
-    """Notes for the progress bar of a build: its pace, the time left, and how many pairs were left out.
+class BuildReporter:
+    """Callback that shows a build's rate, remaining time and rejected clips at its progress bar.
 
     Args:
-        advance: Takes clips done, clips in all, and the note.
+        advance: Called with finished clips, number of clips, and the text.
     """
 
     def __init__(self, advance: Advance) -> None:
@@ -18,7 +18,7 @@ class BuildNotes:
         self._first: tuple[float, int] | None = None
 
     def __call__(self, progress: Progress) -> None:
-        """Reports one step; rate and time left count what this run did."""
+        """Shows the progress; rate and remaining time count only the clips of this process's run."""
         if progress.planning:
             self._advance(progress.done, progress.total, "drawn")
             return

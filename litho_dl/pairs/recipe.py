@@ -1,4 +1,4 @@
-"""Data set recipes: which clips, which optics, which ILT method, what is kept."""
+"""Data set recipes: clips, optics, ILT method, quality limits and splits."""
 
 from math import isfinite
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from litho_dl.core.errors import RecipeError
-from litho_dl.core.settings import Fraction, Kind, Positive, Settings, located, read_toml, validated
+from litho_dl.core.settings import Fraction, Kind, Positive, Settings, read_toml, resolve_name, validated
 
 
 class GeneratedClips(Settings):
@@ -16,8 +16,8 @@ class GeneratedClips(Settings):
     Attributes:
         family: A key of `layout.generate.FAMILIES`.
         rules: Design rules, by name or as a .toml file.
-        count: How many.
-        extent_nm: Side of the square that they are drawn in.
+        count: Number of clips.
+        extent_nm: Side of the square that holds a clip's shapes.
     """
 
     family: str
@@ -31,14 +31,14 @@ class LayoutClips(Settings):
 
     Attributes:
         layout: The file: GLP, GDSII or OASIS.
-        layer: Layer as `--layer` takes it; default the only one.
+        layer: Layer as for `--layer`; default the only one.
         cell: Cell; default the top cell.
         window_nm: Side of the windows.
-        stride_nm: Step between windows; smaller than `window_nm` they overlap.
-        least_coverage: Windows with a smaller covered share are skipped.
-        min_width_nm: What the cut leaves narrower than this is dropped.
-        count: The most windows taken, evenly spread over those that hold something new; default all.
-        split: The one split that all windows go to; windows that overlap need one.
+        stride_nm: Distance between windows; they overlap if it is smaller than `window_nm`.
+        least_coverage: Smallest covered share of a window; other windows are skipped.
+        min_width_nm: Shapes that the cut leaves narrower than this are dropped.
+        count: Largest number of windows, evenly spread over those with new patterns; default all.
+        split: The split of all windows; required if windows overlap.
     """
 
     layout: str
@@ -55,16 +55,16 @@ class LayoutClips(Settings):
     def _apart(self) -> Self:
         if self.stride_nm < self.window_nm and self.split is None:
             raise ValueError(
-                f"windows of {self.window_nm:g} nm every {self.stride_nm:g} nm overlap, so that a random split would "
-                f'show the network parts of its test clips; set split = "train", or stride_nm >= window_nm'
+                f"windows of {self.window_nm:g} nm every {self.stride_nm:g} nm overlap, so that in a random split "
+                f'training clips would contain parts of test clips; set split = "train", or stride_nm >= window_nm'
             )
         return self
 
 
 def _kind(source: Any) -> str:
-    """Which of the two a table means, so that only its own mistakes are named."""
-    drawn = "family" in source if isinstance(source, dict) else isinstance(source, GeneratedClips)
-    return "generated" if drawn else "layout"
+    """The kind of source that a table describes, so that validation reports only errors of this kind."""
+    generated = "family" in source if isinstance(source, dict) else isinstance(source, GeneratedClips)
+    return "generated" if generated else "layout"
 
 
 Clips = Annotated[
@@ -73,13 +73,13 @@ Clips = Annotated[
 
 
 class Quality(Settings):
-    """What a pair may have at most; a pair that misses a limit is counted and left out.
+    """Upper limits on a pair's scores; pairs that exceed one are rejected.
 
     Attributes:
-        l2_share: L2 over the target's area.
-        pvb_share: PV band over the target's area.
-        epe_violations: Violations by the `openilt` rule.
-        mrc_violations: Places that break the protocol's mask rules; checking them takes about as long as `fast`.
+        l2_share: L2 error over the target's area.
+        pvb_share: Area of the PV band over the target's area.
+        epe_violations: EPE violations by the `openilt` rule.
+        mrc_violations: Violations of the protocol's mask rules; checking them takes about as long as method `fast`.
     """
 
     l2_share: Positive | None = None
@@ -89,7 +89,7 @@ class Quality(Settings):
 
 
 class Splits(Settings):
-    """Shares of the clips that are held out, drawn by pattern; the rest is for training."""
+    """Shares of the validation and test clips, assigned by pattern hash; the other clips are for training."""
 
     validation: Fraction = 0.1
     test: Fraction = 0.1
@@ -102,19 +102,19 @@ class Splits(Settings):
 
 
 class DatasetRecipe(Settings):
-    """A whole data set.
+    """The recipe of a data set.
 
     Attributes:
         description: One line for lists.
-        optics: As `--optics`: a recipe's name, a recipe or kernel file, a folder of contest kernels.
+        optics: As for `--optics`: a recipe's name, a recipe or kernel file, or a folder of contest kernels.
         method: ILT method, by name or as a .toml file.
-        seed: Of everything random: the generated clips.
+        seed: Seed of the generated clips.
         pixel_nm: Pixel of the stored images.
-        clips: Where the clips come from.
-        shard_clips: Clips of a shard, which are optimised as one batch.
+        clips: Sources of the clips.
+        shard_clips: Clips per shard, which are optimised as one batch.
         images: Images stored beside target and mask: the nominal `aerial` image (float16) and its `print`.
-        quality: What is kept.
-        splits: What is held out.
+        quality: Limits that pairs must meet.
+        splits: Shares of the validation and test splits.
     """
 
     description: str = ""
@@ -131,11 +131,19 @@ class DatasetRecipe(Settings):
     _folder: Path | None = PrivateAttr(default=None)
 
     def located(self, name: str, kind: Kind | None = None) -> str:
-        """A file that the recipe names, found beside it; names of recipes of a kind that ship come first."""
-        return located(name, self._folder, kind)
+        """Resolves a name in the recipe.
+
+        Args:
+            name: A file, relative to the recipe's folder, or the name of a packaged file.
+            kind: Kind of packaged files that come first; None: none.
+
+        Returns:
+            The path of an existing file in the recipe's folder, or the name itself.
+        """
+        return resolve_name(name, self._folder, kind)
 
     def scaled(self, factor: float) -> "DatasetRecipe":
-        """The recipe with every count of generated clips multiplied, at least one each; its description says so.
+        """The recipe with all counts of generated clips multiplied by a factor; its description names the factor.
 
         Raises:
             RecipeError: The factor is not positive and finite.
@@ -153,7 +161,7 @@ class DatasetRecipe(Settings):
 
 
 def load_dataset_recipe(name_or_path: str | Path) -> DatasetRecipe:
-    """Loads a shipped recipe by name, or a file ending in .toml, whose own folder its relative paths start from.
+    """Loads a packaged recipe by name, or a file ending in .toml, to whose folder its paths are relative.
 
     Raises:
         RecipeError: Unknown name, missing file, broken TOML, unknown key or value out of range.

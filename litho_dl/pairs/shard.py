@@ -1,8 +1,8 @@
-"""One HDF5 shard of (target, mask) pairs.
+"""HDF5 shards of (target, mask) pairs.
 
 Layout of a file: `target` and `mask`, uint8 (n, H, W), 255 = covered; any further images, (n, H, W), under their names;
-`name`, `seed`, `pattern` and `split` of each pair; `score/NAME`, one number a pair. Root attributes: `format`, and
-settings as JSON under `settings`. Row 0 is the lowest y.
+`name`, `seed`, `pattern` and `split` of each pair; `score/NAME`, one number per pair. Root attributes: `format`, and
+`settings` as JSON. Row 0 of an image is the lowest y.
 """
 
 import hashlib
@@ -15,27 +15,27 @@ from typing import Any
 
 import numpy as np
 
-from litho_dl.core.hdf5 import file_bytes, opened
+from litho_dl.core.hdf5 import hdf5_bytes, open_hdf5
 from litho_dl.core.io import atomic_path
 
 FORMAT = "litho_dl.pairs/1"
-SHARDS = "shards"  # the folder of a data set that holds them
-OPTICS = "optics.safetensors"  # the kernels that its masks are for
+SHARDS = "shards"  # subfolder of a data set
+OPTICS = "optics.safetensors"  # kernels of a data set
 SPLITS = ("train", "validation", "test")
 IMAGES = ("target", "mask", "aerial", "print")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PairBlock:
-    """Pairs, in order.
+    """Pairs in memory.
 
     Attributes:
-        images: `target` and `mask` as coverage, uint8 (n, H, W) with 255 = covered, and more such as `aerial`, float16.
-        name: What files made from a pair are called.
-        seed: What the clip was drawn from; 0 for clips of a layout file.
-        pattern: Pattern hash of the clip (see `layout.pattern`).
-        split: Index into `SPLITS`, uint8 (n,).
-        score: Figures of the scorecard, (n,) each.
+        images: `target` and `mask` as coverage, uint8 (n, H, W) with 255 = covered; others such as `aerial`, float16.
+        name: Names of the pairs, also in names of files.
+        seed: Seeds of the generated clips, (n,); 0 for clips of a layout file.
+        pattern: Pattern hashes of the clips; see `layout.pattern`.
+        split: Indices into `SPLITS`, uint8 (n,).
+        score: Scores by name, (n,) each.
     """
 
     images: dict[str, np.ndarray]
@@ -44,6 +44,10 @@ class PairBlock:
     pattern: list[str]
     split: np.ndarray
     score: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        names = ", ".join([*self.images, *self.score])
+        return f"PairBlock({len(self)} pairs: {names})"
 
     def __len__(self) -> int:
         return len(self.name)
@@ -54,8 +58,8 @@ def write_shard(path: str | Path, block: PairBlock, settings: Mapping[str, Any])
 
     Args:
         path: The file.
-        block: Its pairs; there may be none.
-        settings: What the pairs were made with; JSON.
+        block: The pairs; there may be none.
+        settings: Settings that the pairs were made with, as JSON values.
 
     Returns:
         SHA-256 of the file, hexadecimal.
@@ -71,36 +75,43 @@ def write_shard(path: str | Path, block: PairBlock, settings: Mapping[str, Any])
         "split": block.split.astype(np.uint8),
         **{f"score/{name}": values for name, values in block.score.items()},
     }
-    content = file_bytes(FORMAT, {"settings": json.dumps(settings, sort_keys=True)}, arrays)
+    content = hdf5_bytes(FORMAT, {"settings": json.dumps(settings, sort_keys=True)}, arrays)
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
     return hashlib.sha256(content).hexdigest()
 
 
 def open_shard(path: str | Path) -> AbstractContextManager[Any]:
-    """The open `h5py.File` of a shard, checked to be one.
+    """Opens a shard as an `h5py.File`.
 
     Raises:
-        DatasetError: See `core.hdf5.opened`.
+        DatasetError: See `core.hdf5.open_hdf5`.
     """
-    return opened(path, FORMAT)
+    return open_hdf5(path, FORMAT)
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:
-    """What a shard's pairs were made with.
+    """Reads the settings that a shard's pairs were made with.
 
     Raises:
-        DatasetError: The file is missing, damaged, or no shard.
+        DatasetError: The file is missing, damaged, or not a shard.
     """
     with open_shard(path) as file:
         return dict(json.loads(file.attrs["settings"]))
 
 
 def read_shard(path: str | Path, images: tuple[str, ...] = IMAGES) -> PairBlock:
-    """All pairs of a shard, with those of the named images that it has.
+    """Reads all pairs of a shard.
+
+    Args:
+        path: The file.
+        images: Names of the images to read; those that the shard lacks are left out.
+
+    Returns:
+        The pairs.
 
     Raises:
-        DatasetError: The file is missing, damaged, or no shard.
+        DatasetError: The file is missing, damaged, or not a shard.
     """
     with open_shard(path) as file:
         return PairBlock(

@@ -1,4 +1,4 @@
-"""What a data set holds: scores, splits, some of its pairs."""
+"""The summary of a data set: counts, splits, mean scores, sample pairs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,14 @@ from litho_dl.pairs.shard import SPLITS, PairBlock, read_shard
 
 
 def read_scores(folder: Path, manifest: Manifest) -> PairBlock:
-    """All pairs of the finished shards, without their images.
+    """Reads all pairs of the finished shards, without images.
+
+    Args:
+        folder: The data set.
+        manifest: Its manifest.
+
+    Returns:
+        The pairs in order.
 
     Raises:
         DatasetError: There is no finished shard, or one is missing or damaged.
@@ -32,27 +39,39 @@ def read_scores(folder: Path, manifest: Manifest) -> PairBlock:
 
 
 def split_counts(pairs: PairBlock) -> dict[str, int]:
-    """Pairs of each split."""
+    """Number of pairs of each split."""
     return {name: int((pairs.split == number).sum()) for number, name in enumerate(SPLITS)}
 
 
 def score_means(pairs: PairBlock) -> dict[str, float]:
-    """The mean of every figure."""
+    """Mean of each score."""
     return {name: float(values.mean()) for name, values in pairs.score.items() if len(values)}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SamplePair:
-    """One pair: target and mask as stored, uint8 (H, W), and its score."""
+    """A pair: target and mask as stored, uint8 (H, W), and its scores."""
 
     name: str
     target: np.ndarray
     mask: np.ndarray
     score: dict[str, float]
 
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{name} {value:,.4g}" for name, value in self.score.items())
+        return f"SamplePair({self.name}: {scores})"
+
 
 def sample_pairs(folder: Path, manifest: Manifest, count: int) -> list[SamplePair]:
-    """Pairs evenly spread over a data set.
+    """Reads some pairs, evenly spread over a data set.
+
+    Args:
+        folder: The data set.
+        manifest: Its manifest.
+        count: Number of pairs; fewer if the data set has fewer.
+
+    Returns:
+        The pairs in order.
 
     Raises:
         DatasetError: There is no pair, or a shard is missing or damaged.
@@ -81,6 +100,9 @@ def set_summary(folder: Path, manifest: Manifest) -> dict[str, Any]:
         folder: The data set.
         manifest: Its manifest.
 
+    Returns:
+        The values by name.
+
     Raises:
         DatasetError: There is no finished shard, or one is damaged.
     """
@@ -100,23 +122,29 @@ def set_summary(folder: Path, manifest: Manifest) -> dict[str, Any]:
 
 
 def set_text(folder: Path, manifest: Manifest) -> str:
-    """`set_summary` as text; arguments and errors as there.
+    """`set_summary` as text.
 
     Args:
         folder: The data set.
         manifest: Its manifest.
+
+    Returns:
+        Six lines.
+
+    Raises:
+        DatasetError: There is no finished shard, or one is damaged.
     """
-    found = set_summary(folder, manifest)
-    recipe = found["recipe"]
-    rejected = ", ".join(f"{count} by {name}" for name, count in found["rejected"].items()) or "none"
-    state = f"{found['shards_missing']} shards missing" if found["shards_missing"] else "complete"
-    means = ", ".join(f"{name} {value:,.1f}" for name, value in found["mean_score"].items())
+    summary = set_summary(folder, manifest)
+    recipe = summary["recipe"]
+    rejected = ", ".join(f"{count} by {name}" for name, count in summary["rejected"].items()) or "none"
+    state = f"{summary['shards_missing']} shards missing" if summary["shards_missing"] else "complete"
+    means = ", ".join(f"{name} {value:,.1f}" for name, value in summary["mean_score"].items())
     lines = [
         f"{folder}: {recipe['description']}".removesuffix(": "),
-        f"  pairs      {found['pairs']:,} of {found['clips']:,} clips; rejected: {rejected}; {state}",
-        "  splits     " + ", ".join(f"{name} {count:,}" for name, count in found["splits"].items()),
+        f"  pairs      {summary['pairs']:,} of {summary['clips']:,} clips; rejected: {rejected}; {state}",
+        "  splits     " + ", ".join(f"{name} {count:,}" for name, count in summary["splits"].items()),
         f"  scores     {means}",
         f"  made with  {recipe['method']} on {recipe['optics']}, seed {recipe['seed']}, {recipe['pixel_nm']:g} nm",
-        f"  symmetries of the optics: {', '.join(found['symmetries'])}",
+        f"  symmetries of the optics: {', '.join(summary['symmetries'])}",
     ]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Checks a data set on disk, byte for byte and by its contents."""
+"""Verification of a data set on disk: checksums and contents."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +13,17 @@ from litho_dl.pairs.shard import SHARDS, PairBlock, read_settings, read_shard
 
 
 def verify(folder: Path, on_shard: Callable[[int, int], None] = lambda done, total: None) -> list[str]:
-    """What is wrong with a data set, one line each; missing shards of an unfinished build are no fault.
+    """Checks a data set; shards that an unfinished build has not made yet are no fault.
 
-    Finds changed and missing files, shards of other recipes, shards that nobody lists, pairs that are not those of
-    their clips, and patterns that come twice.
+    Finds changed and missing files, shards of other recipes, shards that are not in the manifest, pairs that do not
+    belong to their clips, and duplicate patterns.
+
+    Args:
+        folder: The data set.
+        on_shard: Called with the number of shards checked and the number of shards.
+
+    Returns:
+        A message for each fault.
 
     Raises:
         DatasetError: There is no manifest, or it is damaged.
@@ -30,7 +37,7 @@ def verify(folder: Path, on_shard: Callable[[int, int], None] = lambda done, tot
             faults.append(f"{folder / MANIFEST}: expected {len(clips)} clips, got {manifest.clips}.")
     listed = {shard_path(folder, index) for index in manifest.shards}
     faults += [f"{path}: not in the manifest." for path in sorted((folder / SHARDS).glob("*.h5")) if path not in listed]
-    seen: set[str] = set()
+    patterns: set[str] = set()
     for done, (index, entry) in enumerate(manifest.shards.items(), start=1):
         path = shard_path(folder, index)
         try:
@@ -42,14 +49,16 @@ def verify(folder: Path, on_shard: Callable[[int, int], None] = lambda done, tot
                 first = index * manifest.shard_clips
                 planned = set(clips[first : first + manifest.shard_clips])
                 found = zip(block.name, block.seed.tolist(), block.pattern, strict=True)
-                faults += [f"{path}: {pair[0]} is not of its clip." for pair in found if pair not in planned]
-            faults += [f"{path}: the pattern of {block.name[place]} came before." for place in _repeats(block, seen)]
+                faults += [f"{path}: {pair[0]} does not belong to its clip." for pair in found if pair not in planned]
+            faults += [
+                f"{path}: the pattern of {block.name[row]} occurs twice." for row in _duplicates(block, patterns)
+            ]
         on_shard(done, len(manifest.shards))
     return faults
 
 
 def _checked(path: Path, index: int, entry: ShardEntry, manifest: Manifest) -> PairBlock:
-    """A shard's pairs; DatasetError says what is wrong with it."""
+    """Reads a shard's pairs; raises DatasetError if something is wrong with it."""
     changed = file_digest(path) != entry.sha256
     settings = read_settings(path)
     if any(settings.get(name) != value for name, value in manifest.settings.items()):
@@ -62,7 +71,7 @@ def _checked(path: Path, index: int, entry: ShardEntry, manifest: Manifest) -> P
     written = (settings.get("clips"), len(block), settings.get("rejected"))
     if written != (entry.clips, entry.pairs, entry.rejected):
         raise DatasetError(
-            f"{path}: expected {entry.clips} clips, {entry.pairs} pairs and {entry.rejected} left out, got {written}."
+            f"{path}: expected {entry.clips} clips, {entry.pairs} pairs and {entry.rejected} rejected, got {written}."
         )
     empty = [
         block.name[i] for i in range(len(block)) if not all(np.any(block.images[n][i]) for n in ("target", "mask"))
@@ -72,8 +81,8 @@ def _checked(path: Path, index: int, entry: ShardEntry, manifest: Manifest) -> P
     return block
 
 
-def _repeats(block: PairBlock, seen: set[str]) -> list[int]:
-    """Places of patterns that are already seen; the others are seen from now on."""
-    places = [place for place, pattern in enumerate(block.pattern) if pattern in seen]
-    seen.update(block.pattern)
-    return places
+def _duplicates(block: PairBlock, patterns: set[str]) -> list[int]:
+    """Rows whose pattern hash is in `patterns`, to which the block's are added."""
+    rows = [row for row, pattern in enumerate(block.pattern) if pattern in patterns]
+    patterns.update(block.pattern)
+    return rows

@@ -1,4 +1,4 @@
-"""Process models on disk: our own safetensors files, and the ICCAD 2013 contest's kernel folder."""
+"""Process models on disk: safetensors files of this package, and the kernel folder of the ICCAD 2013 contest."""
 
 import json
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from litho_dl.process.resist import Resist
 FORMAT = "litho_dl.kernels/1"
 CONTEST_FIELD_NM = 2048.0
 CONTEST_RESIST = Resist(threshold=0.225)
-# The contest varies the mask's amplitude by 2 %, so the intensity by its square.
+# The contest varies the mask's amplitude by 2 %; the dose is its square.
 CONTEST_CORNERS = {
     "nominal": Corner(1.0, "focus"),
     "outer": Corner(1.02**2, "focus"),
@@ -33,11 +33,11 @@ CONTEST_CORNERS = {
 
 @dataclass(frozen=True, eq=False)
 class Optics:
-    """What `--optics` means, read and checked; a recipe's kernels, which take seconds, are not built yet.
+    """The optics that `--optics` names, read and checked; a recipe's kernels, which take seconds, are not built yet.
 
     Attributes:
-        field_nm: (height, width).
-        content: A recipe, or the process model of given kernels.
+        field_nm: (height, width) of the field.
+        content: A recipe, or the process model of a kernel file.
     """
 
     field_nm: tuple[float, float]
@@ -45,16 +45,16 @@ class Optics:
 
     @property
     def mask(self) -> MaskType:
-        """Mask technology."""
+        """The mask technology."""
         return self.content.mask
 
     @property
     def built(self) -> bool:
-        """True if the kernels are there."""
+        """True if the kernels exist already."""
         return isinstance(self.content, ProcessModel)
 
     def process(self) -> ProcessModel:
-        """The process model; of a recipe, its kernels are built now."""
+        """The process model; for a recipe, the kernels are built now."""
         if isinstance(self.content, ProcessModel):
             return self.content
         return build_process(self.content, field_nm=self.field_nm)
@@ -64,13 +64,21 @@ def read_optics(optics: str | Path, *, field_nm: float | None = None) -> Optics:
     """Reads a recipe's name, a recipe .toml, an exported .safetensors, or a contest kernel folder.
 
     Args:
-        optics: One of the four.
-        field_nm: Side of the square field; recipes are built for it, kernel files must already have it.
+        optics: A name or a path of one of the four.
+        field_nm: Side of the square field; recipes are built for it, kernel files must already have it. None: the
+            recipe's or the file's own.
+
+    Returns:
+        The optics.
 
     Raises:
-        RecipeError, KernelError: It cannot be found or read.
-        GridMismatchError: The file's kernels belong to another field, or the field is no length.
+        RecipeError, KernelError: The optics cannot be found or read.
+        GridMismatchError: The file's kernels belong to another field, or the field is not positive.
     """
+    if not isinstance(optics, str | Path):
+        raise KernelError(
+            f"Expected a recipe's name or the path of a recipe, kernel file or folder, got {type(optics).__name__}."
+        )
     path = Path(optics)
     if path.is_dir():
         process = import_contest(path)
@@ -86,11 +94,14 @@ def read_optics(optics: str | Path, *, field_nm: float | None = None) -> Optics:
 
 
 def load_process(optics: str | Path, *, field_nm: float | None = None) -> ProcessModel:
-    """The process model of what `read_optics` reads; a recipe's kernels are built.
+    """Reads optics as `read_optics` does, and builds the kernels of a recipe.
 
     Args:
         optics: As for `read_optics`.
         field_nm: As for `read_optics`.
+
+    Returns:
+        The process model.
 
     Raises:
         RecipeError, KernelError, GridMismatchError: As `read_optics`.
@@ -101,8 +112,8 @@ def load_process(optics: str | Path, *, field_nm: float | None = None) -> Proces
 def import_contest(folder: str | Path) -> ProcessModel:
     """Reads `kernels/{focus,defocus}.pt` and `scales/{focus,defocus}.pt` as the ICCAD 2013 contest distributes them.
 
-    The kernels keep their own scale (a clear mask images to 0.95); the process is the contest's: threshold 0.225,
-    mask amplitude +-2 %, defocus in the inner corner.
+    The kernels keep their own scale (the image of a clear mask is 0.95). The process is that of the contest: threshold
+    0.225, mask amplitude +-2 %, defocus in the inner corner.
 
     Raises:
         KernelError: A file is missing, damaged or of another shape.
@@ -143,10 +154,18 @@ def _load_tensor(path: Path) -> Tensor:
 
 
 def save_kernels(path: str | Path, process: ProcessModel) -> None:
-    """Writes a process model as safetensors, with the whole recipe and all settings in its metadata."""
+    """Writes a process model as safetensors, with the recipe and all settings in the metadata.
+
+    Args:
+        path: The file.
+        process: The process model.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     tensors: dict[str, Tensor] = {}
     for name, kernels in process.kernels.items():
-        # Copies: the format refuses tensors that share memory, as two names of one kernel set would.
+        # Copies, because the format refuses tensors that share memory, as two names of one kernel set would.
         tensors[f"{name}.spectra"] = torch.view_as_real(kernels.spectra.resolve_conj().clone()).contiguous()
         tensors[f"{name}.weights"] = kernels.weights.clone().contiguous()
     first = next(iter(process.kernels.values()))
@@ -160,15 +179,15 @@ def save_kernels(path: str | Path, process: ProcessModel) -> None:
         "recipe": process.recipe.model_dump(mode="json") if process.recipe else None,
     }
     with atomic_path(path) as temporary:
-        # One entry: safetensors writes several in any order, and the same kernels shall give the same bytes.
+        # One entry, because safetensors writes several in any order, and the same kernels must give the same bytes.
         temporary.write_bytes(save(tensors, metadata={FORMAT: json.dumps(settings)}))
 
 
 def load_kernels(path: str | Path) -> ProcessModel:
-    """Reads what `save_kernels` wrote.
+    """Reads a file of `save_kernels`.
 
     Raises:
-        KernelError: The file is missing, damaged, or not one of ours.
+        KernelError: The file is missing, damaged, or of another format.
     """
     path = Path(path)
     if not path.is_file():

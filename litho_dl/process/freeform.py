@@ -1,4 +1,4 @@
-"""A recipe with a source map of its own: what source optimisation hands on."""
+"""A recipe with a freeform source map, the result of source optimisation."""
 
 import math
 from pathlib import Path
@@ -14,15 +14,21 @@ SOURCE_FILE, RECIPE_FILE = "source.npy", "recipe.toml"
 
 
 def save_freeform(folder: str | Path, recipe: Recipe, image: np.ndarray, *, field_nm: float) -> Path:
-    """Writes source.npy and recipe.toml, the same recipe with that source; returns the recipe's path.
+    """Writes source.npy, and recipe.toml, a recipe with that source.
 
-    The source is sampled with whole points per pixel of the map, at least as many as the recipe had.
+    The source is sampled with a whole number of points per pixel of the map, at least as finely as in the given recipe.
 
     Args:
-        folder: Where to write.
-        recipe: What everything but the source is taken from.
-        image: Brightness (n, n) over [-1, 1]^2 sigma, first row = lowest sigma_y.
-        field_nm: Side of the field.
+        folder: Folder to write to.
+        recipe: The recipe that everything but the source is taken from.
+        image: Brightness (n, n) over [-1, 1]^2 sigma, row 0 = lowest sigma_y.
+        field_nm: Side of the square field.
+
+    Returns:
+        The recipe's file.
+
+    Raises:
+        OutputError: A file cannot be written.
     """
     folder, samples = Path(folder), len(image)
     with atomic_path(folder / SOURCE_FILE) as temporary:

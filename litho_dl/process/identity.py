@@ -1,4 +1,4 @@
-"""Which process a network was trained for, in one short text."""
+"""Digests that identify a process, for networks that were trained for it."""
 
 import hashlib
 import json
@@ -8,11 +8,11 @@ from litho_dl.process.model import ProcessModel
 
 
 def process_digest(process: ProcessModel) -> str:
-    """SHA-256 that two process models share if they print alike; hexadecimal.
+    """SHA-256 of a process model, the same for models that print alike; hexadecimal.
 
-    Of what the kernels were built from, if that is known, and of the kernels' own bytes if not. The field and other
-    numerical settings of built kernels do not count: the same optics print alike on every field. Kernels of a freeform
-    source go by their bytes, for its recipe names a file, whatever that may hold by now.
+    It is taken from the recipe if there is one, and otherwise from the kernels' bytes. The field and other numerical
+    settings of a recipe do not count, as the same optics print alike on every field. With a freeform source, it is
+    taken from the kernels' bytes too, because the content of the source file that the recipe names may have changed.
     """
     recipe = process.recipe
     if recipe is not None and isinstance(recipe.source, Freeform):
@@ -31,7 +31,7 @@ def process_digest(process: ProcessModel) -> str:
 
 
 def kernels_digest(process: ProcessModel) -> str:
-    """SHA-256 of the kernels themselves, with their field, as given; hexadecimal."""
+    """SHA-256 of the kernels' bytes, with their field; hexadecimal."""
     digest = hashlib.sha256()
     _add_kernels(digest, process)
     return digest.hexdigest()
@@ -45,5 +45,5 @@ def _add_kernels(digest: "hashlib._Hash", process: ProcessModel) -> None:
 
 
 def finest_period_nm(process: ProcessModel) -> float:
-    """The finest period on the mask that the kernels pass, to the step of their frequencies, 1 / field."""
+    """The finest mask period in nm that the kernels pass, to the step 1 / field of their frequencies."""
     return min(side / half for side, half in zip(process.field_nm, process.half, strict=True))

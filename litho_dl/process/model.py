@@ -1,23 +1,32 @@
-"""The process model: everything between a mask and its prints, ready to simulate."""
+"""The process model: everything between a mask and its prints, ready for simulation."""
 
 import math
 import re
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from litho_dl.core.errors import KernelError
 from litho_dl.core.grid import same_length
 from litho_dl.optics.extend import extended
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
+from litho_dl.optics.pupil import sampled_pupil
 from litho_dl.optics.socs import build_socs
 from litho_dl.optics.source import sample_source
 from litho_dl.process.recipe import Recipe
 from litho_dl.process.resist import Resist
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 class Corner(NamedTuple):
-    """One process condition: a factor on intensity, and the name of the kernels of its focus."""
+    """One process condition.
+
+    Attributes:
+        dose: Factor on the intensity; > 0.
+        kernels: Name of the kernels of its focus.
+    """
 
     dose: float
     kernels: str
@@ -28,11 +37,15 @@ class ProcessModel:
     """Kernels by name, mask technology, resist, and corners by name.
 
     Attributes:
-        kernels: Coherent kernels of each focus, all of one field and size; `focus` is best focus.
-        mask: Mask technology.
-        resist: Resist.
-        corners: Process conditions; `nominal`, `outer` and `inner` are what the metrics use.
-        recipe: What the kernels were built from; None for imported kernels.
+        kernels: Coherent kernels of each focus, all of the same field and size; `focus` is best focus.
+        mask: The mask technology.
+        resist: The resist.
+        corners: Process conditions; the metrics use `nominal`, `outer` and `inner`.
+        recipe: The recipe that the kernels were built from; None for imported kernels.
+
+    Raises:
+        KernelError: There are no kernels or corners, or they do not fit each other.
+        GridMismatchError: The kernels have different fields.
     """
 
     kernels: dict[str, SocsKernels]
@@ -55,7 +68,7 @@ class ProcessModel:
         for name, corner in self.corners.items():
             if not re.fullmatch(r"[\w.+-]+", name):
                 raise KernelError(
-                    f"Expected corner names of letters, digits, ., + and - (files bear them), got {name!r}."
+                    f"Expected corner names of letters, digits, ., + and - (they are part of file names), got {name!r}."
                 )
             if corner.kernels not in self.kernels:
                 raise KernelError(
@@ -74,7 +87,7 @@ class ProcessModel:
 
     @property
     def optics_summary(self) -> str:
-        """Wavelength, aperture, source and mask technology in a few words."""
+        """Wavelength, aperture, source and mask technology, as text."""
         if self.recipe is None:
             return f"imported kernels, {self.mask.type} mask"
         pupil = self.recipe.pupil
@@ -89,12 +102,12 @@ class ProcessModel:
 
     @property
     def half(self) -> tuple[int, int]:
-        """(h_y, h_x): the highest mask frequencies that pass."""
+        """(h_y, h_x), the highest mask frequencies that pass, in steps of 1 / field."""
         return next(iter(self.kernels.values())).half
 
     @property
     def mask_pixel_nm(self) -> float:
-        """The pixel whose sampled transform the kernels expect; 0 = exact Fourier series."""
+        """The pixel at which the kernels expect masks to be sampled; 0: the exact Fourier series."""
         return next(iter(self.kernels.values())).mask_pixel_nm
 
     @property
@@ -112,8 +125,37 @@ class ProcessModel:
             )
         return focus_nm, corner.dose
 
+    def plot(self, kernels: str = "focus", *, title: str = "") -> "Figure":
+        """Draws the optics of one focus: source and pupil, if the process has a recipe, and the coherent kernels.
+
+        Args:
+            kernels: Name of a kernel set, one for each focus.
+            title: Title of the figure.
+
+        Raises:
+            KernelError: There is no such kernel set.
+        """
+        from litho_dl.viz.optics import optics_figure
+
+        if kernels not in self.kernels:
+            raise KernelError(f"Expected one of the kernel sets {', '.join(self.kernels)}, got {kernels!r}.")
+        shown, recipe = self.kernels[kernels], self.recipe
+        focus_nm = named_focus(kernels) if recipe else None
+        source = sample_source(recipe.source, recipe.kernels.source_samples) if recipe else None
+        return optics_figure(
+            shown.spectra.numpy(),
+            shown.weights.numpy(),
+            shown.field_nm,
+            source_points=source.points if source else None,
+            source_weights=source.weights if source else None,
+            pupil=sampled_pupil(recipe.pupil, focus_nm).numpy() if recipe and focus_nm is not None else None,
+            defocus_nm=focus_nm,
+            discarded_energy=shown.discarded_energy,
+            title=title,
+        )
+
     def on_field(self, field_nm: tuple[float, float]) -> "ProcessModel":
-        """The process on a larger field, with its own kernels carried there; see `optics.extend.extended`.
+        """The process on a larger field of (height, width) nm, with its kernels extended; see `optics.extend.extended`.
 
         Raises:
             GridMismatchError: The field is smaller than the kernels' own.
@@ -121,10 +163,10 @@ class ProcessModel:
         return replace(self, kernels={name: extended(kernels, field_nm) for name, kernels in self.kernels.items()})
 
     def at_focus(self, defocus_nm: float) -> "ProcessModel":
-        """The process at one focus and dose 1, with one kernel set, `focus`; built from the recipe unless it is here.
+        """The process at one focus in nm and dose 1; its kernels are built from the recipe unless they exist.
 
         Raises:
-            KernelError: The kernels are imported, and none of them has that focus.
+            KernelError: There is no recipe, and none of the kernels has that focus.
         """
         kernels = self.kernels.get(kernel_name(defocus_nm)) or self._built(defocus_nm)
         return replace(self, kernels={"focus": kernels}, corners={"nominal": Corner(1.0, "focus")})
@@ -153,8 +195,11 @@ def build_process(
 
     Args:
         recipe: The recipe.
-        field_nm: (height, width), in place of the recipe's square field.
-        count: Kernels per focus, in place of the recipe's.
+        field_nm: (height, width) of the field; None: the recipe's square field.
+        count: Kernels per focus; None: the recipe's number.
+
+    Returns:
+        The process model.
     """
     settings = recipe.kernels
     field_nm = field_nm or (settings.field_nm, settings.field_nm)
@@ -175,12 +220,12 @@ def build_process(
 
 
 def kernel_name(defocus_nm: float) -> str:
-    """`focus` at best focus, else `defocus+25nm` and the like."""
+    """The name of the kernels of a focus: `focus` at best focus, otherwise like `defocus+25nm`."""
     return "focus" if defocus_nm == 0 else f"defocus{defocus_nm:+.12g}nm"
 
 
 def named_focus(name: str) -> float | None:
-    """The focus in nm that `kernel_name` gives a name to; None for any other name."""
+    """The focus in nm of kernels named by `kernel_name`; None for other names."""
     if name == "focus":
         return 0.0
     number = re.fullmatch(r"defocus([+-][\d.e+-]+)nm", name)

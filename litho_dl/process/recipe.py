@@ -1,4 +1,4 @@
-"""Recipes: the whole optical and process setting of an experiment, as TOML."""
+"""Optics recipes: all optical and process settings of an experiment, as TOML."""
 
 from pathlib import Path
 from typing import Annotated, Self
@@ -15,16 +15,27 @@ REQUIRED_CORNERS = ("nominal", "outer", "inner")
 
 
 class RecipeCorner(Settings):
-    """One process condition: dose (a factor on intensity) and distance from best focus."""
+    """One process condition.
+
+    Attributes:
+        dose: Factor on the intensity; > 0.
+        defocus_nm: Distance from best focus.
+    """
 
     dose: Annotated[float, Field(gt=0)]
     defocus_nm: float
 
 
 class KernelSettings(Settings):
-    """Numerical settings of the kernels: field, rank and source sampling (numbers, not physics).
+    """Numerical settings of the kernels, apart from the physics.
 
-    With `count` and `energy` both given, the smaller set is kept.
+    With `count` and `energy` both given, the smaller set of kernels is kept.
+
+    Attributes:
+        field_nm: Side of the square field.
+        source_samples: Sampling points of the source on a side, from 3 to 501.
+        count: Kernels per focus.
+        energy: Share of the energy that the kept kernels must hold, in (0, 1].
     """
 
     field_nm: Annotated[float, Field(gt=0)]
@@ -34,7 +45,17 @@ class KernelSettings(Settings):
 
 
 class Recipe(Settings):
-    """One optical system with its process: what `--optics NAME` means."""
+    """One optical system with its process, as named by `--optics`.
+
+    Attributes:
+        description: The recipe in one line.
+        pupil: Wavelength, aperture, medium and aberrations.
+        source: The illumination.
+        mask: The mask technology.
+        resist: The resist.
+        corners: Process conditions by name, among them `nominal`, `outer` and `inner`.
+        kernels: Numerical settings.
+    """
 
     description: str
     pupil: Pupil
@@ -58,7 +79,7 @@ class Recipe(Settings):
 
 
 def load_recipe(name_or_path: str | Path) -> Recipe:
-    """Loads a shipped recipe by name, or a recipe file ending in .toml.
+    """Loads a packaged recipe by name, or a recipe file ending in .toml.
 
     Raises:
         RecipeError: Unknown name, missing file, broken TOML, unknown key or value out of range.

@@ -1,4 +1,4 @@
-"""Clips on their way into a folder or a library, with their table and picture."""
+"""Collections of clips: one file a clip in a folder, or one library, with a table and a picture."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,13 +12,25 @@ if TYPE_CHECKING:
     from litho_dl.viz.layouts import ClipGroup, Weighted
 
 LIBRARY_SUFFIXES = (".gds", ".oas")
-SHOWN = 24
+SHOWN = 24  # clips in the picture
 
 
 class Collection:
-    """Clips on their way into a folder or a library, and their table."""
+    """Writes clips, one by one, to a folder or a library, with a table and a picture of the first ones."""
 
     def __init__(self, out: Path, suffix: str, figure: Path | None, extent_nm: float) -> None:
+        """Prepares the folder.
+
+        Args:
+            out: A folder for one file a clip, or a library ending in .gds or .oas for one cell a clip.
+            suffix: Format of the files in a folder: `glp`, `gds` or `oas`.
+            figure: File of the picture; None: clips.png in the folder, or no picture for a library.
+            extent_nm: Side of a clip.
+
+        Raises:
+            OutputError: The folder cannot be written.
+            LithoError: The picture's suffix is unknown.
+        """
         from litho_dl.core.io import require_writable_folder
         from litho_dl.viz.figure import require_figure_suffix
 
@@ -33,7 +45,17 @@ class Collection:
         self.statistics: list[LayoutStatistics] = []
 
     def add(self, layout: "Layout", name: str, pattern: str, origin: dict[str, Any]) -> None:
-        """Writes a clip (to a library: keeps it), and its row of the table."""
+        """Writes a clip to the folder, or keeps it for the library, and adds its row of the table.
+
+        Args:
+            layout: The clip.
+            name: Its name.
+            pattern: Its pattern hash.
+            origin: Further columns of its row.
+
+        Raises:
+            LayoutError, OutputError: The clip cannot be written.
+        """
         from litho_dl.layout.files import write_layout
         from litho_dl.layout.layout import Layout
         from litho_dl.layout.statistics import layout_statistics
@@ -59,13 +81,14 @@ class Collection:
         """Writes the library, the table and the picture.
 
         Args:
-            **summary: What the clips were made from, for the result.
+            **summary: Further entries of the result, such as the settings.
 
         Returns:
-            The summary with the number of clips, their mean density, and the files.
+            The number of clips, their mean density, the files, and the further entries.
 
         Raises:
             LithoError: There is no clip.
+            OutputError: A file cannot be written.
         """
         from litho_dl.core.io import write_csv
         from litho_dl.layout.gds import write_library
@@ -90,7 +113,7 @@ class Collection:
         }
 
     def draw(self, path: Path) -> None:
-        """The first clips, and the distributions over all of them."""
+        """Draws the first clips, and the distributions over all of them."""
         from litho_dl.viz.figure import save_figure
         from litho_dl.viz.layouts import clips_figure
 
@@ -107,7 +130,18 @@ def clip_group(
     densities: list[float],
     extent_nm: float,
 ) -> "ClipGroup":
-    """Clips to show and the distributions of all of their group, for `viz.layouts.clips_figure`."""
+    """A group of clips for `viz.layouts.clips_figure`.
+
+    Args:
+        name: Title of the group.
+        shown: The clips to draw.
+        statistics: Statistics of all clips of the group.
+        densities: Densities of all clips, in [0, 1].
+        extent_nm: Side of a clip.
+
+    Returns:
+        The outlines of the clips to draw, and the distributions over all.
+    """
     from litho_dl.layout.statistics import pooled
     from litho_dl.viz.layouts import ClipGroup
 
@@ -122,7 +156,7 @@ def clip_group(
 
 
 def collection_text(result: dict[str, Any]) -> str:
-    """What `Collection.finish` returns, as text."""
+    """The result of `Collection.finish` as text."""
     lines = [f"{result['clips']:,} clips of {result['extent_nm']:g} nm, mean density {result['mean_density']:.1%}"]
     if "skipped" in result:
         skipped = ", ".join(f"{count:,} {reason}" for reason, count in result["skipped"].items())

@@ -1,4 +1,4 @@
-"""The files of an exposure: aerial image, prints and picture."""
+"""Files of an exposure: aerial image, prints and picture."""
 
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,18 @@ def write_exposure(
     """Writes NAME.aerial.npy, the print of every corner as NAME.CORNER.png, and the picture NAME.simulate.png.
 
     Args:
-        exposure: Of one mask.
-        mask: Its values (h, w), for the picture.
+        exposure: The exposure of one mask.
+        mask: Mask values (h, w), for the picture.
         pixel_nm: Pixel of the images.
         out: Folder to write to.
-        name: What the files are called.
-        title: Heading of the picture.
+        name: Stem of the file names.
+        title: Title of the picture.
 
     Returns:
         Values for the run's summary.
+
+    Raises:
+        OutputError: A file cannot be written.
     """
     aerial = exposure.aerial().cpu().numpy()
     prints = {corner: exposure.binary_print(corner).cpu().numpy() for corner in exposure.corners}

@@ -1,4 +1,4 @@
-"""The files of a run: masks, layers and pictures of each clip; scores, convergence and shots; start masks."""
+"""Files of a run: masks, layers and pictures of each clip; scores, convergence and shots; start masks."""
 
 import math
 import sys
@@ -9,30 +9,68 @@ from typing import Any
 import numpy as np
 
 from litho_dl.core.errors import LithoError
+from litho_dl.core.grid import HasField
 from litho_dl.ilt.solve import Solution
-from litho_dl.layout.clips import Clip, save_mask
+from litho_dl.layout.clips import Clip, load_clip, save_mask
 from litho_dl.layout.fracture import fracture, fracture_curved, write_shots
+from litho_dl.layout.layout import Box
 from litho_dl.runs.optimize import ScoredMask
 from litho_dl.runs.summary import write_summary
 from litho_dl.runs.tables import headline_scores, shot_tolerance_nm
 
 SHOT_GRID_NM = 0.5
-Window = tuple[float, float, float, float]
 
 
 def require_distinct(names: Sequence[str]) -> None:
-    """Raises LithoError if two layouts have one file name: their files would overwrite each other."""
+    """Checks that no two layouts have the same name, as their files would overwrite each other.
+
+    Raises:
+        LithoError: Two names are the same.
+    """
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise LithoError(f"Expected layouts of different file names, got {', '.join(doubled)} more than once; rename.")
+
+
+def load_clips(
+    layouts: Sequence[Path],
+    optics: HasField,
+    *,
+    layer: str | None = None,
+    cell: str | None = None,
+    window_nm: Box | None = None,
+) -> list[Clip]:
+    """Loads the clips of a run, and warns of shapes that the window cut.
+
+    Args:
+        layouts: The files.
+        optics: An object with the field.
+        layer: Layer; None: the only one.
+        cell: Cell; None: the only top cell.
+        window_nm: x0, y0, x1, y1 in the layouts' own coordinates; None: the whole layouts.
+
+    Returns:
+        One clip for each file.
+
+    Raises:
+        LayoutError: A file cannot be read, or a layout does not fit on the field.
+        LithoError: Two layouts have the same name.
+    """
+    clips = [load_clip(path, optics, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
+    require_distinct([clip.name for clip in clips])
+    warn_of_cuts(clips, window_nm)
+    return clips
 
 
 def start_mask_files(given: Sequence[Path], names: Sequence[str]) -> list[Path]:
     """The file of each clip's start mask.
 
     Args:
-        given: A file for each clip in order, or one folder with NAME.mask.oas or NAME.mask.png of each.
+        given: One file for each clip, in order, or one folder with NAME.mask.oas or NAME.mask.png for each.
         names: The clips' names.
+
+    Returns:
+        One file for each clip.
 
     Raises:
         LithoError: There are more or fewer files than clips, or the folder lacks one.
@@ -51,12 +89,12 @@ def start_mask_files(given: Sequence[Path], names: Sequence[str]) -> list[Path]:
     return list(given)
 
 
-def warn_of_cuts(clips: Sequence[Clip], window_nm: Window | None) -> None:
-    """Says on standard error how many shapes end at the window's edge, where they were not drawn to end.
+def warn_of_cuts(clips: Sequence[Clip], window_nm: Box | None) -> None:
+    """Warns on standard error of shapes that end at the window's edge only because the window cut them.
 
     Args:
-        clips: Clips cut from layouts by one window.
-        window_nm: x0, y0, x1, y1 in the layouts' own coordinates; None: nothing was cut.
+        clips: Clips of layouts that were read by one window.
+        window_nm: x0, y0, x1, y1 in the layouts' own coordinates; None: the whole layouts were read.
     """
     if window_nm is None:
         return
@@ -68,37 +106,43 @@ def warn_of_cuts(clips: Sequence[Clip], window_nm: Window | None) -> None:
         cut = sum(bool(((hull <= low) | (hull >= high)).any()) for hull in hulls)
         if cut:
             print(
-                f"{clip.name}: {cut} of {len(hulls)} shapes end at the window's edge as if they were drawn so; to see "
-                f"what lies beyond it use litho-dl fullchip --window.",
+                f"{clip.name}: {cut} of {len(hulls)} shapes end at the window's edge as if they were drawn so; to "
+                f"include what lies beyond it, use litho-dl fullchip --window.",
                 file=sys.stderr,
             )
 
 
 def layout_settings(
-    layouts: Sequence[Path], layer: str | None = None, cell: str | None = None, window_nm: Window | None = None
+    layouts: Sequence[Path], layer: str | None = None, cell: str | None = None, window_nm: Box | None = None
 ) -> dict[str, Any]:
-    """What a run read, for its summary.
+    """The layouts of a run, for its summary.
 
     Args:
-        layouts: The files, of which the names are kept.
+        layouts: The files.
         layer: Layer; None: the only one.
         cell: Cell; None: the only top cell.
         window_nm: x0, y0, x1, y1; None: the whole layout.
+
+    Returns:
+        The files' names and the other arguments.
     """
     return {"layouts": [path.name for path in layouts], "layer": layer, "cell": cell, "window_nm": window_nm}
 
 
 def write_clip(scored: ScoredMask, threshold: float, folder: Path, title: str | None) -> dict[str, Any]:
-    """Writes a clip's mask files and, if it has a title, its picture and layers; warns of a mask that prints nothing.
+    """Writes a clip's mask files and, with a title, its picture and layers; warns of a mask that prints nothing.
 
     Args:
-        scored: The clip with its mask and score.
+        scored: The clip with its mask and scores.
         threshold: Intensity at which the resist prints, for the picture.
-        folder: Where to write.
-        title: What stands behind the clip's name on the picture, such as the method; None: neither picture nor layers.
+        folder: Folder to write to.
+        title: Title of the picture after the clip's name, such as the method; None: neither picture nor layers.
 
     Returns:
         The clip's entry of scores.json.
+
+    Raises:
+        OutputError: A file cannot be written.
     """
     clip, evaluation = scored.clip, scored.evaluation
     image, polygons = save_mask(scored.mask, scored.pixel_nm, clip, folder, scored.polygons)
@@ -121,9 +165,9 @@ def write_clip(scored: ScoredMask, threshold: float, folder: Path, title: str | 
 
 
 def worst_sites(scored: ScoredMask) -> list[dict[str, float | None]]:
-    """The sites that violate the EPE limit, worst first, in the layout's own coordinates.
+    """The sites that violate the EPE rule, worst first, in the layout's own coordinates.
 
-    The error is None where no printed edge is near, which is worst, and where the protocol does not measure it.
+    The error is None where no printed edge is near, which counts as worst, and where the protocol does not measure it.
     """
     evaluation = scored.evaluation
     places_nm, epe_nm = evaluation.violations_nm - np.array(scored.clip.shift_nm), evaluation.violation_epe_nm
@@ -141,11 +185,15 @@ def write_fracture(scored: ScoredMask, folder: Path, curves_nm: float | None) ->
 
     Args:
         scored: The clip with its mask.
-        folder: Where to write.
-        curves_nm: Tolerance that the mask's curves were drawn with; None: the mask is along pixels.
+        folder: Folder to write to.
+        curves_nm: Tolerance that the mask's curves were drawn with; None: the mask's outline is along pixels.
 
     Returns:
         The number of rectangles and the files, for the clip's entry of scores.json.
+
+    Raises:
+        LayoutError: A polygon is too large for the writing grid.
+        OutputError: A file cannot be written.
     """
     polygons, clip = scored.polygons, scored.clip
     if curves_nm is None:
@@ -166,12 +214,15 @@ def write_masks(
     Args:
         masks: The clips with their masks and scores.
         threshold: Intensity at which the resist prints.
-        folder: Where to write.
+        folder: Folder to write to.
         title: As for `write_clip`.
-        seconds: Wall times of the whole run by name, such as `solve_seconds`; each clip gets its share.
+        seconds: Wall times of the whole run by name, such as `solve_seconds`; each clip's entry gets its share.
 
     Returns:
         The clips' entries of scores.json.
+
+    Raises:
+        OutputError: A file cannot be written.
     """
     results = [write_clip(scored, threshold, folder, title) for scored in masks]
     shares = {f"{name}_per_clip": value / len(results) for name, value in seconds.items()}
@@ -182,10 +233,13 @@ def write_scores(folder: Path, command: str, run: dict[str, Any], results: list[
     """Writes scores.json.
 
     Args:
-        folder: Where to write.
-        command: What made it, such as `litho-dl optimize`.
+        folder: Folder to write to.
+        command: The command that made it, such as `litho-dl optimize`.
         run: Settings and values of the whole run.
-        results: One entry a clip.
+        results: One entry for each clip.
+
+    Raises:
+        OutputError: The file cannot be written.
     """
     write_summary(folder / "scores.json", command, {**run, "clips": results})
 
@@ -202,12 +256,15 @@ def write_run(
     """Writes scores.json of an optimisation and, with figures, convergence.png and .csv.
 
     Args:
-        folder: Where to write.
-        command: What made it.
-        results: One entry a clip.
+        folder: Folder to write to.
+        command: The command that made it.
+        results: One entry for each clip.
         solution: The optimisation.
-        settings: What it was run with; `method` names it on the picture.
+        settings: The settings of the run; `method` is in the title of the picture.
         figures: Whether to draw the convergence.
+
+    Raises:
+        OutputError: A file cannot be written.
     """
     run = {**settings, "status": solution.status, "device": str(solution.mask.device)}
     write_scores(folder, command, {**run, "solve_seconds": solution.seconds}, results)

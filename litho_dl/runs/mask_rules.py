@@ -1,4 +1,4 @@
-"""Mask rule checks: of solved masks, and of mask files with their table, markers and picture."""
+"""Mask rule checks of solved masks and of mask files, with table, markers and picture."""
 
 import math
 from pathlib import Path
@@ -11,14 +11,13 @@ from torch import Tensor
 from litho_dl.core.errors import LithoError
 from litho_dl.layout.clips import file_stem, load_mask_values
 from litho_dl.layout.contour import pixel_polygons
-from litho_dl.layout.cutline import Frame
 from litho_dl.layout.files import read_layout
 from litho_dl.layout.gds import write_layers
-from litho_dl.layout.layout import Layout
+from litho_dl.layout.layout import Box, Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.rules import MaskRules, RuleViolations
 from litho_dl.metrics.mrc import block_size, mask_violations
-from litho_dl.runs.optimize import Masks, given_masks
+from litho_dl.runs.masks import Masks, masks_on_pixel
 from litho_dl.scoring.protocol import RULES
 from litho_dl.simulation.simulator import Simulator
 
@@ -26,46 +25,50 @@ UNITS = {"width": "nm", "space": "nm", "area": "nm²", "radius": "nm"}
 MASK_LAYER = (1, 0)
 MARKER_LAYERS = {"width": (101, 0), "space": (102, 0), "area": (103, 0), "radius": (104, 0)}
 MARKER_MARGIN_NM = 2.0  # so that a marker between two corners has an area
-LISTED = 6  # of each rule
-BORDER_RULES = ("width", "area", "radius")  # what a cut changes; a space at the border is what it is
+LISTED = 6  # places of each rule in the table
+BORDER_RULES = ("width", "area", "radius")  # rules whose measured values a cut at the border changes
 BORDER_NM = 1e-3
 
 
 def check_mask_rules(
     simulator: Simulator, masks: Masks | Tensor | np.ndarray, rules: MaskRules = RULES
-) -> RuleViolations | list[RuleViolations]:
-    """Where masks break the rules of a mask shop: least width, space, area and curvature radius.
+) -> list[RuleViolations]:
+    """Finds the places where masks violate rules: least width, space, area and curvature radius.
 
     Args:
-        simulator: Whose field the masks fill.
+        simulator: A simulator with the field that the masks fill.
         masks: A `Solution`, a network's `Prediction`, or mask values (H, W) or (B, H, W) in [0, 1]; binarised at 0.5.
         rules: The limits; by default those of the protocols.
 
     Returns:
-        The violations of one mask, or a list of them for several.
+        The violations of each mask, in the order of the batch; one mask gives a list of one.
 
     Raises:
-        MaskError: The masks have NaN or values outside [0, 1].
+        MaskError: The masks are of a wrong type, or have NaN or values outside [0, 1].
         GridMismatchError: They do not fill the field.
+        LithoError: The rules are not `MaskRules`.
     """
-    if isinstance(masks, Tensor | np.ndarray):
-        masks = given_masks(masks, simulator)
-    found = [mask_violations(mask.cpu().numpy(), masks.pixel_nm, rules) for mask in masks.mask >= 0.5]
-    return found[0] if len(found) == 1 else found
+    if not isinstance(rules, MaskRules):
+        raise LithoError(f"Expected MaskRules, got {type(rules).__name__}; make them by MaskRules(20, 20, 1000).")
+    given = masks_on_pixel(simulator, masks)
+    return [mask_violations(mask.cpu().numpy(), given.pixel_nm, rules) for mask in given.mask >= 0.5]
 
 
-def image_layout(path: Path, pixel_nm: float | None) -> tuple[Layout, float, Frame]:
-    """The outline of an image along its pixels, the pixel to smooth it by, and its border.
+def image_layout(path: Path, pixel_nm: float | None) -> tuple[Layout, float, Box]:
+    """Reads a mask image as polygons along its pixels.
 
     Args:
-        path: The image.
-        pixel_nm: Its pixel.
+        path: The image; binarised at 0.5.
+        pixel_nm: Its pixel, as given by the user.
+
+    Returns:
+        The polygons, the pixel to smooth them by, and the image's border.
 
     Raises:
-        LithoError: The pixel is missing or no length, or the image cannot be read.
+        LithoError: The pixel is missing or not positive, or the image cannot be read.
     """
     if pixel_nm is None:
-        raise LithoError(f"{path}: expected --pixel NM with an image, which does not say its own, got none; pass it.")
+        raise LithoError(f"{path}: expected --pixel NM with an image, which does not hold it, got none; pass it.")
     if not (math.isfinite(pixel_nm) and pixel_nm > 0):
         raise LithoError(f"{path}: expected a positive --pixel in nm, got {pixel_nm:g}.")
     binary = np.asarray(load_mask_values(path)) >= 0.5
@@ -74,27 +77,34 @@ def image_layout(path: Path, pixel_nm: float | None) -> tuple[Layout, float, Fra
     return drawn, block_size(binary) * pixel_nm, (0.0, 0.0, width * pixel_nm, height * pixel_nm)
 
 
-def polygon_layout(
-    path: Path, layer: str | None, cell: str | None, window_nm: tuple[float, float, float, float] | None
-) -> Layout:
-    """The polygons of a file, named after it; the arguments and errors are those of `layout.files.read_layout`.
+def polygon_layout(path: Path, layer: str | None, cell: str | None, window_nm: Box | None) -> Layout:
+    """Reads a mask's polygons as `layout.files.read_layout` does, and names them after the file.
 
     Args:
         path: The file.
         layer: Layer; None: the only one.
         cell: Cell; None: the only top cell.
-        window_nm: x0, y0, x1, y1; None: all of it.
+        window_nm: x0, y0, x1, y1; None: everything.
+
+    Returns:
+        The polygons.
+
+    Raises:
+        LayoutError: As `read_layout`.
     """
     return Layout(file_stem(path), read_layout(path, layer=layer, cell=cell, window_nm=window_nm).polygons)
 
 
-def cut_places(violations: RuleViolations, border: Frame | None, smooth_nm: float) -> dict[str, NDArray]:
-    """Places that reach the border and may be what it cuts, by rule: bool (n,).
+def cut_places(violations: RuleViolations, border: Box | None, smooth_nm: float) -> dict[str, NDArray]:
+    """Finds the violations at the border, which may only be due to the cut.
 
     Args:
-        violations: All places.
+        violations: All violations.
         border: x0, y0, x1, y1 in nm; None: nothing was cut.
         smooth_nm: Pixel by which a staircase outline was smoothed.
+
+    Returns:
+        bool (n,) for the n places of each rule, by rule.
     """
     cut = {rule: np.zeros(len(found.values), dtype=bool) for rule, found in violations.places.items()}
     if border is not None:
@@ -106,14 +116,17 @@ def cut_places(violations: RuleViolations, border: Frame | None, smooth_nm: floa
     return cut
 
 
-def report(mask: Path, rules: MaskRules, violations: RuleViolations, cut: dict[str, NDArray]) -> dict[str, Any]:
-    """Limits, counts and every place, the worst of each rule first, those at the border last; plain values.
+def check_summary(mask: Path, rules: MaskRules, violations: RuleViolations, cut: dict[str, NDArray]) -> dict[str, Any]:
+    """The result of a check as plain values.
 
     Args:
         mask: The mask's file.
         rules: The limits.
-        violations: All places.
-        cut: As of `cut_places`.
+        violations: All violations.
+        cut: Those at the border, as found by `cut_places`.
+
+    Returns:
+        Limits, counts and all places, by rule, the worst first and those at the border last.
     """
     places = []
     for rule, found in violations.places.items():
@@ -139,8 +152,8 @@ def report(mask: Path, rules: MaskRules, violations: RuleViolations, cut: dict[s
     }
 
 
-def as_table(result: dict[str, Any]) -> str:
-    """One line a rule, then the worst places of each."""
+def check_text(result: dict[str, Any]) -> str:
+    """The result as text: one line a rule, then the worst places of each."""
     places = {rule: [place for place in result["places"] if place["rule"] == rule] for rule in result["limits"]}
     lines = [f"{'rule':<8}{'limit':>14}{'violations':>12}{'at border':>12}{'worst':>16}"]
     for rule, limit in result["limits"].items():
@@ -161,7 +174,7 @@ def as_table(result: dict[str, Any]) -> str:
 
 
 def _measured(place: dict[str, Any]) -> str:
-    """`12.3 nm`; a radius where the mask is concave is negative."""
+    """The measured value as text, such as `12.3 nm`; a concave radius is negative."""
     digits = 0 if place["rule"] == "area" else 1
     return f"{place['measured']:,.{digits}f} {place['unit']}"
 
@@ -180,12 +193,15 @@ def write_check(
         out: Folder to write to.
         drawn: The mask.
         rules: The limits.
-        violations: All places.
-        cut: As of `cut_places`.
+        violations: All violations.
+        cut: Those at the border, as found by `cut_places`.
         suffix: `oas` or `gds`.
 
     Returns:
         The files.
+
+    Raises:
+        OutputError: A file cannot be written.
     """
     from litho_dl.viz.figure import save_figure
     from litho_dl.viz.rules import RuleMarkers, rules_figure

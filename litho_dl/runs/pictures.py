@@ -1,4 +1,4 @@
-"""Pictures of a run: clips with what their masks print, convergence, galleries; and clips as layers of a file."""
+"""Pictures of a run: clips with masks and prints, convergence, galleries; and layout files with layers of a clip."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,14 +28,19 @@ if TYPE_CHECKING:
 
     from litho_dl.runs.optimize import ScoredMask
 
+BINARY_OBJECTIVE = "objective, binary"
+
 
 def mask_figure(scored: "ScoredMask", threshold: float, title: str) -> "Figure":
-    """Target, mask, aerial image, prints with PV band and EPE violations of a scored mask.
+    """Draws target, mask, aerial image, prints with PV band, and EPE violations of a scored mask.
 
     Args:
-        scored: The clip with its mask and score.
+        scored: The clip with its mask and scores.
         threshold: Intensity at which the resist prints.
-        title: Heading.
+        title: Title of the figure.
+
+    Returns:
+        The figure.
     """
     evaluation = scored.evaluation
     return clip_figure(
@@ -48,7 +53,15 @@ def mask_figure(scored: "ScoredMask", threshold: float, title: str) -> "Figure":
 
 
 def clip_images(evaluation: Evaluation, mask: Tensor) -> ClipImages:
-    """A scored mask's images on the protocol's pixel."""
+    """The images of a scored mask, for `viz`.
+
+    Args:
+        evaluation: The scores with their images.
+        mask: The mask, bool (h, w).
+
+    Returns:
+        All images on the protocol's pixel.
+    """
     return ClipImages(
         pixel_nm=evaluation.pixel_nm,
         mask=sampled(mask.cpu().numpy(), evaluation.target.shape),
@@ -61,13 +74,31 @@ def clip_images(evaluation: Evaluation, mask: Tensor) -> ClipImages:
 
 
 def sampled(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The image's nearest values on another number of pixels over the same field."""
+    """An image resampled to another number of pixels over the same field (nearest neighbour).
+
+    Args:
+        image: (h, w).
+        shape: (H, W) of the result.
+
+    Returns:
+        (H, W).
+    """
     rows, columns = (((2 * np.arange(n) + 1) * old // (2 * n)) for n, old in zip(shape, image.shape, strict=True))
     return image[np.ix_(rows, columns)]
 
 
 def write_layers(folder: Path, clip: Clip, mask: Sequence[Polygon], evaluation: Evaluation) -> None:
-    """FOLDER/NAME.layers.oas: the clip's target, mask, nominal print and PV band, in the layout's own coordinates."""
+    """Writes NAME.layers.oas: a clip's target, mask, nominal print and PV band, in the layout's own coordinates.
+
+    Args:
+        folder: Folder to write to.
+        clip: The clip.
+        mask: The mask's polygons on the field.
+        evaluation: Its scores, with the prints.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     prints, pixel_nm = evaluation.prints, evaluation.pixel_nm
     dx_nm, dy_nm = clip.shift_nm
     stack = {
@@ -81,11 +112,17 @@ def write_layers(folder: Path, clip: Clip, mask: Sequence[Polygon], evaluation: 
 
 
 def draw_convergence(path: Path, solution: Solution, title: str) -> None:
-    """Every term of the objective against the step, mean over the clips; the numbers go into a .csv beside it."""
-    terms = {name: values.mean(1).numpy() for name, values in solution.history.items()}
-    # Each binary score holds until the next check.
-    last = np.searchsorted(solution.check_steps, np.arange(len(terms["objective"])), side="right") - 1
-    terms["objective, binary"] = solution.checks.mean(1).numpy()[last]
+    """Draws the terms of the objective, as means over the clips, against the step; writes them as .csv too.
+
+    Args:
+        path: The picture; the .csv has the same stem.
+        solution: The optimisation.
+        title: Title of the figure.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+    terms = _mean_terms(solution)
     columns = zip(*terms.values(), strict=True)
     rows = [
         {
@@ -95,14 +132,43 @@ def draw_convergence(path: Path, solution: Solution, title: str) -> None:
         for step, row in enumerate(columns)
     ]
     write_csv(path.with_suffix(".csv"), rows)
-    figure = history_figure(
-        terms, level_starts=solution.level_starts, total="objective, binary", y_label="mean per clip (nm²)", title=title
+    save_figure(convergence_figure(solution, title), path)
+
+
+def convergence_figure(solution: Solution, title: str = "") -> "Figure":
+    """Draws the terms of the objective, as means over the clips, against the step.
+
+    Args:
+        solution: The optimisation.
+        title: Title of the figure.
+    """
+    return history_figure(
+        _mean_terms(solution),
+        level_starts=solution.level_starts,
+        total=BINARY_OBJECTIVE,
+        y_label="mean per clip (nm²)",
+        title=title,
     )
-    save_figure(figure, path)
+
+
+def _mean_terms(solution: Solution) -> dict[str, np.ndarray]:
+    """Each term, (steps,), as the mean over the clips; and the objective of the binary masks, held between checks."""
+    terms = {name: values.mean(1).numpy() for name, values in solution.history.items()}
+    last = np.searchsorted(solution.check_steps, np.arange(len(terms["objective"])), side="right") - 1
+    return {**terms, BINARY_OBJECTIVE: solution.checks.mean(1).numpy()[last]}
 
 
 def draw_gallery(path: Path, clips: Sequence[tuple[str, ClipImages, Scorecard, np.ndarray]], title: str) -> None:
-    """One row a clip: target, mask, prints."""
+    """Draws a gallery with one row for each clip: target, mask, prints.
+
+    Args:
+        path: The picture.
+        clips: Name, images, scores, and EPE violations (n, 2) in nm of each clip.
+        title: Title of the figure.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     rows = [
         GalleryClip(name, images, score=_short(headline_scores(score)), epe_sites_nm=sites)
         for name, images, score, sites in clips

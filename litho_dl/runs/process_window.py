@@ -1,4 +1,4 @@
-"""A mask through focus and dose: from clips and masks to the process window, its table and its picture."""
+"""Process windows of masks through focus and dose, with their table and picture."""
 
 import math
 from collections.abc import Sequence
@@ -11,16 +11,15 @@ from torch import Tensor
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import write_csv
 from litho_dl.layout.clips import Clip
-from litho_dl.layout.cutline import Frame
 from litho_dl.layout.layout import Layout
 from litho_dl.metrics.process_window import Latitude
 from litho_dl.process.model import ProcessModel, named_focus
-from litho_dl.runs.optimize import Masks, mask_polygons
+from litho_dl.runs.masks import Masks, clips_on_field, mask_polygons
 from litho_dl.runs.summary import write_summary
 from litho_dl.simulation.focus_exposure import FocusExposure, choose_gauges, expose_through_focus
 from litho_dl.simulation.simulator import Simulator
 
-FOCUS_STEPS = 5  # to each side, unless the user says otherwise
+FOCUS_STEPS = 5  # default steps to each side of focus
 DOSES = (0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15)
 
 
@@ -31,37 +30,44 @@ def process_window(
     *,
     foci_nm: Sequence[float] | None = None,
     doses: Sequence[float] = DOSES,
-    cutlines_nm: Sequence[Frame] = (),
+    cutlines_nm: Sequence[tuple[float, float, float, float]] = (),
     tolerance: float = 0.1,
 ) -> FocusExposure:
-    """A mask through focus and dose: CDs, process windows, NILS and MEEF at gauges.
+    """Measures a mask through focus and dose: CDs, process windows, NILS and MEEF at gauges.
 
     Args:
         simulator: The process, on the device to compute on.
         masks: The clip's mask: a solution of one clip, mask values (H, W) that fill the field, or polygons on it.
         clip: The drawn layout.
-        foci_nm: Rising; default: one Rayleigh unit to both sides, in ten steps.
+        foci_nm: Foci, rising; None: one Rayleigh unit to both sides, in ten steps.
         doses: Factors on intensity, > 0.
-        cutlines_nm: x0, y0, x1, y1 in the layout's own coordinates, each across one line or space; default: the
-            narrowest lines and spaces.
-        tolerance: Share of its target by which a CD may be off, in (0, 1).
+        cutlines_nm: Cutlines from (x0, y0) to (x1, y1) in the layout's own coordinates, each across one line or space;
+            empty: the narrowest lines and spaces.
+        tolerance: Share of the target CD by which a CD may deviate, in (0, 1).
+
+    Returns:
+        The results at all gauges, and their common process window.
 
     Raises:
         LayoutError: A cutline does not cross exactly one line or space.
         KernelError: The process has no nominal focus, or no kernels of a focus and no recipe to build them from.
-        MaskError: The masks are not one, or the mask technology is alternating.
-        LithoError: A dose or the tolerance is out of range.
+        MaskError: There is more than one mask, or the mask technology is alternating.
+        LithoError: The foci do not rise, or a dose or the tolerance is out of range.
     """
-    if not (len(doses) and min(doses) > 0 and 0 < tolerance < 1):
-        raise LithoError(f"Expected doses above 0 and a tolerance in (0, 1), got {list(doses)} and {tolerance:g}.")
+    factors = np.array(doses, dtype=float)
+    if not (factors.ndim == 1 and len(factors) and (factors > 0).all() and 0 < tolerance < 1):
+        raise LithoError(f"Expected doses above 0 and a tolerance in (0, 1), got {factors.tolist()} and {tolerance:g}.")
+    clips_on_field(simulator, [clip])
     process = simulator.process
-    foci = default_foci(process) if foci_nm is None else foci_nm
+    foci = np.array(default_foci(process) if foci_nm is None else foci_nm, dtype=float)
+    if not (foci.ndim == 1 and len(foci) and np.isfinite(foci).all() and (np.diff(foci) > 0).all()):
+        raise LithoError(f"Expected one or more foci in nm, rising, got {foci.tolist()}.")
     return expose_through_focus(
         masks if isinstance(masks, Layout) else mask_polygons(simulator, masks, clip),
         choose_gauges(clip, cutlines_nm),
         process,
-        foci_nm=np.array(foci, dtype=float),
-        doses=np.array(doses, dtype=float),
+        foci_nm=foci,
+        doses=factors,
         nominal=process.nominal,
         tolerance=tolerance,
         device=simulator.device,
@@ -69,7 +75,7 @@ def process_window(
 
 
 def default_foci(process: ProcessModel) -> tuple[float, ...]:
-    """One Rayleigh unit to both sides of focus; of imported kernels, the foci that their names tell."""
+    """One Rayleigh unit to both sides of focus; for imported kernels, the foci in their names."""
     if process.recipe is None:
         return tuple(sorted(f for name in process.kernels if (f := named_focus(name)) is not None))
     step = max(1.0, 2 * round(process.recipe.pupil.rayleigh_unit_nm / FOCUS_STEPS / 2))
@@ -85,26 +91,28 @@ def write_results(
         result: The mask through focus and dose.
         clip: The drawn layout.
         out: Folder to write to.
-        command: What made it, such as `litho-dl process-window`.
-        settings: What the run was asked for, for the summary.
-        title: Heading of the picture.
+        command: The command that made it, such as `litho-dl process-window`.
+        settings: The settings of the run, for the summary.
+        title: Title of the picture.
 
     Returns:
         The summary.
-    """
 
+    Raises:
+        OutputError: A file cannot be written.
+    """
     from litho_dl.viz.figure import save_figure
 
     csv, figure = out / "process_window.csv", out / "process_window.png"
     write_csv(csv, cd_rows(result))
     save_figure(result.plot(clip, title=title), figure)
-    summary = {"clip": clip.name, **settings, **summarised(result, clip), "csv": str(csv), "figure": str(figure)}
+    summary = {"clip": clip.name, **settings, **window_summary(result, clip), "csv": str(csv), "figure": str(figure)}
     write_summary(out / "summary.json", command, summary)
     return summary
 
 
 def cd_rows(result: FocusExposure) -> list[dict[str, str]]:
-    """Every gauge, focus and dose; the CD is empty where the feature is lost or runs into a neighbour."""
+    """The CD at every gauge, focus and dose; empty where the feature is lost or merges with another."""
     return [
         {
             "gauge": measured.gauge.name,
@@ -119,16 +127,19 @@ def cd_rows(result: FocusExposure) -> list[dict[str, str]]:
 
 
 def _measured(cd_nm: float) -> float | None:
-    """A CD, or None where there is none."""
+    """A CD, or None where the feature is lost or merges with another."""
     return float(cd_nm) if 0 < cd_nm < math.inf else None
 
 
-def summarised(result: FocusExposure, clip: Clip) -> dict[str, Any]:
-    """What every gauge and the common window measure, as plain values.
+def window_summary(result: FocusExposure, clip: Clip) -> dict[str, Any]:
+    """The results of all gauges and of the common window, as plain values.
 
     Args:
         result: The mask through focus and dose.
-        clip: The drawn layout, in whose own coordinates the gauges are given.
+        clip: The drawn layout; gauges are given in its own coordinates.
+
+    Returns:
+        The summary.
     """
     dx, dy = clip.shift_nm
     gauges = []
@@ -157,7 +168,7 @@ def summarised(result: FocusExposure, clip: Clip) -> dict[str, Any]:
 
 
 def _latitude_values(latitude: Latitude) -> dict[str, Any]:
-    """The numbers of an EL-DOF curve that a reader wants to know."""
+    """The characteristic values of an EL-DOF curve."""
     return {
         "max_el_percent": latitude.max_el_percent,
         f"dof_at_{latitude.least_el_percent:g}_percent_el_nm": latitude.dof_at_least_el_nm,
@@ -167,7 +178,7 @@ def _latitude_values(latitude: Latitude) -> dict[str, Any]:
     }
 
 
-def as_table(summary: dict[str, Any]) -> str:
+def window_text(summary: dict[str, Any]) -> str:
     """The summary as text, one line a gauge and one for the common window."""
     dof = next(key for key in summary["common"] if key.startswith("dof_at"))
     el = dof.removeprefix("dof_at_").partition("_")[0]

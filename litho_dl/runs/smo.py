@@ -1,4 +1,4 @@
-"""Source-mask optimisation: the source made trainable, and its masks against those of the recipe's source."""
+"""Source-mask optimisation: a trainable source, and its masks compared with those of the recipe's source."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,18 @@ from litho_dl.simulation.source_simulator import SourceSimulator, Symmetry
 
 
 def load_methods(method: str, mask_method: str | None) -> tuple[Method, Method]:
-    """The methods of the joint run and of the final masks; RecipeError if the first leaves the source alone."""
+    """Loads the methods of a source-mask optimisation.
+
+    Args:
+        method: Method of the joint optimisation; a name or a .toml file.
+        mask_method: Method of the final masks; None: the same.
+
+    Returns:
+        Both methods.
+
+    Raises:
+        RecipeError: A method cannot be loaded, or the first does not optimise the source.
+    """
     joint = load_method(method)
     if joint.source_learning_rate == 0:
         raise RecipeError(
@@ -33,13 +44,16 @@ def load_methods(method: str, mask_method: str | None) -> tuple[Method, Method]:
 
 
 def trainable_source(process: ProcessModel, *, samples: int, symmetry: Symmetry, fill: float) -> SourceSimulator:
-    """The recipe's own source, made trainable.
+    """A simulator with a trainable source that starts from the recipe's.
 
     Args:
         process: Built from a recipe.
         samples: Pixels of the source map on a side.
         symmetry: `xy`: mirrored in both axes; or `none`.
         fill: Least pupil fill, in (0, 1).
+
+    Returns:
+        The simulator with that source.
 
     Raises:
         KernelError, RecipeError: As `SourceSimulator`.
@@ -55,20 +69,22 @@ def compare(
     out: Path,
     title: str | None,
 ) -> dict[str, Any]:
-    """Solves and scores the clips with each source by the ordinary loop; writes the masks of the first.
+    """Optimises and scores the masks of clips for each source; writes the masks of the first one.
 
     Args:
-        clips: What to print.
-        processes: Processes that differ in their source, by name.
+        clips: The clips.
+        processes: Processes with different sources, by name.
         method: ILT method of the masks.
-        device: Where to compute.
+        device: Device to compute on.
         out: Folder to write to.
         title: Title of the clips' pictures; None: no pictures.
 
     Returns:
         `clips`, an entry for each source and clip, and `status`.
-    """
 
+    Raises:
+        OutputError: A file cannot be written.
+    """
     rows: list[dict[str, Any]] = []
     status = "finished"
     for index, (name, process) in enumerate(processes.items()):
@@ -86,7 +102,7 @@ def compare(
 
 
 def _scores(card: Scorecard) -> dict[str, Any]:
-    """The score, with the image's contrast at the edges beside the areas."""
+    """The scores, with the NILS at top level."""
     return {**card.as_dict(), "nils": card.edges.nils if card.edges else None}
 
 
@@ -95,10 +111,13 @@ def draw_sources(out: Path, process: ProcessModel, simulator: SourceSimulator, s
 
     Args:
         out: Folder to write to.
-        process: With the recipe's source.
-        simulator: With the optimised source.
+        process: The process with the recipe's source.
+        simulator: The simulator with the optimised source.
         solution: The joint run.
-        method: Its method, for the titles.
+        method: Name of its method, for the titles.
+
+    Raises:
+        OutputError: A file cannot be written.
     """
     from litho_dl.runs.pictures import draw_convergence
     from litho_dl.viz.figure import save_figure
@@ -113,7 +132,7 @@ def draw_sources(out: Path, process: ProcessModel, simulator: SourceSimulator, s
 
 
 def source_table(rows: Sequence[dict[str, Any]]) -> str:
-    """Scores as text: one line a clip and source, and each source's mean."""
+    """The scores as text: one line for each clip and source, and the mean of each source."""
     keys = {"l2_nm2": "L2 (nm²)", "pvb_nm2": "PVB (nm²)", "epe_violations": "EPE", "nils": "NILS"}
     names = list(dict.fromkeys(row["source"] for row in rows))
     clips = list(dict.fromkeys(row["clip"] for row in rows))

@@ -1,4 +1,4 @@
-"""The JSON file that a run leaves: the command, the version, and what it found."""
+"""The JSON summary of a run: the command, the version, and the results."""
 
 import json
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from litho_dl.core.io import write_text
 
 
 def write_summary(path: Path, command: str, values: Mapping[str, Any]) -> None:
-    """Writes a run's values as JSON, after the command and the version that made them.
+    """Writes the values of a run as JSON, after the command and the version.
 
     Args:
         path: The file.
-        command: What made them, such as `litho-dl optimize`.
+        command: The command that was run, such as `litho-dl optimize`.
         values: Plain values by name.
 
     Raises:

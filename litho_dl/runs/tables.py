@@ -1,4 +1,4 @@
-"""Scores of a run as text."""
+"""The scores of a run as text."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,9 +11,9 @@ Results = Sequence[dict[str, Any]]
 
 
 def score_table(results: Results) -> str:
-    """Scores as text, one line a clip, and their mean.
+    """The scores as text: one line a clip, and their mean.
 
-    `mrc` counts the violations of all mask rules, `written` the rectangles of --shots.
+    The column `mrc` counts the violations of all mask rules, `written` the rectangles of --shots.
     """
     results = [{**result, "mrc": sum((result["mrc_violations"] or {}).values())} for result in results]
     keys = {"l2_nm2": "L2 (nm²)", "pvb_nm2": "PVB (nm²)", "epe_violations": "EPE", "mrc": "mrc", "shots": "shots"}
@@ -32,11 +32,14 @@ def score_table(results: Results) -> str:
 
 
 def before_and_after(drawn: Results, optimized: Results) -> str:
-    """Scores of clips printed as drawn and by their masks, as a Markdown table: one row a clip, and their mean.
+    """The scores of clips as drawn and with their masks, as a Markdown table: one row a clip, and their mean.
 
     Args:
-        drawn: Scorecards of the clips as drawn, as plain values.
-        optimized: The same of their masks, in the same order, with the clips' names.
+        drawn: Scores of the clips as drawn, as plain values.
+        optimized: Scores of their masks, in the same order, with the clips' names.
+
+    Returns:
+        The table.
     """
     keys = {"l2_nm2": "L2 nm²", "pvb_nm2": "PVB nm²", "epe_violations": "EPE", "shots": "shots"}
     rows = [[o["clip"], *(d[k] for k in keys), *(o[k] for k in keys)] for d, o in zip(drawn, optimized, strict=True)]
@@ -48,12 +51,12 @@ def before_and_after(drawn: Results, optimized: Results) -> str:
 
 
 def headline_scores(score: Scorecard) -> dict[str, float]:
-    """The four scores that everybody compares."""
+    """The four scores of published tables, by title."""
     return {title: getattr(score, name) for name, title in HEADLINE.items()}
 
 
 def curve_cost(results: Results) -> str:
-    """What drawing the masks as curves did to the scores, as one line."""
+    """The mean change of the scores by drawing the masks as curves, as one line of text."""
     changes = (
         f"{title} {sum(result[key] - result['before_curves'][title] for result in results) / len(results):+,.1f}"
         for key, title in HEADLINE.items()
@@ -62,7 +65,7 @@ def curve_cost(results: Results) -> str:
 
 
 def shot_kinds(curves_nm: float) -> str:
-    """What the two counts of a curve's rectangles are."""
+    """An explanation of the two counts of rectangles of curves drawn within a tolerance in nm."""
     return (
         f"shots: rectangles of the curves drawn on 1 nm pixels, as scored; written: rectangles of --shots, with edges "
         f"within {shot_tolerance_nm(curves_nm):g} nm of the curves"
@@ -70,5 +73,5 @@ def shot_kinds(curves_nm: float) -> str:
 
 
 def shot_tolerance_nm(curves_nm: float) -> float:
-    """How far the rectangles of curves may be from them, in nm, for curves drawn within a tolerance in nm."""
+    """Edge tolerance in nm of the rectangles of curves that were drawn within a tolerance in nm."""
     return max(curves_nm, SHOT_TOLERANCE_NM)

@@ -1,4 +1,4 @@
-"""A mask's score against its target, with the images it was taken from."""
+"""The score of a mask against its target, with the images that it is computed from."""
 
 import time
 from dataclasses import dataclass
@@ -24,19 +24,19 @@ from litho_dl.simulation.simulator import Simulator
 RasterConvention = Literal["exact", "inclusive"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
-    """A score with the images it was taken from, for pictures; arrays (H, W) at the protocol's pixel.
+    """A scorecard with the images that it is computed from, on the protocol's pixel.
 
     Attributes:
-        scorecard: The score.
+        scorecard: The scores.
         pixel_nm: The protocol's pixel.
-        target: bool.
-        aerial: Intensity at nominal conditions.
-        prints: bool by corner.
-        violations_nm: (n, 2) as (x, y): sites that violate the `openilt` rule.
-        violation_epe_nm: Their signed edge placement errors, (n,); NaN where no printed edge is near. None under
-            `iccad13`.
+        target: The target, bool (H, W).
+        aerial: Intensity at nominal conditions, (H, W).
+        prints: Prints by corner, bool (H, W).
+        violations_nm: Sites that violate the `openilt` EPE rule, (n, 2) rows of (x, y) in nm.
+        violation_epe_nm: Signed edge placement errors of these sites, (n,) in nm; NaN where no printed edge is near.
+            None under `iccad13`.
     """
 
     scorecard: Scorecard
@@ -46,6 +46,10 @@ class Evaluation:
     prints: dict[str, np.ndarray]
     violations_nm: np.ndarray
     violation_epe_nm: np.ndarray | None
+
+    def __repr__(self) -> str:
+        height, width = self.target.shape
+        return f"Evaluation({height} x {width} pixels of {self.pixel_nm:g} nm; {self.scorecard!r})"
 
 
 def evaluate_mask(
@@ -64,8 +68,11 @@ def evaluate_mask(
         pixel_nm: The mask's pixel.
         target: The drawn layout, already placed on the field (`Layout.centred`).
         simulator: The process.
-        protocol: One of `PROTOCOLS`.
-        raster: How the target's pixels are counted; `inclusive` adds one row and column (some published tables).
+        protocol: How to score, such as one of `PROTOCOLS`.
+        raster: How the target is rasterised; `inclusive` adds one row and column, as some published tables do.
+
+    Returns:
+        The scores and images.
 
     Raises:
         MaskError: The mask is not (H, W) or holds NaN, or the mask technology has more than two values.
@@ -88,7 +95,7 @@ def evaluate_mask(
     sites = find_sites(wanted, OPENILT)
     violated = violations(prints["nominal"], sites, OPENILT)
     neuralilt = violations(prints["nominal"], find_sites(wanted, NEURALILT), NEURALILT)
-    opened = binary.cpu().numpy()
+    drawn = binary.cpu().numpy()
     aerial = exposure.aerial("nominal").cpu().numpy()
     profile = None
     if protocol.edges:
@@ -102,9 +109,9 @@ def evaluate_mask(
         epe_violations=int(violated.sum()),
         epe_violations_neuralilt=int(neuralilt.sum()),
         epe_sites=len(sites),
-        shots=shot_count(opened, pixel_nm),
+        shots=shot_count(drawn, pixel_nm),
         edges=_edge_score(profile) if profile else None,
-        mrc_violations=mask_violations(opened, pixel_nm, protocol.rules).counts if protocol.rules else None,
+        mrc_violations=mask_violations(drawn, pixel_nm, protocol.rules).counts if protocol.rules else None,
         scoring_seconds=time.perf_counter() - started,
     )
     violations_nm = sites.positions_nm(protocol.pixel_nm)[violated > 0]

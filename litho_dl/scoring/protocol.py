@@ -1,4 +1,4 @@
-"""How masks are scored: all protocols stand in this one file, versioned."""
+"""The scoring protocols, versioned, all in this one file."""
 
 from dataclasses import dataclass
 
@@ -14,16 +14,16 @@ from litho_dl.process.recipe import REQUIRED_CORNERS
 class Protocol:
     """How masks are scored.
 
-    The target is rasterised at `pixel_nm` and prints are thresholded there; the mask is binarised at 0.5; nominal,
-    outer and inner are the process model's corners.
+    The target is rasterised at `pixel_nm` and prints are thresholded there; the mask is binarised at 0.5; `nominal`,
+    `outer` and `inner` are the process model's corners.
 
     Attributes:
-        name: What reports call it.
-        version: Raised whenever a number could change.
+        name: The name in reports.
+        version: Increased whenever a score could change.
         pixel_nm: Pixel of target and prints.
-        field_nm: Side of the square field the protocol is defined for; None: any.
-        rules: Mask rules whose violations are counted; None: they are not.
-        edges: Also measure edges to a fraction of a nm.
+        field_nm: Side of the square field that the protocol is defined for; None: any field.
+        rules: Mask rules whose violations are counted; None: no mask rule check.
+        edges: Whether edges are measured to a fraction of a nm as well.
     """
 
     name: str
@@ -38,7 +38,11 @@ class Protocol:
         return self.field_nm is None or all(same_length(side, self.field_nm) for side in field_nm)
 
     def require(self, field_nm: tuple[float, float], mask: MaskType) -> None:
-        """Refuses optics that the protocol does not score.
+        """Checks that the protocol can score masks of given optics.
+
+        Args:
+            field_nm: (height, width) of the field in nm.
+            mask: The mask technology.
 
         Raises:
             MaskError: The mask technology has more than two values.
@@ -48,22 +52,22 @@ class Protocol:
             raise MaskError("Alternating masks have three values; the protocols score binary and attenuated masks.")
         if not self.defined_for(field_nm):
             raise GridMismatchError(
-                f"Protocol {self.name} is defined for a field of {self.field_nm:g} nm, got optics for {field_nm}; use "
-                f"--protocol default."
+                f"Protocol {self.name} is defined for a field of {self.field_nm:g} nm, got one of {field_nm[1]:g} x "
+                f"{field_nm[0]:g} nm; use the protocol default."
             )
 
 
 RULES = MaskRules(20.0, 20.0, 1000.0)
 PROTOCOLS = {
-    # The ICCAD 2013 contest's figures; published tables use the contest's kernels (threshold 0.225, amplitude +-2 %).
+    # The scores of the ICCAD 2013 contest; published tables use its kernels (threshold 0.225, amplitude +-2 %).
     "iccad13": Protocol("iccad13", version=1, pixel_nm=1.0, field_nm=2048.0, rules=RULES, edges=False),
-    # The same figures on any optics, and edges measured to a fraction of a nm.
+    # The same scores on any optics, and edges measured to a fraction of a nm.
     "default": Protocol("default", version=2, pixel_nm=1.0, field_nm=None, rules=RULES, edges=True),
 }
 
 
 def default_protocol(process: ProcessModel) -> Protocol:
-    """`iccad13` for imported kernels (they have no recipe) on its field, otherwise `default`.
+    """The protocol `iccad13` for kernels without a recipe on its field, otherwise `default`.
 
     Raises:
         KernelError: The process lacks a corner that scoring needs.

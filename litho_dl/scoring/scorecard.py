@@ -1,4 +1,4 @@
-"""A mask's score, as numbers and as text."""
+"""The scores of a mask, as values and as text."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class EdgeScore:
-    """Edge figures of the `default` protocol over all sites of the target.
+    """Edge scores of the `default` protocol, over all sites of the target.
 
     Attributes:
         epe_mean_nm: Mean signed edge placement error, positive where the print is larger than drawn.
-        epe_3sigma_nm: Three standard deviations of it.
-        epe_max_nm: Largest absolute value.
-        epe_lost: Sites with no printed edge within 60 nm; they are left out of the three figures above.
+        epe_3sigma_nm: Three standard deviations of the edge placement error.
+        epe_max_nm: Largest absolute edge placement error.
+        epe_lost: Sites with no printed edge within 60 nm; the three values above leave them out.
         ils_per_um: Mean image log-slope at the target's edges.
         nils: Mean normalised image log-slope.
     """
@@ -27,19 +27,19 @@ class EdgeScore:
 
 @dataclass(frozen=True, repr=False)
 class Scorecard:
-    """A mask's score.
+    """The scores of a mask.
 
     Attributes:
         clip: The target's name.
         protocol: Name and version, e.g. `iccad13/1`.
-        raster: `exact` or `inclusive` target.
+        raster: How the target is rasterised, `exact` or `inclusive`.
         l2_nm2: Area where the nominal print differs from the target.
         pvb_nm2: Area where the outer and inner prints differ.
         epe_violations: Violations by the `openilt` rule (15 nm, per probe).
         epe_violations_neuralilt: Violations by the `neuralilt` rule (16 nm, per site).
         epe_sites: Sites of the `openilt` rule.
         shots: Rectangles of the mask's fracture (klayout trapezoid decomposition, at the mask's pixel).
-        edges: Sub-pixel edge figures; None under `iccad13`.
+        edges: Sub-pixel edge scores; None under `iccad13`.
         mrc_violations: Violations of the protocol's mask rules, by rule; None if it has none.
         scoring_seconds: Wall time of the scoring.
     """
@@ -58,11 +58,11 @@ class Scorecard:
     scoring_seconds: float
 
     def as_dict(self) -> dict[str, object]:
-        """Plain numbers and names, for JSON."""
+        """The scores as plain values by name, for JSON."""
         return asdict(self)
 
     def __str__(self) -> str:
-        """A table of one line a value, for `print`."""
+        """A table with one line a score, for `print`."""
         return as_lines(self.as_dict())
 
     def __repr__(self) -> str:
@@ -73,7 +73,15 @@ class Scorecard:
 
 
 def as_lines(card: Mapping[str, object], indent: str = "") -> str:
-    """A scorecard as aligned text; what was not measured is left out."""
+    """Values as aligned text, one line each; those that are None are left out.
+
+    Args:
+        card: Values by name, such as `Scorecard.as_dict()`; tables may be nested.
+        indent: Blanks before each line.
+
+    Returns:
+        The text.
+    """
     lines = []
     for key, value in card.items():
         if isinstance(value, Mapping):

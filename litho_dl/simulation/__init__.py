@@ -1,1 +1,1 @@
-"""Simulation: masks in, aerial images and prints out; through focus and dose, and under a trainable source."""
+"""Simulation of aerial images and prints; through focus and dose, and with a trainable source."""

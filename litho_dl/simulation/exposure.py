@@ -11,7 +11,6 @@ from torch import Tensor
 from litho_dl.core.dft import synthesis, synthesise, synthesise_at
 from litho_dl.core.errors import KernelError, MaskError
 from litho_dl.core.grid import Grid
-from litho_dl.layout.contour import contour_polygons
 from litho_dl.layout.layout import Layout
 from litho_dl.process.model import Corner
 from litho_dl.process.resist import Resist, sigmoid_print, threshold_print
@@ -93,6 +92,8 @@ class Exposure:
         Raises:
             KernelError: There is no such corner.
         """
+        from litho_dl.layout.contour import contour_polygons  # loads SciPy
+
         return tuple(
             Layout(corner, contour_polygons(*self._resampled(corner, index), self.resist.threshold))
             for index in range(self._count)
@@ -118,6 +119,8 @@ class Exposure:
                 run from edge to edge.
         """
         condition = self._condition(corner)
+        if np.shape(start_nm) != (2,) or np.shape(end_nm) != (2,):
+            raise MaskError(f"Expected a cut between two points (x, y) in nm, got {start_nm} to {end_nm}.")
         length = math.dist(start_nm, end_nm)
         height, width = self.field_nm
         inside = all(0 <= x <= width and 0 <= y <= height for x, y in (start_nm, end_nm))
@@ -158,8 +161,8 @@ class Exposure:
         from litho_dl.viz.clip import clip_figure
         from litho_dl.viz.images import ClipImages
 
-        if not -self._count <= index < self._count:
-            raise MaskError(f"Expected an index below the number of masks, {self._count}, got {index}.")
+        if not (isinstance(index, int | np.integer) and -self._count <= index < self._count):
+            raise MaskError(f"Expected an index below the number of masks, {self._count}, got {index!r}.")
         names = [name for name in ("nominal", "outer", "inner") if name in self.corners]
         images = {name: self._resampled(name, index) for name in dict.fromkeys(("nominal", *names))}
         aerial, pixel_nm = images["nominal"]
@@ -187,7 +190,7 @@ class Exposure:
         return (condition.dose * image).cpu().numpy(), grid.pixel_nm
 
     def _condition(self, corner: str) -> Corner:
-        if corner not in self.corners:
+        if not isinstance(corner, str) or corner not in self.corners:
             raise KernelError(f"Expected one of the corners {', '.join(self.corners)}, got {corner!r}.")
         return self.corners[corner]
 

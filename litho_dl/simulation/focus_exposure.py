@@ -1,4 +1,4 @@
-"""A mask through focus and dose, measured at gauges (a focus-exposure matrix)."""
+"""Focus-exposure matrices: a mask through focus and dose, measured at gauges."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,7 @@ from litho_dl.core.dft import synthesise_at
 from litho_dl.core.errors import LayoutError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip
-from litho_dl.layout.cutline import Frame
-from litho_dl.layout.layout import Layout
+from litho_dl.layout.layout import Box, Layout
 from litho_dl.layout.raster import rasterize
 from litho_dl.metrics.gauge import Gauge, default_gauges, gauge_along
 from litho_dl.metrics.process_window import (
@@ -32,22 +31,23 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BIAS_NM = 1.0
-STEP_NM = 0.5  # of profiles; CDs by linear interpolation are right to 0.01 nm for images of 193 nm light
+STEP_NM = 0.5  # samples of profiles; linear interpolation is then right to 0.01 nm for images of 193 nm light
 
 Advance = Callable[[int, int, float], None]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GaugeResult:
     """One gauge through focus and dose.
 
     Attributes:
-        gauge: Where.
-        cd_nm: (F, D); 0 where the feature is lost, infinity where it runs into a neighbour.
-        window: Doses within the tolerance.
-        latitude: EL against DOF.
+        gauge: The gauge.
+        cd_nm: CD (F, D); 0 where the feature is lost, infinity where it merges with a neighbour.
+        window: Doses within the tolerance, at each focus.
+        latitude: Exposure latitude (EL) against depth of focus (DOF).
         cd_nominal_nm: CD at the nominal focus and dose.
-        nils: At the gauge's best focus, linear between the foci; at focus 0 if no dose is in tolerance.
+        nils: NILS at the gauge's best focus, interpolated linearly between the foci; at focus 0 if no dose is within
+            the tolerance.
         meef: Mask error enhancement factor at nominal conditions; None if the feature does not print there.
     """
 
@@ -59,19 +59,27 @@ class GaugeResult:
     nils: float
     meef: float | None
 
+    def __repr__(self) -> str:
+        meef = "none" if self.meef is None else f"{self.meef:.2f}"
+        return (
+            f"GaugeResult({self.gauge.name}: {self.gauge.kind}, target {self.gauge.target_nm:.4g} nm, CD "
+            f"{self.cd_nominal_nm:.4g} nm, EL up to {self.latitude.max_el_percent:.1f} %, NILS {self.nils:.2f}, MEEF "
+            f"{meef})"
+        )
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FocusExposure:
-    """A mask through focus and dose: all gauges, and the window that they have in common.
+    """A mask through focus and dose: all gauges, and their common process window.
 
     Attributes:
-        foci_nm: (F,).
-        doses: (D,) factors on intensity.
-        nominal: (focus in nm, dose) of the nominal figures.
-        gauges: Results, one a gauge.
-        window: Doses at which every gauge is within the tolerance.
-        latitude: EL against DOF of that.
-        tolerance: Share of the target CD by which a CD may be off.
+        foci_nm: Foci (F,).
+        doses: Doses (D,), factors on intensity.
+        nominal: (focus in nm, dose) of the nominal values.
+        gauges: One result for each gauge.
+        window: Doses at which every gauge is within the tolerance, at each focus.
+        latitude: Exposure latitude against depth of focus of the common window.
+        tolerance: Share of the target CD by which a CD may deviate.
     """
 
     foci_nm: np.ndarray
@@ -84,7 +92,8 @@ class FocusExposure:
 
     def __repr__(self) -> str:
         best = self.latitude
-        dof = f", DOF {best.dof_at_least_el_nm:.0f} nm at {best.least_el_percent:g} % EL" if best.best_dose else ""
+        dof_nm = best.dof_at_least_el_nm if best.best_dose else None
+        dof = "" if dof_nm is None else f", DOF {dof_nm:.0f} nm at {best.least_el_percent:g} % EL"
         return (
             f"FocusExposure({len(self.gauges)} gauges, {len(self.foci_nm)} foci from {self.foci_nm[0]:g} to "
             f"{self.foci_nm[-1]:g} nm, {len(self.doses)} doses; common window: EL up to {best.max_el_percent:.1f} "
@@ -92,11 +101,14 @@ class FocusExposure:
         )
 
     def plot(self, clip: Clip, *, title: str = "") -> "Figure":
-        """Bossung curves of each gauge, process windows, EL against DOF, and where the gauges are.
+        """Draws the Bossung curves of each gauge, process windows, EL against DOF, and the gauges on the layout.
 
         Args:
             clip: The drawn layout.
-            title: Heading; default the clip's name.
+            title: Title; empty: the clip's name.
+
+        Returns:
+            The figure.
         """
         from litho_dl.viz.process_window import GaugeCurves, WindowCurves, process_window_figure
 
@@ -137,27 +149,34 @@ class FocusExposure:
 
 
 def choose_gauges(
-    clip: Clip, cutlines_nm: Sequence[Frame] = (), *, window_nm: Frame | None = None
+    clip: Clip, cutlines_nm: Sequence[tuple[float, float, float, float]] = (), *, window_nm: Box | None = None
 ) -> tuple[Gauge, ...]:
-    """Gauges on the field: those of given cutlines, else the default ones.
+    """Gauges on the field, at given cutlines or at the narrowest lines and spaces.
 
     Args:
         clip: The drawn layout.
-        cutlines_nm: x0, y0, x1, y1 in the layout's own coordinates.
-        window_nm: The window that the clip was cut by, in the same coordinates; default gauges avoid what it cut.
+        cutlines_nm: Cutlines from (x0, y0) to (x1, y1) in the layout's own coordinates; empty: default gauges.
+        window_nm: x0, y0, x1, y1 of the window that cropped the clip, in the same coordinates; default gauges avoid
+            edges on its border.
+
+    Returns:
+        The gauges, in field coordinates.
 
     Raises:
         LayoutError: A cutline leaves the field or does not cross exactly one line or space.
     """
     dx, dy = clip.shift_nm
     if not cutlines_nm:
-        frame = None
+        placed_nm = None
         if window_nm is not None:
-            frame = (window_nm[0] + dx, window_nm[1] + dy, window_nm[2] + dx, window_nm[3] + dy)
-        return default_gauges(clip.placed, frame)
+            placed_nm = (window_nm[0] + dx, window_nm[1] + dy, window_nm[2] + dx, window_nm[3] + dy)
+        return default_gauges(clip.placed, placed_nm)
     height, width = clip.field_nm
     gauges = []
-    for number, (x0, y0, x1, y1) in enumerate(cutlines_nm, start=1):
+    for number, cutline in enumerate(cutlines_nm, start=1):
+        if np.shape(cutline) != (4,):
+            raise LayoutError(f"g{number}: expected a cutline x0, y0, x1, y1 in nm, got {cutline!r:.60}.")
+        x0, y0, x1, y1 = cutline
         inside = min(x0, x1) >= -dx and min(y0, y1) >= -dy and max(x0, x1) <= width - dx and max(y0, y1) <= height - dy
         if not inside:
             raise LayoutError(
@@ -183,19 +202,22 @@ def expose_through_focus(
 ) -> FocusExposure:
     """Exposes a mask at every focus and measures it at the gauges.
 
-    The mask's spectrum is taken once; kernels are built one focus at a time and dropped.
+    The mask's spectrum is computed once; kernels are built for one focus at a time.
 
     Args:
         mask: Mask polygons on the field; exposed as area coverage at 1 nm.
-        gauges: Where to measure.
-        process: The optics; foci it has no kernels for are built from its recipe.
-        foci_nm: (F,) rising.
-        doses: (D,) factors on intensity.
+        gauges: The gauges, at least one.
+        process: The process; kernels of foci that it lacks are built from its recipe.
+        foci_nm: Foci (F,), rising.
+        doses: Doses (D,), factors on intensity, > 0.
         nominal: (focus in nm, dose) of the nominal CD and the MEEF.
-        tolerance: Share of the target CD by which a CD may be off.
-        least_el_percent: Exposure latitude that depths of focus are stated for.
-        device: Where to compute.
-        advance: Called after each focus with the number done, the number of all and the focus.
+        tolerance: Share of the target CD by which a CD may deviate, in (0, 1).
+        least_el_percent: Exposure latitude at which the depth of focus is stated.
+        device: Device to compute on.
+        advance: Called after each focus with the number of foci done, the number of all foci, and the focus.
+
+    Returns:
+        The results.
 
     Raises:
         KernelError: The process has no recipe and no kernels of a focus.
@@ -226,7 +248,7 @@ def _expose(
     device: torch.device | str,
     advance: Advance,
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Intensity along each gauge: (F, P) through focus; (3, P) at nominal focus of the mask as it is, grown, shrunk."""
+    """Intensity along each gauge: (F, P) through focus; (3, P) at nominal focus, mask as drawn, grown and shrunk."""
     wanted = list(dict.fromkeys([*map(float, foci_nm), nominal_nm]))
     if process.recipe is None:
         for focus_nm in wanted:  # refuse now what would fail later
@@ -247,7 +269,7 @@ def _expose(
 
 
 def _spectrum(mask: Layout, bias_nm: float, simulator: Simulator) -> Tensor:
-    """Spectrum of a biased mask's coverage; what the bias pushes over the field's border is cut off."""
+    """The spectrum of a biased mask, clipped at the border of the field."""
     height, width = simulator.process.field_nm
     grid = Grid.of_field((height, width), MASK_FILE_PIXEL_NM)
     biased = mask.biased(bias_nm).clipped((0.0, 0.0, width, height)) if bias_nm else mask
@@ -263,7 +285,7 @@ def _result(
     nominal_dose: float,
     least_el_percent: float,
 ) -> GaugeResult:
-    """The figures of one gauge from its profiles through focus, and at nominal focus with masks as drawn and biased."""
+    """The results of one gauge, from profiles through focus, and of drawn and biased masks at nominal focus."""
     latitudes = latitude(window, least_el_percent)
     nominal, grown, shrunk = biased.cd_nm(np.array([nominal_dose]))[:, 0]
     best_nm = 0.0 if latitudes.best_focus_nm is None else latitudes.best_focus_nm

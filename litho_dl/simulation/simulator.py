@@ -3,14 +3,14 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from litho_dl.core.dft import PartialDft, analyse, analysis, full_spectrum, synthesis, synthesise
-from litho_dl.core.errors import GridMismatchError, MaskError
+from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.optics.imaging import intensity_spectrum, paired
 from litho_dl.process.files import load_process
@@ -18,34 +18,41 @@ from litho_dl.process.model import ProcessModel
 from litho_dl.process.resist import diffusion_transfer
 from litho_dl.simulation.exposure import Exposure
 
-VALUE_TOLERANCE = 1e-6  # by which a mask's values may leave their range
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+VALUE_TOLERANCE = 1e-6  # by which mask values may exceed their range
 Masks = Tensor | np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Passband:
-    """What a simulator sees of a mask, and keeps of its image.
+    """The kernels of a simulator, and the frequencies of mask and image that it keeps.
 
     Attributes:
-        kernels: Complex kernels or pupils of each focus, in full precision.
-        half: (h_y, h_x), the highest mask frequencies.
-        intensity_half: The intensity's.
+        kernels: Complex kernels or pupils of each focus, in float64 precision.
+        half: (h_y, h_x), the highest frequencies of the mask.
+        intensity_half: The highest frequencies of the intensity.
     """
 
     kernels: dict[str, Tensor]
     half: tuple[int, int]
     intensity_half: tuple[int, int]
 
+    def __repr__(self) -> str:
+        kernels = ", ".join(f"{name} {len(kernels)}" for name, kernels in self.kernels.items())
+        return f"Passband(kernels {kernels}; half {self.half}, intensity half {self.intensity_half})"
+
 
 def socs_passband(process: ProcessModel) -> Passband:
-    """The process's own kernels, or fewer that image real masks alike."""
+    """The kernels of a process, or fewer kernels that give the same images of real masks."""
     half_y, half_x = process.half
     kernels = {name: paired(kernels.weighted_spectra) for name, kernels in process.kernels.items()}
     return Passband(kernels, (half_y, half_x), (2 * half_y, 2 * half_x))
 
 
 class Simulator(nn.Module):
-    """Mask batch in, aerial images and prints out; exact for band-limited optics, and differentiable.
+    """Simulates aerial images and prints of a batch of masks; exact for band-limited optics, and differentiable.
 
     Example:
         >>> simulator = Simulator("duv193-immersion-annular")          # .to("cuda") for a GPU
@@ -66,15 +73,18 @@ class Simulator(nn.Module):
         Args:
             optics: A recipe's name or .toml file, a kernel file (.safetensors), a folder of contest kernels, or a
                 process model.
-            field_nm: Side of the square field, in place of the recipe's; a process model has its own.
+            field_nm: Side of the square field, in place of the recipe's; kernels must already have it.
             dtype: float32 or float64.
-            passband: Kernels in place of the process's own; for simulators that image in another way.
+            passband: Kernels in place of the process's own, for subclasses that compute images in another way.
 
         Raises:
             RecipeError, KernelError: The optics cannot be found or read.
-            GridMismatchError: The kernels belong to another field, or the field is no length.
+            GridMismatchError: The kernels belong to another field, or the field is not positive.
+            LithoError: The dtype is another.
         """
         super().__init__()
+        if dtype not in (torch.float32, torch.float64):
+            raise LithoError(f"Expected torch.float32 or torch.float64, got dtype {dtype}.")
         process = optics if isinstance(optics, ProcessModel) else load_process(optics, field_nm=field_nm)
         if field_nm is not None:
             next(iter(process.kernels.values())).require_field((field_nm, field_nm))
@@ -98,6 +108,17 @@ class Simulator(nn.Module):
             f"  device   {self.device}, {str(self.dtype).removeprefix('torch.')})"
         )
 
+    def plot(self, kernels: str = "focus") -> "Figure":
+        """Draws the optics of one focus; see `ProcessModel.plot`.
+
+        Args:
+            kernels: Name of a kernel set.
+
+        Raises:
+            KernelError: There is no such kernel set.
+        """
+        return self.process.plot(kernels, title=self.process.optics_summary)
+
     @property
     def field_nm(self) -> tuple[float, float]:
         """(height, width) of the periodic field in nm."""
@@ -105,7 +126,7 @@ class Simulator(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the kernels live."""
+        """The device of the kernels."""
         return self.diffusion.device
 
     @property
@@ -114,7 +135,7 @@ class Simulator(nn.Module):
         return self.diffusion.dtype
 
     def _fill_buffers(self, dtype: torch.dtype, device: torch.device) -> None:
-        """Rounds the passband's kernels to `dtype`; complex ones as pairs of reals, which every module move keeps."""
+        """Rounds the kernels to `dtype`, complex ones as pairs of reals, which `Module.to` converts correctly."""
         complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
         for name, kernels in self.passband.kernels.items():
             pairs = torch.view_as_real(kernels.to(device, complex_dtype).resolve_conj())
@@ -125,7 +146,7 @@ class Simulator(nn.Module):
         self.register_buffer("diffusion", transfer.to(device, dtype))
 
     def _apply(self, fn, recurse: bool = True) -> Self:  # type: ignore[no-untyped-def]
-        """A move drops the matrices made for the old device or dtype; a new dtype rounds the kernels afresh."""
+        """Drops the matrices of the old device or dtype; a new dtype rounds the original kernels again."""
         self._transforms.clear()
         before = self.dtype
         super()._apply(fn, recurse)
@@ -134,15 +155,22 @@ class Simulator(nn.Module):
         return self
 
     def grid(self, pixel_nm: float) -> Grid:
-        """The field's grid at a pixel that divides it; raises GridMismatchError if it does not."""
+        """The field's grid at a pixel in nm.
+
+        Raises:
+            GridMismatchError: The pixel does not divide the field.
+        """
         return Grid.of_field(self.process.field_nm, pixel_nm)
 
     def spectrum(self, mask: Tensor, pixel_nm: float) -> Tensor:
-        """Spectrum of the transmitted amplitude, (..., 2 h_y + 1, 2 h_x + 1) complex.
+        """The spectrum of the amplitude that a mask transmits.
 
         Args:
             mask: Real mask values (..., H, W) that fill the field.
-            pixel_nm: Their pixel.
+            pixel_nm: The mask's pixel.
+
+        Returns:
+            Complex, (..., 2 h_y + 1, 2 h_x + 1), zero frequency in the centre.
 
         Raises:
             MaskError: The mask is not a real tensor of at least two dimensions.
@@ -153,24 +181,35 @@ class Simulator(nn.Module):
         return full_spectrum(analyse(amplitude, self._transform("analysis", pixel_nm)))
 
     def intensity_spectrum(self, spectrum: Tensor, kernels: str) -> Tensor:
-        """Half spectrum of the image in resist, (..., 4 h_y + 1, 2 h_x + 1), from the mask's spectrum."""
+        """The half spectrum of the image in resist.
+
+        Args:
+            spectrum: The mask's spectrum, as `spectrum` returns it.
+            kernels: Name of the kernels, i.e. of the focus.
+
+        Returns:
+            Complex, (..., 4 h_y + 1, 2 h_x + 1).
+        """
         return intensity_spectrum(spectrum, self.kernels(kernels)) * self.diffusion
 
     def kernels(self, name: str) -> Tensor:
-        """The passband's kernels of one focus, on the device, complex."""
+        """The complex kernels of one focus, on the simulator's device."""
         return torch.view_as_complex(self.get_buffer(self._buffer_names[name]))
 
     def forward(self, mask: Masks, pixel_nm: float | None = None, *, out_pixel_nm: float | None = None) -> Exposure:
         """Exposes a batch of masks, after checking their values.
 
         Args:
-            mask: Mask values (..., H, W) that fill the field: tensor or array, bool or numbers in [0, 1]; of an
+            mask: Mask values (..., H, W) that fill the field: a tensor or array of bool or of numbers in [0, 1]; for an
                 alternating mask in [-1, 1].
-            pixel_nm: The mask's pixel; it follows from the shape.
-            out_pixel_nm: Pixel of the images, sampled at its centres; the mask's by default.
+            pixel_nm: The mask's pixel; None: it follows from the shape.
+            out_pixel_nm: Pixel of the images, which are sampled at pixel centres; None: the mask's.
+
+        Returns:
+            Aerial images and prints.
 
         Raises:
-            MaskError: The mask is no array of real numbers (..., H, W), or has NaN or values outside the range.
+            MaskError: The mask is not an array of real numbers (..., H, W), or has NaN or values outside the range.
             GridMismatchError: The mask does not fill the kernels' field, or the output pixel does not divide it.
         """
         values = mask_tensor(mask, lowest=self.process.mask.lowest)
@@ -179,12 +218,15 @@ class Simulator(nn.Module):
         return self.expose(values, pixel_nm, out_pixel_nm=out_pixel_nm)
 
     def expose(self, mask: Tensor, pixel_nm: float, *, out_pixel_nm: float | None = None) -> Exposure:
-        """Exposes a batch of masks as they are, without a look at their values: for loops over many steps.
+        """Exposes a batch of masks without checking their values, for loops over many steps.
 
         Args:
             mask: Real mask values (..., H, W) that fill the field.
             pixel_nm: The mask's pixel.
-            out_pixel_nm: Pixel of the images, sampled at its centres; the mask's by default.
+            out_pixel_nm: Pixel of the images, which are sampled at pixel centres; None: the mask's.
+
+        Returns:
+            Aerial images and prints.
 
         Raises:
             MaskError: The mask is not a real tensor of at least two dimensions.
@@ -197,14 +239,14 @@ class Simulator(nn.Module):
         return Exposure(intensity, spectra, self.process.corners, self.process.resist, self.field_nm)
 
     def in_double(self) -> "Simulator":
-        """The same simulator in float64, on the same device, as masks are scored by."""
+        """The same simulator in float64, on the same device; scores are computed with it."""
         return Simulator(self.process, dtype=torch.float64, passband=self.passband).to(self.device)
 
     def _transform(self, kind: str, pixel_nm: float) -> PartialDft:
         grid = self.grid(pixel_nm)
         key = (kind, grid.shape, pixel_nm)
         if key not in self._transforms:
-            with torch.inference_mode(False):  # a matrix first made there could not serve a later backward pass
+            with torch.inference_mode(False):  # inference tensors cannot be used in a later backward pass
                 self._transforms[key] = self._make_transform(kind, grid)
         return self._transforms[key]
 
@@ -228,14 +270,17 @@ class Simulator(nn.Module):
 
 
 def mask_tensor(mask: Masks, *, lowest: float = 0.0) -> Tensor:
-    """A mask as a tensor, checked.
+    """Checks a mask, and converts it to a tensor.
 
     Args:
-        mask: Values (..., H, W): tensor or array, bool or numbers.
-        lowest: The smallest value that has a meaning: 0, or -1 for an alternating mask; the largest is 1.
+        mask: Values (..., H, W): a tensor or array of bool or numbers.
+        lowest: The smallest valid value: 0, or -1 for an alternating mask; the largest is 1.
+
+    Returns:
+        The values, unchanged.
 
     Raises:
-        MaskError: It is no array of real numbers of at least two dimensions, or has NaN or values outside the range.
+        MaskError: The mask is not an array of real numbers (..., H, W), or has NaN or values outside the range.
     """
     if isinstance(mask, np.ndarray) and mask.dtype.kind in "buif":
         mask = torch.from_numpy(np.ascontiguousarray(mask))

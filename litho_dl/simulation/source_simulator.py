@@ -20,19 +20,20 @@ from litho_dl.simulation.simulator import Passband, Simulator
 Symmetry = Literal["none", "xy"]
 MIRRORS: dict[str, tuple[tuple[int, ...], ...]] = {"none": ((),), "xy": ((), (0,), (1,), (0, 1))}
 WHOLE_PUPIL = Conventional(sigma=1.0)
-DARK = 0.05  # of the brightest pixel; dimmer ones are off in the source that is handed out
+DARK = 0.05  # of the brightest pixel; dimmer ones are off in `source_map`
 BISECTIONS = 60
-HIGHEST_SHIFT = 100.0  # of the logits; a sigmoid there is 1 to rounding
+HIGHEST_SHIFT = 100.0  # of the logits; the sigmoid of it is 1 to rounding
 
 
 class SourceSimulator(Simulator):
-    """Abbe imaging by one source for every mask of the batch, differentiable in masks and source.
+    """Abbe imaging with one trainable source for all masks of a batch, differentiable in masks and source.
 
     The source is a map of n x n pixels over [-1, 1]^2 sigma. Pixel s has the brightness B_s = sigmoid(l_s + t) in
-    (0, 1), where l is the start's logits plus a Gaussian mean of the free `source_logits` (q, q), so that the source
-    changes smoothly; J_s = B_s times the share of the pixel that lies in the unit disc. The shift t >= 0 is 0 unless
-    the pupil fill, sum_s J_s over the sum with every pixel at 1, would fall below its minimum; then t lifts it there.
-    As no pixel exceeds 1, at least that share of the pupil is lit: few points, or one, cannot win.
+    (0, 1), where l is the logits of the start source plus a Gaussian mean of the free `source_logits` (q, q), so that
+    the source changes smoothly; its weight J_s is B_s times the share of the pixel inside the unit disc. The shift
+    t >= 0 is 0 unless the pupil fill, sum_s J_s divided by the same sum with every B_s = 1, would fall below its
+    minimum; then t raises it to the minimum. As no pixel exceeds 1, at least that share of the pupil is lit, and the
+    source cannot shrink to a few points.
 
     Example:
         >>> simulator = SourceSimulator("duv193-immersion-annular")
@@ -52,16 +53,17 @@ class SourceSimulator(Simulator):
         minimum_fill: float = 0.15,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """Starts from the recipe's own source.
+        """Sets the source to that of the recipe.
 
         Args:
-            optics: As for `Simulator`, with a recipe. Its field, mask, resist and corners are used, its kernels not.
+            optics: As for `Simulator`, with a recipe. Its field, mask, resist and corners are used, not its kernels.
             field_nm: As for `Simulator`.
             samples: Pixels of the source map on a side.
-            symmetry: `xy`: mirrored in both axes, so that poles stay balanced; a start without it is averaged.
-            smooth_sigma: Standard deviation of the Gaussian that every change of the source is smoothed by.
-            floor: Least brightness of a pixel at the start, so that dark ones can grow.
-            minimum_fill: Least pupil fill; the start's own if that is less.
+            symmetry: `xy`: mirrored in both axes, so that poles stay balanced (a start source without this symmetry is
+                averaged); or `none`.
+            smooth_sigma: Standard deviation of the Gaussian that smooths every change of the source, in [0, 1] sigma.
+            floor: Least brightness of a pixel at the start, in (0, 0.5), so that dark pixels can grow.
+            minimum_fill: Least pupil fill, in (0, 1); that of the start source if it is less.
             dtype: float32 or float64.
 
         Raises:
@@ -73,7 +75,7 @@ class SourceSimulator(Simulator):
         assert process.recipe is not None
         cells = sample_source(WHOLE_PUPIL, samples)
         points = focus_points(process, process.recipe, cells)
-        one = next(iter(points.values()))  # a pupil's disc and clear field are those of every focus
+        one = next(iter(points.values()))  # the disc and the clear field do not depend on focus
         passband = Passband(
             {name: cut.values for name, cut in points.items()},
             passed_half(process.recipe.pupil, cells.sigma_max, process.field_nm),
@@ -98,33 +100,33 @@ class SourceSimulator(Simulator):
     clear: Tensor
 
     def in_double(self) -> "SourceSimulator":
-        """The same simulator in float64, with the source as it is."""
+        """The same simulator in float64, with the present source."""
         return copy.deepcopy(self).double()
 
     def brightness(self) -> Tensor:
-        """B_s of every source pixel in the unit disc, (S,) in (0, 1)."""
+        """The brightness B_s of every source pixel in the unit disc, (S,) in (0, 1)."""
         logits = self.start_logits + self.spread @ self.source_logits.flatten()
         return torch.sigmoid(logits + fill_shift(logits, self.coverage, self.minimum_fill))
 
     def intensity_spectrum(self, spectrum: Tensor, kernels: str) -> Tensor:
-        """Half spectrum of the image in resist, by the source as it is."""
+        """The half spectrum of the image in resist, with the present source; see `Simulator.intensity_spectrum`."""
         points = PointPupils(self.kernels(kernels), self.spectrum_places, self.clear)
         return points_intensity_spectrum(spectrum, points, self.coverage * self.brightness()) * self.diffusion
 
     def fill(self) -> float:
-        """Pupil fill: the source's light over that of a pupil with every pixel at 1, in (0, 1)."""
+        """Pupil fill: the source's light divided by that with every pixel at 1, in (0, 1)."""
         brightness = self.brightness().detach()
         return float((self.coverage * brightness).sum() / self.coverage.sum())
 
     def source_map(self) -> np.ndarray:
-        """Brightness (samples, samples) in [0, 1], first row = lowest sigma_y; 0 below `DARK` of the brightest."""
+        """Brightness (samples, samples) in [0, 1], row 0 = lowest sigma_y; 0 below `DARK` of the brightest pixel."""
         image = np.zeros((self.samples, self.samples))
         columns, rows = source_pixels(self.cells, self.samples).T
         image[rows, columns] = self.brightness().detach().double().cpu().numpy()
         return np.where(image < DARK * image.max(), 0, image)
 
     def source(self) -> Source:
-        """The lit points of `source_map`, weighted as a freeform source of that map is."""
+        """The lit points of `source_map`, weighted as in a freeform source of that map."""
         columns, rows = source_pixels(self.cells, self.samples).T
         weights = self.cells.weights * self.source_map()[rows, columns]
         lit = weights > 0
@@ -132,7 +134,16 @@ class SourceSimulator(Simulator):
 
 
 def focus_points(process: ProcessModel, recipe: Recipe, cells: Source) -> dict[str, PointPupils]:
-    """The cut pupils of every source pixel at each focus, by kernel name."""
+    """The shifted pupils of all source pixels at each focus, cut to the frequencies that they pass.
+
+    Args:
+        process: The process.
+        recipe: Its recipe.
+        cells: The source pixels.
+
+    Returns:
+        Pupils by kernel name.
+    """
     defocus = {kernel_name(corner.defocus_nm): corner.defocus_nm for corner in recipe.corners.values()}
     return {
         name: cut_pupils(shifted_pupils(cells, recipe.pupil, process.field_nm, defocus[name]))
@@ -141,17 +152,45 @@ def focus_points(process: ProcessModel, recipe: Recipe, cells: Source) -> dict[s
 
 
 def source_pixels(source: Source, samples: int) -> np.ndarray:
-    """Which pixel of a `samples` x `samples` map each point is the centre of, (S, 2) as (column, row)."""
+    """The map pixels whose centres are the points of a source.
+
+    Args:
+        source: A source sampled at pixel centres.
+        samples: Pixels of the map on a side.
+
+    Returns:
+        (S, 2) rows of (column, row).
+    """
     return np.rint((source.points + 1) / 2 * samples - 0.5).astype(int)
 
 
 def free_side(samples: int, symmetry: Symmetry) -> int:
-    """Pixels on a side of the part of the map that mirrors do not determine."""
+    """The side of the part of the map that its symmetry leaves free.
+
+    Args:
+        samples: Pixels of the map on a side.
+        symmetry: `xy` or `none`.
+
+    Returns:
+        The side q in pixels.
+    """
     return samples if symmetry == "none" else (samples + 1) // 2
 
 
 def start_map(shape: SourceShape, samples: int, symmetry: Symmetry) -> np.ndarray:
-    """Brightness (samples, samples) of a shape, of maximum 1, averaged over its mirror images."""
+    """The map of a source shape, averaged over its mirror images.
+
+    Args:
+        shape: The source shape.
+        samples: Pixels of the map on a side.
+        symmetry: `xy` or `none`.
+
+    Returns:
+        Brightness (samples, samples), maximum 1, row 0 = lowest sigma_y.
+
+    Raises:
+        RecipeError: The shape lights no pixel.
+    """
     own, whole = sample_source(shape, samples), sample_source(WHOLE_PUPIL, samples)
     image, coverage = np.zeros((samples, samples)), np.ones((samples, samples))
     for values, source in ((image, own), (coverage, whole)):
@@ -162,9 +201,18 @@ def start_map(shape: SourceShape, samples: int, symmetry: Symmetry) -> np.ndarra
 
 
 def spreading(cells: Source, samples: int, symmetry: Symmetry, smooth_sigma: float) -> np.ndarray:
-    """How the free changes (q, q) reach the source pixels: (S, q q), each row of sum 1.
+    """The matrix from the free logits (q, q) to the logits of the source pixels.
 
-    A pixel's change is the mean of those around it under a Gaussian; mirrored pixels share theirs.
+    The change of a pixel is the Gaussian mean of the free changes around it; mirrored pixels share one.
+
+    Args:
+        cells: The source pixels.
+        samples: Pixels of the map on a side.
+        symmetry: `xy` or `none`.
+        smooth_sigma: Standard deviation of the Gaussian in sigma; 0: no smoothing.
+
+    Returns:
+        (S, q q), each row with sum 1.
     """
     columns, rows = source_pixels(cells, samples).T
     side = free_side(samples, symmetry)
@@ -180,9 +228,17 @@ def spreading(cells: Source, samples: int, symmetry: Symmetry, smooth_sigma: flo
 
 
 def fill_shift(logits: Tensor, coverage: Tensor, minimum_fill: float) -> Tensor:
-    """The least t >= 0 at which sum c sigmoid(l + t) / sum c reaches the minimum; differentiable in l.
+    """The least t >= 0 at which sum c sigmoid(l + t) / sum c reaches a minimum; differentiable in l.
 
     dt/dl_s = -c_s sigmoid'(l_s + t) / sum c sigmoid'(l + t), by implicit differentiation.
+
+    Args:
+        logits: l of the source pixels, (S,).
+        coverage: c, the share of each pixel inside the unit disc, (S,).
+        minimum_fill: The minimum, in (0, 1).
+
+    Returns:
+        t, a scalar.
     """
 
     def excess(shift: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Which mirrors and turns of the mask an optical system images alike."""
+"""The mirrors and rotations of a mask under which its image turns with it."""
 
 import torch
 
@@ -7,17 +7,17 @@ from litho_dl.core.grid import same_length
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulation.simulator import Simulator
 
-TOLERANCE = 0.01  # of the image: cut kernel sets stay within 0.2 %, 0.02 waves of astigmatism turned miss by 4 %
-SIDE, MOST_SIDE = 64, 4096  # rows of the mask: the fewest whose pixel divides both sides of the field
+TOLERANCE = 0.01  # of the image: truncating the kernels costs 0.2 %, rotating 0.02 waves of astigmatism 4 %
+SIDE, MOST_SIDE = 64, 4096  # limits on the rows of the mask; its pixel must divide both sides of the field
 
 
 def imaging_symmetries(process: ProcessModel) -> tuple[str, ...]:
-    """Names of `core.symmetry.SYMMETRIES` under which the images of every corner turn with the mask.
+    """The names in `core.dihedral.SYMMETRIES` under which the images of every corner turn with the mask.
 
-    Decided by imaging: the aerial image of a turned random mask against the turned image.
+    Found by simulation: the aerial image of a turned random mask is compared with the turned image.
 
     Args:
-        process: Kernels of a square field; on another only mirrors and the half turn are tried.
+        process: The process; only on a square field are symmetries that swap x and y tried.
     """
     height, width = process.field_nm
     square = same_length(height, width)

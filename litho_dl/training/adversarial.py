@@ -1,4 +1,4 @@
-"""A conditional generator against a discriminator that sees pairs; and what both make of its scores."""
+"""Conditional GANs: a generator, a discriminator of (condition, image) pairs, and their losses."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -7,55 +7,79 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from litho_dl.training.task import Batch, Figures, Task
+from litho_dl.training.task import Batch, Metrics, Task
 
-Kind = Literal["logistic", "least-squares"]
+LossKind = Literal["logistic", "least-squares"]
 
 
-class Verdict:
-    """The loss l of scores against the truth.
+class AdversarialLoss:
+    """The loss l(D, t) of a discriminator's scores D with labels t: 1 for real pairs, 0 for generated ones.
 
     Args:
-        kind: `logistic`: of logits; or `least-squares`.
+        kind: `logistic`: binary cross-entropy of logits; `least-squares`: squared error of scores.
 
     Source: X. Mao et al., Least squares generative adversarial networks, ICCV 2017, eq. 9.
     """
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: LossKind) -> None:
         self._logistic = kind == "logistic"
-        self._undecided = 0.0 if self._logistic else 0.5
+        self._threshold = 0.0 if self._logistic else 0.5
 
-    def against(self, scores: Tensor, truth: float) -> Tensor:
-        """l of scores whose pairs are all real (1) or all fake (0)."""
-        compare = functional.binary_cross_entropy_with_logits if self._logistic else functional.mse_loss
-        return compare(scores, torch.full_like(scores, truth))
+    def loss(self, scores: Tensor, real: bool) -> Tensor:
+        """The mean loss of scores that all have one label.
 
-    def told(self, on_real: Tensor, on_fake: Tensor) -> Figures:
-        """The shares of scores that are on the right side."""
+        Args:
+            scores: Logits, or scores, of any shape.
+            real: The label: real (1) or generated (0).
+
+        Returns:
+            A scalar.
+        """
+        criterion = functional.binary_cross_entropy_with_logits if self._logistic else functional.mse_loss
+        return criterion(scores, torch.full_like(scores, float(real)))
+
+    def accuracies(self, real_scores: Tensor, fake_scores: Tensor) -> Metrics:
+        """The shares of real and of generated pairs that are classified correctly.
+
+        Args:
+            real_scores: The discriminator's scores of real pairs, of any shape.
+            fake_scores: Its scores of generated pairs.
+
+        Returns:
+            `accuracy_real` and `accuracy_fake`, scalars in [0, 1].
+        """
         return {
-            "accuracy_real": (on_real > self._undecided).float().mean(),
-            "accuracy_fake": (on_fake < self._undecided).float().mean(),
+            "accuracy_real": (real_scores > self._threshold).float().mean(),
+            "accuracy_fake": (fake_scores < self._threshold).float().mean(),
         }
 
-    def discriminator_loss(self, on_real: Tensor, on_fake: Tensor) -> tuple[Tensor, Figures]:
-        """(l(D(real), 1) + l(D(fake), 0)) / 2, and what was told."""
-        loss = (self.against(on_real, 1.0) + self.against(on_fake, 0.0)) / 2
-        return loss, self.told(on_real.detach(), on_fake.detach())
+    def discriminator_loss(self, real_scores: Tensor, fake_scores: Tensor) -> tuple[Tensor, Metrics]:
+        """The discriminator's loss, (l(D(real), 1) + l(D(fake), 0)) / 2.
+
+        Args:
+            real_scores: The discriminator's scores of real pairs, of any shape.
+            fake_scores: Its scores of generated pairs.
+
+        Returns:
+            The loss, a scalar, and `accuracies`, without gradient.
+        """
+        loss = (self.loss(real_scores, True) + self.loss(fake_scores, False)) / 2
+        return loss, self.accuracies(real_scores.detach(), fake_scores.detach())
 
 
 class PairGan(Task):
-    """A generator G that makes an image y from a condition x, and a discriminator D that tells (x, y) from (x, G(x)).
+    """A generator G that makes an image y from a condition x, and a discriminator D of real (x, y) and fake (x, G(x)).
 
     The discriminator minimises (l(D(x, y), 1) + l(D(x, G(x)), 0)) / 2, the generator
-    l(D(x, G(x)), 1) + `pixel_weight` |G(x) - y|, with l the logistic loss of logits or the squared error of scores.
-    G(x) is made anew for the generator's turn: that costs a forward pass, and keeps the turns apart.
+    l(D(x, G(x)), 1) + `pixel_weight` |G(x) - y|, with l the `AdversarialLoss`. G(x) is computed again for the
+    generator's update, which costs one more forward pass and keeps the two updates independent.
 
     Args:
         generator: Conditions (B, C, H, W) to images (B, C', H, W).
-        discriminator: Called with conditions and images; logits or scores of any shape, such as one a patch.
-        adversarial_loss: `logistic`, or `least-squares`.
-        pixel_weight: Of the mean absolute difference to the true image.
-        description: What else tells this task from others, such as the networks' names, as plain values.
+        discriminator: Conditions and images to logits or scores of any shape, such as one per patch.
+        adversarial_loss: `logistic` or `least-squares`.
+        pixel_weight: Weight of the mean absolute difference to the true image.
+        description: Further entries of `Task.description`, such as the networks' names; plain values.
 
     Source: P. Isola et al., Image-to-image translation with conditional adversarial networks, CVPR 2017, eqs. 1-4.
     """
@@ -69,13 +93,13 @@ class PairGan(Task):
         generator: nn.Module,
         discriminator: nn.Module,
         *,
-        adversarial_loss: Kind,
+        adversarial_loss: LossKind,
         pixel_weight: float,
         description: Mapping[str, Any] | None = None,
     ) -> None:
         self.networks = nn.ModuleDict({"generator": generator, "discriminator": discriminator})
         self._pixel_weight = pixel_weight
-        self._verdict = Verdict(adversarial_loss)
+        self._adversarial_loss = AdversarialLoss(adversarial_loss)
         self.description = {
             "name": "pair GAN",
             "adversarial_loss": adversarial_loss,
@@ -83,23 +107,24 @@ class PairGan(Task):
             **(description or {}),
         }
 
-    def loss(self, turn: str, batch: Batch) -> tuple[Tensor, Figures]:
-        """The discriminator's with its accuracy on real and fake pairs, or the generator's with the two parts of it."""
+    def loss(self, turn: str, batch: Batch) -> tuple[Tensor, Metrics]:
+        """The discriminator's loss with its accuracies, or the generator's loss with its two terms."""
         condition, real = batch
         fake = self.networks["generator"](condition)
+        discriminator = self.networks["discriminator"]
         if turn == "discriminator":
-            judge = self.networks["discriminator"]
-            return self._verdict.discriminator_loss(judge(condition, real), judge(condition, fake))
-        fooled = self._verdict.against(self.networks["discriminator"](condition, fake), 1.0)
+            scores = discriminator(condition, real), discriminator(condition, fake)
+            return self._adversarial_loss.discriminator_loss(*scores)
+        fooled = self._adversarial_loss.loss(discriminator(condition, fake), real=True)
         l1 = functional.l1_loss(fake, real)
         return fooled + self._pixel_weight * l1, {"fooled": fooled.detach(), "l1": l1.detach()}
 
-    def validate(self, batch: Batch) -> Figures:
-        """Mean absolute difference of the generator's images, and the discriminator's accuracy, times the images."""
+    def validate(self, batch: Batch) -> Metrics:
+        """Sums over the images of the generator's mean absolute error and the discriminator's accuracies."""
         condition, real = batch
         fake = self.networks["generator"](condition)
-        judge = self.networks["discriminator"]
-        told = self._verdict.told(judge(condition, real), judge(condition, fake))
-        means = {"l1": functional.l1_loss(fake, real), **told}
+        discriminator = self.networks["discriminator"]
+        accuracies = self._adversarial_loss.accuracies(discriminator(condition, real), discriminator(condition, fake))
+        means = {"l1": functional.l1_loss(fake, real), **accuracies}
         count = torch.tensor(len(real), device=real.device)
         return {"count": count, **{name: count * mean for name, mean in means.items()}}

@@ -9,10 +9,14 @@ from torch import nn
 
 
 class WeightAverage:
-    """Averages of parameters: after step n, average += (1 - d) (weight - average), d = min(decay, (1 + n) / (10 + n)).
+    """Exponential moving averages of parameters: a += (1 - d) (w - a) after step n, d = min(decay, (1 + n) / (10 + n)).
 
-    The decay grows up to its limit so that early averages follow. Buffers, such as running means, have no average: the
-    network's own go with either weights.
+    The decay d rises to its limit so that the averages of the first steps follow the weights closely. Buffers, such as
+    running means, are not averaged.
+
+    Args:
+        parameters: The weights w, by reference; the averages a start from their values.
+        decay: Largest decay, in [0, 1).
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter], decay: float) -> None:
@@ -22,14 +26,14 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Takes in the present weights."""
+        """Updates the averages with the current weights."""
         self.steps += 1
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         torch._foreach_lerp_(self._values, list(self._parameters), 1 - decay)
 
     @contextmanager
-    def in_place(self) -> Iterator[None]:
-        """Within, the network has the averages as its weights."""
+    def applied(self) -> Iterator[None]:
+        """Context in which the network's weights are the averages."""
         self._exchange()
         try:
             yield
@@ -41,11 +45,11 @@ class WeightAverage:
             parameter.data, self._values[index] = self._values[index], parameter.data
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """The state for a checkpoint."""
         return {"steps": self.steps, "values": self._values}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a checkpoint."""
+        """Restores the state of a checkpoint."""
         self.steps = state["steps"]
         for value, stored in zip(self._values, state["values"], strict=True):
             value.copy_(stored)

@@ -1,4 +1,4 @@
-"""What a run leaves in its folder: `last.pt`, to go on from, and `best.safetensors`, the weights worth keeping."""
+"""The files of a run: the checkpoint `last.pt`, and `best.safetensors`, the weights of the best epoch."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -21,16 +21,32 @@ WEIGHTS_FORMAT = "litho_dl.weights/1"
 
 
 def save_checkpoint(path: Path, recipe: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Writes, atomically, a run's state and the recipe that it belongs to (plain values)."""
+    """Writes a checkpoint atomically.
+
+    Args:
+        path: The file.
+        recipe: Plain values that identify the run; only a run with the same recipe is resumed from the checkpoint.
+        state: State of networks, optimizers and so on; what `torch.load` reads with `weights_only`.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     with atomic_path(path) as temporary:
         torch.save({"format": FORMAT, "version": __version__, "recipe": recipe, "state": state}, temporary)
 
 
 def load_checkpoint(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The state of a run of this recipe; None where there is no checkpoint.
+    """Reads the checkpoint of a run.
+
+    Args:
+        path: The file.
+        recipe: The run's recipe, as in `save_checkpoint`.
+
+    Returns:
+        The state on the CPU; None if there is no file.
 
     Raises:
-        CheckpointError: The file cannot be read, is damaged, no checkpoint of ours, or of another recipe.
+        CheckpointError: The file cannot be read, is damaged, not a checkpoint of this package, or of another recipe.
     """
     try:
         file = open(path, "rb")  # noqa: SIM115 - apart from reading, whose errors mean damage
@@ -44,13 +60,13 @@ def load_checkpoint(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any] | N
     except Exception as error:  # torch.load raises whatever the damaged bytes lead to
         raise CheckpointError(
             f"{path}: expected a checkpoint, got a damaged file or another kind ({type(error).__name__}); "
-            f"remove it to start anew."
+            f"remove it to start over."
         ) from error
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         got = found.get("format", "no format") if isinstance(found, dict) else type(found).__name__
         raise CheckpointError(f"{path}: expected a checkpoint of format {FORMAT}, got {got}; choose another folder.")
     if not (isinstance(found.get("recipe"), dict) and isinstance(found.get("state"), dict)):
-        raise CheckpointError(f"{path}: expected a recipe and a state, got a damaged file; remove it to start anew.")
+        raise CheckpointError(f"{path}: expected a recipe and a state, got a damaged file; remove it to start over.")
     if difference := next(_differences(recipe, found["recipe"]), None):
         name, wanted, stored = difference
         raise CheckpointError(
@@ -63,7 +79,17 @@ def load_checkpoint(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any] | N
 def save_weights(
     path: Path, networks: nn.ModuleDict, metadata: Mapping[str, Any], *, half_precision: bool = False
 ) -> None:
-    """Writes networks' weights as safetensors, with how they came about; numbers in 16 bits if asked for."""
+    """Writes the weights of networks as safetensors.
+
+    Args:
+        path: The file.
+        networks: The networks by name.
+        metadata: Plain values stored in the file as JSON, such as the training recipe.
+        half_precision: Store floating-point weights as float16.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     # Copies: the format refuses tensors that share memory or are not contiguous.
     tensors = {name: value.cpu().clone().contiguous() for name, value in networks.state_dict().items()}
     if half_precision:
@@ -73,10 +99,17 @@ def save_weights(
 
 
 def load_weights(path: str | Path, networks: nn.ModuleDict) -> dict[str, Any]:
-    """Loads the weights of the named networks, which may be some of those in the file; returns the file's metadata.
+    """Loads weights from a file into networks.
+
+    Args:
+        path: A file of `save_weights`.
+        networks: The networks to fill; the file may contain others too.
+
+    Returns:
+        The file's metadata.
 
     Raises:
-        CheckpointError: The file is missing, damaged, none of ours, or of other networks.
+        CheckpointError: The file is missing, damaged, not of `save_weights`, or of other networks.
     """
     tensors, metadata = read_weights(path)
     wanted = {name: value for name, value in tensors.items() if name.split(".")[0] in networks}
@@ -88,10 +121,13 @@ def load_weights(path: str | Path, networks: nn.ModuleDict) -> dict[str, Any]:
 
 
 def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Reads a file of weights, and its metadata.
+    """Reads a file of weights.
+
+    Returns:
+        The tensors by name, and the file's metadata.
 
     Raises:
-        CheckpointError: The file is missing, damaged, or none of ours.
+        CheckpointError: The file is missing, damaged, or not of `save_weights`.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -112,7 +148,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _differences(wanted: Any, stored: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Name and both values of whatever two tables of plain values do not share."""
+    """Yields the dotted name and both values of each entry in which two tables differ."""
     if isinstance(wanted, Mapping) and isinstance(stored, Mapping):
         for key in {**wanted, **stored}:
             yield from _differences(wanted.get(key), stored.get(key), f"{name}.{key}".removeprefix("."))
@@ -121,5 +157,5 @@ def _differences(wanted: Any, stored: Any, name: str = "") -> Iterator[tuple[str
 
 
 def one_line(error: Exception) -> str:
-    """An error's text, made short."""
+    """An error's message on one line, cut to 200 characters."""
     return " ".join(str(error).split())[:200]

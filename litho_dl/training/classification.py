@@ -1,4 +1,4 @@
-"""Classification: of images, or of every pixel."""
+"""Classification of images or of pixels."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from litho_dl.training.task import Batch, Figures, Task
+from litho_dl.training.task import Batch, Metrics, Task
 
 
 class Classification(Task):
@@ -15,9 +15,9 @@ class Classification(Task):
 
     Args:
         network: Images to logits.
-        selected_by: Whether the best epoch has the least loss or the largest accuracy.
-        label_smoothing: Share of the training targets spread evenly over all classes; validation has none of it.
-        description: What else tells this task from others, such as the network's name, as plain values.
+        selected_by: Whether the best epoch is that of the smallest loss or of the largest accuracy.
+        label_smoothing: Share of each training label that is distributed evenly over all classes; none in validation.
+        description: Further entries of `Task.description`, such as the network's name; plain values.
     """
 
     turns = ("network",)
@@ -40,15 +40,15 @@ class Classification(Task):
             **(description or {}),
         }
 
-    def loss(self, turn: str, batch: Batch) -> tuple[Tensor, Figures]:
-        """Cross-entropy, with label smoothing; and the accuracy."""
+    def loss(self, turn: str, batch: Batch) -> tuple[Tensor, Metrics]:
+        """Cross-entropy with label smoothing, and the accuracy."""
         images, labels = batch
         logits = self.networks["network"](images)
         loss = functional.cross_entropy(logits, labels, label_smoothing=self._label_smoothing)
         return loss, {"accuracy": accuracy(logits.detach(), labels)}
 
-    def validate(self, batch: Batch) -> Figures:
-        """Loss and accuracy, times the images."""
+    def validate(self, batch: Batch) -> Metrics:
+        """Sums of loss and accuracy over the images."""
         images, labels = batch
         logits = self.networks["network"](images)
         count = torch.tensor(len(images), device=images.device)
@@ -57,5 +57,13 @@ class Classification(Task):
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Share of the labels that have the largest logit; one minus the error rate."""
+    """Share of items whose label has the largest logit; one minus the error rate.
+
+    Args:
+        logits: (B, classes, ...).
+        labels: Classes, (B, ...).
+
+    Returns:
+        A scalar in [0, 1].
+    """
     return (logits.argmax(1) == labels).float().mean()

@@ -1,4 +1,4 @@
-"""A network that takes turns: its trainable parameters and the step on them."""
+"""The optimisation of one network: trainable parameters, optimizer, loss scale and weight average."""
 
 from typing import Any
 
@@ -13,11 +13,16 @@ from litho_dl.training.recipe import TrainingSettings
 
 
 class Learner:
-    """Parameters with their optimizer, loss scale and average.
+    """Updates one network.
+
+    Args:
+        name: The network's name in the task, for its own optimizer in the settings.
+        network: The network; only parameters that require a gradient are updated.
+        settings: The settings of the run.
 
     Attributes:
-        learning_rate: Of the latest step.
-        average: The moving average of the weights, if there is one.
+        learning_rate: Learning rate of the latest step.
+        average: Moving average of the weights; None without one.
     """
 
     def __init__(self, name: str, network: nn.Module, settings: TrainingSettings) -> None:
@@ -30,24 +35,29 @@ class Learner:
         decay = settings.average_decay
         self.average = None if decay is None else WeightAverage(self._parameters, decay)
 
-    def ask_for_gradient(self, wanted: bool) -> None:
-        """Whether the parameters get a gradient."""
+    def require_grad(self, wanted: bool) -> None:
+        """Sets `requires_grad` of the trainable parameters."""
         for parameter in self._parameters:
             parameter.requires_grad = wanted
 
-    def step(self, loss: Tensor, share: float) -> Tensor:
-        """One step down the loss at a share of the largest learning rate; returns the gradient's norm before clipping.
+    def step(self, loss: Tensor, factor: float) -> Tensor:
+        """Makes one optimizer step; the graph of the loss must be the same in every process.
 
-        The graph of the loss must be the same in every process.
+        Args:
+            loss: The loss, a scalar.
+            factor: The schedule's factor of the largest learning rate.
+
+        Returns:
+            The norm of the gradient before clipping, a scalar.
         """
-        self.learning_rate = self._largest_rate * share
+        self.learning_rate = self._largest_rate * factor
         for group in self._optimizer.param_groups:
             group["lr"] = self.learning_rate
-        for parameter in self._parameters:  # on small networks noticeably quicker than the optimizer's zero_grad
+        for parameter in self._parameters:  # noticeably faster on small networks than zero_grad
             parameter.grad = None
         self._scaler.scale(loss).backward()
         gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
-        processes.average(gradients)  # while scaled: an overflow in one process reaches all
+        processes.all_reduce_mean(gradients)  # while scaled: an overflow in one process reaches all
         self._scaler.unscale_(self._optimizer)
         norm = get_total_norm(gradients, foreach=True)
         if self._clip_norm is not None:
@@ -59,7 +69,7 @@ class Learner:
         return norm
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps, beside the weights."""
+        """The state for a checkpoint, without the weights."""
         return {
             "optimizer": self._optimizer.state_dict(),
             "scaler": self._scaler.state_dict(),
@@ -67,7 +77,7 @@ class Learner:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a checkpoint."""
+        """Restores the state of a checkpoint."""
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
         if self.average is not None:

@@ -1,4 +1,4 @@
-"""What a run says of itself: `metrics.csv` always, TensorBoard's events if asked for."""
+"""Logs of a run: `metrics.csv`, and TensorBoard events on request."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,12 +15,24 @@ Row = dict[str, float]
 
 
 def write_metrics(folder: Path, history: Sequence[Row]) -> None:
-    """Writes one row an epoch."""
+    """Writes `metrics.csv`, one row per epoch.
+
+    Args:
+        folder: The run's folder.
+        history: The metrics of each epoch.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     write_csv(folder / METRICS, history)
 
 
 class TensorBoard:
-    """TensorBoard's events of a run; those after its first `epochs`, left by a run that was killed, are hidden.
+    """Writer of TensorBoard events.
+
+    Args:
+        folder: The run's folder.
+        epochs: Epochs done so far; events of later epochs, left by an interrupted run, are hidden.
 
     Raises:
         LithoError: TensorBoard is not installed.
@@ -42,14 +54,19 @@ class TensorBoard:
     def __exit__(self, *_: Any) -> None:
         self._writer.close()
 
-    def add(self, row: Row) -> None:
-        """Takes in one epoch's figures."""
+    def add_metrics(self, row: Row) -> None:
+        """Writes the metrics of one epoch."""
         for name, value in row.items():
             self._writer.add_scalar(name, value, int(row["epoch"]))
-        self._writer.flush()  # a killed run would lose what waits
+        self._writer.flush()  # so that a killed run loses nothing
 
-    def show(self, pictures: Mapping[str, Tensor], epoch: int) -> None:
-        """Takes in the pictures of an epoch's end, (B, H, W) in [0, 1] each; row 0 is the lowest y."""
+    def add_pictures(self, pictures: Mapping[str, Tensor], epoch: int) -> None:
+        """Writes pictures as of the end of an epoch.
+
+        Args:
+            pictures: Images by name, (B, H, W) in [0, 1] each; row 0 is the lowest y.
+            epoch: The epoch, from 1.
+        """
         for name, images in pictures.items():
             self._writer.add_images(name, images.flip(-2)[:, None], epoch)
         self._writer.flush()

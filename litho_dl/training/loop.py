@@ -1,4 +1,4 @@
-"""The one training loop: any task, optimizer and schedule; one process or many; what is killed goes on where it was."""
+"""The training loop: any task, optimizer and schedule, one process or several; interrupted runs are resumed."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -21,12 +21,12 @@ from litho_dl.training.task import Task
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What `train` returns.
+    """The result of `train`.
 
     Attributes:
-        history: One row an epoch, as in `metrics.csv`.
+        history: The metrics of each epoch, as in `metrics.csv`.
         best_epoch: The epoch, from 1, whose weights are in `best.safetensors`.
-        status: `finished`, `stopped early` for lack of a better validation, or `interrupted` by Ctrl-C.
+        status: `finished`, `stopped early` because validation did not improve, or `interrupted` by Ctrl-C.
     """
 
     history: tuple[Row, ...]
@@ -35,12 +35,12 @@ class TrainingResult:
 
     @property
     def best(self) -> Row:
-        """The figures of that epoch."""
+        """The metrics of the best epoch."""
         return self.history[self.best_epoch - 1]
 
     @property
     def seconds(self) -> float:
-        """Wall time of all epochs, validation included, over all calls that the run took."""
+        """Wall time of all epochs in seconds, validation and resumed calls included."""
         return sum(row["seconds"] for row in self.history)
 
 
@@ -54,44 +54,47 @@ def train(
     *,
     tensorboard: bool = False,
 ) -> TrainingResult:
-    """Trains a task's networks, where they are; a folder that holds part of the same run is continued.
+    """Trains a task's networks on the device they are on, and resumes a run that the folder holds.
 
-    Each epoch draws from seeds of its own, so a checkpoint needs no random state; with as many processes and threads,
-    and on a GPU with `deterministic`, what goes on gives the same bits as what was never stopped. After each epoch the
-    folder holds `best.safetensors`, `metrics.csv` and `last.pt`, written in this order; each is whole at any time.
+    Each epoch has its own random seeds, so checkpoints need no random state: with the same number of processes and
+    threads, and on a GPU with `deterministic`, a resumed run is bit-identical to an uninterrupted one. After each epoch
+    `best.safetensors`, `metrics.csv` and `last.pt` are written in this order, each atomically.
 
     Args:
-        task: Its networks end up with the latest weights, the best ones are in the folder.
-        training: Items to learn from.
-        validation: Items to choose the best epoch by.
+        task: The task; its networks have the latest weights in the end, the best ones are in the folder.
+        training: Items to train on.
+        validation: Items that select the best epoch.
         settings: See `TrainingSettings`.
-        folder: One for each run; all processes see it under the same path.
-        on_progress: Called every few steps and after each epoch, in process 0 alone.
-        tensorboard: Write TensorBoard's events too.
+        folder: The run's own folder; all processes see it under the same path.
+        on_progress: Called every few steps and after each epoch, in process 0 only.
+        tensorboard: Whether to write TensorBoard events.
+
+    Returns:
+        The metrics of each epoch, and how the run ended.
 
     Raises:
-        TrainingError: A loss, a gradient or the validation is no longer finite, the settings do not fit the task, or
-            the device has no deterministic way to do what `deterministic` wants.
+        TrainingError: A loss, a gradient or the selecting metric is not finite, the settings do not fit the task, or
+            `deterministic` is set and the device has no deterministic implementation of an operation.
         CheckpointError: The folder holds another run, or its checkpoint is damaged.
-        KeyboardInterrupt: Ctrl-C before the first epoch was done.
+        KeyboardInterrupt: Ctrl-C before the end of the first epoch.
     """
-    folder, leads = Path(folder), processes.rank() == 0
-    _require_fit(task, training, validation, settings)
-    if leads:
+    folder, writes = Path(folder), processes.rank() == 0
+    _require_compatible(task, training, validation, settings)
+    if writes:
         remove_leftovers(require_writable_folder(folder))
-    run = Run(task, training, validation, settings, folder, on_progress if leads else lambda progress: None)
+    run = Run(task, training, validation, settings, folder, on_progress if writes else lambda progress: None)
     run.resume()
     with ExitStack() as stack:
-        stack.enter_context(_surroundings(run.device, settings.deterministic))
-        events = stack.enter_context(TensorBoard(folder, len(run.history))) if tensorboard and leads else None
+        stack.enter_context(_torch_state(run.device, settings.deterministic))
+        events = stack.enter_context(TensorBoard(folder, len(run.history))) if tensorboard and writes else None
         written = len(run.history)
         try:
             while (status := run.status) is None:
                 run.epoch()
                 if events is not None:
-                    events.add(run.history[-1])
-                    events.show(run.pictures(), len(run.history))
-                if leads:
+                    events.add_metrics(run.history[-1])
+                    events.add_pictures(run.pictures(), len(run.history))
+                if writes:
                     run.write()
                 written = len(run.history)
         except KeyboardInterrupt:
@@ -103,11 +106,11 @@ def train(
 
 
 @contextmanager
-def _surroundings(device: torch.device, deterministic: bool) -> Iterator[None]:
-    """Leaves torch's random state and its choice of algorithms as they were."""
+def _torch_state(device: torch.device, deterministic: bool) -> Iterator[None]:
+    """Sets torch's deterministic mode, and restores it and the random state in the end."""
     before, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     if deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # torch refuses to be deterministic without
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # required by torch's deterministic mode
     torch.use_deterministic_algorithms(before or deterministic, warn_only=warns and not deterministic)
     try:
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
@@ -123,17 +126,17 @@ def _surroundings(device: torch.device, deterministic: bool) -> Iterator[None]:
         torch.use_deterministic_algorithms(before, warn_only=warns)
 
 
-def _require_fit(task: Task, training: Items, validation: Items, settings: TrainingSettings) -> None:
-    world = processes.world()
-    if settings.batch_size % world:
-        raise TrainingError(f"Expected a batch_size that {world} processes can share, got {settings.batch_size}.")
+def _require_compatible(task: Task, training: Items, validation: Items, settings: TrainingSettings) -> None:
+    count = processes.world_size()
+    if settings.batch_size % count:
+        raise TrainingError(f"Expected a batch_size that {count} processes can share, got {settings.batch_size}.")
     if len(training) < settings.batch_size:
         raise TrainingError(
             f"Expected at least one batch of {settings.batch_size} training items, got {len(training)}; "
             f"lower batch_size."
         )
-    if len(validation) < world:
-        raise TrainingError(f"Expected validation items for each of {world} processes, got {len(validation)}.")
+    if len(validation) < count:
+        raise TrainingError(f"Expected validation items for each of {count} processes, got {len(validation)}.")
     frozen = [name for name in task.turns if not any(p.requires_grad for p in task.networks[name].parameters())]
     if frozen:
         raise TrainingError(f"Expected trainable parameters in networks that take turns, got none in {frozen[0]}.")

@@ -1,4 +1,4 @@
-"""Optimizers by their settings; biases and normalisations keep out of weight decay."""
+"""Optimizers from their settings; biases and normalisation parameters have no weight decay."""
 
 from abc import ABC, abstractmethod
 from typing import Annotated, Any, Literal, Self
@@ -16,9 +16,9 @@ class _Optimizer(Settings, ABC):
     """Base of all optimizers.
 
     Attributes:
-        kind: Its name.
-        learning_rate: The largest of the schedule.
-        weight_decay: Pull towards zero: as a square in the loss (`sgd`, `adam`), or on the weights (`adamw`).
+        kind: Name of the optimizer.
+        learning_rate: Largest learning rate of the schedule.
+        weight_decay: L2 penalty on the weights (`sgd`, `adam`), or decoupled weight decay (`adamw`).
     """
 
     kind: str
@@ -27,11 +27,11 @@ class _Optimizer(Settings, ABC):
 
     @abstractmethod
     def make(self, groups: Groups, **how: bool) -> torch.optim.Optimizer:
-        """Torch's optimizer of these parameter groups."""
+        """Torch's optimizer of these parameter groups; `how` holds its implementation options, such as `fused`."""
 
 
 class Sgd(_Optimizer):
-    """Gradient descent with momentum; `nesterov` looks ahead along it."""
+    """Stochastic gradient descent, with momentum or Nesterov momentum."""
 
     kind: Literal["sgd"] = "sgd"
     momentum: ProperFraction = 0.0
@@ -48,7 +48,7 @@ class Sgd(_Optimizer):
 
 
 class Adam(_Optimizer):
-    """Adam, or AdamW with its decay apart from the gradient; `beta1` and `beta2` are the decays of its two moments."""
+    """Adam, or AdamW with decoupled weight decay; `beta1` and `beta2` are the decay rates of the two moments."""
 
     kind: Literal["adam", "adamw"] = "adam"
     beta1: ProperFraction = 0.9
@@ -63,19 +63,27 @@ OptimizerSettings = Annotated[Sgd | Adam, Field(discriminator="kind")]
 
 
 def make_optimizer(settings: Sgd | Adam, network: nn.Module) -> torch.optim.Optimizer:
-    """The optimizer of a network's trainable parameters."""
+    """The optimizer of a network's trainable parameters.
+
+    Args:
+        settings: Kind of optimizer and its settings.
+        network: The network; biases and parameters of normalisations get no weight decay.
+
+    Returns:
+        The optimizer, with at most two parameter groups.
+    """
     decays: dict[nn.Parameter, bool] = {}  # a parameter that several modules share counts once
     for module in network.modules():
         for name, parameter in module.named_parameters(recurse=False):
             if parameter.requires_grad:
-                decays.setdefault(parameter, settings.weight_decay > 0 and not _is_spared(module, name, parameter))
+                decays.setdefault(parameter, settings.weight_decay > 0 and not _has_no_decay(module, name, parameter))
     decayed = [parameter for parameter, decay in decays.items() if decay]
-    spared = [parameter for parameter, decay in decays.items() if not decay]
-    groups = [{"params": spared, "weight_decay": 0.0}, {"params": decayed, "weight_decay": settings.weight_decay}]
-    real = not any(parameter.is_complex() for parameter in decays)  # fused kernels know no complex weights
+    undecayed = [parameter for parameter, decay in decays.items() if not decay]
+    groups = [{"params": undecayed, "weight_decay": 0.0}, {"params": decayed, "weight_decay": settings.weight_decay}]
+    real = not any(parameter.is_complex() for parameter in decays)  # fused kernels do not support complex weights
     filled = [group for group in groups if group["params"]]  # each group costs time at every step
     return settings.make(filled, **{"fused" if real else "foreach": True})
 
 
-def _is_spared(module: nn.Module, name: str, parameter: nn.Parameter) -> bool:
+def _has_no_decay(module: nn.Module, name: str, parameter: nn.Parameter) -> bool:
     return name == "bias" or parameter.ndim < 2 or isinstance(module, nn.LayerNorm | nn.RMSNorm)

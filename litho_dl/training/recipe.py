@@ -1,4 +1,4 @@
-"""Settings of a training run, as TOML: length, optimizers, schedule, precision, stopping."""
+"""Settings of a training run: length, optimizers, schedule, precision, early stopping."""
 
 from typing import Annotated, Literal, Self
 
@@ -10,22 +10,23 @@ from litho_dl.training.schedule import Constant, Schedule
 
 
 class TrainingSettings(Settings):
-    """One training run, whatever the network and the data.
+    """Settings of a training run, independent of network and data.
 
     Attributes:
         epochs: Passes through the training data.
-        batch_size: Items a step, over all processes together.
-        optimizer: The optimizer of every network without one of its own.
+        batch_size: Items per step, over all processes together.
+        optimizer: Optimizer of every network without an entry in `optimizers`.
         optimizers: Optimizers by network, such as a discriminator's.
-        schedule: Of all learning rates; its warm-up is shorter than the run.
-        clip_norm: Largest norm of a network's gradient; larger ones are scaled down to it.
-        precision: Of what is safe in less than `float32` (torch's autocast); `float16` scales its losses.
-        channels_last: Keep images with channels innermost.
-        average_decay: Of an exponential moving average of the weights, which is then what is validated and kept.
-        patience: Epochs without a better validation after which the run stops; default never.
-        deterministic: The same bits from the same run on a GPU too, at some cost in speed; a CPU gives them anyway, on
+        schedule: Schedule of all learning rates; its warm-up is shorter than the run.
+        clip_norm: Largest norm of a network's gradient; larger gradients are scaled down to it.
+        precision: Precision of torch's autocast; `float16` also scales the losses.
+        channels_last: Store images in torch's channels-last memory format.
+        average_decay: Decay of an exponential moving average of the weights, which is then validated and saved.
+        patience: Epochs without improvement after which the run stops early; None: never.
+        deterministic: Bit-identical runs on a GPU, at some cost in speed; on a CPU runs are bit-identical anyway, with
             the same number of threads.
-        seed: Of order, augmentation and dropout. Weights are drawn before: seed torch when building the networks.
+        seed: Seed of item order, augmentation and dropout. Initial weights do not depend on it: seed torch before
+            building the networks.
     """
 
     epochs: Annotated[int, Field(ge=1)]
@@ -51,11 +52,18 @@ class TrainingSettings(Settings):
 
 
 def with_changes(settings: TrainingSettings, **changes: int | None) -> TrainingSettings:
-    """The settings with others in place of some; None leaves one as it is.
+    """Replaces some settings.
+
+    Args:
+        settings: The settings to start from.
+        **changes: New values by name; None keeps the old one.
+
+    Returns:
+        The new settings.
 
     Raises:
-        RecipeError: They do not fit the others.
+        RecipeError: A value is out of range or inconsistent with the others.
     """
     given = {name: value for name, value in changes.items() if value is not None}
-    said = ", ".join(f"{name} = {value}" for name, value in given.items())
-    return validated(TrainingSettings, {**settings.model_dump(), **given}, f"recipe with {said}")
+    listed = ", ".join(f"{name} = {value}" for name, value in given.items())
+    return validated(TrainingSettings, {**settings.model_dump(), **given}, f"recipe with {listed}")

@@ -1,4 +1,4 @@
-"""The state of a training run, and what is done to it in an epoch."""
+"""The state of a training run, and one epoch of training and validation."""
 
 import json
 import math
@@ -14,30 +14,30 @@ from torch import Tensor
 
 from litho_dl.core.errors import CheckpointError, TrainingError
 from litho_dl.training import processes
-from litho_dl.training.batches import Items, Order, in_order, seed_of, shuffled
+from litho_dl.training.batches import Items, Order, derived_seed, in_order, shuffled
 from litho_dl.training.checkpoint import BEST, LAST, load_checkpoint, one_line, save_checkpoint, save_weights
-from litho_dl.training.figures import StepFigures, Sums
 from litho_dl.training.learner import Learner
 from litho_dl.training.log import Row, write_metrics
+from litho_dl.training.metrics import MetricSums, StepMetrics
 from litho_dl.training.recipe import TrainingSettings
-from litho_dl.training.task import Batch, Figures, Task
+from litho_dl.training.task import Batch, Metrics, Task
 
-CHECK_EVERY = 16  # steps between waits for the device
-SHOWN = 4  # validation items in pictures
-ORDER, DROPOUT, AUGMENTATION = range(3)  # what an epoch draws, each from a seed of its own
+CHECK_EVERY = 16  # steps between synchronisations with the device
+PICTURED_ITEMS = 4  # validation items in pictures
+ORDER, DROPOUT, AUGMENTATION = range(3)  # uses of random numbers in an epoch, each with its own seed
 Status = Literal["finished", "stopped early", "interrupted"]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is.
+    """Progress of a run.
 
     Attributes:
-        epoch: The present one, from 1.
-        epochs: In all, unless the run stops early.
-        step: Steps done of the epoch.
-        steps: Of every epoch.
-        row: The epoch's figures, once it is done.
+        epoch: Current epoch, from 1.
+        epochs: Number of epochs, unless the run stops early.
+        step: Finished steps of the epoch.
+        steps: Steps per epoch.
+        row: The epoch's metrics once it is finished, else None.
     """
 
     epoch: int
@@ -48,15 +48,29 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Scoring:
-    """How many batches of the test items are scored, once the training is done."""
+class ScoringProgress:
+    """Progress of scoring the test items: `done` of `batches` batches."""
 
     done: int
     batches: int
 
 
 class Run:
-    """The networks, their learners, and the history, from which best epoch and status follow."""
+    """A training run: the networks, their optimisation, and the metrics of each epoch.
+
+    Args:
+        task: Networks and losses.
+        training: Items to train on.
+        validation: Items that select the best epoch.
+        settings: Settings of the run.
+        folder: Folder for checkpoint, weights and metrics.
+        on_progress: Called with the run's progress.
+
+    Attributes:
+        history: The metrics of each finished epoch.
+        learners: The optimisation of each network that is trained.
+        device: Device of the networks.
+    """
 
     def __init__(
         self,
@@ -71,28 +85,28 @@ class Run:
         self.settings, self.folder, self.on_progress = settings, folder, on_progress
         self.history: list[Row] = []
         self.device = next(task.networks.parameters()).device
-        processes.unify(task.networks, self.device)
+        processes.synchronise(task.networks, self.device)
         self._format = torch.channels_last if settings.channels_last else torch.preserve_format
         task.networks.to(memory_format=self._format)  # type: ignore[call-overload]
         self.learners = {name: Learner(name, task.networks[name], settings) for name in task.turns}
         several = len(self.learners) > 1
         self._losses = {turn: f"train_{turn}_loss" if several else "train_loss" for turn in self.learners}
         self._norms = {turn: f"gradient_norm_{turn}" for turn in self.learners}
-        # A gradient that overflows in float16 is the loss scale's business.
+        # Gradients that overflow in float16 are handled by the loss scale.
         self._watched = {*self._losses.values(), *(self._norms.values() if settings.precision != "float16" else ())}
         items = {"training": len(training), "validation": len(validation)}
         recipe = {"task": dict(task.description), "items": items, **settings.model_dump()}
-        self._recipe = json.loads(json.dumps(recipe))  # tuples and lists are one
+        self._recipe = json.loads(json.dumps(recipe))  # turns tuples into lists, to compare with a checkpoint
 
     @property
     def best_epoch(self) -> int:
-        """The first epoch with the best validation, from 1; the history must not be empty."""
+        """The first epoch with the best validation metric, from 1; the history must not be empty."""
         values = [row[f"validation_{self.task.selected_by}"] for row in self.history]
         return values.index(max(values) if self.task.larger_is_better else min(values)) + 1
 
     @property
     def status(self) -> Status | None:
-        """How the run ended, if it did."""
+        """How the run ended; None if it has not."""
         done, patience = len(self.history), self.settings.patience
         if done == self.settings.epochs:
             return "finished"
@@ -101,7 +115,11 @@ class Run:
         return None
 
     def resume(self) -> None:
-        """Goes on from the folder's checkpoint, if there is one."""
+        """Restores the folder's checkpoint, if there is one.
+
+        Raises:
+            CheckpointError: The checkpoint is damaged or of another run.
+        """
         path = self.folder / LAST
         state = load_checkpoint(path, self._recipe)
         if state is None:
@@ -117,7 +135,7 @@ class Run:
             ) from error
 
     def write(self) -> None:
-        """Leaves the run in the folder; the checkpoint last, so that it vouches for the rest."""
+        """Writes best weights, metrics and checkpoint; the checkpoint last, as a resumed run relies on all of them."""
         if self.best_epoch == len(self.history):
             metadata = {"recipe": self._recipe, "figures": self.history[-1]}
             with self._averages():
@@ -131,9 +149,9 @@ class Run:
         save_checkpoint(self.folder / LAST, self._recipe, state)
 
     def epoch(self) -> None:
-        """Trains and validates once through the data."""
+        """Trains and validates for one epoch."""
         began = time.perf_counter()
-        torch.manual_seed(seed_of(self.settings.seed, len(self.history), DROPOUT, processes.rank()))
+        torch.manual_seed(derived_seed(self.settings.seed, len(self.history), DROPOUT, processes.rank()))
         trained = self._train()
         row = {
             "epoch": len(self.history) + 1,
@@ -147,47 +165,47 @@ class Run:
         self.on_progress(Progress(len(self.history), self.settings.epochs, steps, steps, row))
 
     def _train(self) -> Row:
-        """Means of the training figures."""
+        """Trains for one epoch; returns the means of the training metrics."""
         number, epochs = len(self.history), self.settings.epochs
         self.task.networks.eval()
         for name in self.learners:
             self.task.networks[name].train()
-        order = shuffled(len(self.training), self.settings.batch_size, seed_of(self.settings.seed, number, ORDER))
-        seed = seed_of(self.settings.seed, number, AUGMENTATION, processes.rank())
-        figures = StepFigures()
+        order = shuffled(len(self.training), self.settings.batch_size, derived_seed(self.settings.seed, number, ORDER))
+        seed = derived_seed(self.settings.seed, number, AUGMENTATION, processes.rank())
+        metrics = StepMetrics()
         try:
             for step, batch in enumerate(self._batches(self.training, order, seed)):
-                figures.add(self._step(batch, self.settings.schedule.share(number + step / len(order), epochs)))
+                metrics.add(self._step(batch, self.settings.schedule.factor(number + step / len(order), epochs)))
                 if (step + 1) % CHECK_EVERY == 0 or step + 1 == len(order):
-                    if (bad := figures.settle(self._watched)) is not None:
+                    if (bad := metrics.synchronise(self._watched)) is not None:
                         raise self._diverged(bad.name, bad.value, f", step {bad.step + 1}")
                     self.on_progress(Progress(number + 1, epochs, step + 1, len(order)))
         finally:
             for learner in self.learners.values():
-                learner.ask_for_gradient(True)
-        return figures.means()
+                learner.require_grad(True)
+        return metrics.means()
 
-    def _step(self, batch: Batch, share: float) -> Figures:
-        """One turn of each network."""
-        found: Figures = {}
+    def _step(self, batch: Batch, factor: float) -> Metrics:
+        """Updates each network once; returns losses, metrics and gradient norms."""
+        metrics: Metrics = {}
         for turn in self.task.turns:
             if len(self.learners) > 1:
                 for name, learner in self.learners.items():
-                    learner.ask_for_gradient(name == turn)
+                    learner.require_grad(name == turn)
             with self._precision():
-                loss, figures = self.task.loss(turn, batch)
-            found[self._losses[turn]] = loss.detach()
-            found |= {f"train_{name}": value for name, value in figures.items()}
-            found[self._norms[turn]] = self.learners[turn].step(loss, share)
-        return found
+                loss, terms = self.task.loss(turn, batch)
+            metrics[self._losses[turn]] = loss.detach()
+            metrics |= {f"train_{name}": value for name, value in terms.items()}
+            metrics[self._norms[turn]] = self.learners[turn].step(loss, factor)
+        return metrics
 
     @torch.no_grad()
     def _validate(self) -> Row:
-        """Means of the validation figures, with averaged weights if there are any."""
-        processes.spread(self.task.networks.buffers())
+        """Means of the validation metrics, with averaged weights if there are any."""
+        processes.broadcast(self.task.networks.buffers())
         self.task.networks.eval()
         order = in_order(len(self.validation), self.settings.batch_size)
-        sums = Sums()
+        sums = MetricSums()
         with self._averages():
             for batch in self._batches(self.validation, order, self.settings.seed):
                 with self._precision():
@@ -202,14 +220,14 @@ class Run:
     def pictures(self) -> dict[str, Tensor]:
         """The task's pictures of the first validation items."""
         self.task.networks.eval()
-        order = in_order(min(SHOWN, len(self.validation)), SHOWN)
+        order = in_order(min(PICTURED_ITEMS, len(self.validation)), PICTURED_ITEMS)
         batch = next(iter(self.validation.batches(order, self.settings.seed)))
         with self._averages(), self._precision():
             return self.task.pictures(tuple(tensor.to(self.device) for tensor in batch))
 
     def _batches(self, items: Items, order: Order, seed: int) -> Iterator[Batch]:
-        """This process's share of each batch, on the device."""
-        for batch in items.batches(processes.share(order), seed):
+        """Yields this process's part of each batch, on the device."""
+        for batch in items.batches(processes.local_batches(order), seed):
             yield tuple(
                 tensor.to(
                     self.device,
@@ -226,11 +244,11 @@ class Run:
 
     @contextmanager
     def _averages(self) -> Iterator[None]:
-        """Within, the networks have their averaged weights, if there are any."""
+        """Context in which the networks have their averaged weights, if there are any."""
         with ExitStack() as stack:
             for learner in self.learners.values():
                 if learner.average is not None:
-                    stack.enter_context(learner.average.in_place())
+                    stack.enter_context(learner.average.applied())
             yield
 
     def _diverged(self, name: str, value: float, where: str) -> TrainingError:

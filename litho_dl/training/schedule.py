@@ -1,4 +1,4 @@
-"""Learning rates as functions of how far a run is."""
+"""Learning rate schedules."""
 
 import math
 from abc import ABC, abstractmethod
@@ -10,31 +10,39 @@ from litho_dl.core.settings import ProperFraction, Settings
 
 
 class _Schedule(Settings, ABC):
-    """Base of all schedules: a linear rise, then a curve.
+    """Base of all schedules: a linear warm-up, then a curve.
 
     Attributes:
         kind: Name of the curve.
-        warmup_epochs: Epochs, whole or not, of the rise.
-        initial: ProperFraction of the largest learning rate at which it starts.
+        warmup_epochs: Length of the warm-up in epochs, need not be whole.
+        initial: Factor of the largest learning rate at which the warm-up starts.
     """
 
     kind: str
     warmup_epochs: Annotated[float, Field(ge=0)] = 0.0
     initial: Annotated[float, Field(gt=0, le=1)] = 0.01
 
-    def share(self, epoch: float, epochs: int) -> float:
-        """The learning rate's share of its largest after `epoch` of `epochs` epochs, whole or not."""
+    def factor(self, epoch: float, epochs: int) -> float:
+        """The learning rate over the largest one.
+
+        Args:
+            epoch: Epochs done, need not be whole.
+            epochs: Epochs of the run.
+
+        Returns:
+            A number in [0, 1].
+        """
         if epoch < self.warmup_epochs:
             return self.initial + (1 - self.initial) * epoch / self.warmup_epochs
         return self._curve(epoch - self.warmup_epochs, epochs - self.warmup_epochs)
 
     @abstractmethod
     def _curve(self, epoch: float, epochs: float) -> float:
-        """The share after `epoch` of the `epochs` epochs that follow the rise."""
+        """The factor after `epoch` of the `epochs` epochs that follow the warm-up."""
 
 
 class Constant(_Schedule):
-    """The largest throughout."""
+    """The largest learning rate throughout."""
 
     kind: Literal["constant"] = "constant"
 
@@ -43,7 +51,7 @@ class Constant(_Schedule):
 
 
 class Step(_Schedule):
-    """Times `gamma` after every `step_epochs`."""
+    """Multiplication by `gamma` after every `step_epochs` epochs."""
 
     kind: Literal["step"] = "step"
     step_epochs: Annotated[float, Field(gt=0)]
@@ -54,7 +62,7 @@ class Step(_Schedule):
 
 
 class Cosine(_Schedule):
-    """Half a cosine down to the share `final`.
+    """Half a cosine down to the factor `final`.
 
     Source: I. Loshchilov, F. Hutter, SGDR: Stochastic gradient descent with warm restarts, ICLR 2017, eq. 5.
     """
@@ -67,7 +75,7 @@ class Cosine(_Schedule):
 
 
 class Linear(_Schedule):
-    """A straight line down to the share `final`."""
+    """A linear decrease to the factor `final`."""
 
     kind: Literal["linear"] = "linear"
     final: ProperFraction = 0.0

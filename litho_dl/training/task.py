@@ -1,4 +1,4 @@
-"""What the loop needs to know of a task: its networks, whose turn it is, and what that costs."""
+"""A training task: networks, the order of their updates, and their losses."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -7,21 +7,21 @@ from typing import Any
 from torch import Tensor, nn
 
 Batch = tuple[Tensor, ...]
-Figures = dict[str, Tensor]
+Metrics = dict[str, Tensor]
 
 
 class Task(ABC):
     """Networks and their losses.
 
-    Losses call the networks from `networks`: on several GPUs the loop puts modules there whose batch normalisation
-    spans the processes.
+    Losses take the networks from `networks`: on several GPUs the training loop replaces them by copies whose batch
+    normalisation is synchronised.
 
     Attributes:
-        networks: By name. Those that take no turn stay as they are, in evaluation mode.
-        turns: Names of the networks that take a step on every batch, in order.
-        selected_by: The validation figure by which the best epoch is chosen.
-        larger_is_better: Its sense.
-        description: What tells this task from others, as plain values; a run is continued only with the same.
+        networks: Networks by name; those not in `turns` are not trained and stay in evaluation mode.
+        turns: Names of the networks that are updated on every batch, in order.
+        selected_by: Name of the validation metric that selects the best epoch.
+        larger_is_better: Whether larger values of that metric are better.
+        description: Plain values that identify the task; a run is resumed only with the same description.
     """
 
     networks: nn.ModuleDict
@@ -31,16 +31,21 @@ class Task(ABC):
     description: Mapping[str, Any]
 
     @abstractmethod
-    def loss(self, turn: str, batch: Batch) -> tuple[Tensor, Figures]:
-        """What the network whose turn it is minimises, and detached figures to report; means over the batch.
+    def loss(self, turn: str, batch: Batch) -> tuple[Tensor, Metrics]:
+        """The loss of one network; only its parameters require a gradient during the call.
 
-        Only that network's parameters ask for a gradient meanwhile.
+        Args:
+            turn: Name of the network to update.
+            batch: Tensors of B items each.
+
+        Returns:
+            The loss, a scalar, and metrics to report, detached scalars; all are means over the batch.
         """
 
     @abstractmethod
-    def validate(self, batch: Batch) -> Figures:
-        """Sums over a batch; `count` is the number of items, by which the others are divided in the end."""
+    def validate(self, batch: Batch) -> Metrics:
+        """Sums of the validation metrics over a batch, and under `count` its number of items."""
 
     def pictures(self, batch: Batch) -> dict[str, Tensor]:
-        """What a few validation items look like to TensorBoard, (B, H, W) in [0, 1] by name; by default nothing."""
+        """Pictures of a few validation items for TensorBoard, (B, H, W) in [0, 1] by name; none by default."""
         return {}

@@ -1,1 +1,1 @@
-"""Search for settings: quality against seconds, over a suite of clips."""
+"""Studies: searches for ILT settings of the best quality and time on a set of clips."""

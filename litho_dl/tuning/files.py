@@ -1,4 +1,4 @@
-"""The files of a study: tables of its trials and of its front, and the front's methods; and its result as text."""
+"""The files of a study: tables of trials and Pareto front, the methods of the front, and the result as text."""
 
 from pathlib import Path
 from typing import Any
@@ -6,20 +6,38 @@ from typing import Any
 from litho_dl.core.io import write_csv, write_text
 from litho_dl.core.settings import toml_text
 from litho_dl.tuning.study import Study
-from litho_dl.tuning.trial import Found, Score, Trial
+from litho_dl.tuning.trial import Score, StudyResult, Trial
 
 TRIALS, FRONT, METHODS = "trials.csv", "front.csv", "front"
-SCORES = {"quality_nm2": 1, "l2_nm2": 1, "pvb_nm2": 1, "epe_violations": 3, "seconds": 4}  # with their decimals
+SCORES = {"quality_nm2": 1, "l2_nm2": 1, "pvb_nm2": 1, "epe_violations": 3, "seconds": 4}  # names and decimals
 
 
 def write_trials(folder: Path, trials: list[Trial]) -> None:
-    """Writes trials.csv: the figures of each trial, why it failed, and its values."""
+    """Writes trials.csv: scores, failure and values of each trial.
+
+    Args:
+        folder: The study's folder.
+        trials: All trials in order.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     rows = ({"trial": t.number, **score_columns(t.score), "failure": t.failure or "", **t.values} for t in trials)
     write_csv(folder / TRIALS, list(rows))
 
 
 def write_front(folder: Path, study: Study, front: list[Trial], validation: dict[int, Score]) -> None:
-    """Writes front.csv, and front/NN.toml for each trial NN in place of those of earlier fronts."""
+    """Writes front.csv, and the method of each trial NN of the front as front/NN.toml; removes those of earlier fronts.
+
+    Args:
+        folder: The study's folder.
+        study: The study.
+        front: The Pareto front, fastest first.
+        validation: Scores on the held-out clips, by trial number.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
     rows = []
     for trial in front:
         held_out = score_columns(validation[trial.number], "validation_")
@@ -34,27 +52,46 @@ def write_front(folder: Path, study: Study, front: list[Trial], validation: dict
 
 
 def method_file(folder: Path, number: int) -> Path:
-    """Where the method of a front's trial is."""
+    """The path of a method of the front.
+
+    Args:
+        folder: The study's folder.
+        number: The trial's number.
+
+    Returns:
+        The path of its TOML file.
+    """
     return folder / METHODS / f"{number:02d}.toml"
 
 
 def score_columns(score: Score | None, prefix: str = "") -> dict[str, Any]:
-    """A score as columns; empty ones of what failed."""
+    """The columns of a score in a table.
+
+    Args:
+        score: The score; None for a failed trial.
+        prefix: Prefix of the columns' names.
+
+    Returns:
+        Values by column, empty strings for a failed trial.
+    """
     return {
         prefix + name: "" if score is None else round(getattr(score, name), digits) for name, digits in SCORES.items()
     }
 
 
-def summarised(found: Found, validation: dict[int, Score], folder: Path) -> dict[str, Any]:
-    """A study's result as plain values: numbers of trials; the start and the front, fastest first, with their scores.
+def study_summary(result: StudyResult, validation: dict[int, Score], folder: Path) -> dict[str, Any]:
+    """A study's result as plain values: numbers of trials, and the scores of the start and of the front.
 
     Args:
-        found: What the search found.
-        validation: Scores on held-out clips, by the trials' numbers.
-        folder: Where the front's methods are.
+        result: The result.
+        validation: Scores on the held-out clips, by trial number.
+        folder: The study's folder.
+
+    Returns:
+        The values by name.
     """
-    listed = {trial.number: trial for trial in (found.start, *found.front) if trial is not None}
-    best = {trial.number for trial in found.front}
+    listed = {trial.number: trial for trial in (result.start, *result.front) if trial is not None}
+    best = {trial.number for trial in result.front}
     front = [
         {
             "trial": number,
@@ -65,15 +102,15 @@ def summarised(found: Found, validation: dict[int, Score], folder: Path) -> dict
         for number, trial in listed.items()
     ]
     return {
-        "trials": len(found.trials),
-        "failed": sum(trial.score is None for trial in found.trials),
-        "start": found.start and found.start.number,
+        "trials": len(result.trials),
+        "failed": sum(trial.score is None for trial in result.trials),
+        "start": result.start and result.start.number,
         "front": front,
     }
 
 
-def as_table(summary: dict[str, Any]) -> str:
-    """A study's summary as text: L2 + PV band and seconds a clip, on both suites."""
+def study_text(summary: dict[str, Any]) -> str:
+    """A study's summary as a table of L2 + PV band and seconds per clip, on both sets of clips."""
     failed = f", {summary['failed']} failed" if summary["failed"] else ""
     lines = [
         f"{summary['study']}: {summary['trials']} trials{failed}",

@@ -1,4 +1,4 @@
-"""What ILT methods come to on a suite of clips."""
+"""Measuring the scores and the time of ILT methods on a suite of clips."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ class Suite:
 
     Attributes:
         clips: The clips.
-        simulator: The process, on the device to compute on.
+        simulator: Simulator of the process, on the device to compute on.
     """
 
     clips: Sequence[Clip]
@@ -27,54 +27,58 @@ class Suite:
 
     @property
     def protocol(self) -> Protocol:
-        """How masks are scored: without mask rules and sub-pixel edges, which take longer than many a method."""
+        """The default protocol without mask rules and sub-pixel edges, which take longer than many methods."""
         return replace(default_protocol(self.simulator.process), rules=None, edges=False)
 
     def warm_up(self, method: Method) -> None:
-        """Runs the levels for one step: the first run in a process pays for what later ones find done."""
+        """Runs each level of a method for one step, as the first run in a process is slower than later ones."""
         levels = tuple(level.model_copy(update={"steps": 1}) for level in method.levels)
-        self._solved(method.model_copy(update={"levels": levels}))
+        self._solve(method.model_copy(update={"levels": levels}))
 
-    def measured(self, method: Method) -> Score:
-        """The score of a method's masks, by the protocol on binary masks and prints.
+    def measure(self, method: Method) -> Score:
+        """Solves the clips by a method, and scores the masks by `protocol`.
 
         Raises:
             LithoError: The method does not fit the field, or its masks cannot be scored.
             KeyboardInterrupt: Ctrl-C.
         """
-        solution = self._solved(method)
+        solution = self._solve(method)
         cards = [mask.evaluation.scorecard for mask in score_masks(self.simulator, self.clips, solution, self.protocol)]
         l2_nm2, pvb_nm2, epe_violations = (
             fmean(getattr(card, name) for card in cards) for name in ("l2_nm2", "pvb_nm2", "epe_violations")
         )
         return Score(l2_nm2, pvb_nm2, epe_violations, solution.seconds / len(self.clips))
 
-    def compared(
+    def compare(
         self, methods: Sequence[Method], rounds: int, advance: Callable[[int, int], None] = lambda done, total: None
     ) -> list[Score]:
-        """The methods' scores, with the median seconds of several rounds of all methods.
+        """Measures several methods, with the median of their times over several rounds.
 
-        One method after the other in each round, so that what else the machine does slows all of them alike.
+        Each round runs all methods once, so that a temporary load of the machine affects all of them equally.
 
         Args:
             methods: The methods.
-            rounds: How often each is timed.
-            advance: Called with runs done and runs in all.
+            rounds: How often each method is timed.
+            advance: Called with the number of finished runs and the number of runs.
+
+        Returns:
+            The scores of each method.
 
         Raises:
-            LithoError, KeyboardInterrupt: As `measured`.
+            LithoError: As `measure`.
+            KeyboardInterrupt: Ctrl-C.
         """
         total = rounds * len(methods)
         scores: list[Score] = []
         for method in methods:
-            scores.append(self.measured(method))
+            scores.append(self.measure(method))
             advance(len(scores), total)
         seconds = [[score.seconds] for score in scores]
         for done in range(len(methods), total):
             index = done % len(methods)
-            seconds[index].append(self._solved(methods[index]).seconds / len(self.clips))
+            seconds[index].append(self._solve(methods[index]).seconds / len(self.clips))
             advance(done + 1, total)
         return [replace(score, seconds=median(times)) for score, times in zip(scores, seconds, strict=True)]
 
-    def _solved(self, method: Method) -> Solution:
+    def _solve(self, method: Method) -> Solution:
         return solve(self.simulator, self.clips, method).require_finished()

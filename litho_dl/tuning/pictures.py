@@ -1,33 +1,36 @@
-"""The picture of a study: all trials, and the front on held-out clips."""
+"""The picture of a study: all trials, and the Pareto front on held-out clips."""
 
 from pathlib import Path
 
 from litho_dl.tuning.study import Study
-from litho_dl.tuning.trial import Found, Score
+from litho_dl.tuning.trial import Score, StudyResult
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.tuning import tuning_figure
 
 
-def draw_front(path: Path, study: Study, found: Found, validation: dict[int, Score]) -> None:
-    """Draws all trials on the study's clips, and the front on the others.
+def draw_front(path: Path, study: Study, result: StudyResult, validation: dict[int, Score]) -> None:
+    """Draws quality over time: all trials on the study's clips, and the front on the held-out clips.
 
     Args:
         path: The picture.
         study: The study.
-        found: What its search found.
-        validation: Scores on held-out clips, by the trials' numbers.
+        result: Its result.
+        validation: Scores on the held-out clips, by trial number.
+
+    Raises:
+        OutputError: The picture cannot be written.
     """
-    seen = {trial.number: trial.score for trial in found.trials if trial.score is not None}
+    scores = {trial.number: trial.score for trial in result.trials if trial.score is not None}
     panels = {
-        f"clips tuned on ({len(study.clips)})": _points(seen),
+        f"clips tuned on ({len(study.clips)})": _points(scores),
         f"held-out clips ({len(study.validation)})": _points(validation),
     }
-    best = {str(trial.number) for trial in found.front}
-    start = None if found.start is None else str(found.start.number)
-    title = f"{study.name}: {len(found.trials)} trials from {study.recipe.method}"
+    best = {str(trial.number) for trial in result.front}
+    start = None if result.start is None else str(result.start.number)
+    title = f"{study.name}: {len(result.trials)} trials from {study.recipe.method}"
     save_figure(tuning_figure(panels, best, start, title=title), path)
 
 
 def _points(scores: dict[int, Score]) -> dict[str, tuple[float, float]]:
-    """Seconds a clip and nm^2, by trial."""
+    """Seconds per clip and quality in nm^2, by trial."""
     return {str(number): (score.seconds, score.quality_nm2) for number, score in scores.items()}

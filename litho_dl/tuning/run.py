@@ -1,4 +1,4 @@
-"""A study from its first trial to its front, and the front on clips that the search has not seen."""
+"""Running a study: its trials, and the scores of the Pareto front on held-out clips."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,34 +11,34 @@ from litho_dl.tuning.files import TRIALS, write_front, write_trials
 from litho_dl.tuning.measure import Suite
 from litho_dl.tuning.search import Search
 from litho_dl.tuning.study import Study
-from litho_dl.tuning.trial import Found, Score, Trial
+from litho_dl.tuning.trial import Score, StudyResult, Trial
 
 
-def run_study(study: Study, simulator: Simulator, folder: Path, trials: int) -> tuple[Found, dict[int, Score]]:
-    """Searches until a folder holds so many trials, measures the front on held-out clips, and writes both.
+def run_study(study: Study, simulator: Simulator, folder: Path, trials: int) -> tuple[StudyResult, dict[int, Score]]:
+    """Runs trials until a folder holds a given number, measures the front on held-out clips, and writes all files.
 
     Args:
-        study: What to search.
-        simulator: The built process of its optics, on the device to compute on.
-        folder: Where the files go; one that holds part of the same study is continued.
-        trials: How many are wanted in all.
+        study: The study.
+        simulator: Simulator of its optics, on the device to compute on.
+        folder: The study's folder, new or with trials of the same study.
+        trials: Number of trials in all.
 
     Returns:
-        The trials, and the scores of the front and of the start on held-out clips by the trials' numbers.
+        The result, and the scores of the front and of the start on the held-out clips, by trial number.
 
     Raises:
         LithoError: As `run_trials`.
-        KeyboardInterrupt: Ctrl-C; the trials that were done stay.
+        KeyboardInterrupt: Ctrl-C; finished trials stay.
     """
     from litho_dl.tuning.pictures import draw_front
 
     with progress_bar(f"Tuning {study.recipe.method}") as advance:
-        found = run_trials(study, simulator, folder, trials, advance=advance)
+        result = run_trials(study, simulator, folder, trials, advance=advance)
     with progress_bar("Measuring the front on held-out clips") as advance:
-        validation = validated(study, simulator, found, advance=lambda done, total: advance(done, total, ""))
-    write_front(folder, study, found.front, validation)
-    draw_front(folder / "front.png", study, found, validation)
-    return found, validation
+        validation = validation_scores(study, simulator, result, advance=lambda done, total: advance(done, total, ""))
+    write_front(folder, study, result.front, validation)
+    draw_front(folder / "front.png", study, result, validation)
+    return result, validation
 
 
 def run_trials(
@@ -48,19 +48,22 @@ def run_trials(
     trials: int,
     *,
     advance: Callable[[int, int, str], None] = lambda done, total, note: None,
-) -> Found:
-    """Goes on until a folder holds so many trials of a study, and writes trials.csv after each.
+) -> StudyResult:
+    """Runs trials until a folder holds a given number, and writes trials.csv after each.
 
     Args:
-        study: What to search.
-        simulator: The built process of its optics, on the device to compute on.
-        folder: Where the journal and the table go; one that holds part of the same study is continued.
-        trials: How many are wanted in all.
-        advance: Called with trials done, trials in all, and the last one in words.
+        study: The study.
+        simulator: Simulator of its optics, on the device to compute on.
+        folder: The study's folder, new or with trials of the same study.
+        trials: Number of trials in all.
+        advance: Called with the number of finished trials, the number of trials, and the last one as text.
+
+    Returns:
+        All trials of the folder, with the Pareto front.
 
     Raises:
-        LithoError: As `Search`, the folder cannot be written, or all trials failed.
-        KeyboardInterrupt: Ctrl-C; the trials that were done stay.
+        LithoError: As `Search`; or the folder cannot be written, or all trials failed.
+        KeyboardInterrupt: Ctrl-C; finished trials stay.
     """
     require_writable_folder(folder)
     start = study.start_values
@@ -74,33 +77,39 @@ def run_trials(
         write_trials(folder, done)
         advance(len(done), trials, str(trial))
 
-    search.run(lambda values: suite.measured(study.method(values)), trials, report)
-    found, front = search.trials(), search.front()
+    search.run(lambda values: suite.measure(study.method(values)), trials, report)
+    all_trials, front = search.trials(), search.front()
     if not front:
-        raise LithoError(f"{folder}: all of {len(found)} trials failed; the last: {found[-1].failure}; see {TRIALS}.")
-    begun = next((trial for trial in found if trial.values == start and trial.score), None)
-    return Found(found, front, begun)
+        raise LithoError(
+            f"{folder}: all of {len(all_trials)} trials failed; the last: {all_trials[-1].failure}; see {TRIALS}."
+        )
+    first = next((trial for trial in all_trials if trial.values == start and trial.score), None)
+    return StudyResult(all_trials, front, first)
 
 
-def validated(
+def validation_scores(
     study: Study,
     simulator: Simulator,
-    found: Found,
+    result: StudyResult,
     *,
     advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[int, Score]:
-    """Scores of the front and of the start on the study's validation clips, by their trials' numbers.
+    """Measures the front and the start on the study's held-out clips.
 
     Args:
         study: The study.
-        simulator: The built process of its optics, on the device to compute on.
-        found: What its search found.
-        advance: See `Suite.compared`.
+        simulator: Simulator of its optics, on the device to compute on.
+        result: The study's result.
+        advance: See `Suite.compare`.
+
+    Returns:
+        The scores by trial number.
 
     Raises:
+        LithoError: As `Suite.measure`.
         KeyboardInterrupt: Ctrl-C.
     """
-    chosen = {trial.number: trial for trial in (*found.front, found.start) if trial is not None}
+    chosen = {trial.number: trial for trial in (*result.front, result.start) if trial is not None}
     methods = [study.method(trial.values) for trial in chosen.values()]
-    scores = Suite(study.validation, simulator).compared(methods, study.recipe.rounds, advance)
+    scores = Suite(study.validation, simulator).compare(methods, study.recipe.rounds, advance)
     return dict(zip(chosen, scores, strict=True))

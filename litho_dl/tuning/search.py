@@ -1,4 +1,4 @@
-"""The search itself: Optuna proposes, we measure, a journal keeps the trials."""
+"""The search: Optuna proposes values, they are measured, and a journal keeps the trials."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -17,29 +17,29 @@ Measure = Callable[[Values], Score]
 
 
 class Search:
-    """A search for the least area and the least seconds, kept in FOLDER/journal.log.
+    """A two-objective search for the smallest quality in nm^2 and the smallest time, stored in FOLDER/journal.log.
 
-    Several processes may work on one journal at once. What a process was doing when it was killed is lost.
+    Several processes may use one journal at the same time. The trial of a process that is killed is lost.
     """
 
     def __init__(self, folder: Path, space: Space, start: Values, *, digest: str, seed: int) -> None:
-        """Opens the folder's journal, or begins one with the start as its first trial.
+        """Opens the folder's journal, or creates one with the start as its first trial.
 
         Args:
-            folder: Where the journal is.
-            space: What to choose from.
-            start: The settings to begin with.
-            digest: Tells this study from others.
-            seed: Of the sampler. A trial's own seed is made of it and the trials before, so that a search that was
-                stopped goes on as if it had not been.
+            folder: Folder of the journal.
+            space: The search space.
+            start: Values of the first trial.
+            digest: Identifies the study.
+            seed: Seed of the sampler; a trial's seed depends on it and on the number of earlier trials, so that an
+                interrupted search continues as if it had not been interrupted.
 
         Raises:
             LithoError: Optuna is not installed.
-            OutputError: The folder's journal is of another study, or damaged.
+            OutputError: The journal is of another study, or damaged.
         """
-        self._optuna = _imported()
+        self._optuna = _import_optuna()
         self._space, self._seed = space, seed
-        path = folder.resolve() / JOURNAL  # the journal's lock is a link, which a relative path would lead astray
+        path = folder.resolve() / JOURNAL  # the journal's lock is a symbolic link, which needs an absolute path
         try:
             backend = self._optuna.storages.journal.JournalFileBackend(str(path))
             storage = self._optuna.storages.JournalStorage(backend)
@@ -58,22 +58,23 @@ class Search:
         self._study.enqueue_trial(start, skip_if_exists=True)
 
     def run(self, measure: Measure, trials: int, on_trial: Callable[[Trial], None] = lambda trial: None) -> None:
-        """Goes on until `trials` are done, those of earlier runs and of other processes included.
+        """Runs trials until the journal holds a given number, including those of earlier runs and other processes.
 
         Args:
-            measure: What settings come to. Where it raises LithoError or runs out of memory, the trial has failed.
-            trials: How many are wanted in all.
-            on_trial: Called after each of this run.
+            measure: Scores of given values; if it raises LithoError or runs out of memory, the trial fails.
+            trials: Number of trials in all.
+            on_trial: Called after each trial of this run.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C; the trial that it stopped comes first in the next run.
+            KeyboardInterrupt: Ctrl-C; the next run starts with the interrupted trial.
         """
         while len(self.trials()) < trials:
             self._study.sampler = self._optuna.samplers.TPESampler(seed=self._seed + len(self._study.trials))
-            on_trial(self._tried(self._study.ask(self._distributions()), measure))
+            on_trial(self._run_trial(self._study.ask(self._distributions()), measure))
 
-    def _tried(self, trial: "optuna.Trial", measure: Measure) -> Trial:
-        values = self._drawn(trial.params)
+    def _run_trial(self, trial: "optuna.Trial", measure: Measure) -> Trial:
+        """Measures one trial and stores its scores or failure."""
+        values = self._rounded(trial.params)
         failed = self._optuna.trial.TrialState.FAIL
         try:
             score = measure(values)
@@ -93,22 +94,22 @@ class Search:
         return Trial(trial.number, values, score)
 
     def trials(self) -> list[Trial]:
-        """All that are done, in order; of those that were interrupted, nothing is recorded."""
+        """All finished trials in order; interrupted ones are left out."""
         states = self._optuna.trial.TrialState
         found = self._study.get_trials(deepcopy=False, states=(states.COMPLETE, states.FAIL))
         return [self._record(trial) for trial in found if trial.user_attrs]
 
     def front(self) -> list[Trial]:
-        """The trials that none beats: is as good in both area and seconds, and better in one. Fastest first."""
+        """The Pareto-optimal trials in quality and time, fastest first."""
         return [self._record(trial) for trial in sorted(self._study.best_trials, key=lambda trial: trial.values[1])]
 
     def _record(self, trial: "optuna.trial.FrozenTrial") -> Trial:
         score = trial.user_attrs.get("score")
         failure = trial.user_attrs.get("failure")
-        return Trial(trial.number, self._drawn(trial.params), Score(**score) if score else None, failure)
+        return Trial(trial.number, self._rounded(trial.params), Score(**score) if score else None, failure)
 
-    def _drawn(self, params: dict[str, Any]) -> Values:
-        return {path: self._space[path].drawn(value) for path, value in params.items()}
+    def _rounded(self, params: dict[str, Any]) -> Values:
+        return {path: self._space[path].rounded(value) for path, value in params.items()}
 
     def _distributions(self) -> "dict[str, optuna.distributions.BaseDistribution]":
         return {path: self._distribution(dimension) for path, dimension in self._space.items()}
@@ -123,10 +124,10 @@ class Search:
         return kinds.FloatDistribution(low, high, log=log, step=step)
 
 
-def _imported() -> Any:
+def _import_optuna() -> Any:
     try:
         import optuna
     except ImportError as error:
         raise LithoError("Expected Optuna, which is not installed; pip install 'litho-dl[tune]'.") from error
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # our own progress says what is going on
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # progress is reported by this package
     return optuna

@@ -1,4 +1,4 @@
-"""What a study may change: dotted paths into settings, each with a range or choices."""
+"""Search spaces: dotted paths into settings, each with a range or choices."""
 
 import re
 from typing import Annotated, Any, Self, TypeVar
@@ -6,14 +6,14 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
 from litho_dl.core.errors import RecipeError
-from litho_dl.core.settings import Settings, known, validated
+from litho_dl.core.settings import Settings, suggestion, validated
 
 Value = bool | int | float | str
 Values = dict[str, Value]  # by path
 Number = int | float
 Model = TypeVar("Model", bound=BaseModel)
 
-DIGITS = 4  # of a drawn number; no setting needs more, and files stay readable
+DIGITS = 4  # significant digits of sampled numbers, which keeps files readable
 _PART = r"[^.\[\]]+(?:\[\d+\])*"
 
 
@@ -21,10 +21,10 @@ class Range(Settings):
     """Numbers from `low` to `high`, both included.
 
     Attributes:
-        low: The least.
-        high: The largest.
-        log: Draw their logarithms evenly.
-        step: Only low, low + step, ..., high.
+        low: Smallest value.
+        high: Largest value.
+        log: Sample the logarithm uniformly.
+        step: Restrict the values to low, low + step, ..., high.
     """
 
     low: Number
@@ -44,14 +44,14 @@ class Range(Settings):
 
     @property
     def extremes(self) -> tuple[Value, ...]:
-        """Values that settings must accept."""
+        """The values for which the settings are validated."""
         return self.low, self.high
 
     def __contains__(self, value: Number) -> bool:
         return self.low <= value <= self.high and (self.step is None or _whole((value - self.low) / self.step))
 
     def of_type(self, start: Value) -> "Range":
-        """The range in the type of the value that it is to replace; ValueError if it has none."""
+        """The range in the type of the value that it replaces; ValueError for bool and str."""
         if isinstance(start, bool | str):
             raise ValueError(f"expected choices for {start!r}, got a range")
         numbers = {name: value for name, value in self if name != "log" and value is not None}
@@ -59,8 +59,8 @@ class Range(Settings):
             raise ValueError("expected whole numbers low, high and step")
         return self.model_copy(update={name: type(start)(value) for name, value in numbers.items()})
 
-    def drawn(self, value: Value) -> Value:
-        """A value as it is used: to `DIGITS` significant digits."""
+    def rounded(self, value: Value) -> Value:
+        """A sampled value rounded to `DIGITS` significant digits."""
         if not isinstance(value, float):
             return value
         return min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
@@ -73,25 +73,25 @@ class Choices(Settings):
 
     @property
     def extremes(self) -> tuple[Value, ...]:
-        """Values that settings must accept."""
+        """The values for which the settings are validated."""
         return self.choices
 
     def __contains__(self, value: Value) -> bool:
         return value in self.choices
 
     def of_type(self, start: Value) -> "Choices":
-        """The choices in the type of the value that they are to replace."""
+        """The choices in the type of the value that they replace."""
         if not isinstance(start, float):
             return self
         return Choices(choices=tuple(float(value) if type(value) is int else value for value in self.choices))
 
-    def drawn(self, value: Value) -> Value:
-        """The value as it is."""
+    def rounded(self, value: Value) -> Value:
+        """The value itself."""
         return value
 
 
 def _kind(given: Any) -> str:
-    """Which of the two a table means, so that only its own mistakes are named."""
+    """The kind of dimension that a table describes, so that validation reports only errors of this kind."""
     chosen = "choices" in given if isinstance(given, dict) else isinstance(given, Choices)
     return "choices" if chosen else "range"
 
@@ -100,39 +100,50 @@ Dimension = Annotated[Annotated[Range, Tag("range")] | Annotated[Choices, Tag("c
 Space = dict[str, Dimension]
 
 
-def fitted(space: Space, start: BaseModel, origin: str) -> Space:
-    """The space in the types of the settings that it changes.
+def checked_space(space: Space, start: BaseModel, origin: str) -> Space:
+    """Validates a search space, and converts it to the types of the settings that it changes.
 
-    Every end of a range and every choice must be valid by itself, the others as in `start`.
+    Both ends of each range and every choice must be valid, with all other settings as in `start`.
 
     Args:
-        space: By paths such as `levels[0].learning_rate[1]` or `objective.pvb`.
-        start: The settings to begin with; their own values must lie in the space.
-        origin: How errors name the space.
+        space: Dimensions by path, such as `levels[0].learning_rate[1]` or `objective.pvb`.
+        start: The settings of the first trial; their values must lie in the space.
+        origin: Name of the space in error messages.
+
+    Returns:
+        The converted space.
 
     Raises:
-        RecipeError: A path leads nowhere, or values are of the wrong type, refused, or do not include the start's.
+        RecipeError: A path does not exist, or values have the wrong type, are invalid, or do not include the start's.
     """
-    found: Space = {}
+    checked: Space = {}
     for path, dimension in space.items():
         where = f"{origin}: space: {path}"
         value = value_at(start, path, where)
         try:
-            found[path] = dimension.of_type(value)
+            checked[path] = dimension.of_type(value)
         except ValueError as error:
             raise RecipeError(f"{where}: {error}.") from error
-        if value not in found[path]:
+        if value not in checked[path]:
             raise RecipeError(f"{where}: expected values that include the start's {value!r}; widen them.")
-        for extreme in found[path].extremes:
-            changed(start, {path: extreme}, f"{where} = {extreme!r}")
-    return found
+        for extreme in checked[path].extremes:
+            with_values(start, {path: extreme}, f"{where} = {extreme!r}")
+    return checked
 
 
 def value_at(settings: BaseModel, path: str, where: str) -> Value:
-    """The one value that a path leads to.
+    """The value at a path.
+
+    Args:
+        settings: The settings.
+        path: The path, such as `levels[0].steps`.
+        where: Prefix of error messages.
+
+    Returns:
+        The value.
 
     Raises:
-        RecipeError: There is none.
+        RecipeError: The path does not exist, or leads to several values.
     """
     value: Any = settings.model_dump(mode="json")
     for key in _keys(path, where):
@@ -142,7 +153,7 @@ def value_at(settings: BaseModel, path: str, where: str) -> Value:
             case list() if isinstance(key, int) and key < len(value):
                 value = value[key]
             case dict():
-                raise RecipeError(f"{where}: no {key!r} there; {known(str(key), value)}")
+                raise RecipeError(f"{where}: no {key!r} there; {suggestion(str(key), value)}")
             case _:
                 raise RecipeError(f"{where}: no {key!r} there; got {value!r:.60}.")
     if not isinstance(value, Value):
@@ -150,11 +161,19 @@ def value_at(settings: BaseModel, path: str, where: str) -> Value:
     return value
 
 
-def changed(settings: Model, values: Values, origin: str) -> Model:
-    """The settings with other values at some paths.
+def with_values(settings: Model, values: Values, origin: str) -> Model:
+    """Replaces values at some paths.
+
+    Args:
+        settings: The settings to start from.
+        values: New values by path.
+        origin: Prefix of error messages.
+
+    Returns:
+        The new settings, of the same type.
 
     Raises:
-        RecipeError: They do not accept them.
+        RecipeError: The values are not valid.
     """
     table = settings.model_dump(mode="json")
     for path, value in values.items():
@@ -167,7 +186,7 @@ def changed(settings: Model, values: Values, origin: str) -> Model:
 
 
 def _keys(path: str, where: str) -> list[str | int]:
-    """`levels[0].steps` as levels, 0, steps."""
+    """The keys of a path: `levels[0].steps` as levels, 0, steps."""
     if not re.fullmatch(rf"{_PART}(?:\.{_PART})*", path):
         raise RecipeError(f"{where}: expected a path such as levels[0].steps.")
     return [int(index) if index else name for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path)]

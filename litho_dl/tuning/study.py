@@ -1,4 +1,4 @@
-"""A study: where a search for settings starts, what it may change, and which clips it may and may not look at."""
+"""Studies: the method that a search starts from, the search space, and the clips to tune and validate on."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from pydantic import Field
 from litho_dl import __version__
 from litho_dl.core.errors import LayoutError, RecipeError
 from litho_dl.core.io import file_digest
-from litho_dl.core.settings import Settings, located, read_toml, validated
+from litho_dl.core.settings import Settings, read_toml, resolve_name, validated
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.layout.clips import Clip, load_clip
 from litho_dl.layout.files import LAYOUT_SUFFIXES
@@ -20,23 +20,23 @@ from litho_dl.layout.pattern import pattern_hash
 from litho_dl.process.files import Optics, read_optics
 from litho_dl.process.identity import process_digest
 from litho_dl.process.model import ProcessModel
-from litho_dl.tuning.space import Dimension, Space, Values, changed, fitted, value_at
+from litho_dl.tuning.space import Dimension, Space, Values, checked_space, value_at, with_values
 
 Files = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class StudyRecipe(Settings):
-    """A study as it is written.
+    """The recipe of a study.
 
     Attributes:
         description: One line for lists.
-        method: The ILT method to begin with, by name or as a .toml file.
-        optics: As `--optics`: a recipe's name, a recipe or kernel file, a folder of contest kernels.
-        seed: Of the search.
+        method: The ILT method that the search starts from, by name or as a .toml file.
+        optics: As for `--optics`: a recipe's name, a recipe or kernel file, or a folder of contest kernels.
+        seed: Seed of the search.
         layouts: Layout files, or folders of them, whose clips each trial optimises as one batch.
-        validation: The same of other patterns, on which the best methods are measured at the end.
-        rounds: How often they are timed then, one after the other; medians count.
-        space: What may change: paths into the method, such as `levels[0].steps`, and their ranges or choices.
+        validation: Layout files or folders of other patterns, on which the Pareto front is measured.
+        rounds: How often each method of the front is timed; its time is the median.
+        space: The search space: ranges or choices by path into the method, such as `levels[0].steps`.
     """
 
     description: str = ""
@@ -51,17 +51,17 @@ class StudyRecipe(Settings):
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """A study with all that it names, read and checked; the optics' kernels are not built yet.
+    """A study with the contents of all files that its recipe names; the optics' kernels are not computed yet.
 
     Attributes:
-        name: What reports call it.
-        recipe: As it is written.
-        start: The method to begin with.
-        space: What may change, in the types of the method's settings.
+        name: Its name in reports.
+        recipe: The recipe.
+        start: The method that the search starts from.
+        space: The search space, in the types of the method's settings.
         optics: The optics.
         layouts: Layout files of the trials.
-        clips: Their clips.
-        validation: Clips of other patterns.
+        clips: Clips of these files, to tune on.
+        validation: Held-out clips of other patterns.
     """
 
     name: str
@@ -75,16 +75,16 @@ class Study:
 
     @property
     def start_values(self) -> Values:
-        """The start's own values of what may change."""
+        """The start's values in the search space."""
         where = f"study {self.name}"
-        return {path: dimension.drawn(value_at(self.start, path, where)) for path, dimension in self.space.items()}
+        return {path: dimension.rounded(value_at(self.start, path, where)) for path, dimension in self.space.items()}
 
     def method(self, values: Values) -> Method:
-        """The start with other values; RecipeError if they do not go together."""
-        return changed(self.start, values, f"method of study {self.name}")
+        """The start with other values; RecipeError if they are not valid together."""
+        return with_values(self.start, values, f"method of study {self.name}")
 
     def digest(self, process: ProcessModel) -> str:
-        """SHA-256 of what decides the trials, hexadecimal: the same for studies whose trials may be mixed."""
+        """SHA-256 of all that the trials depend on, hexadecimal: equal for studies that may share a journal."""
         decisive = {
             "version": __version__,
             "start": self.start.model_dump(mode="json", exclude={"description"}),
@@ -98,46 +98,49 @@ class Study:
 
 
 def load_study(name_or_path: str | Path, layouts: Path | None = None) -> Study:
-    """Loads a shipped study by name, or a file ending in .toml.
+    """Loads a packaged study by name, or a file ending in .toml.
 
     Args:
-        name_or_path: The study.
-        layouts: Where its layouts are; default beside its file, or in ./layouts if it ships.
+        name_or_path: Name of a packaged study, or a file ending in .toml.
+        layouts: Folder of its layouts; default the file's folder, or ./layouts for a packaged study.
+
+    Returns:
+        The study.
 
     Raises:
         RecipeError: Unknown name, missing file, broken TOML, unknown key or value out of range; a path that the method
-            does not have, or values that it refuses; a pattern both to tune on and to validate on.
+            does not have, or values that it does not accept; a pattern both to tune and to validate on.
         LithoError: Method, optics or layouts cannot be read.
     """
     table, origin, folder = read_toml("studies", name_or_path)
     recipe = validated(StudyRecipe, table, origin)
-    start = load_method(located(recipe.method, folder, "ilt"))
-    space = fitted(recipe.space, start, origin)
-    optics = read_optics(located(recipe.optics, folder, "optics"))
+    start = load_method(resolve_name(recipe.method, folder, "ilt"))
+    space = checked_space(recipe.space, start, origin)
+    optics = read_optics(resolve_name(recipe.optics, folder, "optics"))
     files, held_out = (
         _layout_files(names, layouts or folder or Path("layouts")) for names in (recipe.layouts, recipe.validation)
     )
     clips, validation = ([load_clip(path, optics) for path in paths] for paths in (files, held_out))
-    _require_apart(clips, validation, origin)
+    _require_held_out(clips, validation, origin)
     return Study(Path(name_or_path).stem, recipe, start, space, optics, files, clips, validation)
 
 
 def _layout_files(names: Iterable[str], folder: Path) -> list[Path]:
-    """The files, and those in the folders, in order."""
+    """Layout files, and those of folders, in order."""
     files: list[Path] = []
     for path in (folder / name for name in names):
         if not path.exists():
-            raise LayoutError(f"{path}: no such file or folder; --layouts says where the study's layouts are.")
+            raise LayoutError(f"{path}: no such file or folder; give the folder of the study's layouts as --layouts.")
         inside = sorted(path.iterdir()) if path.is_dir() else [path]
         found = [file for file in inside if file.name.lower().endswith(LAYOUT_SUFFIXES)]
         if not found:
-            raise LayoutError(f"{path}: expected a layout file, or a folder of some, got none.")
+            raise LayoutError(f"{path}: expected a layout file, or a folder of layout files, got none.")
         files += found
     return files
 
 
-def _require_apart(clips: Iterable[Clip], validation: Iterable[Clip], origin: str) -> None:
-    """Refuses clips that are tuned on and validated on."""
+def _require_held_out(clips: Iterable[Clip], validation: Iterable[Clip], origin: str) -> None:
+    """Refuses patterns that are both in the clips to tune on and in those to validate on."""
     tuned = {pattern_hash(clip.placed): clip.name for clip in clips}
     for clip in validation:
         if twin := tuned.get(pattern_hash(clip.placed)):

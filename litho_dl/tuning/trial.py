@@ -1,4 +1,4 @@
-"""What a search records: settings, and their scores."""
+"""The records of a study: trials, scores, and the result."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ from litho_dl.tuning.space import Values
 
 @dataclass(frozen=True)
 class Score:
-    """What settings came to on a suite of clips; means over the clips.
+    """Scores of a method on a suite of clips, averaged over the clips.
 
     Attributes:
-        l2_nm2: Area where the nominal print differs from the target.
-        pvb_nm2: Area where the outer and inner prints differ.
-        epe_violations: Violations by the `openilt` rule.
-        seconds: The solver's wall time over the number of clips.
+        l2_nm2: Area where the nominal print differs from the target, in nm^2.
+        pvb_nm2: Area where the outer and inner prints differ, in nm^2.
+        epe_violations: EPE violations by the `openilt` rule.
+        seconds: Wall time of the solver per clip.
     """
 
     l2_nm2: float
@@ -23,19 +23,19 @@ class Score:
 
     @property
     def quality_nm2(self) -> float:
-        """L2 and PV band together; less is better."""
+        """L2 error plus PV band in nm^2; smaller is better."""
         return self.l2_nm2 + self.pvb_nm2
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One try.
+    """A trial: one set of values, and its scores.
 
     Attributes:
-        number: In the order of the tries, those that were interrupted included.
-        values: The settings that a search may change, by path.
-        score: What they came to; None if they failed.
-        failure: Why they failed.
+        number: Number of the trial, from 0; interrupted trials count too.
+        values: Values of the search space, by path.
+        score: Scores of the method with these values; None if it failed.
+        failure: Reason of the failure, or None.
     """
 
     number: int
@@ -44,20 +44,20 @@ class Trial:
     failure: str | None = None
 
     def __str__(self) -> str:
-        """In a few words."""
+        """The trial's scores, or its failure, on one line."""
         if self.score is None:
             return f"trial {self.number} failed: {self.failure}"
         return f"trial {self.number}: {self.score.quality_nm2:,.0f} nm² in {self.score.seconds:.3g} s a clip"
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a search found.
+class StudyResult:
+    """The result of a study.
 
     Attributes:
-        trials: All, in order.
-        front: Those that none beats, fastest first.
-        start: The trial of the method that the study began with; None if it failed or was lost.
+        trials: All trials in order.
+        front: The Pareto-optimal trials, fastest first.
+        start: The trial of the method that the study starts from; None if it failed or was lost.
     """
 
     trials: list[Trial]

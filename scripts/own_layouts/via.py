@@ -9,7 +9,7 @@ from own_layouts.shapes import Box, Point, lattice, positions, squares
 
 
 def isolated() -> list[Box]:
-    """One isolated 80 nm via: the point-spread response, and room for assist features all round."""
+    """One isolated 80 nm via: the point-spread response, and space for assist features on all sides."""
     return squares(80, [(0, 0)])
 
 

@@ -1,4 +1,4 @@
-"""How free parameters become a mask."""
+"""Mask parameterizations: from free parameters to masks."""
 
 from litho_dl.ilt.parameterization.base import EdgeParameterization, Parameterization, Start
 from litho_dl.ilt.parameterization.curvilinear import Curvilinear

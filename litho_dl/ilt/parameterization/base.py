@@ -1,4 +1,4 @@
-"""What the loop needs to know of a parameterization."""
+"""The interface of parameterizations."""
 
 import abc
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from litho_dl.simulation.exposure import Exposure
 
 @dataclass(frozen=True)
 class Start:
-    """Where a parameterization begins.
+    """The masks that a parameterization starts from.
 
     Attributes:
-        mask: (B, h, w) in [0, 1]; the parameters shall resemble it.
-        pixel_nm: Its pixel, and that of the masks to come.
-        drawn: Area coverage (B, H, W) of what shall print.
-        drawn_nm: Its pixel, as fine as the loop knows it.
+        mask: Start masks (B, h, w) in [0, 1].
+        pixel_nm: Their pixel, and that of the level's masks.
+        drawn: Area coverage (B, H, W) of the targets.
+        drawn_nm: Pixel of the targets, as fine as given.
     """
 
     mask: Tensor
@@ -28,10 +28,18 @@ class Start:
 
 
 def control_values(mask: Tensor, control: int, name: str) -> Tensor:
-    """Distance from one half of the mask's mean around each control point, `control` pixels apart.
+    """Values of control points: the mask's mean around each, minus 0.5.
+
+    Args:
+        mask: (B, h, w) in [0, 1].
+        control: Distance of control points in pixels.
+        name: Name of the parameterization in error messages.
+
+    Returns:
+        (B, h / control, w / control).
 
     Raises:
-        GridMismatchError: The mask's sides are no multiples of that.
+        GridMismatchError: The mask's sides are not multiples of the distance.
     """
     if mask.shape[-2] % control or mask.shape[-1] % control:
         raise GridMismatchError(
@@ -42,40 +50,90 @@ def control_values(mask: Tensor, control: int, name: str) -> Tensor:
 
 
 class Parameterization(abc.ABC):
-    """Free parameters (B, ...) <-> masks (B, h, w) on a level's pixel. An object serves one `solve`."""
+    """A mapping between free parameters (B, ...) and masks (B, h, w) on a level's pixel, made for one optimisation."""
 
     @abc.abstractmethod
     def start(self, start: Start) -> Tensor:
-        """Parameters whose mask resembles a given one."""
+        """Parameters (B, ...) whose masks resemble the start masks."""
 
     @abc.abstractmethod
     def mask(self, parameters: Tensor, sharpness: float) -> Tensor:
-        """The mask in [0, 1], differentiable; nearer to binary the larger the sharpness."""
+        """The soft masks; differentiable.
+
+        Args:
+            parameters: (B, ...).
+            sharpness: Slope of the sigmoid; the larger, the closer the masks are to binary.
+
+        Returns:
+            (B, h, w) in [0, 1].
+        """
 
     @abc.abstractmethod
     def inside(self, parameters: Tensor, finer: int = 1) -> Tensor:
-        """Where the mask is at least half open, bool (B, h, w), on pixels `finer` times smaller than the mask's own."""
+        """Where the masks are at least half open.
+
+        Args:
+            parameters: (B, ...).
+            finer: How many times finer than the level's the pixels are.
+
+        Returns:
+            bool (B, finer h, finer w).
+        """
 
     def binary(self, parameters: Tensor) -> Tensor:
-        """The mask as 0 or 1, or area coverage where its edges lie between pixels."""
+        """The binary masks (B, h, w) as 0 or 1, or as area coverage where edges lie between pixels."""
         return self.inside(parameters).to(parameters.dtype)
 
     def written(self, parameters: Tensor, pixel_nm: float, finer: int = 1) -> tuple[Tensor, float]:
-        """What is written, bool (B, H, W), and its pixel: `finer` times smaller than the masks' own `pixel_nm`."""
+        """The masks to write to files.
+
+        Args:
+            parameters: (B, ...).
+            pixel_nm: The level's pixel.
+            finer: How many times finer than that the written pixels are.
+
+        Returns:
+            bool (B, H, W), and their pixel in nm.
+        """
         return self.inside(parameters, finer), pixel_nm / finer
 
     @abc.abstractmethod
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
-        """The same mask's parameters where mask pixels are `ratio` times smaller."""
+        """The parameters of the same masks on a finer level.
+
+        Args:
+            parameters: (B, ...).
+            ratio: How many times finer the new mask pixels are.
+
+        Returns:
+            Parameters of the new level.
+        """
 
     def settled(self, parameters: Tensor, step: int) -> Tensor:
-        """The parameters put back where they are valid, after step 0, 1, ... of a level."""
+        """The parameters, corrected to be valid after a step.
+
+        Args:
+            parameters: (B, ...).
+            step: Number of the step within the level, from 0.
+
+        Returns:
+            The corrected parameters.
+        """
         return parameters
 
 
 class EdgeParameterization(Parameterization):
-    """Parameters that are moves of edges outwards, in nm, to which the print's placement errors can be fed back."""
+    """A parameterization by outward moves of edges in nm, to which edge placement errors can be fed back."""
 
     @abc.abstractmethod
     def edge_errors(self, parameters: Tensor, exposure: Exposure, image_nm: float) -> Tensor:
-        """Placement error of the nominal print at each moving edge, in the parameters' shape; nm, + = too large."""
+        """Placement errors of the nominal print at the moving edges.
+
+        Args:
+            parameters: (B, n) moves in nm.
+            exposure: The exposure of their masks.
+            image_nm: Pixel of the images.
+
+        Returns:
+            (B, n) in nm, positive where the print is too large.
+        """

@@ -1,4 +1,4 @@
-"""The mask's edge as the zero line of a signed distance, moved along its normal."""
+"""Level-set masks: the mask's edge is the zero line of a signed distance, and moves along its normal."""
 
 import numpy as np
 import torch
@@ -15,9 +15,9 @@ WRAP_PX = 32
 class LevelSet(Parameterization):
     """mask = sigmoid(sharpness phi), phi the signed distance to the edge in nm, positive inside.
 
-    The gradient dL/dphi = dL/dmask sharpness sigmoid' lives on a band along the edge and is its normal velocity; no
-    shape appears away from an edge. A step distorts phi, so that the sigmoid's width varies along the edge; phi is made
-    a distance again every few steps.
+    The gradient dL/dphi = dL/dmask sharpness sigmoid' is non-zero in a band along the edge, and is its normal velocity;
+    no shape appears away from an edge. Steps distort phi, so that the sigmoid's width varies along the edge; therefore
+    phi is made a distance again every `REDISTANCE_EVERY` steps.
 
     Source: S. Osher, J. Sethian, J. Comput. Phys. 79, 12 (1988); Y. Shen et al., Opt. Express 17, 23690 (2009).
     """
@@ -26,7 +26,7 @@ class LevelSet(Parameterization):
         self.pixel_nm = 0.0
 
     def start(self, start: Start) -> Tensor:
-        """The signed distance of the mask binarised at one half."""
+        """The signed distance of the mask binarised at 0.5."""
         self.pixel_nm = start.pixel_nm
         return redistanced(start.mask - 0.5, self.pixel_nm)
 
@@ -35,25 +35,32 @@ class LevelSet(Parameterization):
         return torch.sigmoid(sharpness * parameters)
 
     def inside(self, parameters: Tensor, finer: int = 1) -> Tensor:
-        """phi >= 0, between its pixels bilinear."""
+        """phi >= 0, with phi interpolated bilinearly between its pixels."""
         return interpolated(parameters, finer) >= 0
 
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
-        """The same function on smaller pixels."""
+        """The same function on finer pixels."""
         self.pixel_nm /= ratio
         return interpolated(parameters, ratio)
 
     def settled(self, parameters: Tensor, step: int) -> Tensor:
-        """Makes phi a distance again."""
+        """Makes phi a distance again, every `REDISTANCE_EVERY` steps."""
         return redistanced(parameters, self.pixel_nm) if (step + 1) % REDISTANCE_EVERY == 0 else parameters
 
 
 def redistanced(values: Tensor, pixel_nm: float) -> Tensor:
-    """The signed distance (B, h, w) in nm to the zero line of a function, positive where it is.
+    """The signed distance to the zero line of a function, positive where the function is.
 
-    Pixels beside the line take values / |gradient|, which keeps the line where it is, between pixels; every other pixel
-    adds its distance to the nearest of them on its own side. A function without a zero line stays as it is. The field
-    is periodic as far as `WRAP_PX` across its border.
+    Pixels beside the line get values / |gradient|, which preserves its sub-pixel position; every other pixel adds its
+    distance to the nearest of them on its own side. A function without a zero line is returned unchanged. The field
+    counts as periodic up to `WRAP_PX` pixels across its border.
+
+    Args:
+        values: The function, (B, h, w).
+        pixel_nm: Its pixel.
+
+    Returns:
+        (B, h, w) in nm.
     """
     slope = torch.stack([(values.roll(-1, axis) - values.roll(1, axis)) / 2 for axis in (-2, -1)]).norm(dim=0)
     inside = values > 0
@@ -67,7 +74,7 @@ def redistanced(values: Tensor, pixel_nm: float) -> Tensor:
 
 
 def _distance(nearby: np.ndarray, inside: np.ndarray, beside: np.ndarray, pixel_nm: float) -> np.ndarray:
-    """One clip's signed distance from that of the pixels beside the edge."""
+    """The signed distance of one clip, from that of the pixels beside the edge."""
     wrap = [(min(WRAP_PX, n),) * 2 for n in inside.shape]
     centre = tuple(slice(low, low + n) for (low, _), n in zip(wrap, inside.shape, strict=True))
     distance = np.empty_like(nearby)

@@ -1,4 +1,4 @@
-"""Edge fragments that move along their normals: classical OPC, on Manhattan masks."""
+"""Manhattan masks: edge fragments that move along their normals, as in classical OPC."""
 
 import numpy as np
 import torch
@@ -15,17 +15,17 @@ from litho_dl.simulation.exposure import Exposure
 WRITING_GRID_NM = 1.0
 RULES = FragmentRules()
 LARGEST_MOVE_NM = 40.0
-KEPT_NM = 24.0  # width and space that moves leave
-SEARCH_NM = 60.0  # how far from an edge its print is looked for
+KEPT_NM = 24.0  # least width and space after moves
+SEARCH_NM = 60.0  # distance from a drawn edge up to which its print is searched
 SAMPLES = 61
 
 
 class Manhattan(EdgeParameterization):
     """mask = exact area coverage of the target's polygons, each fragment moved outwards by its parameter in nm.
 
-    Where the start mask is open away from the target, rectangles stand in for it as assist features; they stay as they
-    are. Moves are limited so that widths and spaces of `KEPT_NM` remain. The parameters are (B, n), padded with
-    fragments that belong to nothing.
+    Features of the start mask away from the target become rectangles, which serve as fixed assist features. Moves are
+    limited so that widths and spaces of at least `KEPT_NM` remain. The parameters (B, n) are padded for clips with
+    fewer fragments.
 
     Source: N. Cobb, PhD thesis, UC Berkeley (1998), ch. 5: fragments, and moves fed back from their placement errors.
     """
@@ -35,10 +35,10 @@ class Manhattan(EdgeParameterization):
         self._shape = (0, 0)
 
     def start(self, start: Start) -> Tensor:
-        """Zero moves of the drawn polygons' fragments.
+        """Zero moves for all fragments of the drawn polygons.
 
         Raises:
-            MaskError: A target covers no pixel by half.
+            MaskError: A target does not cover half of any pixel.
         """
         self._pixel_nm, self._shape = start.pixel_nm, (start.mask.shape[-2], start.mask.shape[-1])
         clips, limits = [], []
@@ -58,7 +58,7 @@ class Manhattan(EdgeParameterization):
         return start.mask.new_zeros(len(clips), max(len(clip.sites) for clip in clips))
 
     def _pack(self, clips: list[Fragments], limits: list[np.ndarray], like: Tensor) -> None:
-        """All clips' fragments as padded tensors (B, n or v, ...)."""
+        """Stores the fragments of all clips as padded tensors (B, n or v, ...)."""
         count, corners = max(len(c.sites) for c in clips), max(len(c.vertices) for c in clips)
 
         def padded(parts: list[np.ndarray], length: int, fill: float) -> Tensor:
@@ -67,18 +67,20 @@ class Manhattan(EdgeParameterization):
 
         self._sites = padded([c.sites for c in clips], count, 0).to(like)
         self._normals = padded([c.normals for c in clips], count, 0).to(like)
-        self._limits = padded(limits, count, 0).to(like)  # (B, n, 2): most inwards (negative), most outwards
+        self._limits = padded(limits, count, 0).to(like)  # (B, n, 2): inwards (negative), outwards
         self._vertices = padded([c.vertices for c in clips], corners, 0).to(like)
         self._owners = padded([c.owners for c in clips], corners, -1).long()
         self._signs = padded([c.signs for c in clips], corners, 0).to(like)
 
     def mask(self, parameters: Tensor, sharpness: float) -> Tensor:
-        """Exact area coverage; the sharpness has no meaning here."""
+        """Exact area coverage; the sharpness has no effect."""
         return self._coverage(parameters, self._pixel_nm, self._shape)
 
     def _coverage(self, parameters: Tensor, pixel_nm: float, shape: tuple[int, int]) -> Tensor:
-        """The indicator's corner functions, integrated over pixels: two thin matrices and one product a clip."""
-        shifts = (self._normals * parameters[..., None]).sum(-1)  # towards larger x or y; normals have one entry
+        """The polygons' indicator, a sum of corner functions, integrated over pixels by one matrix product a clip."""
+        shifts = (self._normals * parameters[..., None]).sum(
+            -1
+        )  # towards larger x or y; normals have one non-zero entry
         moved = torch.cat((shifts, shifts.new_zeros(len(shifts), 1)), dim=1)
         xy = self._vertices + torch.stack(
             [moved.gather(1, self._owners[..., axis] % moved.shape[1]) for axis in (0, 1)], -1
@@ -88,32 +90,32 @@ class Manhattan(EdgeParameterization):
         return ((rows * self._signs[..., None]).mT @ columns).clamp(0, 1)
 
     def inside(self, parameters: Tensor, finer: int = 1) -> Tensor:
-        """Where the polygons, their edges on the writing grid, cover half of a pixel or more."""
+        """Where the polygons, with edges on the writing grid, cover at least half of a pixel."""
         shape = (self._shape[0] * finer, self._shape[1] * finer)
         return self._coverage(on_grid(parameters), self._pixel_nm / finer, shape) >= 0.5
 
     def binary(self, parameters: Tensor) -> Tensor:
-        """Coverage of the polygons with their edges on the writing grid."""
+        """Area coverage of the polygons, with edges on the writing grid."""
         return self.mask(on_grid(parameters), 1.0)
 
     def written(self, parameters: Tensor, pixel_nm: float, finer: int = 1) -> tuple[Tensor, float]:
-        """The polygons on their writing grid, however fine."""
+        """The polygons on pixels of the writing grid, whatever `finer` is."""
         ratio = pixel_nm / WRITING_GRID_NM
         shape = (round(self._shape[0] * ratio), round(self._shape[1] * ratio))
         return self._coverage(on_grid(parameters), WRITING_GRID_NM, shape) >= 0.5, WRITING_GRID_NM
 
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
-        """The same moves; only the pixel changes."""
+        """The same moves, on finer pixels."""
         self._pixel_nm /= ratio
         self._shape = (self._shape[0] * ratio, self._shape[1] * ratio)
         return parameters
 
     def settled(self, parameters: Tensor, step: int) -> Tensor:
-        """Moves within their limits."""
+        """The moves, clipped to their limits."""
         return parameters.clamp(self._limits[..., 0], self._limits[..., 1])
 
     def edge_errors(self, parameters: Tensor, exposure: Exposure, image_nm: float) -> Tensor:
-        """Where the nominal image crosses the threshold nearest to each site, along its normal; nm, + = too large."""
+        """The threshold crossing of the nominal image nearest to each site, along its normal; nm, + = too large."""
         image = exposure.aerial("nominal")
         offsets = torch.linspace(-SEARCH_NM, SEARCH_NM, SAMPLES, device=image.device, dtype=image.dtype)
         places = self._sites[:, :, None] + offsets[:, None] * self._normals[:, :, None]  # (B, n, samples, 2)
@@ -122,7 +124,7 @@ class Manhattan(EdgeParameterization):
 
 
 def _share(values: Tensor) -> Tensor:
-    """Clamped to [0, 1]; on a pixel's border half of the gradient goes to each neighbour, where `clamp` doubles it."""
+    """Clamps to [0, 1], with gradient 1/2 at 0 and 1: an edge on a pixel's border acts half on either pixel."""
     return torch.minimum(torch.maximum(values, values.new_zeros(())), values.new_ones(()))
 
 
@@ -132,18 +134,36 @@ def on_grid(parameters: Tensor) -> Tensor:
 
 
 def sampled(image: Tensor, places: Tensor) -> Tensor:
-    """An image (B, H, W), periodic, at places (B, n, m, 2) = (x, y) in pixels, interpolated with cubics: (B, n, m)."""
+    """Cubic interpolation of periodic images.
+
+    Args:
+        image: (B, H, W).
+        places: (B, n, m, 2) points (x, y) in pixels.
+
+    Returns:
+        (B, n, m).
+    """
     margin = 2
     wrapped = pad(image[:, None], (margin,) * 4, mode="circular")
-    sides = enumerate((image.shape[-1], image.shape[-2]))  # plain numbers: a tensor of them would wait for the device
+    sides = enumerate(
+        (image.shape[-1], image.shape[-2])
+    )  # plain numbers, as reading them from a tensor would wait for the device
     normalised = [(places[..., axis].remainder(n) + margin) / (n + 2 * margin) * 2 - 1 for axis, n in sides]
     return grid_sample(wrapped, torch.stack(normalised, -1), mode="bicubic", align_corners=False)[:, 0]
 
 
 def nearest_crossing(profile: Tensor, threshold: float, offsets: Tensor) -> Tensor:
-    """The offset nearest to 0 at which each profile (..., m) falls through the threshold.
+    """The offset nearest to 0 at which a profile falls below the threshold.
 
     Without a crossing it is the end of the search: inwards if nothing prints at the site, outwards if everything does.
+
+    Args:
+        profile: Intensity (..., m) at the offsets.
+        threshold: Intensity at which the resist prints.
+        offsets: (m,) in nm, equidistant and rising, outwards positive.
+
+    Returns:
+        (...) in nm, by linear interpolation.
     """
     before, after = profile[..., :-1], profile[..., 1:]
     falls = (before >= threshold) & (after < threshold)

@@ -1,4 +1,4 @@
-"""One parameter per mask pixel, through a sigmoid."""
+"""Pixel masks: one parameter per mask pixel, through a sigmoid."""
 
 import torch
 from torch import Tensor
@@ -10,12 +10,12 @@ from litho_dl.ilt.parameterization.base import Parameterization, Start
 class PixelSigmoid(Parameterization):
     """mask = sigmoid(sharpness theta): binary in the limit of large sharpness.
 
-    A coarse pixel is simulated exactly (see `core.dft`), so refining to smaller pixels by repetition changes nothing
-    of what is printed.
+    Coarse pixels are simulated exactly (see `core.dft`), so that refining to finer pixels by repetition does not change
+    the print.
     """
 
     def start(self, start: Start) -> Tensor:
-        """Distance from one half, so that edges start undecided and flat areas at +-1/2."""
+        """The mask minus 0.5, so that edges start at 0 and flat areas at +-1/2."""
         return start.mask - 0.5
 
     def mask(self, parameters: Tensor, sharpness: float) -> Tensor:
@@ -27,5 +27,5 @@ class PixelSigmoid(Parameterization):
         return (parameters >= 0).repeat_interleave(finer, 1).repeat_interleave(finer, 2)
 
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
-        """Each parameter repeated."""
+        """The parameters, each repeated for `ratio` x `ratio` pixels."""
         return interpolate(parameters[:, None], scale_factor=ratio, mode="nearest")[:, 0]

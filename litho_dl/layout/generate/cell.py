@@ -12,7 +12,7 @@ FEWEST_TRACKS, MOST_TRACKS = 6, 11
 
 
 def _place_rails(sketch: Sketch, bands: int) -> list[tuple[int, int]]:
-    """Draws rails with straps on `bands` + 1 row edges and returns the (low, high) of every band between them."""
+    """Draws rails with straps on `bands` + 1 row edges; returns (low, high) of every band between them."""
     steps = sketch.steps
     rail = min(steps.max_width, sketch.integer(steps.width * 3 // 2, steps.width * 5 // 2))
     most = (sketch.size - rail) // (bands * steps.pitch)
@@ -29,7 +29,7 @@ def _place_rails(sketch: Sketch, bands: int) -> list[tuple[int, int]]:
 
 
 def _columns(sketch: Sketch) -> list[int]:
-    """Left edges of the wires on the gates' pitch, somewhat wider than that of metal."""
+    """Left edges of wires on the gate pitch, which is somewhat wider than the metal pitch."""
     pitch = lattice_pitch(sketch, sketch.steps.width) + sketch.integer(0, sketch.steps.pitch // 2)
     return list(range(sketch.integer(0, pitch - 1), sketch.size - sketch.steps.width + 1, pitch))
 
@@ -79,7 +79,7 @@ def _pins(sketch: Sketch, low: int, high: int, columns: list[int]) -> None:
 
 
 def _fill_band(sketch: Sketch, low: int, high: int, crowding: float) -> None:
-    """Outputs, pins, wandering wires and bars of one band."""
+    """Draws outputs, pins, random-walk wires and bars of one band."""
     steps, columns, pitch = sketch.steps, _columns(sketch), lattice_pitch(sketch, sketch.steps.width)
     lanes = list(range(low + steps.tip_to_tip, high - steps.tip_to_tip - steps.width + 1, pitch))
     if not lanes:
@@ -100,7 +100,7 @@ def _cell(sketch: Sketch, bands: int) -> None:
 
 
 def one_row(sketch: Sketch) -> None:
-    """At least one whole row of cells, and what fits of its neighbours."""
+    """At least one whole row of cells, and parts of its neighbours."""
     _cell(sketch, 1)
 
 

@@ -1,4 +1,4 @@
-"""The families of clips, and one clip of a family from a seed."""
+"""The families of random clips, and one clip of a family from a seed."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.core.settings import known
+from litho_dl.core.settings import suggestion
 from litho_dl.layout.design_rules import DesignRules, check_design, require_extent
 from litho_dl.layout.generate import cell, metal, structures, via
 from litho_dl.layout.generate.sketch import Sketch, Steps
@@ -19,7 +19,13 @@ DRAWS = 50
 
 @dataclass(frozen=True)
 class Family:
-    """What a family stands for, the layer whose rules it keeps, and its styles; a seed picks one of them."""
+    """A family of random clips.
+
+    Attributes:
+        description: The family in one line.
+        layer: The kind of layer whose rules it keeps.
+        styles: Functions that draw a clip, by name; the seed selects one.
+    """
 
     description: str
     layer: Literal["metal", "via"]
@@ -28,7 +34,7 @@ class Family:
 
 FAMILIES: dict[str, Family] = {
     "metal": Family(
-        "Routed metal: tracks, bars, wandering wires, islands, buses; dense to isolated", "metal", metal.STYLES
+        "Routed metal: tracks, bars, random-walk wires, islands, buses; dense to isolated", "metal", metal.STYLES
     ),
     "via": Family("Vias: arrays, staggered arrays, random places, redundant clusters, rows", "via", via.STYLES),
     "cell": Family("Standard-cell metal 1: rails, straps, pins and internal wires", "metal", cell.STYLES),
@@ -41,14 +47,17 @@ FAMILIES: dict[str, Family] = {
 def generate(family: str, rules: DesignRules, seed: int, extent_nm: float) -> Layout:
     """One random clip that keeps the rules, in [0, extent] x [0, extent].
 
-    A pure function: the same arguments give the same polygons on every machine. A drawing that breaks a rule (see
-    `check_design`) is drawn again from a sub-seed.
+    The same arguments give the same polygons on every machine. A drawing that violates a rule (see `check_design`) is
+    repeated with a sub-seed.
 
     Args:
-        family: A name in `FAMILIES`.
-        rules: The rules to keep, of the family's layer.
+        family: A key of `FAMILIES`.
+        rules: The rules to keep, of the family's kind of layer.
         seed: Zero or more.
         extent_nm: Side of the clip's square in nm; rounded down to the grid.
+
+    Returns:
+        The clip.
 
     Raises:
         LayoutError: The family is unknown, the rules are of another layer, or nothing that keeps them fits the extent.
@@ -58,7 +67,16 @@ def generate(family: str, rules: DesignRules, seed: int, extent_nm: float) -> La
 
 
 def drawn(family: str, rules: DesignRules, seed: int, extent_nm: float) -> tuple[Layout, int]:
-    """`generate`, and how many drawings were discarded before.
+    """One random clip, and how many drawings were discarded before it.
+
+    Args:
+        family: As for `generate`.
+        rules: As for `generate`.
+        seed: As for `generate`.
+        extent_nm: As for `generate`.
+
+    Returns:
+        The clip, and the number of discarded drawings.
 
     Raises:
         LayoutError: As `generate`.
@@ -91,9 +109,9 @@ def drawn(family: str, rules: DesignRules, seed: int, extent_nm: float) -> tuple
 
 
 def _chosen(family: str, rules: DesignRules, seed: int) -> Family:
-    """The family, after checking what `generate` is given."""
+    """The family of a name, after checking the arguments of `generate`."""
     if family not in FAMILIES:
-        raise LayoutError(f"No family of clips named {family!r}; {known(family, FAMILIES)}")
+        raise LayoutError(f"No family of clips named {family!r}; {suggestion(family, FAMILIES)}")
     chosen = FAMILIES[family]
     if chosen.layer != rules.layer:
         raise LayoutError(f"Expected rules of a {chosen.layer} layer for {family}, got those of a {rules.layer} layer.")

@@ -1,4 +1,4 @@
-"""Styles of routed metal: wires on tracks, wandering wires, islands, sparse wires, buses with jogs."""
+"""Styles of routed metal: wires on tracks, random-walk wires, islands, sparse wires, buses with jogs."""
 
 from collections.abc import Callable
 
@@ -30,7 +30,7 @@ def _sprinkle(sketch: Sketch, width: int) -> None:
 
 
 def tracks(sketch: Sketch) -> None:
-    """Parallel wires of one width on even tracks, cut here and there, a few of them turning."""
+    """Parallel wires of one width on evenly spaced tracks, cut at random, a few of them with turns."""
     steps, width = sketch.steps, _wire_width(sketch)
     pitch = width + steps.run_space + (0 if sketch.chance(0.4) else sketch.integer(0, 2 * steps.pitch))
     if sketch.chance(0.5):
@@ -42,7 +42,7 @@ def tracks(sketch: Sketch) -> None:
 
 
 def rows(sketch: Sketch) -> None:
-    """Rows of bars of many widths and lengths, some ends hooked: the look of old contest clips."""
+    """Rows of bars of many widths and lengths, some with hooked ends, as in the ICCAD 2013 clips."""
     steps = sketch.steps
     widest = min(steps.max_width, sketch.integer(steps.width, 2 * steps.width))
     longest, gap = sketch.integer(3 * steps.pitch, 7 * steps.pitch), sketch.skewed(2 * steps.pitch)
@@ -55,7 +55,7 @@ def rows(sketch: Sketch) -> None:
 
 
 def routing(sketch: Sketch) -> None:
-    """Wandering wires on uneven tracks of both directions: L, U, Z and T shapes, then bars where room is left."""
+    """Random-walk wires on uneven tracks of both directions: L, U, Z and T shapes, then bars in the free space."""
     steps, width = sketch.steps, _wire_width(sketch)
     density, pitch, spread = sketch.number(0.15, 0.5), lattice_pitch(sketch, width), sketch.skewed(steps.pitch)
     columns, lanes = track_places(sketch, pitch, spread), track_places(sketch, pitch, spread)
@@ -116,7 +116,7 @@ def buses(sketch: Sketch) -> None:
 
 
 def symmetric(sketch: Sketch) -> None:
-    """Rows or wandering wires with a mirror line down the middle, as in memory cells."""
+    """Rows, random-walk wires or islands, mirrored at the middle as in memory cells."""
     sketch.mirrored = True
     sketch.choice((rows, routing, patches))(sketch)
 

@@ -1,4 +1,4 @@
-"""What a style draws with: random numbers, rules in grid steps, and the shapes that keep them so far."""
+"""A drawing in progress: random numbers, rules in grid steps, and the shapes added so far, which keep the rules."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ import numpy as np
 
 from litho_dl.layout.design_rules import DesignRules
 
-Box = tuple[int, int, int, int]  # x0, y0, x1, y1; grid steps
-Shape = list[Box]  # boxes that touch and do not overlap; their union is one polygon
+StepBox = tuple[int, int, int, int]  # x0, y0, x1, y1; grid steps
+Shape = list[StepBox]  # boxes that touch and do not overlap; their union is one polygon
 Choice = TypeVar("Choice")
 
 
 @dataclass(frozen=True)
 class Steps:
-    """Design rules in grid steps; `run_space` is the space of edges that run side by side."""
+    """Design rules in grid steps (areas in squared steps); `run_space` is the space of edges that run side by side."""
 
     width: int
     max_width: int
@@ -28,7 +28,7 @@ class Steps:
 
     @classmethod
     def of(cls, rules: DesignRules) -> "Steps":
-        """The rules' lengths over their grid."""
+        """The rules, divided by their grid."""
 
         def steps(length_nm: float) -> int:
             return round(length_nm / rules.grid_nm)
@@ -49,10 +49,18 @@ class Steps:
 class Sketch:
     """A drawing in progress on [0, size] x [0, size] grid steps.
 
-    Random numbers come from `Generator.random` alone, whose stream is fixed for PCG64: the same seed draws the same.
+    Random numbers come only from `Generator.random`, whose stream is fixed for PCG64: the same seed gives the same
+    drawing.
     """
 
     def __init__(self, steps: Steps, size: int, seed: Sequence[int]) -> None:
+        """Starts an empty drawing.
+
+        Args:
+            steps: The rules to keep.
+            size: Side of the square in grid steps.
+            seed: Numbers of zero or more.
+        """
         self.steps = steps
         self.size = size
         self.area = 0
@@ -72,30 +80,46 @@ class Sketch:
         return self.area / self.size**2
 
     def integer(self, low: int, high: int) -> int:
-        """Uniform from `low` to `high`, both included; `low` if there is no number between."""
+        """A uniform random integer.
+
+        Args:
+            low: Least value.
+            high: Largest value, included; values below `low` count as `low`.
+
+        Returns:
+            The integer.
+        """
         return low + int(self._random() * (max(high, low) - low + 1))
 
     def number(self, low: float, high: float) -> float:
-        """Uniform between two limits."""
+        """A uniform random number.
+
+        Args:
+            low: Least value.
+            high: Upper limit, excluded.
+
+        Returns:
+            The number.
+        """
         return low + self._random() * (high - low)
 
     def skewed(self, most: int) -> int:
-        """From 0 to `most`, small numbers more often: the square of a uniform number."""
+        """A random integer from 0 to `most`, distributed as the square of a uniform number: small ones more often."""
         share = self._random()
         return int(most * (share * share))  # a product, since `pow` may differ in the last bit from machine to machine
 
     def chance(self, probability: float) -> bool:
-        """True with a probability."""
+        """True with the given probability."""
         return self._random() < probability
 
     def choice(self, options: Sequence[Choice]) -> Choice:
-        """One of several, each as likely."""
+        """One of several options, all equally likely."""
         return options[self.integer(0, len(options) - 1)]
 
     def add(self, shape: Shape) -> bool:
-        """Adds a shape if it keeps all rules with itself and with what is there; says whether it did.
+        """Adds a shape if it keeps all rules, by itself and with the others; returns whether it was added.
 
-        A mirrored sketch adds its mirror image at x = size / 2 too, joined to it if they touch.
+        A mirrored sketch also adds the mirror image at x = size / 2, joined to the shape if they touch.
         """
         if not self.mirrored:
             return self._add(np.array(shape, dtype=np.int64))
@@ -123,17 +147,25 @@ class Sketch:
         return True
 
     def _near(self, new: np.ndarray) -> np.ndarray:
-        """The boxes within reach of any rule around new ones."""
+        """The boxes that are close enough to new ones for a rule to apply."""
         reach = max(self.steps.tip_to_tip, self.steps.run_space)
         low, high = new[:, :2].min(axis=0) - reach, new[:, 2:].max(axis=0) + reach
         return self.boxes[((self.boxes[:, :2] < high) & (self.boxes[:, 2:] > low)).all(axis=1)]
 
 
 def clear(a: np.ndarray, b: np.ndarray, steps: Steps) -> np.ndarray:
-    """Whether boxes (m, 4) and (n, 4) of different shapes keep their distance, bool (m, n).
+    """Whether boxes of different shapes keep their distance.
 
     Boxes that face each other along an axis need the space of tips if both may be tips, that of long runs if they face
-    over more than the tip width, and the least space otherwise; boxes that meet corner to corner the least space.
+    over more than the tip width, and otherwise the least space. Boxes that face corner to corner need the least space.
+
+    Args:
+        a: (m, 4) boxes in grid steps.
+        b: (n, 4) boxes in grid steps.
+        steps: The rules.
+
+    Returns:
+        bool (m, n).
     """
     gap = np.maximum(a[:, None, :2] - b[None, :, 2:], b[None, :, :2] - a[:, None, 2:])
     narrow_a, narrow_b = (boxes[:, 2:] - boxes[:, :2] <= steps.tip_width for boxes in (a, b))
@@ -147,12 +179,12 @@ def clear(a: np.ndarray, b: np.ndarray, steps: Steps) -> np.ndarray:
 
 
 def _clear_of_itself(shape: np.ndarray, steps: Steps) -> bool:
-    """Whether no two boxes of one shape leave a gap that is too narrow; a gap that a third box fills is none."""
+    """Whether the boxes of one shape leave no gap that is too narrow; gaps that a third box fills do not count."""
     first, second = np.nonzero(np.triu(~clear(shape, shape, steps), 1))
     if not len(first):
         return True
     edges = np.sort(np.concatenate([shape[first].reshape(-1, 2, 2), shape[second].reshape(-1, 2, 2)], axis=1), axis=1)
-    low, high = edges[:, 1], edges[:, 2]  # the middle two of four edges bound the gap, or what is shared
+    low, high = edges[:, 1], edges[:, 2]  # the middle two of four edges bound the gap, or the overlap
     below, above = shape[None, :, :2] <= low[:, None], shape[None, :, 2:] >= high[:, None]
     filled = np.asarray((below & above).all(axis=2))
     return bool(filled.any(axis=1).all())

@@ -13,7 +13,7 @@ def _width(sketch: Sketch) -> int:
 
 
 def _space(sketch: Sketch) -> int:
-    """From the least space of long lines to twice the pitch, small ones more often."""
+    """A space from the least one of long lines to twice the pitch, small ones more often."""
     return sketch.steps.run_space + sketch.skewed(2 * sketch.steps.pitch - sketch.steps.run_space)
 
 
@@ -32,12 +32,12 @@ def _centred(sketch: Sketch, shapes: list[Shape]) -> None:
 
 
 def _fitting(sketch: Sketch, width: int, space: int, fewest: int = 1) -> int:
-    """How many lines to draw, up to as many as fit."""
+    """A random number of lines, at most as many as fit."""
     return sketch.integer(fewest, (sketch.size + space) // (width + space))
 
 
 def grating(sketch: Sketch) -> None:
-    """Lines at one pitch, some with every second line pulled back."""
+    """Lines at one pitch, in some clips with every second line shortened."""
     width, space, length = _width(sketch), _space(sketch), _length(sketch)
     back = sketch.integer(0, length // 4) if sketch.chance(0.4) else 0
     count = _fitting(sketch, width, space, 3)
@@ -49,7 +49,7 @@ def grating(sketch: Sketch) -> None:
 
 
 def isolated(sketch: Sketch) -> None:
-    """One to three lines of their own widths, far apart."""
+    """One to three lines of different widths, far apart."""
     x, shapes = 0, []
     for _ in range(sketch.integer(1, 3)):
         width, length = sketch.integer(sketch.steps.width, sketch.steps.max_width), _length(sketch)
@@ -152,7 +152,7 @@ def meander(sketch: Sketch) -> None:
 
 
 def islands(sketch: Sketch) -> None:
-    """Rectangles of one size on a lattice, even or in brick order: contacts drawn on metal."""
+    """Rectangles of one size on a lattice, aligned or staggered, like contacts."""
     steps = sketch.steps
     width = _width(sketch)
     height = max(_width(sketch), -(-steps.area // width))
@@ -166,7 +166,7 @@ def islands(sketch: Sketch) -> None:
 
 
 def pads(sketch: Sketch) -> None:
-    """Lines with a wider pad at each end, or at one end in turn."""
+    """Lines with a wider pad at each end, or at alternating ends."""
     steps, width, length = sketch.steps, _width(sketch), _length(sketch)
     side = min(width + 2 * sketch.integer(1, steps.width // 2), steps.max_width)
     pitch = side + _space(sketch)

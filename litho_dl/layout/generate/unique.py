@@ -1,4 +1,4 @@
-"""Many clips of a family, no two of one pattern."""
+"""Many clips of a family, no two of the same pattern."""
 
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ class GeneratedClip:
     """One clip of a list.
 
     Attributes:
-        index: Its place in the list, from 0.
-        seed: What `generate` takes to draw it again.
+        index: Its index in the list, from 0.
+        seed: Seed with which `generate` draws it again.
         layout: The clip.
         pattern_hash: See `pattern.pattern_hash`.
-        attempt: How many known patterns were drawn in its place before it.
-        redraws: How many drawings that break a rule were discarded before it.
+        attempt: How many drawings were discarded because their pattern was known.
+        redraws: How many drawings were discarded because they violate a rule.
     """
 
     index: int
@@ -38,17 +38,21 @@ class GeneratedClip:
 def unique_clips(
     family: str, rules: DesignRules, seed: int, count: int, extent_nm: float, *, known: Set[str] = frozenset()
 ) -> Iterator[GeneratedClip]:
-    """Clips 0 to count - 1 of a list that is the same whatever happens around it; no two are the same pattern.
+    """Clips 0 to count - 1 of a reproducible list in which no two have the same pattern.
 
-    A clip's seed depends on (seed, index, attempt) alone; a pattern that came before, or is known, is drawn again.
+    A clip's seed depends only on (seed, index, attempt); a pattern that has occurred before, or is known, is drawn
+    again.
 
     Args:
-        family: A name in `FAMILIES`.
+        family: A key of `FAMILIES`.
         rules: The rules to keep.
-        seed: Of the list; zero or more.
-        count: Clips.
+        seed: Seed of the list; zero or more.
+        count: Number of clips.
         extent_nm: Side of a clip's square in nm.
-        known: Pattern hashes that must not come again.
+        known: Pattern hashes that must not occur.
+
+    Yields:
+        The clips.
 
     Raises:
         LayoutError: As `generate`, or the family has no further pattern in this extent.

@@ -1,11 +1,11 @@
-"""Wires and islands, and how a sketch is filled with them."""
+"""Wires and islands, and functions that fill a sketch with them."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 
-from litho_dl.layout.generate.sketch import Box, Shape, Sketch, clear
+from litho_dl.layout.generate.sketch import Shape, Sketch, StepBox, clear
 
 Point = tuple[int, int]  # lower-left corner of a wire's square; grid steps
 Node = tuple[int, int]  # numbers of a column and a row
@@ -13,7 +13,15 @@ DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 
 def wire(points: Sequence[Point], width: int) -> Shape:
-    """A Manhattan wire through the squares of side `width` at `points`, one box a segment."""
+    """A Manhattan wire, one box a segment.
+
+    Args:
+        points: Lower left corners of the squares of side `width` that the wire runs through, in grid steps.
+        width: Width of the wire in grid steps.
+
+    Returns:
+        The boxes; one square if there is only one point.
+    """
     x, y = points[0]
     start = (x, y, x + width, y + width)
     boxes = segments(points, width)
@@ -21,7 +29,15 @@ def wire(points: Sequence[Point], width: int) -> Shape:
 
 
 def segments(points: Sequence[Point], width: int) -> Shape:
-    """The boxes of a wire without the square at its first point."""
+    """The boxes of a wire, without the square at its first point.
+
+    Args:
+        points: As for `wire`.
+        width: As for `wire`.
+
+    Returns:
+        One box a segment.
+    """
     boxes = []
     for (xa, ya), (xb, yb) in pairwise(points):
         if xb > xa:
@@ -36,12 +52,22 @@ def segments(points: Sequence[Point], width: int) -> Shape:
     return boxes
 
 
-def _hull(a: Box, b: Box) -> Box:
+def _hull(a: StepBox, b: StepBox) -> StepBox:
     return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
 
 
 def branch(sketch: Sketch, shape: Shape, width: int, longest: int) -> Shape:
-    """The shape with a stub of `width` on a side of one of its boxes."""
+    """A shape with a stub added on a side of one of its boxes.
+
+    Args:
+        sketch: The drawing, for its random numbers.
+        shape: The shape.
+        width: Width of the stub in grid steps.
+        longest: Largest length of the stub.
+
+    Returns:
+        The shape with the stub.
+    """
     x0, y0, x1, y1 = sketch.choice(shape)
     length = sketch.integer(width, longest)
     if x1 - x0 >= y1 - y0:
@@ -54,7 +80,16 @@ def branch(sketch: Sketch, shape: Shape, width: int, longest: int) -> Shape:
 
 
 def track_places(sketch: Sketch, pitch: int, spread: int) -> list[int]:
-    """Lower edges of tracks across the extent, `pitch` to `pitch + spread` apart, the first one anywhere."""
+    """Random lower edges of tracks across the extent.
+
+    Args:
+        sketch: The drawing.
+        pitch: Least distance of two tracks in grid steps.
+        spread: Largest additional distance.
+
+    Returns:
+        The edges, rising.
+    """
     places = [sketch.integer(0, min(pitch, sketch.size - sketch.steps.max_width))]
     while (following := places[-1] + pitch + sketch.integer(0, spread)) <= sketch.size - sketch.steps.width:
         places.append(following)
@@ -62,7 +97,15 @@ def track_places(sketch: Sketch, pitch: int, spread: int) -> list[int]:
 
 
 def lattice_pitch(sketch: Sketch, width: int) -> int:
-    """The least pitch of tracks on which wires may also end at neighbouring crossings."""
+    """The least pitch of tracks on which wires may end at neighbouring crossings.
+
+    Args:
+        sketch: The drawing.
+        width: Width of the wires in grid steps.
+
+    Returns:
+        The pitch in grid steps.
+    """
     return width + max(sketch.steps.run_space, sketch.steps.tip_to_tip)
 
 
@@ -78,18 +121,18 @@ def route(
     branches: float = 0.25,
     tries: int = 250,
 ) -> None:
-    """Adds wires that wander over free crossings of tracks until a density is met.
+    """Adds wires that are random walks over free crossings of tracks, until a density is reached.
 
     Args:
-        sketch: What is drawn on.
-        columns: Left edges of the vertical tracks, at least the lattice's pitch apart.
+        sketch: The drawing.
+        columns: Left edges of the vertical tracks, at least `lattice_pitch` apart.
         rows: Lower edges of the horizontal tracks.
-        width: Of every wire.
-        density: Covered share at which to stop.
-        longest: The most crossings of one wire.
+        width: Width of the wires in grid steps.
+        density: Covered share at which to stop, in [0, 1].
+        longest: Largest number of crossings of one wire.
         straight: Probability that a wire goes straight on at a crossing.
-        branches: Probability of a T.
-        tries: Crossings to start from.
+        branches: Probability of a branch (a T shape).
+        tries: Number of crossings to start from.
     """
     free = _free_nodes(sketch, columns, rows, width)
     for _ in range(tries):
@@ -109,7 +152,7 @@ def route(
 
 
 def _free_nodes(sketch: Sketch, columns: Sequence[int], rows: Sequence[int], width: int) -> set[Node]:
-    """Crossings (column, row) at which a square of the wire's width is clear of what is drawn."""
+    """Crossings (column, row) at which a square of the wire's width keeps its distance from all shapes."""
     nodes = [(i, j) for i in range(len(columns)) for j in range(len(rows))]
     corners = np.array([(columns[i], rows[j]) for i, j in nodes], dtype=np.int64)
     squares = np.hstack([corners, corners + width])
@@ -118,7 +161,7 @@ def _free_nodes(sketch: Sketch, columns: Sequence[int], rows: Sequence[int], wid
 
 
 def _walk(sketch: Sketch, free: set[Node], start: Node, length: int, straight: float) -> list[Node]:
-    """Neighbouring free crossings from a start, without coming back; shorter where there is no way on."""
+    """A random walk over free crossings that visits none twice; shorter where it cannot continue."""
     nodes, direction = [start], sketch.choice(DIRECTIONS)
     while len(nodes) < length:
         i, j = direction
@@ -136,7 +179,7 @@ def _walk(sketch: Sketch, free: set[Node], start: Node, length: int, straight: f
 
 
 def _straightened(shape: Shape) -> Shape:
-    """The shape with neighbouring boxes of one straight run as one box."""
+    """The shape, with adjacent boxes of one straight run joined."""
     runs = shape[:1]
     for box in shape[1:]:
         last = runs[-1]
@@ -150,7 +193,15 @@ def _straightened(shape: Shape) -> Shape:
 
 
 def islands(sketch: Sketch, *, density: float, widest: int, longest: int, tries: int = 80) -> None:
-    """Adds rectangles at random places until a density is met."""
+    """Adds rectangles at random positions until a density is reached.
+
+    Args:
+        sketch: The drawing.
+        density: Covered share at which to stop, in [0, 1].
+        widest: Largest width in grid steps.
+        longest: Largest length in grid steps.
+        tries: Number of rectangles to try.
+    """
     for _ in range(tries):
         if sketch.density >= density:
             return
@@ -162,7 +213,16 @@ def islands(sketch: Sketch, *, density: float, widest: int, longest: int, tries:
 
 
 def free_spans(sketch: Sketch, y: int, width: int) -> list[tuple[int, int]]:
-    """Where a horizontal wire of `width` at `y` may lie beside what is drawn, as (start, stop)."""
+    """The free intervals of a horizontal track.
+
+    Args:
+        sketch: The drawing.
+        y: Lower edge of the track in grid steps.
+        width: Width of a wire on it.
+
+    Returns:
+        (start, stop) along x of each interval.
+    """
     steps, spans, start = sketch.steps, [], 0
     boxes = sketch.boxes
     near = boxes[(boxes[:, 1] < y + width + steps.run_space) & (boxes[:, 3] > y - steps.run_space)]
@@ -177,15 +237,15 @@ def free_spans(sketch: Sketch, y: int, width: int) -> list[tuple[int, int]]:
 def fill_track(
     sketch: Sketch, y: int, width: int, *, lengths: tuple[int, int], gap: int, skip: float, hooks: float = 0.0
 ) -> None:
-    """Lays wires along one horizontal track where there is room.
+    """Adds wires along the free intervals of one horizontal track.
 
     Args:
-        sketch: What is drawn on.
-        y: Lower edge of the track.
-        width: Of the wires.
+        sketch: The drawing.
+        y: Lower edge of the track in grid steps.
+        width: Width of the wires.
         lengths: Least and largest length.
-        gap: Tips are at least the rules' distance and at most this much more apart.
-        skip: Probability that a place stays empty.
+        gap: Largest distance of two tips in addition to the least one of the rules.
+        skip: Probability that a wire is left out.
         hooks: Probability that an end turns up or down.
     """
     steps = sketch.steps
@@ -202,7 +262,7 @@ def fill_track(
             x += length + steps.tip_to_tip + sketch.integer(0, gap)
 
 
-def _hooked(sketch: Sketch, bar: Box, width: int) -> Shape:
+def _hooked(sketch: Sketch, bar: StepBox, width: int) -> Shape:
     """The bar with a short leg at one end, up or down."""
     x0, y0, x1, y1 = bar
     leg = sketch.integer(width // 2, 2 * sketch.steps.pitch)

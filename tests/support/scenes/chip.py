@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scenes.ilt import SIMPLE, changed, small_simulator, with_levels
-from scenes.shapes import box
 
 from litho_dl.fullchip.chip import Chip
-from litho_dl.fullchip.run import ChipRun, Job, run_fullchip
-from litho_dl.fullchip.tiling import Box
-from litho_dl.layout.layout import Layout
+from litho_dl.fullchip.job import Job
+from litho_dl.fullchip.run import ChipRun, run_fullchip
+from litho_dl.layout.layout import Box, Layout
 from litho_dl.layout.polygon import Polygon
+from scenes.ilt import SIMPLE, changed, small_simulator, with_levels
+from scenes.shapes import box
 
 CORE_NM, HALO_NM = 512.0, 256.0
 FEW = with_levels(changed(SIMPLE.levels[1], steps=6, learning_rate=0.3), objective={"l2": 1.0, "pvb": 1.0, "epe": 1.0})

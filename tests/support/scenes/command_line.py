@@ -14,7 +14,7 @@ import numpy as np
 
 from litho_dl.cli.main import main
 from litho_dl.core.io import write_png
-from litho_dl.core.settings import shipped_text
+from litho_dl.core.settings import packaged_text
 from litho_dl.layout.files import write_layout
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
@@ -104,7 +104,7 @@ def write_inputs(folder: Path) -> None:
     save_kernels(folder / "small.safetensors", process)
     corners = {"best": process.corners["nominal"]}
     save_kernels(folder / "one-corner.safetensors", replace(process, corners=corners, recipe=None))
-    small = shipped_text("optics", RECIPE).replace("2048.0", "512.0").replace("= 41", "= 11").replace("= 48", "= 8")
+    small = packaged_text("optics", RECIPE).replace("2048.0", "512.0").replace("= 41", "= 11").replace("= 48", "= 8")
     texts = {
         "cross.glp": GLP.format(units=1000, shapes=CROSS),
         "lines.glp": GLP.format(units=1000, shapes="RECT N M1 0 0 120 360\nRECT N M1 220 0 120 360"),

@@ -24,7 +24,6 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 import click
-from scenes.command_line import litho
 from matplotlib.figure import Figure
 
 from litho_dl.cli.main import cli
@@ -32,12 +31,13 @@ from litho_dl.core import settings
 from litho_dl.ilt.objective import TERMS
 from litho_dl.models.registry import GENERATORS
 from litho_dl.process import files, model
+from scenes.command_line import litho
+from scenes.places import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
 PAGES = {
     str(path.relative_to(REPOSITORY)): path
-    for path in (REPOSITORY / "README.md", *sorted(DOCS.rglob("*.md")))
+    for path in (REPOSITORY / "README.md", REPOSITORY / "examples" / "README.md", *sorted(DOCS.rglob("*.md")))
     if not {"_build", "generated"} & set(path.parts)
 }
 BLOCK = re.compile(r"(?:^<!-- (?P<note>.+?) -->\n)?^```(?P<language>python|sh|toml)\n(?P<body>.*?)^```$", re.M | re.S)
@@ -82,10 +82,10 @@ def smaller(toml: str) -> str:
 @contextlib.contextmanager
 def small_settings() -> Iterator[None]:
     """Recipes that ship in two steps, kernels built once, one worker, coarse figures."""
-    text, save, build = settings.shipped_text, Figure.savefig, remembered(model.build_process)
+    text, save, build = settings.packaged_text, Figure.savefig, remembered(model.build_process)
     with (
-        mock.patch.object(settings, "shipped_text", lambda kind, name: smaller(text(kind, name))),
-        mock.patch("litho_dl.cli.recipes.shipped_text", lambda kind, name: smaller(text(kind, name))),
+        mock.patch.object(settings, "packaged_text", lambda kind, name: smaller(text(kind, name))),
+        mock.patch("litho_dl.cli.recipes.packaged_text", lambda kind, name: smaller(text(kind, name))),
         mock.patch.object(Figure, "savefig", lambda *given, **options: save(*given, **options | {"dpi": DPI})),
         mock.patch.object(files, "build_process", build),
         mock.patch.object(model, "build_process", build),

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from scenes.ilt import CLIPS, small_simulator
 from torch import Tensor, nn
 
 from litho_dl.generators.model import Card, make_generator, save_generator
@@ -13,6 +12,7 @@ from litho_dl.generators.task import MaskTask
 from litho_dl.layout.clips import magnified
 from litho_dl.process.identity import process_digest
 from litho_dl.process.model import ProcessModel
+from scenes.ilt import CLIPS, small_simulator
 
 TRAINING = {"epochs": 1, "batch_size": 2, "optimizer": {"kind": "adam", "learning_rate": 0.001}}
 TOML = """

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from litho_dl.core.grid import Grid
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.objective import Scene, background, epe_probes, evaluate_terms
 from litho_dl.layout.clips import Clip, place
@@ -25,7 +26,7 @@ RECIPE = load_recipe("duv193-dry-annular")
 def clip(name: str, *corners: tuple[float, float, float, float]) -> Clip:
     """Rectangles x0, y0, x1, y1 in nm, centred on the field."""
     boxes = (np.array([(a, b), (c, b), (c, d), (a, d)], dtype=float) for a, b, c, d in corners)
-    return place(Layout(name, tuple(Polygon(box) for box in boxes)), FIELD, name)
+    return place(Layout(name, tuple(Polygon(box) for box in boxes)), Grid.of_field(FIELD, 1.0), name)
 
 
 CLIPS = (

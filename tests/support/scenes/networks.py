@@ -24,3 +24,10 @@ def made(name: str, seed: int = 0) -> nn.Module:
     with torch.no_grad():
         network.train()(*inputs(name, 8))
     return network.eval()
+
+
+def set_weights(module: nn.Module, value: float) -> None:
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.constant_(part.weight, value)
+            nn.init.zeros_(part.bias)

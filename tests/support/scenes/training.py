@@ -15,9 +15,10 @@ from litho_dl.training.adversarial import PairGan
 from litho_dl.training.batches import Order, TensorItems
 from litho_dl.training.classification import Classification
 from litho_dl.training.loop import TrainingResult, train
-from litho_dl.training.processes import joined, rank
+from litho_dl.training.processes import process_group, rank
 from litho_dl.training.recipe import TrainingSettings
 from litho_dl.training.task import Batch, Task
+from scenes.places import SUPPORT
 
 SGD = {"kind": "sgd", "learning_rate": 0.1}
 EVERYTHING = TrainingSettings(
@@ -107,6 +108,11 @@ def figures(result: TrainingResult) -> list[dict[str, float]]:
     return [{name: value for name, value in row.items() if name != "seconds"} for row in result.history]
 
 
+def environment() -> dict[str, str]:
+    """For a process that runs this module: python -m scenes.training."""
+    return os.environ | {"PYTHONPATH": str(SUPPORT)}
+
+
 def shared_runs(folder: Path) -> None:
     """Trains a classifier, a GAN and a network with batch normalisation in as many processes as there are."""
     plain = EVERYTHING.model_copy(update={"epochs": 3})
@@ -127,5 +133,5 @@ if __name__ == "__main__":
             stopped = Stopped(TRAINING.tensors, TRAINING.transform, epoch=3, kill=True)
             train(classifier(), stopped, VALIDATION, EVERYTHING, where)
         case "share":
-            with joined("cpu"):
+            with process_group("cpu"):
                 shared_runs(where)

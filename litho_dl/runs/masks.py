@@ -1,0 +1,171 @@
+"""Clips and masks as users give them, checked to fit a simulator and each other."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
+from litho_dl.core.grid import same_length
+from litho_dl.layout.clips import Clip, pixel_of
+from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.layout import Layout
+from litho_dl.simulation.simulator import Simulator, mask_tensor
+
+
+class Masks(Protocol):
+    """One mask for each clip, with their pixel, such as a `Solution` or a network's `Prediction`."""
+
+    @property
+    def mask(self) -> Tensor:
+        """Masks (B, h, w), bool or in [0, 1]."""
+
+    @property
+    def pixel_nm(self) -> float:
+        """Pixel in nm."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GivenMasks:
+    """Masks given as values.
+
+    Attributes:
+        mask: bool or area coverage (B, h, w).
+        pixel_nm: Pixel in nm.
+    """
+
+    mask: Tensor
+    pixel_nm: float
+
+    def __repr__(self) -> str:
+        count, height, width = self.mask.shape
+        masks = "mask" if count == 1 else "masks"
+        return f"GivenMasks({count} {masks} of {height} x {width} pixels of {self.pixel_nm:g} nm)"
+
+
+def clips_on_field(simulator: Simulator, clips: Clip | Sequence[Clip]) -> list[Clip]:
+    """Checks that clips are on a simulator's field.
+
+    Args:
+        simulator: The simulator.
+        clips: One clip or several.
+
+    Returns:
+        The clips as a list.
+
+    Raises:
+        LithoError: The simulator is of another type.
+        MaskError: There is no clip, or one is of another type.
+        GridMismatchError: A clip is on another field.
+    """
+    if not isinstance(simulator, Simulator):
+        raise LithoError(f"Expected a simulator, got {type(simulator).__name__}; make one by Simulator(optics).")
+    several = list(clips) if isinstance(clips, Iterable) and not isinstance(clips, str) else [clips]
+    if not several:
+        raise MaskError("Expected at least one clip, got none.")
+    for clip in several:
+        if not isinstance(clip, Clip):
+            raise MaskError(f"Expected a clip or a list of clips, got {type(clip).__name__}; load one by load_clip.")
+        if not all(same_length(own, side) for own, side in zip(clip.field_nm, simulator.field_nm, strict=True)):
+            raise GridMismatchError(
+                f"Expected clips on the simulator's field of {simulator.field_nm[1]:g} x {simulator.field_nm[0]:g} nm, "
+                f"got '{clip.name}' on {clip.field_nm[1]:g} x {clip.field_nm[0]:g} nm; load it for this simulator."
+            )
+    return several
+
+
+def given_masks(masks: Tensor | np.ndarray | Sequence[Tensor], simulator: Simulator) -> GivenMasks:
+    """Mask values with their pixel, which follows from their shape.
+
+    Args:
+        masks: (H, W) or (B, H, W) in [0, 1], or a list of (H, W).
+        simulator: A simulator with the field that they fill.
+
+    Returns:
+        The masks (B, H, W) with their pixel.
+
+    Raises:
+        MaskError: They have NaN or values outside [0, 1], or are of another type or shape.
+        GridMismatchError: They do not fill the field.
+    """
+    if not isinstance(masks, Tensor | np.ndarray):
+        several = [mask_tensor(mask) for mask in masks]
+        shapes = list(dict.fromkeys(tuple(mask.shape) for mask in several))
+        if len(shapes) != 1:
+            raise MaskError(
+                f"Expected one or more masks of one shape, got {', '.join(map(str, shapes)) or 'none'}; resample them."
+            )
+        masks = torch.stack(several)
+    values = mask_tensor(masks)
+    values = values[None] if values.ndim == 2 else values
+    if values.ndim != 3:
+        raise MaskError(f"Expected masks (H, W) or (B, H, W), got values of shape {tuple(values.shape)}.")
+    return GivenMasks(values, pixel_of(values, simulator))
+
+
+def masks_on_pixel(simulator: Simulator, masks: Masks | Tensor | np.ndarray | Sequence[Tensor]) -> Masks:
+    """Masks with their pixel, from any of the types that users pass.
+
+    Args:
+        simulator: A simulator with the field that they fill.
+        masks: A `Solution`, a network's `Prediction`, or mask values as for `given_masks`.
+
+    Returns:
+        The masks (B, H, W) with their pixel.
+
+    Raises:
+        MaskError, GridMismatchError: As `given_masks`; also MaskError if they are of another type.
+    """
+    if isinstance(masks, Tensor | np.ndarray | Sequence) and not isinstance(masks, str):
+        return given_masks(masks, simulator)
+    if not (isinstance(getattr(masks, "mask", None), Tensor) and hasattr(masks, "pixel_nm")):
+        raise MaskError(
+            f"Expected a solution, a prediction or mask values (H, W), got {type(masks).__name__}; read a mask file by "
+            f"load_mask."
+        )
+    return masks
+
+
+def masks_of_clips(
+    simulator: Simulator, masks: Masks | Tensor | np.ndarray | Sequence[Tensor], clips: Sequence[Clip]
+) -> Masks:
+    """Masks with their pixel, one for each clip.
+
+    Args:
+        simulator: A simulator with the field that they fill.
+        masks: As for `masks_on_pixel`.
+        clips: The clips.
+
+    Returns:
+        The masks (B, H, W) with their pixel.
+
+    Raises:
+        MaskError, GridMismatchError: As `masks_on_pixel`; also MaskError if there are not as many masks as clips.
+    """
+    given = masks_on_pixel(simulator, masks)
+    if len(given.mask) != len(clips):
+        raise MaskError(
+            f"Expected one mask for each clip, got {len(given.mask)} for {len(clips)}; give the clips of these masks."
+        )
+    return given
+
+
+def mask_polygons(simulator: Simulator, masks: Masks | Tensor | np.ndarray, clip: Clip) -> Layout:
+    """The outline of a clip's mask along its pixels, as polygons on the field.
+
+    Args:
+        simulator: A simulator with the field that the mask fills.
+        masks: The one mask of the clip, as for `evaluate`.
+        clip: The clip.
+
+    Returns:
+        The polygons, in field coordinates.
+
+    Raises:
+        LithoError: As `evaluate`.
+    """
+    given = masks_of_clips(simulator, masks, clips_on_field(simulator, [clip]))
+    return Layout(clip.name, pixel_polygons((given.mask[0] >= 0.5).cpu().numpy(), given.pixel_nm))

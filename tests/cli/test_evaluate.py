@@ -1,0 +1,27 @@
+"""litho-dl evaluate."""
+
+import numpy as np
+from scenes.command_line import files_below, litho, succeeded
+
+
+class TestEvaluate:
+    arguments = ("evaluate", "--target", "cross.glp", "--optics", "small.safetensors", "--protocol", "default")
+
+    def test_scores(self, here, tmp_path):
+        drawn = succeeded(*self.arguments, "--mask", "cross.glp", "--figure", tmp_path / "picture.png")
+        assert (drawn["clip"], drawn["protocol"], drawn["shots"]) == ("cross", "default/2", 3)
+        assert drawn["edges"]["epe_lost"] == 0
+        assert drawn["mrc_violations"] == {"width": 0, "space": 0, "area": 0, "radius": 0}
+        assert files_below(tmp_path) == {"picture.png"}
+        inclusive = succeeded(*self.arguments, "--mask", "cross.glp", "--raster", "inclusive")
+        assert inclusive["raster"] == "inclusive"
+        assert inclusive["l2_nm2"] != drawn["l2_nm2"]
+        shown = litho(*self.arguments, "--mask", "mask.png").out
+        assert all(name in shown for name in ("l2_nm2", "epe_max_nm", "width"))
+        assert "None" not in shown
+
+    def test_a_picture_of_a_mask_on_any_pixel(self, here, tmp_path):
+        np.save(tmp_path / "coarse.npy", np.eye(64))
+        shown = litho(*self.arguments, "--mask", tmp_path / "coarse.npy", "--figure", tmp_path / "picture.pdf").out
+        assert shown.splitlines()[0].split() == ["mask_pixel_nm", "8"]
+        assert files_below(tmp_path) == {"coarse.npy", "picture.pdf"}

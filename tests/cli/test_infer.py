@@ -1,0 +1,82 @@
+"""litho-dl infer."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from scenes.command_line import files_below, litho, refused, succeeded
+from scenes.generators import write_model
+
+from litho_dl.core.io import read_image
+from litho_dl.generators.model import load_generator
+from litho_dl.generators.predict import predict
+from litho_dl.layout.clips import load_clip
+from litho_dl.process.files import load_process
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def model(inputs, tmp_path_factory):
+    """A network of random weights for the inputs' optics."""
+    return write_model(tmp_path_factory.mktemp("model"), load_process(inputs / "small.safetensors"))
+
+
+class TestCommand:
+    def test_masks_are_written_and_scored_as_by_optimize(self, here, model, tmp_path):
+        options = ("--model", model, "--optics", "small.safetensors", "--device", "cpu", "--out", tmp_path)
+        results = succeeded("infer", "cross.glp", "square.oas", *options)
+        assert [result["clip"] for result in results] == ["cross", "square"]
+        expected = {
+            f"{name}{end}" for name in ("cross", "square") for end in (".png", ".mask.png", ".mask.oas", ".layers.oas")
+        }
+        assert files_below(tmp_path) == expected | {"scores.json"}
+        run = json.loads((tmp_path / "scores.json").read_text())
+        assert run["clips"] == results
+        assert (run["model"], run["network"], run["trained_for"]) == (str(model), "fcn_mask_small", "small")
+        assert (run["layouts"][0], run["window_nm"]) == ("cross.glp", None)
+        assert run["network_seconds"] == pytest.approx(2 * results[0]["network_seconds_per_clip"])
+        process = load_process("small.safetensors")
+        found = predict(load_generator(model, process), [load_clip("cross.glp", process)], CPU)
+        written = found.mask[0].repeat_interleave(8, 0).repeat_interleave(8, 1)
+        assert np.array_equal(read_image(tmp_path / "cross.mask.png") == 255, written.numpy())
+        for mask in ("cross.mask.png", "cross.mask.oas"):
+            arguments = ("--mask", tmp_path / mask, "--optics", "small.safetensors", "--protocol", "default")
+            assert succeeded("evaluate", "--target", "cross.glp", *arguments)["l2_nm2"] == results[0]["l2_nm2"]
+
+    def test_refined(self, here, model, tmp_path):
+        options = ("--model", model, "--optics", "small.safetensors", "--device", "cpu", "--no-figures")
+        raw = succeeded("infer", "cross.glp", *options, "--out", tmp_path / "raw")[0]
+        more = ("--refine", 7, "--method", "few.toml", "--out", tmp_path / "refined")
+        refined = succeeded("infer", "cross.glp", *options, *more)[0]
+        assert refined["l2_nm2"] + refined["pvb_nm2"] < raw["l2_nm2"] + raw["pvb_nm2"]
+        run = json.loads((tmp_path / "refined" / "scores.json").read_text())
+        assert (run["method"], run["status"], run["model"]) == ("few.toml", "finished", str(model))
+        assert files_below(tmp_path / "refined") == {"scores.json", "cross.mask.png", "cross.mask.oas"}
+        assert litho("infer", "cross.glp", *options[:-1], *more).code == 0
+        assert "convergence.png" in files_below(tmp_path / "refined")
+
+    def test_other_optics_need_force(self, here, model, tmp_path):
+        (tmp_path / "other.toml").write_text((here / "small.toml").read_text().replace("na = 0.85", "na = 0.8"))
+        options = ("--model", model, "--optics", tmp_path / "other.toml", "--no-figures", "--out", tmp_path / "out")
+        assert "it was trained for, small, got others" in refused(litho("infer", "cross.glp", *options))
+        assert not files_below(tmp_path / "out")
+        assert litho("infer", "cross.glp", *options, "--force").code == 0
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"--model": "unet2"}, "No model or file named 'unet2'; known: "),
+            ({"--model": "small.safetensors"}, "expected weights of format litho_dl.weights/1, got another file"),
+            ({"--model": "none.safetensors"}, "no such file"),
+            ({"--method": "fine.toml", "--refine": 3}, "multiple of 1 nm, got 0.5 nm"),
+            ({"--method": "drawn.toml", "--refine": 3}, "multiple of 1 nm, got 0.5 nm"),
+            ({"--optics": "small.toml", "--field": 520}, "pixel that divides the field of 520 x 520 nm, got 16 nm"),
+            ({"--optics": "small.toml", "--field": 528}, "got 33 x 33; pad to 48 x 48. Its pixels are 16 nm"),
+        ],
+    )
+    def test_bad_input(self, here, model, tmp_path, changes, message):
+        options = {"--model": model, "--optics": "small.safetensors", "--out": tmp_path, **changes}
+        result = litho("infer", "cross.glp", *(part for option in options.items() for part in option))
+        assert message in refused(result)

@@ -1,0 +1,36 @@
+"""litho-dl kernels."""
+
+import pytest
+import torch
+from scenes.command_line import RECIPE, files_below, litho, succeeded
+
+from litho_dl.process.files import load_kernels
+from litho_dl.process.recipe import load_recipe
+
+
+class TestKernels:
+    def test_build_and_show(self, tmp_path):
+        out = tmp_path / "new" / "k.safetensors"
+        built = succeeded("kernels", "build", RECIPE, "--out", out, "--field", 512, "--count", 8)
+        assert built.pop("file") == str(out)
+        assert built["field_nm"] == [512, 512]
+        assert {name: k["count"] for name, k in built["kernels"].items()} == {"focus": 8, "defocus+30nm": 8}
+        assert {name: k["size"] for name, k in built["kernels"].items()} == {"focus": "9 x 9", "defocus+30nm": "9 x 9"}
+        assert all(0 < k["discarded_energy"] < 0.2 for k in built["kernels"].values())
+        assert load_kernels(out).recipe == load_recipe(RECIPE)
+        shown = succeeded("kernels", "show", out, "--out", tmp_path / "pictures", "--field", 512)
+        assert shown.pop("figures") == [str(tmp_path / f"pictures/k.{focus}.png") for focus in built["kernels"]]
+        assert shown == built
+        assert files_below(tmp_path) == {"new/k.safetensors", "pictures/k.focus.png", "pictures/k.defocus+30nm.png"}
+        assert "corners" in litho("kernels", "show", out).out
+
+    def test_import(self, tmp_path):
+        for folder in ("kernels", "scales"):
+            (tmp_path / folder).mkdir()
+        for name in ("focus", "defocus"):
+            torch.save(torch.ones(35, 35, 2, dtype=torch.complex64) / 35, tmp_path / f"kernels/{name}.pt")
+            torch.save(torch.tensor([0.6, 0.3]), tmp_path / f"scales/{name}.pt")
+        report = succeeded("kernels", "import", tmp_path, "--out", tmp_path / "contest.safetensors")
+        assert (report["field_nm"], report["threshold"]) == ([2048, 2048], 0.225)
+        assert report["kernels"]["focus"]["open_frame"] == pytest.approx(0.9 / 35**2)
+        assert load_kernels(tmp_path / "contest.safetensors").corners["outer"].dose == pytest.approx(1.02**2)

@@ -1,0 +1,195 @@
+"""litho-dl optimize."""
+
+import json
+import re
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pytest
+from scenes.command_line import METHOD, files_below, litho, refused, succeeded
+
+from litho_dl.core.io import read_image
+from litho_dl.layout.files import read_layout
+
+
+class TestOptimize:
+    def test_two_layouts(self, here, tmp_path):
+        options = ("--optics", "small.safetensors", "--method", "few.toml", "--out", tmp_path)
+        results = succeeded("optimize", "cross.glp", "square.gds", *options)
+        names = [result["clip"] for result in results]
+        assert names == ["cross", "square"]
+        assert files_below(tmp_path) == {
+            *(f"{name}{suffix}" for name in names for suffix in (".png", ".mask.png", ".mask.oas", ".layers.oas")),
+            "scores.json",
+            "convergence.png",
+            "convergence.csv",
+        }
+        run = json.loads((tmp_path / "scores.json").read_text())
+        assert run["clips"] == results
+        assert (run["status"], run["optics"], run["method"]) == ("finished", "small.safetensors", "few.toml")
+        assert run["layouts"] == ["cross.glp", "square.gds"]
+        assert (run["layer"], run["cell"], run["window_nm"]) == (None, None, None)
+        assert run["solve_seconds"] == pytest.approx(2 * run["clips"][0]["solve_seconds_per_clip"])
+        for result, target in zip(results, ("cross.glp", "square.gds"), strict=True):
+            assert all(Path(result[key]).is_file() for key in ("mask_png", "mask_oas", "figure"))
+            for mask in (result["mask_png"], result["mask_oas"]):
+                arguments = ("--mask", mask, "--optics", "small.safetensors", "--protocol", "default")
+                score = succeeded("evaluate", "--target", target, *arguments)
+                assert score["l2_nm2"] == result["l2_nm2"]
+                assert score["pvb_nm2"] == result["pvb_nm2"]
+        x0, y0, x1, y1 = read_layout(results[0]["mask_oas"]).bbox_nm
+        assert 900 < x0 < 1320 > x1 - 100
+        assert 1900 < y0 < 2320 > y1 - 100
+
+    @pytest.mark.parametrize(("window", "told"), [("-500,-500,900,900", False), ("0,0,150,200", True)])
+    def test_a_window_that_cuts_says_so(self, here, tmp_path, window, told):
+        options = ("--optics", "small.safetensors", "--method", "few.toml", "--out", tmp_path, "--no-figures")
+        result = litho("optimize", "square.gds", "--layer", "1/0", "--window", window, *options)
+        assert result.code == 0
+        assert ("square: 1 of 1 shapes end at the window's edge" in result.err) == told
+
+    def test_what_was_read_is_recorded_and_shown(self, here, tmp_path):
+        where = ("--layer", "1/0", "--cell", "square", "--window", "0,0,150,200")
+        options = ("--optics", "small.safetensors", "--method", "few.toml", "--out", tmp_path, "--report")
+        succeeded("optimize", here / "square.gds", *where, *options)
+        run = json.loads((tmp_path / "scores.json").read_text())
+        assert run["layouts"] == ["square.gds"]
+        assert (run["layer"], run["cell"], run["window_nm"]) == ("1/0", "square", [0, 0, 150, 200])
+        html = (tmp_path / "report.html").read_text(encoding="utf-8")
+        _, settings = html.split('<dl class="settings">')
+        assert re.findall(r"<dt>(.+?)</dt><dd>(.+?)</dd>", settings)[:6] == [
+            *(("Layouts", "square.gds"), ("Layer", "1/0"), ("Cell", "square"), ("Window (nm)", "0, 0, 150, 200")),
+            *(("Optics", "small.safetensors"), ("Method", "few.toml")),
+        ]
+        assert str(here) not in html
+
+    def test_text_and_names(self, here, tmp_path):
+        """Names with blanks and letters of any language; no pictures."""
+        name = "métal 1"
+        (tmp_path / f"{name}.glp").write_text((here / "lines.glp").read_text())
+        options = ("--optics", "small.safetensors", "--method", "few.toml", "--no-figures", "--out", tmp_path / "out")
+        result = litho("optimize", tmp_path / f"{name}.glp", "cross.glp", *options)
+        assert result.code == 0
+        assert [line.split()[0] for line in result.out.splitlines()] == ["clip", "métal", "cross", "mean"]
+        assert files_below(tmp_path / "out") == {
+            *(f"{n}{suffix}" for n in (name, "cross") for suffix in (".mask.png", ".mask.oas")),
+            "scores.json",
+        }
+
+    @pytest.mark.parametrize("method", ["fine.toml", "drawn.toml"])
+    def test_a_mask_that_could_not_be_saved_is_refused_before_the_work(self, here, tmp_path, method):
+        with mock.patch("litho_dl.runs.optimize.solve") as solving:
+            options = ("--optics", "small.safetensors", "--method", method, "--out", tmp_path)
+            assert "multiple of 1 nm, got 0.5 nm" in refused(litho("optimize", "cross.glp", *options))
+        solving.assert_not_called()
+
+    def test_ctrl_c_writes_the_best_masks_and_says_so(self, here, tmp_path, monkeypatch):
+        def interrupted(done: int, total: int, value: float) -> None:
+            raise KeyboardInterrupt
+
+        bar = mock.MagicMock()
+        bar.return_value.__enter__.return_value = interrupted
+        bar.return_value.__exit__.return_value = False
+        monkeypatch.setattr("litho_dl.cli.optimize.progress_bar", bar)
+        options = ("--optics", "small.safetensors", "--method", "few.toml", "--no-figures", "--out", tmp_path)
+        result = litho("optimize", "cross.glp", *options)
+        assert (result.code, result.err.strip()) == (130, "Interrupted.")
+        assert json.loads((tmp_path / "scores.json").read_text())["status"] == "interrupted"
+        assert "cross.mask.png" in files_below(tmp_path)
+
+
+class TestStartMasks:
+    OPTIONS = ("--optics", "small.safetensors", "--method", "still.toml", "--no-figures")
+
+    @pytest.fixture
+    def still(self, here) -> Path:
+        """A method whose steps move nothing."""
+        (here / "still.toml").write_text(METHOD.replace("[0.1, 0.1]", "[1e-12, 1e-12]"))
+        return here
+
+    def test_a_folder_of_an_earlier_run(self, still, tmp_path):
+        first, again = tmp_path / "first", tmp_path / "again"
+        options = ("--optics", "small.safetensors", "--method", "few.toml", "--no-figures", "--out", first)
+        before = succeeded("optimize", "cross.glp", "lines.glp", *options)
+        after = succeeded("optimize", "cross.glp", "lines.glp", *self.OPTIONS, "--init", first, "--out", again)
+        assert [row["l2_nm2"] for row in after] == [row["l2_nm2"] for row in before]
+        assert (again / "cross.mask.png").read_bytes() == (first / "cross.mask.png").read_bytes()
+        drawn = succeeded("optimize", "cross.glp", *self.OPTIONS, "--out", tmp_path / "drawn")
+        assert drawn[0]["l2_nm2"] != before[0]["l2_nm2"]
+
+    @pytest.mark.parametrize("name", ["mask.png", "coarse.npy"])
+    def test_an_image_on_any_pixel(self, still, tmp_path, name):
+        mask = read_image(still / "mask.png") / 255
+        np.save(still / "coarse.npy", mask.reshape(32, 16, 32, 16).mean((1, 3)) >= 0.5)
+        succeeded("optimize", "cross.glp", *self.OPTIONS, "--init", name, "--out", tmp_path)
+        written = read_image(tmp_path / "cross.mask.png") / 255
+        assert np.abs(written - mask).mean() < 0.03
+
+    @pytest.mark.parametrize(
+        ("given_masks", "message"),
+        [
+            (["none.png"], "none.png"),
+            (["mask.png", "mask.png"], "one --init for each of 1 layouts"),
+            (["copy"], "cross.mask.oas or .png"),
+            (["nan.npy"], "finite"),
+            (["oblong.npy"], "square pixels|512"),
+            (["odd.npy"], "odd.npy: .*pixels of whole nm"),
+        ],
+    )
+    def test_bad_ones(self, still, tmp_path, given_masks, message):
+        given = [part for mask in given_masks for part in ("--init", mask)]
+        error = refused(litho("optimize", "cross.glp", *self.OPTIONS, *given, "--out", tmp_path / "out"))
+        assert re.search(message, error)
+        assert not files_below(tmp_path)
+
+    def test_a_mask_that_prints_nothing_is_told(self, still, tmp_path):
+        np.save(still / "closed.npy", np.zeros((64, 64)))
+        masks = ("--init", "closed.npy", "--init", "mask.png")
+        result = litho("optimize", "cross.glp", "lines.glp", *self.OPTIONS, *masks, "--out", tmp_path)
+        assert result.code == 0
+        (warning,) = (line for line in result.err.splitlines() if not line.endswith(" ..."))
+        assert warning.startswith("Warning: cross: its mask prints nothing at nominal conditions; ")
+
+
+class TestCurvesAndShots:
+    OPTIONS = ("--optics", "small.safetensors", "--method", "few.toml", "--no-figures", "--shots")
+
+    def test_curves_are_what_is_scored_and_written(self, here, tmp_path):
+        options = (*self.OPTIONS, "--curves", "0.5", "--out", tmp_path)
+        (result,) = succeeded("optimize", "cross.glp", *options)
+        (shape, *_) = read_layout(result["mask_oas"]).polygons
+        steps = np.abs(np.diff(shape.hull, axis=0))
+        assert (steps.min(1) > 0.05).any()  # slanted edges
+        arguments = ("--mask", result["mask_oas"], "--optics", "small.safetensors", "--protocol", "default")
+        score = succeeded("evaluate", "--target", "cross.glp", *arguments)
+        assert score["l2_nm2"] == result["l2_nm2"]
+        assert result["before_curves"]["L2 (nm²)"] != result["l2_nm2"]
+
+    def test_both_counts_of_a_curves_rectangles_are_named(self, here, tmp_path):
+        options = ("optimize", "cross.glp", "lines.glp", *self.OPTIONS, "--curves", "0.5", "--out", tmp_path)
+        table, cost, kinds = litho(*options).out.rsplit("\n", 3)[:3]
+        rows = json.loads((tmp_path / "scores.json").read_text())["clips"]
+        assert all(row["shots"] > row["fracture_shots"] for row in rows)
+        header, cross, *_ = (line.split() for line in table.splitlines())
+        assert header[-2:] == ["shots", "written"]
+        assert cross[-2:] == [str(rows[0]["shots"]), str(rows[0]["fracture_shots"])]
+        change = sum(row["shots"] - row["before_curves"]["shots"] for row in rows) / 2
+        assert cost.startswith("Curves against the pixel masks")
+        assert cost.endswith(f"shots {change:+,.1f}")
+        assert "shots: rectangles of the curves drawn on 1 nm pixels" in kinds
+        assert "written: rectangles of --shots, with edges within 2 nm" in kinds
+
+    def test_shots_cover_the_mask_in_the_layouts_place(self, here, tmp_path):
+        (result,) = succeeded("optimize", "cross.glp", *self.OPTIONS, "--out", tmp_path)
+        table = np.loadtxt(tmp_path / "cross.shots.csv", delimiter=",", skiprows=1)
+        assert len(table) == result["fracture_shots"] == result["shots"]
+        opened = (read_image(tmp_path / "cross.mask.png") == 255).sum()
+        assert (table[:, 2] * table[:, 3]).sum() == opened
+        x0, y0, x1, y1 = read_layout(result["mask_oas"]).bbox_nm
+        np.testing.assert_allclose(table[:, :2].min(0), (x0, y0))
+        np.testing.assert_allclose((table[:, :2] + table[:, 2:]).max(0), (x1, y1))
+
+    def test_tolerance(self, here, tmp_path):
+        error = refused(litho("optimize", "cross.glp", *self.OPTIONS, "--curves", "-1", "--out", tmp_path / "out"))
+        assert "--curves above 0 and at most 10 nm" in error

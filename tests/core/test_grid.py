@@ -1,0 +1,38 @@
+"""Grids over a periodic field."""
+
+import pytest
+
+from litho_dl.core.errors import GridMismatchError
+from litho_dl.core.grid import Grid
+
+
+@pytest.mark.parametrize(
+    ("field_nm", "pixel_nm", "shape"),
+    [((2048.0, 2048.0), 4.0, (512, 512)), ((400.0, 600.0), 0.1, (4000, 6000)), ((1.5, 0.9), 0.3, (5, 3))],
+)
+def test_a_grid_tiles_its_field(field_nm, pixel_nm, shape):
+    grid = Grid.of_field(field_nm, pixel_nm)
+    assert grid.shape == shape
+    assert grid.field_nm == pytest.approx(field_nm, rel=1e-12)
+    assert Grid.of_shape(shape, field_nm).pixel_nm == pytest.approx(pixel_nm, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Grid.of_field((2048.0, 2048.0), 3.0), "divides the field of 2048 x 2048 nm, got 3 nm"),
+        (lambda: Grid.of_field((2048.0, 2048.00001), 1.0), "divides the field"),
+        (lambda: Grid.of_field((2048.0, 2048.0), 5000.0), "divides the field"),
+        (lambda: Grid.of_field((2048.0, 2048.0), 0.0), "positive pixel"),
+        (lambda: Grid.of_field((2048.0, 2048.0), float("nan")), "positive pixel"),
+        (lambda: Grid.of_field((float("inf"), 2048.0), 1.0), "positive pixel and field"),
+        (lambda: Grid.of_field((float("nan"), 2048.0), 1.0), "positive pixel and field"),
+        (lambda: Grid.of_shape((100, 101), (200.0, 200.0)), "square pixels .* got an image of 100 x 101 pixels"),
+        (lambda: Grid.of_shape((0, 4), (200.0, 200.0)), "square pixels"),
+        (lambda: Grid((0, 4), 1.0), "at least one pixel"),
+        (lambda: Grid((4, 4), -1.0), "at least one pixel"),
+    ],
+)
+def test_impossible_grids_are_refused(make, message):
+    with pytest.raises(GridMismatchError, match=message):
+        make()

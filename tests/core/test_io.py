@@ -1,0 +1,144 @@
+"""Images and texts, read and written."""
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from litho_dl.core.errors import LithoError, OutputError
+from litho_dl.core.io import atomic_path, read_image, require_writable_folder, write_png, write_text
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (5, 7)).astype(np.uint8)
+
+
+def write_image(path, image):
+    match path.suffix:
+        case ".npy":
+            np.save(path, image)
+        case ".csv":
+            np.savetxt(path, image, delimiter=",")
+        case ".png":
+            Image.fromarray(image).save(path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.csv", "a.png", "A.NPY"])
+def test_images_keep_values_and_row_order(tmp_path, name):
+    path = write_image(tmp_path / name.lower(), PIXELS).rename(tmp_path / name)
+    np.testing.assert_array_equal(read_image(path), PIXELS)
+
+
+def test_sixteen_bit_pngs_keep_their_depth(tmp_path):
+    image = PIXELS.astype(np.uint16) * 257
+    np.testing.assert_array_equal(read_image(write_image(tmp_path / "a.png", image)), image)
+
+
+def test_written_pngs_hold_the_lowest_y_first(tmp_path):
+    write_png(tmp_path / "deep" / "a.png", PIXELS)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "deep" / "a.png")), PIXELS)
+    np.testing.assert_array_equal(read_image(tmp_path / "deep" / "a.png"), PIXELS)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.npy", np.zeros((2, 3, 4)), r"2-D array of numbers, got float64 of shape \(2, 3, 4\)"),
+        ("a.npy", np.zeros((0, 3)), "2-D array of numbers"),
+        ("a.npy", np.zeros((2, 2), complex), "got complex128"),
+        ("a.npy", np.array([["a"]]), "2-D array of numbers"),
+        ("a.npy", np.array([[{}]]), "cannot be read as an image"),
+        ("a.csv", "1,2\n3,x\n", "cannot be read as an image"),
+        ("a.csv", "1,2\n3\n", "cannot be read as an image"),
+        ("a.csv", "", "cannot be read as an image"),
+        ("a.png", "not a picture", "cannot be read as an image"),
+        ("a.tif", "", r"expected one of \.png, \.npy, \.csv, got \.tif"),
+        ("a", "", "got no suffix"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, name, content, message):
+    path = tmp_path / name
+    if isinstance(content, str):
+        path.write_text(content)
+    else:
+        np.save(path, content, allow_pickle=True)
+    with pytest.raises(LithoError, match=message) as caught:
+        read_image(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_image_is_named(tmp_path):
+    with pytest.raises(LithoError, match=r"a\.png: no such file"):
+        read_image(tmp_path / "a.png")
+
+
+def refusal(path) -> str | None:
+    """What is said of an image that cannot be read; None if it can."""
+    try:
+        assert read_image(path).ndim == 2
+    except LithoError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".csv", ".png"])
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_damaged_images_are_read_or_refused_in_one_line(tmp_path_factory, suffix, data):
+    path = write_image(tmp_path_factory.mktemp("images") / f"a{suffix}", PIXELS)
+    content = path.read_bytes()
+    start = data.draw(st.integers(0, len(content)))
+    path.write_bytes(
+        content[:start] + data.draw(st.binary(max_size=4)) + content[start + data.draw(st.integers(0, 40)) :]
+    )
+    message = refusal(path)
+    assert message is None or (message.startswith(f"{path}: ") and "\n" not in message)
+
+
+def names(folder) -> list[str]:
+    return sorted(os.listdir(folder))
+
+
+def test_text_replaces_the_old_file(tmp_path):
+    """Whoever has the old file open goes on reading the old file: it is replaced, never rewritten."""
+    write_text(tmp_path / "new" / "a.txt", "old")
+    with open(tmp_path / "new" / "a.txt", encoding="utf-8") as reader:
+        write_text(tmp_path / "new" / "a.txt", "σ\n")
+        assert reader.read() == "old"
+    assert (tmp_path / "new" / "a.txt").read_text(encoding="utf-8") == "σ\n"
+    assert names(tmp_path / "new") == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path, error):
+    write_text(tmp_path / "a.txt", "old")
+
+    def break_off() -> None:
+        with atomic_path(tmp_path / "a.txt") as temporary:
+            assert (temporary.parent, temporary.suffix) == (tmp_path, ".txt")
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        break_off()
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_places_that_cannot_be_written_are_plain_errors(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    for target in (tmp_path / "folder", tmp_path / "file" / "a.txt"):
+        with pytest.raises(OutputError, match="Cannot write"):
+            write_text(target, "x")
+    with pytest.raises(OutputError, match=r"Cannot write to .*file.*choose a writable --out"):
+        require_writable_folder(tmp_path / "file")
+    assert names(tmp_path) == ["file", "folder"]
+
+
+def test_a_writable_folder_is_made_and_left_empty(tmp_path):
+    assert require_writable_folder(str(tmp_path / "a" / "b")) == tmp_path / "a" / "b"
+    assert names(tmp_path / "a" / "b") == []

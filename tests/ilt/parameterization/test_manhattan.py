@@ -1,0 +1,218 @@
+"""Masks of moving edges."""
+
+import numpy as np
+import pytest
+import torch
+from scenes.edges import SHAPES, SIDE, drawn, edges
+from scenes.ilt import FIELD, RECIPE, targets, with_levels
+from scenes.ilt import SIMPLE as METHOD
+from torch import Tensor
+
+from litho_dl.core.errors import MaskError
+from litho_dl.ilt.fragments import FragmentRules, Fragments, fragment
+from litho_dl.ilt.method import load_method
+from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
+from litho_dl.ilt.parameterization.manhattan import SEARCH_NM, nearest_crossing, on_grid, sampled
+from litho_dl.ilt.solve import solve_targets
+from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.polygon import Polygon
+from litho_dl.process.model import Corner, build_process
+from litho_dl.process.resist import Resist
+from litho_dl.simulation.exposure import Exposure
+from litho_dl.simulation.simulator import Simulator
+
+RULES = FragmentRules()
+
+
+shapes = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+
+
+def polygons(target: Tensor) -> list[Polygon]:
+    return list(pixel_polygons(target[0].numpy() >= 0.5, 1.0))
+
+
+def cut(target: Tensor) -> Fragments:
+    return fragment(polygons(target), [], RULES)
+
+
+class TestCoverage:
+    """The exact area of the moved polygons in each pixel."""
+
+    @shapes
+    @pytest.mark.parametrize("pixel_nm", [1.0, 4.0, 8.0])
+    def test_without_moves_it_is_the_drawn_shape(self, shape, pixel_nm):
+        form, parameters = edges(shape, pixel_nm)
+        expected = torch.nn.functional.avg_pool2d(shape, round(pixel_nm))
+        torch.testing.assert_close(form.mask(parameters, 1.0), expected, rtol=0, atol=1e-12)
+
+    @shapes
+    @pytest.mark.parametrize("move", [7.0, -5.0, 2.5])
+    def test_one_fragment_s_move_changes_the_area_by_its_length(self, shape, move):
+        """Straight parts: a strip of length times move, on the fragment's own side. Corners belong to both edges."""
+        form, parameters = edges(shape)
+        clip = cut(shape)
+        before = form.mask(parameters, 1.0)
+        for index in range(len(clip.sites)):
+            moved = parameters.clone()
+            moved[0, index] = move
+            after = form.mask(moved, 1.0)
+            assert 16 * (after - before).sum() == pytest.approx(2 * clip.halves[index] * move)
+            rows, columns = ((after - before)[0].abs() > 1e-9).nonzero(as_tuple=True)
+            x, y = (columns + 0.5) * 4 - clip.middles[index, 0], (rows + 0.5) * 4 - clip.middles[index, 1]
+            axis = int(clip.normals[index, 1] != 0)
+            along, across = (x, y) if axis else (y, x)
+            assert along.abs().max() < clip.halves[index] + 4
+            assert (across * clip.normals[index, axis] * np.sign(move)).min() > -4
+            assert across.abs().max() < abs(move) + 4
+
+    @shapes
+    def test_growing_all_edges_is_growing_the_shape(self, shape):
+        """And shrinking them, on whole nm; holes move the other way, corners stay square."""
+        form, parameters = edges(shape, 1.0)
+        pooled = torch.nn.functional.max_pool2d(torch.nn.functional.pad(shape, (6,) * 4), 13, stride=1)
+        torch.testing.assert_close(form.mask(parameters + 6, 1.0), pooled)
+        shrunk = 1 - torch.nn.functional.max_pool2d(1 - torch.nn.functional.pad(shape, (6,) * 4), 13, stride=1)
+        torch.testing.assert_close(form.mask(parameters - 6, 1.0), shrunk)
+
+    @shapes
+    def test_the_gradient_is_the_edge_s_length(self, shape):
+        """On pixel borders as between them."""
+        clip = cut(shape)
+        for offset in (0.0, 0.3, 1.0, -1.7):
+            form, parameters = edges(shape)
+            parameters.requires_grad_()
+            apart = torch.zeros_like(parameters)
+            apart[0, ::2] = offset
+            area = 16 * form.mask(parameters + apart, 1.0).sum()
+            area.backward()
+            lengths = torch.from_numpy(2 * clip.halves)[None]
+            if offset == 0:
+                torch.testing.assert_close(parameters.grad, lengths)
+            else:  # neighbours at other heights: corners lengthen or shorten edges by the offset
+                assert parameters.grad is not None
+                assert ((parameters.grad - lengths).abs() <= 2 * abs(offset) + 1e-9).all()
+
+    def test_gradients_are_those_of_differences(self):
+        form, parameters = edges(SHAPES["ell"])
+        moves = 3 * torch.randn(parameters.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+        weights = torch.rand(1, 100, 100, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+        assert torch.autograd.gradcheck(lambda m: (form.mask(m, 1.0) * weights).sum(), moves.requires_grad_())
+
+    def test_clips_are_padded_and_stay_apart(self):
+        both = torch.cat((SHAPES["bar"], SHAPES["frame"]))
+        form, parameters = edges(both)
+        count = len(cut(SHAPES["bar"]).sites)
+        assert parameters.shape == (2, len(cut(SHAPES["frame"]).sites))
+        moved = parameters.clone()
+        moved[0, count:] = 9  # fragments of nothing
+        moved[1, 3] = 5
+        alone, zero = edges(SHAPES["bar"])
+        assert torch.equal(form.mask(moved, 1.0)[0], alone.mask(zero, 1.0)[0])
+        assert torch.equal(form.settled(moved, 0)[0, count:], torch.zeros_like(moved[0, count:]))
+
+    @shapes
+    def test_written_masks_are_the_binary_ones_on_their_grid(self, shape):
+        """Every edge and jog on whole nm, whatever the moves."""
+        form, parameters = edges(shape)
+        moves = 4 * torch.randn(parameters.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+        written, pixel_nm = form.written(moves, 4.0)
+        assert (written.dtype, written.shape, pixel_nm) == (torch.bool, (1, SIDE, SIDE), 1.0)
+        coarse = torch.nn.functional.avg_pool2d(written.double(), 4)
+        torch.testing.assert_close(coarse, form.binary(moves), rtol=0, atol=1e-12)
+        assert torch.equal(on_grid(moves), moves.round())
+
+    def test_refined_pixels_show_the_same_shape(self):
+        form, parameters = edges(SHAPES["ell"], 8.0)
+        moves = parameters + 3.3
+        coarse = form.mask(moves, 1.0)
+        assert form.refine(moves, 2) is moves
+        fine = form.mask(moves, 1.0)
+        assert fine.shape == (1, 100, 100)
+        torch.testing.assert_close(torch.nn.functional.avg_pool2d(fine, 2), coarse)
+
+
+class TestEdgeErrors:
+    """The print's place along each fragment's normal."""
+
+    def ramp(self, x_nm: float, slope: float = 0.01) -> Exposure:
+        """An image at 4 nm that falls through the threshold at x = 200 +- x_nm, linear in x."""
+        x = (torch.arange(100, dtype=torch.float64) + 0.5) * 4 - 200
+        image = (0.3 + slope * (x_nm - x.abs())).expand(1, 100, -1)
+        return Exposure(
+            {"focus": image},
+            {},
+            {"nominal": Corner(1.0, "focus")},
+            Resist(threshold=0.3, steepness=50.0),
+            (256.0, 256.0),
+        )
+
+    @pytest.mark.parametrize("shift_nm", [0.0, 1.0, 2.5, -7.0, 31.0])
+    def test_a_shifted_image_gives_its_shift(self, shift_nm):
+        """A line of 120 nm printed `shift_nm` too wide on each side; the ends are not measured here."""
+        form, parameters = edges(drawn((140, 50, 260, 350)))
+        found = form.edge_errors(parameters, self.ramp(60 + shift_nm), 4.0)[0]
+        vertical = torch.from_numpy(cut(drawn((140, 50, 260, 350))).normals[:, 0] != 0)
+        torch.testing.assert_close(
+            found[vertical], torch.full((int(vertical.sum()),), shift_nm).double(), atol=1e-6, rtol=0
+        )
+        moved = form.edge_errors(parameters + 5, self.ramp(60 + shift_nm), 4.0)[0]
+        assert torch.equal(moved, found)  # measured from the drawn edge, not from the mask's
+
+    def test_without_a_crossing_it_is_the_end_of_the_search(self):
+        form, parameters = edges(drawn((140, 50, 260, 350)))
+        for level, expected in ((0.0, -SEARCH_NM), (1.0, SEARCH_NM)):
+            exposure = self.ramp(60.0)
+            exposure.intensity["focus"] = torch.full((1, 100, 100), level).double()
+            assert (form.edge_errors(parameters, exposure, 4.0) == expected).all()
+
+    def test_the_nearest_fall_counts(self):
+        """Not rises, not farther falls."""
+        offsets = torch.linspace(-3, 3, 7)
+        profile = torch.tensor([1.0, 0.0, 1.0, 1.0, 0.8, 0.0, 1.0])  # falls at -2.5 and, through 0.5, at 1.375
+        assert nearest_crossing(profile, 0.5, offsets).item() == pytest.approx(1.375)
+        assert nearest_crossing(profile.flip(0), 0.5, offsets).item() == pytest.approx(1.5)
+
+    def test_images_are_sampled_at_pixel_centres_and_across_the_border(self):
+        image = torch.rand(1, 6, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+        y, x = torch.meshgrid(torch.arange(6) + 0.5, torch.arange(9) + 0.5, indexing="ij")
+        places = torch.stack((x, y), -1).double()[None]
+        for shift in (0, 9, -18):
+            found = sampled(image, places + torch.tensor([shift, 0]))
+            torch.testing.assert_close(found, image, rtol=1e-9, atol=1e-9)
+        between = sampled(image, places + torch.tensor([0.5, 0.0]))
+        rolled = sampled(image.roll(3, 2), places + torch.tensor([3.5, 0.0]))
+        torch.testing.assert_close(rolled, between)
+
+
+def test_feedback_lowers_the_edge_errors():
+    """Twelve rounds: lines print within 2 nm rms; in the cross the sites beside inner corners see no edge at all."""
+    simulator = Simulator(build_process(RECIPE, field_nm=FIELD, count=6), dtype=torch.float64)
+    method = load_method("opc")
+    level = method.levels[-1].model_copy(update={"steps": 12, "learning_rate": (0.5, 0.3)})
+    target = targets(1.0)
+    solution = solve_targets(simulator, target, 1.0, method.model_copy(update={"levels": (level,), "check_every": 4}))
+    form, start = edges(target)
+    before, after = (
+        form.edge_errors(moves, simulator(form.mask(moves, 1.0), 4.0), 4.0) for moves in (start, solution.parameters)
+    )
+    rms = [errors.square().mean(1).sqrt() for errors in (before, after)]
+    assert rms[0][1] > 10
+    assert rms[1][1] < 2
+    assert (rms[1] < rms[0]).all()
+    assert (after.abs().median(1).values < 0.3 * before.abs().median(1).values).all()
+    assert (solution.checks[-1] < 0.9 * solution.checks[0]).all()
+
+
+def test_moves_are_kept_within_their_limits_in_the_loop():
+    simulator = Simulator(build_process(RECIPE, field_nm=FIELD, count=6), dtype=torch.float64)
+    level = METHOD.levels[1].model_copy(update={"learning_rate": (50.0, 50.0), "steps": 8})
+    method = with_levels(level, parameterization="manhattan", optimizer="feedback", check_every=1)
+    solution = solve_targets(simulator, targets(1.0), 1.0, method)
+    form, _ = edges(targets(1.0), 8.0)
+    assert torch.equal(form.settled(solution.parameters, 0), solution.parameters)
+
+
+def test_a_target_without_edges_is_refused():
+    faint = torch.full((1, 16, 16), 0.4)
+    with pytest.raises(MaskError, match="covers none by half"):
+        PARAMETERIZATIONS["manhattan"]().start(Start(faint, 4.0, faint, 4.0))

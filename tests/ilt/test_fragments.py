@@ -1,0 +1,130 @@
+"""Edges cut into fragments, and their sites."""
+
+import numpy as np
+import pytest
+from scenes.edges import SHAPES, drawn, edges
+from torch import Tensor
+
+from litho_dl.ilt.fragments import GUARD_NM, FragmentRules, Fragments, fragment, free_moves
+from litho_dl.ilt.parameterization.manhattan import KEPT_NM, LARGEST_MOVE_NM
+from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.polygon import Polygon
+
+RULES = FragmentRules()
+
+
+shapes = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+
+
+def polygons(target: Tensor) -> list[Polygon]:
+    return list(pixel_polygons(target[0].numpy() >= 0.5, 1.0))
+
+
+def cut(target: Tensor) -> Fragments:
+    return fragment(polygons(target), [], RULES)
+
+
+class TestFragments:
+    """How edges are cut."""
+
+    @shapes
+    def test_they_cover_every_edge_once(self, shape):
+        """Their lengths sum to the perimeter; normals point out; borders lie on whole nm."""
+        clip, image = cut(shape), shape[0].numpy()
+        loops = [loop for polygon in polygons(shape) for loop in polygon.loops]
+        perimeter = sum(np.abs(np.roll(loop, -1, axis=0) - loop).sum() for loop in loops)
+        assert 2 * clip.halves.sum() == perimeter
+        inside, outside = (np.floor(clip.middles + step * clip.normals).astype(int) for step in (-0.5, 0.5))
+        assert (image[inside[:, 1], inside[:, 0]] == 1).all()
+        assert (image[outside[:, 1], outside[:, 0]] == 0).all()
+        assert (np.abs(clip.normals).sum(1) == 1).all()
+        assert (clip.vertices == np.rint(clip.vertices)).all()
+        assert set(clip.owners.ravel()) == {-1, *range(len(clip.sites))}
+
+    @shapes
+    def test_sites_lie_on_their_fragments(self, shape):
+        clip = cut(shape)
+        apart = clip.sites - clip.middles
+        assert (np.abs((apart * clip.normals).sum(1)) == 0).all()
+        assert (np.abs(apart).max(1) <= clip.halves + 0.5).all()
+
+    @pytest.mark.parametrize(
+        ("length", "lengths"),
+        [
+            (81, [40, 41]),  # two, cut in the middle
+            (90, [90]),  # the end of a line
+            (130, [40, 50, 40]),
+            (240, [40, 80, 80, 40]),
+            (241, [40, 80, 81, 40]),
+        ],
+    )
+    def test_lengths_by_hand(self, length, lengths):
+        """Of the lower edge of a box; 81 nm as a bar's upper part, between a convex and a concave corner."""
+        if length == 81:
+            shape = drawn((50, 50, 300, 100), (50, 100, 219, 200))
+            clip = cut(shape)
+            own = (clip.middles[:, 1] == 100) & (clip.normals[:, 1] == 1)
+        else:
+            clip = cut(drawn((50, 50, 50 + length, 250)))
+            own = (clip.middles[:, 1] == 50) & (clip.normals[:, 1] == -1)
+        order = np.argsort(clip.middles[own, 0])
+        assert sorted(2 * clip.halves[own]) == sorted(lengths)
+        assert (2 * clip.halves[own][order]).tolist() in (lengths, lengths[::-1])
+
+    def test_sites_beside_corners_are_at_the_inner_border(self):
+        """No mask prints the corner itself."""
+        clip = cut(drawn((50, 50, 290, 250)))
+        low = clip.normals[:, 1] == -1
+        assert sorted(clip.sites[low, 0]) == [90, 130, 210, 250]
+
+    def test_fixed_polygons_have_vertices_alone(self):
+        bar, other = polygons(SHAPES["bar"]), polygons(SHAPES["two"])
+        clip, alone = fragment(bar, other, RULES), fragment(bar, [], RULES)
+        assert len(clip.sites) == len(alone.sites)
+        assert len(clip.vertices) == len(alone.vertices) + 8
+        assert (clip.owners[len(alone.vertices) :] == -1).all()
+
+
+class TestReach:
+    """Half of what exceeds the kept distance is each side's."""
+
+    def limits(self, shape: Tensor, normal: tuple[int, int], at: float) -> tuple[float, float]:
+        """Limits of the fragments on the line x or y = `at` with a normal; all the same."""
+        clip = cut(shape)
+        axis = int(normal[1] != 0)
+        own = (clip.normals == normal).all(1) & (clip.middles[:, axis] == at)
+        found = np.unique(free_moves(clip, polygons(shape), KEPT_NM, LARGEST_MOVE_NM)[own], axis=0)
+        assert len(found) == 1
+        return float(found[0, 0]), float(found[0, 1])
+
+    def test_by_hand(self):
+        """Bars 90 and 100 nm wide, 80 nm apart; nothing beyond."""
+        two = SHAPES["two"]
+        assert self.limits(two, (1, 0), 150) == (-(90 - 24) / 2, (80 - 24) / 2)
+        assert self.limits(two, (-1, 0), 230) == (-(100 - 24) / 2, (80 - 24) / 2)
+        assert self.limits(two, (-1, 0), 60) == (-(90 - 24) / 2, 40)
+        assert self.limits(two, (0, 1), 340) == (-40, 40)
+        assert self.limits(SHAPES["bar"], (0, 1), 201) == (-28, 40)  # half of 57, in whole nm
+        assert self.limits(SHAPES["frame"], (1, 0), 150) == (-33, 40)
+        assert self.limits(drawn((60, 60, 340, 80)), (0, 1), 80) == (0, 40)
+
+    def test_what_passes_beside_is_in_the_way_within_the_guard(self):
+        """Two bars side by side but one farther up: near enough to count, or not."""
+        for gap, expected in ((GUARD_NM - 1, (60 - 24) / 2), (GUARD_NM, 40)):
+            top = 150 + int(gap)
+            shape = drawn((60, 60, 150, 150), (210, top, 300, top + 90))
+            assert self.limits(shape, (1, 0), 150)[1] == expected
+
+    @shapes
+    def test_widths_and_spaces_are_kept(self, shape):
+        """With every edge as far as it may go, out or in, no strip of the field along x or y is thinner."""
+        for sign in (-1.0, 1.0):
+            form, parameters = edges(shape, 1.0)
+            moved = form.settled(parameters + 1000 * sign, 0)
+            image = form.written(moved, 1.0)[0][0].numpy()
+            for lines in (image, image.T):
+                for line in lines:
+                    runs = np.diff(np.flatnonzero(np.diff(np.concatenate(([2], line.astype(int), [2])))))
+                    runs = runs[1:-1]  # not those to the border
+                    assert not len(runs) or runs.min() >= KEPT_NM
+            assert moved.abs().max() <= LARGEST_MOVE_NM

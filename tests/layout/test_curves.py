@@ -1,0 +1,122 @@
+"""Binary images as smooth polygons: where edges lie, how smooth they are, what vanishes."""
+
+import numpy as np
+import pytest
+from scenes.curves import SHAPES, STEP, hausdorff, outline
+
+from litho_dl.core.errors import LayoutError
+from litho_dl.layout.curves import GRID_NM, curved_polygons, simplify
+from litho_dl.layout.files import read_layout, write_layout
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
+
+pytestmark = pytest.mark.filterwarnings("error")
+PIXEL_NM = 4.0
+
+
+def disc(radius_nm: float) -> np.ndarray:
+    centres = (np.arange(64) + 0.5) * PIXEL_NM - 128
+    return np.hypot(centres[:, None], centres) <= radius_nm
+
+
+def area(loop: np.ndarray) -> float:
+    x, y = loop.T
+    return float(np.dot(x, np.roll(y, -1)) - np.dot(np.roll(x, -1), y)) / 2
+
+
+@pytest.mark.parametrize("tolerance_nm", [0.1, 1.0])
+def test_a_staircase_becomes_a_circle(tolerance_nm):
+    (circle,) = curved_polygons(disc(80), PIXEL_NM, tolerance_nm)
+    radii = np.hypot(*(circle.hull - 128).T)
+    assert np.abs(radii - 80).max() < 0.4 * PIXEL_NM
+    assert area(circle.hull) == pytest.approx(np.pi * 80**2, rel=0.02)
+    assert len(circle.hull) < (40 if tolerance_nm == 1 else 200)
+    np.testing.assert_allclose(circle.hull / GRID_NM, np.round(circle.hull / GRID_NM), atol=1e-6)
+
+
+def test_straight_edges_stay_and_corners_are_rounded():
+    image = np.zeros((64, 64), dtype=bool)
+    image[20:25, 8:56] = True  # 20 nm wide
+    (line,) = curved_polygons(image, PIXEL_NM, 0.1)
+    inner = np.abs(line.hull[:, 0] - 128) < 80
+    edges = line.hull[inner, 1] if inner.any() else line.hull[:, 1]
+    assert {round(float(y)) for y in edges} <= {80, 100}
+    assert line.hull.min(0) == pytest.approx([32, 80], abs=1)
+    corners = np.hypot(*(line.hull - (32, 80)).T)
+    assert 0.5 < corners.min() < PIXEL_NM
+
+
+def test_specks_vanish_and_holes_stay():
+    image = disc(100) & ~disc(40)
+    image[1, 1] = True
+    (ring,) = curved_polygons(image, PIXEL_NM, 0.5)
+    assert len(ring.holes) == 1
+    assert -area(ring.holes[0]) == pytest.approx(np.pi * 40**2, rel=0.04)
+
+
+def test_bad_input():
+    with pytest.raises(LayoutError, match="tolerance"):
+        curved_polygons(disc(80), PIXEL_NM, -1.0)
+    with pytest.raises(LayoutError, match="shape"):
+        curved_polygons(np.zeros(4, dtype=bool), PIXEL_NM, 1.0)
+
+
+def vertices(polygons) -> int:
+    return sum(len(loop) for polygon in polygons for loop in polygon.loops)
+
+
+@pytest.mark.parametrize("tolerance_nm", [0.1, 0.5, 2.0])
+@pytest.mark.parametrize("name", SHAPES)
+def test_simplified_contours(name, tolerance_nm):
+    before = SHAPES[name]
+    after = simplify(before, tolerance_nm)
+    assert hausdorff(before, after) <= tolerance_nm + STEP
+    if tolerance_nm >= 0.5:
+        assert vertices(before) > 3 * vertices(after)
+    assert hausdorff(before, after) > tolerance_nm / 3  # it does use what it may
+    assert [len(polygon.holes) for polygon in after] == [len(polygon.holes) for polygon in before]
+    original = {tuple(point) for polygon in before for loop in polygon.loops for point in loop.tolist()}
+    assert {tuple(point) for polygon in after for loop in polygon.loops for point in loop.tolist()} <= original
+    length = len(outline(before)) * STEP
+    assert abs(Layout("a", after).area_nm2 - Layout("b", before).area_nm2) < tolerance_nm * length
+
+
+def test_a_tolerance_of_zero_keeps_the_outline():
+    (circle,) = SHAPES["circle"]
+    (same,) = simplify((circle,), 0.0)
+    assert len(same.hull) == len(circle.hull)
+
+
+def thin_ring(gap: float) -> Polygon:
+    """A ring so thin that edges of a large tolerance would cross."""
+    turn = 2 * np.pi * np.arange(240) / 240
+    circle = np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    return Polygon(100 * circle, ((100 - gap) * circle[::-1],))
+
+
+def test_loops_never_cross():
+    ring = thin_ring(0.7)
+    (after,) = simplify((ring,), 5.0)
+    merged = Layout("ring", (after,)).merged()
+    assert [len(polygon.holes) for polygon in merged.polygons] == [1]
+    assert 8 < vertices((after,)) < vertices((ring,)) / 2
+    assert hausdorff((ring,), (after,)) <= 5.0
+
+
+def test_polygons_never_meet():
+    ring = thin_ring(20)
+    turn = 2 * np.pi * (np.arange(200) + 0.4) / 200
+    plug = Polygon(79.7 * np.stack([np.cos(turn), np.sin(turn)], axis=1))
+    far = Polygon(ring.hull + np.array([300, 0]))
+    after = simplify((ring, plug, far), 4.0)
+    assert len(Layout("both", after).merged().polygons) == 3
+    assert Layout("both", after).area_nm2 == pytest.approx(sum(Layout("", (part,)).area_nm2 for part in after))
+    assert len(after[2].hull) < 20  # others keep the full tolerance
+
+
+def test_simplified_contours_through_oasis(tmp_path):
+    after = simplify(SHAPES["annulus"], 0.5)
+    write_layout(tmp_path / "mask.oas", Layout("mask", after))
+    again = read_layout(tmp_path / "mask.oas").polygons
+    assert [len(polygon.holes) for polygon in again] == [1]
+    assert hausdorff(again, after) < 0.1 + STEP  # the file's unit

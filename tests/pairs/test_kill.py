@@ -1,0 +1,167 @@
+"""Builds that are killed, interrupted or run out of room: nothing is lost, damaged or doubled."""
+
+import importlib.util
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from scenes.pairs import built, digests, write_recipe
+
+from litho_dl.pairs.manifest import read_manifest
+from litho_dl.pairs.verify import verify
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
+STEPS = 120  # about a second a shard
+PATIENCE_S = 120
+HAS_DASK = importlib.util.find_spec("distributed") is not None
+LOCAL = pytest.param(("--workers", 2), id="local workers")
+DASK = pytest.param(
+    ("--workers", 2, "--scheduler", "local"),
+    id="Dask workers",
+    marks=pytest.mark.skipif(not HAS_DASK, reason="Dask is an extra"),
+)
+RUNNERS = pytest.mark.parametrize("runner", [pytest.param(("--workers", 1), id="one process"), LOCAL, DASK])
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    return write_recipe(tmp_path_factory.mktemp("recipe"), steps=STEPS)
+
+
+@pytest.fixture(scope="module")
+def expected(recipe, tmp_path_factory):
+    """The files of an uninterrupted build in one process."""
+    folder = tmp_path_factory.mktemp("whole") / "out"
+    built(recipe, folder)
+    return digests(folder)
+
+
+def started(recipe: Path, out: Path, *more: object, **settings: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "litho_dl.cli.main", "dataset", "build", str(recipe), "--out", str(out)]
+    settings.setdefault("preexec_fn", _heed_ctrl_c)
+    return subprocess.Popen(
+        [*command, *map(str, more)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings
+    )
+
+
+def _heed_ctrl_c() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def until(condition, run: subprocess.Popen[str]) -> None:
+    """Waits for a condition while a build runs."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert run.poll() is None, run.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def shards(out: Path) -> list[Path]:
+    return sorted(out.glob("shards/shard-*.h5"))
+
+
+def workers(process: int) -> list[int]:
+    """The worker processes below a process, by number."""
+    children = " ".join(path.read_text() for path in Path(f"/proc/{process}/task").glob("*/children")).split()
+    found = []
+    for child in map(int, children):
+        command = Path(f"/proc/{child}/cmdline").read_bytes()
+        if b"spawn_main" in command:
+            found.append(child)
+        found += workers(child)
+    return found
+
+
+def alive(process: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{process}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+@RUNNERS
+def test_the_main_process_is_killed(recipe, expected, tmp_path, runner):
+    run = started(recipe, tmp_path / "out", *runner)
+    until(lambda: len(shards(tmp_path / "out")) > 1, run)
+    orphans = workers(run.pid)
+    assert len(orphans) == (0 if runner[1] == 1 else 2)
+    run.kill()
+    run.communicate()
+    end = time.monotonic() + 20
+    while any(map(alive, orphans)):
+        assert time.monotonic() < end, "workers outlive the build"
+        time.sleep(0.02)
+    left = {path: path.stat().st_mtime_ns for path in shards(tmp_path / "out")}
+    assert 1 < len(left) < 6
+    assert verify(tmp_path / "out") == [] or len(left) > len(read_manifest(tmp_path / "out").shards)
+    built(recipe, tmp_path / "out")
+    assert digests(tmp_path / "out") == expected
+    assert all(path.stat().st_mtime_ns == time for path, time in left.items())
+
+
+@pytest.mark.parametrize("runner", [LOCAL, DASK])
+def test_a_worker_is_killed(recipe, expected, tmp_path, runner):
+    run = started(recipe, tmp_path / "out", *runner)
+    until(lambda: len(shards(tmp_path / "out")) > 0, run)
+    os.kill(workers(run.pid)[0], signal.SIGKILL)
+    out, errors = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 0, errors
+    assert "11 of 11 clips" in out
+    assert digests(tmp_path / "out") == expected
+    assert verify(tmp_path / "out") == []
+
+
+@RUNNERS
+def test_ctrl_c(recipe, expected, tmp_path, runner):
+    run = started(recipe, tmp_path / "out", *runner, start_new_session=True)
+    until(lambda: len(shards(tmp_path / "out")) > 0, run)
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal does, to the workers too
+    out, errors = run.communicate(timeout=20)
+    assert (run.returncode, out) == (130, "")
+    assert errors.strip().splitlines()[-1] == "Interrupted."
+    assert set(errors.splitlines()) <= {"Making pairs ...", "", "Interrupted."}, errors
+    assert read_manifest(tmp_path / "out").shards.keys() <= {int(path.stem[-5:]) for path in shards(tmp_path / "out")}
+    built(recipe, tmp_path / "out")
+    assert digests(tmp_path / "out") == expected
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_full_disk(recipe, expected, tmp_path, count):
+    """No file may grow beyond a size that the clips and optics fit in, and the shards do not: as where room ends."""
+    whole = tmp_path / "out"
+    built(recipe, whole)
+    for path in shards(whole)[2:]:
+        path.unlink()
+    room = max(path.stat().st_size for path in (whole / "dataset.json", whole / "timing.csv")) + 100
+    assert room < min(path.stat().st_size for path in shards(whole))
+    run = started(
+        recipe,
+        whole,
+        "--workers",
+        count,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+    )
+    _, errors = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 1
+    last = errors.strip().splitlines()[-1]
+    assert last.startswith("Error: Cannot write ")
+    assert "disk is not full" in last
+    assert "Traceback" not in errors
+    assert len(shards(whole)) == 2
+    assert not list(whole.rglob(".shard*"))
+    built(recipe, whole)
+    assert digests(whole) == expected
+
+
+def test_a_read_only_folder(recipe):
+    run = started(recipe, Path("/proc/pairs"), "--workers", 1)
+    _, errors = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 1
+    assert errors.strip().splitlines()[-1].startswith("Error: Cannot write to /proc/pairs")

@@ -1,0 +1,74 @@
+"""Optics told apart by what they do."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scenes.ilt import RECIPE, small_simulator
+
+from litho_dl.process.files import load_kernels, save_kernels
+from litho_dl.process.identity import finest_period_nm, process_digest
+from litho_dl.process.model import build_process
+
+
+class TestOptics:
+    @pytest.mark.parametrize("field_nm", [512.0, 700.0])
+    def test_the_finest_period_is_that_of_the_optics(self, field_nm):
+        """NA (1 + sigma) / lambda, to one step of frequency."""
+        process = build_process(RECIPE, field_nm=(field_nm, 2 * field_nm), count=3)
+        cutoff = RECIPE.pupil.na * (1 + RECIPE.source.sigma_outer) / RECIPE.pupil.wavelength_nm
+        assert 1 / finest_period_nm(process) == pytest.approx(cutoff, abs=1 / field_nm)
+
+    def test_the_field_and_other_numbers_do_not_count(self):
+        digest = process_digest(build_process(RECIPE, field_nm=(512.0, 512.0), count=6))
+        assert process_digest(build_process(RECIPE, field_nm=(400.0, 512.0), count=5)) == digest
+        steeper = RECIPE.resist.model_copy(update={"steepness": 7.0})
+        assert process_digest(build_process(RECIPE.model_copy(update={"resist": steeper}), count=3)) == digest
+
+    @pytest.mark.parametrize("part", ["dose", "defocus", "threshold", "diffusion", "aperture", "source", "mask"])
+    def test_physics_does(self, part):
+        table = RECIPE.model_dump()
+        match part:
+            case "dose" | "defocus":
+                name = {"dose": "dose", "defocus": "defocus_nm"}[part]
+                table["corners"]["inner"][name] += 0.01
+            case "threshold":
+                table["resist"]["threshold"] *= 1.01
+            case "diffusion":
+                table["resist"]["diffusion_nm"] += 1
+            case "mask":
+                table["mask"]["type"] = "attenuated"
+            case "aperture":
+                table["pupil"]["na"] *= 0.99
+            case "source":
+                table["source"]["sigma_outer"] *= 0.99
+        changed = build_process(type(RECIPE).model_validate(table), field_nm=(300.0, 300.0), count=3)
+        assert process_digest(changed) != process_digest(build_process(RECIPE, field_nm=(300.0, 300.0), count=3))
+
+    def test_a_freeform_source_is_told_by_what_its_file_held(self, tmp_path):
+        """The same map from another file is the same source; another map in the same file is not."""
+        dark, bright = np.pad(np.ones((3, 3)), 1), np.pad(np.ones((1, 3)), ((2, 2), (1, 1)))
+
+        def digest(file: str, image: np.ndarray) -> str:
+            np.save(tmp_path / file, image)
+            table = RECIPE.model_dump() | {"source": {"shape": "freeform", "file": tmp_path / file}}
+            process = build_process(type(RECIPE).model_validate(table), field_nm=(300.0, 300.0), count=3)
+            (tmp_path / file).unlink()
+            return process_digest(process)
+
+        assert digest("a.npy", dark) == digest("b.npy", dark) != digest("a.npy", bright)
+
+    def test_imported_kernels_are_told_by_their_numbers(self, tmp_path):
+        imported = replace(small_simulator().process, recipe=None)
+        digest = process_digest(imported)
+        assert digest == process_digest(replace(imported)) != process_digest(small_simulator().process)
+        save_kernels(tmp_path / "k.safetensors", imported)
+        assert process_digest(load_kernels(tmp_path / "k.safetensors")) == digest
+        name, kernels = next(iter(imported.kernels.items()))
+        spectra = kernels.spectra.clone()
+        spectra[-1, 0, 0] += 1e-3
+        for other in (replace(kernels, spectra=spectra), kernels.scaled(1.01)):
+            assert process_digest(replace(imported, kernels={**imported.kernels, name: other})) != digest
+        for changes in ({"mask_pixel_nm": 1.0}, {"field_nm": (1024.0, 1024.0)}):
+            others = {name: replace(kernels, **changes) for name, kernels in imported.kernels.items()}
+            assert process_digest(replace(imported, kernels=others)) != digest

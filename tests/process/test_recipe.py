@@ -1,0 +1,191 @@
+"""Recipes: those that ship, those of the user, and what is said of wrong ones."""
+
+import tomllib
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from litho_dl.core.errors import LithoError, RecipeError
+from litho_dl.core.settings import packaged_names, packaged_text, validated
+from litho_dl.optics.socs import build_socs, tcc_matrix
+from litho_dl.optics.source import sample_source
+from litho_dl.process.files import load_process
+from litho_dl.process.model import ProcessModel, build_process, kernel_name
+from litho_dl.process.recipe import Recipe, load_recipe
+from litho_dl.simulation.simulator import Simulator
+
+BASE = "duv193-immersion-annular"
+TEXT = packaged_text("optics", BASE)
+
+
+def written(tmp_path, text: str):
+    (tmp_path / "own.toml").write_text(text, encoding="utf-8")
+    return tmp_path / "own.toml"
+
+
+def changed(*replacements: tuple[str, str]) -> str:
+    text = TEXT
+    for old, new in replacements:
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+def refusal(path) -> str | None:
+    """What is said of a recipe that cannot be read; None if it can."""
+    try:
+        load_recipe(path)
+    except RecipeError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("name", packaged_names("optics"))
+def test_shipped_recipes_image_a_clear_mask_to_one(name):
+    """At every focus, the kernel sets of a truncated recipe as well; diffusion leaves a constant alone."""
+    recipe = load_recipe(name)
+    process = build_process(recipe, field_nm=(300.0, 400.0))
+    assert process.recipe is recipe
+    assert process.resist == recipe.resist
+    assert process.mask == recipe.mask
+    images = Simulator(process, dtype=torch.float64).expose(torch.ones(15, 20, dtype=torch.float64), 20.0).intensity
+    assert set(images) == {kernel_name(corner.defocus_nm) for corner in recipe.corners.values()}
+    for image in images.values():
+        np.testing.assert_allclose(image.numpy(), 1, atol=1e-12)
+
+
+def test_a_recipes_process_holds_its_foci_doses_and_rank():
+    recipe = load_recipe(BASE)
+    process = load_process(BASE, field_nm=400.0)
+    assert process.field_nm == (400.0, 400.0)
+    assert process.corners == {"nominal": (1.0, "focus"), "outer": (1.04, "focus"), "inner": (0.96, "defocus+30nm")}
+    source = sample_source(recipe.source, recipe.kernels.source_samples)
+    for name, defocus_nm in (("focus", 0.0), ("defocus+30nm", 30.0)):
+        expected = build_socs(source, recipe.pupil, (400.0, 400.0), defocus_nm=defocus_nm, count=48)
+        torch.testing.assert_close(tcc_matrix(process.kernels[name]), tcc_matrix(expected), atol=1e-12, rtol=0)
+        assert len(expected.weights) == 48
+    assert len(build_process(recipe, field_nm=(300.0, 300.0), count=5).kernels["focus"].weights) == 5
+    with pytest.raises(LithoError, match="count of at least 1, got 0"):
+        build_process(recipe, field_nm=(300.0, 300.0), count=0)
+    with pytest.raises(LithoError, match="positive pixel and field"):
+        load_process(BASE, field_nm=0.0)
+
+
+def test_a_recipe_without_field_uses_its_own(tmp_path):
+    path = written(tmp_path, changed(("field_nm = 2048.0", "field_nm = 250.0")))
+    assert load_process(path).field_nm == (250.0, 250.0)
+
+
+def test_kernel_names():
+    assert [kernel_name(z) for z in (0.0, -0.0, 30.0, -47.5)] == ["focus", "focus", "defocus+30nm", "defocus-47.5nm"]
+
+
+def test_a_users_file_reads_like_the_shipped_one(tmp_path):
+    assert load_recipe(written(tmp_path, TEXT)) == load_recipe(BASE)
+    assert load_recipe(str(written(tmp_path, TEXT))) == load_recipe(BASE)
+
+
+def test_a_freeform_map_is_found_beside_the_recipe(tmp_path, monkeypatch):
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    np.save(tmp_path / "recipes" / "map.npy", np.array([[0.0, 1.0], [0.0, 0.0]]))
+    ring = 'shape = "annular"\nsigma_inner = 0.6\nsigma_outer = 0.9'
+    recipe = load_recipe(written(tmp_path / "recipes", changed((ring, 'shape = "freeform"\nfile = "map.npy"'))))
+    points = sample_source(recipe.source, 11).points
+    assert (points[:, 0] >= 0).all()
+    assert (points[:, 1] < 0.1).all()
+    absolute = f'shape = "freeform"\nfile = "{(tmp_path / "recipes" / "map.npy").as_posix()}"'
+    assert load_recipe(written(tmp_path, changed((ring, absolute)))).source == recipe.source
+
+
+@pytest.mark.parametrize(
+    ("replacements", "message"),
+    [
+        ([("sigma_inner", "sigma_iner")], "source.annular.sigma_iner: unknown key; check the spelling"),
+        ([("[resist]", "[resists]")], "resist: Field required; resists: unknown key"),
+        ([("na = 1.35\n", "")], "pupil.na: Field required"),
+        ([("na = 1.35", 'na = "high"')], "pupil.na: Input should be a valid number.*, got 'high'"),
+        ([("na = 1.35", "na = 1.5")], "pupil: na must be below immersion_index .*got na = 1.5"),
+        ([("na = 1.35", "na = -1")], "pupil.na: Input should be greater than or equal to 0.001, got -1"),
+        ([("193.0", "inf")], "pupil.wavelength_nm: Input should be a finite number, got inf"),
+        ([("defocus_nm = 30.0", "defocus_nm = nan")], "corners.inner.defocus_nm: Input should be a finite number"),
+        ([("dose = 1.04", "dose = 0")], "corners.outer.dose: Input should be greater than 0"),
+        ([("inner = {", "inmer = {")], "corners must hold nominal, outer, inner; missing: inner"),
+        (
+            [("sigma_outer = 0.9", "sigma_outer = 1.9")],
+            "source.annular.sigma_outer: .*less than or equal to 1, got 1.9",
+        ),
+        ([("sigma_inner = 0.6", "sigma_inner = 0.95")], "source.annular: sigma_inner must be below sigma_outer"),
+        ([('"annular"', '"anular"')], "source: .*'anular'"),
+        ([('"binary"', '"bianry"')], "mask.type: .*'binary', 'attenuated' or 'alternating', got 'bianry'"),
+        ([("source_samples = 41", "source_samples = 2")], "kernels.source_samples: .*3, got 2"),
+        ([("source_samples = 41", "source_samples = 4.5")], "kernels.source_samples: .*integer"),
+        ([("count = 48", "count = 0")], "kernels.count: .*1, got 0"),
+        ([("count = 48", "energy = 1.5")], "kernels.energy: .*1, got 1.5"),
+        ([("diffusion_nm = 5.0", "diffusion_nm = -5.0")], "resist.diffusion_nm"),
+        ([("[pupil]", '"bad\\nkey" = 1\n[pupil]')], r"'bad\\nkey': unknown key"),
+        ([("na = 1.35", "na = ")], r"not valid TOML: .*line 5"),
+        ([("[source]", "[pupil]")], "not valid TOML"),
+        ([("na = 1.35", "na = " + "[" * 5000)], "not valid TOML"),
+    ],
+)
+def test_wrong_recipes_are_told_in_one_line(tmp_path, replacements, message):
+    path = written(tmp_path, changed(*replacements))
+    with pytest.raises(RecipeError, match=message) as caught:
+        load_recipe(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_names_are_told_with_a_suggestion():
+    with pytest.raises(RecipeError, match=f"'duv193-imersion-annular'; did you mean {BASE}\\? known: .*ends in .toml"):
+        load_recipe("duv193-imersion-annular")
+    with pytest.raises(RecipeError, match="named 'zzz'; known: "):
+        load_recipe("zzz")
+
+
+def test_unreadable_files_are_named(tmp_path):
+    with pytest.raises(RecipeError, match=r"none\.toml: no such file"):
+        load_recipe(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_bytes(b"description = '\xff'")
+    with pytest.raises(RecipeError, match=r"bad\.toml: expected a UTF-8 text file .* at byte 15"):
+        load_recipe(tmp_path / "bad.toml")
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_a_damaged_recipe_is_read_or_refused_in_one_line(tmp_path_factory, data):
+    content = TEXT.encode()
+    start = data.draw(st.integers(0, len(content)))
+    inserted = data.draw(
+        st.one_of(st.binary(max_size=4), st.sampled_from([b"9", b"-", b"e9", b'"', b"[", b"nan", b"\n"]))
+    )
+    path = tmp_path_factory.mktemp("recipes") / "a.toml"
+    path.write_bytes(content[:start] + inserted + content[start + data.draw(st.integers(0, 12)) :])
+    message = refusal(path)
+    assert message is None or (message.startswith(f"{path}: ") and "\n" not in message)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_recipe_that_loads_also_builds_or_is_refused(data):
+    """Every number of the recipe replaced by another one: kernels for a small field, or a plain error."""
+    table = tomllib.loads(TEXT)
+    table["kernels"] |= {"field_nm": 200.0, "source_samples": 7}
+    section = data.draw(st.sampled_from(["pupil", "source", "resist"]))
+    key = data.draw(st.sampled_from([key for key, value in table[section].items() if isinstance(value, float)]))
+    value = data.draw(st.floats(0, 3) | st.floats(0, 0.1) | st.sampled_from([1e-300, 1e-30, 1e30, 1e300]))
+    if key == "wavelength_nm" and 0 < value < 20:  # a field of very many wavelengths is legal, and large
+        value += 20
+    table[section][key] = value
+    try:
+        process = build_process(validated(Recipe, table, "table"))
+    except LithoError:
+        return
+    assert isinstance(process, ProcessModel)
+    images = Simulator(process, dtype=torch.float64).expose(torch.ones(10, 10, dtype=torch.float64), 20.0).intensity
+    assert all((image - 1).abs().max() < 1e-9 for image in images.values())

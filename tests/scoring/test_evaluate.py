@@ -1,0 +1,192 @@
+"""Scorecards: masks with published scores, scenes whose score is known, and masks that cannot be scored."""
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from litho_dl.core.errors import GridMismatchError, LayoutError, MaskError
+from litho_dl.core.grid import Grid
+from litho_dl.core.io import write_png
+from litho_dl.layout.clips import Clip, load_clip, load_mask, load_mask_image, pixel_of, place, save_mask
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
+from litho_dl.metrics.edge import edge_profile
+from litho_dl.metrics.epe import NEURALILT, OPENILT, find_sites
+from litho_dl.process.files import import_contest
+from litho_dl.process.model import build_process
+from litho_dl.process.recipe import load_recipe
+from litho_dl.scoring.evaluate import Evaluation, evaluate_mask
+from litho_dl.scoring.protocol import PROTOCOLS
+from litho_dl.simulation.simulator import Simulator
+
+FIELD = (512.0, 512.0)
+GRID = Grid.of_field(FIELD, 1.0)
+DEFAULT = PROTOCOLS["default"]
+
+
+def boxes(*corners: tuple[float, float, float, float], name: str = "clip") -> Layout:
+    """Rectangles x0, y0, x1, y1 in nm."""
+    return Layout(name, tuple(Polygon(np.array([(a, b), (c, b), (c, d), (a, d)])) for a, b, c, d in corners))
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Simulator:
+    process = build_process(load_recipe("duv193-dry-annular"), field_nm=FIELD, count=8)
+    return Simulator(process, dtype=torch.float64)
+
+
+def score(mask: torch.Tensor, clip: Clip, simulator: Simulator, **options) -> Evaluation:
+    return evaluate_mask(mask, FIELD[0] / mask.shape[0], clip.placed, simulator, DEFAULT, **options)
+
+
+def figures(evaluation: Evaluation) -> dict[str, object]:
+    """The scorecard without its time and name."""
+    return {**evaluation.scorecard.as_dict(), "scoring_seconds": None, "clip": None}
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("case", range(1, 11))
+def test_golden_masks_keep_their_scores(data_dir, contest, case):
+    """Source: the masks and scores of data_dir/golden, on which two independent evaluators agree to the pixel."""
+    with open(data_dir / "golden/curvilt/expected.csv") as file:
+        expected = {name: int(text) for name, text in list(csv.DictReader(file))[case - 1].items()}
+    assert expected["case"] == case
+    clip = load_clip(data_dir / f"iccad13/layouts/M1_test{case}.glp", contest.process)
+    mask = load_mask_image(data_dir / f"golden/curvilt/masks/M1_test{case}.png", clip)
+    for raster in ("exact", "inclusive"):
+        found = evaluate_mask(mask, pixel_of(mask, clip), clip.placed, contest, PROTOCOLS["iccad13"], raster=raster)
+        card = found.scorecard
+        assert card.l2_nm2 == pytest.approx(expected[f"l2_{raster}"], abs=2)
+        assert card.pvb_nm2 == pytest.approx(expected["pvb"], abs=2)
+        assert card.epe_violations == expected[f"epe_openilt_{raster}"]
+        if raster == "exact":
+            assert card.epe_violations_neuralilt == expected["epe_neuralilt_exact"]
+            assert len(find_sites(found.target, NEURALILT)) == expected["epe_checkpoints_neuralilt"]
+
+
+@pytest.fixture(scope="module")
+def contest(data_dir) -> Simulator:
+    return Simulator(import_contest(data_dir / "iccad13"), dtype=torch.float64)
+
+
+def test_masks_whose_score_is_known(simulator):
+    """Nothing open prints nothing, everything open prints everything, at every corner."""
+    clip = place(boxes((0, 0, 60, 300), (140, 0, 200, 300)), GRID, "lines")
+    dark = score(torch.zeros(64, 64), clip, simulator).scorecard
+    clear = score(torch.ones(64, 64), clip, simulator).scorecard
+    assert dark.epe_sites == clear.epe_sites == 2 * (2 + 12)  # 300 nm: three from either end
+    assert (dark.l2_nm2, clear.l2_nm2) == (36_000, 512**2 - 36_000)
+    assert dark.epe_violations == clear.epe_violations == dark.epe_sites
+    assert dark.epe_violations_neuralilt == clear.epe_violations_neuralilt == dark.epe_sites + 4  # and in the middle
+    assert (dark.pvb_nm2, clear.pvb_nm2) == (0, 0)
+    assert (dark.shots, clear.shots) == (0, 1)
+    for card in (dark, clear):
+        assert (card.edges.epe_mean_nm, card.edges.epe_lost) == (None, card.epe_sites)
+        assert (card.protocol, card.raster, card.clip) == ("default/2", "exact", "lines")
+        json.dumps(card.as_dict(), allow_nan=False)
+
+
+def test_half_is_open_and_half_is_drawn(simulator):
+    clip = place(boxes((0, 0, 60.5, 300)), GRID, "half")
+    dark, half = (score(torch.full((64, 64), value), clip, simulator).scorecard for value in (0.4999, 0.5))
+    assert dark.l2_nm2 == 61 * 300
+    assert half.l2_nm2 == 512**2 - 61 * 300
+    assert (dark.shots, half.shots) == (0, 1)
+
+
+def test_the_figures_are_those_of_the_images(simulator):
+    clip = place(boxes((0, 0, 120, 320), (200, 40, 330, 320)), GRID, "two")
+    found = score(clip.coverage(8.0), clip, simulator)
+    prints, card = found.prints, found.scorecard
+    assert set(prints) == {"nominal", "outer", "inner"}
+    assert card.l2_nm2 == (prints["nominal"] ^ found.target).sum() > 0
+    assert card.pvb_nm2 == (prints["outer"] ^ prints["inner"]).sum() > 0
+    assert prints["inner"].sum() < prints["nominal"].sum() < prints["outer"].sum()
+    threshold = simulator.process.resist.threshold
+    np.testing.assert_array_equal(found.aerial >= threshold, prints["nominal"])
+    profile = edge_profile(found.aerial, found.target, find_sites(found.target, OPENILT), threshold, 1.0)
+    assert card.edges.epe_lost == 0
+    assert card.edges.epe_mean_nm == pytest.approx(profile.epe_nm.mean())
+    assert card.edges.epe_3sigma_nm == pytest.approx(3 * profile.epe_nm.std())
+    assert card.edges.epe_max_nm == pytest.approx(np.abs(profile.epe_nm).max())
+    assert card.edges.ils_per_um == pytest.approx(profile.ils_per_um.mean())
+    assert card.edges.nils == pytest.approx(profile.nils.mean())
+    assert len(found.violations_nm) <= card.epe_violations
+
+
+def test_the_protocols_pixel_scales_areas_and_edges(simulator):
+    """At 2 nm the same mask scores nearly the same; a site stands where the rule, counted in pixels, puts it."""
+    clip = place(boxes((0, 0, 120, 320), (200, 40, 330, 320)), GRID, "two")
+    mask = clip.coverage(8.0)
+    fine = evaluate_mask(mask, 8.0, clip.placed, simulator, DEFAULT)
+    coarse = evaluate_mask(mask, 8.0, clip.placed, simulator, replace(DEFAULT, pixel_nm=2.0))
+    assert coarse.pixel_nm == 2.0
+    assert coarse.target.shape == (256, 256)
+    assert coarse.scorecard.l2_nm2 == pytest.approx(fine.scorecard.l2_nm2, rel=0.02)
+    assert coarse.scorecard.pvb_nm2 == pytest.approx(fine.scorecard.pvb_nm2, rel=0.05)
+
+
+def test_a_symmetric_clip_has_symmetric_edges(simulator):
+    """A cross looks the same mirrored and transposed, and so does its image, wherever it lies on the field."""
+    clip = place(boxes((0, 140, 441, 301), (140, 0, 301, 441)), GRID, "cross")
+    found = score(clip.coverage(1.0), clip, simulator)
+    sites = find_sites(found.target, OPENILT)
+    epe = edge_profile(found.aerial, found.target, sites, simulator.process.resist.threshold, 1.0).epe_nm
+    centre = np.argwhere(found.target).mean(0)
+    keys = np.concatenate([sites.pixels - centre, sites.normals], axis=1)
+    table = {tuple(key): value for key, value in zip(keys.tolist(), epe.tolist(), strict=True)}
+    assert len(table) == len(sites) == 4 * 3 + 8 * 2
+    for (row, column, dy, dx), value in table.items():
+        assert table[row, -column, dy, -dx] == pytest.approx(value, abs=1e-9)
+        assert table[column, row, dx, dy] == pytest.approx(value, abs=1e-9)
+    assert np.ptp(epe) > 1
+
+
+def test_the_score_does_not_depend_on_how_the_mask_is_kept(simulator, tmp_path):
+    """The bool tensor in 8 nm pixels, its 1 nm PNG, its polygons and its float array are one mask."""
+    clip = place(boxes((1000.0, -500.0, 1100.0, -180.0), (1180.0, -460.0, 1260.0, -180.0)), GRID, "moved")
+    mask = clip.coverage(8.0) >= 0.5
+    mask[10:14, 20:24] = True
+    image, polygons = save_mask(mask, 8.0, clip, tmp_path)
+    np.save(tmp_path / "mask.npy", mask.numpy() * 0.6)
+    expected = figures(score(mask, clip, simulator))
+    edges = expected.pop("edges")
+    for path in (image, polygons, tmp_path / "mask.npy"):
+        values = load_mask(path, clip)
+        found = figures(evaluate_mask(values, pixel_of(values, clip), clip.placed, simulator, DEFAULT))
+        assert found.pop("edges") == pytest.approx(edges, rel=1e-9)
+        assert found == expected, path.suffix
+
+
+def test_the_inclusive_target_has_one_more_row_and_column(simulator):
+    clip = place(boxes((0, 0, 80, 320)), GRID, "line")
+    exact, inclusive = (score(torch.zeros(64, 64), clip, simulator, raster=r).scorecard for r in ("exact", "inclusive"))
+    assert (exact.l2_nm2, inclusive.l2_nm2) == (80 * 320, 81 * 321)
+    assert inclusive.raster == "inclusive"
+
+
+def test_what_cannot_be_scored(simulator, tmp_path):
+    clip = place(boxes((0, 0, 80, 320)), GRID, "line")
+    mask = clip.coverage(1.0)
+    with pytest.raises(MaskError, match="one mask"):
+        evaluate_mask(mask[None], 1.0, clip.placed, simulator, DEFAULT)
+    with pytest.raises(MaskError, match="NaN"):
+        evaluate_mask(mask.clone().fill_(torch.nan), 1.0, clip.placed, simulator, DEFAULT)
+    with pytest.raises(GridMismatchError, match="512 x 512"):
+        evaluate_mask(mask[:500], 1.0, clip.placed, simulator, DEFAULT)
+    with pytest.raises(GridMismatchError, match="512 x 512"):
+        evaluate_mask(mask, 2.0, clip.placed, simulator, DEFAULT)
+    with pytest.raises(GridMismatchError, match="the protocol default"):
+        evaluate_mask(mask, 1.0, clip.placed, simulator, PROTOCOLS["iccad13"])
+    with pytest.raises(LayoutError, match="centre"):
+        evaluate_mask(mask, 1.0, clip.placed.translated(300, 0), simulator, DEFAULT)
+    for nothing in (Layout("none", ()), boxes((0, 0, 0.4, 300))):
+        with pytest.raises(LayoutError, match="covers none"):
+            evaluate_mask(mask, 1.0, nothing, simulator, DEFAULT)
+    write_png(tmp_path / "wide.png", np.zeros((256, 512), dtype=np.uint8))
+    with pytest.raises(GridMismatchError, match=r"wide\.png"):
+        load_mask(tmp_path / "wide.png", clip)

@@ -1,0 +1,36 @@
+"""Masks above their prints, side by side."""
+
+import numpy as np
+import pytest
+
+from litho_dl.core.errors import LithoError
+from litho_dl.viz.comparison import comparison_figure
+from litho_dl.viz.gallery import GalleryClip
+from litho_dl.viz.images import ClipImages
+
+
+def clip(name: str, opening: slice, l2: float) -> GalleryClip:
+    """A target of 20 x 40 pixels in a field of 100 x 100, 10 nm each, its print and a mask."""
+    target, mask = np.zeros((2, 100, 100))
+    target[40:60, 30:70] = 1
+    mask[opening, 30:70] = 1
+    return GalleryClip(name, ClipImages(10.0, mask, target, target=target), {"L2": l2})
+
+
+class TestComparison:
+    def test_masks_lie_above_their_prints_in_one_window(self):
+        drawn = {"a": clip("a", slice(40, 60), 1.0), "b": clip("b", slice(45, 55), 2.0)}
+        figure = comparison_figure({"one": drawn, "two": drawn}, margin_nm=50.0)
+        places = np.array(figure.axes).reshape(4, 3)
+        for row in (0, 2):
+            target, first, second = (axes.images[0].get_array() for axes in places[row])
+            assert target.shape[:2] == first.shape == second.shape == (50, 50)  # 400 nm and twice 50 nm
+            assert (first.sum(), second.sum()) == (20 * 40, 10 * 40)
+            assert not places[row + 1, 0].axison
+            assert [axes.get_title(loc="left") for axes in places[row]] == [["one", "two"][row // 2], "a", "b"]
+            assert [axes.get_title(loc="left") for axes in places[row + 1, 1:]] == ["L2 1", "L2 2"]
+
+    @pytest.mark.parametrize("clips", [{}, {"one": {}}, {"one": {"a": 1}, "two": {"b": 1}}])
+    def test_the_same_of_every_clip(self, clips):
+        with pytest.raises(LithoError, match="same methods"):
+            comparison_figure(clips)

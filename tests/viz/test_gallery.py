@@ -1,0 +1,57 @@
+"""Pictures of many clips."""
+
+import numpy as np
+import pytest
+from scenes.pictures import PIXEL_NM, image_axes, make_clip, opacity, shown_part
+
+from litho_dl.core.errors import LithoError
+from litho_dl.viz.gallery import GalleryClip, gallery_figure
+from litho_dl.viz.images import ClipImages
+
+
+def test_gallery_has_three_columns_a_clip_at_one_scale() -> None:
+    small = np.zeros((128, 128))
+    small[60:64, 60:64] = 1
+    clips = [
+        GalleryClip("wide", make_clip(), {"L2": 10, "PVB": 20}),
+        GalleryClip("small", make_clip(target=small, mask=small), epe_sites_nm=[(500, 500)]),
+        GalleryClip("third", make_clip()),
+    ]
+    figure = gallery_figure(clips, across=2, margin_nm=60)
+    panels = image_axes(figure)
+    assert len(panels) == 9
+    sides = {round(x1 - x0) for x0, x1, _, _ in (axes.images[0].get_extent() for axes in panels)}
+    assert max(sides) - min(sides) <= 2 * PIXEL_NM
+    names = [text.get_text() for text in figure.legends[0].texts]
+    assert names == ["mask opening", "target", "nominal print", "PV band", "EPE violation"]
+    with pytest.raises(LithoError, match="at least one clip"):
+        gallery_figure([])
+
+
+def test_each_clip_is_drawn_where_it_lies() -> None:
+    """Targets, masks and prints, in windows about each clip's own place."""
+    small = np.zeros((128, 128))
+    small[60:64, 20:30] = 1
+    clips = [
+        GalleryClip("wide", make_clip()),
+        GalleryClip("small", make_clip(target=small, mask=1 - small, nominal=small)),
+    ]
+    panels = image_axes(gallery_figure(clips, across=1, margin_nm=60))
+    for (target, mask, printed), clip in zip((panels[:3], panels[3:]), clips, strict=True):
+        images = clip.images
+        np.testing.assert_array_equal(opacity(target, 0), shown_part(target, 255 * images.target))
+        np.testing.assert_array_equal(mask.images[0].get_array(), shown_part(mask, images.mask))
+        _, wanted, nominal, band = range(4)
+        np.testing.assert_array_equal(opacity(printed, wanted) > 0, shown_part(printed, images.target > 0))
+        np.testing.assert_array_equal(opacity(printed, nominal) > 0, shown_part(printed, images.nominal > 0))
+        np.testing.assert_array_equal(opacity(printed, band), shown_part(printed, 255 * (images.outer != images.inner)))
+        assert opacity(target, 0).any()
+
+
+def test_large_clips_are_thinned_in_place() -> None:
+    """Of 5 x 5 pixels one is drawn, as a pixel five times as wide at the same place."""
+    fine = np.kron(make_clip().target, np.ones((11, 11)))  # 1408 x 1408 pixels of 1 nm
+    images = ClipImages(1.0, mask=fine, nominal=fine, target=fine)
+    target, *_ = image_axes(gallery_figure([GalleryClip("fine", images)], margin_nm=2000))
+    assert target.images[0].get_extent() == [0, 1407, 0, 1407]
+    np.testing.assert_array_equal(opacity(target, 0), 255 * fine[1:1407:3, 1:1407:3])

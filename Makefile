@@ -11,7 +11,7 @@ demo: $(INSTALLED)
 	$(BIN)/litho-dl demo --out demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not data and not slow and not gpu"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not data and not slow and not gpu"
 
 test-data: $(INSTALLED)
 	$(BIN)/python -m pytest -m "data or slow"

@@ -1,11 +1,11 @@
 """Exact, fast, differentiable lithography simulation and mask optimization.
 
-import litho_dl as ld
-
-simulator = ld.Simulator("duv193-immersion-annular")
-clip = ld.load_clip("layouts/metal_01.glp", simulator)
-solution = ld.solve(simulator, clip, "fast")
-print(ld.evaluate(simulator, solution, clip))
+Example:
+    >>> import litho_dl as ld
+    >>> simulator = ld.Simulator("duv193-immersion-annular")
+    >>> clip = ld.load_clip("layouts/metal_01.glp", simulator)
+    >>> solution = ld.solve(simulator, clip, "fast")
+    >>> print(ld.evaluate(simulator, solution, clip))
 """
 
 from importlib import import_module
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from litho_dl.core.errors import LithoError as LithoError
     from litho_dl.generators.model import Generator as Generator
     from litho_dl.generators.model import load_generator as load_generator
+    from litho_dl.generators.predict import Prediction as Prediction
     from litho_dl.generators.predict import predict as predict
     from litho_dl.generators.predict import refine as refine
     from litho_dl.ilt.method import Method as Method
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from litho_dl.process.files import load_process as load_process
     from litho_dl.process.model import ProcessModel as ProcessModel
     from litho_dl.runs.mask_rules import check_mask_rules as check_mask_rules
+    from litho_dl.runs.optimize import ClipSolution as ClipSolution
     from litho_dl.runs.optimize import evaluate as evaluate
     from litho_dl.runs.optimize import plot_mask as plot_mask
     from litho_dl.runs.optimize import solve as solve
@@ -45,6 +47,7 @@ __version__ = "0.1.0"
 # Each name's module, imported when the name is first used: importing the package waits neither for torch nor klayout.
 _MODULES = {
     "Clip": "layout.clips",
+    "ClipSolution": "runs.optimize",
     "Exposure": "simulation.exposure",
     "Generator": "generators.model",
     "Layout": "layout.layout",
@@ -53,6 +56,7 @@ _MODULES = {
     "Method": "ilt.method",
     "PairDataset": "pairs.dataset",
     "Polygon": "layout.polygon",
+    "Prediction": "generators.predict",
     "ProcessModel": "process.model",
     "Scorecard": "scoring.scorecard",
     "Simulator": "simulation.simulator",

@@ -64,7 +64,7 @@ class Fit(NamedTuple):
 
 
 VARIANTS = (
-    Variant("dry, with y-tilt and y-coma (shipped)"),
+    Variant("dry, with y-tilt and y-coma (packaged)"),
     Variant("dry, free of aberrations", aberrations=False),
     Variant("dry, no obliquity factor", obliquity=False),
     Variant("index 1.44", immersion_index=1.44),

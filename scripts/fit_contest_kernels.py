@@ -1,4 +1,4 @@
-"""Fits an optical system to the ICCAD 2013 contest's kernels and measures the shipped recipe `iccad13-like`.
+"""Fits an optical system to the ICCAD 2013 contest's kernels and measures the packaged recipe `iccad13-like`.
 
 python scripts/fit_contest_kernels.py --data ../shared/data/iccad13 --out results
 """
@@ -100,7 +100,7 @@ def fit_table(fits: Sequence[Fit]) -> str:
 
 
 def match_table(chosen: System, process: ProcessModel, contest: dict[str, Tensor], samples: int) -> str:
-    """The shipped recipe's matches at the recipe's rank and at full rank."""
+    """The packaged recipe's matches at the recipe's rank and at full rank."""
     lines = ["| focus | kernels | error, open frame 1 | error at best scale | best scale |", "|---|---|---|---|---|"]
     whole = full_rank_matches(chosen, contest, samples)
     for name, kernels in zip(("focus", "defocus"), process.kernels.values(), strict=True):
@@ -166,7 +166,7 @@ clear mask images to {open_focus:.4f} in focus and {open_defocus:.4f} out of foc
 
 {fits}
 
-## The shipped recipe `{recipe}`
+## The packaged recipe `{recipe}`
 
 {matches}
 
@@ -187,7 +187,7 @@ on the y side more weakly than scalar waves do.
 
 Z3 and Z7, tilt and coma along y, are the contest's own: its TCC is symmetric in x (to rounding) but not in y.
 Without them the error out of focus is larger. Obliquity and the index of 1.0 or 1.44 hardly change the error; the
-defocus goes with the index. The dry lens with obliquity is shipped because the vector fit agrees with its angles.
+defocus goes with the index. The dry lens with obliquity is packaged because the vector fit agrees with its angles.
 Kernels fix NA / wavelength only, so an immersion lens on a rescaled layout could have made them as well. The width of
 the ring and the blur trade against each other; the recipe holds round numbers from that valley.
 
@@ -218,7 +218,7 @@ def print_section(clips: Sequence[Golden], models: tuple[ProcessModel, ProcessMo
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), default=Path("../shared/data/iccad13"))
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("results"), show_default=True)
 def main(data: Path, out: Path) -> None:
-    """Fits C-quad optics to the contest's kernels, measures the shipped recipe, writes iccad13_like.md and .png."""
+    """Fits C-quad optics to the contest's kernels, measures the packaged recipe, writes iccad13_like.md and .png."""
     if not (data / "kernels" / "focus.pt").is_file():
         click.echo(f"Skipped: no contest kernels in {data}; give their folder with --data.")
         return
@@ -235,7 +235,7 @@ def main(data: Path, out: Path) -> None:
     scalar = best_freeform(scalar_fields, recipe.pupil, contest["focus"])
     vector = best_freeform(vector_fields, recipe.pupil, contest["focus"])
     source = sample_source(chosen.source, samples)
-    titles = {"shipped C-quad": source, "freeform, scalar": scalar[1], "freeform, vector, XY-polarised": vector[1]}
+    titles = {"packaged C-quad": source, "freeform, scalar": scalar[1], "freeform, vector, XY-polarised": vector[1]}
     whole = amplitudes(source, chosen.pupil, 0.0)
     figure = comparison_figure(titles, theirs.kernels["focus"], ours.kernels["focus"], whole)
     save_figure(figure, out / "iccad13_like.png", dpi=110)

@@ -153,7 +153,7 @@ def step_ms(simulator: Simulator, targets: Tensor, method: Method) -> tuple[floa
             stage.begin_step(PROGRESS)
             optimizer.step(parameters, stage, geometric(level.learning_rate, PROGRESS))
             with torch.no_grad():
-                parameters.copy_(parameterization.settled(parameters, step))
+                parameters.copy_(parameterization.project(parameters, step))
         wait(simulator.device)
 
     steps(WARM_UP_STEPS)

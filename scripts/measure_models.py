@@ -142,8 +142,8 @@ def chosen_models(names: str, suite: Suite) -> dict[str, Generator]:
     """
     if names == "all":
         digest = process_digest(suite.simulator.process)
-        shipped = {name: load_generator(name, suite.simulator, force=True) for name in packaged_models()}
-        models = {name: model for name, model in shipped.items() if model.card.optics.digest == digest}
+        packaged = {name: load_generator(name, suite.simulator, force=True) for name in packaged_models()}
+        models = {name: model for name, model in packaged.items() if model.card.optics.digest == digest}
     else:
         given = [(label_of(name), load_generator(name, suite.simulator)) for name in names.split(",")]
         models = dict(given)
@@ -157,7 +157,7 @@ def chosen_models(names: str, suite: Suite) -> dict[str, Generator]:
 
 
 def label_of(name: str) -> str:
-    """A shipped model's name, or a file's, or its folder's if the file is called as all are."""
+    """A packaged model's name, or a file's, or its folder's if the file is called as all are."""
     path = Path(name)
     if path.suffix != SUFFIX:
         return name

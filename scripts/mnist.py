@@ -93,7 +93,7 @@ def row(run: MnistRun, name: str, device: torch.device) -> dict[str, Any]:
 
 
 def earlier_rows(path: Path, without: Iterable[str]) -> list[dict[str, Any]]:
-    """What a file of results holds of other shipped benchmarks."""
+    """What a file of results holds of other packaged benchmarks."""
     numbers = dict.fromkeys(COUNTS, int) | dict.fromkeys(("seconds", "seconds_an_epoch", *SCORES), float)
     return other_recipes(path, "benchmark", "mnist", without, numbers)
 

@@ -204,7 +204,7 @@ def draw(path: Path, outcomes: list[Outcome]) -> None:
 @click.option("--layers", default="metal,via", show_default=True, help="Comma-separated.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
 def main(method: str, mask_method: str, layers: str, out: Path) -> None:
-    """Measure source-mask optimisation on the shipped layouts."""
+    """Measure source-mask optimisation on the layouts of the repository."""
     keep_memory()
     require_writable_folder(out)
     chosen = [layer for layer in LAYERS if layer.name in layers.split(",")]

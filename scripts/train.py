@@ -70,7 +70,7 @@ def row(run: GeneratorRun, name: str, device: torch.device) -> dict[str, Any]:
 
 
 def earlier_rows(path: Path, without: Iterable[str]) -> list[dict[str, Any]]:
-    """What a file of results holds of other shipped recipes."""
+    """What a file of results holds of other packaged recipes."""
     numbers = dict.fromkeys(("parameters", "epochs"), int)
     numbers |= dict.fromkeys(("seconds", *MASK_SCORES, *PRINT_SCORES), float)
     return other_recipes(path, "recipe", "generators", without, numbers)
@@ -116,10 +116,10 @@ def main(data: Path, recipes: str, folder: Path, device: str, out: Path) -> None
     """Train recipes one after the other, and write their table and curves."""
     keep_memory()
     require_writable_folder(out)
-    shipped = packaged_names("generators")
-    small = [name for name in shipped if name.endswith("_small")]
+    packaged = packaged_names("generators")
+    small = [name for name in packaged if name.endswith("_small")]
     chosen = {
-        name: load_generator_recipe(name) for name in {"small": small, "all": shipped}.get(recipes, recipes.split(","))
+        name: load_generator_recipe(name) for name in {"small": small, "all": packaged}.get(recipes, recipes.split(","))
     }
     own, runs = resolve_device(device), {}
     for name, recipe in chosen.items():

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+import draw_architecture
 import pytest
 from scenes.places import REPOSITORY
 
@@ -20,17 +21,17 @@ MODULES = {
 }
 LAYERS = {
     0: ["core"],
-    1: ["optics", "layout", "viz", "nn"],
-    2: ["process", "metrics", "models", "report"],
-    3: ["simulation"],
-    4: ["scoring", "ilt", "training"],
-    5: ["runs", "mnist"],
+    1: ["layout", "nn", "optics", "training", "viz"],
+    2: ["metrics", "models", "process", "report"],
+    3: ["mnist", "simulation"],
+    4: ["ilt", "scoring"],
+    5: ["runs"],
     6: ["pairs", "tuning"],
     7: ["generators"],
     8: ["fullchip"],
     9: ["cli"],
 }
-LEVEL = {room: level for level, rooms in LAYERS.items() for room in rooms}
+LEVEL = {folder: level for level, folders in LAYERS.items() for folder in folders}
 DATA_ONLY = {"recipes"}
 OUTSIDE = [path for part in ("scripts", "docs", "examples") for path in sorted((REPOSITORY / part).rglob("*.py"))]
 DESCRIBES_COMMANDS = REPOSITORY / "docs" / "pages.py"
@@ -50,7 +51,7 @@ HEAVY = (
 )
 
 
-def room_of(module: str) -> str:
+def folder_of(module: str) -> str:
     """`litho_dl.optics.socs` -> `optics`; the package itself -> empty."""
     return module.removeprefix("litho_dl").strip(".").split(".")[0]
 
@@ -90,25 +91,30 @@ def imported(path: Path, *, run: bool = False) -> set[str]:
     return {module for module in found if module.split(".")[0] == "litho_dl"}
 
 
-def test_every_room_has_a_level_and_no_module_lies_beside_them():
-    assert {room_of(module) for module in MODULES} - {""} - DATA_ONLY == set(LEVEL)
+def test_every_folder_has_a_level_and_no_module_lies_beside_them():
+    assert {folder_of(module) for module in MODULES} - {""} - DATA_ONLY == set(LEVEL)
     assert [path.name for path in ROOT.glob("*.py")] == ["__init__.py"]
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if room_of(module)])
+def test_a_folder_stands_right_above_what_it_imports():
+    """As in the drawing of the documentation."""
+    assert draw_architecture.levels_of(draw_architecture.read_folders(ROOT)) == LEVEL
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if folder_of(module)])
 def test_imports_go_downward(module):
     """What type checkers import counts too: what a module talks about it depends on."""
-    own = room_of(module)
-    rooms = {room_of(name) for name in imported(MODULES[module])} - {own, ""}
+    own = folder_of(module)
+    folders = {folder_of(name) for name in imported(MODULES[module])} - {own, ""}
     if own in DATA_ONLY:
-        assert not rooms
+        assert not folders
         return
-    upward = {room for room in rooms if LEVEL.get(room, 99) >= LEVEL[own]}
+    upward = {folder for folder in folders if LEVEL.get(folder, 99) >= LEVEL[own]}
     assert not upward, f"{module} (level {LEVEL[own]}) imports {', '.join(sorted(upward))}"
 
 
 def test_modules_import_in_no_circle():
-    """Not within a room either; a package stands for what its `__init__` imports."""
+    """Not within a folder either; a package stands for what its `__init__` imports."""
     graph = {module: imported(path, run=True) - {module} for module, path in MODULES.items() if module != "litho_dl"}
     assert sum(map(len, graph.values())) > 500, "the imports are found"
     try:
@@ -121,7 +127,7 @@ def test_modules_import_in_no_circle():
 def test_scripts_and_documentation_need_no_command(path):
     """They call what the commands call; only the page that describes the commands imports them."""
     if path != DESCRIBES_COMMANDS:
-        assert not {name for name in imported(path) if room_of(name) == "cli"}
+        assert not {name for name in imported(path) if folder_of(name) == "cli"}
 
 
 @pytest.mark.parametrize("module", MODULES)

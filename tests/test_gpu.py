@@ -72,13 +72,12 @@ def begun(
     """A level at its first step: the problem, and parameters that no two pixels share (a tie has many gradients)."""
     simulator = Simulator(process, dtype=dtype).to(device)
     drawn = torch.stack([clip.coverage(method.target_nm) for clip in CLIPS]).to(device, dtype)
-    target = coarsened(drawn, method.target_nm, level.pixel_nm)
+    mask, target = (coarsened(drawn, method.target_nm, nm) for nm in (level.pixel_nm, level.image_nm))
     form = PARAMETERIZATIONS[level.parameterization or method.parameterization]()
-    parameters = form.start(Start(target, level.pixel_nm, drawn, method.target_nm))
+    parameters = form.start(Start(mask, level.pixel_nm, drawn, method.target_nm))
     noise = torch.rand(parameters.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    return LevelProblem(simulator, method, level, form, target), (
-        parameters + 0.05 * noise.to(parameters)
-    ).requires_grad_()
+    begin = parameters + 0.05 * noise.to(parameters)
+    return LevelProblem(simulator, method, level, form, target), begin.requires_grad_()
 
 
 def assert_near(there: Tensor, here: Tensor, tolerance: float) -> None:

@@ -25,7 +25,7 @@ class RecipeError(LithoError):
 
 
 class KernelError(LithoError):
-    """A kernel file that is missing, damaged or of the wrong shape."""
+    """Kernels or corners of a process that are missing, or that cannot be built or read."""
 
 
 class GridMismatchError(LithoError):

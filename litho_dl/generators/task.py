@@ -12,7 +12,7 @@ from litho_dl.core.errors import MaskError
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.recipe import GeneratorRecipe, Stage
 from litho_dl.generators.terms import ADVERSARIAL, LITHO_TERMS, PIXEL_TERMS
-from litho_dl.ilt.objective import Scene
+from litho_dl.ilt.objective import ObjectiveInputs
 from litho_dl.simulation.exposure import Exposure
 from litho_dl.simulation.simulator import Simulator
 from litho_dl.training.adversarial import AdversarialLoss
@@ -90,8 +90,8 @@ class MaskTask(StageTask):
         weights = self._stage.loss
         terms = {name: PIXEL_TERMS[name](logits, mask[:, 0]) for name in weights if name in PIXEL_TERMS}
         if any(name in LITHO_TERMS for name in weights):
-            scene = self._scene(target[:, 0], logits)
-            litho = {name: LITHO_TERMS[name](scene) for name in weights if name in LITHO_TERMS}
+            inputs = self._objective_inputs(target[:, 0], logits)
+            litho = {name: LITHO_TERMS[name](inputs) for name in weights if name in LITHO_TERMS}
             terms |= {name: values.mean() / self._field_nm2 for name, values in litho.items()}
         if ADVERSARIAL in weights:
             terms[ADVERSARIAL] = self._adversarial_loss.loss(
@@ -133,7 +133,7 @@ class MaskTask(StageTask):
         """The discriminator's scores of masks (B, 1, H, W), on the target's pixel."""
         return self.networks["discriminator"](target, avg_pool2d(mask, self._recipe.ratio))
 
-    def _scene(self, target: Tensor, logits: Tensor) -> Scene:
+    def _objective_inputs(self, target: Tensor, logits: Tensor) -> ObjectiveInputs:
         """Targets (B, h, w), and soft masks with their soft prints."""
         mask = torch.sigmoid(self._stage.mask_sharpness * logits)
         exposure = self._exposure(mask)
@@ -142,7 +142,9 @@ class MaskTask(StageTask):
             exposure = replace(exposure, resist=resist)
         unused = target.new_empty(0)  # only for other terms of ILT
         pixel_nm, mask_pixel_nm = self._recipe.pixel_nm, self._recipe.mask_pixel_nm
-        return Scene(target, exposure, mask, unused, unused, pixel_nm, mask_pixel_nm, rules=None, binary=False)
+        return ObjectiveInputs(
+            target, exposure, mask, unused, unused, pixel_nm, mask_pixel_nm, rules=None, binary=False
+        )
 
     def _exposure(self, mask: Tensor) -> Exposure:
         """The exposure of masks (B, H, W), in full precision also under autocast."""

@@ -14,7 +14,7 @@ PIXEL_TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "l2": lambda logits, mask: mse_loss(logits.sigmoid(), mask),
 }
 # From simulated prints and targets, as in ILT: (B,) in nm^2, divided by the field's area in the loss.
-LITHO_TERMS: dict[str, Callable[[objective.Scene], Tensor]] = {
+LITHO_TERMS: dict[str, Callable[[objective.ObjectiveInputs], Tensor]] = {
     "litho_l2": objective.l2,
     "litho_pvb": objective.pvb,
     "litho_l2_area": objective.l2_area,

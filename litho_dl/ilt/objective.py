@@ -20,7 +20,7 @@ FLATTEST_PER_NM = 0.002  # least log-slope that an edge displacement is computed
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Scene:
+class ObjectiveInputs:
     """Everything that the terms of the objective need: a batch of masks with targets and exposure.
 
     Attributes:
@@ -57,108 +57,108 @@ class Scene:
         return self._prints[corner]
 
 
-def l2(scene: Scene) -> Tensor:
+def l2(inputs: ObjectiveInputs) -> Tensor:
     """|print - target|^2 at nominal conditions."""
-    return _printed(scene, _squares(scene.print("nominal"), scene.target))
+    return _printed(inputs, _squares(inputs.print("nominal"), inputs.target))
 
 
-def pvb(scene: Scene) -> Tensor:
+def pvb(inputs: ObjectiveInputs) -> Tensor:
     """|outer - inner|^2: the process-variation band."""
-    return _printed(scene, _squares(scene.print("outer"), scene.print("inner")))
+    return _printed(inputs, _squares(inputs.print("outer"), inputs.print("inner")))
 
 
-def l2_area(scene: Scene) -> Tensor:
+def l2_area(inputs: ObjectiveInputs) -> Tensor:
     """|print - target|: for steep resists, the wrong area of the nominal print, which the protocols count.
 
     Unlike `l2`, it does not discount small displacements. But its gradient is the same in all pixels of a missing
     feature, so that it is used after `l2`, not instead of it.
     """
-    return _printed(scene, (scene.print("nominal") - scene.target).abs())
+    return _printed(inputs, (inputs.print("nominal") - inputs.target).abs())
 
 
-def pvb_area(scene: Scene) -> Tensor:
+def pvb_area(inputs: ObjectiveInputs) -> Tensor:
     """|outer - inner|: the area of the band at any steepness, as the area between shifted sigmoids is the shift."""
-    return _printed(scene, (scene.print("outer") - scene.print("inner")).abs())
+    return _printed(inputs, (inputs.print("outer") - inputs.print("inner")).abs())
 
 
-def corner_l2(scene: Scene) -> Tensor:
+def corner_l2(inputs: ObjectiveInputs) -> Tensor:
     """|print - target|^2, summed over all corners except the nominal one."""
-    corners = (name for name in scene.exposure.corners if name != "nominal")
-    squares = (_squares(scene.print(name), scene.target) for name in corners)
-    return torch.stack([_printed(scene, values) for values in squares]).sum(0)
+    corners = (name for name in inputs.exposure.corners if name != "nominal")
+    squares = (_squares(inputs.print(name), inputs.target) for name in corners)
+    return torch.stack([_printed(inputs, values) for values in squares]).sum(0)
 
 
-def epe(scene: Scene) -> Tensor:
+def epe(inputs: ObjectiveInputs) -> Tensor:
     """|print - target|^2 at the EPE probes only; a violated probe costs `PROBE_NM2`."""
-    return _counted(scene, scene.probes * _squares(scene.print("nominal"), scene.target)).sum((-2, -1)) * PROBE_NM2
+    return _counted(inputs, inputs.probes * _squares(inputs.print("nominal"), inputs.target)).sum((-2, -1)) * PROBE_NM2
 
 
-def contour_epe(scene: Scene) -> Tensor:
+def contour_epe(inputs: ObjectiveInputs) -> Tensor:
     """Squared edge displacement along the whole target contour, in units of the probes' 15 nm.
 
     The displacement is computed from the intensity at the drawn edge, as ln(I / I_th) divided by the image's log-slope,
     which is constant for the gradient. Corners count like edges.
     """
-    aerial = scene.exposure.aerial("nominal")
+    aerial = inputs.exposure.aerial("nominal")
     step = [aerial.roll(-1, axis) - aerial.roll(1, axis) for axis in (-2, -1)]
-    log_slope = torch.stack(step).norm(dim=0) / (2 * scene.pixel_nm * aerial.clamp(min=1e-6))
-    edge = [scene.target.roll(-1, axis) - scene.target.roll(1, axis) for axis in (-2, -1)]
-    length = torch.stack(edge).norm(dim=0) / 2 * scene.pixel_nm  # length of contour in each pixel
-    displacement = (aerial / scene.exposure.resist.threshold).clamp(min=1e-6).log() / log_slope.detach().clamp(
+    log_slope = torch.stack(step).norm(dim=0) / (2 * inputs.pixel_nm * aerial.clamp(min=1e-6))
+    edge = [inputs.target.roll(-1, axis) - inputs.target.roll(1, axis) for axis in (-2, -1)]
+    length = torch.stack(edge).norm(dim=0) / 2 * inputs.pixel_nm  # length of contour in each pixel
+    displacement = (aerial / inputs.exposure.resist.threshold).clamp(min=1e-6).log() / log_slope.detach().clamp(
         min=FLATTEST_PER_NM
     )
-    return _counted(scene, length * displacement.square()).sum((-2, -1)) / OPENILT.probe_px
+    return _counted(inputs, length * displacement.square()).sum((-2, -1)) / OPENILT.probe_px
 
 
-def stray(scene: Scene) -> Tensor:
+def stray(inputs: ObjectiveInputs) -> Tensor:
     """(I / I_th - 0.9)^2 where it is positive at the outer corner in the background: assist features must not print.
 
     Unlike a print it does not saturate, so that it acts on all of a feature that prints.
     """
-    excess = scene.exposure.aerial("outer") / scene.exposure.resist.threshold - STRAY_LIMIT
-    return _printed(scene, (scene.background * excess.clamp(min=0)).square())
+    excess = inputs.exposure.aerial("outer") / inputs.exposure.resist.threshold - STRAY_LIMIT
+    return _printed(inputs, (inputs.background * excess.clamp(min=0)).square())
 
 
-def total_variation(scene: Scene) -> Tensor:
+def total_variation(inputs: ObjectiveInputs) -> Tensor:
     """Length of the mask's edges times one mask pixel; ragged edges and specks cost shots."""
-    mask = scene.mask
+    mask = inputs.mask
     horizontal, vertical = ((mask - mask.roll(1, axis)).abs().sum((-2, -1)) for axis in (-1, -2))
-    return (horizontal + vertical) * scene.mask_pixel_nm**2
+    return (horizontal + vertical) * inputs.mask_pixel_nm**2
 
 
-def curvature(scene: Scene) -> Tensor:
+def curvature(inputs: ObjectiveInputs) -> Tensor:
     """|discrete Laplacian of the mask|^2: high for corners and specks, much lower for straight edges."""
-    mask = scene.mask
+    mask = inputs.mask
     neighbours = [mask.roll(step, axis) for axis in (-2, -1) for step in (-1, 1)]
-    return _area(_squares(torch.stack(neighbours).sum(0), 4 * mask), scene.mask_pixel_nm)
+    return _area(_squares(torch.stack(neighbours).sum(0), 4 * mask), inputs.mask_pixel_nm)
 
 
-def width(scene: Scene) -> Tensor:
+def width(inputs: ObjectiveInputs) -> Tensor:
     """Mask area where a disc of the least width does not fit."""
-    free = opened(scene.mask, _rules(scene).min_width_nm / scene.mask_pixel_nm)
-    return _area(scene.mask - free, scene.mask_pixel_nm)
+    free = opened(inputs.mask, _rules(inputs).min_width_nm / inputs.mask_pixel_nm)
+    return _area(inputs.mask - free, inputs.mask_pixel_nm)
 
 
-def space(scene: Scene) -> Tensor:
+def space(inputs: ObjectiveInputs) -> Tensor:
     """Area between mask features where a disc of the least space does not fit."""
-    filled = closed(scene.mask, _rules(scene).min_space_nm / scene.mask_pixel_nm)
-    return _area(filled - scene.mask, scene.mask_pixel_nm)
+    filled = closed(inputs.mask, _rules(inputs).min_space_nm / inputs.mask_pixel_nm)
+    return _area(filled - inputs.mask, inputs.mask_pixel_nm)
 
 
-def area(scene: Scene) -> Tensor:
+def area(inputs: ObjectiveInputs) -> Tensor:
     """Sum of A (1 - A / A_min) over features with A < A_min: each shrinks to nothing or grows, whichever is closer."""
-    unit, least = scene.mask_pixel_nm**2, _rules(scene).min_area_nm2
+    unit, least = inputs.mask_pixel_nm**2, _rules(inputs).min_area_nm2
     sums = []
-    labels, counts = small_parts(scene.mask, least / unit)
-    for mask, numbers, count in zip(scene.mask, labels, counts, strict=True):
+    labels, counts = small_parts(inputs.mask, least / unit)
+    for mask, numbers, count in zip(inputs.mask, labels, counts, strict=True):
         areas = mask.new_zeros(count + 1).index_add(0, numbers.flatten(), mask.flatten())[1:] * unit
         sums.append((areas * (1 - areas / least)).sum())
     return torch.stack(sums)
 
 
-def _rules(scene: Scene) -> MaskRules:
-    assert scene.rules is not None  # a method that names these terms has rules
-    return scene.rules
+def _rules(inputs: ObjectiveInputs) -> MaskRules:
+    assert inputs.rules is not None  # a method that names these terms has rules
+    return inputs.rules
 
 
 def _squares(image: Tensor, other: Tensor) -> Tensor:
@@ -166,20 +166,20 @@ def _squares(image: Tensor, other: Tensor) -> Tensor:
     return mse_loss(image, other.expand_as(image), reduction="none")
 
 
-def _printed(scene: Scene, values: Tensor) -> Tensor:
+def _printed(inputs: ObjectiveInputs, values: Tensor) -> Tensor:
     """The area in nm^2 of values on the prints' pixels, where prints count."""
-    return _area(_counted(scene, values), scene.pixel_nm)
+    return _area(_counted(inputs, values), inputs.pixel_nm)
 
 
-def _counted(scene: Scene, values: Tensor) -> Tensor:
-    return values if scene.counted is None else scene.counted * values
+def _counted(inputs: ObjectiveInputs, values: Tensor) -> Tensor:
+    return values if inputs.counted is None else inputs.counted * values
 
 
 def _area(values: Tensor, pixel_nm: float) -> Tensor:
     return values.sum((-2, -1)) * pixel_nm**2
 
 
-TERMS: dict[str, Callable[[Scene], Tensor]] = {
+TERMS: dict[str, Callable[[ObjectiveInputs], Tensor]] = {
     "l2": l2,
     "l2_area": l2_area,
     "pvb": pvb,
@@ -259,15 +259,15 @@ def count_probes(sites: EpeSites, rule: EpeRule, shape: tuple[int, ...]) -> np.n
     return counts
 
 
-def evaluate_terms(scene: Scene, weights: dict[str, float]) -> tuple[Tensor, dict[str, Tensor]]:
+def evaluate_terms(inputs: ObjectiveInputs, weights: dict[str, float]) -> tuple[Tensor, dict[str, Tensor]]:
     """Evaluates the objective.
 
     Args:
-        scene: Masks, targets and exposure.
+        inputs: Masks, targets and exposure.
         weights: Weights of terms of `TERMS`.
 
     Returns:
         The weighted sum (B,) in nm^2, and each unweighted term (B,) in nm^2 by name.
     """
-    values = {name: TERMS[name](scene) for name in weights}
+    values = {name: TERMS[name](inputs) for name in weights}
     return torch.stack([weights[name] * value for name, value in values.items()]).sum(0), values

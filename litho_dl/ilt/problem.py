@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from litho_dl.ilt.method import Level, Method
-from litho_dl.ilt.objective import Scene, background, epe_probes, evaluate_terms
+from litho_dl.ilt.objective import ObjectiveInputs, background, epe_probes, evaluate_terms
 from litho_dl.ilt.parameterization import EdgeParameterization, Parameterization
 from litho_dl.ilt.start import coarsened
 from litho_dl.simulation.exposure import Exposure
@@ -154,8 +154,8 @@ class LevelProblem:
 
     def _soft(self, mask: Tensor, clips: slice) -> tuple[Tensor, dict[str, Tensor]]:
         """Objective and terms of a few clips' soft masks."""
-        scene = self._scene(mask, steepness=self._now(self.level.resist_steepness), clips=clips)
-        return evaluate_terms(scene, self._weights)
+        inputs = self._objective_inputs(mask, steepness=self._now(self.level.resist_steepness), clips=clips)
+        return evaluate_terms(inputs, self._weights)
 
     def _kept(self, parts: list[tuple[Tensor, dict[str, Tensor]]]) -> Tensor:
         """The objective of all clips; keeps the terms of the step's first evaluation."""
@@ -174,7 +174,7 @@ class LevelProblem:
         """Where masks may change, bool (B, h, w); None: everywhere."""
         return None if self._around is None else self._around.free
 
-    def placed(self, mask: Tensor) -> Tensor:
+    def with_surroundings(self, mask: Tensor) -> Tensor:
         """Masks, bool (B, h, w), in their surroundings, with features only where rules allow them.
 
         For a method without clean-up, they may be on finer pixels than the level's.
@@ -206,21 +206,23 @@ class LevelProblem:
             mask = mask * (self._allowed if clip is None else self._allowed[clip])
         mask = self._placed(mask, clip)
         parts = [(mask, slice(clip, clip + 1))] if clip is not None else [(mask[c], c) for c in self._together()]
-        scenes = (self._scene(part, steepness=None, clips=clips) for part, clips in parts)
-        return torch.cat([evaluate_terms(scene, self._final_weights)[0] for scene in scenes])
+        every = (self._objective_inputs(part, steepness=None, clips=clips) for part, clips in parts)
+        return torch.cat([evaluate_terms(inputs, self._final_weights)[0] for inputs in every])
 
     def _now(self, ends: tuple[float, float]) -> float:
         return geometric(ends, self.progress)
 
-    def _scene(self, mask: Tensor, *, steepness: float | None, clips: slice) -> Scene:
-        """The scene of soft prints at a resist steepness, or of binary prints (None)."""
+    def _objective_inputs(self, mask: Tensor, *, steepness: float | None, clips: slice) -> ObjectiveInputs:
+        """The inputs of soft prints at a resist steepness, or of binary prints (None)."""
         exposure = self._expose(mask)
         if steepness is not None:
             exposure = replace(exposure, resist=exposure.resist.model_copy(update={"steepness": steepness}))
         target, probes, far = (part[clips] for part in (self._target, self._probes, self._background))
         image_nm, mask_nm = self.level.image_nm, self.level.pixel_nm
         binary = steepness is None
-        return Scene(target, exposure, mask, probes, far, image_nm, mask_nm, self._rules, binary, self._counted)
+        return ObjectiveInputs(
+            target, exposure, mask, probes, far, image_nm, mask_nm, self._rules, binary, self._counted
+        )
 
     def _expose(self, mask: Tensor) -> Exposure:
         return self._simulator.expose(mask, self.level.pixel_nm, out_pixel_nm=self.level.image_nm)

@@ -113,13 +113,13 @@ def solve_targets(
     status: Literal["finished", "interrupted"] = "finished"
     try:
         for level in method.levels:
-            run.level(level, begin)
-        mask, mask_nm = run.written(clean_up=method.clean)
+            run.optimise_level(level, begin)
+        mask, mask_nm = run.output_masks(clean_up=method.clean)
     except KeyboardInterrupt:
         if run.steps_done == 0:
             raise
         status = "interrupted"
-        mask, mask_nm = run.written(clean_up=False)
+        mask, mask_nm = run.output_masks(clean_up=False)
     assert run.best is not None
     return Solution(
         mask=mask,
@@ -179,9 +179,9 @@ class _Run:
         self._parameters = torch.empty(0)
         self._problem: LevelProblem | None = None
 
-    def level(self, level: Level, begin: Tensor) -> None:
+    def optimise_level(self, level: Level, begin: Tensor) -> None:
         """Optimises one level, starting from the previous level's result, or from masks on the target's pixel."""
-        parameters = self._parameters = self._entered(level, begin).requires_grad_()
+        parameters = self._parameters = self._initial_parameters(level, begin).requires_grad_()
         kind = level.optimizer or self.method.optimizer
         others = [other for other in self.simulator.parameters() if other.requires_grad]
         rate = self.method.source_learning_rate
@@ -195,22 +195,22 @@ class _Run:
             self.simulator, self.method, level, self._parameterization, target, self.probes, around
         )
         self.level_starts.append(self.steps_done)
-        idle, moving = 0, bool(others) and rate > 0
+        checks_without_gain, source_moves = 0, bool(others) and rate > 0
         for step in range(level.steps):
             if step % self.method.check_every == 0:
-                better = self._check(problem, parameters, first=step == 0 or moving)
+                better = self._check(problem, parameters, first=step == 0 or source_moves)
                 if level.patience is not None:  # only then: the comparison waits for the device
-                    idle = 0 if bool(better.any()) else idle + 1
-                    if idle >= level.patience:
+                    checks_without_gain = 0 if bool(better.any()) else checks_without_gain + 1
+                    if checks_without_gain >= level.patience:
                         break
             problem.begin_step(step / max(level.steps - 1, 1))
             objective = optimizer.step(parameters, problem, geometric(level.learning_rate, problem.progress))
             with torch.no_grad():
-                parameters.copy_(self._parameterization.settled(parameters, step))
+                parameters.copy_(self._parameterization.project(parameters, step))
             self._record({"objective": objective, **problem.terms})
-        self._check(problem, parameters, first=moving)
+        self._check(problem, parameters, first=source_moves)
 
-    def _entered(self, level: Level, begin: Tensor) -> Tensor:
+    def _initial_parameters(self, level: Level, begin: Tensor) -> Tensor:
         """The parameters that a level starts from."""
         name = level.parameterization or self.method.parameterization
         before, self._name = self._name, name
@@ -222,7 +222,7 @@ class _Run:
             mask = coarsened(begin, self.target_nm, level.pixel_nm)
         else:
             if level.repaired:
-                mask = self.written(clean_up=True)[0].to(self.target)
+                mask = self.output_masks(clean_up=True)[0].to(self.target)
             else:
                 mask = self._parameterization.mask(self._parameters.detach(), self._problem.level.mask_sharpness[1])
             mask = mask.repeat_interleave(ratio, -2).repeat_interleave(ratio, -1)
@@ -251,17 +251,17 @@ class _Run:
         return self.best.update(parameters.detach(), value)
 
     @torch.no_grad()
-    def written(self, *, clean_up: bool) -> tuple[Tensor, float]:
+    def output_masks(self, *, clean_up: bool) -> tuple[Tensor, float]:
         """The best masks, bool (B, h, w), and their pixel in nm."""
         assert self.best is not None
         best, level_nm = self.best, self.best.problem.level.pixel_nm
         finer = 1 if self.method.mask_pixel_nm is None else round(level_nm / self.method.mask_pixel_nm)
-        mask, mask_nm = best.parameterization.written(best.parameters, level_nm, finer)
+        mask, mask_nm = best.parameterization.output_mask(best.parameters, level_nm, finer)
         if clean_up:
             assert self.method.rules is not None
             rules, problem = self.method.rules.mask_rules(), best.problem
-            mask = clean(problem.placed(mask), mask_nm, rules, problem.binary_objective, problem.free)
-        return mask if self.surroundings is None else best.problem.placed(mask), mask_nm
+            mask = clean(problem.with_surroundings(mask), mask_nm, rules, problem.binary_objective, problem.free)
+        return mask if self.surroundings is None else best.problem.with_surroundings(mask), mask_nm
 
 
 def _require_target(

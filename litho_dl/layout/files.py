@@ -28,15 +28,11 @@ def read_layout(
     Raises:
         LayoutError: The file cannot be read, or has no shapes there.
     """
-    if _is_glp(path):
-        layout = read_glp(path, layer=layer, cell=cell)
-        if window_nm is None:
-            return layout
-        inside = layout.clipped(window_nm)
-        if not inside.polygons:
-            raise nothing_inside(path, window_nm, layout.bbox_nm)
-        return inside
-    return read_gds(path, layer=_layer_pair(layer), cell=cell, window_nm=window_nm)
+    match _suffix(path):
+        case ".glp":
+            return _inside(path, read_glp(path, layer=layer, cell=cell), window_nm)
+        case _:
+            return read_gds(path, layer=_layer_pair(layer), cell=cell, window_nm=window_nm)
 
 
 def write_layout(path: str | Path, layout: Layout, *, layer: str | None = None) -> None:
@@ -51,19 +47,37 @@ def write_layout(path: str | Path, layout: Layout, *, layer: str | None = None) 
         LayoutError: The suffix is unknown, or the format cannot hold the layout.
         OutputError: The file cannot be written.
     """
-    if _is_glp(path):
-        write_glp(path, layout, layer=layer or "M1")
-    else:
-        write_gds(path, layout, layer=_layer_pair(layer) or (1, 0))
+    match _suffix(path):
+        case ".glp":
+            write_glp(path, layout, layer=layer or "M1")
+        case _:
+            write_gds(path, layout, layer=_layer_pair(layer) or (1, 0))
 
 
-def _is_glp(path: str | Path) -> bool:
+def _suffix(path: str | Path) -> str:
+    """Which of the known suffixes a file's name has."""
     if not isinstance(path, str | Path):
         raise LayoutError(f"Expected the path of a layout file, got {type(path).__name__}.")
     name = Path(path).name.lower()
-    if not name.endswith(LAYOUT_SUFFIXES):
-        raise LayoutError(f"{path}: Expected a layout file ending in .glp, .gds or .oas, got '{Path(path).suffix}'.")
-    return name.endswith(".glp")
+    for suffix in LAYOUT_SUFFIXES:
+        if name.endswith(suffix):
+            return suffix
+    known = ", ".join(LAYOUT_SUFFIXES)
+    raise LayoutError(f"{path}: Expected a layout file ending in {known}, got '{Path(path).suffix}'.")
+
+
+def _inside(path: str | Path, layout: Layout, window_nm: Box | None) -> Layout:
+    """What of a layout lies in a window.
+
+    Raises:
+        LayoutError: Nothing does.
+    """
+    if window_nm is None:
+        return layout
+    clipped = layout.clipped(window_nm)
+    if not clipped.polygons:
+        raise nothing_inside(path, window_nm, layout.bbox_nm)
+    return clipped
 
 
 def _layer_pair(layer: str | None) -> tuple[int, int] | None:

@@ -1,1 +1,1 @@
-"""Packaged TOML: optics recipes (optics/) and ILT methods (ilt/); `core.settings` reads them."""
+"""Packaged TOML, a folder a kind: optics, ILT methods, rules, data sets, networks, benchmarks, studies."""

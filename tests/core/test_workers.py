@@ -2,51 +2,14 @@
 
 import os
 import platform
-import resource
-import signal
 import time
-from pathlib import Path
 
 import pytest
 import torch
+from scenes.worker_tasks import dying, dying_once, failing, faults_of_a_tensor, sleeping, threads_and_square
 
 from litho_dl.core.errors import LithoError, OutputError
 from litho_dl.core.workers import default_workers, on_one_thread, run_tasks
-
-
-def threads_and_square(number: int) -> tuple[int, int]:
-    return torch.get_num_threads(), number**2
-
-
-def dying_once(mark: str) -> str:
-    """Kills its process the first time it sees a mark."""
-    path = Path(mark)
-    if not path.exists():
-        path.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return path.name
-
-
-def dying(mark: str) -> str:
-    os.kill(os.getpid(), signal.SIGKILL)
-    return mark
-
-
-def sleeping(seconds: float) -> float:
-    time.sleep(seconds)
-    return seconds
-
-
-def faults_of_a_tensor(megabytes: int) -> int:
-    """Pages that the process was handed for the last of some tensors."""
-    for _ in range(20):
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        torch.empty(megabytes * 2**20, dtype=torch.uint8).fill_(1)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-
-
-def failing(number: int) -> int:
-    raise OutputError(f"no room for {number}")
 
 
 @pytest.mark.parametrize(("workers", "scheduler"), [(1, None), (2, None), (2, "local")], ids=["here", "local", "dask"])

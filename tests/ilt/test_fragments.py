@@ -2,26 +2,11 @@
 
 import numpy as np
 import pytest
-from scenes.edges import SHAPES, drawn, edges
+from scenes.edges import RULES, SHAPES, cut, drawn, edges, polygons, shapes
 from torch import Tensor
 
-from litho_dl.ilt.fragments import GUARD_NM, FragmentRules, Fragments, fragment, free_moves
+from litho_dl.ilt.fragments import GUARD_NM, fragment, free_moves
 from litho_dl.ilt.parameterization.manhattan import KEPT_NM, LARGEST_MOVE_NM
-from litho_dl.layout.contour import pixel_polygons
-from litho_dl.layout.polygon import Polygon
-
-RULES = FragmentRules()
-
-
-shapes = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
-
-
-def polygons(target: Tensor) -> list[Polygon]:
-    return list(pixel_polygons(target[0].numpy() >= 0.5, 1.0))
-
-
-def cut(target: Tensor) -> Fragments:
-    return fragment(polygons(target), [], RULES)
 
 
 class TestFragments:
@@ -120,8 +105,8 @@ class TestReach:
         """With every edge as far as it may go, out or in, no strip of the field along x or y is thinner."""
         for sign in (-1.0, 1.0):
             form, parameters = edges(shape, 1.0)
-            moved = form.settled(parameters + 1000 * sign, 0)
-            image = form.written(moved, 1.0)[0][0].numpy()
+            moved = form.project(parameters + 1000 * sign, 0)
+            image = form.output_mask(moved, 1.0)[0][0].numpy()
             for lines in (image, image.T):
                 for line in lines:
                     runs = np.diff(np.flatnonzero(np.diff(np.concatenate(([2], line.astype(int), [2])))))

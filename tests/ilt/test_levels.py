@@ -80,15 +80,15 @@ def test_a_refined_level_set_keeps_its_line_and_its_unit():
     assert ((both.parameters > 0) == (from_coarse > 0)).all()
 
 
-def test_every_step_is_settled_with_its_number(monkeypatch):
+def test_every_step_is_projected_with_its_number(monkeypatch):
     """From 0 in each level: that is what a level set's redistancing goes by."""
     numbers = []
 
-    def settled(form: LevelSet, parameters: torch.Tensor, step: int) -> torch.Tensor:
+    def project(form: LevelSet, parameters: torch.Tensor, step: int) -> torch.Tensor:
         numbers.append(step)
         return parameters + 1000
 
-    monkeypatch.setattr(LevelSet, "settled", settled)
+    monkeypatch.setattr(LevelSet, "project", project)
     solution = solved(COARSE, FINE, parameterization="levelset", optimizer="sgd", check_every=1)
     assert numbers == [0, 1, 2, 3, 0, 1, 2]
     assert (solution.checks[[1, 6]] > 4 * solution.checks[0]).all()
@@ -248,7 +248,7 @@ def test_masks_that_keep_rules_end_at_the_border(simulator):
     drawn = torch.zeros_like(targets(8.0))
     drawn[0, 20:30, :12] = 1
     stage = LevelProblem(simulator, method, FINE, PARAMETERIZATIONS["pixel"](), drawn)
-    room = stage.placed(torch.ones_like(drawn, dtype=torch.bool))
+    room = stage.with_surroundings(torch.ones_like(drawn, dtype=torch.bool))
     assert room[:, 3:-3, 3:-3].all()
     assert not room[1, [0, 2, -3, -1]].any()
     assert not room[1, :, [0, 2, -3, -1]].any()

@@ -1,4 +1,4 @@
-"""The objective's terms: values on scenes drawn by hand, and gradients against differences."""
+"""The objective's terms: values on images drawn by hand, and gradients against differences."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scenes.ilt import FIELD, rectangle, scene, small_simulator, targets
+from scenes.ilt import FIELD, objective_inputs, rectangle, small_simulator, targets
 from torch import Tensor
 
 from litho_dl.ilt.objective import (
@@ -14,7 +14,7 @@ from litho_dl.ilt.objective import (
     PROBE_NM2,
     RULE_TERMS,
     TERMS,
-    Scene,
+    ObjectiveInputs,
     background,
     epe_probes,
     evaluate_terms,
@@ -37,7 +37,7 @@ class TestValues:
     def test_areas(self):
         target = self.image.clone()
         target[0, 0] = 1
-        made = scene(self.faint, target, inner=self.shrunk)
+        made = objective_inputs(self.faint, target, inner=self.shrunk)
         assert TERMS["l2"](made).tolist() == [4]
         assert TERMS["l2_area"](made).tolist() == [4]
         assert TERMS["pvb"](made).tolist() == [(5 + 5) * 4]
@@ -45,7 +45,7 @@ class TestValues:
         assert TERMS["corner_l2"](made).tolist() == [(5 + 1) * 4 + (5 + 1) * 4]
 
     def test_soft_prints(self):
-        made = scene(torch.full((4, 4), 0.4), torch.zeros(4, 4), inner=torch.full((4, 4), 0.2), binary=False)
+        made = objective_inputs(torch.full((4, 4), 0.4), torch.zeros(4, 4), inner=torch.full((4, 4), 0.2), binary=False)
         nominal, outer, inner = torch.sigmoid(torch.tensor([-1.0, 1.0, -3.0])).tolist()
         assert TERMS["l2"](made).item() == pytest.approx(64 * nominal**2, rel=1e-5)
         assert TERMS["l2_area"](made).item() == pytest.approx(64 * nominal, rel=1e-5)
@@ -54,12 +54,12 @@ class TestValues:
         assert TERMS["corner_l2"](made).item() == pytest.approx(64 * (outer**2 + inner**2), rel=1e-5)
 
     def test_partly_covered_target(self):
-        made = scene(self.image, 0.5 * self.image)
+        made = objective_inputs(self.image, 0.5 * self.image)
         assert TERMS["l2"](made).item() == pytest.approx(30 * 0.25 * 4)
         assert TERMS["l2_area"](made).item() == pytest.approx(30 * 0.5 * 4)
 
     def test_areas_count_missing_and_superfluous_pixels_alike(self):
-        made = scene(self.image.roll(2, 0), self.image)
+        made = objective_inputs(self.image.roll(2, 0), self.image)
         assert TERMS["l2_area"](made).tolist() == [2 * 2 * 5 * 4]
 
     @pytest.mark.parametrize("steepness", [2.0, 10.0, 300.0])
@@ -67,7 +67,7 @@ class TestValues:
         """Two prints of ramps a shift of 6 nm apart differ by 6 nm times the length, where their squares do not."""
         x = (torch.arange(400, dtype=torch.float64) + 0.5) * 2.0
         ramp = (0.5 + (400 - x) / 40).expand(3, -1)
-        made = scene(ramp, torch.zeros_like(ramp), inner=ramp + 6 / 40, binary=False)
+        made = objective_inputs(ramp, torch.zeros_like(ramp), inner=ramp + 6 / 40, binary=False)
         resist = made.exposure.resist.model_copy(update={"steepness": steepness})
         corners = {**made.exposure.corners, "outer": made.exposure.corners["nominal"]}
         made = replace(made, exposure=replace(made.exposure, resist=resist, corners=corners))
@@ -88,8 +88,8 @@ class TestValues:
         relative = [1 + slope * (shift_nm + offset) for offset in (-1.0, 1.0)]
         squares = [(r * np.log(r) / slope) ** 2 for r in relative]
         expected = 2 * 16.0 * np.mean(squares) / 15
-        assert TERMS["contour_epe"](scene(image, target)).item() == pytest.approx(expected, rel=1e-9)
-        assert TERMS["contour_epe"](scene(image.T, target.T)).item() == pytest.approx(expected, rel=1e-9)
+        assert TERMS["contour_epe"](objective_inputs(image, target)).item() == pytest.approx(expected, rel=1e-9)
+        assert TERMS["contour_epe"](objective_inputs(image.T, target.T)).item() == pytest.approx(expected, rel=1e-9)
         assert expected == pytest.approx(2 * 16 * (shift_nm**2 + 1) / 15, rel=0.12)
 
     def test_a_flat_image_is_not_infinitely_wrong(self):
@@ -97,35 +97,35 @@ class TestValues:
         image = torch.full((6, 12), 0.55, dtype=torch.float64)
         target = rectangle(6, 12, (0, 6), (3, 9))
         expected = 2 * 12.0 * (np.log(1.1) / FLATTEST_PER_NM) ** 2 / 15
-        assert TERMS["contour_epe"](scene(image, target)).item() == pytest.approx(expected)
-        assert TERMS["contour_epe"](scene(0 * image, target)).isfinite().all()
+        assert TERMS["contour_epe"](objective_inputs(image, target)).item() == pytest.approx(expected)
+        assert TERMS["contour_epe"](objective_inputs(0 * image, target)).isfinite().all()
 
     def test_epe_probes_alone(self):
         probes = torch.zeros(1, 12, 12, dtype=torch.float64)
         probes[0, 0, 0], probes[0, 5, 5], probes[0, 1, 5] = 1, 2, 1
-        made = replace(scene(self.image, self.image), probes=probes)
+        made = replace(objective_inputs(self.image, self.image), probes=probes)
         assert TERMS["epe"](made).tolist() == [0]
-        made = replace(scene(torch.zeros_like(self.image), self.image), probes=probes)
+        made = replace(objective_inputs(torch.zeros_like(self.image), self.image), probes=probes)
         assert TERMS["epe"](made).tolist() == [2 * PROBE_NM2]
         assert PROBE_NM2 == 40 * 15
 
     def test_stray_light(self):
         """Outer dose 1.5, threshold 0.5: an intensity of 0.4 is 1.2 times the threshold, 0.3 over the limit."""
         light = torch.tensor([[0.4, 0.4], [0.29, 0.1]])
-        made = replace(scene(light, torch.zeros(2, 2)), background=torch.tensor([[[1.0, 0.0], [1.0, 1.0]]]))
+        made = replace(objective_inputs(light, torch.zeros(2, 2)), background=torch.tensor([[[1.0, 0.0], [1.0, 1.0]]]))
         assert TERMS["stray"](made).item() == pytest.approx(0.3**2 * 4)
 
     def test_mask_shape(self):
         """Perimeter; and for the Laplacian 1 + 1 beside each edge, 4 at a convex corner's pixel, 20 for a speck."""
-        made = scene(self.image, self.image, mask=self.image)
+        made = objective_inputs(self.image, self.image, mask=self.image)
         assert TERMS["total_variation"](made).tolist() == [2 * (5 + 6) * 25]
         assert TERMS["curvature"](made).tolist() == [(2 * (5 + 6) + 2 * (3 + 4) + 4 * 4) * 25]
-        made = scene(self.image, self.image, mask=rectangle(12, 12, (5, 6), (5, 6)))
+        made = objective_inputs(self.image, self.image, mask=rectangle(12, 12, (5, 6), (5, 6)))
         assert TERMS["total_variation"](made).tolist() == [4 * 25]
         assert TERMS["curvature"](made).tolist() == [20 * 25]
 
     def test_weights(self):
-        made = scene(self.faint, torch.zeros_like(self.image), inner=self.shrunk)
+        made = objective_inputs(self.faint, torch.zeros_like(self.image), inner=self.shrunk)
         total, values = evaluate_terms(made, {"l2": 2.0, "pvb": 0.5})
         assert list(values) == ["l2", "pvb"]
         assert total.tolist() == [2 * 30 * 4 + 0.5 * 10 * 4]
@@ -138,7 +138,7 @@ class TestRuleTerms:
 
     def value(self, name: str, mask: Tensor, **changes: float) -> float:
         rules = replace(RULES, **changes)
-        return TERMS[name](scene(mask, self.blank, mask=mask, rules=rules)).item()
+        return TERMS[name](objective_inputs(mask, self.blank, mask=mask, rules=rules)).item()
 
     @pytest.mark.parametrize("turned", [False, True])
     def test_width(self, turned):
@@ -184,21 +184,21 @@ class TestRuleTerms:
         """Below half the limit a pixel more costs; above it, it pays."""
         for rows, sign in ((3, 1.0), (9, -1.0)):
             dot = rectangle(24, 24, (3, 3 + rows), (3, 10)).requires_grad_()
-            TERMS["area"](scene(self.blank, self.blank, mask=dot, rules=RULES)).sum().backward()
+            TERMS["area"](objective_inputs(self.blank, self.blank, mask=dot, rules=RULES)).sum().backward()
             assert dot.grad is not None
             assert (dot.grad[3 : 3 + rows, 3:10].sign() == sign).all()
             assert dot.grad[20:].abs().sum() == 0
 
     def test_each_clip_has_its_own_value(self):
         masks = torch.stack([rectangle(24, 24, (0, 24), (8, 11)), self.blank, rectangle(24, 24, (3, 7), (3, 7))])
-        made = replace(scene(self.blank, self.blank, rules=RULES), mask=masks)
+        made = replace(objective_inputs(self.blank, self.blank, rules=RULES), mask=masks)
         for name in RULE_TERMS:
             alone = [self.value(name, mask) for mask in masks]
             assert TERMS[name](made).tolist() == pytest.approx(alone)
 
 
-def contour_epe_at_fixed_slope(made: Scene, at: Scene) -> Tensor:
-    """The term written out, with the slope, and so what its clamp does, of another scene."""
+def contour_epe_at_fixed_slope(made: ObjectiveInputs, at: ObjectiveInputs) -> Tensor:
+    """The term written out, with the slope, and so what its clamp does, at other inputs."""
 
     def gradient(image: Tensor) -> Tensor:
         steps = [image.roll(-1, axis) - image.roll(1, axis) for axis in (-2, -1)]
@@ -220,13 +220,13 @@ class TestGradients:
     pixel_nm = 64.0
     mask = torch.rand(2, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 
-    def made(self, mask: Tensor) -> Scene:
+    def made(self, mask: Tensor) -> ObjectiveInputs:
         target = targets(self.pixel_nm)
         probes = epe_probes(targets(16.0), 16.0).reshape(2, 8, 4, 8, 4).sum((2, 4))
         rules = MaskRules(min_width_nm=190, min_space_nm=190, min_area_nm2=40000)
         exposure = small_simulator()(mask, self.pixel_nm)
         clear = torch.ones_like(target)
-        return Scene(target, exposure, mask, probes, clear, self.pixel_nm, self.pixel_nm, rules, binary=False)
+        return ObjectiveInputs(target, exposure, mask, probes, clear, self.pixel_nm, self.pixel_nm, rules, binary=False)
 
     def check(self, term: Callable[[Tensor], Tensor]) -> None:
         assert torch.autograd.gradcheck(term, self.mask.clone().requires_grad_(), rtol=1e-5, atol=1e-8)

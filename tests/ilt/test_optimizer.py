@@ -8,7 +8,7 @@ from scenes.ilt import RECIPE, small_simulator, targets, with_levels
 from scenes.ilt import SIMPLE as METHOD
 from torch import Tensor
 
-from litho_dl.ilt.objective import Scene, background, epe_probes, evaluate_terms
+from litho_dl.ilt.objective import ObjectiveInputs, background, epe_probes, evaluate_terms
 from litho_dl.ilt.optimizer import LARGEST_FEEDBACK_NM, EdgeFeedback, Lbfgs, NormalisedSgd, make_optimizer
 from litho_dl.ilt.problem import geometric
 from litho_dl.ilt.solve import solve_targets
@@ -235,7 +235,7 @@ def test_the_loop_is_its_optimizer(optimizer, damping, epsilon):
         mask = torch.sigmoid(geometric(level.mask_sharpness, step / 5) * theta)
         resist = RECIPE.resist.model_copy(update={"steepness": geometric(level.resist_steepness, step / 5)})
         exposure = replace(simulator(mask, 8.0), resist=resist)
-        made = Scene(target, exposure, mask, *maps, 8.0, 8.0, None, binary=False)
+        made = ObjectiveInputs(target, exposure, mask, *maps, 8.0, 8.0, None, binary=False)
         (gradient,) = torch.autograd.grad(evaluate_terms(made, method.objective)[0].sum(), theta)
         if optimizer == "adam":
             mean, square = 0.7 * mean + 0.3 * gradient, 0.999 * square + 0.001 * gradient**2

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from scenes.ilt import SIMPLE, changed, rectangle, scene, small_simulator, targets, with_levels
+from scenes.ilt import SIMPLE, changed, objective_inputs, rectangle, small_simulator, targets, with_levels
 from torch import Tensor
 
 from litho_dl.core.errors import MaskError
@@ -83,7 +83,7 @@ def test_the_frame_stays_in_masks_on_finer_pixels():
     made = solved(method, given)
     fine = given.repeat_interleave(4, 1).repeat_interleave(4, 2) >= 0.5
     inner = slice(4 * INNER.start, 4 * INNER.stop)
-    drawn, _ = PARAMETERIZATIONS["multilevel"]().written(made.parameters, 8.0, 4)
+    drawn, _ = PARAMETERIZATIONS["multilevel"]().output_mask(made.parameters, 8.0, 4)
     assert made.pixel_nm == 2.0
     assert torch.equal(made.mask[:, inner, inner], drawn[:, inner, inner])
     fine[:, inner, inner] = drawn[:, inner, inner]
@@ -125,7 +125,7 @@ def test_targets_near_the_border_do_not_count(term):
 @pytest.mark.parametrize("term", ["l2", "l2_area", "pvb", "pvb_area", "corner_l2", "contour_epe"])
 def test_what_counts_and_what_does_not_make_up_the_whole(term):
     image = rectangle(12, 12, (2, 8), (3, 8)) + torch.linspace(0, 0.3, 12)
-    whole = scene(image, rectangle(12, 12, (3, 9), (2, 8)), inner=0.8 * image, binary=False)
+    whole = objective_inputs(image, rectangle(12, 12, (3, 9), (2, 8)), inner=0.8 * image, binary=False)
     left = rectangle(12, 12, (0, 12), (0, 5))
     parts = [TERMS[term](replace(whole, counted=counted)) for counted in (left, 1 - left)]
     assert all(part.item() > 0 for part in parts)

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from litho_dl.pairs.manifest import read_manifest
 from litho_dl.pairs.verify import verify
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
-STEPS = 120  # about a second a shard
+STEPS = 60  # about half a second a shard
 PATIENCE_S = 120
 HAS_DASK = importlib.util.find_spec("distributed") is not None
 LOCAL = pytest.param(("--workers", 2), id="local workers")
@@ -34,11 +35,17 @@ def recipe(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def expected(recipe, tmp_path_factory):
-    """The files of an uninterrupted build in one process."""
+def whole(recipe, tmp_path_factory):
+    """An uninterrupted build in one process, which no test changes."""
     folder = tmp_path_factory.mktemp("whole") / "out"
     built(recipe, folder)
-    return digests(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(whole):
+    """Its files."""
+    return digests(whole)
 
 
 def started(recipe: Path, out: Path, *more: object, **settings: object) -> subprocess.Popen[str]:
@@ -133,17 +140,16 @@ def test_ctrl_c(recipe, expected, tmp_path, runner):
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_full_disk(recipe, expected, tmp_path, count):
+def test_a_full_disk(recipe, whole, expected, tmp_path, count):
     """No file may grow beyond a size that the clips and optics fit in, and the shards do not: as where room ends."""
-    whole = tmp_path / "out"
-    built(recipe, whole)
-    for path in shards(whole)[2:]:
+    out = shutil.copytree(whole, tmp_path / "out")
+    for path in shards(out)[2:]:
         path.unlink()
-    room = max(path.stat().st_size for path in (whole / "dataset.json", whole / "timing.csv")) + 100
-    assert room < min(path.stat().st_size for path in shards(whole))
+    room = max(path.stat().st_size for path in (out / "dataset.json", out / "timing.csv")) + 100
+    assert room < min(path.stat().st_size for path in shards(out))
     run = started(
         recipe,
-        whole,
+        out,
         "--workers",
         count,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
@@ -154,10 +160,10 @@ def test_a_full_disk(recipe, expected, tmp_path, count):
     assert last.startswith("Error: Cannot write ")
     assert "disk is not full" in last
     assert "Traceback" not in errors
-    assert len(shards(whole)) == 2
-    assert not list(whole.rglob(".shard*"))
-    built(recipe, whole)
-    assert digests(whole) == expected
+    assert len(shards(out)) == 2
+    assert not list(out.rglob(".shard*"))
+    built(recipe, out)
+    assert digests(out) == expected
 
 
 def test_a_read_only_folder(recipe):

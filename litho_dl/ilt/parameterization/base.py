@@ -69,7 +69,7 @@ class Parameterization(abc.ABC):
         """
 
     @abc.abstractmethod
-    def inside(self, parameters: Tensor, finer: int = 1) -> Tensor:
+    def open_pixels(self, parameters: Tensor, finer: int = 1) -> Tensor:
         """Where the masks are at least half open.
 
         Args:
@@ -82,9 +82,9 @@ class Parameterization(abc.ABC):
 
     def binary(self, parameters: Tensor) -> Tensor:
         """The binary masks (B, h, w) as 0 or 1, or as area coverage where edges lie between pixels."""
-        return self.inside(parameters).to(parameters.dtype)
+        return self.open_pixels(parameters).to(parameters.dtype)
 
-    def written(self, parameters: Tensor, pixel_nm: float, finer: int = 1) -> tuple[Tensor, float]:
+    def output_mask(self, parameters: Tensor, pixel_nm: float, finer: int = 1) -> tuple[Tensor, float]:
         """The masks to write to files.
 
         Args:
@@ -95,7 +95,7 @@ class Parameterization(abc.ABC):
         Returns:
             bool (B, H, W), and their pixel in nm.
         """
-        return self.inside(parameters, finer), pixel_nm / finer
+        return self.open_pixels(parameters, finer), pixel_nm / finer
 
     @abc.abstractmethod
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
@@ -109,7 +109,7 @@ class Parameterization(abc.ABC):
             Parameters of the new level.
         """
 
-    def settled(self, parameters: Tensor, step: int) -> Tensor:
+    def project(self, parameters: Tensor, step: int) -> Tensor:
         """The parameters, corrected to be valid after a step.
 
         Args:

@@ -28,7 +28,7 @@ class Curvilinear(Parameterization):
         """sigmoid(sharpness B theta)."""
         return torch.sigmoid(sharpness * self._drawn(parameters, CONTROL))
 
-    def inside(self, parameters: Tensor, finer: int = 1) -> Tensor:
+    def open_pixels(self, parameters: Tensor, finer: int = 1) -> Tensor:
         """B theta >= 0."""
         return self._drawn(parameters, CONTROL * finer) >= 0
 

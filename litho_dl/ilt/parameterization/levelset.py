@@ -34,7 +34,7 @@ class LevelSet(Parameterization):
         """sigmoid(sharpness phi); the sharpness is in 1/nm."""
         return torch.sigmoid(sharpness * parameters)
 
-    def inside(self, parameters: Tensor, finer: int = 1) -> Tensor:
+    def open_pixels(self, parameters: Tensor, finer: int = 1) -> Tensor:
         """phi >= 0, with phi interpolated bilinearly between its pixels."""
         return interpolated(parameters, finer) >= 0
 
@@ -43,7 +43,7 @@ class LevelSet(Parameterization):
         self.pixel_nm /= ratio
         return interpolated(parameters, ratio)
 
-    def settled(self, parameters: Tensor, step: int) -> Tensor:
+    def project(self, parameters: Tensor, step: int) -> Tensor:
         """Makes phi a distance again, every `REDISTANCE_EVERY` steps."""
         return redistanced(parameters, self.pixel_nm) if (step + 1) % REDISTANCE_EVERY == 0 else parameters
 

@@ -89,7 +89,7 @@ class Manhattan(EdgeParameterization):
         rows, columns = (_share(edge - xy[..., axis, None] / pixel_nm) for edge, axis in zip(low, (1, 0), strict=True))
         return ((rows * self._signs[..., None]).mT @ columns).clamp(0, 1)
 
-    def inside(self, parameters: Tensor, finer: int = 1) -> Tensor:
+    def open_pixels(self, parameters: Tensor, finer: int = 1) -> Tensor:
         """Where the polygons, with edges on the writing grid, cover at least half of a pixel."""
         shape = (self._shape[0] * finer, self._shape[1] * finer)
         return self._coverage(on_grid(parameters), self._pixel_nm / finer, shape) >= 0.5
@@ -98,7 +98,7 @@ class Manhattan(EdgeParameterization):
         """Area coverage of the polygons, with edges on the writing grid."""
         return self.mask(on_grid(parameters), 1.0)
 
-    def written(self, parameters: Tensor, pixel_nm: float, finer: int = 1) -> tuple[Tensor, float]:
+    def output_mask(self, parameters: Tensor, pixel_nm: float, finer: int = 1) -> tuple[Tensor, float]:
         """The polygons on pixels of the writing grid, whatever `finer` is."""
         ratio = pixel_nm / WRITING_GRID_NM
         shape = (round(self._shape[0] * ratio), round(self._shape[1] * ratio))
@@ -110,7 +110,7 @@ class Manhattan(EdgeParameterization):
         self._shape = (self._shape[0] * ratio, self._shape[1] * ratio)
         return parameters
 
-    def settled(self, parameters: Tensor, step: int) -> Tensor:
+    def project(self, parameters: Tensor, step: int) -> Tensor:
         """The moves, clipped to their limits."""
         return parameters.clamp(self._limits[..., 0], self._limits[..., 1])
 

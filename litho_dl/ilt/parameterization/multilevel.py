@@ -26,7 +26,7 @@ class MultiLevel(Parameterization):
         """sigmoid(sharpness U theta)."""
         return torch.sigmoid(interpolated(sharpness * parameters, CONTROL))
 
-    def inside(self, parameters: Tensor, finer: int = 1) -> Tensor:
+    def open_pixels(self, parameters: Tensor, finer: int = 1) -> Tensor:
         """U theta >= 0, computed one phase of rows at a time to save memory, as written masks may be large."""
         across = _spread(_phases(parameters, CONTROL * finer, 2), 2)
         return _spread((rows >= 0 for rows in _phases(across, CONTROL * finer, 1)), 1)

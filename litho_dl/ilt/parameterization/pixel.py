@@ -22,7 +22,7 @@ class PixelSigmoid(Parameterization):
         """sigmoid(sharpness theta)."""
         return torch.sigmoid(sharpness * parameters)
 
-    def inside(self, parameters: Tensor, finer: int = 1) -> Tensor:
+    def open_pixels(self, parameters: Tensor, finer: int = 1) -> Tensor:
         """theta >= 0."""
         return (parameters >= 0).repeat_interleave(finer, 1).repeat_interleave(finer, 2)
 

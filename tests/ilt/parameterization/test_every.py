@@ -43,7 +43,7 @@ class TestEvery:
         assert set(binary.unique().tolist()) == {0.0, 1.0}
         for sharpness in (0.1, 1.0, 10.0):
             assert torch.equal(binary, (form.mask(parameters, sharpness) >= 0.5).double())
-        written, pixel_nm = form.written(parameters, 8.0)
+        written, pixel_nm = form.output_mask(parameters, 8.0)
         assert torch.equal(written, binary.bool())
         assert pixel_nm == 8.0
 
@@ -56,7 +56,7 @@ class TestEvery:
             places = (torch.arange(count, dtype=torch.float64) + 0.5) * spacing
             return (slope[0] * places[:, None] + slope[1] * places - 4.1037)[None]
 
-        written, pixel_nm = form.written(plane(16, cells * 8.0), 8.0, 4)
+        written, pixel_nm = form.output_mask(plane(16, cells * 8.0), 8.0, 4)
         assert (written.dtype, written.shape[1:], pixel_nm) == (torch.bool, (64 * cells, 64 * cells), 2.0)
         expected = plane(16 * cells, 8.0).repeat_interleave(4, 1).repeat_interleave(4, 2)
         if name != "pixel":
@@ -83,7 +83,7 @@ class TestEvery:
         moved = parameters + 0.3 * noise(*parameters.shape)
         for step in range(2 * REDISTANCE_EVERY):
             again = (step + 1) % REDISTANCE_EVERY == 0 and name == "levelset"
-            assert torch.equal(form.settled(moved, step), moved) != again
+            assert torch.equal(form.project(moved, step), moved) != again
 
 
 @pytest.mark.parametrize("ratio", [2, 4])

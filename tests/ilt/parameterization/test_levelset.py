@@ -98,5 +98,5 @@ class TestSignedDistance:
     def test_refined_levels_are_redistanced_on_their_own_pixel(self):
         form, parameters = begun("levelset", (self.apart() > 0).double(), self.nm)
         fine = form.refine(parameters, 2)
-        found = form.settled(fine, REDISTANCE_EVERY - 1)
+        found = form.project(fine, REDISTANCE_EVERY - 1)
         torch.testing.assert_close(found, redistanced(fine, self.nm / 2))

@@ -3,36 +3,19 @@
 import numpy as np
 import pytest
 import torch
-from scenes.edges import SHAPES, SIDE, drawn, edges
+from scenes.edges import SHAPES, SIDE, cut, drawn, edges, shapes
 from scenes.ilt import FIELD, RECIPE, targets, with_levels
 from scenes.ilt import SIMPLE as METHOD
-from torch import Tensor
 
 from litho_dl.core.errors import MaskError
-from litho_dl.ilt.fragments import FragmentRules, Fragments, fragment
 from litho_dl.ilt.method import load_method
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
 from litho_dl.ilt.parameterization.manhattan import SEARCH_NM, nearest_crossing, on_grid, sampled
 from litho_dl.ilt.solve import solve_targets
-from litho_dl.layout.contour import pixel_polygons
-from litho_dl.layout.polygon import Polygon
 from litho_dl.process.model import Corner, build_process
 from litho_dl.process.resist import Resist
 from litho_dl.simulation.exposure import Exposure
 from litho_dl.simulation.simulator import Simulator
-
-RULES = FragmentRules()
-
-
-shapes = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
-
-
-def polygons(target: Tensor) -> list[Polygon]:
-    return list(pixel_polygons(target[0].numpy() >= 0.5, 1.0))
-
-
-def cut(target: Tensor) -> Fragments:
-    return fragment(polygons(target), [], RULES)
 
 
 class TestCoverage:
@@ -108,14 +91,14 @@ class TestCoverage:
         moved[1, 3] = 5
         alone, zero = edges(SHAPES["bar"])
         assert torch.equal(form.mask(moved, 1.0)[0], alone.mask(zero, 1.0)[0])
-        assert torch.equal(form.settled(moved, 0)[0, count:], torch.zeros_like(moved[0, count:]))
+        assert torch.equal(form.project(moved, 0)[0, count:], torch.zeros_like(moved[0, count:]))
 
     @shapes
     def test_written_masks_are_the_binary_ones_on_their_grid(self, shape):
         """Every edge and jog on whole nm, whatever the moves."""
         form, parameters = edges(shape)
         moves = 4 * torch.randn(parameters.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
-        written, pixel_nm = form.written(moves, 4.0)
+        written, pixel_nm = form.output_mask(moves, 4.0)
         assert (written.dtype, written.shape, pixel_nm) == (torch.bool, (1, SIDE, SIDE), 1.0)
         coarse = torch.nn.functional.avg_pool2d(written.double(), 4)
         torch.testing.assert_close(coarse, form.binary(moves), rtol=0, atol=1e-12)
@@ -209,7 +192,7 @@ def test_moves_are_kept_within_their_limits_in_the_loop():
     method = with_levels(level, parameterization="manhattan", optimizer="feedback", check_every=1)
     solution = solve_targets(simulator, targets(1.0), 1.0, method)
     form, _ = edges(targets(1.0), 8.0)
-    assert torch.equal(form.settled(solution.parameters, 0), solution.parameters)
+    assert torch.equal(form.project(solution.parameters, 0), solution.parameters)
 
 
 def test_a_target_without_edges_is_refused():

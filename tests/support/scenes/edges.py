@@ -1,12 +1,17 @@
 """Shapes for the tests of moving edges."""
 
+import pytest
 import torch
 from torch import Tensor
 
+from litho_dl.ilt.fragments import FragmentRules, Fragments, fragment
 from litho_dl.ilt.parameterization import Start
 from litho_dl.ilt.parameterization.manhattan import Manhattan
+from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.polygon import Polygon
 
 SIDE = 400  # nm
+RULES = FragmentRules()
 
 
 def drawn(*boxes: tuple[int, int, int, int], holes: tuple[tuple[int, int, int, int], ...] = ()) -> Tensor:
@@ -24,6 +29,17 @@ SHAPES = {
     "frame": drawn((60, 60, 340, 340), holes=((150, 140, 261, 260),)),
     "two": drawn((60, 60, 150, 340), (230, 60, 330, 340)),
 }
+shapes = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+
+
+def polygons(target: Tensor) -> list[Polygon]:
+    """The outlines of a drawn image, in nm."""
+    return list(pixel_polygons(target[0].numpy() >= 0.5, 1.0))
+
+
+def cut(target: Tensor) -> Fragments:
+    """The fragments of a drawn image, alone on its field."""
+    return fragment(polygons(target), [], RULES)
 
 
 def edges(target: Tensor, pixel_nm: float = 4.0, mask: Tensor | None = None) -> tuple[Manhattan, Tensor]:

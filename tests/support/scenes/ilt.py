@@ -8,7 +8,7 @@ from torch import Tensor
 
 from litho_dl.core.grid import Grid
 from litho_dl.ilt.method import Level, Method
-from litho_dl.ilt.objective import Scene, background, epe_probes, evaluate_terms
+from litho_dl.ilt.objective import ObjectiveInputs, background, epe_probes, evaluate_terms
 from litho_dl.layout.clips import Clip, place
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
@@ -88,10 +88,12 @@ def printed_objective(
     target, mask = targets(image_nm), mask.double()
     maps = epe_probes(target, image_nm), background(target, image_nm)
     exposure = small_simulator()(mask, pixel_nm, out_pixel_nm=image_nm)
-    return evaluate_terms(Scene(target, exposure, mask, *maps, image_nm, pixel_nm, rules, binary=True), weights)[0]
+    return evaluate_terms(
+        ObjectiveInputs(target, exposure, mask, *maps, image_nm, pixel_nm, rules, binary=True), weights
+    )[0]
 
 
-def scene(
+def objective_inputs(
     nominal: Tensor,
     target: Tensor,
     *,
@@ -99,14 +101,14 @@ def scene(
     mask: Tensor | None = None,
     rules: MaskRules | None = None,
     binary: bool = True,
-) -> Scene:
+) -> ObjectiveInputs:
     """One clip at 2 nm, its mask at 5 nm; focus intensity `nominal`, defocus `inner`; threshold 0.5, steepness 10."""
     intensity = {"focus": nominal[None], "defocus": (nominal if inner is None else inner)[None]}
     corners = {"nominal": Corner(1.0, "focus"), "outer": Corner(1.5, "focus"), "inner": Corner(1.0, "defocus")}
     exposure = Exposure(intensity, {}, corners, Resist(threshold=0.5, steepness=10.0), (256.0, 256.0))
     drawn = (target if mask is None else mask)[None]
     none = torch.zeros_like(target)[None]
-    return Scene(target[None], exposure, drawn, none, none, 2.0, 5.0, rules, binary)
+    return ObjectiveInputs(target[None], exposure, drawn, none, none, 2.0, 5.0, rules, binary)
 
 
 def rectangle(height: int, width: int, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:

@@ -1,4 +1,4 @@
-"""The package's face: one import, few names, objects that say what they are, and one clear line for wrong input."""
+"""The package's own names: one import, objects that say what they are, and one clear line for wrong input."""
 
 import subprocess
 import sys

@@ -1,0 +1,46 @@
+"""Tasks for worker processes: good ones, and those that kill their worker or fail."""
+
+import os
+import resource
+import signal
+import time
+from pathlib import Path
+
+import torch
+
+from litho_dl.core.errors import OutputError
+
+
+def threads_and_square(number: int) -> tuple[int, int]:
+    return torch.get_num_threads(), number**2
+
+
+def dying_once(mark: str) -> str:
+    """Kills its process the first time it sees a mark."""
+    path = Path(mark)
+    if not path.exists():
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return path.name
+
+
+def dying(mark: str) -> str:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return mark
+
+
+def sleeping(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+def faults_of_a_tensor(megabytes: int) -> int:
+    """Pages that the process was handed for the last of some tensors."""
+    for _ in range(20):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        torch.empty(megabytes * 2**20, dtype=torch.uint8).fill_(1)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+def failing(number: int) -> int:
+    raise OutputError(f"no room for {number}")

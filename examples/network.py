@@ -32,7 +32,7 @@ print(prediction)
 # They begin in the middle of the method's first level, at the network's own soft mask.
 
 # %%
-refined = ld.refine(prediction, clip, simulator, "fast", steps=20)
+refined = ld.refine(simulator, prediction, clip, "fast", steps=20)
 print(refined)
 
 # %% [markdown]

@@ -282,8 +282,8 @@ def draw(folders: Mapping[str, Folder], levels: Mapping[str, int], drawing: Path
             draw_folder(axes, name, box, folders[name].lines, TINTS[stacks[name]])
         text = caption(folders, len(arrows))
         axes.text(left, -HALF_HEIGHT - 0.2, text, fontsize=10, color=INK, va="top", linespacing=1.5)
-        told = {"Title": "Folders of litho_dl and what they import", "Description": structure(folders, levels)}
-        figure.savefig(drawing, format="svg", metadata={**told, "Date": None, "Creator": None})
+        metadata = {"Title": "Folders of litho_dl and what they import", "Description": structure(folders, levels)}
+        figure.savefig(drawing, format="svg", metadata={**metadata, "Date": None, "Creator": None})
         plt.close(figure)
 
 

@@ -109,7 +109,7 @@ def measure_model(bench: Bench, label: str, generator: Generator, budget_s: floa
 
     def refined(steps: int) -> Solution:
         with progress_bar(f"{steps} steps from {label}, on {suite.name}") as advance:
-            return refine(prediction, suite.clips, simulator, bench.method, steps, advance).require_finished()
+            return refine(simulator, prediction, suite.clips, bench.method, steps, advance).require_finished()
 
     for steps in bench.steps:
         found = refined(steps)

@@ -2,17 +2,23 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from scenes.pictures import image_axes, opacity, shown_part
 
 import litho_dl as ld
 from litho_dl.core.errors import GridMismatchError, KernelError, LayoutError, MaskError, RecipeError
 from litho_dl.layout.clips import place
+from litho_dl.process.model import Corner
+from litho_dl.scoring.evaluate import evaluate_mask
+from litho_dl.scoring.protocol import PROTOCOLS
 
 FIELD_NM = 640.0
 MOST_NAMES = 30
+FIRST_LINE = (-50.0, 200.0, 200.0, 200.0)
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +45,11 @@ def method() -> ld.Method:
 @pytest.fixture(scope="module")
 def solution(simulator, clip, method):
     return ld.solve(simulator, clip, method)
+
+
+@pytest.fixture(scope="module")
+def pair(simulator, clip, method):
+    return ld.solve(simulator, [clip, place(two_lines("others", 60.0), simulator, "others")], method)
 
 
 class TestNames:
@@ -74,13 +85,11 @@ class TestFlow:
         assert score.clip == "lines"
         assert str(score).splitlines()[3].split() == ["l2_nm2", f"{score.l2_nm2:,.0f}"]
 
-    def test_a_list_gives_its_length(self, simulator, clip, method):
-        other = place(two_lines("others", 60.0), simulator, "others")
-        both = ld.solve(simulator, [clip, other], method)
-        cards = ld.evaluate(simulator, both, [clip, other])
-        assert both.mask.shape[0] == 2
+    def test_a_list_gives_its_length(self, simulator, pair):
+        cards = ld.evaluate(simulator, pair, pair.clips)
+        assert pair.mask.shape[0] == 2
         assert [card.clip for card in cards] == ["lines", "others"]
-        alone = ld.evaluate(simulator, both.mask[1], other)
+        alone = ld.evaluate(simulator, pair.mask[1], pair.clips[1])
         assert (alone.l2_nm2, alone.pvb_nm2) == (cards[1].l2_nm2, cards[1].pvb_nm2)
 
     def test_arrays_and_tensors_are_taken_alike(self, simulator, clip, solution):
@@ -116,6 +125,53 @@ class TestFlow:
         assert [axes.get_title() for axes in simulator(solution.mask).plot().axes if axes.get_title()] == titles[2:]
         assert len(simulator.plot().axes) > len(simulator.process.kernels)
         assert len(solution.plot_convergence().axes[0].lines) >= len(solution.history)
+
+    @pytest.mark.parametrize("index", [0, 1, -1])
+    def test_the_picture_is_that_of_its_clip(self, pair, index):
+        target, mask = image_axes(pair.plot(index))[:2]
+        drawn = shown_part(target, pair.clips[index].coverage(1.0).numpy() >= 0.5, 1.0)
+        np.testing.assert_array_equal(opacity(target, 0) > 0, drawn)
+        solved = shown_part(mask, np.kron(pair.mask[index].numpy(), np.ones((4, 4))), 1.0)
+        np.testing.assert_array_equal(np.asarray(mask.images[0].get_array()), solved)
+
+    @pytest.mark.parametrize(("raster", "more_nm"), [("exact", 0), ("inclusive", 1)])
+    def test_the_l2_of_a_closed_mask_is_the_area_of_the_rastered_target(self, simulator, clip, raster, more_nm):
+        area_nm2 = (130 + more_nm) * (420 + more_nm) + (130 + more_nm) * (360 + more_nm)
+        assert ld.evaluate(simulator, torch.zeros(160, 160), clip, raster=raster).l2_nm2 == area_nm2
+
+    def test_scores_of_a_single_precision_simulator_are_in_double_precision(self, simulator, clip, solution):
+        double = ld.Simulator(simulator.process, dtype=torch.float64)
+        single, expected = (
+            evaluate_mask(solution.mask[0], 4.0, clip.placed, one, PROTOCOLS["default"]).scorecard.edges
+            for one in (simulator, double)
+        )
+        assert simulator.dtype == torch.float32
+        assert ld.evaluate(simulator, solution, clip).edges == expected != single
+
+    @pytest.mark.parametrize(("value", "kept"), [(0.3, True), (0.5, False)])
+    def test_mask_rules_take_half_open_pixels_as_open(self, simulator, value, kept):
+        mask = torch.zeros(160, 160)
+        mask[40:100, 80:82] = value  # 8 nm wide
+        (found,) = ld.check_mask_rules(simulator, mask, ld.MaskRules(20.0, 20.0, 0.0))
+        assert (found.counts["width"] == 0) == kept
+
+    def test_cds_at_the_ends_of_the_window_are_off_by_the_tolerance(self, simulator, clip):
+        def measured(**settings):
+            return ld.process_window(simulator, clip.placed, clip, foci_nm=[0.0], cutlines_nm=[FIRST_LINE], **settings)
+
+        window = measured(tolerance=0.02).gauges[0].window
+        ends = measured(doses=(window.low[0], window.high[0])).gauges[0]
+        assert ends.gauge.target_nm == pytest.approx(130.0)
+        np.testing.assert_allclose(ends.cd_nm, [[0.98 * 130.0, 1.02 * 130.0]], atol=1e-3)
+
+    def test_the_nominal_cd_is_at_the_focus_and_dose_of_the_nominal_corner(self, simulator, clip):
+        corners = {**simulator.process.corners, "nominal": Corner(1.1, "defocus+30nm")}
+        moved = ld.Simulator(replace(simulator.process, corners=corners))
+        found, expected = (
+            ld.process_window(one, clip.placed, clip, foci_nm=[focus], doses=[dose], cutlines_nm=[FIRST_LINE]).gauges[0]
+            for one, focus, dose in ((moved, 0.0, 1.0), (simulator, 30.0, 1.1))
+        )
+        assert found.cd_nominal_nm == pytest.approx(expected.cd_nm.item(), abs=1e-9)
 
     def test_process_windows_and_mask_rules(self, simulator, clip, solution):
         window = ld.process_window(simulator, solution, clip, foci_nm=(-60.0, 0.0, 60.0), doses=(0.95, 1.0, 1.05))
@@ -175,6 +231,21 @@ class TestWrongInput:
             simulator(mask)
         with pytest.raises((error, MaskError)):
             ld.evaluate(simulator, mask, clip)
+
+    @pytest.mark.parametrize(
+        ("masks", "message"),
+        [
+            (torch.zeros(1, 2, 160, 160), r"\(H, W\) or \(B, H, W\), got values of shape \(1, 2, 160, 160\)"),
+            ([torch.zeros(160, 160), torch.zeros(80, 80)], r"one shape, got \(160, 160\), \(80, 80\)"),
+        ],
+    )
+    def test_batches_of_masks(self, simulator, clip, masks, message):
+        for use in (
+            lambda: ld.evaluate(simulator, masks, [clip] * len(masks)),
+            lambda: ld.check_mask_rules(simulator, masks),
+        ):
+            with pytest.raises(MaskError, match=message):
+                use()
 
     def test_values_at_the_edge_of_the_range_are_taken(self, simulator):
         assert simulator(torch.full((160, 160), 1 + 1e-7)).aerial().max() == pytest.approx(1, abs=1e-5)

@@ -93,7 +93,7 @@ def infer(
     title, solution = card.recipe.network, None
     if steps is not None:
         with progress_bar(f"Refining {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
-            solution = refine(prediction, clips, simulator, chosen, steps, advance)
+            solution = refine(simulator, prediction, clips, chosen, steps, advance)
         run |= {"method": method, "status": solution.status, "solve_seconds": solution.seconds}
         title += f", {steps} steps of {method}"
     masks = score_masks(simulator, clips, solution or prediction, protocol)

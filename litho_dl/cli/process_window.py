@@ -43,9 +43,7 @@ Sweeps = tuple[float, ...]
 @click.option(
     "--focus", type=SweepParamType(), help="Foci in nm. Default: one Rayleigh unit to both sides, in ten steps."
 )
-@click.option(
-    "--dose", type=SweepParamType(), default="0.85,1.15,0.05", show_default=True, help="Factors on intensity."
-)
+@click.option("--dose", type=SweepParamType(), help="Factors on intensity. Default: 0.85 to 1.15 in steps of 0.05.")
 @click.option(
     "--tolerance",
     "tolerance_percent",
@@ -67,7 +65,7 @@ def process_window(
     out: Path,
     cutlines: tuple[tuple[float, float, float, float], ...],
     focus: Sweeps | None,
-    dose: Sweeps,
+    dose: Sweeps | None,
     tolerance_percent: float,
     layer: str | None,
     cell: str | None,
@@ -81,38 +79,33 @@ def process_window(
     Writes OUT/process_window.csv (the CD of every gauge, focus and dose), OUT/summary.json and the picture
     OUT/process_window.png. Dose limits are computed from the images, and are not restricted to the swept doses.
     """
-    import numpy as np
-
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import require_writable_folder
     from litho_dl.layout.clips import load_clip, load_mask_polygons
     from litho_dl.process.files import read_optics
-    from litho_dl.runs.process_window import default_foci, window_text, write_results
-    from litho_dl.simulation.focus_exposure import choose_gauges, expose_through_focus
+    from litho_dl.runs import process_window as runs
+    from litho_dl.simulation.simulator import Simulator
 
-    if min(dose) <= 0:
+    if dose is not None and min(dose) <= 0:
         raise click.BadParameter("expected positive doses", param_hint="'--dose'")
     resolved = resolve_device(device)
     read = read_optics(optics, field_nm=field_nm)
     clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm)
     polygons = clip.placed if mask is None else load_mask_polygons(mask, clip, layer=mask_layer)
-    gauges = choose_gauges(clip, cutlines, window_nm=window_nm)
-    process = built(read)
-    foci = default_foci(process) if focus is None else focus
     require_writable_folder(out)
+    simulator = Simulator(built(read)).to(resolved)
     with progress_bar("Exposing through focus") as advance:
-        result = expose_through_focus(
+        result = runs.process_window(
+            simulator,
             polygons,
-            gauges,
-            process,
-            foci_nm=np.array(foci),
-            doses=np.array(dose),
-            nominal=process.nominal,
+            clip,
+            foci_nm=focus,
+            doses=runs.DOSES if dose is None else dose,
+            cutlines_nm=cutlines,
             tolerance=tolerance_percent / 100,
-            device=resolved,
             advance=advance,
         )
     settings = {"mask": None if mask is None else str(mask), "optics": optics, "tolerance_percent": tolerance_percent}
     title = f"{clip.name} ({'as drawn' if mask is None else mask.name}), {Path(optics).name}"
-    summary = write_results(result, clip, out, command_path(), settings, title)
-    click.echo(json.dumps(summary, indent=2) if as_json else window_text(summary))
+    summary = runs.write_results(result, clip, out, command_path(), settings, title)
+    click.echo(json.dumps(summary, indent=2) if as_json else runs.window_text(summary))

@@ -20,7 +20,7 @@ def resolve_device(name: str) -> torch.device:
         raise LithoError(f"Expected a device auto, cpu, cuda or cuda:N, got {name!r}.")
     if name != "cpu" and int(match[1] or 0) >= torch.cuda.device_count():
         raise LithoError(
-            f"Expected a CUDA device for {name!r}, found {torch.cuda.device_count()}; use --device cpu or auto."
+            f"Expected a CUDA device for {name!r}, found {torch.cuda.device_count()}; use the device cpu or auto."
         )
     return torch.device(name)
 

@@ -161,5 +161,5 @@ def require_writable_folder(folder: str | Path) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise OutputError(f"Cannot write to {folder}: {error.strerror or error}; choose a writable --out.") from error
+        raise OutputError(f"Cannot write to {folder}: {error.strerror or error}; choose a writable folder.") from error
     return folder

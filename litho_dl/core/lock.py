@@ -25,7 +25,7 @@ def locked(folder: Path) -> Iterator[None]:
         raise OutputError(f"{folder}: another process is building here; wait for it or stop it.") from None
     except (OSError, NotImplementedError) as error:
         raise OutputError(
-            f"Cannot lock {folder}: {getattr(error, 'strerror', None) or error}; choose a writable --out on a file "
+            f"Cannot lock {folder}: {getattr(error, 'strerror', None) or error}; choose a writable folder on a file "
             f"system that has locks."
         ) from error
     try:

@@ -98,7 +98,7 @@ def start_or_resume(job: Job, tiling: Tiling, folder: Path, device: str) -> Plan
     """
     fresh = not (folder / PLAN).exists()
     if fresh and any((folder / TILES).iterdir()):
-        raise DatasetError(f"{folder}: expected an empty folder, got tiles without {PLAN}; choose another --out.")
+        raise DatasetError(f"{folder}: expected an empty folder, got tiles without {PLAN}; choose another folder.")
     names = [TARGET, OPTICS] + [MODEL] * (job.generator is not None)
     inputs = folder if fresh else require_writable_folder(folder / "check")
     job.chip.write(inputs / TARGET)
@@ -130,7 +130,7 @@ def start_or_resume(job: Job, tiling: Tiling, folder: Path, device: str) -> Plan
     if stored.digest != plan.digest:
         raise DatasetError(
             f"{folder}: expected an empty folder or a run of these settings, got one of others "
-            f"({', '.join(_differing(stored, plan))}); choose another --out, or remove the folder."
+            f"({', '.join(_differing(stored, plan))}); choose another folder, or remove the folder."
         )
     return plan
 

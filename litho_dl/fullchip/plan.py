@@ -121,7 +121,9 @@ def read_plan(folder: Path) -> Plan:
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         if table["format"] != FORMAT or table["version"] != __version__:
-            raise DatasetError(f"{path}: expected a plan of {FORMAT} and litho_dl {__version__}; choose another --out.")
+            raise DatasetError(
+                f"{path}: expected a plan of {FORMAT} and litho_dl {__version__}; choose another folder."
+            )
         tiling = table["tiling"]
         plan = Plan(
             Tiling(tuple(tiling["wanted_nm"]), tuple(tiling["area_nm"]), tiling["core_nm"], tiling["halo_nm"]),
@@ -136,13 +138,13 @@ def read_plan(folder: Path) -> Plan:
             table["labels"],
         )
         if plan.digest != table["digest"]:
-            raise DatasetError(f"{path}: the plan was changed by hand; restore it, or choose another --out.")
+            raise DatasetError(f"{path}: the plan was changed by hand; restore it, or choose another folder.")
         return plan
     except FileNotFoundError:
         raise DatasetError(f"{folder}: expected a full-chip run ({PLAN} in it), got none.") from None
     except (KeyError, TypeError, ValueError, OSError) as error:
         raise DatasetError(
-            f"{path}: the plan is damaged ({error}); remove the folder, or choose another --out."
+            f"{path}: the plan is damaged ({error}); remove the folder, or choose another folder."
         ) from error
 
 

@@ -105,7 +105,7 @@ def _solve_alone(context: WorkerContext, windows: _Windows) -> tuple[Tensor, flo
     else:
         assert context.plan.steps is not None
         start = replace(prediction, mask=prediction.mask[indices], logits=prediction.logits[indices])
-        solution = refine(start, nonempty.clips, simulator, method, context.plan.steps, probes=nonempty.probes)
+        solution = refine(simulator, start, nonempty.clips, method, context.plan.steps, probes=nonempty.probes)
     solved = solution.require_finished().mask
     masks = solved.new_zeros(len(windows.clips), *solved.shape[1:])
     masks[indices] = solved

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from litho_dl.core.errors import GridMismatchError
+from litho_dl.core.errors import CheckpointError, GridMismatchError, MaskError
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import Generator
 from litho_dl.ilt.method import Method, load_method
@@ -16,6 +16,7 @@ from litho_dl.ilt.objective import epe_probes
 from litho_dl.ilt.problem import Probes
 from litho_dl.ilt.solve import OnStep, solve_targets
 from litho_dl.layout.clips import Clip, on_pixel
+from litho_dl.runs.masks import as_clips, clips_on_field, masks_of_clips
 from litho_dl.runs.optimize import ClipSolution
 from litho_dl.simulation.simulator import Simulator
 
@@ -60,12 +61,15 @@ def predict(generator: Generator, clips: Clip | Sequence[Clip], device: torch.de
         One mask for each clip.
 
     Raises:
-        CheckpointError: The network does not generate masks.
+        CheckpointError: It is not a generator, or does not generate masks.
+        MaskError: There is no clip, or one is of another type.
         GridMismatchError: The field is not a whole number of the network's pixels, or the network cannot halve that
             number often enough.
     """
+    if not isinstance(generator, Generator):
+        raise CheckpointError(f"Expected a Generator, got {type(generator).__name__}; load one by load_generator.")
     generator.require_masks()
-    clips = [clips] if isinstance(clips, Clip) else clips
+    clips = as_clips(clips)
     recipe = generator.card.recipe
     device = next(generator.network.parameters()).device if device is None else device
     targets = torch.stack([clip.coverage(recipe.pixel_nm) for clip in clips])[:, None]
@@ -75,16 +79,16 @@ def predict(generator: Generator, clips: Clip | Sequence[Clip], device: torch.de
         parts = [mask_logits(network, part.to(device), recipe.ratio).cpu() for part in targets.split(BATCH_CLIPS)]
     except GridMismatchError as error:
         raise GridMismatchError(
-            f"{generator.origin}: {error} Its pixels are {recipe.pixel_nm:g} nm; choose another --field."
+            f"{generator.origin}: {error} Its pixels are {recipe.pixel_nm:g} nm; choose another field (--field)."
         ) from error
     logits = torch.cat(parts)
     return Prediction(logits > 0, logits, recipe.mask_pixel_nm, time.perf_counter() - started)
 
 
 def refine(
+    simulator: Simulator,
     prediction: Prediction,
     clips: Clip | Sequence[Clip],
-    simulator: Simulator,
     method: str | Path | Method,
     steps: int,
     on_step: OnStep | None = None,
@@ -97,9 +101,9 @@ def refine(
     grey masks this is the network's soft mask. A start from binary masks needs more steps.
 
     Args:
+        simulator: The process, on the device to compute on.
         prediction: The masks.
-        clips: Their clips.
-        simulator: Simulator of the process, on the device to compute on.
+        clips: Their clips, on the simulator's field.
         method: A method's name, a .toml file, or a `Method`.
         steps: Number of steps; see `Method.in_steps`.
         on_step: See `ilt.solve.solve_targets`.
@@ -110,8 +114,15 @@ def refine(
 
     Raises:
         LithoError: As `solve_targets`.
+        MaskError: There are not as many masks as clips.
+        GridMismatchError: Clips, masks and simulator have different fields.
     """
-    clips = [clips] if isinstance(clips, Clip) else clips
+    if not isinstance(prediction, Prediction):
+        raise MaskError(
+            f"Expected a Prediction, got {type(prediction).__name__}; continue from masks by solve(masks=...)."
+        )
+    clips = clips_on_field(simulator, clips)
+    masks_of_clips(simulator, prediction, clips)
     method = (method if isinstance(method, Method) else load_method(method)).in_steps(steps, START_FRACTION)
     targets = torch.stack([clip.coverage(method.target_nm) for clip in clips])
     soft = (0.5 + prediction.logits / method.levels[0].mask_sharpness[0]).clamp(0, 1)

@@ -6,7 +6,7 @@ layout's own coordinates, so that a mask opens on top of its layout in any viewe
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +35,14 @@ class Clip:
         placed: The layout in field coordinates.
         shift_nm: (dx, dy) from the layout's own coordinates to the field's.
         field_nm: (height, width) of the field.
+        window_nm: x0, y0, x1, y1 in the layout's own coordinates, where shapes were cut; None: nothing was.
     """
 
     name: str
     placed: Layout
     shift_nm: tuple[float, float]
     field_nm: tuple[float, float]
+    window_nm: Box | None = None
 
     def __repr__(self) -> str:
         shapes, (height, width) = len(self.placed.polygons), self.field_nm
@@ -114,7 +116,7 @@ def load_clip(
     """
     _field_of(optics)
     layout = read_layout(path, layer=layer, cell=cell, window_nm=window_nm)
-    return place(layout, optics, file_stem(path))
+    return replace(place(layout, optics, file_stem(path)), window_nm=window_nm)
 
 
 def file_stem(path: str | Path) -> str:
@@ -149,7 +151,7 @@ def load_mask_image(path: str | Path, optics: HasField, *, lowest: float = 0.0) 
         raise GridMismatchError(
             f"{path}: expected an image of the whole field of {field_nm[0]:g} x {field_nm[1]:g} nm on pixels of whole "
             f"nm, or of 1 nm over a whole number, got {height} x {width} pixels of {pixel_nm:.6g} nm; pad or resample "
-            f"it, or give its --field."
+            f"it, or give its field (--field)."
         )
     return values
 

@@ -142,7 +142,8 @@ class Layout:
         if x1 - x0 > width + FIT_TOLERANCE_NM or y1 - y0 > height + FIT_TOLERANCE_NM:
             raise LayoutError(
                 f"Expected a layout that fits into the field of {width:g} x {height:g} nm (width x height), got "
-                f"'{self.name}' of {x1 - x0:.12g} x {y1 - y0:.12g} nm; take a part by --window X0,Y0,X1,Y1 in nm, "
+                f"'{self.name}' of {x1 - x0:.12g} x {y1 - y0:.12g} nm; take a part by window_nm "
+                f"(--window X0,Y0,X1,Y1 in nm), "
                 f"or all of it by litho-dl fullchip, or check the layer and the file's database unit."
             )
         return (

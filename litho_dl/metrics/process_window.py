@@ -100,7 +100,7 @@ class ProcessWindow:
         return f"ProcessWindow({foci}, doses {self.low.min():.3f} to {self.high.max():.3f})"
 
 
-def process_window(profile: GaugeProfile, foci_nm: np.ndarray, tolerance: float = 0.1) -> ProcessWindow:
+def dose_window(profile: GaugeProfile, foci_nm: np.ndarray, tolerance: float = 0.1) -> ProcessWindow:
     """The process window of one gauge.
 
     Args:

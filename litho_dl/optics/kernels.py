@@ -83,5 +83,5 @@ class SocsKernels:
         if not all(same_length(a, b) for a, b in zip(self.field_nm, field_nm, strict=True)):
             raise GridMismatchError(
                 f"These kernels were made for a field of {self.field_nm[0]:g} x {self.field_nm[1]:g} nm, got an image "
-                f"of {field_nm[0]:g} x {field_nm[1]:g} nm; build kernels for that field (kernels build --field)."
+                f"of {field_nm[0]:g} x {field_nm[1]:g} nm; build kernels for that field."
             )

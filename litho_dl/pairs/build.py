@@ -130,7 +130,7 @@ def _start_or_resume(folder: Path, resolved: ResolvedRecipe, on_progress: Callab
         if manifest.digest != resolved.digest:
             raise DatasetError(
                 f"{folder}: expected an empty folder or a data set of this recipe, got one made with other settings; "
-                f"choose another --out."
+                f"choose another folder."
             )
         if changed := changed_files(folder, manifest):
             raise DatasetError(" ".join(changed))
@@ -141,7 +141,7 @@ def _start_or_resume(folder: Path, resolved: ResolvedRecipe, on_progress: Callab
             )
         return manifest
     if any((folder / SHARDS).glob("*.h5")):
-        raise DatasetError(f"{folder}: expected an empty folder, got shards without {MANIFEST}; choose another --out.")
+        raise DatasetError(f"{folder}: expected an empty folder, got shards without {MANIFEST}; choose another folder.")
     (folder / TIMING).unlink(missing_ok=True)
     save_kernels(folder / OPTICS, resolved.process)
     total = sum(source.count or 0 for source in resolved.recipe.clips)

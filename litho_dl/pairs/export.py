@@ -108,4 +108,4 @@ def export_npz(folder: Path, out: Path, on_shard: OnShard = lambda done, total: 
 def _require_empty(out: Path) -> None:
     """Refuses to mix two exports."""
     if any(require_writable_folder(out).iterdir()):
-        raise DatasetError(f"{out}: expected an empty folder, got files in it; choose another --out.")
+        raise DatasetError(f"{out}: expected an empty folder, got files in it; choose another folder.")

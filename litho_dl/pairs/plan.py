@@ -203,7 +203,7 @@ def _bounds(ends: Any, start: int, stop: int) -> np.ndarray:
 def _opened(path: Path, digest: str) -> Iterator[Any]:
     with open_hdf5(path, FORMAT) as file:
         if file.attrs["digest"] != digest:
-            raise DatasetError(f"{path}: expected the clips of this recipe, got others; choose another --out.")
+            raise DatasetError(f"{path}: expected the clips of this recipe, got others; choose another folder.")
         yield file
 
 

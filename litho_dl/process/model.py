@@ -121,7 +121,7 @@ class ProcessModel:
         focus_nm = None if corner is None else named_focus(corner.kernels)
         if corner is None or focus_nm is None:
             raise KernelError(
-                f"Expected a corner 'nominal' of known focus, got {', '.join(self.corners)}; give a recipe as --optics."
+                f"Expected a corner 'nominal' of known focus, got {', '.join(self.corners)}; give a recipe."
             )
         return focus_nm, corner.dose
 
@@ -175,7 +175,7 @@ class ProcessModel:
         if self.recipe is None:
             raise KernelError(
                 f"Expected one of the imported kernels ({', '.join(self.kernels)}), got a focus of {defocus_nm:g} nm; "
-                f"kernels for other foci are built from a recipe: give one as --optics, or leave out the focus sweep."
+                f"kernels for other foci are built from a recipe: give one, or leave out the focus sweep."
             )
         settings = self.recipe.kernels
         return build_socs(

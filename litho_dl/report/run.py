@@ -91,7 +91,9 @@ def read_run(folder: Path) -> Run:
     pictures = tuple(path for path in paths if path.suffix == ".png")
     layers = {path.name.removesuffix(SUFFIX): path for path in paths if path.name.endswith(SUFFIX)}
     if not (facts or clips or tables or pictures or layers):
-        raise ReportError(f"{folder}: expected results of a command (.json, .csv, .png), got none; choose its --out.")
+        raise ReportError(
+            f"{folder}: expected results of a command (.json, .csv, .png), got none; choose the folder of a run."
+        )
     sites = [{"clip": clip["clip"], **site} for clip in clips for site in clip.get(SITES, ())]
     if SPOTS in tables:
         spots = ((SPOT.format(number), row) for number, row in enumerate(tables.pop(SPOTS).records, start=1))

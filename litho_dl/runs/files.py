@@ -85,7 +85,9 @@ def start_mask_files(given: Sequence[Path], names: Sequence[str]) -> list[Path]:
             raise LithoError(f"{given[0]}: expected {missing[0]}.mask.oas or .png there; found neither.")
         return [path for path in found if path is not None]
     if len(given) != len(names):
-        raise LithoError(f"Expected one --init for each of {len(names)} layouts, or one folder, got {len(given)}.")
+        raise LithoError(
+            f"Expected one start mask (--init) for each of {len(names)} layouts, or one folder, got {len(given)}."
+        )
     return list(given)
 
 

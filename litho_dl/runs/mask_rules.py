@@ -68,9 +68,11 @@ def image_layout(path: Path, pixel_nm: float | None) -> tuple[Layout, float, Box
         LithoError: The pixel is missing or not positive, or the image cannot be read.
     """
     if pixel_nm is None:
-        raise LithoError(f"{path}: expected --pixel NM with an image, which does not hold it, got none; pass it.")
+        raise LithoError(
+            f"{path}: expected the pixel (--pixel NM) of an image, which does not hold it, got none; pass it."
+        )
     if not (math.isfinite(pixel_nm) and pixel_nm > 0):
-        raise LithoError(f"{path}: expected a positive --pixel in nm, got {pixel_nm:g}.")
+        raise LithoError(f"{path}: expected a positive pixel (--pixel) in nm, got {pixel_nm:g}.")
     binary = np.asarray(load_mask_values(path)) >= 0.5
     height, width = binary.shape
     drawn = Layout(path.stem, pixel_polygons(binary, pixel_nm))

@@ -46,7 +46,25 @@ class GivenMasks:
         return f"GivenMasks({count} {masks} of {height} x {width} pixels of {self.pixel_nm:g} nm)"
 
 
-def clips_on_field(simulator: Simulator, clips: Clip | Sequence[Clip]) -> list[Clip]:
+def as_clips(clips: Clip | Iterable[Clip]) -> list[Clip]:
+    """Clips as a list.
+
+    Args:
+        clips: One clip or several.
+
+    Raises:
+        MaskError: There is no clip, or one is of another type.
+    """
+    several = list(clips) if isinstance(clips, Iterable) and not isinstance(clips, str) else [clips]
+    if not several:
+        raise MaskError("Expected at least one clip, got none.")
+    for clip in several:
+        if not isinstance(clip, Clip):
+            raise MaskError(f"Expected a clip or a list of clips, got {type(clip).__name__}; load one by load_clip.")
+    return several
+
+
+def clips_on_field(simulator: Simulator, clips: Clip | Iterable[Clip]) -> list[Clip]:
     """Checks that clips are on a simulator's field.
 
     Args:
@@ -63,12 +81,8 @@ def clips_on_field(simulator: Simulator, clips: Clip | Sequence[Clip]) -> list[C
     """
     if not isinstance(simulator, Simulator):
         raise LithoError(f"Expected a simulator, got {type(simulator).__name__}; make one by Simulator(optics).")
-    several = list(clips) if isinstance(clips, Iterable) and not isinstance(clips, str) else [clips]
-    if not several:
-        raise MaskError("Expected at least one clip, got none.")
+    several = as_clips(clips)
     for clip in several:
-        if not isinstance(clip, Clip):
-            raise MaskError(f"Expected a clip or a list of clips, got {type(clip).__name__}; load one by load_clip.")
         if not all(same_length(own, side) for own, side in zip(clip.field_nm, simulator.field_nm, strict=True)):
             raise GridMismatchError(
                 f"Expected clips on the simulator's field of {simulator.field_nm[1]:g} x {simulator.field_nm[0]:g} nm, "
@@ -126,6 +140,7 @@ def masks_on_pixel(simulator: Simulator, masks: Masks | Tensor | np.ndarray | Se
             f"Expected a solution, a prediction or mask values (H, W), got {type(masks).__name__}; read a mask file by "
             f"load_mask."
         )
+    simulator.require_grid(mask_tensor(masks.mask), masks.pixel_nm)
     return masks
 
 

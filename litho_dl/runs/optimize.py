@@ -158,7 +158,7 @@ def solve(
         given = masks_of_clips(simulator, masks, several)
         init = torch.stack([on_pixel(mask, given.pixel_nm, target_nm) for mask in given.mask])
     found = solve_targets(simulator, targets, target_nm, chosen, on_step, init=init)
-    return ClipSolution.of(found, clips_on_field(simulator, clips), simulator)
+    return ClipSolution.of(found, several, simulator)
 
 
 @overload

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import write_csv
+from litho_dl.core.progress import Advance
 from litho_dl.layout.clips import Clip
 from litho_dl.layout.layout import Layout
 from litho_dl.metrics.process_window import Latitude
@@ -32,6 +33,7 @@ def process_window(
     doses: Sequence[float] = DOSES,
     cutlines_nm: Sequence[tuple[float, float, float, float]] = (),
     tolerance: float = 0.1,
+    advance: Advance = lambda done, total, focus_nm: None,
 ) -> FocusExposure:
     """Measures a mask through focus and dose: CDs, process windows, NILS and MEEF at gauges.
 
@@ -44,6 +46,7 @@ def process_window(
         cutlines_nm: Cutlines from (x0, y0) to (x1, y1) in the layout's own coordinates, each across one line or space;
             empty: the narrowest lines and spaces.
         tolerance: Share of the target CD by which a CD may deviate, in (0, 1).
+        advance: Called after each focus with (foci done, foci in all, focus in nm).
 
     Returns:
         The results at all gauges, and their common process window.
@@ -54,12 +57,14 @@ def process_window(
         MaskError: There is more than one mask, or the mask technology is alternating.
         LithoError: The foci do not rise, or a dose or the tolerance is out of range.
     """
-    factors = np.array(doses, dtype=float)
+    factors = _numbers("doses", doses)
     if not (factors.ndim == 1 and len(factors) and (factors > 0).all() and 0 < tolerance < 1):
         raise LithoError(f"Expected doses above 0 and a tolerance in (0, 1), got {factors.tolist()} and {tolerance:g}.")
     clips_on_field(simulator, [clip])
     process = simulator.process
-    foci = np.array(default_foci(process) if foci_nm is None else foci_nm, dtype=float)
+    foci = _numbers("foci", default_foci(process) if foci_nm is None else foci_nm)
+    if foci_nm is None and not len(foci):
+        raise LithoError("Expected foci_nm for imported kernels whose names hold no focus, got none; give them.")
     if not (foci.ndim == 1 and len(foci) and np.isfinite(foci).all() and (np.diff(foci) > 0).all()):
         raise LithoError(f"Expected one or more foci in nm, rising, got {foci.tolist()}.")
     return expose_through_focus(
@@ -71,7 +76,15 @@ def process_window(
         nominal=process.nominal,
         tolerance=tolerance,
         device=simulator.device,
+        advance=advance,
     )
+
+
+def _numbers(name: str, values: Sequence[float]) -> np.ndarray:
+    try:
+        return np.array(values, dtype=float)
+    except (TypeError, ValueError):
+        raise LithoError(f"Expected {name} as numbers, got {values!r:.60}.") from None
 
 
 def default_foci(process: ProcessModel) -> tuple[float, ...]:

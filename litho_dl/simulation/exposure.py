@@ -119,7 +119,7 @@ class Exposure:
                 run from edge to edge.
         """
         condition = self._condition(corner)
-        if np.shape(start_nm) != (2,) or np.shape(end_nm) != (2,):
+        if not (_is_point(start_nm) and _is_point(end_nm)):
             raise MaskError(f"Expected a cut between two points (x, y) in nm, got {start_nm} to {end_nm}.")
         length = math.dist(start_nm, end_nm)
         height, width = self.field_nm
@@ -193,6 +193,14 @@ class Exposure:
         if not isinstance(corner, str) or corner not in self.corners:
             raise KernelError(f"Expected one of the corners {', '.join(self.corners)}, got {corner!r}.")
         return self.corners[corner]
+
+
+def _is_point(point: object) -> bool:
+    try:
+        values = np.asarray(point, dtype=float)
+    except (TypeError, ValueError):
+        return False
+    return values.shape == (2,) and bool(np.isfinite(values).all())
 
 
 def _printed_runs(excess: np.ndarray, step_nm: float) -> tuple[list[float], int]:

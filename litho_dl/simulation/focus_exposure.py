@@ -1,6 +1,6 @@
 """Focus-exposure matrices: a mask through focus and dose, measured at gauges."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,9 @@ from torch import Tensor
 from litho_dl.core.dft import synthesise_at
 from litho_dl.core.errors import LayoutError, MaskError
 from litho_dl.core.grid import Grid
+from litho_dl.core.progress import Advance
 from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip
-from litho_dl.layout.layout import Box, Layout
+from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
 from litho_dl.metrics.gauge import Gauge, default_gauges, gauge_along
 from litho_dl.metrics.process_window import (
@@ -20,20 +21,18 @@ from litho_dl.metrics.process_window import (
     Latitude,
     ProcessWindow,
     common_window,
+    dose_window,
     latitude,
     mask_error_factor,
-    process_window,
 )
 from litho_dl.process.model import ProcessModel
+from litho_dl.simulation.exposure import CUT_STEP_NM
 from litho_dl.simulation.simulator import Simulator
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BIAS_NM = 1.0
-STEP_NM = 0.5  # samples of profiles; linear interpolation is then right to 0.01 nm for images of 193 nm light
-
-Advance = Callable[[int, int, float], None]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -148,16 +147,13 @@ class FocusExposure:
         )
 
 
-def choose_gauges(
-    clip: Clip, cutlines_nm: Sequence[tuple[float, float, float, float]] = (), *, window_nm: Box | None = None
-) -> tuple[Gauge, ...]:
+def choose_gauges(clip: Clip, cutlines_nm: Sequence[tuple[float, float, float, float]] = ()) -> tuple[Gauge, ...]:
     """Gauges on the field, at given cutlines or at the narrowest lines and spaces.
 
     Args:
         clip: The drawn layout.
-        cutlines_nm: Cutlines from (x0, y0) to (x1, y1) in the layout's own coordinates; empty: default gauges.
-        window_nm: x0, y0, x1, y1 of the window that cropped the clip, in the same coordinates; default gauges avoid
-            edges on its border.
+        cutlines_nm: Cutlines from (x0, y0) to (x1, y1) in the layout's own coordinates; empty: default gauges, which
+            avoid edges on the border of the clip's window.
 
     Returns:
         The gauges, in field coordinates.
@@ -168,7 +164,8 @@ def choose_gauges(
     dx, dy = clip.shift_nm
     if not cutlines_nm:
         placed_nm = None
-        if window_nm is not None:
+        if clip.window_nm is not None:
+            window_nm = clip.window_nm
             placed_nm = (window_nm[0] + dx, window_nm[1] + dy, window_nm[2] + dx, window_nm[3] + dy)
         return default_gauges(clip.placed, placed_nm)
     height, width = clip.field_nm
@@ -229,11 +226,11 @@ def expose_through_focus(
     threshold = process.resist.threshold
     results = []
     for gauge, sweep, trio in zip(gauges, swept, at_nominal, strict=True):
-        x = gauge.positions_nm(STEP_NM)
+        x = gauge.positions_nm(CUT_STEP_NM)
         profile, biased = (
             GaugeProfile(intensity, x, gauge.target_nm, gauge.kind == "line", threshold) for intensity in (sweep, trio)
         )
-        window = process_window(profile, foci_nm, tolerance)
+        window = dose_window(profile, foci_nm, tolerance)
         results.append(_result(gauge, profile, biased, window, doses, nominal[1], least_el_percent))
     common = common_window([result.window for result in results])
     return FocusExposure(foci_nm, doses, nominal, tuple(results), common, latitude(common, least_el_percent), tolerance)
@@ -255,7 +252,7 @@ def _expose(
             process.at_focus(focus_nm)
     simulator = Simulator(process, dtype=torch.float64).to(device)
     spectra = torch.stack([_spectrum(mask, bias_nm, simulator) for bias_nm in (0.0, BIAS_NM, -BIAS_NM)])
-    points = [gauge.points_nm(gauge.positions_nm(STEP_NM)) for gauge in gauges]
+    points = [gauge.points_nm(gauge.positions_nm(CUT_STEP_NM)) for gauge in gauges]
     everywhere = torch.from_numpy(np.concatenate(points)).to(device)
     through: dict[float, np.ndarray] = {}
     for done, focus_nm in enumerate(wanted, start=1):

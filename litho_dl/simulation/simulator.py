@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 VALUE_TOLERANCE = 1e-6  # by which mask values may exceed their range
-Masks = Tensor | np.ndarray
+MaskValues = Tensor | np.ndarray
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,10 +85,7 @@ class Simulator(nn.Module):
         super().__init__()
         if dtype not in (torch.float32, torch.float64):
             raise LithoError(f"Expected torch.float32 or torch.float64, got dtype {dtype}.")
-        process = optics if isinstance(optics, ProcessModel) else load_process(optics, field_nm=field_nm)
-        if field_nm is not None:
-            next(iter(process.kernels.values())).require_field((field_nm, field_nm))
-        self.process = process
+        self.process = process = process_of(optics, field_nm)
         self.passband = socs_passband(process) if passband is None else passband
         self._buffer_names = {name: f"kernels_{index}" for index, name in enumerate(self.passband.kernels)}
         self._transforms: dict[tuple[str, tuple[int, int], float], PartialDft] = {}
@@ -176,7 +173,7 @@ class Simulator(nn.Module):
             MaskError: The mask is not a real tensor of at least two dimensions.
             GridMismatchError: The mask does not fill the kernels' field.
         """
-        self._require_mask(mask, pixel_nm)
+        self.require_grid(mask, pixel_nm)
         amplitude = self.process.mask.amplitude(mask.to(self.device, self.dtype))
         return full_spectrum(analyse(amplitude, self._transform("analysis", pixel_nm)))
 
@@ -196,7 +193,9 @@ class Simulator(nn.Module):
         """The complex kernels of one focus, on the simulator's device."""
         return torch.view_as_complex(self.get_buffer(self._buffer_names[name]))
 
-    def forward(self, mask: Masks, pixel_nm: float | None = None, *, out_pixel_nm: float | None = None) -> Exposure:
+    def forward(
+        self, mask: MaskValues, pixel_nm: float | None = None, *, out_pixel_nm: float | None = None
+    ) -> Exposure:
         """Exposes a batch of masks, after checking their values.
 
         Args:
@@ -256,7 +255,13 @@ class Simulator(nn.Module):
         reference_nm = self.process.mask_pixel_nm
         return analysis(grid, self.passband.half, reference_nm=reference_nm, dtype=self.dtype, device=self.device)
 
-    def _require_mask(self, mask: Tensor, pixel_nm: float) -> None:
+    def require_grid(self, mask: Tensor, pixel_nm: float) -> None:
+        """Checks that a mask fills the field.
+
+        Raises:
+            MaskError: It is not a real mask (..., H, W).
+            GridMismatchError: It does not fill the field with pixels of this size.
+        """
         if mask.ndim < 2 or mask.is_complex():
             raise MaskError(f"Expected a real mask (..., H, W), got {mask.dtype} of shape {tuple(mask.shape)}.")
         expected = self.grid(pixel_nm).shape
@@ -269,7 +274,24 @@ class Simulator(nn.Module):
             )
 
 
-def mask_tensor(mask: Masks, *, lowest: float = 0.0) -> Tensor:
+def process_of(optics: str | Path | ProcessModel, field_nm: float | None) -> ProcessModel:
+    """The process that optics name or are.
+
+    Args:
+        optics: As for `Simulator`.
+        field_nm: As for `Simulator`.
+
+    Raises:
+        RecipeError, KernelError: The optics cannot be found or read.
+        GridMismatchError: The kernels belong to another field, or the field is not positive.
+    """
+    process = optics if isinstance(optics, ProcessModel) else load_process(optics, field_nm=field_nm)
+    if field_nm is not None:
+        next(iter(process.kernels.values())).require_field((field_nm, field_nm))
+    return process
+
+
+def mask_tensor(mask: MaskValues, *, lowest: float = 0.0) -> Tensor:
     """Checks a mask, and converts it to a tensor.
 
     Args:
@@ -283,12 +305,16 @@ def mask_tensor(mask: Masks, *, lowest: float = 0.0) -> Tensor:
         MaskError: The mask is not an array of real numbers (..., H, W), or has NaN or values outside the range.
     """
     if isinstance(mask, np.ndarray) and mask.dtype.kind in "buif":
-        mask = torch.from_numpy(np.ascontiguousarray(mask))
+        narrow = mask.dtype.itemsize <= (1 if mask.dtype.kind == "u" else 8)  # torch computes with these only
+        values = np.require(mask, mask.dtype.newbyteorder("=") if narrow else np.float64, ["C", "W"])
+        mask = torch.from_numpy(values)
     if not isinstance(mask, Tensor) or mask.is_complex() or mask.ndim < 2 or not mask.numel():
         got = f"{mask.dtype} of shape {tuple(mask.shape)}" if hasattr(mask, "dtype") else type(mask).__name__
         raise MaskError(f"Expected a mask as a tensor or array of real numbers (..., H, W), got {got}.")
     if mask.dtype == torch.bool:
         return mask
+    if mask.dtype in (torch.uint16, torch.uint32, torch.uint64):  # of which torch finds no extremes
+        mask = mask.double()
     low, high = (float(value) for value in torch.aminmax(mask.detach()))
     if not math.isfinite(high - low):
         raise MaskError("Expected finite mask values, got NaN or infinity.")

@@ -12,10 +12,9 @@ from litho_dl.core.errors import KernelError, RecipeError
 from litho_dl.optics.abbe import PointPupils, cut_pupils, points_intensity_spectrum
 from litho_dl.optics.socs import passed_half, shifted_pupils
 from litho_dl.optics.source import Conventional, Source, SourceShape, sample_source
-from litho_dl.process.files import load_process
 from litho_dl.process.model import ProcessModel, kernel_name
 from litho_dl.process.recipe import Recipe
-from litho_dl.simulation.simulator import Passband, Simulator
+from litho_dl.simulation.simulator import Passband, Simulator, process_of
 
 Symmetry = Literal["none", "xy"]
 MIRRORS: dict[str, tuple[tuple[int, ...], ...]] = {"none": ((),), "xy": ((), (0,), (1,), (0, 1))}
@@ -68,9 +67,10 @@ class SourceSimulator(Simulator):
 
         Raises:
             KernelError: The process has no recipe.
+            GridMismatchError: A process model has another field.
             RecipeError: A setting is out of range, or the source lights no pixel of the map.
         """
-        process = optics if isinstance(optics, ProcessModel) else load_process(optics, field_nm=field_nm)
+        process = process_of(optics, field_nm)
         _require(process, samples, symmetry, smooth_sigma, floor, minimum_fill)
         assert process.recipe is not None
         cells = sample_source(WHOLE_PUPIL, samples)
@@ -270,8 +270,8 @@ def _require(
         raise KernelError(f"Expected kernels of the foci that the recipe's corners name, got {', '.join(unknown)}.")
     if symmetry not in MIRRORS:
         raise RecipeError(f"Expected a source symmetry among {', '.join(MIRRORS)}, got {symmetry!r}.")
-    if samples < 3:
-        raise RecipeError(f"Expected a source map of at least 3 x 3 pixels, got {samples} x {samples}.")
+    if not (isinstance(samples, int) and samples >= 3):
+        raise RecipeError(f"Expected a source map of at least 3 x 3 pixels, got {samples!r} on a side.")
     if not 0 <= smooth_sigma <= 1:
         raise RecipeError(f"Expected a smoothing length in [0, 1] sigma, got {smooth_sigma:g}.")
     if not 0 < floor < 0.5:

@@ -45,11 +45,11 @@ class Search:
             storage = self._optuna.storages.JournalStorage(backend)
             others = {study.study_name for study in storage.get_all_studies()} - {digest}
         except Exception as error:  # the reader raises whatever the damaged bytes lead to
-            raise OutputError(f"{path}: the journal is damaged ({error}); choose another --out.") from error
+            raise OutputError(f"{path}: the journal is damaged ({error}); choose another folder.") from error
         if others:
             raise OutputError(
                 f"{folder}: expected an empty folder or one of this study, got one of another method, space, seed, "
-                f"optics or layouts; choose another --out."
+                f"optics or layouts; choose another folder."
             )
         directions = ["minimize", "minimize"]
         self._study = self._optuna.create_study(

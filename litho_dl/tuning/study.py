@@ -130,7 +130,7 @@ def _layout_files(names: Iterable[str], folder: Path) -> list[Path]:
     files: list[Path] = []
     for path in (folder / name for name in names):
         if not path.exists():
-            raise LayoutError(f"{path}: no such file or folder; give the folder of the study's layouts as --layouts.")
+            raise LayoutError(f"{path}: no such file or folder; give the folder of the study's layouts (--layouts).")
         inside = sorted(path.iterdir()) if path.is_dir() else [path]
         found = [file for file in inside if file.name.lower().endswith(LAYOUT_SUFFIXES)]
         if not found:

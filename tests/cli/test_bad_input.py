@@ -118,7 +118,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(here, tmp_path, line):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_cuda_without_a_gpu(here, tmp_path):
     line = ("simulate", "cross.glp", "--optics", "small.safetensors", "--out", tmp_path, "--device", "cuda")
-    assert "use --device cpu or auto" in refused(litho(*line))
+    assert "use the device cpu or auto" in refused(litho(*line))
 
 
 FIRST = {

@@ -112,8 +112,8 @@ def test_staircases_are_smoothed(factor, places, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{png}"], "expected --pixel NM with an image"),
-        (["{png}", "--pixel", "0"], "positive --pixel in nm, got 0"),
+        (["{png}"], "expected the pixel (--pixel NM) of an image"),
+        (["{png}", "--pixel", "0"], "positive pixel (--pixel) in nm, got 0"),
         (["{oas}", "--width", "-1"], "zero or more"),
         (["{oas}", "--smooth", "-1"], "--smooth of zero or more"),
         (["{oas}", "--smooth", "nan"], "--smooth of zero or more"),

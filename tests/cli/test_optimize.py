@@ -130,7 +130,7 @@ class TestStartMasks:
         ("given_masks", "message"),
         [
             (["none.png"], "none.png"),
-            (["mask.png", "mask.png"], "one --init for each of 1 layouts"),
+            (["mask.png", "mask.png"], r"one start mask \(--init\) for each of 1 layouts"),
             (["copy"], "cross.mask.oas or .png"),
             (["nan.npy"], "finite"),
             (["oblong.npy"], "square pixels|512"),

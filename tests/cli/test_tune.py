@@ -165,7 +165,7 @@ def test_ctrl_c(study, tmp_path):
         (("none.toml",), "none.toml: no such file"),
         (
             ("fast-front",),
-            "layouts/metal_03.glp: no such file or folder; give the folder of the study's layouts as --layouts",
+            "layouts/metal_03.glp: no such file or folder; give the folder of the study's layouts (--layouts)",
         ),
         (("fast-front", "--layouts", "."), "metal_03.glp: no such file or folder"),
         (("fast-front", "--layouts", LAYOUTS, "--device", "cuda:99"), "Expected a CUDA device"),

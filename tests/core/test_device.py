@@ -22,5 +22,5 @@ def test_other_device_names_are_refused(name):
 
 def test_a_device_that_is_not_there_is_refused():
     missing = f"cuda:{torch.cuda.device_count()}"
-    with pytest.raises(LithoError, match=f"Expected a CUDA device for '{missing}', found .*--device cpu"):
+    with pytest.raises(LithoError, match=f"Expected a CUDA device for '{missing}', found .*use the device cpu"):
         resolve_device(missing)

@@ -1,9 +1,11 @@
 """Grids over a periodic field."""
 
+import math
+
 import pytest
 
 from litho_dl.core.errors import GridMismatchError
-from litho_dl.core.grid import Grid
+from litho_dl.core.grid import Grid, whole_ratio
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,24 @@ def test_a_grid_tiles_its_field(field_nm, pixel_nm, shape):
 def test_impossible_grids_are_refused(make, message):
     with pytest.raises(GridMismatchError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("length_nm", "unit_nm", "count"),
+    [
+        (4.0, 4.0, 1),
+        (8.0, 4.0, 2),
+        (0.3, 0.1, 3),
+        (4.0 * (1 - 1e-12), 4.0, 1),
+        (4.0 * (1 - 1e-6), 4.0, None),
+        (6.0, 4.0, None),
+        (3.0, 4.0, None),
+        (2.0, 4.0, None),
+        (0.0, 4.0, None),
+        (-8.0, 4.0, None),
+        (math.inf, 4.0, None),
+        (math.nan, 4.0, None),
+    ],
+)
+def test_a_whole_ratio_is_a_count_of_at_least_one(length_nm, unit_nm, count):
+    assert whole_ratio(length_nm, unit_nm) == count

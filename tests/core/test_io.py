@@ -1,5 +1,8 @@
 """Images and texts, read and written."""
 
+import builtins
+import csv
+import io
 import os
 
 import numpy as np
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from litho_dl.core.errors import LithoError, OutputError
-from litho_dl.core.io import atomic_path, read_image, require_writable_folder, write_png, write_text
+from litho_dl.core.io import atomic_path, read_image, require_writable_folder, write_csv, write_png, write_text
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 7)).astype(np.uint8)
 
@@ -112,6 +115,41 @@ def test_text_replaces_the_old_file(tmp_path):
     assert names(tmp_path / "new") == ["a.txt"]
 
 
+def test_text_has_unix_line_ends_where_the_system_has_others(tmp_path, monkeypatch):
+    def opened(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None):
+        system_ends = "\r\n" if "w" in mode and "b" not in mode and newline is None else newline
+        return unpatched(file, mode, buffering, encoding, errors, system_ends)
+
+    unpatched = io.open
+    with monkeypatch.context() as patched:
+        patched.setattr(builtins, "open", opened)
+        patched.setattr(io, "open", opened)
+        (tmp_path / "system.txt").write_text("a\nb\n")
+        write_text(tmp_path / "ours.txt", "a\nb\n")
+    assert (tmp_path / "system.txt").read_bytes() == b"a\r\nb\r\n"
+    assert (tmp_path / "ours.txt").read_bytes() == b"a\nb\n"
+
+
+def test_a_file_is_synced_through_a_writable_descriptor_before_it_appears(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    synced = []
+
+    def sync(descriptor: int) -> None:
+        writable = fcntl.fcntl(descriptor, fcntl.F_GETFL) & (os.O_WRONLY | os.O_RDWR)
+        state = os.fstat(descriptor)
+        synced.append((bool(writable), state.st_ino, state.st_size, names(tmp_path).count("a.txt")))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    write_text(tmp_path / "a.txt", "whole")
+    assert synced == [(True, (tmp_path / "a.txt").stat().st_ino, len("whole"), 0)]
+
+
+def test_tables_have_the_columns_of_all_rows_and_empty_gaps(tmp_path):
+    write_csv(tmp_path / "a.csv", [{"b": 1, "a": "x,y"}, {"c": 2.5, "b": 3}])
+    with open(tmp_path / "a.csv", newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file)) == [["b", "a", "c"], ["1", "x,y", ""], ["3", "", "2.5"]]
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_a_write_that_breaks_off_leaves_the_old_file(tmp_path, error):
     write_text(tmp_path / "a.txt", "old")
@@ -134,7 +172,7 @@ def test_places_that_cannot_be_written_are_plain_errors(tmp_path):
     for target in (tmp_path / "folder", tmp_path / "file" / "a.txt"):
         with pytest.raises(OutputError, match="Cannot write"):
             write_text(target, "x")
-    with pytest.raises(OutputError, match=r"Cannot write to .*file.*choose a writable --out"):
+    with pytest.raises(OutputError, match=r"Cannot write to .*file.*choose a writable folder"):
         require_writable_folder(tmp_path / "file")
     assert names(tmp_path) == ["file", "folder"]
 

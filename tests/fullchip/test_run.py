@@ -215,7 +215,7 @@ class TestRefused:
         files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*") if path.name != ".lock"}
         what = {"layout": r"target\.oas", "method": "method", "tolerance": "tolerance"}.get(other, "tiling")
         with pytest.raises(
-            DatasetError, match=rf"of these settings, got one of others \({what}\); choose another --out"
+            DatasetError, match=rf"of these settings, got one of others \({what}\); choose another folder"
         ):
             run(job(**{"layer": wires()} | OTHERS[other]), tmp_path)
         assert files == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*") if path.name != ".lock"}
@@ -289,7 +289,7 @@ class TestRefused:
         for text, message in cases.items():
             assert message in self.damaged(tmp_path, "plan.json", lambda old, text=text: text)
         (tmp_path / "run" / "plan.json").unlink()
-        with pytest.raises(DatasetError, match=r"got tiles without plan.json; choose another --out"):
+        with pytest.raises(DatasetError, match=r"got tiles without plan.json; choose another folder"):
             run(job(wires()), tmp_path)
         (tmp_path / "run" / "plan.json").write_bytes(good)
         assert run(job(wires()), tmp_path).tiles["found"] == 9

@@ -8,7 +8,7 @@ from scenes.generators import recipe
 from scenes.ilt import CLIPS, SIMPLE, changed, small_simulator, with_levels
 from torch import nn
 
-from litho_dl.core.errors import CheckpointError, GridMismatchError
+from litho_dl.core.errors import CheckpointError, GridMismatchError, LithoError, MaskError
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import Card, Generator, make_generator
 from litho_dl.generators.predict import BATCH_CLIPS, predict, refine
@@ -66,7 +66,7 @@ class TestRefine:
     def test_it_runs_the_second_half_of_the_first_level_and_the_rest_from_the_mask(self):
         found = predict(generator(Tracing()), CLIPS, CPU)
         simulator = small_simulator()
-        solution = refine(found, CLIPS, simulator, SIMPLE, 5)
+        solution = refine(simulator, found, CLIPS, SIMPLE, 5)
         targets = torch.stack([clip.coverage(8.0) for clip in CLIPS])
         method = SIMPLE.in_steps(5, 0.5)
         start = (0.5 + found.logits / method.levels[0].mask_sharpness[0]).clamp(0, 1)
@@ -78,7 +78,7 @@ class TestRefine:
         found = predict(generator(Tracing()), CLIPS, CPU)
         simulator = small_simulator()
         level = changed(SIMPLE.levels[1], mask_sharpness=8, resist_steepness=50)
-        solution = refine(found, CLIPS, simulator, with_levels(level), 1)
+        solution = refine(simulator, found, CLIPS, with_levels(level), 1)
         targets = torch.stack([clip.coverage(8.0) for clip in CLIPS])
         own = simulator(found.logits.sigmoid(), 8.0).print("nominal")
         first = 64 * (own - targets).square().sum((1, 2))
@@ -89,5 +89,27 @@ class TestRefine:
         found = predict(generator(Tracing(), mask_pixel_nm=16.0), CLIPS, CPU)
         assert found.mask.shape == (2, 32, 32)
         still = SIMPLE.levels[-1].model_copy(update={"learning_rate": (1e-12, 1e-12)})
-        solution = refine(found, CLIPS, small_simulator(), SIMPLE.model_copy(update={"levels": (still,)}), 1)
+        solution = refine(small_simulator(), found, CLIPS, SIMPLE.model_copy(update={"levels": (still,)}), 1)
         assert torch.equal(solution.mask, found.mask.repeat_interleave(2, 1).repeat_interleave(2, 2))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda made, found: predict(made, []), MaskError, "at least one clip"),
+        (lambda made, found: predict(made, "a.glp"), MaskError, "got str; load one by load_clip"),
+        (lambda made, found: predict("unet", CLIPS), CheckpointError, "got str; load one by load_generator"),
+        (lambda made, found: refine(found, small_simulator(), CLIPS, SIMPLE, 1), MaskError, "got Simulator"),
+        (lambda made, found: refine("small", found, CLIPS, SIMPLE, 1), LithoError, "Expected a simulator, got str"),
+        (lambda made, found: refine(small_simulator(), found, CLIPS[:1], SIMPLE, 1), MaskError, "2 for 1"),
+    ],
+)
+def test_other_types_are_refused(call, error, message):
+    made = generator(Tracing())
+    with pytest.raises(error, match=message):
+        call(made, predict(made, CLIPS, CPU))
+
+
+def test_a_generator_of_clips_is_read_once():
+    found = predict(generator(Tracing()), (clip for clip in CLIPS), CPU)
+    assert refine(small_simulator(), found, (clip for clip in CLIPS), SIMPLE, 1).clips == tuple(CLIPS)

@@ -263,5 +263,5 @@ def test_placed_and_routed_block(data_dir):
     window = (10_000, 10_000, 12_048, 12_048)
     part = read_layout(data_dir / "gcd_45nm.gds", layer="11", window_nm=window)
     assert part.area_nm2 == layout.clipped(window).area_nm2
-    with pytest.raises(LayoutError, match=r"got 'TOP' of 30590 x 29570 nm; take a part by --window"):
+    with pytest.raises(LayoutError, match=r"got 'TOP' of 30590 x 29570 nm; take a part by window_nm"):
         layout.centred((2048, 2048))

@@ -8,9 +8,9 @@ from litho_dl.metrics.process_window import (
     GaugeProfile,
     ProcessWindow,
     common_window,
+    dose_window,
     latitude,
     mask_error_factor,
-    process_window,
 )
 
 PITCH_NM, MEAN, CONTRAST = 140.0, 0.4, 0.6
@@ -73,7 +73,7 @@ class TestWindow:
     @pytest.mark.parametrize("tolerance", [0.1, 0.05])
     def test_latitude_of_a_sinusoid(self, bright, tolerance):
         low, high = (dose_to_cd(PITCH_NM / 2 * (1 + side * tolerance)) for side in (-1, 1))
-        window = process_window(sinusoid(bright=bright), np.array([0.0]), tolerance)
+        window = dose_window(sinusoid(bright=bright), np.array([0.0]), tolerance)
         assert (window.low[0], window.high[0]) == pytest.approx((low, high), rel=1e-4)
         found = latitude(window)
         assert found.max_el_percent == pytest.approx(200 * (high - low) / (high + low), rel=1e-3)
@@ -83,7 +83,7 @@ class TestWindow:
     def test_a_window_that_loses_contrast_with_defocus(self):
         foci = np.linspace(-100, 100, 11)
         contrast = 1 - (foci / 120) ** 2
-        window = process_window(sinusoid(focus_contrast=tuple(contrast)), foci)
+        window = dose_window(sinusoid(focus_contrast=tuple(contrast)), foci)
         expected = [dose_to_cd(PITCH_NM / 2 * 1.1, CONTRAST * c) for c in contrast]
         assert window.high == pytest.approx(np.array(expected), rel=1e-4)
         found = latitude(window)
@@ -144,9 +144,9 @@ class TestWindow:
 
     def test_refuses_bad_tolerances_and_foci(self):
         with pytest.raises(LithoError, match="tolerance between 0 and 100"):
-            process_window(sinusoid(), np.array([0.0]), 1.0)
+            dose_window(sinusoid(), np.array([0.0]), 1.0)
         with pytest.raises(LithoError, match="2 rising foci"):
-            process_window(sinusoid(focus_contrast=(1.0, 1.0)), np.array([0.0, 0.0]))
+            dose_window(sinusoid(focus_contrast=(1.0, 1.0)), np.array([0.0, 0.0]))
 
     def test_mask_error_factor(self):
         assert mask_error_factor(106, 98, 1.0, bright=True) == 2.0

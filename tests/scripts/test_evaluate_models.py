@@ -89,7 +89,7 @@ class TestMeasured:
         assert found(rows, "raw", 0, "net") == scores(prediction.mask, 8.0)
         simulator = Simulator(PROCESS)
         for kind, steps in (("refined", 1), ("refined", 2), ("equal time", 1)):  # one step, where not even that fits
-            masks = refine(prediction, CLIPS, simulator, SIMPLE, steps).mask
+            masks = refine(simulator, prediction, CLIPS, SIMPLE, steps).mask
             assert found(rows, kind, steps, "net") == scores(masks, 8.0)
         raw, *refined = [row["seconds"] for row in rows if row["clip"] == "cross"]
         assert raw == pytest.approx(network_s / 2, abs=1e-6)

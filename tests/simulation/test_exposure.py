@@ -8,6 +8,7 @@ import torch
 from scenes.pictures import image_axes, opacity
 from torch import Tensor
 
+from litho_dl.core.errors import MaskError
 from litho_dl.process.model import Corner
 from litho_dl.process.resist import Resist
 from litho_dl.simulation.exposure import Exposure
@@ -34,10 +35,13 @@ def image(y: np.ndarray, x: np.ndarray) -> np.ndarray:
     return MEAN + SWING * np.cos(2 * np.pi * (x - 250) / WIDTH) + 0.1 * np.cos(2 * np.pi * (y - 90) / HEIGHT)
 
 
+def exposure_of(batch: Tensor) -> Exposure:
+    """Images on pixels of 10 nm, whose values are not looked at, of spectra (..., 5, 3)."""
+    return Exposure({"focus": torch.zeros(*batch.shape[:-2], 30, 40)}, {"focus": batch}, CORNERS, RESIST, FIELD)
+
+
 def exposure(*spectra: Tensor) -> Exposure:
-    """Images on pixels of 10 nm; their values are not looked at."""
-    batch = torch.stack(spectra)
-    return Exposure({"focus": torch.zeros(len(batch), 30, 40)}, {"focus": batch}, CORNERS, RESIST, FIELD)
+    return exposure_of(torch.stack(spectra))
 
 
 ALONG_X = spectrum(MEAN, (0, 1, -SWING / 2))  # brightest at x = 200
@@ -62,6 +66,33 @@ def test_the_cd_of_a_wave(corner, dose):
         expected * math.hypot(1, 285 / 380), abs=0.01
     )
     assert level.cd((37.0, 10.0), (37.0, 290.0), corner).item() == pytest.approx(width(HEIGHT, dose), abs=0.01)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2, 3)])
+def test_cds_have_the_shape_of_the_batch(shape):
+    scales = torch.linspace(1.0, 1.25, math.prod(shape)).double().reshape(shape)
+    found = exposure_of(scales[..., None, None] * ALONG_X).cd((10.0, 37.0), (390.0, 37.0))
+    assert found.shape == shape
+    expected = [width(WIDTH, scale) for scale in scales.flatten().tolist()]
+    assert found.flatten().tolist() == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("image", "start_x", "end_x", "message"),
+    [
+        ("one bright band", 150.0, 250.0, "crosses 0 at the corner nominal and 1 more in part;"),
+        ("one bright band", 150.0, 390.0, "crosses 0 at the corner nominal and 1 more in part;"),
+        ("one bright band", 10.0, 250.0, "crosses 0 at the corner nominal and 1 more in part;"),
+        ("one bright band", 10.0, 50.0, "crosses 0 at the corner nominal;"),
+        ("two bright bands", 100.0, 300.0, "crosses 0 at the corner nominal and 2 more in part;"),
+        ("two bright bands", 10.0, 300.0, "crosses 1 at the corner nominal and 1 more in part;"),
+        ("two bright bands", 10.0, 390.0, "crosses 2 at the corner nominal;"),
+    ],
+)
+def test_a_cut_must_cross_one_run_from_edge_to_edge(image, start_x, end_x, message):
+    bands = {"one bright band": ALONG_X, "two bright bands": spectrum(MEAN, (0, 2, -SWING / 2))}
+    with pytest.raises(MaskError, match=message):
+        exposure(bands[image]).cd((start_x, 37.0), (end_x, 37.0))
 
 
 def test_contours_lie_between_the_pixels():

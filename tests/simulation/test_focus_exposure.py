@@ -106,7 +106,7 @@ class TestFocusExposure:
         imported = replace(process, recipe=None)
         assert imported.at_focus(0.0).kernels["focus"] is process.kernels["focus"]
         line = Layout("line", (box(200, 50, 320, 462),))
-        with pytest.raises(KernelError, match=r"imported kernels \(focus\), got a focus of 25 nm; .* give one as"):
+        with pytest.raises(KernelError, match=r"imported kernels \(focus\), got a focus of 25 nm; .* give one, or"):
             expose_through_focus(line, default_gauges(line), imported, foci_nm=np.array([25.0]), doses=np.ones(1))
         alternating = replace(process, mask=MaskType(type="alternating"))
         with pytest.raises(MaskError, match="Alternating"):

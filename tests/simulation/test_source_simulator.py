@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from litho_dl.core.errors import LithoError
+from litho_dl.core.errors import GridMismatchError, LithoError
 from litho_dl.core.settings import toml_text
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.solve import solve_targets
@@ -309,7 +309,8 @@ def test_toml_text_reads_back():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"samples": 2}, "at least 3 x 3 pixels, got 2 x 2"),
+        ({"samples": 9.5}, "at least 3 x 3 pixels, got 9.5 on a side"),
+        ({"samples": 2}, "at least 3 x 3 pixels, got 2 on a side"),
         ({"symmetry": "x"}, "symmetry among none, xy, got 'x'"),
         ({"floor": 0.0}, r"floor in \(0, 0.5\), got 0"),
         ({"minimum_fill": 1.0}, r"minimum pupil fill in \(0, 1\), got 1"),
@@ -324,3 +325,9 @@ def test_impossible_settings_are_refused(settings, message):
 def test_a_mask_of_another_field_is_refused():
     with pytest.raises(LithoError, match="512 x 512 nm"):
         simulator()(torch.ones(31, 32), 16.0)
+
+
+def test_a_process_of_another_field_is_refused():
+    process = simulator().process
+    with pytest.raises(GridMismatchError, match="made for a field of"):
+        SourceSimulator(process, field_nm=2 * process.field_nm[0])

@@ -181,7 +181,7 @@ def test_a_folder_of_another_study_is_refused(tmp_path):
 @pytest.mark.parametrize("content", [b"what\nis\nthis\n", b'{"op_code": 99}\n{}\n', b"\xff\xfe\n\n", b"[1]\n[2]\n"])
 def test_a_damaged_journal_is_refused(tmp_path, content):
     (tmp_path / JOURNAL).write_bytes(content)
-    with pytest.raises(OutputError, match=r"the journal is damaged .* choose another --out"):
+    with pytest.raises(OutputError, match=r"the journal is damaged .* choose another folder"):
         search(tmp_path)
 
 

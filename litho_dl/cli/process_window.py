@@ -84,6 +84,7 @@ def process_window(
     from litho_dl.layout.clips import load_clip, load_mask_polygons
     from litho_dl.process.files import read_optics
     from litho_dl.runs import process_window as runs
+    from litho_dl.simulation.focus_exposure import choose_gauges
     from litho_dl.simulation.simulator import Simulator
 
     if dose is not None and min(dose) <= 0:
@@ -92,6 +93,7 @@ def process_window(
     read = read_optics(optics, field_nm=field_nm)
     clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm)
     polygons = clip.placed if mask is None else load_mask_polygons(mask, clip, layer=mask_layer)
+    choose_gauges(clip, cutlines)  # a wrong one is refused before kernels are built
     require_writable_folder(out)
     simulator = Simulator(built(read)).to(resolved)
     with progress_bar("Exposing through focus") as advance:

@@ -33,7 +33,7 @@ PASSES = 3
 
 
 def loader_rate(folder: Path, workers: int, dtype: torch.dtype) -> float:
-    """Pairs a second that a `DataLoader` hands over in shuffled batches, median of whole passes after a first one."""
+    """Pairs a second that a `DataLoader` gives in shuffled batches, median of whole passes after a first one."""
     pairs = PairDataset(folder, None, pixel_nm=NETWORK_NM, dtype=dtype)
     loader = DataLoader(pairs, BATCH, shuffle=True, num_workers=workers, persistent_workers=True)
     rates = []

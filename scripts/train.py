@@ -37,10 +37,10 @@ earlier run, on whatever the machine was then. Scores are means over the {test:,
 validation, on the machine as it was.
 
 Masks as they would be written, printed at the networks' pixel: area by which the nominal print is wrong, area of the PV
-band, and mask pixels that differ from the pair's mask. Of adversarial stages, the shares of patches that the
-discriminator takes for true and for made, rightly; one half each is a draw.
+band, and mask pixels that differ from the pair's mask. Of adversarial stages, the accuracy of the
+discriminator: shares of patches of real and of generated pairs that it classifies rightly; one half each is a draw.
 
-| recipe | L2 (nm²) | PV band (nm²) | mask pixels wrong | told true | told made | parameters | epochs | s | |
+| recipe | L2 (nm²) | PV band (nm²) | mask pixels wrong | real accuracy | fake accuracy | parameters | epochs | s | |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|---|
 {masks}
 
@@ -91,7 +91,7 @@ def markdown(rows: list[dict[str, Any]], drawn: Iterable[str], **facts: Any) -> 
         name: "\n".join(line(row, kinds) for row in rows if kinds[0][0] in row)
         for name, kinds in (("masks", list(masks)), ("prints", list(prints)))
     }
-    links = "\n\n".join(f"![Losses, areas and verdicts of {name} by epoch](training.{name}.png)" for name in drawn)
+    links = "\n\n".join(f"![Losses, areas and discriminator accuracy of {name} by epoch](training.{name}.png)" for name in drawn)
     return HEAD.format(**tables, pictures=links, **facts)
 
 

@@ -91,7 +91,8 @@ def markdown(rows: list[dict[str, Any]], drawn: Iterable[str], **facts: Any) -> 
         name: "\n".join(line(row, kinds) for row in rows if kinds[0][0] in row)
         for name, kinds in (("masks", list(masks)), ("prints", list(prints)))
     }
-    links = "\n\n".join(f"![Losses, areas and discriminator accuracy of {name} by epoch](training.{name}.png)" for name in drawn)
+    caption = "Losses, areas and discriminator accuracy of"
+    links = "\n\n".join(f"![{caption} {name} by epoch](training.{name}.png)" for name in drawn)
     return HEAD.format(**tables, pictures=links, **facts)
 
 

@@ -192,7 +192,10 @@ def load_mask_values(path: str | Path, *, lowest: float = 0.0) -> Tensor:
     if not math.isfinite(high - low):
         raise MaskError(f"{path}: expected finite mask values, got NaN or infinity.")
     if low < lowest or high > 1:
-        raise MaskError(f"{path}: expected mask values in [{lowest:g}, 1] (.png: 0 to 255), got {low:g} to {high:g}.")
+        hint = "; divide it by 255" if low >= 0 and 1 < high <= 255 else ""
+        raise MaskError(
+            f"{path}: expected mask values in [{lowest:g}, 1] (.png: 0 to 255), got {low:g} to {high:g}{hint}."
+        )
     if scale > 1 and image.max() == 1:
         raise MaskError(f"{path}: expected a .png mask from 0 to 255, got 0 and 1 only; multiply it by 255.")
     return torch.from_numpy(image.astype(np.float32) / scale)

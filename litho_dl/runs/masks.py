@@ -52,6 +52,9 @@ def as_clips(clips: Clip | Iterable[Clip]) -> list[Clip]:
     Args:
         clips: One clip or several.
 
+    Returns:
+        The clips.
+
     Raises:
         MaskError: There is no clip, or one is of another type.
     """

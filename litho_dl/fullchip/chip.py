@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from litho_dl.core.grid import Grid
-from litho_dl.fullchip.sites import edge_sites
 from litho_dl.fullchip.tiling import LARGEST_TILE_NM
 from litho_dl.layout.files import read_layout, write_layout
 from litho_dl.layout.layout import Box, Layout, require_window
 from litho_dl.layout.polygon import Polygon
+from litho_dl.metrics.drawn_sites import drawn_sites, field_edges
 from litho_dl.metrics.epe import OPENILT
 
 if TYPE_CHECKING:
     import klayout.db as db
 
+SITE_STEPS = 1000  # per nm, to which sites are compared
 LARGEST_WINDOW_NM = 3 * LARGEST_TILE_NM  # core and halo
 CONTEXT_NM = 2 * LARGEST_WINDOW_NM  # margin around a window within which shapes are read; longer edges end there
 
@@ -96,9 +97,9 @@ class Chip:
         for text in sorted(np.rint(loop * self._units).astype(">i8").tobytes() for loop in loops):
             digest.update(text + b";")
         grid = Grid.of_field((window_nm[3] - window_nm[1], window_nm[2] - window_nm[0]), 1.0)
-        sites = edge_sites(self.whole(window_nm), OPENILT, grid.shape, 1.0)
-        rows = np.concatenate((sites.pixels, sites.normals), axis=1)
-        digest.update(rows[np.lexsort(rows.T)].astype(">i8").tobytes())
+        sites = drawn_sites(field_edges(self.whole(window_nm)), OPENILT, 1.0, grid.shape)
+        rows = np.rint(SITE_STEPS * np.concatenate((sites.points, sites.normals), axis=1)).astype(">i8")
+        digest.update(rows[np.lexsort(rows.T)].tobytes())
         return digest.hexdigest()
 
     def _touching(self, window_nm: Box) -> "db.Region":

@@ -15,12 +15,12 @@ from litho_dl.core.memory import release_memory
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.mask import window_mask
 from litho_dl.fullchip.plan import TileReport, TileTask, WorkerContext, tile_path, worker_context
-from litho_dl.fullchip.sites import edge_sites
 from litho_dl.fullchip.tiling import Tile
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.layout import Box
 from litho_dl.layout.raster import rasterize
 from litho_dl.layout.rules import check_rules
+from litho_dl.metrics.drawn_sites import drawn_sites, field_edges
 from litho_dl.metrics.edge import edge_placement
 from litho_dl.metrics.epe import OPENILT, EpeSites, violations
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
@@ -155,15 +155,16 @@ def score_tile(context: WorkerContext, folder: Path, tile: Tile) -> TileScore:
     prints = {name: exposure.binary_print(name)[wanted].cpu().numpy() for name in ("outer", "inner")}
     nominal = exposure.binary_print("nominal").cpu().numpy()
     target = target_print(context.chip, inside)
-    sites = _within(edge_sites(context.chip.whole(window), OPENILT, nominal.shape, PIXEL_NM), wanted)
-    aerial = exposure.aerial("nominal").cpu().numpy()
+    edges = field_edges(context.chip.whole(window))
+    sites = _within(drawn_sites(edges, OPENILT, PIXEL_NM, (nominal.shape[0], nominal.shape[1])), wanted)
+    aerial, threshold = exposure.aerial("nominal").cpu().numpy(), exposure.resist.threshold
     return TileScore(
         l2_nm2(nominal[wanted], target, PIXEL_NM),
         pvb_nm2(prints["outer"], prints["inner"], PIXEL_NM),
         float(target.sum()) * PIXEL_NM**2,
         sites.positions_nm(PIXEL_NM) + np.array(window[:2]),
-        edge_placement(aerial, sites, exposure.resist.threshold, PIXEL_NM),
-        violations(nominal, sites, OPENILT),
+        edge_placement(aerial, sites, threshold, PIXEL_NM),
+        violations(aerial, sites, OPENILT, threshold),
         places,
     )
 
@@ -186,8 +187,7 @@ def _within(sites: EpeSites, wanted: tuple[slice, slice]) -> EpeSites:
     """The sites in some rows and columns."""
     rows, columns = wanted
     i, j = sites.pixels.T
-    inside = (i >= rows.start) & (i < rows.stop) & (j >= columns.start) & (j < columns.stop)
-    return EpeSites(sites.pixels[inside], sites.normals[inside])
+    return sites.where((i >= rows.start) & (i < rows.stop) & (j >= columns.start) & (j < columns.stop))
 
 
 def _rule_places(mask: np.ndarray, pixel_nm: float, inside: Box, window: Box) -> dict[str, np.ndarray]:

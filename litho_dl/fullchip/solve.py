@@ -13,14 +13,14 @@ from torch import Tensor
 from litho_dl.fullchip.mask import mask_file, window_mask, write_mask
 from litho_dl.fullchip.passes import latest_passes
 from litho_dl.fullchip.plan import TileReport, TileTask, WorkerContext, worker_context
-from litho_dl.fullchip.sites import edge_sites
 from litho_dl.fullchip.tiling import Tile, Tiling
 from litho_dl.generators.predict import predict, refine
-from litho_dl.ilt.objective import count_probes, probe_rule
+from litho_dl.ilt.probes import epe_probes
 from litho_dl.ilt.problem import Surroundings
 from litho_dl.ilt.solve import solve_targets
-from litho_dl.layout.clips import Clip, on_pixel
+from litho_dl.layout.clips import Clip, drawn_polygons, on_pixel
 from litho_dl.layout.polygon import Polygon
+from litho_dl.metrics.drawn_sites import field_edges
 
 UNCOUNTED = 0.5  # part of the halo that is left out of the objective: its prints depend on masks beyond the halo
 
@@ -59,10 +59,8 @@ class _Windows:
         return images[indices], indices
 
     def probes(self, target: Tensor, pixel_nm: float) -> Tensor:
-        """As `ilt.objective.epe_probes`, with sites placed on whole edges."""
-        rule, shape = probe_rule(pixel_nm), (target.shape[-2], target.shape[-1])
-        counts = [count_probes(edge_sites(polygons, rule, shape, pixel_nm), rule, shape) for polygons in self.whole]
-        return torch.from_numpy(np.stack(counts)).to(target)
+        """As `ilt.probes.epe_probes`, with sites placed on whole edges."""
+        return epe_probes(target, pixel_nm, [field_edges(polygons) for polygons in self.whole])
 
 
 def make_masks(task: TileTask) -> TileReport:
@@ -101,7 +99,8 @@ def _solve_alone(context: WorkerContext, windows: _Windows) -> tuple[Tensor, flo
         return torch.zeros(len(windows.clips), *grid.shape, dtype=torch.bool), method.mask_nm
     nonempty = windows.chosen(indices)
     if prediction is None:
-        solution = solve_targets(simulator, target, method.target_nm, method, probes=nonempty.probes)
+        drawn = [drawn_polygons(clip) for clip in nonempty.clips]
+        solution = solve_targets(simulator, target, method.target_nm, method, polygons=drawn, probes=nonempty.probes)
     else:
         assert context.plan.steps is not None
         start = replace(prediction, mask=prediction.mask[indices], logits=prediction.logits[indices])

@@ -12,10 +12,9 @@ from litho_dl.core.errors import CheckpointError, GridMismatchError, MaskError
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import Generator
 from litho_dl.ilt.method import Method, load_method
-from litho_dl.ilt.objective import epe_probes
-from litho_dl.ilt.problem import Probes
+from litho_dl.ilt.probes import Probes
 from litho_dl.ilt.solve import OnStep, solve_targets
-from litho_dl.layout.clips import Clip, on_pixel
+from litho_dl.layout.clips import Clip, drawn_polygons, on_pixel
 from litho_dl.runs.masks import as_clips, clips_on_field, masks_of_clips
 from litho_dl.runs.optimize import ClipSolution
 from litho_dl.simulation.simulator import Simulator
@@ -93,7 +92,7 @@ def refine(
     steps: int,
     on_step: OnStep | None = None,
     *,
-    probes: Probes = epe_probes,
+    probes: Probes | None = None,
 ) -> ClipSolution:
     """Refines a network's masks by an ILT method, starting in the middle of its first level.
 
@@ -127,5 +126,8 @@ def refine(
     targets = torch.stack([clip.coverage(method.target_nm) for clip in clips])
     soft = (0.5 + prediction.logits / method.levels[0].mask_sharpness[0]).clamp(0, 1)
     masks = torch.stack([on_pixel(mask, prediction.pixel_nm, method.target_nm) for mask in soft])
-    found = solve_targets(simulator, targets, method.target_nm, method, on_step, init=masks, probes=probes)
+    polygons = [drawn_polygons(clip) for clip in clips]
+    found = solve_targets(
+        simulator, targets, method.target_nm, method, on_step, init=masks, polygons=polygons, probes=probes
+    )
     return ClipSolution.of(found, clips, simulator)

@@ -1,13 +1,16 @@
-"""Edge fragments of Manhattan polygons, which move along their normals, as in classical OPC."""
+"""Edge fragments of polygons, which move along their normals, as in classical OPC."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from litho_dl.layout.edges import Edge, drawn_edges
 from litho_dl.layout.polygon import Polygon
 
 GUARD_NM = 20.0  # edges within this distance of a fragment's end also limit its move
+FACING, PARALLEL = -0.75, 0.999  # cosines of the normals of edges that limit each other's moves
+SHARPEST_SINE = 0.5  # of the turn at a corner whose moved vertex is where its moved edges meet
 
 
 @dataclass(frozen=True)
@@ -15,9 +18,10 @@ class FragmentRules:
     """How edges are cut into fragments.
 
     Attributes:
-        corner_nm: Length of the fragments beside corners.
+        corner_nm: Length of the fragments beside corners, and about that of those on curves.
         length_nm: Largest length of the fragments between them.
-        end_nm: Largest length of an edge between two convex corners that counts as a line end, and is one fragment.
+        end_nm: Largest length of a straight edge between two convex corners that counts as a line end, and is one
+            fragment.
     """
 
     corner_nm: float = 40.0
@@ -34,143 +38,206 @@ class Fragments:
         normals: (n, 2) outward unit normals.
         middles: (n, 2) centres of the fragments in nm.
         halves: (n,) half lengths of the fragments in nm.
-        vertices: (v, 2) drawn positions (x, y) in nm; a vertex moves in x with one fragment and in y with another.
-        owners: (v, 2) indices of these fragments; -1 where a coordinate is fixed.
-        signs: (v,) +1 or -1: the indicator of the union is the sum over vertices of sign H(x - x_v) H(y - y_v).
+        edges: (n,) number of the drawn edge that each is a part of.
+        vertices: (v, 2) drawn positions (x, y) in nm, outline by outline.
+        owners: (v, 2) indices of the fragments that each vertex moves with; -1 for none.
+        vectors: (v, 2, 2) its moves (x, y) in nm for moves of 1 nm of the one and the other.
+        outlines: Number of vertices of the hull and of each hole, polygon by polygon.
     """
 
     sites: np.ndarray
     normals: np.ndarray
     middles: np.ndarray
     halves: np.ndarray
+    edges: np.ndarray
     vertices: np.ndarray
     owners: np.ndarray
-    signs: np.ndarray
+    vectors: np.ndarray
+    outlines: tuple[tuple[int, ...], ...]
+
+    def polygons(self, vertices: np.ndarray) -> list[Polygon]:
+        """The polygons with their vertices (v, 2) in other places."""
+        loops = iter(np.split(vertices, np.cumsum([count for counts in self.outlines for count in counts])[:-1]))
+        moved = ([next(loops) for _ in counts] for counts in self.outlines)
+        return [Polygon(hull, tuple(holes)) for hull, *holes in moved]
 
 
 def fragment(moving: Sequence[Polygon], fixed: Sequence[Polygon], rules: FragmentRules) -> Fragments:
-    """Cuts the edges of Manhattan polygons, hulls counter-clockwise and holes clockwise, into fragments.
+    """Cuts the edges of polygons, hulls counter-clockwise and holes clockwise, into fragments.
 
     Args:
-        moving: Polygons whose edges are cut.
+        moving: Merged polygons whose edges are cut.
         fixed: Polygons that stay as they are.
         rules: How to cut.
 
     Returns:
         The fragments, and the vertices of all polygons.
     """
-    parts: list[Fragments] = []
+    pieces: list[_Piece] = []
+    corners: list[_Vertex] = []
+    outlines, edge = [], 0
     for polygon in moving:
+        counts = []
         for loop in polygon.loops:
-            parts.append(_cut_loop(loop, rules, first=sum(len(part.sites) for part in parts)))
-    nothing = np.zeros((0, 2))
-    for polygon in fixed:
-        for loop in polygon.loops:
-            still = np.full(loop.shape, -1)
-            parts.append(Fragments(nothing, nothing, nothing, nothing[:, 0], loop, still, _corner_signs(loop)))
-    return Fragments(*(np.concatenate([getattr(part, name) for part in parts]) for name in Fragments.__annotations__))
+            edges = drawn_edges(loop)
+            own = [list(_cut(drawn, rules, edge + index)) for index, drawn in enumerate(edges)]
+            found = list(_vertices(own, first=len(pieces), closed=edges[0].closed))
+            pieces += (piece for parts in own for piece in parts)
+            corners += found
+            counts.append(len(found))
+            edge += len(edges)
+        outlines.append(tuple(counts))
+    still = [_Vertex(point, (-1, -1), _NO_MOVE) for polygon in fixed for loop in polygon.loops for point in loop]
+    outlines += [tuple(len(loop) for loop in polygon.loops) for polygon in fixed]
+    corners += still
+    return Fragments(
+        sites=np.array([piece.site for piece in pieces]).reshape(-1, 2),
+        normals=np.array([piece.normal for piece in pieces]).reshape(-1, 2),
+        middles=np.array([piece.middle for piece in pieces]).reshape(-1, 2),
+        halves=np.array([piece.half for piece in pieces]),
+        edges=np.array([piece.edge for piece in pieces], dtype=np.int64),
+        vertices=np.array([vertex.point for vertex in corners]).reshape(-1, 2),
+        owners=np.array([vertex.owners for vertex in corners], dtype=np.int64).reshape(-1, 2),
+        vectors=np.array([vertex.vectors for vertex in corners]).reshape(-1, 2, 2),
+        outlines=tuple(outlines),
+    )
 
 
-def free_moves(clip: Fragments, polygons: list[Polygon], kept_nm: float, largest_nm: float) -> np.ndarray:
+def free_moves(clip: Fragments, polygons: Sequence[Polygon], kept_nm: float, largest_nm: float) -> np.ndarray:
     """Limits on the moves of fragments that preserve a least width and space.
 
     An edge that faces a fragment, across its own shape or across the space before it, may move towards it as far as the
-    fragment itself: each gets half of the distance that exceeds `kept_nm`, in whole nm.
+    fragment itself: each gets half of the distance that exceeds `kept_nm`, in whole nm. Edges of the same direction
+    farther on limit it likewise.
 
     Args:
         clip: The fragments.
-        polygons: All Manhattan polygons of the clip.
+        polygons: All polygons of the clip, those that were cut first.
         kept_nm: Width and space that remain at least.
         largest_nm: Largest move.
 
     Returns:
         (n, 2) in nm: the largest moves inwards (zero or negative) and outwards.
     """
-    loops = [loop for polygon in polygons for loop in polygon.loops]
-    starts = np.concatenate(loops)
-    ends = np.concatenate([np.roll(loop, -1, axis=0) for loop in loops])
+    edges = [edge for polygon in polygons for loop in polygon.loops for edge in drawn_edges(loop)]
+    starts, ends = (np.concatenate([edge.points[part] for edge in edges]) for part in (slice(None, -1), slice(1, None)))
+    owners = np.repeat(np.arange(len(edges)), [len(edge.points) - 1 for edge in edges])
+    along = (ends - starts) / np.hypot(*(ends - starts).T)[:, None]
+    outwards = np.stack([along[:, 1], -along[:, 0]], axis=1)
     limits = np.empty((len(clip.sites), 2))
-    for index, (site, normal, half) in enumerate(zip(clip.sites, clip.normals, clip.halves, strict=True)):
-        axis = int(normal[1] != 0)  # the coordinate in which it moves
-        facing = starts[:, axis] == ends[:, axis]
-        low = np.minimum(starts[:, 1 - axis], ends[:, 1 - axis])
-        high = np.maximum(starts[:, 1 - axis], ends[:, 1 - axis])
-        middle = clip.middles[index, 1 - axis]
-        beside = (high > middle - half - GUARD_NM) & (low < middle + half + GUARD_NM)
-        ahead = (starts[facing & beside, axis] - site[axis]) * normal[axis]
-        outwards, inwards = ahead[ahead > 0], -ahead[ahead < 0]
-        for column, gaps, sign in ((0, inwards, -1), (1, outwards, 1)):
+    for index, (normal, middle, half) in enumerate(zip(clip.normals, clip.middles, clip.halves, strict=True)):
+        cosine = outwards @ normal
+        facing = ((cosine < FACING) | (cosine > PARALLEL)) & (owners != clip.edges[index])
+        ahead = _heights(starts[facing] - middle, ends[facing] - middle, normal, half + GUARD_NM)
+        for column, gaps, sign in ((0, -ahead[ahead < 0], -1), (1, ahead[ahead > 0], 1)):
             nearest = gaps.min(initial=np.inf)
             limits[index, column] = sign * np.clip(np.floor((nearest - kept_nm) / 2), 0, largest_nm)
     return limits
 
 
-def _corner_signs(loop: np.ndarray) -> np.ndarray:
-    """+1 where a loop turns from a vertical to a horizontal edge, -1 where it turns from horizontal to vertical."""
-    out = np.roll(loop, -1, axis=0) - loop
-    return np.where(np.abs(out[:, 0]) > np.abs(out[:, 1]), 1, -1)
-
-
-def _cut_loop(loop: np.ndarray, rules: FragmentRules, *, first: int) -> Fragments:
-    """Fragments of a closed loop (n, 2) of alternating horizontal and vertical edges, numbered from `first`."""
-    along = np.roll(loop, -1, axis=0) - loop
-    directions, lengths = np.sign(along), np.abs(along).sum(1)
-    into = np.roll(directions, 1, axis=0)
-    convex = into[:, 0] * directions[:, 1] - into[:, 1] * directions[:, 0] > 0  # at each edge's start
-    cuts = [
-        _cut_edge(length, line_end=bool(a and b), rules=rules)
-        for length, a, b in zip(lengths, convex, np.roll(convex, -1), strict=True)
-    ]
-    counts = np.array([len(places) for _, places in cuts])
-    starts = first + np.cumsum(counts) - counts
-    edge_of = np.repeat(np.arange(len(loop)), counts)
-    borders = [np.array([0.0, *inner, length]) for (inner, _), length in zip(cuts, lengths, strict=True)]
-    low, high = (np.concatenate([edge[part] for edge in borders]) for part in (slice(None, -1), slice(1, None)))
-    places = np.concatenate([places for _, places in cuts])
-    vertices, owners, signs = _vertices(loop, directions, borders, starts)
-    return Fragments(
-        sites=loop[edge_of] + places[:, None] * directions[edge_of],
-        normals=np.stack([directions[edge_of, 1], -directions[edge_of, 0]], axis=1),
-        middles=loop[edge_of] + ((low + high) / 2)[:, None] * directions[edge_of],
-        halves=(high - low) / 2,
-        vertices=vertices,
-        owners=owners,
-        signs=signs,
+def _heights(starts: np.ndarray, ends: np.ndarray, normal: np.ndarray, reach: float) -> np.ndarray:
+    """Heights above a line through the origin at both ends of the parts of segments that lie within its reach."""
+    tangent = np.array([-normal[1], normal[0]])
+    (low, high), (first, last) = (
+        np.stack([points @ direction for points in (starts, ends)]) for direction in (tangent, normal)
     )
+    met = (np.maximum(low, high) > -reach) & (np.minimum(low, high) < reach)
+    low, high, first, last = low[met], high[met], first[met], last[met]
+    slope = (last - first) / (high - low)  # facing segments are not parallel to the normal
+    return np.concatenate([first + slope * (np.clip(end, -reach, reach) - low) for end in (low, high)])
 
 
-def _vertices(
-    loop: np.ndarray, directions: np.ndarray, borders: list[np.ndarray], starts: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Vertices, owners and signs: one vertex at the start of each edge, two at each border between its fragments."""
-    last = starts + [len(edge) - 2 for edge in borders]
-    vertices, owners, signs = [], [], []
-    for edge, corner_sign in enumerate(_corner_signs(loop)):
-        axis = int(directions[edge, 0] != 0)  # the coordinate in which its fragments move: y (1) if it runs along x
-        pair = [0, 0]
-        pair[axis], pair[1 - axis] = int(starts[edge]), int(last[edge - 1])
-        vertices.append(loop[edge])
-        owners.append(pair)
-        signs.append(corner_sign)
-        for piece, border in enumerate(borders[edge][1:-1]):
-            for owner, sign in ((starts[edge] + piece, -corner_sign), (starts[edge] + piece + 1, corner_sign)):
-                vertices.append(loop[edge] + border * directions[edge])
-                owners.append([int(owner) if coordinate == axis else -1 for coordinate in (0, 1)])
-                signs.append(sign)
-    return np.array(vertices), np.array(owners), np.array(signs)
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """One fragment, and its part of the outline, whose inner vertices move along bisectors."""
+
+    edge: int
+    site: np.ndarray
+    normal: np.ndarray
+    middle: np.ndarray
+    half: float
+    points: np.ndarray
+    moves: np.ndarray
 
 
-def _cut_edge(length: float, *, line_end: bool, rules: FragmentRules) -> tuple[list[float], list[float]]:
-    """Borders between an edge's fragments, on whole nm, and their sites, as distances from the start of the edge.
+@dataclass(frozen=True, eq=False)
+class _Vertex:
+    point: np.ndarray
+    owners: tuple[int, int]
+    vectors: np.ndarray
+
+
+_NO_MOVE = np.zeros((2, 2))
+
+
+def _cut(edge: Edge, rules: FragmentRules, number: int) -> Iterator[_Piece]:
+    """The fragments of one edge."""
+    if edge.straight:
+        inner, places = _cut_straight(edge.length_nm, line_end=all(edge.convex), rules=rules)
+    else:
+        count = max(3 if edge.closed else 1, round(edge.length_nm / rules.corner_nm))
+        inner = (edge.length_nm * np.arange(1, count) / count).tolist()
+        places = (edge.length_nm * (np.arange(count) + 0.5) / count).tolist()
+    borders = [0.0, *inner, edge.length_nm]
+    sites, normals = edge.at(np.array(places)), edge.normals(np.array(places))
+    middles = edge.at((np.array(borders[:-1]) + borders[1:]) / 2)
+    for index, (low, high) in enumerate(zip(borders[:-1], borders[1:], strict=True)):
+        within = edge.arcs[(edge.arcs > low + 1e-6) & (edge.arcs < high - 1e-6)]
+        arcs = np.array([low, *within, high])
+        points = np.array([*edge.at(arcs[:-1]), edge.points[-1] if high == edge.length_nm else edge.at(arcs[-1:])[0]])
+        yield _Piece(number, sites[index], normals[index], middles[index], (high - low) / 2, points, _moves(points))
+
+
+def _moves(points: np.ndarray) -> np.ndarray:
+    """Moves (m, 2) of a polyline's vertices that move each of its segments outwards by 1 nm."""
+    along = np.diff(points, axis=0)
+    normals = np.stack([along[:, 1], -along[:, 0]], axis=1) / np.hypot(*along.T)[:, None]
+    before, after = np.vstack([normals[:1], normals]), np.vstack([normals, normals[-1:]])
+    return (before + after) / (1 + (before * after).sum(1))[:, None]
+
+
+def _vertices(edges: list[list[_Piece]], first: int, *, closed: bool) -> Iterator[_Vertex]:
+    """The vertices of an outline: one at each corner, two at each border between fragments of an edge."""
+    last = first + sum(len(parts) for parts in edges) - 1
+    before, number = edges[-1][-1], first
+    for parts in edges:
+        for index, piece in enumerate(parts):
+            previous = last if number == first else number - 1
+            if index == 0 and not closed:
+                yield _corner(before, piece, (previous, number))
+            else:
+                yield _Vertex(before.points[-1], (previous, -1), np.array([before.moves[-1], (0, 0)]))
+                yield _Vertex(piece.points[0], (number, -1), np.array([piece.moves[0], (0, 0)]))
+            for point, move in zip(piece.points[1:-1], piece.moves[1:-1], strict=True):
+                yield _Vertex(point, (number, -1), np.array([move, (0, 0)]))
+            before, number = piece, number + 1
+
+
+def _corner(before: _Piece, after: _Piece, owners: tuple[int, int]) -> _Vertex:
+    """The vertex between two edges: where the moved edges meet, or, if they are nearly parallel, between both."""
+    (ax, ay), (bx, by) = before.moves[-1], after.moves[0]
+    sine, cosine = ax * by - ay * bx, ax * bx + ay * by
+    if abs(sine) > SHARPEST_SINE:
+        vectors = np.array([[by, -bx], [-ay, ax]]) / sine
+    else:
+        vectors = np.array([[ax + bx, ay + by]] * 2) / 2 / max(1 + cosine, SHARPEST_SINE)
+    return _Vertex(after.points[0], owners, vectors)
+
+
+def _cut_straight(
+    length: float, *, line_end: bool, rules: FragmentRules
+) -> tuple[list[float], list[float]]:
+    """Borders between a straight edge's fragments, on whole nm, and their sites, as distances from its start.
 
     The site of a fragment beside a corner is its inner border, because no mask prints the corner itself.
     """
-    if length <= 2 * rules.corner_nm or (line_end and length <= rules.end_nm):
+    whole = round(length)  # the ends of slanted edges are rounded to the database unit
+    if whole <= 2 * rules.corner_nm or (line_end and whole <= rules.end_nm):
         return [], [length / 2]
     middle = length - 2 * rules.corner_nm
-    if middle <= rules.corner_nm:
+    if whole <= 3 * rules.corner_nm:
         return [float(np.rint(length / 2))], [length / 4, 3 * length / 4]
-    pieces = int(np.ceil(middle / rules.length_nm))
+    pieces = int(np.ceil(round(middle) / rules.length_nm))
     borders = np.rint(rules.corner_nm + middle * np.arange(pieces + 1) / pieces)
     inner = (borders[:-1] + borders[1:]) / 2
     return borders.tolist(), [rules.corner_nm, *inner.tolist(), length - rules.corner_nm]

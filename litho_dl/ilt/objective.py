@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from litho_dl.ilt.morphology import closed, opened, small_parts
 from litho_dl.layout.rules import MaskRules
-from litho_dl.metrics.epe import OPENILT, EpeRule, EpeSites, find_sites
+from litho_dl.metrics.epe import OPENILT
 from litho_dl.simulation.exposure import Exposure
 
 PROBE_NM2 = OPENILT.spacing_px * OPENILT.probe_px * 1.0  # area of the strip of edge that a probe represents
@@ -27,7 +26,7 @@ class ObjectiveInputs:
         target: Area coverage (B, H, W) in [0, 1] on pixels of `pixel_nm`.
         exposure: Images and prints of the masks, on pixels of `pixel_nm`.
         mask: (B, h, w) in [0, 1] on pixels of `mask_pixel_nm`.
-        probes: Number of EPE probes in each pixel, (B, H, W); see `epe_probes`.
+        probes: Number of EPE probes in each pixel, (B, H, W); see `probes.epe_probes`.
         background: 1 where nothing may print, (B, H, W); see `background`.
         pixel_nm: Pixel of target and prints.
         mask_pixel_nm: Pixel of the masks.
@@ -216,47 +215,6 @@ def background(target: Tensor, pixel_nm: float) -> Tensor:
             width += step
         near = near.roll(-reach, axis)
     return (~near).to(target)
-
-
-def epe_probes(target: Tensor, pixel_nm: float) -> Tensor:
-    """The probes of the `openilt` EPE rule, inside and outside the target's edges, on pixels of up to 15 nm.
-
-    Args:
-        target: Area coverage (B, H, W).
-        pixel_nm: Its pixel.
-
-    Returns:
-        Number of probes in each pixel, (B, H, W).
-    """
-    rule = probe_rule(pixel_nm)
-    counts = [count_probes(find_sites(drawn, rule), rule, drawn.shape) for drawn in (target >= 0.5).cpu().numpy()]
-    return torch.from_numpy(np.stack(counts)).to(target)
-
-
-def probe_rule(pixel_nm: float) -> EpeRule:
-    """The `openilt` EPE rule on a pixel of up to 15 nm."""
-    return EpeRule(
-        long_edge_px=int(OPENILT.long_edge_px / pixel_nm),
-        spacing_px=max(1, int(OPENILT.spacing_px / pixel_nm)),
-        probe_px=max(1, int(OPENILT.probe_px / pixel_nm)),
-    )
-
-
-def count_probes(sites: EpeSites, rule: EpeRule, shape: tuple[int, ...]) -> np.ndarray:
-    """Counts probes in the pixels of a periodic field.
-
-    Args:
-        sites: The sites of the target.
-        rule: The EPE rule in pixels.
-        shape: (H, W) of the field in pixels.
-
-    Returns:
-        Number of probes in each pixel, float32 (H, W).
-    """
-    counts = np.zeros(shape, dtype=np.float32)
-    for probes in (sites.probes(-rule.probe_px), sites.probes(rule.probe_px)):
-        np.add.at(counts, (probes[:, 0] % shape[0], probes[:, 1] % shape[1]), 1)
-    return counts
 
 
 def evaluate_terms(inputs: ObjectiveInputs, weights: dict[str, float]) -> tuple[Tensor, dict[str, Tensor]]:

@@ -1,7 +1,6 @@
 """The optimisation problem of one level: the objective of its parameters, and its gradient."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -9,14 +8,14 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from litho_dl.ilt.method import Level, Method
-from litho_dl.ilt.objective import ObjectiveInputs, background, epe_probes, evaluate_terms
+from litho_dl.ilt.objective import ObjectiveInputs, background, evaluate_terms
 from litho_dl.ilt.parameterization import EdgeParameterization, Parameterization
+from litho_dl.ilt.probes import Probes, epe_probes
 from litho_dl.ilt.start import coarsened
 from litho_dl.simulation.exposure import Exposure
 from litho_dl.simulation.simulator import Simulator
 
 PIXELS_AT_ONCE = 2**20  # pixels of prints in one pass on a CPU
-Probes = Callable[[Tensor, float], Tensor]  # as `objective.epe_probes`
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,9 @@
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Self
 
 import torch
@@ -13,11 +14,13 @@ from litho_dl.core.errors import MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.ilt.cleanup import clean
 from litho_dl.ilt.method import Level, Method
-from litho_dl.ilt.objective import epe_probes
 from litho_dl.ilt.optimizer import ADAM_EPSILON, make_optimizer
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Parameterization, Start
-from litho_dl.ilt.problem import LevelProblem, Probes, Surroundings, geometric
+from litho_dl.ilt.probes import Probes, epe_probes
+from litho_dl.ilt.problem import LevelProblem, Surroundings, geometric
 from litho_dl.ilt.start import biased, coarsened
+from litho_dl.layout.polygon import Polygon
+from litho_dl.metrics.drawn_sites import field_edges
 from litho_dl.simulation.simulator import Simulator
 
 OnStep = Callable[[int, int, float], None]
@@ -79,7 +82,8 @@ def solve_targets(
     on_step: OnStep | None = None,
     *,
     init: Tensor | None = None,
-    probes: Probes = epe_probes,
+    polygons: Sequence[Sequence[Polygon] | None] | None = None,
+    probes: Probes | None = None,
     surroundings: Surroundings | None = None,
 ) -> Solution:
     """Finds masks whose prints match the targets.
@@ -93,8 +97,10 @@ def solve_targets(
         on_step: Called after each step with (step, number of steps, mean objective in nm^2).
         init: Masks to start from, in place of the target; (B, H, W) in [0, 1] on the target's pixel. The method's first
             level converts them to its parameters; see `Method.on_last_level` and `Method.in_steps`.
-        probes: Function of target and pixel that counts the EPE probes in each pixel, for the term `epe`; a field that
-            is a tile of a larger layout needs its own, as the target's edges are cut at the border.
+        polygons: The drawn polygons of each target, merged, in field coordinates in nm, whose edges EPE probes and edge
+            fragments then follow at any angle; None, or None for some targets: the edges of the target's pixels.
+        probes: Function of target and pixel that counts the EPE probes in each pixel, for the term `epe`, in place of
+            the polygons' own; a field that is a tile of a larger layout needs it, as its edges are cut at the border.
         surroundings: Fixed masks around the optimised part of the field, on the target's pixel; None: all is optimised.
 
     Returns:
@@ -109,7 +115,11 @@ def solve_targets(
     _require_target(simulator, target, pixel_nm, method, init, surroundings)
     target = target.to(simulator.device, simulator.dtype)
     begin = biased(target, pixel_nm, method.bias_nm) if init is None else init.to(target)
-    run = _Run(simulator, target, pixel_nm, method, on_step, probes, surroundings)
+    drawn = [None] * len(target) if polygons is None else polygons
+    if probes is None:
+        field_nm = simulator.process.field_nm
+        probes = partial(epe_probes, edges=[None if some is None else field_edges(some, field_nm) for some in drawn])
+    run = _Run(simulator, target, pixel_nm, method, on_step, drawn, probes, surroundings)
     status: Literal["finished", "interrupted"] = "finished"
     try:
         for level in method.levels:
@@ -161,9 +171,11 @@ class _Run:
         pixel_nm: float,
         method: Method,
         on_step: OnStep | None,
+        polygons: Sequence[Sequence[Polygon] | None],
         probes: Probes,
         surroundings: Surroundings | None,
     ) -> None:
+        self.polygons = polygons
         self.simulator, self.target, self.target_nm = simulator, target, pixel_nm
         self.method, self.on_step, self.probes, self.surroundings = method, on_step, probes, surroundings
         self.best: _Best | None = None
@@ -227,7 +239,7 @@ class _Run:
                 mask = self._parameterization.mask(self._parameters.detach(), self._problem.level.mask_sharpness[1])
             mask = mask.repeat_interleave(ratio, -2).repeat_interleave(ratio, -1)
         self._parameterization = PARAMETERIZATIONS[name]()
-        return self._parameterization.start(Start(mask, level.pixel_nm, self.target, self.target_nm))
+        return self._parameterization.start(Start(mask, level.pixel_nm, self.target, self.target_nm, self.polygons))
 
     def _record(self, terms: dict[str, Tensor]) -> None:
         """Records the terms of one step."""

@@ -3,7 +3,10 @@
 import numpy as np
 from scipy import ndimage
 
+from litho_dl.core.grid import Grid
+from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
+from litho_dl.layout.raster import rasterize
 
 CLEARANCE_NM = 44.0  # from the target; closer features are its serifs
 NARROWEST_NM = 24.0
@@ -11,7 +14,9 @@ SMALLEST_NM2 = 2400.0
 FILLED = 0.5  # least filled share of the bounding box; other features are cut in two
 
 
-def assist_rectangles(mask: np.ndarray, pixel_nm: float, drawn: np.ndarray, drawn_nm: float) -> list[Polygon]:
+def assist_rectangles(
+    mask: np.ndarray, pixel_nm: float, drawn: np.ndarray, drawn_nm: float, *, slanted: bool = False
+) -> list[Polygon]:
     """Rectangles on whole nm in place of a mask's features away from the target.
 
     Args:
@@ -19,6 +24,7 @@ def assist_rectangles(mask: np.ndarray, pixel_nm: float, drawn: np.ndarray, draw
         pixel_nm: Its pixel.
         drawn: The target, bool (H, W), on the same field.
         drawn_nm: Its pixel, which divides the mask's.
+        slanted: Whether rectangles may lie at any angle.
 
     Returns:
         The rectangles, in field coordinates.
@@ -31,8 +37,44 @@ def assist_rectangles(mask: np.ndarray, pixel_nm: float, drawn: np.ndarray, draw
     for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
         blob = labels[rows, columns] == number
         corner = rows.start, columns.start
-        rectangles += (Polygon(corners) for corners in _rectangles(blob, corner, pixel_nm, far, drawn_nm))
+        if slanted:
+            centres = (np.argwhere(blob)[:, ::-1] + (corner[1] + 0.5, corner[0] + 0.5)) * pixel_nm
+            found = _slanted_rectangles(centres, pixel_nm, far, drawn_nm)
+        else:
+            found = _rectangles(blob, corner, pixel_nm, far, drawn_nm)
+        rectangles += (Polygon(corners) for corners in found)
     return rectangles
+
+
+def _slanted_rectangles(
+    centres: np.ndarray, pixel_nm: float, far: np.ndarray, drawn_nm: float
+) -> list[np.ndarray]:
+    """Rectangles (4, 2) in nm along the longest extent of a feature, which is halved as in `_rectangles`.
+
+    Args:
+        centres: The feature's pixels, (n, 2) as (x, y) in nm.
+        pixel_nm: The pixel.
+        far: Where rectangles may lie, bool, on pixels of `drawn_nm`.
+        drawn_nm: Pixel of `far`.
+    """
+    area = len(centres) * pixel_nm**2
+    if area < SMALLEST_NM2:
+        return []
+    middle = centres.mean(0)
+    axes = np.linalg.eigh(np.cov((centres - middle).T))[1][:, ::-1]  # columns: the longest extent, then across it
+    places = (centres - middle) @ axes
+    length, across = np.ptp(places, axis=0) + pixel_nm
+    half = np.array([length, max(area / length, NARROWEST_NM)]) / 2
+    centre = middle + axes @ (places.max(0) + places.min(0)) / 2
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
+    if np.linalg.det(axes) < 0:
+        corners = corners[::-1]
+    rectangle = np.rint(centre + corners @ axes.T)
+    if area >= FILLED * length * across and _is_clear(rectangle, far, drawn_nm):
+        return [rectangle]
+    first = places[:, 0] < 0
+    halves = centres[first], centres[~first]
+    return [found for part in halves for found in _slanted_rectangles(part, pixel_nm, far, drawn_nm)]
 
 
 def _rectangles(
@@ -79,6 +121,10 @@ def _rectangle(part: np.ndarray, pixel_nm: float) -> np.ndarray:
 
 def _is_clear(rectangle: np.ndarray, far: np.ndarray, drawn_nm: float) -> bool:
     """Whether all of a rectangle lies where rectangles may lie."""
+    height, width = far.shape
     low = np.floor(rectangle.min(0) / drawn_nm).astype(int).clip(0)
-    high = np.ceil(rectangle.max(0) / drawn_nm).astype(int)
-    return bool(far[low[1] : high[1], low[0] : high[0]].all())
+    high = np.minimum(np.ceil(rectangle.max(0) / drawn_nm).astype(int), (width, height))
+    grid = Grid((int(high[1] - low[1]), int(high[0] - low[0])), drawn_nm)
+    shape = Layout("rectangle", (Polygon(rectangle - low * drawn_nm),))
+    inside = rasterize(shape.clipped((0.0, 0.0, *(drawn_nm * (high - low)).tolist())), grid) > 0
+    return bool(far[low[1] : high[1], low[0] : high[0]][inside].all())

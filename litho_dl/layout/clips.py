@@ -18,6 +18,7 @@ from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
 from litho_dl.core.grid import Grid, HasField, whole_ratio
 from litho_dl.core.io import IMAGE_SUFFIXES, read_image, write_png
 from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.edges import is_manhattan
 from litho_dl.layout.files import read_layout, write_layout
 from litho_dl.layout.layout import Box, Layout
 from litho_dl.layout.polygon import Polygon
@@ -55,6 +56,13 @@ class Clip:
     def coverage(self, pixel_nm: float) -> Tensor:
         """Exact area coverage (H, W), float32 in [0, 1], on pixels of `pixel_nm`, which must divide the field."""
         return torch.from_numpy(rasterize(self.placed, Grid.of_field(self.field_nm, pixel_nm)))
+
+
+def drawn_polygons(clip: Clip) -> tuple[Polygon, ...] | None:
+    """The merged polygons of a clip, in field coordinates in nm; None if pixels of 1 nm hold all of their edges."""
+    merged = clip.placed.merged().polygons
+    on_pixels = all(bool((loop == np.rint(loop)).all()) for polygon in merged for loop in polygon.loops)
+    return None if on_pixels and is_manhattan(merged) else merged
 
 
 def place(layout: Layout, optics: HasField, name: str) -> Clip:

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 TOUCHING_NM = 1e-6
 BORDER_NM = 1e-3
+ROUNDING = 1e-9  # of a segment's length: a ray through a vertex meets one of its segments
 PARALLEL_DEG = 1.0
 LEAST_OVERLAP = 0.5  # of the distance: edges that face each other over less are corners
+PAIRS_AT_ONCE = 2**20  # of points and segments
 FIRST_LIMIT_NM, WIDEST_NM = 50.0, 3200.0
 
 Kind = Literal["line", "space"]
@@ -68,6 +70,35 @@ def inside_intervals(layout: Layout, start_nm: np.ndarray, direction: np.ndarray
     open_gap = np.ones(len(places), dtype=bool)
     open_gap[1:-1] = np.repeat(gaps[1::2] > TOUCHING_NM, 2)
     return places[open_gap].reshape(-1, 2)
+
+
+def distances_to(segments: np.ndarray, origins_nm: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Distances from points, straight on, to the first segment met.
+
+    Args:
+        segments: (m, 4) rows x0, y0, x1, y1 in nm.
+        origins_nm: (n, 2) points (x, y).
+        directions: (n, 2) unit vectors (x, y).
+
+    Returns:
+        (n,) in nm; infinite where no segment is met.
+    """
+    found = np.full(len(origins_nm), np.inf)
+    tails, along = segments[:, :2], segments[:, 2:] - segments[:, :2]
+    step = max(1, PAIRS_AT_ONCE // max(len(segments), 1))
+    for first in range(0, len(origins_nm) if len(segments) else 0, step):
+        part = slice(first, first + step)
+        ray, gap = directions[part, None], tails - origins_nm[part, None]
+        with np.errstate(divide="ignore", invalid="ignore"):  # parallel to the segment
+            cross = _cross(ray, along)
+            share, distance = _cross(gap, ray) / cross, _cross(gap, along) / cross
+        met = (share >= -ROUNDING) & (share <= 1 + ROUNDING) & (distance > 0)
+        found[part] = np.where(met, distance, np.inf).min(1)
+    return found
+
+
+def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
 
 def narrowest_cuts(layout: Layout, kind: Kind, *, slack: float = 1.0, window_nm: Box | None = None) -> list[Cut]:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from litho_dl.metrics.sampling import sampled
+
 
 @dataclass(frozen=True)
 class EpeRule:
@@ -33,32 +35,43 @@ NEURALILT = EpeRule(from_low_end=True, probe_px=16, per_probe=False)
 
 @dataclass(frozen=True, eq=False)
 class EpeSites:
-    """Sites on the target's edges.
+    """Sites on the target's edges, in pixels; pixel (i, j) is the square from (i, j) to (i + 1, j + 1).
 
     Attributes:
-        pixels: (n, 2) int; row and column of the target pixel just inside the edge.
-        normals: (n, 2) int; (dy, dx) of one pixel outwards.
+        points: (n, 2) row and column of the sites, on the edges.
+        normals: (n, 2) unit vectors (row, column) outwards.
+        on_curves: (n,) bool, whether their edges are curved.
     """
 
-    pixels: np.ndarray
+    points: np.ndarray
     normals: np.ndarray
+    on_curves: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.pixels)
+        return len(self.points)
 
     def positions_nm(self, pixel_nm: float) -> np.ndarray:
         """(n, 2) as (x, y): the sites on the edge itself."""
-        return ((self.pixels + 0.5 + 0.5 * self.normals) * pixel_nm)[:, ::-1]
+        return (self.points * pixel_nm)[:, ::-1]
 
-    def probes(self, distance_px: int) -> np.ndarray:
-        """Row and column (n, 2) of the pixels `distance_px` outwards (negative: inwards) from the inner pixels."""
-        return self.pixels + distance_px * self.normals
+    def probes(self, distance_px: float) -> np.ndarray:
+        """(n, 2) points that many pixels outwards (negative: inwards) from the middle of the pixel inside the edge."""
+        return self.points + (distance_px - 0.5) * self.normals
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """(n, 2) int; row and column of the pixel just inside the edge."""
+        return np.floor(self.probes(0)).astype(np.int64)
+
+    def where(self, chosen: np.ndarray) -> "EpeSites":
+        """Some of the sites, by index or bool (n,)."""
+        return EpeSites(self.points[chosen], self.normals[chosen], self.on_curves[chosen])
 
 
 def find_sites(target: np.ndarray, rule: EpeRule) -> EpeSites:
-    """Samples the edges of a Manhattan target; an edge is a straight run of boundary pixels.
+    """Samples the edges of a target's pixels; an edge is a straight run of boundary pixels, so targets are Manhattan.
 
-    The field is periodic: where the target continues across the field's border there is no edge. An edge that crosses
+    For layouts with edges at other angles see `metrics.drawn_sites`. The field is periodic: where the target continues across the field's border there is no edge. An edge that crosses
     the border counts as two.
 
     Args:
@@ -86,8 +99,9 @@ def find_sites(target: np.ndarray, rule: EpeRule) -> EpeSites:
             pixels.append(np.stack((along, across) if vertical else (across, along), axis=1))
             normals.append(np.tile(normal, (len(along), 1)))
     if not pixels:
-        return EpeSites(np.zeros((0, 2), int), np.zeros((0, 2), int))
-    return EpeSites(np.concatenate(pixels), np.concatenate(normals))
+        return EpeSites(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, bool))
+    outwards = np.concatenate(normals).astype(float)
+    return EpeSites(np.concatenate(pixels) + 0.5 + 0.5 * outwards, outwards, np.zeros(len(outwards), bool))
 
 
 def site_offsets(span: int, rule: EpeRule) -> list[int]:
@@ -108,21 +122,20 @@ def site_offsets(span: int, rule: EpeRule) -> list[int]:
     return sorted({*offsets, *(span - offset for offset in offsets)})
 
 
-def violations(printed: np.ndarray, sites: EpeSites, rule: EpeRule) -> np.ndarray:
+def violations(image: np.ndarray, sites: EpeSites, rule: EpeRule, threshold: float) -> np.ndarray:
     """EPE violations at each site: the print is missing at the inner probe, or present at the outer one.
 
     Args:
-        printed: The print, bool (H, W), of a periodic field.
+        image: Intensity (H, W) of a periodic field.
         sites: The sites to test.
         rule: Where the probes are and how they count.
+        threshold: Intensity above which the resist prints.
 
     Returns:
         (n,) int: 0, 1, or 2 where both probes count.
     """
-    inner, outer = sites.probes(-rule.probe_px), sites.probes(rule.probe_px)
-    height, width = printed.shape
-    missing = ~printed[inner[:, 0] % height, inner[:, 1] % width]
-    extra = printed[outer[:, 0] % height, outer[:, 1] % width]
+    inner, outer = (sampled(image, sites.probes(side * rule.probe_px)) for side in (-1, 1))
+    missing, extra = inner < threshold, outer >= threshold
     return missing.astype(int) + extra if rule.per_probe else (missing | extra).astype(int)
 
 

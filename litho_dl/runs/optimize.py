@@ -14,7 +14,7 @@ from litho_dl.core.grid import Grid
 from litho_dl.core.settings import suggestion
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.ilt.solve import OnStep, Solution, solve_targets
-from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip, on_pixel, save_mask
+from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip, drawn_polygons, on_pixel, save_mask
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.curves import curved_polygons
 from litho_dl.layout.layout import Layout
@@ -157,7 +157,8 @@ def solve(
         chosen = chosen.on_last_level
         given = masks_of_clips(simulator, masks, several)
         init = torch.stack([on_pixel(mask, given.pixel_nm, target_nm) for mask in given.mask])
-    found = solve_targets(simulator, targets, target_nm, chosen, on_step, init=init)
+    polygons = [drawn_polygons(clip) for clip in several]
+    found = solve_targets(simulator, targets, target_nm, chosen, on_step, init=init, polygons=polygons)
     return ClipSolution.of(found, several, simulator)
 
 

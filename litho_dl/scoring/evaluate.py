@@ -10,10 +10,12 @@ from torch import Tensor
 
 from litho_dl.core.errors import LayoutError, MaskError
 from litho_dl.core.grid import Grid
+from litho_dl.layout.edges import Edge
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
+from litho_dl.metrics.drawn_sites import drawn_sites, drawn_widths_nm, field_edges
 from litho_dl.metrics.edge import EdgeProfile, edge_profile
-from litho_dl.metrics.epe import NEURALILT, OPENILT, find_sites, violations
+from litho_dl.metrics.epe import NEURALILT, OPENILT, EpeRule, EpeSites, find_sites, violations
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
 from litho_dl.metrics.mrc import mask_violations
 from litho_dl.metrics.shots import shot_count
@@ -92,14 +94,15 @@ def evaluate_mask(
     with torch.no_grad():
         exposure = simulator(binary.to(simulator.dtype), pixel_nm, out_pixel_nm=protocol.pixel_nm)
     prints = {name: exposure.binary_print(name).cpu().numpy() for name in exposure.corners}
-    sites = find_sites(wanted, OPENILT)
-    violated = violations(prints["nominal"], sites, OPENILT)
-    neuralilt = violations(prints["nominal"], find_sites(wanted, NEURALILT), NEURALILT)
+    nominal, threshold = exposure.aerial("nominal").cpu().numpy(), exposure.resist.threshold
+    edges = field_edges(target.merged().polygons, simulator.process.field_nm) if protocol.drawn_edges else None
+    sites, neuralilt = (_sites(wanted, edges, rule, protocol.pixel_nm) for rule in (OPENILT, NEURALILT))
+    violated = violations(nominal, sites, OPENILT, threshold)
     drawn = binary.cpu().numpy()
-    aerial = exposure.aerial("nominal").cpu().numpy()
     profile = None
-    if protocol.edges:
-        profile = edge_profile(aerial, wanted, sites, exposure.resist.threshold, protocol.pixel_nm)
+    if edges is not None:
+        widths_nm = drawn_widths_nm(edges, sites, protocol.pixel_nm, simulator.process.field_nm)
+        profile = edge_profile(nominal, sites, widths_nm, threshold, protocol.pixel_nm)
     scorecard = Scorecard(
         clip=target.name,
         protocol=f"{protocol.name}/{protocol.version}",
@@ -107,7 +110,7 @@ def evaluate_mask(
         l2_nm2=l2_nm2(prints["nominal"], wanted, protocol.pixel_nm),
         pvb_nm2=pvb_nm2(prints["outer"], prints["inner"], protocol.pixel_nm),
         epe_violations=int(violated.sum()),
-        epe_violations_neuralilt=int(neuralilt.sum()),
+        epe_violations_neuralilt=int(violations(nominal, neuralilt, NEURALILT, threshold).sum()),
         epe_sites=len(sites),
         shots=shot_count(drawn, pixel_nm),
         edges=_edge_score(profile) if profile else None,
@@ -116,7 +119,14 @@ def evaluate_mask(
     )
     violations_nm = sites.positions_nm(protocol.pixel_nm)[violated > 0]
     epe_nm = profile.epe_nm[violated > 0] if profile else None
-    return Evaluation(scorecard, protocol.pixel_nm, wanted, aerial, prints, violations_nm, epe_nm)
+    return Evaluation(scorecard, protocol.pixel_nm, wanted, nominal, prints, violations_nm, epe_nm)
+
+
+def _sites(wanted: np.ndarray, edges: list[Edge] | None, rule: EpeRule, pixel_nm: float) -> EpeSites:
+    """The sites of drawn edges; those of the target's pixels where there are none."""
+    if edges is None:
+        return find_sites(wanted, rule)
+    return drawn_sites(edges, rule, pixel_nm, (wanted.shape[0], wanted.shape[1]))
 
 
 def _edge_score(profile: EdgeProfile) -> EdgeScore:

@@ -23,7 +23,8 @@ class Protocol:
         pixel_nm: Pixel of target and prints.
         field_nm: Side of the square field that the protocol is defined for; None: any field.
         rules: Mask rules whose violations are counted; None: no mask rule check.
-        edges: Whether edges are measured to a fraction of a nm as well.
+        drawn_edges: Whether edges are those of the drawn polygons, at any angle, and are measured to a fraction of a nm
+            as well; otherwise they are those of the target's pixels.
     """
 
     name: str
@@ -31,7 +32,7 @@ class Protocol:
     pixel_nm: float
     field_nm: float | None
     rules: MaskRules | None
-    edges: bool
+    drawn_edges: bool
 
     def defined_for(self, field_nm: tuple[float, float]) -> bool:
         """True if the protocol applies to a field of (height, width) nm."""
@@ -60,9 +61,9 @@ class Protocol:
 RULES = MaskRules(20.0, 20.0, 1000.0)
 PROTOCOLS = {
     # The scores of the ICCAD 2013 contest; published tables use its kernels (threshold 0.225, amplitude +-2 %).
-    "iccad13": Protocol("iccad13", version=1, pixel_nm=1.0, field_nm=2048.0, rules=RULES, edges=False),
+    "iccad13": Protocol("iccad13", version=1, pixel_nm=1.0, field_nm=2048.0, rules=RULES, drawn_edges=False),
     # The same scores on any optics, and edges measured to a fraction of a nm.
-    "default": Protocol("default", version=2, pixel_nm=1.0, field_nm=None, rules=RULES, edges=True),
+    "default": Protocol("default", version=3, pixel_nm=1.0, field_nm=None, rules=RULES, drawn_edges=True),
 }
 
 

@@ -18,7 +18,7 @@ from litho_dl.fullchip.plan import worker_context
 from litho_dl.fullchip.run import Progress
 from litho_dl.fullchip.tiling import Tile, Tiling
 from litho_dl.ilt.method import load_method
-from litho_dl.ilt.objective import epe_probes
+from litho_dl.ilt.probes import epe_probes
 from litho_dl.ilt.solve import solve_targets as solved
 
 TILING = Tiling((0, 0, 3000, 2500), (0, 0, 3000, 2500), 512.0, 256.0)

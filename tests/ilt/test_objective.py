@@ -16,9 +16,9 @@ from litho_dl.ilt.objective import (
     TERMS,
     ObjectiveInputs,
     background,
-    epe_probes,
     evaluate_terms,
 )
+from litho_dl.ilt.probes import epe_probes
 from litho_dl.layout.rules import MaskRules
 from litho_dl.metrics.epe import OPENILT, find_sites
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
 from litho_dl.core.settings import packaged_names
 from litho_dl.ilt.method import Level, Method, Rules, load_method
-from litho_dl.ilt.objective import epe_probes, evaluate_terms
+from litho_dl.ilt.objective import evaluate_terms
+from litho_dl.ilt.probes import epe_probes
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
 from litho_dl.ilt.problem import LevelProblem
 from litho_dl.ilt.solve import solve_targets

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scenes.pixel_images import by_normal, drawn
 
-from litho_dl.metrics.edge import edge_profile
+from litho_dl.metrics.edge import edge_placement, edge_profile
 from litho_dl.metrics.epe import NEURALILT, OPENILT, find_sites, site_offsets, violations
 
 LEFT, RIGHT, DOWN, UP = (0, -1), (0, 1), (-1, 0), (1, 0)
@@ -63,7 +63,7 @@ def test_sites_of_an_l_shape():
     published = find_sites(image, NEURALILT)
     assert by_normal(published, published.pixels[:, 0])[RIGHT] == [169, 209, 89]
     assert by_normal(published, published.pixels[:, 1])[UP] == [170, 209, 89]
-    inside, outside = sites.probes(0), sites.probes(1)
+    inside, outside = (np.floor(sites.probes(step)).astype(int) for step in (0, 1))
     assert image[inside[:, 0], inside[:, 1]].all()
     assert not image[outside[:, 0], outside[:, 1]].any()
 
@@ -74,20 +74,20 @@ def test_a_shift_by_k_pixels_is_k_nm_of_epe(k):
     target = drawn((100, 150, 200, 210))
     printed = np.roll(target, k, axis=1)
     sites = find_sites(target, OPENILT)
-    epe = by_normal(sites, edge_profile(printed.astype(float), target, sites, 0.5, pixel_nm=2.0).epe_nm)
+    epe = by_normal(sites, edge_placement(printed.astype(float), sites, 0.5, pixel_nm=2.0))
     assert epe == {RIGHT: [2 * k], LEFT: [-2 * k], UP: [0, 0], DOWN: [0, 0]}
-    counts = by_normal(sites, violations(printed, sites, OPENILT))
+    counts = by_normal(sites, violations(printed, sites, OPENILT, 0.5))
     assert counts == {RIGHT: [k >= 15 or k < -15], LEFT: [k <= -15 or k > 15], UP: [0, 0], DOWN: [0, 0]}
-    assert violations(printed, sites, NEURALILT).sum() == (abs(k) >= 16) + (abs(k) >= 17)
+    assert violations(printed, sites, NEURALILT, 0.5).sum() == (abs(k) >= 16) + (abs(k) >= 17)
 
 
 def test_a_site_counts_per_probe_or_once():
     target = drawn((100, 100, 180, 180))
     sites = find_sites(target, OPENILT)
-    assert violations(~target, sites, OPENILT).tolist() == [2] * 4
-    assert violations(~target, sites, NEURALILT).tolist() == [1] * 4
-    assert violations(np.zeros_like(target), sites, OPENILT).tolist() == [1] * 4
-    assert violations(np.ones_like(target), sites, OPENILT).tolist() == [1] * 4
+    assert violations(~target, sites, OPENILT, 0.5).tolist() == [2] * 4
+    assert violations(~target, sites, NEURALILT, 0.5).tolist() == [1] * 4
+    assert violations(np.zeros_like(target), sites, OPENILT, 0.5).tolist() == [1] * 4
+    assert violations(np.ones_like(target), sites, OPENILT, 0.5).tolist() == [1] * 4
 
 
 def test_the_field_repeats_beyond_its_border():
@@ -96,27 +96,27 @@ def test_the_field_repeats_beyond_its_border():
     sites = find_sites(corner, OPENILT)
     assert len(sites) == 4
     spilt = drawn((380, 20, 400, 60))  # missing at all four, extra beyond the left edge
-    assert by_normal(sites, violations(spilt, sites, OPENILT)) == {LEFT: [2], RIGHT: [1], DOWN: [1], UP: [1]}
+    assert by_normal(sites, violations(spilt, sites, OPENILT, 0.5)) == {LEFT: [2], RIGHT: [1], DOWN: [1], UP: [1]}
     flipped = find_sites(corner[::-1, ::-1], OPENILT)
-    counts = by_normal(flipped, violations(spilt[::-1, ::-1], flipped, OPENILT))
+    counts = by_normal(flipped, violations(spilt[::-1, ::-1], flipped, OPENILT, 0.5))
     assert counts == {LEFT: [1], RIGHT: [2], DOWN: [1], UP: [1]}
     for thin in (drawn((0, 0, 80, 10)), drawn((320, 390, 400, 400))):
         edges = find_sites(thin, OPENILT)  # a probe 15 pixels behind a long edge lies beyond the border or the box
-        assert by_normal(edges, violations(thin, edges, OPENILT)) == {LEFT: [0], RIGHT: [0], DOWN: [1], UP: [1]}
+        assert by_normal(edges, violations(thin, edges, OPENILT, 0.5)) == {LEFT: [0], RIGHT: [0], DOWN: [1], UP: [1]}
     moved = np.roll(corner, (-3, -2), axis=(0, 1)).astype(float)
-    epe = by_normal(sites, edge_profile(moved, corner, sites, 0.5, 1.0).epe_nm)
+    epe = by_normal(sites, edge_placement(moved, sites, 0.5, 1.0))
     assert epe == {LEFT: [2], RIGHT: [-2], DOWN: [3], UP: [-3]}
 
     line = drawn((100, 0, 150, 400))
     sites = find_sites(line, OPENILT)
     assert set(by_normal(sites, sites.pixels)) == {LEFT, RIGHT}
-    assert violations(line, sites, OPENILT).sum() == 0
+    assert violations(line, sites, OPENILT, 0.5).sum() == 0
     assert len(find_sites(np.ones_like(line), OPENILT)) == 0
 
 
 def test_an_empty_target_has_no_sites():
     empty = drawn()
     sites = find_sites(empty, OPENILT)
-    profile = edge_profile(np.ones(empty.shape), empty, sites, 0.5, 1.0)
-    assert len(sites) == len(violations(empty, sites, OPENILT)) == 0
+    profile = edge_profile(np.ones(empty.shape), sites, np.zeros(0), 0.5, 1.0)
+    assert len(sites) == len(violations(empty, sites, OPENILT, 0.5)) == 0
     assert profile.epe_nm.shape == profile.ils_per_um.shape == profile.nils.shape == (0,)

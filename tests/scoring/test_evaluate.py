@@ -14,7 +14,8 @@ from litho_dl.core.io import write_png
 from litho_dl.layout.clips import Clip, load_clip, load_mask, load_mask_image, pixel_of, place, save_mask
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
-from litho_dl.metrics.edge import edge_profile
+from litho_dl.metrics.drawn_sites import drawn_widths_nm, field_edges
+from litho_dl.metrics.edge import edge_placement, edge_profile
 from litho_dl.metrics.epe import NEURALILT, OPENILT, find_sites
 from litho_dl.process.files import import_contest
 from litho_dl.process.model import build_process
@@ -86,7 +87,7 @@ def test_masks_whose_score_is_known(simulator):
     assert (dark.shots, clear.shots) == (0, 1)
     for card in (dark, clear):
         assert (card.edges.epe_mean_nm, card.edges.epe_lost) == (None, card.epe_sites)
-        assert (card.protocol, card.raster, card.clip) == ("default/2", "exact", "lines")
+        assert (card.protocol, card.raster, card.clip) == ("default/3", "exact", "lines")
         json.dumps(card.as_dict(), allow_nan=False)
 
 
@@ -108,7 +109,9 @@ def test_the_figures_are_those_of_the_images(simulator):
     assert prints["inner"].sum() < prints["nominal"].sum() < prints["outer"].sum()
     threshold = simulator.process.resist.threshold
     np.testing.assert_array_equal(found.aerial >= threshold, prints["nominal"])
-    profile = edge_profile(found.aerial, found.target, find_sites(found.target, OPENILT), threshold, 1.0)
+    sites = find_sites(found.target, OPENILT)
+    edges = field_edges(clip.placed.polygons)
+    profile = edge_profile(found.aerial, sites, drawn_widths_nm(edges, sites, 1.0, (512, 512)), threshold, 1.0)
     assert card.edges.epe_lost == 0
     assert card.edges.epe_mean_nm == pytest.approx(profile.epe_nm.mean())
     assert card.edges.epe_3sigma_nm == pytest.approx(3 * profile.epe_nm.std())
@@ -135,7 +138,7 @@ def test_a_symmetric_clip_has_symmetric_edges(simulator):
     clip = place(boxes((0, 140, 441, 301), (140, 0, 301, 441)), GRID, "cross")
     found = score(clip.coverage(1.0), clip, simulator)
     sites = find_sites(found.target, OPENILT)
-    epe = edge_profile(found.aerial, found.target, sites, simulator.process.resist.threshold, 1.0).epe_nm
+    epe = edge_placement(found.aerial, sites, simulator.process.resist.threshold, 1.0)
     centre = np.argwhere(found.target).mean(0)
     keys = np.concatenate([sites.pixels - centre, sites.normals], axis=1)
     table = {tuple(key): value for key, value in zip(keys.tolist(), epe.tolist(), strict=True)}

@@ -1,12 +1,14 @@
 """The interface of parameterizations."""
 
 import abc
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from litho_dl.core.errors import GridMismatchError
+from litho_dl.layout.polygon import Polygon
 from litho_dl.simulation.exposure import Exposure
 
 
@@ -19,12 +21,14 @@ class Start:
         pixel_nm: Their pixel, and that of the level's masks.
         drawn: Area coverage (B, H, W) of the targets.
         drawn_nm: Pixel of the targets, as fine as given.
+        polygons: The drawn polygons of each target, merged, in nm; None, or None for some targets: their pixels' edges.
     """
 
     mask: Tensor
     pixel_nm: float
     drawn: Tensor
     drawn_nm: float
+    polygons: Sequence[Sequence[Polygon] | None] | None = None
 
 
 def control_values(mask: Tensor, control: int, name: str) -> Tensor:

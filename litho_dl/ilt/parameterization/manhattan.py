@@ -1,4 +1,4 @@
-"""Manhattan masks: edge fragments that move along their normals, as in classical OPC."""
+"""Masks of edge fragments that move along their normals, as in classical OPC."""
 
 import numpy as np
 import torch
@@ -6,10 +6,14 @@ from torch import Tensor
 from torch.nn.functional import grid_sample, pad
 
 from litho_dl.core.errors import MaskError
+from litho_dl.core.grid import Grid
 from litho_dl.ilt.fragments import FragmentRules, Fragments, fragment, free_moves
 from litho_dl.ilt.parameterization.base import EdgeParameterization, Start
 from litho_dl.ilt.sraf import assist_rectangles
 from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.edges import is_manhattan
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.raster import rasterize
 from litho_dl.simulation.exposure import Exposure
 
 WRITING_GRID_NM = 1.0
@@ -23,9 +27,9 @@ SAMPLES = 61
 class Manhattan(EdgeParameterization):
     """mask = exact area coverage of the target's polygons, each fragment moved outwards by its parameter in nm.
 
-    Features of the start mask away from the target become rectangles, which serve as fixed assist features. Moves are
-    limited so that widths and spaces of at least `KEPT_NM` remain. The parameters (B, n) are padded for clips with
-    fewer fragments.
+    Fragments of slanted edges move along their normals. Features of the start mask away from the target become
+    rectangles, which serve as fixed assist features. Moves are limited so that widths and spaces of at least `KEPT_NM`
+    remain. The parameters (B, n) are padded for clips with fewer fragments.
 
     Source: N. Cobb, PhD thesis, UC Berkeley (1998), ch. 5: fragments, and moves fed back from their placement errors.
     """
@@ -33,6 +37,7 @@ class Manhattan(EdgeParameterization):
     def __init__(self) -> None:
         self._pixel_nm = 0.0
         self._shape = (0, 0)
+        self._slanted: list[Fragments | None] = []
 
     def start(self, start: Start) -> Tensor:
         """Zero moves for all fragments of the drawn polygons.
@@ -43,17 +48,21 @@ class Manhattan(EdgeParameterization):
         self._pixel_nm, self._shape = start.pixel_nm, (start.mask.shape[-2], start.mask.shape[-1])
         clips, limits = [], []
         assists = start.mask.detach().cpu().numpy()
-        for drawn, mask in zip((start.drawn >= 0.5).cpu().numpy(), assists, strict=True):
-            targets = list(pixel_polygons(drawn, start.drawn_nm))
+        covered = (start.drawn >= 0.5).cpu().numpy()
+        outlines = start.polygons or [None] * len(covered)
+        for drawn, mask, polygons in zip(covered, assists, outlines, strict=True):
+            targets = list(pixel_polygons(drawn, start.drawn_nm) if polygons is None else polygons)
             if not targets:
                 raise MaskError(
                     f"Expected targets whose edges can be found on {start.drawn_nm:g} nm pixels, got one that covers "
                     f"none by half; use a finer pixel."
                 )
-            fixed = assist_rectangles(mask, start.pixel_nm, drawn, start.drawn_nm)
+            slanted = not is_manhattan(targets)
+            fixed = assist_rectangles(mask, start.pixel_nm, drawn, start.drawn_nm, slanted=slanted)
             clip = fragment(targets, fixed, RULES)
             clips.append(clip)
             limits.append(free_moves(clip, targets + fixed, KEPT_NM, LARGEST_MOVE_NM))
+            self._slanted.append(clip if slanted else None)
         self._pack(clips, limits, start.mask)
         return start.mask.new_zeros(len(clips), max(len(clip.sites) for clip in clips))
 
@@ -70,24 +79,30 @@ class Manhattan(EdgeParameterization):
         self._limits = padded(limits, count, 0).to(like)  # (B, n, 2): inwards (negative), outwards
         self._vertices = padded([c.vertices for c in clips], corners, 0).to(like)
         self._owners = padded([c.owners for c in clips], corners, -1).long()
-        self._signs = padded([c.signs for c in clips], corners, 0).to(like)
+        self._vectors = padded([c.vectors for c in clips], corners, 0).to(like)
+        self._signs = padded([_corner_signs(c) for c in clips], corners, 0).to(like)
 
     def mask(self, parameters: Tensor, sharpness: float) -> Tensor:
         """Exact area coverage; the sharpness has no effect."""
         return self._coverage(parameters, self._pixel_nm, self._shape)
 
     def _coverage(self, parameters: Tensor, pixel_nm: float, shape: tuple[int, int]) -> Tensor:
-        """The polygons' indicator, a sum of corner functions, integrated over pixels by one matrix product a clip."""
-        shifts = (self._normals * parameters[..., None]).sum(
-            -1
-        )  # towards larger x or y; normals have one non-zero entry
-        moved = torch.cat((shifts, shifts.new_zeros(len(shifts), 1)), dim=1)
-        xy = self._vertices + torch.stack(
-            [moved.gather(1, self._owners[..., axis] % moved.shape[1]) for axis in (0, 1)], -1
-        )
+        """The polygons' area coverage: that of Manhattan ones by one matrix product a clip.
+
+        Their indicator is a sum of corner functions, sign H(x - x_v) H(y - y_v), integrated over pixels.
+        """
+        moves = torch.cat((parameters, parameters.new_zeros(len(parameters), 1)), dim=1)
+        xy = self._vertices.clone()
+        for side in (0, 1):
+            own = moves.gather(1, self._owners[..., side] % moves.shape[1])
+            xy = xy + own[..., None] * self._vectors[..., side, :]
         low = (torch.arange(n, device=xy.device) + 1 for n in shape)
         rows, columns = (_share(edge - xy[..., axis, None] / pixel_nm) for edge, axis in zip(low, (1, 0), strict=True))
-        return ((rows * self._signs[..., None]).mT @ columns).clamp(0, 1)
+        coverage = ((rows * self._signs[..., None]).mT @ columns).clamp(0, 1)
+        for index, clip in enumerate(self._slanted):
+            if clip is not None:
+                coverage[index] = _drawn(clip, xy[index], pixel_nm, shape).to(coverage)
+        return coverage
 
     def open_pixels(self, parameters: Tensor, finer: int = 1) -> Tensor:
         """Where the polygons, with edges on the writing grid, cover at least half of a pixel."""
@@ -121,6 +136,24 @@ class Manhattan(EdgeParameterization):
         places = self._sites[:, :, None] + offsets[:, None] * self._normals[:, :, None]  # (B, n, samples, 2)
         profile = sampled(image, places / image_nm)
         return nearest_crossing(profile, exposure.resist.threshold, offsets)
+
+
+def _corner_signs(clip: Fragments) -> np.ndarray:
+    """Of Manhattan outlines: +1 where they turn from a vertical to a horizontal edge, -1 at the vertices between."""
+    signs, first = [], 0
+    for count in (count for counts in clip.outlines for count in counts):
+        out = clip.vertices[first + 1] - clip.vertices[first]
+        signs.append(np.resize([1, -1] if abs(out[0]) > abs(out[1]) else [-1, 1], count))
+        first += count
+    return np.concatenate(signs)
+
+
+def _drawn(clip: Fragments, vertices: Tensor, pixel_nm: float, shape: tuple[int, int]) -> Tensor:
+    """Area coverage of the moved polygons of a clip, whose outlines may meet and cross."""
+    polygons = clip.polygons(vertices[: len(clip.vertices)].detach().cpu().double().numpy())
+    height, width = (pixel_nm * pixels for pixels in shape)
+    moved = Layout("moved", tuple(polygons)).clipped((0.0, 0.0, width, height))
+    return torch.from_numpy(rasterize(moved, Grid(shape, pixel_nm)))
 
 
 def _share(values: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from litho_dl.core.grid import Grid
 from litho_dl.ilt.method import Level, Method
-from litho_dl.ilt.objective import ObjectiveInputs, background, epe_probes, evaluate_terms
+from litho_dl.ilt.objective import ObjectiveInputs, background, evaluate_terms
+from litho_dl.ilt.probes import epe_probes
 from litho_dl.layout.clips import Clip, place
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon

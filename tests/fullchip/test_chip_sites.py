@@ -9,14 +9,14 @@ from scenes.shapes import box
 
 from litho_dl.core.grid import Grid
 from litho_dl.fullchip.chip import Chip
-from litho_dl.fullchip.sites import edge_sites
-from litho_dl.ilt.objective import count_probes, epe_probes, probe_rule
+from litho_dl.ilt.probes import count_probes, epe_probes, probe_rule
 from litho_dl.ilt.solve import solve_targets
 from litho_dl.layout.files import write_layout
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.raster import rasterize
-from litho_dl.metrics.epe import OPENILT, EpeSites, find_sites
+from litho_dl.metrics.drawn_sites import drawn_sites, field_edges
+from litho_dl.metrics.epe import OPENILT, EpeRule, EpeSites, find_sites
 
 FIELD = (1024.0, 1024.0)
 INSIDE = (40.0, 40.0, 984.0, 984.0)
@@ -29,6 +29,10 @@ LAYOUTS = {
     "nothing": (),
     **{f"random {seed}": random_boxes(seed, INSIDE) for seed in range(6)},
 }
+
+
+def edge_sites(polygons: tuple[Polygon, ...], rule: EpeRule, shape: tuple[int, int], pixel_nm: float) -> EpeSites:
+    return drawn_sites(field_edges(polygons), rule, pixel_nm, shape, on_pixels=True)
 
 
 def as_set(sites: EpeSites, shift: tuple[int, int] = (0, 0)) -> set[tuple[int, ...]]:

@@ -1,0 +1,119 @@
+"""Drawn edges: the parts of polygons' outlines between their corners, straight or curved, at any angle."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from litho_dl.layout.polygon import Polygon
+
+CORNER_DEG = 26.0  # sharper turns of an outline are corners; curves of 16 or more points a turn have none
+SHORT_NM = 4.0  # the direction of shorter segments is doubtful, as their ends are rounded to the database unit
+CHORD_NM = 8.0  # length over which directions are then taken
+
+
+@dataclass(frozen=True, eq=False)
+class Edge:
+    """An edge: a straight or gently turning part of an outline, with the inside on its left.
+
+    Attributes:
+        points: (n, 2) vertices (x, y) in nm from its start to its end; of a closed edge, the first is repeated.
+        arcs: (n,) distances of the vertices from the start along the edge, in nm.
+        closed: Whether it is a whole outline without corners.
+        convex: Whether its start and its end are convex corners; (False, False) if it is closed.
+    """
+
+    points: np.ndarray
+    arcs: np.ndarray
+    closed: bool
+    convex: tuple[bool, bool]
+
+    @property
+    def length_nm(self) -> float:
+        """Length along the edge."""
+        return float(self.arcs[-1])
+
+    @property
+    def straight(self) -> bool:
+        """Whether it is a single segment."""
+        return len(self.points) == 2
+
+    def at(self, arcs_nm: np.ndarray) -> np.ndarray:
+        """Points (k, 2) at distances (k,) from the start; those of a closed edge are periodic."""
+        arcs = arcs_nm % self.length_nm if self.closed else arcs_nm
+        return np.stack([np.interp(arcs, self.arcs, self.points[:, axis]) for axis in (0, 1)], axis=1)
+
+    def normals(self, arcs_nm: np.ndarray) -> np.ndarray:
+        """Outward unit normals (k, 2) at distances (k,) from the start, perpendicular to chords of a curve."""
+        reach = np.full(len(arcs_nm), CHORD_NM / 2)
+        if not self.closed:
+            reach = np.minimum(reach, np.maximum(np.minimum(arcs_nm, self.length_nm - arcs_nm), 1e-3))
+        along = self.points[1:] - self.points[:1] if self.straight else self.at(arcs_nm + reach) - self.at(arcs_nm - reach)
+        outwards = np.stack([along[:, 1], -along[:, 0]], axis=1) / np.hypot(*along.T)[:, None]
+        return np.broadcast_to(outwards, (len(arcs_nm), 2))
+
+
+def is_manhattan(polygons: Iterable[Polygon]) -> bool:
+    """Whether all edges of polygons are parallel to x or y."""
+    return all(_axis_parallel(loop) for polygon in polygons for loop in polygon.loops)
+
+
+def drawn_edges(loop: np.ndarray) -> list[Edge]:
+    """Cuts an outline at its corners.
+
+    Args:
+        loop: (n, 2) vertices (x, y) in nm of a closed outline with the inside on its left, no two neighbours equal.
+
+    Returns:
+        The edges, in order; a single closed one for an outline without corners.
+    """
+    into, out, turn = _directions(loop)
+    (corners,) = np.nonzero(np.abs(turn) > np.deg2rad(CORNER_DEG))
+    short = np.minimum(np.hypot(*into.T), np.hypot(*out.T)) < SHORT_NM
+    if short[corners].any() and not _axis_parallel(loop):
+        turn = np.where(short, _chord_turns(loop), turn)
+        (corners,) = np.nonzero(np.abs(turn) > np.deg2rad(CORNER_DEG))
+    if not len(corners):
+        return [_edge(np.vstack([loop, loop[:1]]), closed=True, convex=(False, False))]
+    edges = []
+    for start, end in zip(corners, np.roll(corners, -1), strict=True):
+        count = (end - start - 1) % len(loop) + 2
+        points = loop[(start + np.arange(count)) % len(loop)]
+        edges.append(_edge(points, closed=False, convex=(bool(turn[start] > 0), bool(turn[end] > 0))))
+    return edges
+
+
+def _edge(points: np.ndarray, *, closed: bool, convex: tuple[bool, bool]) -> Edge:
+    lengths = np.hypot(*np.diff(points, axis=0).T)
+    return Edge(points, np.concatenate(([0.0], np.cumsum(lengths))), closed, convex)
+
+
+def _axis_parallel(loop: np.ndarray) -> bool:
+    return bool((np.roll(loop, -1, axis=0) == loop).any(axis=1).all())
+
+
+def _directions(loop: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Segments into and out of each vertex, (n, 2), and the turn to the left between them, (n,) in radians."""
+    out = np.roll(loop, -1, axis=0) - loop
+    into = np.roll(out, 1, axis=0)
+    return into, out, _angle(into, out)
+
+
+def _angle(into: np.ndarray, out: np.ndarray) -> np.ndarray:
+    return np.arctan2(into[:, 0] * out[:, 1] - into[:, 1] * out[:, 0], (into * out).sum(1))
+
+
+def _chord_turns(loop: np.ndarray) -> np.ndarray:
+    """The turn at each vertex between chords of `CHORD_NM` before and after it; of near vertices only the sharpest."""
+    outline = _edge(np.vstack([loop, loop[:1]]), closed=True, convex=(False, False))
+    arcs = outline.arcs[:-1]
+    turn = _angle(loop - outline.at(arcs - CHORD_NM), outline.at(arcs + CHORD_NM) - loop)
+    sharpest = np.abs(turn)
+    for step in range(1, len(loop)):
+        near = (np.roll(arcs, -step) - arcs) % outline.length_nm < CHORD_NM  # to the vertex that many places further
+        if not near.any():
+            break
+        ahead = np.where(near, np.abs(np.roll(turn, -step)), 0)
+        behind = np.where(np.roll(near, step), np.abs(np.roll(turn, step)), 0)
+        sharpest = np.maximum(sharpest, np.maximum(ahead, behind))
+    return np.where(np.abs(turn) >= sharpest, turn, 0.0)

@@ -53,6 +53,7 @@ def evaluate(
     The target's bounding box is centred on the field.
     """
     from litho_dl.core.device import resolve_device
+    from litho_dl.core.io import IMAGE_SUFFIXES
     from litho_dl.layout.clips import load_clip, load_mask, pixel_of
     from litho_dl.process.files import read_optics
     from litho_dl.runs.masks import GivenMasks
@@ -69,7 +70,7 @@ def evaluate(
     PROTOCOLS[protocol].require(read.field_nm, read.mask)
     clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm)
     values = load_mask(mask, clip, layer=mask_layer)
-    masks = GivenMasks(values[None], pixel_of(values, clip))
+    masks = GivenMasks(values[None], pixel_of(values, clip), drawn=mask.suffix.lower() not in IMAGE_SUFFIXES)
     process = built(read)
     simulator = Simulator(process).to(resolved)
     (scored,) = score_masks(simulator, [clip], masks, PROTOCOLS[protocol], raster=raster)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -181,7 +182,7 @@ def _cut(edge: Edge, rules: FragmentRules, number: int) -> Iterator[_Piece]:
     borders = [0.0, *inner, edge.length_nm]
     sites, normals = edge.at(np.array(places)), edge.normals(np.array(places))
     middles = edge.at((np.array(borders[:-1]) + borders[1:]) / 2)
-    for index, (low, high) in enumerate(zip(borders[:-1], borders[1:], strict=True)):
+    for index, (low, high) in enumerate(pairwise(borders)):
         within = edge.arcs[(edge.arcs > low + 1e-6) & (edge.arcs < high - 1e-6)]
         arcs = np.array([low, *within, high])
         points = np.array([*edge.at(arcs[:-1]), edge.points[-1] if high == edge.length_nm else edge.at(arcs[-1:])[0]])
@@ -224,9 +225,7 @@ def _corner(before: _Piece, after: _Piece, owners: tuple[int, int]) -> _Vertex:
     return _Vertex(after.points[0], owners, vectors)
 
 
-def _cut_straight(
-    length: float, *, line_end: bool, rules: FragmentRules
-) -> tuple[list[float], list[float]]:
+def _cut_straight(length: float, *, line_end: bool, rules: FragmentRules) -> tuple[list[float], list[float]]:
     """Borders between a straight edge's fragments, on whole nm, and their sites, as distances from its start.
 
     The site of a fragment beside a corner is its inner border, because no mask prints the corner itself.

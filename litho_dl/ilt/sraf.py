@@ -46,9 +46,7 @@ def assist_rectangles(
     return rectangles
 
 
-def _slanted_rectangles(
-    centres: np.ndarray, pixel_nm: float, far: np.ndarray, drawn_nm: float
-) -> list[np.ndarray]:
+def _slanted_rectangles(centres: np.ndarray, pixel_nm: float, far: np.ndarray, drawn_nm: float) -> list[np.ndarray]:
     """Rectangles (4, 2) in nm along the longest extent of a feature, which is halved as in `_rectangles`.
 
     Args:

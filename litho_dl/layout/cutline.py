@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from litho_dl.layout.edges import drawn_edges
 from litho_dl.layout.layout import Box, Layout
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ TOUCHING_NM = 1e-6
 BORDER_NM = 1e-3
 ROUNDING = 1e-9  # of a segment's length: a ray through a vertex meets one of its segments
 PARALLEL_DEG = 1.0
+CLEAR_NM = 200.0  # of a corner; nearer ones are within the optics' reach
+SAME_NM = 1.0  # lengths that differ by less are equal: the ends of slanted edges are rounded to the database unit
+PLACES = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8)  # along facing edges, where cuts are tried
 LEAST_OVERLAP = 0.5  # of the distance: edges that face each other over less are corners
 PAIRS_AT_ONCE = 2**20  # of points and segments
 FIRST_LIMIT_NM, WIDEST_NM = 50.0, 3200.0
@@ -28,11 +32,13 @@ class Cut(NamedTuple):
         start_nm: (x, y) on one edge.
         end_nm: (x, y) on the other.
         overlap_nm: Length over which the edges face each other.
+        clear_nm: Distance of its ends from the nearest corner of a polygon.
     """
 
     start_nm: tuple[float, float]
     end_nm: tuple[float, float]
     overlap_nm: float
+    clear_nm: float
 
     @property
     def width_nm(self) -> float:
@@ -101,10 +107,11 @@ def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
 
 
-def narrowest_cuts(layout: Layout, kind: Kind, *, slack: float = 1.0, window_nm: Box | None = None) -> list[Cut]:
+def narrow_cuts(layout: Layout, kind: Kind, *, slack: float = 1.0, window_nm: Box | None = None) -> list[Cut]:
     """Cuts across the narrowest lines or spaces.
 
-    Only parallel edges that face each other over at least half their distance count, up to a width of `WIDEST_NM`.
+    Only parallel edges that face each other over at least half their distance count, up to a width of `WIDEST_NM`. A
+    cut is in the middle of the facing parts, or, if a corner is within `CLEAR_NM` there, where corners are farthest.
 
     Args:
         layout: The polygons.
@@ -113,51 +120,73 @@ def narrowest_cuts(layout: Layout, kind: Kind, *, slack: float = 1.0, window_nm:
         window_nm: x0, y0, x1, y1 of the window that cropped the layout; edges on its border do not count.
 
     Returns:
-        The cuts, narrowest first, then the longest, then the most central.
+        The cuts, in no particular order.
     """
     from litho_dl.layout import region
 
     units = region.units_per_nm(layout.polygons)
     drawn = region.to_region(layout.polygons, units).merged(True, 0)
-    x0, y0, x1, y1 = layout.bbox_nm
-    centre = ((x0 + x1) / 2, (y0 + y1) / 2)
-
-    def order(cut: Cut) -> tuple[float, ...]:
-        middle = np.add(cut.start_nm, cut.end_nm) / 2
-        keys = (cut.width_nm, -cut.overlap_nm, math.dist(middle, centre), *middle, *cut.direction)
-        return tuple(round(float(key), 3) for key in keys)
-
-    limit_nm, cuts = FIRST_LIMIT_NM, list[Cut]()
-    while not cuts and limit_nm <= WIDEST_NM:
-        cuts = _facing_cuts(drawn, kind, limit_nm, units, window_nm)
+    limit_nm, found = FIRST_LIMIT_NM, list[_Facing]()
+    while not found and limit_nm <= WIDEST_NM:
+        found = _facing(drawn, kind, limit_nm, units, window_nm)
         limit_nm *= 2
-    if not cuts:
+    if not found:
         return []
-    widest_nm = slack * min(cut.width_nm for cut in cuts) + TOUCHING_NM
-    cuts = _facing_cuts(drawn, kind, widest_nm + 1, units, window_nm)
-    return sorted((cut for cut in cuts if cut.width_nm <= widest_nm), key=order)
+    widest_nm = slack * min(pair.width_nm for pair in found) + SAME_NM / 2
+    found = _facing(drawn, kind, widest_nm + 1, units, window_nm)
+    loops = [loop for polygon in region.from_region(drawn, units) for loop in polygon.loops]
+    corners = np.concatenate([edge.points[[0, -1]] for loop in loops for edge in drawn_edges(loop) if not edge.closed])
+    return [_clearest(pair, corners) for pair in found if pair.width_nm <= widest_nm]
 
 
-def _facing_cuts(drawn: "db.Region", kind: Kind, limit_nm: float, units: int, window_nm: Box | None) -> list[Cut]:
-    """A cut through the middle of every pair of facing parallel edges closer than a limit."""
+class _Facing(NamedTuple):
+    """The parts (2, 2) of two parallel edges that face each other, points of equal index opposite each other."""
+
+    first: np.ndarray
+    second: np.ndarray
+
+    @property
+    def width_nm(self) -> float:
+        return math.dist(self.first.mean(0), self.second.mean(0))
+
+    @property
+    def overlap_nm(self) -> float:
+        return min(math.dist(*self.first), math.dist(*self.second))
+
+
+def _facing(drawn: "db.Region", kind: Kind, limit_nm: float, units: int, window_nm: Box | None) -> list[_Facing]:
+    """Every pair of facing parallel edges closer than a limit."""
     import klayout.db as db
 
     check = drawn.width_check if kind == "line" else drawn.space_check
     pairs = check(round(limit_nm * units), False, db.Metrics.Projection, PARALLEL_DEG, None, None)
-    cuts = []
+    found = []
     for pair in pairs.each():
-        first, second = pair.first, pair.second
-        start = ((first.x1 + first.x2) / 2 / units, (first.y1 + first.y2) / 2 / units)
-        end = ((second.x1 + second.x2) / 2 / units, (second.y1 + second.y2) / 2 / units)
-        start, end = sorted((start, end))
-        cut = Cut(start, end, min(first.length(), second.length()) / units)
-        cropped = window_nm is not None and (_on_border(start, window_nm) or _on_border(end, window_nm))
-        if cut.width_nm > 0 and cut.overlap_nm >= LEAST_OVERLAP * cut.width_nm and not cropped:
-            cuts.append(cut)
-    return cuts
+        one, two = pair.first, pair.second  # which run in opposite directions
+        first = np.array([(one.x1, one.y1), (one.x2, one.y2)]) / units
+        second = np.array([(two.x2, two.y2), (two.x1, two.y1)]) / units
+        first, second = sorted((first, second), key=lambda part: tuple(part.mean(0)))
+        facing = _Facing(first, second)
+        cropped = window_nm is not None and any(_on_border(part.mean(0), window_nm) for part in facing)
+        if facing.width_nm > 0 and facing.overlap_nm >= LEAST_OVERLAP * facing.width_nm and not cropped:
+            found.append(facing)
+    return found
 
 
-def _on_border(point_nm: tuple[float, float], window_nm: Box) -> bool:
+def _clearest(pair: _Facing, corners: np.ndarray) -> Cut:
+    """The cut across two facing edges that is clear of corners, the nearest to their middle; or the clearest."""
+    shares = np.array(PLACES)[:, None]
+    starts, ends = (part[0] + shares * (part[1] - part[0]) for part in pair)
+    clear_nm = np.full(len(PLACES), np.inf)
+    if len(corners):
+        apart = [np.hypot(*(points[:, None] - corners).transpose(2, 0, 1)).min(1) for points in (starts, ends)]
+        clear_nm = np.minimum(*apart)
+    best = int(np.argmax(clear_nm >= min(CLEAR_NM, clear_nm.max() - SAME_NM)))  # the first of `PLACES`
+    start, end = (tuple(points[best].tolist()) for points in (starts, ends))
+    return Cut(start, end, pair.overlap_nm, float(clear_nm[best]))
+
+
+def _on_border(point_nm: np.ndarray, window_nm: Box) -> bool:
     """True for a point on the border of the window; cuts end in the middle of edges, never in a corner."""
     (x, y), (x0, y0, x1, y1) = point_nm, window_nm
     return min(abs(x - x0), abs(x - x1), abs(y - y0), abs(y - y1)) <= BORDER_NM

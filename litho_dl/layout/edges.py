@@ -7,7 +7,7 @@ import numpy as np
 
 from litho_dl.layout.polygon import Polygon
 
-CORNER_DEG = 26.0  # sharper turns of an outline are corners; curves of 16 or more points a turn have none
+CORNER_DEG = 36.0  # sharper turns of an outline are corners; curves of 12 or more points a turn have none
 SHORT_NM = 4.0  # the direction of shorter segments is doubtful, as their ends are rounded to the database unit
 CHORD_NM = 8.0  # length over which directions are then taken
 
@@ -48,7 +48,8 @@ class Edge:
         reach = np.full(len(arcs_nm), CHORD_NM / 2)
         if not self.closed:
             reach = np.minimum(reach, np.maximum(np.minimum(arcs_nm, self.length_nm - arcs_nm), 1e-3))
-        along = self.points[1:] - self.points[:1] if self.straight else self.at(arcs_nm + reach) - self.at(arcs_nm - reach)
+        ahead, behind = (self.points[1:], self.points[:1]) if self.straight else (arcs_nm + reach, arcs_nm - reach)
+        along = ahead - behind if self.straight else self.at(ahead) - self.at(behind)
         outwards = np.stack([along[:, 1], -along[:, 0]], axis=1) / np.hypot(*along.T)[:, None]
         return np.broadcast_to(outwards, (len(arcs_nm), 2))
 

@@ -50,6 +50,23 @@ class Layout:
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
     @property
+    def centroid_nm(self) -> tuple[float, float]:
+        """(x, y) of the centre of the union's area.
+
+        Raises:
+            LayoutError: The layout has no area.
+        """
+        if not self.area_nm2:
+            raise LayoutError(f"Expected a layout with an area, got '{self.name}' without any.")
+        start = np.concatenate([loop for polygon in self.merged().polygons for loop in polygon.loops])
+        end = np.concatenate([np.roll(loop, -1, 0) for polygon in self.merged().polygons for loop in polygon.loops])
+        origin = start[0]
+        start, end = start - origin, end - origin
+        twice = start[:, 0] * end[:, 1] - start[:, 1] * end[:, 0]
+        x, y = origin + ((start + end) * twice[:, None]).sum(0) / (3 * twice.sum())
+        return float(x), float(y)
+
+    @property
     def area_nm2(self) -> float:
         """Area of the union in nm^2."""
         from litho_dl.layout import region

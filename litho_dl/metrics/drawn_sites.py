@@ -79,7 +79,8 @@ def drawn_sites(
     found = [_sites(edge, rule, pixel_nm, on_pixels=on_pixels) for edge in edges]
     rows = np.concatenate(found) if found else np.zeros((0, 5))
     sites = EpeSites(rows[:, :2], rows[:, 2:4], rows[:, 4] > 0)
-    return sites.where(((sites.pixels >= 0) & (sites.pixels < shape)).all(1))
+    row, column = sites.pixels.T
+    return sites.where((row >= 0) & (row < shape[0]) & (column >= 0) & (column < shape[1]))
 
 
 def _sites(edge: Edge, rule: EpeRule, pixel_nm: float, *, on_pixels: bool) -> np.ndarray:

@@ -71,8 +71,8 @@ class EpeSites:
 def find_sites(target: np.ndarray, rule: EpeRule) -> EpeSites:
     """Samples the edges of a target's pixels; an edge is a straight run of boundary pixels, so targets are Manhattan.
 
-    For layouts with edges at other angles see `metrics.drawn_sites`. The field is periodic: where the target continues across the field's border there is no edge. An edge that crosses
-    the border counts as two.
+    For layouts with edges at other angles see `metrics.drawn_sites`. The field is periodic: where the target continues
+    across the field's border there is no edge. An edge that crosses the border counts as two.
 
     Args:
         target: bool (H, W).

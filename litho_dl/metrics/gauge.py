@@ -1,17 +1,18 @@
 """Gauges: the places where a critical dimension (CD) is measured."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.layout.cutline import Cut, Kind, inside_intervals, narrowest_cuts
+from litho_dl.layout.cutline import CLEAR_NM, SAME_NM, Cut, Kind, inside_intervals, narrow_cuts
 from litho_dl.layout.layout import Box, Layout
 
 REACH_NM = 200.0  # distance beyond the drawn edges up to which a printed edge is searched, if no neighbour is closer
 PERPENDICULAR = 0.5  # largest |cosine| between the two default gauges of a kind
+WIDER = 1.1  # a gauge that is clear of corners is at most this much wider than the narrowest
 SIMILAR_WIDTH = 1.5  # the second of them is at most this much wider
 
 
@@ -81,24 +82,24 @@ def gauge_along(layout: Layout, cutline_nm: tuple[float, float, float, float], n
             f"{name}: expected a cutline over exactly one line (from space to space) or one space (line to line) "
             f"of '{layout.name}', got one that meets {len(edges)} of its edges; move, shorten or lengthen it."
         )
-    return _gauge(name, "line" if len(met) == 1 else "space", start, direction, inside, edges)
+    return _gauge(name, "line" if len(met) == 1 else "space", start, direction, inside, float(edges.mean()))
 
 
-def _gauge(
-    name: str, kind: Kind, start: np.ndarray, direction: np.ndarray, inside: np.ndarray, edges: np.ndarray
-) -> Gauge:
-    """The gauge between two drawn edges, at distances `edges` from `start`."""
-    others = inside[np.abs(inside[..., None] - edges).min(-1) > 1e-6]
-    before, after = edges[0] - others[others < edges[0]], others[others > edges[1]] - edges[1]
-    reach = tuple(float(min(REACH_NM, *gaps)) if len(gaps) else REACH_NM for gaps in (before, after))
-    first, second = (tuple((start + edge * direction).tolist()) for edge in edges)
-    return Gauge(name, kind, first, second, (reach[0], reach[1]))
+def _gauge(name: str, kind: Kind, start: np.ndarray, direction: np.ndarray, inside: np.ndarray, middle: float) -> Gauge:
+    """The gauge between the two drawn edges on either side of a distance from `start`."""
+    edges = np.sort(inside.ravel())
+    after = int(np.searchsorted(edges, middle))
+    neighbours = np.concatenate(([-np.inf], edges, [np.inf]))[after - 1 : after + 3]
+    before_nm, _, after_nm = (min(REACH_NM, float(gap)) for gap in np.diff(neighbours))
+    first, second = (tuple((start + edge * direction).tolist()) for edge in edges[after - 1 : after + 1])
+    return Gauge(name, kind, first, second, (before_nm, after_nm))
 
 
 def default_gauges(layout: Layout, window_nm: Box | None = None) -> tuple[Gauge, ...]:
     """Gauges for the narrowest line and the narrowest space, at most four.
 
-    A second line (or space), perpendicular to the first, is added if it is at most 1.5 times as wide.
+    They avoid line ends and other corners: one that is up to a tenth wider counts instead, if it alone is clear of
+    them. A second line (or space), perpendicular to the first, is added if it is at most 1.5 times as wide.
 
     Args:
         layout: The drawn polygons.
@@ -111,20 +112,40 @@ def default_gauges(layout: Layout, window_nm: Box | None = None) -> tuple[Gauge,
         LayoutError: No line and no space has parallel sides.
     """
     kinds: tuple[Kind, Kind] = ("line", "space")
-    found = {kind: narrowest_cuts(layout, kind, slack=SIMILAR_WIDTH, window_nm=window_nm) for kind in kinds}
-    cuts = [(kind, cut) for kind in kinds for cut in _chosen(found[kind])]
+    found = {kind: narrow_cuts(layout, kind, slack=SIMILAR_WIDTH, window_nm=window_nm) for kind in kinds}
+    centre = layout.centroid_nm
+    cuts = [(kind, cut) for kind in kinds for cut in _chosen(found[kind], centre)]
     if not cuts:
         raise LayoutError(f"'{layout.name}' has no lines or spaces with parallel sides; give gauges of your own.")
     gauges = []
     for number, (kind, cut) in enumerate(cuts, start=1):
         start, direction = np.array(cut.start_nm), cut.direction
         inside = inside_intervals(layout, start, direction)
-        edges = np.array([0.0, cut.width_nm])
-        gauges.append(_gauge(f"g{number}", kind, start, direction, inside, edges))
+        gauges.append(_gauge(f"g{number}", kind, start, direction, inside, cut.width_nm / 2))
     return tuple(gauges)
 
 
-def _chosen(cuts: Sequence[Cut]) -> list[Cut]:
-    """The first cut, and the first that is perpendicular to it."""
-    across = [cut for cut in cuts if abs(cut.direction @ cuts[0].direction) < PERPENDICULAR]
-    return [*cuts[:1], *across[:1]]
+def _chosen(cuts: Sequence[Cut], centre: tuple[float, float]) -> list[Cut]:
+    """The best cut, and the best of those perpendicular to it."""
+    if not cuts:
+        return []
+    first = _best(cuts, centre)
+    across = [cut for cut in cuts if abs(cut.direction @ first.direction) < PERPENDICULAR]
+    return [first, _best(across, centre)] if across else [first]
+
+
+def _best(cuts: Sequence[Cut], centre: tuple[float, float]) -> Cut:
+    """The narrowest cut, if possible clear of corners; of equal ones the clearest, the longest, the most central."""
+    narrowest = min(cut.width_nm for cut in cuts)
+    clear = [cut for cut in cuts if cut.clear_nm >= CLEAR_NM and cut.width_nm <= WIDER * narrowest + SAME_NM]
+    keys: tuple[Callable[[Cut], float], ...] = (
+        lambda cut: cut.width_nm,
+        lambda cut: -min(cut.clear_nm, CLEAR_NM),
+        lambda cut: -cut.overlap_nm,
+        lambda cut: math.dist(np.add(cut.start_nm, cut.end_nm) / 2, centre),
+    )
+    left = clear or list(cuts)
+    for key in keys:
+        limit = min(key(cut) for cut in left) + SAME_NM
+        left = [cut for cut in left if key(cut) <= limit]
+    return min(left, key=lambda cut: (*cut.start_nm, *cut.end_nm))

@@ -154,10 +154,10 @@ def _score(context: _WorkerContext, clip: Clip, mask: Tensor, pixel_nm: float) -
 
 
 def _protocol(context: _WorkerContext) -> Protocol:
-    """The default protocol of the process, without sub-pixel edges, and without mask rules unless they have a limit."""
+    """The default protocol of the process, without mask rules unless they have a limit."""
     protocol = default_protocol(context.simulator.process)
     rules = None if context.recipe.quality.mrc_violations is None else protocol.rules
-    return replace(protocol, edges=False, rules=rules)
+    return replace(protocol, rules=rules)
 
 
 def pair_scores(evaluation: Evaluation) -> dict[str, float]:

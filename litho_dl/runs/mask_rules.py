@@ -31,7 +31,7 @@ BORDER_NM = 1e-3
 
 
 def check_mask_rules(
-    simulator: Simulator, masks: Masks | Tensor | np.ndarray, rules: MaskRules = RULES
+    simulator: Simulator, masks: Masks | Tensor | np.ndarray | Layout, rules: MaskRules = RULES
 ) -> list[RuleViolations]:
     """Finds the places where masks violate rules: least width, space, area and curvature radius.
 

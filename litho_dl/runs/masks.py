@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
-from litho_dl.core.grid import same_length
-from litho_dl.layout.clips import Clip, pixel_of
+from litho_dl.core.grid import Grid, HasField, same_length
+from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip, pixel_of
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.layout import Layout
+from litho_dl.layout.raster import rasterize
 from litho_dl.simulation.simulator import Simulator, mask_tensor
 
 
@@ -33,17 +34,37 @@ class GivenMasks:
     """Masks given as values.
 
     Attributes:
-        mask: bool or area coverage (B, h, w).
+        mask: bool or values in [0, 1], (B, h, w).
         pixel_nm: Pixel in nm.
+        drawn: Whether the values are the area coverage of polygons, which is imaged as it is.
     """
 
     mask: Tensor
     pixel_nm: float
+    drawn: bool = False
 
     def __repr__(self) -> str:
         count, height, width = self.mask.shape
         masks = "mask" if count == 1 else "masks"
         return f"GivenMasks({count} {masks} of {height} x {width} pixels of {self.pixel_nm:g} nm)"
+
+
+def drawn_masks(layouts: Sequence[Layout], optics: HasField) -> GivenMasks:
+    """Masks drawn as polygons.
+
+    Args:
+        layouts: The polygons of each mask, in field coordinates.
+        optics: A simulator, clip or other object with the field.
+
+    Returns:
+        Their area coverage on pixels of `MASK_FILE_PIXEL_NM`.
+
+    Raises:
+        LayoutError: Polygons leave the field.
+    """
+    grid = Grid.of_field(optics.field_nm, MASK_FILE_PIXEL_NM)
+    coverage = torch.from_numpy(np.stack([rasterize(layout, grid) for layout in layouts]))
+    return GivenMasks(coverage, MASK_FILE_PIXEL_NM, drawn=True)
 
 
 def as_clips(clips: Clip | Iterable[Clip]) -> list[Clip]:
@@ -123,21 +144,29 @@ def given_masks(masks: Tensor | np.ndarray | Sequence[Tensor], simulator: Simula
     return GivenMasks(values, pixel_of(values, simulator))
 
 
-def masks_on_pixel(simulator: Simulator, masks: Masks | Tensor | np.ndarray | Sequence[Tensor]) -> Masks:
+def masks_on_pixel(
+    simulator: Simulator, masks: Masks | Tensor | np.ndarray | Layout | Sequence[Tensor] | Sequence[Layout]
+) -> Masks:
     """Masks with their pixel, from any of the types that users pass.
 
     Args:
         simulator: A simulator with the field that they fill.
-        masks: A `Solution`, a network's `Prediction`, or mask values as for `given_masks`.
+        masks: A `Solution`, a network's `Prediction`, mask values as for `given_masks`, or a `Layout` in field
+            coordinates or a list of them.
 
     Returns:
         The masks (B, H, W) with their pixel.
 
     Raises:
         MaskError, GridMismatchError: As `given_masks`; also MaskError if they are of another type.
+        LayoutError: Polygons leave the field.
     """
+    if isinstance(masks, Layout):
+        return drawn_masks([masks], simulator)
+    if isinstance(masks, Sequence) and masks and all(isinstance(mask, Layout) for mask in masks):
+        return drawn_masks(cast("Sequence[Layout]", masks), simulator)
     if isinstance(masks, Tensor | np.ndarray | Sequence) and not isinstance(masks, str):
-        return given_masks(masks, simulator)
+        return given_masks(cast("Tensor | np.ndarray | Sequence[Tensor]", masks), simulator)
     if not (isinstance(getattr(masks, "mask", None), Tensor) and hasattr(masks, "pixel_nm")):
         raise MaskError(
             f"Expected a solution, a prediction or mask values (H, W), got {type(masks).__name__}; read a mask file by "
@@ -148,7 +177,9 @@ def masks_on_pixel(simulator: Simulator, masks: Masks | Tensor | np.ndarray | Se
 
 
 def masks_of_clips(
-    simulator: Simulator, masks: Masks | Tensor | np.ndarray | Sequence[Tensor], clips: Sequence[Clip]
+    simulator: Simulator,
+    masks: Masks | Tensor | np.ndarray | Layout | Sequence[Tensor] | Sequence[Layout],
+    clips: Sequence[Clip],
 ) -> Masks:
     """Masks with their pixel, one for each clip.
 

@@ -165,7 +165,7 @@ def solve(
 @overload
 def evaluate(
     simulator: Simulator,
-    masks: Masks | Tensor | np.ndarray,
+    masks: Masks | Tensor | np.ndarray | Layout,
     clips: Clip,
     protocol: str | ScoringProtocol | None = None,
     *,
@@ -176,7 +176,7 @@ def evaluate(
 @overload
 def evaluate(
     simulator: Simulator,
-    masks: Masks | Tensor | np.ndarray,
+    masks: Masks | Tensor | np.ndarray | Layout,
     clips: Sequence[Clip],
     protocol: str | ScoringProtocol | None = None,
     *,
@@ -186,7 +186,7 @@ def evaluate(
 
 def evaluate(
     simulator: Simulator,
-    masks: Masks | Tensor | np.ndarray,
+    masks: Masks | Tensor | np.ndarray | Layout,
     clips: Clip | Sequence[Clip],
     protocol: str | ScoringProtocol | None = None,
     *,
@@ -197,7 +197,7 @@ def evaluate(
     Args:
         simulator: The process.
         masks: A `Solution`, a network's `Prediction`, or mask values (H, W) or (B, H, W) in [0, 1] that fill the field;
-            binarised at 0.5.
+            binarised at 0.5; or a `Layout` in field coordinates, such as `clip.placed`, drawn to a fraction of a nm.
         clips: One clip, or a list with one clip for each mask.
         protocol: `iccad13`, `default`, or a `Protocol`; None: `iccad13` for imported kernels on its field, otherwise
             `default`.
@@ -221,7 +221,7 @@ def evaluate(
     return cards[0] if isinstance(clips, Clip) else cards
 
 
-def plot_mask(simulator: Simulator, masks: Masks | Tensor | np.ndarray, clip: Clip) -> "Figure":
+def plot_mask(simulator: Simulator, masks: Masks | Tensor | np.ndarray | Layout, clip: Clip) -> "Figure":
     """Draws target, mask, aerial image and prints of a clip's mask, with its scores.
 
     Args:
@@ -272,7 +272,8 @@ def score_masks(
     """
     precise = simulator.in_double()
     for clip, mask in zip(clips, masks.mask, strict=True):
-        evaluation = evaluate_mask(mask, masks.pixel_nm, clip.placed, precise, protocol, raster=raster)
+        drawn = getattr(masks, "drawn", False)
+        evaluation = evaluate_mask(mask, masks.pixel_nm, clip.placed, precise, protocol, raster=raster, drawn=drawn)
         binary = mask >= 0.5
         if curves_nm is None:
             polygons = pixel_polygons(binary.cpu().numpy(), masks.pixel_nm)
@@ -280,9 +281,9 @@ def score_masks(
             continue
         polygons = curved_polygons(binary.cpu().numpy(), masks.pixel_nm, curves_nm)
         coverage = rasterize(Layout(clip.name, polygons), Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM))
-        drawn = torch.from_numpy(coverage >= 0.5)
-        curved = evaluate_mask(drawn, MASK_FILE_PIXEL_NM, clip.placed, precise, protocol, raster=raster)
-        yield ScoredMask(clip, drawn, MASK_FILE_PIXEL_NM, polygons, curved, evaluation)
+        curves = torch.from_numpy(coverage >= 0.5)
+        curved = evaluate_mask(curves, MASK_FILE_PIXEL_NM, clip.placed, precise, protocol, raster=raster)
+        yield ScoredMask(clip, curves, MASK_FILE_PIXEL_NM, polygons, curved, evaluation)
 
 
 def _protocol(simulator: Simulator, protocol: str | ScoringProtocol | None) -> ScoringProtocol:

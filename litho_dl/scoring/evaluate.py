@@ -62,16 +62,19 @@ def evaluate_mask(
     protocol: Protocol,
     *,
     raster: RasterConvention = "exact",
+    drawn: bool = False,
 ) -> Evaluation:
     """Scores one mask.
 
     Args:
-        mask: (H, W) in [0, 1], binarised at 0.5; fills the simulator's field.
+        mask: (H, W) in [0, 1], binarised at 0.5 except as `drawn`; fills the simulator's field.
         pixel_nm: The mask's pixel.
         target: The drawn layout, already placed on the field (`Layout.centred`).
         simulator: The process.
         protocol: How to score, such as one of `PROTOCOLS`.
         raster: How the target is rasterised; `inclusive` adds one row and column, as some published tables do.
+        drawn: Whether the mask is the area coverage of polygons, which is imaged as it is: so their edges are where
+            they are drawn, at any angle. Shots and mask rules are those of its pixels.
 
     Returns:
         The scores and images.
@@ -92,13 +95,14 @@ def evaluate_mask(
         )
     binary = mask >= 0.5
     with torch.no_grad():
-        exposure = simulator(binary.to(simulator.dtype), pixel_nm, out_pixel_nm=protocol.pixel_nm)
+        imaged = (mask if drawn else binary).to(simulator.dtype)
+        exposure = simulator(imaged, pixel_nm, out_pixel_nm=protocol.pixel_nm)
     prints = {name: exposure.binary_print(name).cpu().numpy() for name in exposure.corners}
     nominal, threshold = exposure.aerial("nominal").cpu().numpy(), exposure.resist.threshold
     edges = field_edges(target.merged().polygons, simulator.process.field_nm) if protocol.drawn_edges else None
     sites, neuralilt = (_sites(wanted, edges, rule, protocol.pixel_nm) for rule in (OPENILT, NEURALILT))
     violated = violations(nominal, sites, OPENILT, threshold)
-    drawn = binary.cpu().numpy()
+    pixels = binary.cpu().numpy()
     profile = None
     if edges is not None:
         widths_nm = drawn_widths_nm(edges, sites, protocol.pixel_nm, simulator.process.field_nm)
@@ -112,9 +116,9 @@ def evaluate_mask(
         epe_violations=int(violated.sum()),
         epe_violations_neuralilt=int(violations(nominal, neuralilt, NEURALILT, threshold).sum()),
         epe_sites=len(sites),
-        shots=shot_count(drawn, pixel_nm),
+        shots=shot_count(pixels, pixel_nm),
         edges=_edge_score(profile) if profile else None,
-        mrc_violations=mask_violations(drawn, pixel_nm, protocol.rules).counts if protocol.rules else None,
+        mrc_violations=mask_violations(pixels, pixel_nm, protocol.rules).counts if protocol.rules else None,
         scoring_seconds=time.perf_counter() - started,
     )
     violations_nm = sites.positions_nm(protocol.pixel_nm)[violated > 0]

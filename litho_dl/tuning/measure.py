@@ -27,8 +27,8 @@ class Suite:
 
     @property
     def protocol(self) -> Protocol:
-        """The default protocol without mask rules and sub-pixel edges, which take longer than many methods."""
-        return replace(default_protocol(self.simulator.process), rules=None, edges=False)
+        """The default protocol without mask rules, which take longer than many methods."""
+        return replace(default_protocol(self.simulator.process), rules=None)
 
     def warm_up(self, method: Method) -> None:
         """Runs each level of a method for one step, as the first run in a process is slower than later ones."""

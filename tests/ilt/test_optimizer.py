@@ -9,8 +9,8 @@ from scenes.ilt import SIMPLE as METHOD
 from torch import Tensor
 
 from litho_dl.ilt.objective import ObjectiveInputs, background, evaluate_terms
-from litho_dl.ilt.probes import epe_probes
 from litho_dl.ilt.optimizer import LARGEST_FEEDBACK_NM, EdgeFeedback, Lbfgs, NormalisedSgd, make_optimizer
+from litho_dl.ilt.probes import epe_probes
 from litho_dl.ilt.problem import geometric
 from litho_dl.ilt.solve import solve_targets
 

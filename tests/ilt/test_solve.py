@@ -12,8 +12,8 @@ from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
 from litho_dl.core.settings import packaged_names
 from litho_dl.ilt.method import Level, Method, Rules, load_method
 from litho_dl.ilt.objective import evaluate_terms
-from litho_dl.ilt.probes import epe_probes
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
+from litho_dl.ilt.probes import epe_probes
 from litho_dl.ilt.problem import LevelProblem
 from litho_dl.ilt.solve import solve_targets
 from litho_dl.ilt.start import coarsened

@@ -11,6 +11,7 @@ from litho_dl.layout.polygon import Polygon
 
 GUARD_NM = 20.0  # edges within this distance of a fragment's end also limit its move
 FACING, PARALLEL = -0.75, 0.999  # cosines of the normals of edges that limit each other's moves
+ROUNDING_NM = 1e-3  # of distances between slanted edges
 SHARPEST_SINE = 0.5  # of the turn at a corner whose moved vertex is where its moved edges meet
 
 
@@ -132,7 +133,7 @@ def free_moves(clip: Fragments, polygons: Sequence[Polygon], kept_nm: float, lar
         ahead = _heights(starts[facing] - middle, ends[facing] - middle, normal, half + GUARD_NM)
         for column, gaps, sign in ((0, -ahead[ahead < 0], -1), (1, ahead[ahead > 0], 1)):
             nearest = gaps.min(initial=np.inf)
-            limits[index, column] = sign * np.clip(np.floor((nearest - kept_nm) / 2), 0, largest_nm)
+            limits[index, column] = sign * np.clip(np.floor((nearest - kept_nm) / 2 + ROUNDING_NM), 0, largest_nm)
     return limits
 
 
@@ -230,7 +231,7 @@ def _cut_straight(length: float, *, line_end: bool, rules: FragmentRules) -> tup
 
     The site of a fragment beside a corner is its inner border, because no mask prints the corner itself.
     """
-    whole = round(length)  # the ends of slanted edges are rounded to the database unit
+    whole, length = round(length), round(length, 3)  # the ends of slanted edges are rounded to the database unit
     if whole <= 2 * rules.corner_nm or (line_end and whole <= rules.end_nm):
         return [], [length / 2]
     middle = length - 2 * rules.corner_nm

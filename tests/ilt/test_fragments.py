@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 from scenes.edges import RULES, SHAPES, cut, drawn, edges, polygons, shapes
+from scenes.slanted import circle, rotated, turned
 from torch import Tensor
 
-from litho_dl.ilt.fragments import GUARD_NM, fragment, free_moves
+from litho_dl.ilt.fragments import GUARD_NM, Fragments, fragment, free_moves
 from litho_dl.ilt.parameterization.manhattan import KEPT_NM, LARGEST_MOVE_NM
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 
 
 class TestFragments:
@@ -113,3 +116,70 @@ class TestReach:
                     runs = runs[1:-1]  # not those to the border
                     assert not len(runs) or runs.min() >= KEPT_NM
             assert moved.abs().max() <= LARGEST_MOVE_NM
+
+
+class TestSlanted:
+    """Edges at any angle, and curves."""
+
+    @shapes
+    @pytest.mark.parametrize("angle_deg", [17, 45, 120])
+    def test_a_turned_shape_has_the_turned_fragments(self, shape, angle_deg):
+        straight, found = cut(shape), fragment(turned(polygons(shape), angle_deg, 1e-5), [], RULES)
+        assert len(found.sites) == len(straight.sites)
+        for name in ("sites", "normals", "middles", "vertices"):
+            expected = rotated(getattr(straight, name), angle_deg, 1e-12)
+            np.testing.assert_allclose(getattr(found, name), expected, atol=1e-4, err_msg=name)
+        np.testing.assert_allclose(found.halves, straight.halves, atol=1e-4)
+        assert (found.owners == straight.owners).all()
+        moves = np.random.default_rng(3).uniform(-5, 5, len(straight.sites))
+        expected = rotated(moved(straight, moves), angle_deg, 1e-12)
+        np.testing.assert_allclose(moved(found, moves), expected, atol=1e-3)
+
+    @shapes
+    @pytest.mark.parametrize("angle_deg", [30, 45])
+    def test_and_the_same_limits(self, shape, angle_deg):
+        slanted = turned(polygons(shape), angle_deg, 1e-5)
+        expected = free_moves(cut(shape), polygons(shape), KEPT_NM, LARGEST_MOVE_NM)
+        found = free_moves(fragment(slanted, [], RULES), slanted, KEPT_NM, LARGEST_MOVE_NM)
+        assert np.abs(found - expected).max() <= 1  # half of a distance, in whole nm
+        assert np.abs(found - expected).mean() < 0.2
+
+    def test_a_triangle_moved_outwards_is_the_similar_one_around_the_same_centre(self):
+        """Of inradius r, moved by m: sides longer by (r + m) / r; so whatever the corners' angles."""
+        triangle = np.array([(0, 0), (400, 0), (150, 310)], dtype=float)
+        clip = fragment([Polygon(triangle)], [], RULES)
+        sides = np.hypot(*(triangle - np.roll(triangle, 1, axis=0)).T)
+        area = 400 * 310 / 2
+        inradius = 2 * area / sides.sum()
+        for move in (-10.0, 12.0):
+            (found,) = clip.polygons(moved(clip, np.full(len(clip.sites), move)))
+            grown = Layout("grown", (found,)).area_nm2
+            assert grown == pytest.approx(area * ((inradius + move) / inradius) ** 2, rel=1e-6)
+
+    def test_a_circle_moved_outwards_is_a_larger_circle(self):
+        ring = Polygon(circle((300, 300), 200, 240, 1e-4), (circle((300, 300), 100, 160, 1e-4)[::-1],))
+        clip = fragment([ring], [], RULES)
+        assert len(clip.sites) == round(2 * np.pi * 200 / 40) + round(2 * np.pi * 100 / 40)
+        (found,) = clip.polygons(moved(clip, np.full(len(clip.sites), 8.0)))
+        radii = [np.hypot(*(loop - 300).T) for loop in found.loops]
+        np.testing.assert_allclose(radii[0], 208, atol=0.05)
+        np.testing.assert_allclose(radii[1], 92, atol=0.05)
+        limits = free_moves(clip, [ring], KEPT_NM, LARGEST_MOVE_NM)
+        assert set(limits[:, 0]) <= {-36, -37, -38}  # half of what a width of 100 has beyond 24 nm
+        assert limits[:, 1].min() >= 38  # the hole is 200 wide
+
+    def test_a_spike_and_a_shallow_corner_stay_near(self):
+        """Moved edges of nearly the same or opposite directions would meet far away."""
+        sharp = np.array([(0, 0), (600, 60), (0, 120)], dtype=float)
+        shallow = np.array([(0, 0), (300, -70), (600, 100), (600, 300), (0, 300)], dtype=float)
+        for loop in (sharp, shallow):
+            clip = fragment([Polygon(loop)], [], RULES)
+            signs = np.where(np.arange(len(clip.sites)) % 2, -10.0, 10.0)
+            for moves in (signs, np.full(len(clip.sites), 10.0)):
+                assert np.hypot(*(moved(clip, moves) - clip.vertices).T).max() < 30
+
+
+def moved(clip: Fragments, moves: np.ndarray) -> np.ndarray:
+    """Vertices (v, 2) after moves (n,)."""
+    own = np.append(moves, 0.0)[clip.owners]
+    return clip.vertices + (own[..., None] * clip.vectors).sum(1)

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from scenes.slanted import circle, rotated, turned
 from scenes.shapes import box
+from scenes.slanted import circle, rotated, turned
 
 from litho_dl.layout.edges import drawn_edges, is_manhattan
 from litho_dl.layout.polygon import Polygon
@@ -64,7 +64,9 @@ def test_every_jog_along_x_and_y_is_an_edge():
 def test_points_along_an_edge_follow_its_bends():
     shallow = np.array([(0, 0), (100, 0), (200, 20), (200, 300), (0, 300)], dtype=float)
     edge = drawn_edges(shallow)[0]
-    np.testing.assert_allclose(edge.at(np.array([50.0, 100.0, 100 + np.hypot(100, 20) / 2])), [(50, 0), (100, 0), (150, 10)])
+    np.testing.assert_allclose(
+        edge.at(np.array([50.0, 100.0, 100 + np.hypot(100, 20) / 2])), [(50, 0), (100, 0), (150, 10)]
+    )
     np.testing.assert_allclose(edge.normals(np.array([50.0]))[0], (0, -1))
 
 

@@ -50,7 +50,7 @@ class TestGauges:
 
     def test_default_gauges_are_the_narrowest(self):
         found = {(g.kind, g.start_nm, g.end_nm) for g in default_gauges(self.layout)}
-        # The line 60 wide; no line across is at most 90. The space 90 wide, as far as can be from the corner (250, 200).
+        # The line 60 wide; no line across is at most 90. The space 90 wide, as far as can be from (250, 200).
         assert found == {("line", (0, 200), (60, 200)), ("space", (60, 280), (150, 280))}
 
     def test_default_gauges_of_a_square_run_both_ways(self):

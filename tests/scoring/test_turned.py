@@ -1,0 +1,79 @@
+"""Annular light has no preferred axis: a layout turned by any angle scores as the straight one."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from scenes.chip import random_boxes
+from scenes.slanted import circle, turned
+
+from litho_dl.core.grid import Grid
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
+from litho_dl.process.model import build_process
+from litho_dl.process.recipe import load_recipe
+from litho_dl.runs.masks import drawn_masks
+from litho_dl.scoring.evaluate import evaluate_mask
+from litho_dl.scoring.protocol import PROTOCOLS
+from litho_dl.scoring.scorecard import Scorecard
+from litho_dl.simulation.simulator import Simulator
+
+FIELD = (1280.0, 1280.0)
+QUANTUM_NM = 0.1  # by which rounding to pixels moves the edges of straight prints, which all round alike
+
+
+@cache
+def annular() -> Simulator:
+    recipe = load_recipe("duv193-immersion-annular")
+    return Simulator(build_process(recipe, field_nm=FIELD, count=120), dtype=torch.float64)
+
+
+def score(polygons: tuple[Polygon, ...], name: str) -> Scorecard:
+    """The score of a layout drawn as its own mask, in the middle of the field, as far from its images as can be."""
+    layout = Layout(name, polygons).centred(FIELD)
+    masks = drawn_masks([layout], Grid.of_field(FIELD, 1.0))
+    return evaluate_mask(masks.mask[0], 1.0, layout, annular(), PROTOCOLS["default"], drawn=True).scorecard
+
+
+def perimeter_nm(polygons: tuple[Polygon, ...]) -> float:
+    loops = [loop for polygon in polygons for loop in polygon.loops]
+    return float(sum(np.hypot(*(loop - np.roll(loop, 1, axis=0)).T).sum() for loop in loops))
+
+
+def layout(seed: int) -> tuple[Polygon, ...]:
+    """Boxes within 560 nm, of a random size and on a random grid, at a random place."""
+    rng = np.random.default_rng(seed)
+    boxes = random_boxes(seed, (-280.0, -280.0, 280.0, 280.0), 7, grid_nm=int(rng.integers(1, 5)))
+    merged = Layout("boxes", boxes).merged()
+    return merged.biased(20.0).polygons  # no slivers
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_turned_layout_scores_as_the_straight_one(seed):
+    rng = np.random.default_rng(100 + seed)
+    straight = layout(seed)
+    for angle_deg in (rng.uniform(5, 40), 45.0)[: 1 + (seed == 0)]:
+        grid_nm = float(rng.choice([0.1, 0.01]))
+        expected, found = score(straight, "straight"), score(turned(straight, angle_deg, grid_nm), "turned")
+        rounding_nm2 = QUANTUM_NM * perimeter_nm(straight)
+        assert found.l2_nm2 == pytest.approx(expected.l2_nm2, rel=0.02, abs=rounding_nm2)
+        assert found.pvb_nm2 == pytest.approx(expected.pvb_nm2, rel=0.02, abs=rounding_nm2)
+        for count in ("epe_sites", "epe_violations", "epe_violations_neuralilt"):
+            one, other = getattr(expected, count), getattr(found, count)
+            assert abs(one - other) <= max(2, 0.02 * one), count
+        assert expected.edges is not None
+        assert found.edges is not None
+        assert found.edges.epe_lost == pytest.approx(expected.edges.epe_lost, abs=2)
+        assert found.edges.epe_mean_nm == pytest.approx(expected.edges.epe_mean_nm, abs=0.2)
+        assert found.edges.ils_per_um == pytest.approx(expected.edges.ils_per_um, rel=0.02)
+        assert found.edges.nils == pytest.approx(expected.edges.nils, rel=0.02)
+
+
+def test_a_disc_has_one_edge_error_all_around():
+    """Its image has the symmetry of its light, so all its sites are alike."""
+    card = score((Polygon(circle((0, 0), 120, 200, 1e-3)),), "disc")
+    assert card.epe_sites == 19  # 754 nm by 40
+    assert card.edges is not None
+    assert card.edges.epe_3sigma_nm < 0.1
+    assert card.edges.nils == pytest.approx(card.edges.ils_per_um * 0.240, rel=2e-3)

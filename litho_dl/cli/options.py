@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +14,8 @@ from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
     from litho_dl.core.settings import Kind
+    from litho_dl.ilt.method import Method
+    from litho_dl.layout.rules import MaskRules
     from litho_dl.process.files import Optics
     from litho_dl.process.model import ProcessModel
 
@@ -148,6 +151,42 @@ def report_on(folder_of: Callable[[dict[str, Any]], Path | None]) -> Callable[[C
         return reporting
 
     return decorate
+
+
+def rules_options(command: Command) -> Command:
+    """Adds `--width`, `--space`, `--area` and `--radius`; the command gets `rules`, None if none is given."""
+    limit = click.FloatRange(min=0)
+
+    @click.option("--width", type=limit, metavar="NM", help="Mask rule, at wafer scale: least width.  [default: 20]")
+    @click.option("--space", type=limit, metavar="NM", help="Mask rule, at wafer scale: least space.  [default: 20]")
+    @click.option("--area", type=limit, metavar="NM2", help="Mask rule, at wafer scale: least area.  [default: 1000]")
+    @click.option("--radius", type=limit, metavar="NM", help="Mask rule, at wafer scale: least radius.  [default: off]")
+    @functools.wraps(command)
+    def with_rules(
+        *args: Any, width: float | None, space: float | None, area: float | None, radius: float | None, **options: Any
+    ) -> None:
+        from litho_dl.scoring.protocol import RULES
+
+        given = {"min_width_nm": width, "min_space_nm": space, "min_area_nm2": area, "min_radius_nm": radius}
+        limits = {name: value for name, value in given.items() if value is not None}
+        command(*args, rules=replace(RULES, **limits) if limits else None, **options)
+
+    return with_rules
+
+
+def method_with(method: "Method", name: str, rules: "MaskRules | None") -> "Method":
+    """A method with the mask rules of the command line; says on standard error what it cannot keep.
+
+    Raises:
+        RecipeError: A limit that the method keeps is 0.
+    """
+    if rules is None:
+        return method
+    if not method.keeps_rules:
+        click.echo(f"{name}: keeps no mask rules; violations of {rules} are counted only.", err=True)
+    elif rules.min_radius_nm > 0:
+        click.echo(f"{name}: keeps no radius; tighter bends are counted only.", err=True)
+    return method.keeping(rules)
 
 
 report_option = report_on(lambda options: options["out"])

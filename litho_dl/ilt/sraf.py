@@ -3,15 +3,15 @@
 import numpy as np
 from scipy import ndimage
 
+from litho_dl.ilt.fragmentation import Fragmentation
 from litho_dl.layout.polygon import Polygon
 
-CLEARANCE_NM = 44.0  # from the target; closer features are its serifs
-NARROWEST_NM = 24.0
-SMALLEST_NM2 = 2400.0
 FILLED = 0.5  # least filled share of the bounding box; other features are cut in two
 
 
-def assist_rectangles(mask: np.ndarray, pixel_nm: float, drawn: np.ndarray, drawn_nm: float) -> list[Polygon]:
+def assist_rectangles(
+    mask: np.ndarray, pixel_nm: float, drawn: np.ndarray, drawn_nm: float, settings: Fragmentation
+) -> list[Polygon]:
     """Rectangles on whole nm in place of a mask's features away from the target.
 
     Args:
@@ -19,24 +19,30 @@ def assist_rectangles(mask: np.ndarray, pixel_nm: float, drawn: np.ndarray, draw
         pixel_nm: Its pixel.
         drawn: The target, bool (H, W), on the same field.
         drawn_nm: Its pixel, which divides the mask's.
+        settings: Least width, area and clearance; features closer to the target are its serifs.
 
     Returns:
         The rectangles, in field coordinates.
     """
     factor = round(pixel_nm / drawn_nm)
-    far = ndimage.distance_transform_edt(~drawn) * drawn_nm > CLEARANCE_NM
+    far = ndimage.distance_transform_edt(~drawn) * drawn_nm > settings.assist_clearance_nm
     blocks = far.reshape(mask.shape[0], factor, mask.shape[1], factor).all((1, 3))
     labels, _ = ndimage.label((mask >= 0.5) & blocks)
     rectangles: list[Polygon] = []
     for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
         blob = labels[rows, columns] == number
         corner = rows.start, columns.start
-        rectangles += (Polygon(corners) for corners in _rectangles(blob, corner, pixel_nm, far, drawn_nm))
+        rectangles += (Polygon(corners) for corners in _rectangles(blob, corner, pixel_nm, far, drawn_nm, settings))
     return rectangles
 
 
 def _rectangles(
-    blob: np.ndarray, corner: tuple[int, int], pixel_nm: float, far: np.ndarray, drawn_nm: float
+    blob: np.ndarray,
+    corner: tuple[int, int],
+    pixel_nm: float,
+    far: np.ndarray,
+    drawn_nm: float,
+    settings: Fragmentation,
 ) -> list[np.ndarray]:
     """Rectangles (4, 2) in nm for one feature, which is halved until each rectangle fits and is clear of targets.
 
@@ -46,13 +52,14 @@ def _rectangles(
         pixel_nm: The pixel.
         far: Where rectangles may lie, bool, on pixels of `drawn_nm`.
         drawn_nm: Pixel of `far`.
+        settings: Least width and area.
     """
-    if blob.sum() * pixel_nm**2 < SMALLEST_NM2:
+    if blob.sum() * pixel_nm**2 < settings.assist_area_nm2:
         return []
     rows, columns = (np.flatnonzero(blob.any(axis)) for axis in (1, 0))
     part = blob[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     i, j = corner[0] + int(rows[0]), corner[1] + int(columns[0])
-    rectangle = _rectangle(part, pixel_nm) + np.array([j, i]) * pixel_nm
+    rectangle = _rectangle(part, pixel_nm, settings.assist_width_nm) + np.array([j, i]) * pixel_nm
     if part.mean() >= FILLED and _is_clear(rectangle, far, drawn_nm):
         return [rectangle]
     if max(part.shape) < 2:
@@ -63,14 +70,14 @@ def _rectangles(
     else:
         half = part.shape[1] // 2
         halves = (part[:, :half], (i, j)), (part[:, half:], (i, j + half))
-    return [found for piece, at in halves for found in _rectangles(piece, at, pixel_nm, far, drawn_nm)]
+    return [found for piece, at in halves for found in _rectangles(piece, at, pixel_nm, far, drawn_nm, settings)]
 
 
-def _rectangle(part: np.ndarray, pixel_nm: float) -> np.ndarray:
+def _rectangle(part: np.ndarray, pixel_nm: float, narrowest_nm: float) -> np.ndarray:
     """A rectangle (4, 2) of the part's area and length around its centre, on whole nm."""
     height, width = part.shape
     length = max(height, width) * pixel_nm
-    breadth = max(part.sum() * pixel_nm**2 / length, NARROWEST_NM)
+    breadth = max(part.sum() * pixel_nm**2 / length, narrowest_nm)
     half = np.array([length, breadth] if width >= height else [breadth, length]) / 2
     centre = np.array([width, height]) * pixel_nm / 2
     (x0, y0), (x1, y1) = np.rint(centre - half), np.rint(centre + half)

@@ -8,7 +8,7 @@ import numpy as np
 
 from litho_dl.core.pareto import pareto_front
 from litho_dl.report.names import titled
-from litho_dl.report.published import PUBLISHED
+from litho_dl.report.published import CONTEST_CLIPS, PUBLISHED
 from litho_dl.report.table import Record, Table, is_number, mean, shown
 
 WIDTH, HEIGHT = 640, 380
@@ -18,7 +18,6 @@ DECADE = 10.0  # a larger ratio of two values makes an axis logarithmic
 FEW_DECADES = 3  # up to which an axis has ticks at 2 and 5 times the powers of ten
 BY_STEP = ("step", "epoch")  # first columns of tables drawn as curves
 NO_CURVE = ("seconds", "learning_rate", "clips")
-CONTEST_CLIPS = {f"M1_test{number}" for number in range(1, 11)}
 
 
 @dataclass(frozen=True)

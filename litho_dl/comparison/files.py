@@ -35,7 +35,7 @@ def write_comparison(
     stem = folder / COMPARISON
     faults = [{"run": name, "clip": clip, "fault": fault} for (name, clip), fault in found.faults.items()]
     runs = list(dict.fromkeys(row["run"] for row in found.rows))
-    summary = {**settings, "runs": runs, "means": means, "clips": found.rows, "faults": faults}
+    summary = {**settings, "runs": runs, "means": means, "clips": found.rows, **({"faults": faults} if faults else {})}
     write_csv(stem.with_suffix(".csv"), found.rows)
     text = [f"# {', '.join(runs)} on {len(suite.clips)} clips, {Path(suite.optics).name}"]
     text += [as_markdown(table_cells(suite, means)), *notes(suite, means)]

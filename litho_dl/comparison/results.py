@@ -61,13 +61,13 @@ def mean_row(rows: Iterable[Row], name: str, raster: str, column: str = "run") -
     return {key: None if None in found else fmean(found) for key, found in values.items()}
 
 
-def mean_rows(suite: Suite, rows: Sequence[Row]) -> list[Row]:
-    """Means of every run under every raster, over the clips that all runs have."""
-    shared = shared_clips(rows)
+def mean_rows(suite: Suite, rows: Sequence[Row], column: str = "run") -> list[Row]:
+    """Means of every run under every raster, over the clips that all runs have; `column` is as of `mean_row`."""
+    shared = shared_clips(rows, column)
     counted = [row for row in rows if row["clip"] in shared]
-    names = dict.fromkeys(row["run"] for row in rows)
+    names = dict.fromkeys(row[column] for row in rows)
     return [
-        {"run": name, "raster": raster, "clips": len(shared), **mean_row(counted, name, raster)}
+        {"run": name, "raster": raster, "clips": len(shared), **mean_row(counted, name, raster, column)}
         for name in names
         for raster in suite.rasters
     ]

@@ -14,7 +14,7 @@ from litho_dl.core.errors import LithoError, out_of_memory
 from litho_dl.core.progress import progress_bar
 from litho_dl.layout.clips import save_mask
 from litho_dl.runs.files import warn_of_nothing_printed, worst_sites, write_scores
-from litho_dl.runs.optimize import ScoredMask, score_masks
+from litho_dl.runs.optimize import ScoredMask
 from litho_dl.runs.pictures import draw_convergence, write_layers
 
 SHOWN = 5  # clips in the picture
@@ -81,16 +81,15 @@ def _compare_one(found: Comparison, candidate: Candidate, folder: Path, command:
     else:
         (folder / FINISHED).unlink(missing_ok=True)
         made = candidate.make(suite)
-    for clip, fault in made.faults.items():
-        _fail(found, candidate.name, clip, fault)
+    for missing, fault in made.faults.items():
+        _fail(found, candidate.name, missing, fault)
     results, rows, shown = [], [], {}
     with progress_bar(f"Scoring {candidate.name}") as advance:
         for number, clip in enumerate(suite.clips):
             if clip.name not in made.masks:
                 continue
             for raster in suite.rasters:
-                masks = made.masks[clip.name]
-                (scored,) = score_masks(suite.simulator, [clip], masks, suite.protocol, raster=raster)
+                (scored,) = suite.scored(made.masks[clip.name], raster, [clip])
                 row = {"run": candidate.name, "kind": candidate.kind, **score_row(scored, made.seconds)}
                 rows.append({**row, **edge_columns(scored)})
                 if raster == suite.rasters[0]:

@@ -1,6 +1,6 @@
 """The clips that methods, networks and given masks are compared on, and how they are scored."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,9 +45,12 @@ class Suite:
         with progress_bar(f"{title} on {self.name}") as advance:
             return solve(self.simulator, self.clips, method, advance).require_finished()
 
-    def scored(self, masks: Masks, raster: RasterConvention = "exact") -> Iterator[ScoredMask]:
-        """Scores one mask a clip, in the order of the clips."""
-        return score_masks(self.simulator, self.clips, masks, self.protocol, raster=raster)
+    def scored(
+        self, masks: Masks, raster: RasterConvention = "exact", clips: Sequence[Clip] | None = None
+    ) -> Iterator[ScoredMask]:
+        """Scores one mask a clip, in the order of the clips; default all clips of the suite."""
+        several = self.clips if clips is None else clips
+        return score_masks(self.simulator, several, masks, self.protocol, raster=raster)
 
     @property
     def is_contest(self) -> bool:

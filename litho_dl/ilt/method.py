@@ -244,10 +244,12 @@ class Method(Settings):
         """
         if not self.keeps_rules:
             return self
-        limits = {"min_width_nm": rules.min_width_nm, "min_space_nm": rules.min_space_nm}
-        return self.model_copy(
-            update={"rules": validated(Rules, {**limits, "min_area_nm2": rules.min_area_nm2}, "mask rules of the method")}
-        )
+        table = {
+            "min_width_nm": rules.min_width_nm,
+            "min_space_nm": rules.min_space_nm,
+            "min_area_nm2": rules.min_area_nm2,
+        }
+        return self.model_copy(update={"rules": validated(Rules, table, "mask rules that the method keeps")})
 
     @property
     def on_last_level(self) -> "Method":

@@ -1,7 +1,7 @@
 """Charts as paths and labels on a canvas of fixed size, which a template draws as SVG."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -168,7 +168,7 @@ def _curves(title: str, first: str, records: Sequence[Record], names: Mapping[st
     return Chart(title, first, y_label, x.ticks(whole=True), y.ticks(), tuple(lines))
 
 
-def front(table: Table, protocol: str) -> Chart | None:
+def front(table: Table, protocol: str, clips: Collection[str] = ()) -> Chart | None:
     """The chart of L2 against PVB of a table's rows, with a line along their Pareto front.
 
     Clips cannot be compared with each other: a table of clips is one point, its mean, beside the published means; so it
@@ -177,6 +177,7 @@ def front(table: Table, protocol: str) -> Chart | None:
     Args:
         table: Any table; rows without L2 and PVB are ignored.
         protocol: The protocol of the scores; empty if unknown.
+        clips: The clips of which the rows are means, such as runs; published means stand beside those of the contest's.
 
     Returns:
         The chart; None if it would have fewer than two points.
@@ -187,13 +188,17 @@ def front(table: Table, protocol: str) -> Chart | None:
         for record in table.records
         if is_number(record.get(l2)) and is_number(record.get(pvb))
     ]
-    theirs, note = [], ""
+    theirs: list[tuple[str, float, float]] = []
+    note = ""
+    published = [(str(n), row.l2_nm2, row.pvb_nm2) for n, row in enumerate(PUBLISHED, start=1)]
+    if protocol.startswith("iccad13") and set(clips) == CONTEST_CLIPS:
+        theirs, note = published, "Means of the ten contest clips."
     if table.columns[0].key == "clip":
         if not protocol.startswith("iccad13"):
             return None
         clips = {name for name, _, _ in ours}
         ours = [("this run", mean(table.records, l2), mean(table.records, pvb))]
-        theirs = [(str(n), row.l2_nm2, row.pvb_nm2) for n, row in enumerate(PUBLISHED, start=1)]
+        theirs = published
         other = "" if clips == CONTEST_CLIPS else " These are other clips, so the two cannot be compared."
         count = shown(len(clips))
         note = f"This run: the mean of {count} clip(s). Published: means of the ten contest clips.{other}"

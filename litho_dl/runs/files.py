@@ -10,8 +10,8 @@ import numpy as np
 
 from litho_dl.core.errors import LithoError
 from litho_dl.core.grid import HasField
-from litho_dl.ilt.solve import Solution
 from litho_dl.core.io import IMAGE_SUFFIXES
+from litho_dl.ilt.solve import Solution
 from litho_dl.layout.clips import Clip, file_stem, load_clip, save_mask
 from litho_dl.layout.files import LAYOUT_SUFFIXES
 from litho_dl.layout.fracture import fracture, fracture_curved, write_shots

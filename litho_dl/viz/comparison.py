@@ -1,6 +1,6 @@
 """Masks of several methods side by side, clip by clip, each mask above its print."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
 
 from matplotlib.artist import Artist
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from litho_dl.core.errors import LithoError
 from litho_dl.viz.clip import caption
-from litho_dl.viz.figure import TICK_SIZE, TITLE_SIZE, new_figure
+from litho_dl.viz.figure import TICK_SIZE, TITLE_SIZE, Extent, new_figure
 from litho_dl.viz.gallery import GalleryClip
 from litho_dl.viz.images import grown, square_around
 from litho_dl.viz.panels import mask_panel, print_panel, target_panel
@@ -41,7 +41,7 @@ def comparison_figure(
     places = figure.subplots(2 * len(clips), 1 + len(columns), squeeze=False)
     entries: dict[str, Artist] = {}
     for row, (name, drawn) in enumerate(clips.items()):
-        x0, x1, y0, y1 = next(iter(drawn.values())).images.bounds()
+        x0, x1, y0, y1 = _around([clip.images.bounds() for clip in drawn.values()])
         window = grown(square_around((x0, x1, y0, y1), max(x1 - x0, y1 - y0)), margin_nm)
         places[2 * row + 1, 0].set_axis_off()
         for column, (origin, clip) in enumerate(drawn.items()):
@@ -62,6 +62,12 @@ def comparison_figure(
         frameon=False,
     )
     return figure
+
+
+def _around(bounds: Sequence[Extent]) -> Extent:
+    """The bounds that hold all."""
+    x0, x1, y0, y1 = zip(*bounds, strict=True)
+    return min(x0), max(x1), min(y0), max(y1)
 
 
 def in_lines(name: str) -> str:

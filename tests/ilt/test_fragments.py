@@ -5,8 +5,8 @@ import pytest
 from scenes.edges import RULES, SHAPES, cut, drawn, edges, polygons, shapes
 from torch import Tensor
 
-from litho_dl.ilt.fragments import GUARD_NM, fragment, free_moves
 from litho_dl.ilt.fragmentation import KEPT_NM, LARGEST_MOVE_NM
+from litho_dl.ilt.fragments import GUARD_NM, fragment, free_moves
 
 
 class TestFragments:

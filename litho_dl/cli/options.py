@@ -155,12 +155,22 @@ def report_on(folder_of: Callable[[dict[str, Any]], Path | None]) -> Callable[[C
 
 def rules_options(command: Command) -> Command:
     """Adds `--width`, `--space`, `--area` and `--radius`; the command gets `rules`, None if none is given."""
-    limit = click.FloatRange(min=0)
 
-    @click.option("--width", type=limit, metavar="NM", help="Mask rule, at wafer scale: least width.  [default: 20]")
-    @click.option("--space", type=limit, metavar="NM", help="Mask rule, at wafer scale: least space.  [default: 20]")
-    @click.option("--area", type=limit, metavar="NM2", help="Mask rule, at wafer scale: least area.  [default: 1000]")
-    @click.option("--radius", type=limit, metavar="NM", help="Mask rule, at wafer scale: least radius.  [default: off]")
+    @click.option(
+        "--width", type=float, metavar="NM", help="Mask rule, at wafer scale: least width; 0: off.  [default: 20]"
+    )
+    @click.option(
+        "--space", type=float, metavar="NM", help="Mask rule, at wafer scale: least space; 0: off.  [default: 20]"
+    )
+    @click.option(
+        "--area", type=float, metavar="NM2", help="Mask rule, at wafer scale: least area; 0: off.  [default: 1000]"
+    )
+    @click.option(
+        "--radius",
+        type=float,
+        metavar="NM",
+        help="Mask rule, at wafer scale: least radius of curvature.  [default: off]",
+    )
     @functools.wraps(command)
     def with_rules(
         *args: Any, width: float | None, space: float | None, area: float | None, radius: float | None, **options: Any

@@ -22,7 +22,7 @@ from litho_dl.runs.files import mask_file
 from litho_dl.runs.masks import GivenMasks, Masks
 
 NAME = re.compile(r"\w[\w.+-]{0,99}")
-UPSIDE_DOWN = 0.5  # of a target's overlap with the mirrored mask; below it, the mask as it is lies elsewhere
+TURNED = 0.15  # share of a target that a mask must cover more, if it is turned, to be taken as turned
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +157,7 @@ class GivenCandidate(Candidate):
         faults: dict[str, str] = {}
         for clip in suite.clips:
             try:
-                path = mask_file(self.folder, clip.name)
+                path = mask_file(self.folder, clip.name, plain=True)
                 values = load_mask(path, clip, layer=self.layer, cell=self.cell)
                 masks[clip.name] = GivenMasks((values >= 0.5)[None], pixel_of(values, clip))
                 _require_upright(masks[clip.name], clip, path)
@@ -170,16 +170,18 @@ class GivenCandidate(Candidate):
 
 
 def _require_upright(masks: GivenMasks, clip: Clip, path: Path) -> None:
-    """Refuses an image that covers its target only upside down, as many programs write the highest y first."""
-    mask = masks.mask[0]
+    """Refuses a mask that would cover more of its target if it were turned, as of a program with other axes."""
+    own = on_pixel(masks.mask[0], masks.pixel_nm, MASK_FILE_PIXEL_NM)
     target = clip.coverage(MASK_FILE_PIXEL_NM)
-    own, mirrored = (
-        float((on_pixel(values, masks.pixel_nm, MASK_FILE_PIXEL_NM) * target).sum()) for values in (mask, mask.flip(0))
-    )
-    if mirrored > 0.5 * float(target.sum()) and own < UPSIDE_DOWN * mirrored:
+    turned = {"upside down": own.flip(0), "mirrored": own.flip(1), "turned by 180 degrees": own.flip((0, 1))}
+    if own.shape[0] == own.shape[1]:
+        turned["with x and y exchanged"] = own.mT
+    shares = {how: float((mask * target).sum() / target.sum()) for how, mask in turned.items()}
+    share, best = float((own * target).sum() / target.sum()), max(shares, key=lambda how: shares[how])
+    if shares[best] > share + TURNED:
         raise MaskError(
-            f"{path}: expected the first row at the lowest y, got an image that covers its target only upside down; "
-            f"flip it."
+            f"{path}: expected a mask that covers its target, got one that covers {share:.0%} of it, and "
+            f"{shares[best]:.0%} {best}; write it with the first row at the lowest y, the first column at the lowest x."
         )
 
 

@@ -86,8 +86,13 @@ def start_mask_files(given: Sequence[Path], names: Sequence[str]) -> list[Path]:
     return list(given)
 
 
-def mask_file(folder: Path, name: str) -> Path:
-    """The file of a clip's mask in a folder: NAME.mask.oas, NAME.mask.png, or the only one that is NAME in any format.
+def mask_file(folder: Path, name: str, *, plain: bool = False) -> Path:
+    """The file of a clip's mask in a folder: NAME.mask.oas, NAME.mask.png, or the only one in any other format.
+
+    Args:
+        folder: The folder.
+        name: The clip's name.
+        plain: Whether a file may be NAME without `.mask`, as other programs name masks.
 
     Raises:
         LithoError: There is none, or there are several without one that ends in .mask and its format.
@@ -97,7 +102,7 @@ def mask_file(folder: Path, name: str) -> Path:
             return path
     formats = (*IMAGE_SUFFIXES, *LAYOUT_SUFFIXES)
     files = sorted(path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(formats))
-    for stem in (f"{name}.mask", name):
+    for stem in (f"{name}.mask", name)[: 1 + plain]:
         found = [path for path in files if file_stem(path) == stem]
         if len(found) > 1:
             raise LithoError(
@@ -106,7 +111,8 @@ def mask_file(folder: Path, name: str) -> Path:
             )
         if found:
             return found[0]
-    raise LithoError(f"{folder}: expected the mask {name}.mask.oas or .png, or {name} in any format, got neither.")
+    plainly = f", or {name} in any format" if plain else ""
+    raise LithoError(f"{folder}: expected the mask {name}.mask.oas or .png{plainly} there; found none.")
 
 
 def warn_of_cuts(clips: Sequence[Clip], window_nm: Box | None) -> None:

@@ -158,7 +158,9 @@ class TestFiles:
         )
         assert epe.startswith(f"EPE: {found['epe_violations']} violations at {found['epe_sites']} sites, mean |EPE| ")
         assert seams.endswith("within 64 nm of a seam, - farther than 256 nm")
-        assert mrc.startswith(f"mask rules: width {found['mrc_violations']['width']}, space ")
+        assert mrc.startswith(
+            f"mask rules (width 20 nm, space 20 nm, area 1,000 nm²): width {found['mrc_violations']['width']}, space "
+        )
         assert seconds.startswith("seconds: plan ")
 
     def test_edges_at_an_angle_have_no_sites(self, here, tmp_path):

@@ -8,7 +8,7 @@ import click
 
 from litho_dl.cli.options import (
     built,
-    command_path,
+    command_line,
     complete_names,
     device_option,
     json_option,
@@ -117,7 +117,7 @@ def compare(
     clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm)
     suite = suite_of(Path(optics).name, Simulator(built(read)).to(resolved), clips, protocol, rules)
     require_writable_folder(out)
-    command = command_path()
+    command = command_line()
     try:
         found = run_comparison(suite, candidates, out, command, figures=figures)
     except KeyboardInterrupt:

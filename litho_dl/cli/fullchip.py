@@ -8,7 +8,7 @@ import click
 
 from litho_dl.cli.options import (
     built,
-    command_path,
+    command_line,
     complete_names,
     device_option,
     is_remote,
@@ -146,7 +146,7 @@ def fullchip(
     scores, sites = list(run.scores.values()), chip_sites(run.scores.values(), run.plan.tiling)
     result = run_summary(out, run, chip_score(scores, run.plan.tiling))
     write_tables(folder, run, sites)
-    write_summary(folder / "scores.json", command_path(), result)
+    write_summary(folder / "scores.json", command_line(), result)
     if figures:
         draw_chip(folder / "chip.png", run.plan.tiling, sites, run.plan.labels["layout"])
         draw_spots(folder, run, sites)

@@ -8,7 +8,7 @@ import click
 
 from litho_dl.cli.options import (
     built,
-    command_path,
+    command_line,
     complete_names,
     device_option,
     json_option,
@@ -112,7 +112,7 @@ def infer(
     masks = score_masks(simulator, clips, solution or prediction, protocol)
     seconds = {name: value for name, value in run.items() if name.endswith("_seconds")}
     results = files.write_masks(masks, process.resist.threshold, out, title if figures else None, seconds)
-    files.write_scores(out, command_path(), run, results)
+    files.write_scores(out, command_line(), run, results)
     if figures and solution is not None:
         from litho_dl.runs.pictures import draw_convergence
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litho_dl.cli.options import command_path, json_option, layout_options, report_option, rules_options
+from litho_dl.cli.options import command_line, json_option, layout_options, report_option, rules_options
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import IMAGE_SUFFIXES
 
@@ -83,7 +83,7 @@ def mrc(
     result = check_summary(mask, limits, violations, cut)
     if out is not None:
         result["files"] = write_check(out, drawn, limits, violations, cut, markers)
-        write_summary(out / f"{drawn.name}.mrc.json", command_path(), result)
+        write_summary(out / f"{drawn.name}.mrc.json", command_line(), result)
     click.echo(json.dumps(result, indent=2) if as_json else check_text(result))
     if strict and violations.total:
         sys.exit(1)

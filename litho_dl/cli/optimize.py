@@ -8,7 +8,7 @@ import click
 
 from litho_dl.cli.options import (
     built,
-    command_path,
+    command_line,
     complete_names,
     device_option,
     json_option,
@@ -122,7 +122,7 @@ def optimize(
         results.append({**written, "solve_seconds_per_clip": solution.seconds / len(clips)})
     settings = {**files.layout_settings(layouts, layer, cell, window_nm), "optics": optics, "method": method}
     settings["mask_rules"] = str(protocol.rules)
-    files.write_run(out, command_path(), results, solution, settings, figures=figures)
+    files.write_run(out, command_line(), results, solution, settings, figures=figures)
     click.echo(json.dumps(results, indent=2) if as_json else tables.score_table(results))
     if curves_nm is not None and not as_json:
         click.echo(tables.curve_cost(results) + (f"\n{tables.shot_kinds(curves_nm)}" if shots else ""))

@@ -2,6 +2,8 @@
 
 import functools
 import math
+import shlex
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -221,9 +223,15 @@ def is_remote(workers: int | None, scheduler: str | None) -> bool:
     return remote
 
 
-def command_path() -> str:
-    """The name of the running command, such as `litho-dl optimize`, for the files that it writes."""
-    return click.get_current_context().command_path
+def command_line() -> str:
+    """The running command line, for the files that it writes; absolute paths, which are private, without folders."""
+    return shlex.join([click.get_current_context().find_root().command_path, *map(_without_folders, sys.argv[1:])])
+
+
+def _without_folders(argument: str) -> str:
+    """An argument, `NAME=VALUE` or not, with the file's name in place of an absolute path."""
+    name, equals, value = argument.rpartition("=")
+    return f"{name}{equals}{Path(value).name}" if Path(value).is_absolute() else argument
 
 
 def built(optics: "Optics") -> "ProcessModel":

@@ -239,8 +239,8 @@ def _files(name_or_path: str | Path) -> list[Path]:
             else ""
         )
         raise CheckpointError(
-            f"No model or file named {name!r}; {trained}{suggestion(name, models) if models else 'known: none.'} Your own "
-            f"file ends in {SUFFIX}."
+            f"No model or file named {name!r}; {trained}"
+            f"{suggestion(name, models) if models else 'known: none.'} Your own file ends in {SUFFIX}."
         )
     return list(models[name].values())
 

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from litho_dl.core.arguments import require_numbers
 from litho_dl.core.errors import KernelError, LithoError
 from litho_dl.core.grid import Grid
 from litho_dl.core.io import atomic_path
@@ -101,6 +102,7 @@ def read_optics(optics: str | Path, *, field_nm: float | None = None) -> Optics:
         raise KernelError(
             f"Expected a recipe's name or the path of a recipe, kernel file or folder, got {type(optics).__name__}."
         )
+    require_numbers(field_nm=field_nm)
     path = Path(optics)
     if path.is_dir():
         process = import_contest(path)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,10 @@ LEFT, RIGHT, TOP, BOTTOM = 84, 16, 14, 46
 INTERVALS = 6  # most intervals between ticks
 DECADE = 10.0  # a larger ratio of two values makes an axis logarithmic
 FEW_DECADES = 3  # up to which an axis has ticks at 2 and 5 times the powers of ten
+Place = tuple[float, float, str]
+Box = tuple[float, float, float, float]
+PLACES: tuple[Place, ...] = ((10, 4, "start"), (-10, 4, "end"), (0, -12, "middle"), (0, 20, "middle"))  # best first
+LETTER, LINE_HEIGHT = 7.0, 14.0  # of a label, about
 BY_STEP = ("step", "epoch")  # first columns of tables drawn as curves
 NO_CURVE = ("seconds", "learning_rate", "clips")
 
@@ -43,6 +47,7 @@ class Dot:
         label: The label beside it.
         text: Its tooltip.
         published: Whether it is a published result.
+        place: Offset (right, down) of the label, and its SVG anchor.
     """
 
     x: float
@@ -50,6 +55,7 @@ class Dot:
     label: str
     text: str
     published: bool
+    place: Place = (10, 4, "start")
 
 
 @dataclass(frozen=True)
@@ -211,7 +217,43 @@ def front(table: Table, protocol: str, clips: Collection[str] = ()) -> Chart | N
         Dot(x.at(a), y.at(b), name, f"{name}: L2 {shown(round(a))}, PVB {shown(round(b))} nm²", index >= len(ours))
         for index, (name, a, b) in enumerate(points)
     ]
+    dots = labelled(dots)
     best = pareto_front(np.array([point[1:] for point in ours], dtype=float))
     path = "M" + "L".join(f"{x.at(a):g} {y.at(b):g}" for a, b in best.tolist())
     lines = (Line("front", path),) if len(best) > 1 else ()
     return Chart("L2 against PVB", "L2 (nm²)", "PVB (nm²)", x.ticks(), y.ticks(), lines, tuple(dots), note)
+
+
+def labelled(dots: Sequence[Dot]) -> list[Dot]:
+    """The dots with places of their labels that overlap other dots, labels and the border least."""
+    taken = [(dot.x - 6, dot.y - 6, dot.x + 6, dot.y + 6) for dot in dots]
+    found = []
+    for dot in dots:
+        if not dot.published:
+            boxes = {place: _label_box(dot, place) for place in PLACES}
+            cost = {place: sum(_overlap(box, other) for other in taken) + _outside(box) for place, box in boxes.items()}
+            best = min(PLACES, key=lambda place: cost[place])
+            taken.append(boxes[best])
+            dot = replace(dot, place=best)
+        found.append(dot)
+    return found
+
+
+def _label_box(dot: Dot, place: Place) -> Box:
+    """About where a label lies: left, top, right, bottom."""
+    dx, dy, anchor = place
+    width = LETTER * len(dot.label)
+    left = dot.x + dx - width * {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]
+    return left, dot.y + dy - LINE_HEIGHT, left + width, dot.y + dy
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """The area that two boxes share."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return max(width, 0.0) * max(height, 0.0)
+
+
+def _outside(box: Box) -> float:
+    """The area of a box outside the frame of the axes."""
+    return (box[2] - box[0]) * (box[3] - box[1]) - _overlap(box, (LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM))

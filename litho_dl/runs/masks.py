@@ -67,6 +67,11 @@ def as_clips(clips: Clip | Iterable[Clip]) -> list[Clip]:
     return several
 
 
+def _require_simulator(simulator: Simulator) -> None:
+    if not isinstance(simulator, Simulator):
+        raise LithoError(f"Expected a simulator, got {type(simulator).__name__}; make one by Simulator(optics).")
+
+
 def clips_on_field(simulator: Simulator, clips: Clip | Iterable[Clip]) -> list[Clip]:
     """Checks that clips are on a simulator's field.
 
@@ -82,8 +87,7 @@ def clips_on_field(simulator: Simulator, clips: Clip | Iterable[Clip]) -> list[C
         MaskError: There is no clip, or one is of another type.
         GridMismatchError: A clip is on another field.
     """
-    if not isinstance(simulator, Simulator):
-        raise LithoError(f"Expected a simulator, got {type(simulator).__name__}; make one by Simulator(optics).")
+    _require_simulator(simulator)
     several = as_clips(clips)
     for clip in several:
         if not all(same_length(own, side) for own, side in zip(clip.field_nm, simulator.field_nm, strict=True)):
@@ -136,6 +140,7 @@ def masks_on_pixel(simulator: Simulator, masks: Masks | Tensor | np.ndarray | Se
     Raises:
         MaskError, GridMismatchError: As `given_masks`; also MaskError if they are of another type.
     """
+    _require_simulator(simulator)
     if isinstance(masks, Tensor | np.ndarray | Sequence) and not isinstance(masks, str):
         return given_masks(masks, simulator)
     if not (isinstance(getattr(masks, "mask", None), Tensor) and hasattr(masks, "pixel_nm")):

@@ -66,7 +66,8 @@ class TestFiles:
         assert written(tmp_path / "out") == {"mask.oas", *(f"mask.fullchip/{name}" for name in expected)}
         folder = tmp_path / "out" / "mask.fullchip"
         scores = json.loads((folder / "scores.json").read_text())
-        assert (scores.pop("command"), scores.pop("version")[0]) == ("litho-dl fullchip", "0")
+        assert scores.pop("command").startswith("litho-dl fullchip ")
+        assert scores.pop("version")[0] == "0"
         assert scores == found
         assert (found["mask"], found["layout"], found["method"]) == (str(out), "wires.gds", "few.toml")
         assert found["tiles"] == {"solved": 9, "found": 0, "repeated": 0, "empty": 0}

@@ -1,19 +1,49 @@
-"""Pages that are generated: the examples with what they print and draw, every command's help, and the results."""
+"""Pages that are generated: the examples with what they print and draw, commands, keys of methods, and the results."""
 
 import contextlib
+import inspect
 import io
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
+from pydantic import BaseModel
 
 from litho_dl.cli.main import COMMANDS, cli
+from litho_dl.ilt.fragmentation import Fragmentation
+from litho_dl.ilt.method import Level, Method, Rules
+from litho_dl.ilt.objective import TERMS
 
 EXAMPLES, LAYOUTS, RESULTS = (Path(__file__).parents[1] / name for name in ("examples", "layouts", "results"))
+METHOD_TABLES: dict[str, type[BaseModel]] = {
+    "The method": Method,
+    "`[[levels]]`": Level,
+    "`[rules]`, at wafer scale": Rules,
+    "`[fragments]`, of `manhattan`": Fragmentation,
+}
+KEYS_HEAD = """A method file has these keys; `litho-dl recipes NAME` prints one that ships. What they do depends on the
+parameterization:
+
+| key | `pixel` | `multilevel` | `levelset` | `curvilinear` | `manhattan` |
+|---|---|---|---|---|---|
+| a parameter is | a value per pixel: open where positive | a value per 2 x 2 pixels, interpolated | the signed distance \
+to the edge, nm | a cubic spline's value per 4 x 4 pixels | the outward move of a fragment, nm |
+| `learning_rate` | step, of values that start at -1/2 to 1/2 | as `pixel` | step, nm | as `pixel` | share of the edge \
+placement error that a move corrects |
+| `mask_sharpness` | slope of the mask's sigmoid | as `pixel` | slope per nm | as `pixel` | no effect: exact coverage |
+| `pixel_nm` | smallest detail | half of the control spacing | a mask pixel; edges lie between | a quarter of the control \
+spacing | pixel of the image; edges move by 1 nm |
+| `mask_pixel_nm` | not allowed | pixel of written masks | pixel of written masks | pixel of written masks | not allowed: \
+1 nm |
+| `optimizer` | `sgd`, `adam`, `lbfgs` | the same | the same | the same | `feedback` alone |
+| `rules` | the terms `width`, `space`, `area`, and `clean` | the same | the same | the same | least width and space \
+after moves; least width and area of assist features |
+| iterations | `steps` of each level | the same | the same | the same | `steps` of its level |
+"""
 CELL = re.compile(r"^# %%(.*)\n", re.MULTILINE)
 
 
@@ -86,6 +116,68 @@ def commands_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def method_keys_page() -> str:
+    """The keys of a method file: values, default and meaning, from the settings' models; objective terms."""
+    parts = ["# Keys of methods", KEYS_HEAD]
+    for heading, model in METHOD_TABLES.items():
+        parts += [f"## {heading}", _keys_table(model)]
+    terms = [f"| `{name}` | {_first_sentence(term)} |" for name, term in TERMS.items()]
+    parts += ["## Terms of `objective`", "\n".join(["| term | what, in nm² a clip |", "|---|---|", *terms])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _keys_table(model: type[BaseModel]) -> str:
+    """The fields of a model as a table."""
+    properties = model.model_json_schema()["properties"]
+    meanings = _attributes(model)
+    rows = ["| key | values | default | what |", "|---|---|---|---|"]
+    for name, field in model.model_fields.items():
+        default = "required" if field.is_required() else _toml(field.default)
+        rows.append(f"| `{name}` | {_values(properties[name])} | {default} | {meanings[name]} |")
+    return "\n".join(rows)
+
+
+def _values(schema: dict[str, Any]) -> str:
+    """The values that a JSON schema allows, in words."""
+    if "anyOf" in schema:
+        return " or ".join(_values(part) for part in schema["anyOf"] if part.get("type") != "null")
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if "prefixItems" in schema:
+        return f"two values, first and last step: {_values(schema['prefixItems'][0])}"
+    if "$ref" in schema:
+        return "a table"
+    if schema["type"] == "array":
+        return "tables"
+    limits = {"exclusiveMinimum": "> ", "minimum": "≥ ", "exclusiveMaximum": "< ", "maximum": "≤ "}
+    bounds = [f"{sign}{schema[key]:g}" for key, sign in limits.items() if key in schema]
+    kinds = {
+        "number": "number",
+        "integer": "whole number",
+        "boolean": "true, false",
+        "string": "text",
+        "object": "table",
+    }
+    return " ".join([kinds[schema["type"]], ", ".join(bounds)]).strip()
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "none" if value is None else f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def _attributes(model: type[BaseModel]) -> dict[str, str]:
+    """What a docstring says of each attribute."""
+    _, _, text = inspect.cleandoc(model.__doc__ or "").partition("Attributes:\n")
+    entries = re.split(r"^    (?=\w+: )", text, flags=re.MULTILINE)[1:]
+    return {name: " ".join(said.split()) for name, _, said in (entry.partition(": ") for entry in entries)}
+
+
+def _first_sentence(term: Callable[..., Any]) -> str:
+    return inspect.cleandoc(term.__doc__ or "").split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+
+
 def _help(command: click.Command, name: str) -> str:
     context = click.Context(command, info_name=name, max_content_width=100, terminal_width=100)
     return f"```text\n{command.get_help(context)}\n```"
@@ -96,4 +188,5 @@ def make_pages(folder: Path) -> None:
     for path in sorted(EXAMPLES.glob("*.py")):
         example_page(path.read_text(encoding="utf-8"), folder / f"{path.stem}.md", folder / "work" / path.stem)
     (folder / "commands.md").write_text(commands_page(), encoding="utf-8")
+    (folder / "method_keys.md").write_text(method_keys_page(), encoding="utf-8")
     shutil.copytree(RESULTS, folder / "results", dirs_exist_ok=True)

@@ -1,65 +1,57 @@
-"""Every method on a suite of clips, one batch each, beside the published rows: results/SUITE.csv, .md and .png.
+"""Every method on a suite of clips, one batch each, beside the published rows: OUT/SUITE.csv, .md and .png.
 
-Methods that are not named keep the rows that results/SUITE.csv has of them. With `--models`, trained networks instead:
-results/generators.*; see `evaluate_models`.
+Methods that are not named keep the rows that OUT/SUITE.csv has of them. With `--models`, trained networks instead:
+OUT/generators.*; see `evaluate_models`. The published tables are those of `--out results`.
 """
 
 import os
 import platform
 import re
-from collections.abc import Iterable
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import click
 import torch
 from evaluate_models import evaluate_models
-from suites import ROOT, SUITES, Suite, load_suite
+from suites import ROOT, SUITES, load_suite
 from tables import read_rows
 
+from litho_dl.comparison.candidates import MethodCandidate
+from litho_dl.comparison.results import SCORES, as_markdown, mean_row, mean_rows, score_row, table_cells
+from litho_dl.comparison.suite import Suite
 from litho_dl.core.device import resolve_device
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.core.memory import keep_memory
+from litho_dl.ilt.method import load_method
 from litho_dl.report.published import PUBLISHED
 from litho_dl.runs.pictures import clip_images, draw_gallery
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.tradeoff import tradeoff_figure
 
 # In the order of the tables; smo also changes the source, and has its own script.
+DEFAULT_OUT = Path("runs") / "evaluate"
 METHODS = ("mosaic", "multilevel", "levelset", "curvilinear", "opc", "fast", "quality")
-SCORES = ("l2_nm2", "pvb_nm2", "epe_violations", "epe_violations_neuralilt", "shots", "mrc_violations", "seconds")
 
 
 def run_method(suite: Suite, method: str, out: Path) -> list[dict[str, Any]]:
     """Solves the suite as one batch and scores every mask under both rasters; draws the gallery."""
-    solution = suite.solved(method, method)
+    name = Path(method).stem
+    made = MethodCandidate(name, load_method(method)).make(suite)
     rows, gallery = [], []
     for raster in suite.rasters:
-        for scored in suite.scored(solution, raster):
-            evaluation = scored.evaluation
-            card = evaluation.scorecard
-            scores = {key: getattr(card, key) for key in SCORES[:5]}
-            row = {"method": Path(method).stem, "clip": card.clip, "raster": raster, **scores}
-            row["mrc_violations"] = sum(card.mrc_violations.values())
-            row["printed"] = bool(evaluation.prints["nominal"].any())
-            rows.append({**row, "seconds": solution.seconds / len(suite.clips)})
+        for clip in suite.clips:
+            (scored,) = suite.scored(made.masks[clip.name], raster, [clip])
+            rows.append({"method": name, **score_row(scored, made.seconds)})
             if raster == "exact":
-                images = clip_images(evaluation, scored.mask)
-                gallery.append((card.clip, images, card, evaluation.violations_nm))
-    draw_gallery(out / f"{suite.name}.{Path(method).stem}.png", gallery, f"{Path(method).stem} on {suite.name}")
+                images, card = clip_images(scored.evaluation, scored.mask), scored.evaluation.scorecard
+                gallery.append((card.clip, images, card, scored.evaluation.violations_nm))
+    draw_gallery(out / f"{suite.name}.{name}.png", gallery, f"{name} on {suite.name}")
     return rows
-
-
-def mean_row(rows: Iterable[dict[str, Any]], method: str, raster: str) -> dict[str, float]:
-    """Means over the clips."""
-    chosen = [row for row in rows if row["method"] == method and row["raster"] == raster]
-    return {key: fmean(row[key] for row in chosen) for key in SCORES}
 
 
 def earlier_rows(path: Path) -> list[dict[str, Any]]:
     """What a file of results holds already."""
-    numbers = dict.fromkeys(SCORES, lambda text: float(text) if "." in text else int(text))
+    numbers = dict.fromkeys((*SCORES, "seconds"), lambda text: float(text) if "." in text else int(text))
     return read_rows(path, {**numbers, "printed": lambda text: text == "True"})
 
 
@@ -71,7 +63,8 @@ def markdown(suite: Suite, rows: list[dict[str, Any]], methods: list[str], comma
         f"# {suite.name}",
         "",
         f"`{command}` made this on {where} ({platform.machine()}), torch {torch.__version__}: each method optimises "
-        f"all {len(suite.clips)} clips as one batch; seconds are the solver's, per clip. Protocol `{suite.protocol}`, "
+        f"all {len(suite.clips)} clips as one batch; seconds are from drawn shapes to masks, per clip. Protocol "
+        f"`{suite.protocol.name}`, "
         f"target raster as stated, 1 nm; shots are rectangles of klayout's trapezoid decomposition; MRC are "
         f"places that break width 20 nm, space 20 nm or area 1000 nm^2. Masks that print nothing: "
         f"{sum(not row['printed'] for row in rows if row['raster'] == 'exact')}. Methods that it does "
@@ -79,24 +72,8 @@ def markdown(suite: Suite, rows: list[dict[str, Any]], methods: list[str], comma
         "",
         "## Mean",
         "",
-        "| method | L2 | PVB | L2 + PVB | EPE | shots | MRC | s a clip | conditions |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---|",
+        as_markdown(table_cells(suite, mean_rows(suite, rows, "method"))),
     ]
-    for method in methods:
-        for raster in suite.rasters:
-            m = mean_row(rows, method, raster)
-            lines.append(
-                f"| **{method}** | {m['l2_nm2']:,.0f} | {m['pvb_nm2']:,.0f} | {m['l2_nm2'] + m['pvb_nm2']:,.0f} "
-                f"| {m['epe_violations']:.1f} | {m['shots']:,.0f} "
-                f"| {m['mrc_violations']:.1f} | {m['seconds']:.2f} | {raster}, measured here |"
-            )
-    if suite.name == "iccad13":
-        for p in PUBLISHED:
-            epe, shots = "-" if p.epe is None else f"{p.epe:.1f}", "-" if p.shots is None else f"{p.shots:,.0f}"
-            lines.append(
-                f"| {p.method} | {p.l2_nm2:,.0f} | {p.pvb_nm2:,.0f} | {p.l2_nm2 + p.pvb_nm2:,.0f} | {epe} | {shots} "
-                f"| - | {p.seconds} | {p.conditions} |"
-            )
     return "\n".join([*lines, *clip_tables(rows, methods)]) + "\n"
 
 
@@ -118,7 +95,7 @@ def clip_tables(rows: list[dict[str, Any]], methods: list[str]) -> list[str]:
 
 def draw_front(path: Path, rows: list[dict[str, Any]], methods: list[str]) -> None:
     """L2 against PVB, ours and published."""
-    ours = {method: mean_row(rows, method, "exact") for method in methods}
+    ours = {method: mean_row(rows, method, "exact", "method") for method in methods}
     figure = tradeoff_figure(
         {method: (m["l2_nm2"], m["pvb_nm2"]) for method, m in ours.items()},
         {p.method: (p.l2_nm2, p.pvb_nm2) for p in PUBLISHED},
@@ -161,7 +138,7 @@ def step_counts(given: str) -> tuple[int, ...]:
     "--trained-on", multiple=True, type=click.Path(path_type=Path), help="A data set to look for the suite's clips in."
 )
 @click.option("--device", default="auto", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write to.  [default: runs/evaluate]")
 def main(
     suite_name: str,
     data: Path,
@@ -171,16 +148,16 @@ def main(
     steps: str | None,
     trained_on: tuple[Path, ...],
     device: str,
-    out: Path,
+    out: Path | None,
 ) -> None:
-    """Measure ILT methods, or networks (results/generators.*), on a suite of clips."""
+    """Measure ILT methods, or networks (generators.*), on a suite of clips; --out results for the published tables."""
     if models is None and (optics or trained_on or steps):
         raise click.UsageError("--optics, --trained-on and --refine go with --models.")
     if models is not None and methods is not None:
         raise click.UsageError("Give --methods or --models; each has tables of its own.")
     counts = step_counts(steps or STEPS)
     keep_memory()
-    require_writable_folder(out)
+    out = require_writable_folder(DEFAULT_OUT if out is None else out)
     suite = load_suite(suite_name, data, optics)
     suite.simulator.to(resolve_device(device))
     if models is not None:
@@ -210,7 +187,7 @@ def evaluate_methods(suite: Suite, methods: str, out: Path) -> None:
         rows.sort(key=lambda row: done.index(row["method"]))
         write_results(suite, rows, done, command, out)
     for name in stems:
-        m = mean_row(rows, name, "exact")
+        m = mean_row(rows, name, "exact", "method")
         click.echo(
             f"{name:<14} L2 {m['l2_nm2']:>9,.0f}  PVB {m['pvb_nm2']:>9,.0f}  EPE {m['epe_violations']:>4.1f}  "
             f"shots {m['shots']:>7,.0f}  MRC {m['mrc_violations']:>5.1f}  {m['seconds']:.2f} s a clip"

@@ -6,9 +6,9 @@ import click
 import measure_models
 from measure_models import EQUAL, RAW, SCORES, WHOLE, Bench, described, mean, measure_baseline, measure_model
 from report_models import area, draw_front, draw_masks, label_of, markdown, section_of
-from suites import Suite
 from tables import Row, read_rows
 
+from litho_dl.comparison.suite import Suite
 from litho_dl.core.io import write_csv, write_text
 from litho_dl.ilt.method import load_method
 

@@ -13,9 +13,10 @@ from typing import Any
 import click
 import torch
 from step_work import Work, step_shape, step_work, total
-from suites import ROOT, Suite, load_suite
+from suites import ROOT, load_suite
 from torch import Tensor
 
+from litho_dl.comparison.suite import Suite
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.ilt.optimizer import make_optimizer
@@ -25,6 +26,7 @@ from litho_dl.ilt.solve import Solution, solve_targets
 from litho_dl.ilt.start import coarsened
 from litho_dl.layout.clips import load_clip
 from litho_dl.process.model import ProcessModel
+from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.scoring.scorecard import Scorecard
 from litho_dl.simulation.exposure import Exposure
 from litho_dl.simulation.simulator import Simulator
@@ -111,7 +113,7 @@ def gpu_suite(data: Path) -> Suite:
     simulator = Simulator(LAYOUTS_OPTICS)
     paths = sorted((ROOT / "layouts").glob("*.glp"))[:CLIPS]
     clips = [load_clip(path, simulator) for path in paths]
-    return Suite("layouts", LAYOUTS_OPTICS, simulator, clips, "iccad13")
+    return Suite("layouts", LAYOUTS_OPTICS, simulator, clips, PROTOCOLS["iccad13"])
 
 
 def replicated(targets: Tensor, batch: int) -> Tensor:

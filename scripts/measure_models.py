@@ -9,17 +9,18 @@ from statistics import fmean, median
 
 import click
 import torch
-from suites import Suite
 from tables import Row
 from torch import Tensor
 
+from litho_dl.comparison.candidates import label_of
+from litho_dl.comparison.suite import Suite
 from litho_dl.core.device import device_name
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import file_digest
 from litho_dl.core.progress import progress_bar
 from litho_dl.generators.model import Generator, load_generator
 from litho_dl.generators.predict import predict, refine
-from litho_dl.generators.weights import SUFFIX, packaged_models
+from litho_dl.generators.weights import packaged_models
 from litho_dl.ilt.method import Method
 from litho_dl.ilt.solve import Solution
 from litho_dl.pairs.duplicates import nearest_trained
@@ -154,14 +155,6 @@ def chosen_models(names: str, suite: Suite) -> dict[str, Generator]:
     for model in models.values():
         model.require_masks()
     return models
-
-
-def label_of(name: str) -> str:
-    """A packaged model's name, or a file's, or its folder's if the file is called as all are."""
-    path = Path(name)
-    if path.suffix != SUFFIX:
-        return name
-    return path.resolve().parent.name if path.stem == "model" else path.stem
 
 
 def described(bench: Bench, label: str, model: Generator, network_s: float, known: Mapping[str, int]) -> Row:

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 import torch
-from suites import ROOT, Suite
+from suites import ROOT
 
+from litho_dl.comparison.suite import Suite
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.core.memory import keep_memory
 from litho_dl.core.progress import progress_bar
@@ -22,6 +23,7 @@ from litho_dl.process.freeform import save_freeform
 from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.process.recipe import load_recipe
 from litho_dl.runs.optimize import solve
+from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.simulation.simulator import Simulator
 from litho_dl.simulation.source_simulator import SourceSimulator
 from litho_dl.viz.figure import BLUE, VERMILION, new_figure, save_figure, style_chart
@@ -99,7 +101,8 @@ def solved(
     layer: Layer, source: str, process: ProcessModel, clips: list[Clip], mask_method: str
 ) -> list[dict[str, Any]]:
     """One row a clip: masks from the target, with the source fixed."""
-    suite, method = Suite(layer.name, layer.optics, Simulator(process), clips, "default"), load_method(mask_method)
+    suite = Suite(layer.name, layer.optics, Simulator(process), clips, PROTOCOLS["default"])
+    method = load_method(mask_method)
     solution = suite.solved(method, f"masks, {source},")
     rows = []
     for scored in suite.scored(solution):

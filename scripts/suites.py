@@ -1,53 +1,17 @@
 """The clips that methods and networks are compared on."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from litho_dl.core.progress import progress_bar
-from litho_dl.ilt.method import Method
-from litho_dl.layout.clips import Clip, load_clip
-from litho_dl.runs.masks import Masks
-from litho_dl.runs.optimize import ClipSolution, ScoredMask, score_masks, solve
-from litho_dl.scoring.evaluate import RasterConvention
+from litho_dl.comparison.suite import Suite
+from litho_dl.layout.clips import load_clip
 from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.simulation.simulator import Simulator
 
 ROOT = Path(__file__).resolve().parents[1]
 SUITES = ("iccad13", "layouts")
 LAYOUTS_OPTICS = "duv193-immersion-annular"
-
-
-@dataclass(frozen=True, eq=False)
-class Suite:
-    """Clips of one process, and how they are scored.
-
-    Attributes:
-        name: What tables call it.
-        optics: The process, as it was asked for.
-        simulator: The process, on the device to compute on.
-        clips: The clips.
-        protocol: A protocol's name.
-        rasters: How target pixels are counted, each in a row of its own.
-    """
-
-    name: str
-    optics: str
-    simulator: Simulator
-    clips: list[Clip]
-    protocol: str
-    rasters: tuple[RasterConvention, ...] = ("exact",)
-
-    def solved(self, method: str | Path | Method, title: str) -> ClipSolution:
-        """Masks of all clips, optimised as one batch; `title` stands before the progress bar."""
-        with progress_bar(f"{title} on {self.name}") as advance:
-            return solve(self.simulator, self.clips, method, advance).require_finished()
-
-    def scored(self, masks: Masks, raster: RasterConvention = "exact") -> Iterator[ScoredMask]:
-        """Scores one mask a clip, by the suite's protocol."""
-        return score_masks(self.simulator, self.clips, masks, PROTOCOLS[self.protocol], raster=raster)
 
 
 def load_suite(name: str, data: Path, optics: str | None = None) -> Suite:
@@ -62,5 +26,6 @@ def load_suite(name: str, data: Path, optics: str | None = None) -> Suite:
     simulator = Simulator(optics)
     clips = [load_clip(path, simulator) for path in paths]
     if name == "iccad13":
-        return Suite(name, optics, simulator, clips, "iccad13", ("exact", "inclusive"))  # published tables mix them
-    return Suite(name, optics, simulator, clips, "default")
+        rasters = ("exact", "inclusive")  # published tables mix them
+        return Suite(name, optics, simulator, clips, PROTOCOLS["iccad13"], rasters)
+    return Suite(name, optics, simulator, clips, PROTOCOLS["default"])

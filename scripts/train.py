@@ -22,7 +22,7 @@ from litho_dl.generators.items import load_pair_set
 from litho_dl.generators.pictures import draw_run, panels
 from litho_dl.generators.recipe import GeneratorRecipe, load_generator_recipe
 from litho_dl.generators.run import GeneratorRun, run_generator
-from litho_dl.generators.summary import command_line
+from litho_dl.generators.summary import training_command
 from litho_dl.training.progress import training_progress
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.learning import learning_curves
@@ -100,7 +100,7 @@ def train(recipe: GeneratorRecipe, name: str, data: Path, folder: Path, device: 
     """Trains one recipe in FOLDER/NAME, with its pictures."""
     pairs = load_pair_set(data, recipe)
     with training_progress() as report:
-        command = command_line(name, data)
+        command = training_command(name, data)
         run = run_generator(recipe, pairs, folder / name, device=device, command=command, on_progress=report)
     assert run is not None, "one process alone"
     draw_run(folder / name, run, pairs)

@@ -28,7 +28,7 @@ LAYERS = {
     5: ["runs"],
     6: ["pairs", "tuning"],
     7: ["generators"],
-    8: ["fullchip"],
+    8: ["comparison", "fullchip"],
     9: ["cli"],
 }
 LEVEL = {folder: level for level, folders in LAYERS.items() for folder in folders}

@@ -271,6 +271,37 @@ class TestWrongInput:
         with pytest.raises(ld.LithoError, match="default"):
             ld.evaluate(simulator, solution, clip, "iccad31")
 
+    @pytest.mark.parametrize(
+        ("argument", "call"),
+        [
+            ("field_nm", lambda sim, clip, masks: ld.Simulator("duv193-dry-annular", field_nm="512")),
+            ("field_nm", lambda sim, clip, masks: ld.Simulator(sim.process, field_nm=[512])),
+            ("layer", lambda sim, clip, masks: ld.load_clip("a.gds", sim, layer=11)),
+            ("cell", lambda sim, clip, masks: ld.read_layout("a.gds", cell=0)),
+            ("window_nm", lambda sim, clip, masks: ld.read_layout("a.gds", window_nm=5)),
+            ("path", lambda sim, clip, masks: ld.load_mask(5, clip)),
+            ("Layout", lambda sim, clip, masks: ld.write_layout("a.gds", "layout")),
+            ("on_step", lambda sim, clip, masks: ld.solve(sim, clip, "fast", 5)),
+            ("simulator", lambda sim, clip, masks: ld.check_mask_rules("iccad13-like", masks)),
+            ("raster", lambda sim, clip, masks: ld.evaluate(sim, masks, clip, raster=5)),
+            (
+                "tolerance",
+                lambda sim, clip, masks: ld.process_window(sim, masks, clip, tolerance="1"),
+            ),
+            (
+                "cutlines_nm",
+                lambda sim, clip, masks: ld.process_window(sim, masks, clip, cutlines_nm=5),
+            ),
+            ("name_or_path", lambda sim, clip, masks: ld.load_generator(5, sim)),
+            ("optics", lambda sim, clip, masks: ld.load_generator("unet", "iccad13-like")),
+            ("folder", lambda sim, clip, masks: ld.PairDataset(5)),
+            ("images", lambda sim, clip, masks: ld.PairDataset("a", images="target")),
+        ],
+    )
+    def test_a_wrong_type_names_the_argument(self, simulator, clip, solution, argument, call):
+        with pytest.raises(ld.LithoError, match=f"Expected .*{argument}"):
+            call(simulator, clip, solution)
+
     def test_corners_and_cuts(self, simulator, clip):
         exposure = simulator(clip.coverage(4.0))
         with pytest.raises(KernelError, match="best"):

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from litho_dl.cli.options import (
-    command_path,
+    command_line,
     complete_names,
     device_option,
     is_remote,
@@ -52,12 +52,16 @@ def build(
     """
     from litho_dl.core.device import resolve_device
     from litho_dl.core.workers import default_workers
+    from litho_dl.generators.recipe import fitting_recipes, fitting_text
     from litho_dl.pairs.build import build as build_dataset
     from litho_dl.pairs.progress import BuildReporter
     from litho_dl.pairs.recipe import load_dataset_recipe
     from litho_dl.pairs.summary import set_summary, set_text
 
     wanted = load_dataset_recipe(recipe).scaled(scale)
+    fitting = fitting_text(wanted.pixel_nm)
+    if not fitting_recipes(wanted.pixel_nm):
+        click.echo(f"Warning: {fitting}.", err=True)
     if seed is not None:
         wanted = wanted.model_copy(update={"seed": seed})
     remote = is_remote(workers, scheduler)
@@ -71,7 +75,8 @@ def build(
             device=device,
             on_progress=BuildReporter(advance),
         )
-    click.echo(json.dumps(set_summary(out, manifest), indent=2) if as_json else set_text(out, manifest))
+    text = f"{set_text(out, manifest)}\n  {fitting}"
+    click.echo(json.dumps(set_summary(out, manifest), indent=2) if as_json else text)
 
 
 @dataset.command()
@@ -84,6 +89,7 @@ def info(folder: Path, out: Path | None, as_json: bool) -> None:
 
     --out may be the data set's own folder; --report then shows it with its pictures.
     """
+    from litho_dl.generators.recipe import fitting_text
     from litho_dl.pairs.manifest import read_manifest
     from litho_dl.pairs.summary import set_summary, set_text
     from litho_dl.runs.summary import write_summary
@@ -96,11 +102,12 @@ def info(folder: Path, out: Path | None, as_json: bool) -> None:
         figures = [out / "pairs.png", out / "scores.png"]
         draw_pairs(figures[0], folder, manifest)
         draw_scores(figures[1], folder, manifest)
-        write_summary(out / "summary.json", command_path(), set_summary(folder, manifest))
+        write_summary(out / "summary.json", command_line(), set_summary(folder, manifest))
     if as_json:
         click.echo(json.dumps({**set_summary(folder, manifest), "figures": list(map(str, figures))}, indent=2))
     else:
-        click.echo("\n".join([set_text(folder, manifest), *(f"Wrote {path}" for path in figures)]))
+        fitting = f"  {fitting_text(manifest.settings['recipe']['pixel_nm'])}"
+        click.echo("\n".join([set_text(folder, manifest), fitting, *(f"Wrote {path}" for path in figures)]))
 
 
 @dataset.command()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from litho_dl.cli.options import built, command_path, device_option, report_option
+from litho_dl.cli.options import built, command_line, device_option, report_option
 from litho_dl.core.errors import LayoutError
 from litho_dl.core.progress import progress_bar
 
@@ -75,7 +75,7 @@ def demo(out: Path, layouts: Path, device: str) -> None:
             (clip.name, clip_images(evaluation, scored.mask), evaluation.scorecard, evaluation.violations_nm)
         )
     settings = {**layout_settings(paths), "optics": OPTICS, "method": METHOD}
-    write_run(out, command_path(), results, solution, settings, figures=True)
+    write_run(out, command_line(), results, solution, settings, figures=True)
     draw_gallery(out / "gallery.png", gallery, f"{METHOD} on {OPTICS}")
     table = before_and_after(drawn, results)
     write_text(out / "scores.md", f"# {METHOD} on {OPTICS}\n\n{table}\n")

@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from litho_dl.cli.options import built, device_option, json_option, layout_options, optics_option
+from litho_dl.cli.options import built, device_option, json_option, layout_options, optics_option, rules_options
+
+if TYPE_CHECKING:
+    from litho_dl.layout.rules import MaskRules
 
 
 @click.command()
@@ -28,6 +31,7 @@ from litho_dl.cli.options import built, device_option, json_option, layout_optio
     show_default=True,
     help="How the target is rasterised; inclusive adds one row and column, as some published tables do.",
 )
+@rules_options
 @layout_options
 @click.option("--mask-layer", help="Layer of a mask polygon file. Default: the only one.")
 @click.option("--figure", type=click.Path(path_type=Path, dir_okay=False), help="Picture of the clip, a .png file.")
@@ -40,6 +44,7 @@ def evaluate(
     field_nm: float | None,
     protocol: str,
     raster: Literal["exact", "inclusive"],
+    rules: "MaskRules | None",
     layer: str | None,
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
@@ -67,16 +72,17 @@ def evaluate(
         require_figure_suffix(figure)
     resolved = resolve_device(device)
     read = read_optics(optics, field_nm=field_nm)
-    PROTOCOLS[protocol].require(read.field_nm, read.mask)
+    scoring = PROTOCOLS[protocol].counting(rules)
+    scoring.require(read.field_nm, read.mask)
     clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm)
     values = load_mask(mask, clip, layer=mask_layer)
     masks = GivenMasks(values[None], pixel_of(values, clip), drawn=mask.suffix.lower() not in IMAGE_SUFFIXES)
     process = built(read)
     simulator = Simulator(process).to(resolved)
-    (scored,) = score_masks(simulator, [clip], masks, PROTOCOLS[protocol], raster=raster)
+    (scored,) = score_masks(simulator, [clip], masks, scoring, raster=raster)
     if figure is not None:
         from litho_dl.runs.pictures import mask_figure
 
         save_figure(mask_figure(scored, process.resist.threshold, f"{clip.name}: {mask.name}"), figure)
-    card = {"mask_pixel_nm": masks.pixel_nm, **scored.evaluation.scorecard.as_dict()}
+    card = {"mask_pixel_nm": masks.pixel_nm, "mask_rules": str(scoring.rules), **scored.evaluation.scorecard.as_dict()}
     click.echo(json.dumps(card, indent=2) if as_json else as_lines(card))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from litho_dl.cli.options import built, model_option, optics_option
+from litho_dl.cli.options import model_option, optics_option
 
 
 @click.command()
@@ -26,11 +26,11 @@ def export(model: str, optics: str, field_nm: float | None, out: Path, force: bo
     from litho_dl.generators.model import load_generator
     from litho_dl.process.files import read_optics
 
-    process = built(read_optics(optics, field_nm=field_nm))
-    generator = load_generator(model, process, force=force)
-    difference = export_generator(generator, process.field_nm, out)
+    read = read_optics(optics, field_nm=field_nm)
+    generator = load_generator(model, read, force=force)
+    difference = export_generator(generator, read.field_nm, out)
     recipe = generator.card.recipe
     click.echo(
         f"{out}: {recipe.network}, {recipe.pixel_nm:g} nm targets to {recipe.mask_pixel_nm:g} nm masks on "
-        f"{process.field_nm[0]:g} x {process.field_nm[1]:g} nm; logits agree with the network's to {difference:.1e}"
+        f"{read.field_nm[0]:g} x {read.field_nm[1]:g} nm; logits agree with the network's to {difference:.1e}"
     )

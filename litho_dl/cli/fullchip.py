@@ -8,13 +8,15 @@ import click
 
 from litho_dl.cli.options import (
     built,
-    command_path,
+    command_line,
     complete_names,
     device_option,
     is_remote,
     json_option,
     layout_options,
+    method_with,
     report_on,
+    rules_options,
     worker_options,
 )
 from litho_dl.core.errors import LithoError
@@ -23,6 +25,7 @@ from litho_dl.core.progress import progress_bar
 if TYPE_CHECKING:
     from litho_dl.fullchip.job import Job
     from litho_dl.fullchip.run import ChipRun
+    from litho_dl.layout.rules import MaskRules
 
 GPU_BATCH = 8  # tiles
 
@@ -78,6 +81,7 @@ GPU_BATCH = 8  # tiles
     help="Largest r.m.s. change of the image in a tile's core by features beyond its halo; a clear mask is 1.  "
     "[default: 0.0001]",
 )
+@rules_options
 @worker_options
 @device_option
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw the chip and its worst places.")
@@ -98,6 +102,7 @@ def fullchip(
     passes: int,
     batch: int | None,
     tolerance: float | None,
+    rules: "MaskRules | None",
     workers: int | None,
     scheduler: str | None,
     device: str,
@@ -126,7 +131,9 @@ def fullchip(
     remote = is_remote(workers, scheduler)
     here = resolve_device("auto" if remote else device)
     batch = batch or (GPU_BATCH if here.type == "cuda" and not remote else 1)
-    job = _job(layout, optics, method, model, steps, force, layer, cell, window_nm, core_nm, passes, batch, tolerance)
+    job = _job(
+        layout, optics, method, model, steps, force, layer, cell, window_nm, core_nm, passes, batch, tolerance, rules
+    )
     folder = run_folder(out)
     run = _made(
         job,
@@ -139,7 +146,7 @@ def fullchip(
     scores, sites = list(run.scores.values()), chip_sites(run.scores.values(), run.plan.tiling)
     result = run_summary(out, run, chip_score(scores, run.plan.tiling))
     write_tables(folder, run, sites)
-    write_summary(folder / "scores.json", command_path(), result)
+    write_summary(folder / "scores.json", command_line(), result)
     if figures:
         draw_chip(folder / "chip.png", run.plan.tiling, sites, run.plan.labels["layout"])
         draw_spots(folder, run, sites)
@@ -167,6 +174,7 @@ def _job(
     passes: int,
     batch: int,
     tolerance: float | None,
+    rules: "MaskRules | None",
 ) -> "Job":
     """Reads and checks all input, before anything is written."""
     from litho_dl.fullchip.chip import Chip
@@ -175,25 +183,26 @@ def _job(
     from litho_dl.generators.model import load_generator
     from litho_dl.ilt.method import load_method
     from litho_dl.process.files import read_optics
-    from litho_dl.scoring.protocol import PROTOCOLS, default_protocol
+    from litho_dl.scoring.protocol import PROTOCOLS, RULES, default_protocol
 
     if model is None and (method is None or steps is not None):
         raise click.UsageError("Give --method, or --model, or --model with --refine STEPS of --method (default: fast).")
     if model is not None and steps is None and method is not None:
         raise click.UsageError("--model with --method needs --refine STEPS.")
     name = "fast" if method is None and steps is not None else method
-    chosen = None if name is None else load_method(name)
+    chosen = None if name is None else method_with(load_method(name), name, rules)
     read = read_optics(optics)
+    PROTOCOLS["default"].require(read.field_nm, read.mask)
+    generator = None if model is None else load_generator(model, read, force=force)
+    if generator is not None:
+        generator.require_masks()
     chip = Chip.read(layout, layer=layer, cell=cell, window_nm=window_nm)
     process = built(read)
     default_protocol(process)
-    PROTOCOLS["default"].require(process.field_nm, process.mask)
-    generator = None if model is None else load_generator(model, process, force=force)
-    if generator is not None:
-        generator.require_masks()
     labels = {"layout": layout.name, "layer": layer, "cell": cell, "optics": optics, "method": name, "model": model}
     reach = TOLERANCE if tolerance is None else tolerance
-    return Job(chip, process, chosen, generator, steps, passes, batch, window_nm, core_nm, reach, labels)
+    counted = RULES if rules is None else rules
+    return Job(chip, process, chosen, generator, steps, passes, batch, window_nm, core_nm, reach, labels, counted)
 
 
 def _made(job: "Job", folder: Path, out: Path, *, workers: int, scheduler: str | None, device: str) -> "ChipRun":

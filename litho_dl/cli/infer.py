@@ -2,22 +2,28 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from litho_dl.cli.options import (
     built,
-    command_path,
+    command_line,
     complete_names,
     device_option,
     json_option,
     layout_options,
+    method_with,
     model_option,
     optics_option,
     out_option,
     report_option,
+    rules_options,
 )
 from litho_dl.core.progress import progress_bar
+
+if TYPE_CHECKING:
+    from litho_dl.layout.rules import MaskRules
 
 
 @click.command()
@@ -37,6 +43,7 @@ from litho_dl.core.progress import progress_bar
     shell_complete=complete_names("ilt"),
     help="ILT method of --refine, from the middle of its first level on.",
 )
+@rules_options
 @click.option("--force", is_flag=True, help="Use a model even if it was trained for other optics.")
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw a picture of every clip.")
 @report_option
@@ -53,6 +60,7 @@ def infer(
     device: str,
     steps: int | None,
     method: str,
+    rules: "MaskRules | None",
     force: bool,
     figures: bool,
     as_json: bool,
@@ -73,22 +81,27 @@ def infer(
     from litho_dl.runs import files
     from litho_dl.runs.optimize import score_masks
     from litho_dl.runs.tables import score_table
-    from litho_dl.scoring.protocol import default_protocol
+    from litho_dl.scoring.protocol import PROTOCOLS, default_protocol
     from litho_dl.simulation.simulator import Simulator
 
     resolved, chosen = resolve_device(device), load_method(method)
+    if steps is not None:
+        chosen = method_with(chosen, method, rules)
     read = read_optics(optics, field_nm=field_nm)
-    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm)
-    process = built(read)
-    generator = load_generator(model, process, force=force)
+    PROTOCOLS["default"].require(read.field_nm, read.mask)
+    generator = load_generator(model, read, force=force)
+    generator.require_masks()
     card = generator.card
+    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm)
     # Refuse now a pixel on which masks could not be saved later.
     whole_factor(card.recipe.mask_pixel_nm if steps is None else chosen.mask_nm, MASK_FILE_PIXEL_NM)
-    protocol = default_protocol(process)
+    process = built(read)
+    protocol = default_protocol(process).counting(rules)
     require_writable_folder(out)
     simulator = Simulator(process).to(resolved)
     prediction = predict(generator, clips, resolved)
     run = {**files.layout_settings(layouts, layer, cell, window_nm), "optics": optics, "model": model}
+    run |= {"mask_rules": str(protocol.rules)}
     run |= {"network": card.recipe.network, "trained_for": card.optics.name, "network_seconds": prediction.seconds}
     title, solution = card.recipe.network, None
     if steps is not None:
@@ -99,7 +112,7 @@ def infer(
     masks = score_masks(simulator, clips, solution or prediction, protocol)
     seconds = {name: value for name, value in run.items() if name.endswith("_seconds")}
     results = files.write_masks(masks, process.resist.threshold, out, title if figures else None, seconds)
-    files.write_scores(out, command_path(), run, results)
+    files.write_scores(out, command_line(), run, results)
     if figures and solution is not None:
         from litho_dl.runs.pictures import draw_convergence
 

@@ -14,6 +14,7 @@ from litho_dl.core.memory import keep_memory
 
 COMMANDS = {
     "clips": "Generate random layout clips that keep design rules, or cut clips from a layout.",
+    "compare": "Compare methods, networks and masks of other programs on given layouts.",
     "completion": "Print the script that completes commands and names in a shell.",
     "dataset": "Make, check and export data sets of (target, mask) pairs.",
     "demo": "Optimise layouts that ship with the repository; masks, pictures and a score table.",

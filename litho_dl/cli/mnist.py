@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from litho_dl.cli.options import (
-    command_path,
+    command_line,
     complete_names,
     device_option,
     json_option,
@@ -78,5 +78,5 @@ def mnist(
             return
         draw_run(folder, run, images)
     found = run_summary(run)
-    write_summary(folder / "summary.json", command_path(), found)
+    write_summary(folder / "summary.json", command_line(), found)
     click.echo(json.dumps(found, indent=2) if as_json else run_text(found, folder))

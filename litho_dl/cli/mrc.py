@@ -4,21 +4,22 @@ import json
 import math
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from litho_dl.cli.options import command_path, json_option, layout_options, report_option
+from litho_dl.cli.options import command_line, json_option, layout_options, report_option, rules_options
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import IMAGE_SUFFIXES
+
+if TYPE_CHECKING:
+    from litho_dl.layout.rules import MaskRules
 
 
 @click.command()
 @click.argument("mask", metavar="MASK", type=click.Path(path_type=Path))
 @click.option("--pixel", "pixel_nm", type=float, metavar="NM", help="Pixel of an image (.png, .npy, .csv); required.")
-@click.option("--width", default=20.0, show_default=True, metavar="NM", help="Least width; 0: not checked.")
-@click.option("--space", default=20.0, show_default=True, metavar="NM", help="Least space; 0: not checked.")
-@click.option("--area", default=1000.0, show_default=True, metavar="NM2", help="Least area; 0: not checked.")
-@click.option("--radius", default=0.0, metavar="NM", help="Least radius of curvature.  [default: not checked]")
+@rules_options
 @click.option("--smooth", "smooth_nm", type=float, metavar="NM", help="Pixel of polygons drawn along pixel edges.")
 @click.option(
     "--out",
@@ -35,10 +36,7 @@ from litho_dl.core.io import IMAGE_SUFFIXES
 def mrc(
     mask: Path,
     pixel_nm: float | None,
-    width: float,
-    space: float,
-    area: float,
-    radius: float,
+    rules: "MaskRules | None",
     smooth_nm: float | None,
     out: Path | None,
     markers: str,
@@ -58,7 +56,7 @@ def mrc(
     counted separately, as they may be parts of larger features.
     """
     from litho_dl.core.io import require_writable_folder
-    from litho_dl.layout.rules import MaskRules, check_rules
+    from litho_dl.layout.rules import check_rules
     from litho_dl.runs.mask_rules import (
         check_summary,
         check_text,
@@ -68,8 +66,9 @@ def mrc(
         write_check,
     )
     from litho_dl.runs.summary import write_summary
+    from litho_dl.scoring.protocol import RULES
 
-    rules = MaskRules(width, space, area, radius)
+    limits = RULES if rules is None else rules
     if out is not None:
         require_writable_folder(out)
     border = window_nm
@@ -79,12 +78,12 @@ def mrc(
         drawn, smooth = polygon_layout(mask, layer, cell, window_nm), smooth_nm or 0.0
     if not (math.isfinite(smooth) and smooth >= 0):
         raise LithoError(f"Expected --smooth of zero or more, got {smooth:g} nm.")
-    violations = check_rules(drawn.polygons, rules, smooth_nm=smooth)
+    violations = check_rules(drawn.polygons, limits, smooth_nm=smooth)
     cut = cut_places(violations, border, smooth)
-    result = check_summary(mask, rules, violations, cut)
+    result = check_summary(mask, limits, violations, cut)
     if out is not None:
-        result["files"] = write_check(out, drawn, rules, violations, cut, markers)
-        write_summary(out / f"{drawn.name}.mrc.json", command_path(), result)
+        result["files"] = write_check(out, drawn, limits, violations, cut, markers)
+        write_summary(out / f"{drawn.name}.mrc.json", command_line(), result)
     click.echo(json.dumps(result, indent=2) if as_json else check_text(result))
     if strict and violations.total:
         sys.exit(1)

@@ -2,22 +2,28 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from litho_dl.cli.options import (
     built,
-    command_path,
+    command_line,
     complete_names,
     device_option,
     json_option,
     layout_options,
+    method_with,
     optics_option,
     out_option,
     report_option,
+    rules_options,
 )
 from litho_dl.core.errors import LithoError
 from litho_dl.core.progress import progress_bar
+
+if TYPE_CHECKING:
+    from litho_dl.layout.rules import MaskRules
 
 LARGEST_TOLERANCE_NM = 10.0
 
@@ -50,6 +56,7 @@ LARGEST_TOLERANCE_NM = 10.0
     metavar="NM",
     help="Write the masks as smooth curves, simplified within this tolerance, and score the curves.",
 )
+@rules_options
 @click.option("--shots", is_flag=True, help="Also write the rectangles of each mask's fracture (.csv and .oas).")
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw a picture of every clip.")
 @report_option
@@ -66,6 +73,7 @@ def optimize(
     device: str,
     start_masks: tuple[Path, ...],
     curves_nm: float | None,
+    rules: "MaskRules | None",
     shots: bool,
     figures: bool,
     as_json: bool,
@@ -86,21 +94,22 @@ def optimize(
     from litho_dl.process.files import read_optics
     from litho_dl.runs import files, tables
     from litho_dl.runs.optimize import score_masks, solve
-    from litho_dl.scoring.protocol import default_protocol
+    from litho_dl.scoring.protocol import PROTOCOLS, default_protocol
     from litho_dl.simulation.simulator import Simulator
 
     if curves_nm is not None and not 0 < curves_nm <= LARGEST_TOLERANCE_NM:
         raise LithoError(f"Expected --curves above 0 and at most {LARGEST_TOLERANCE_NM:g} nm, got {curves_nm:g}.")
-    resolved, chosen = resolve_device(device), load_method(method)
+    resolved, chosen = resolve_device(device), method_with(load_method(method), method, rules)
     whole_factor(chosen.mask_nm, MASK_FILE_PIXEL_NM)  # refuse now a pixel on which masks could not be saved
     read = read_optics(optics, field_nm=field_nm)
+    PROTOCOLS["default"].require(read.field_nm, read.mask)
     clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm)
     masks = None
     if start_masks:
         found = files.start_mask_files(start_masks, [clip.name for clip in clips])
         masks = [load_start_mask(path, clip, chosen.target_nm) for path, clip in zip(found, clips, strict=True)]
     process = built(read)
-    protocol = default_protocol(process)
+    protocol = default_protocol(process).counting(rules)
     require_writable_folder(out)
     simulator, threshold = Simulator(process).to(resolved), process.resist.threshold
     with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
@@ -112,7 +121,8 @@ def optimize(
             written.update(files.write_fracture(scored, out, curves_nm))
         results.append({**written, "solve_seconds_per_clip": solution.seconds / len(clips)})
     settings = {**files.layout_settings(layouts, layer, cell, window_nm), "optics": optics, "method": method}
-    files.write_run(out, command_path(), results, solution, settings, figures=figures)
+    settings["mask_rules"] = str(protocol.rules)
+    files.write_run(out, command_line(), results, solution, settings, figures=figures)
     click.echo(json.dumps(results, indent=2) if as_json else tables.score_table(results))
     if curves_nm is not None and not as_json:
         click.echo(tables.curve_cost(results) + (f"\n{tables.shot_kinds(curves_nm)}" if shots else ""))

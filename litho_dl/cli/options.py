@@ -2,7 +2,10 @@
 
 import functools
 import math
+import shlex
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +16,8 @@ from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
     from litho_dl.core.settings import Kind
+    from litho_dl.ilt.method import Method
+    from litho_dl.layout.rules import MaskRules
     from litho_dl.process.files import Optics
     from litho_dl.process.model import ProcessModel
 
@@ -150,6 +155,52 @@ def report_on(folder_of: Callable[[dict[str, Any]], Path | None]) -> Callable[[C
     return decorate
 
 
+def rules_options(command: Command) -> Command:
+    """Adds `--width`, `--space`, `--area` and `--radius`; the command gets `rules`, None if none is given."""
+
+    @click.option(
+        "--width", type=float, metavar="NM", help="Mask rule, at wafer scale: least width; 0: off.  [default: 20]"
+    )
+    @click.option(
+        "--space", type=float, metavar="NM", help="Mask rule, at wafer scale: least space; 0: off.  [default: 20]"
+    )
+    @click.option(
+        "--area", type=float, metavar="NM2", help="Mask rule, at wafer scale: least area; 0: off.  [default: 1000]"
+    )
+    @click.option(
+        "--radius",
+        type=float,
+        metavar="NM",
+        help="Mask rule, at wafer scale: least radius of curvature.  [default: off]",
+    )
+    @functools.wraps(command)
+    def with_rules(
+        *args: Any, width: float | None, space: float | None, area: float | None, radius: float | None, **options: Any
+    ) -> None:
+        from litho_dl.scoring.protocol import RULES
+
+        given = {"min_width_nm": width, "min_space_nm": space, "min_area_nm2": area, "min_radius_nm": radius}
+        limits = {name: value for name, value in given.items() if value is not None}
+        command(*args, rules=replace(RULES, **limits) if limits else None, **options)
+
+    return with_rules
+
+
+def method_with(method: "Method", name: str, rules: "MaskRules | None") -> "Method":
+    """A method with the mask rules of the command line; says on standard error what it cannot keep.
+
+    Raises:
+        RecipeError: A limit that the method keeps is 0.
+    """
+    if rules is None:
+        return method
+    if not method.keeps_rules:
+        click.echo(f"{name}: keeps no mask rules; violations of {rules} are counted only.", err=True)
+    elif rules.min_radius_nm > 0:
+        click.echo(f"{name}: keeps no radius; tighter bends are counted only.", err=True)
+    return method.keeping(rules)
+
+
 report_option = report_on(lambda options: options["out"])
 
 
@@ -172,9 +223,15 @@ def is_remote(workers: int | None, scheduler: str | None) -> bool:
     return remote
 
 
-def command_path() -> str:
-    """The name of the running command, such as `litho-dl optimize`, for the files that it writes."""
-    return click.get_current_context().command_path
+def command_line() -> str:
+    """The running command line, for the files that it writes; absolute paths, which are private, without folders."""
+    return shlex.join([click.get_current_context().find_root().command_path, *map(_without_folders, sys.argv[1:])])
+
+
+def _without_folders(argument: str) -> str:
+    """An argument, `NAME=VALUE` or not, with the file's name in place of an absolute path."""
+    name, equals, value = argument.rpartition("=")
+    return f"{name}{equals}{Path(value).name}" if Path(value).is_absolute() else argument
 
 
 def built(optics: "Optics") -> "ProcessModel":

@@ -9,7 +9,7 @@ from litho_dl.cli.options import (
     BoxParamType,
     SweepParamType,
     built,
-    command_path,
+    command_line,
     device_option,
     json_option,
     layout_options,
@@ -109,5 +109,5 @@ def process_window(
         )
     settings = {"mask": None if mask is None else str(mask), "optics": optics, "tolerance_percent": tolerance_percent}
     title = f"{clip.name} ({'as drawn' if mask is None else mask.name}), {Path(optics).name}"
-    summary = runs.write_results(result, clip, out, command_path(), settings, title)
+    summary = runs.write_results(result, clip, out, command_line(), settings, title)
     click.echo(json.dumps(summary, indent=2) if as_json else runs.window_text(summary))

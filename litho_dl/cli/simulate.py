@@ -7,7 +7,7 @@ import click
 
 from litho_dl.cli.options import (
     built,
-    command_path,
+    command_line,
     device_option,
     json_option,
     layout_options,
@@ -74,5 +74,5 @@ def simulate(
     name = file_stem(layout)
     summary = write_exposure(exposure, mask, pixel_nm, out, name, title=f"{name}, {Path(optics).name}")
     summary = {"name": name, "optics": optics, "field_nm": field, "mask_pixel_nm": mask_pixel_nm, **summary}
-    write_summary(out / f"{name}.simulate.json", command_path(), summary)
+    write_summary(out / f"{name}.simulate.json", command_line(), summary)
     click.echo(json.dumps(summary, indent=2) if as_json else as_lines(summary))

@@ -8,7 +8,7 @@ import click
 
 from litho_dl.cli.options import (
     built,
-    command_path,
+    command_line,
     complete_names,
     device_option,
     json_option,
@@ -100,10 +100,12 @@ def smo(
     from litho_dl.runs import smo as runs
     from litho_dl.runs.optimize import solve
     from litho_dl.runs.summary import write_summary
+    from litho_dl.scoring.protocol import PROTOCOLS
 
     resolved, joint, fixed = resolve_device(device), *runs.load_methods(method, mask_method)
     whole_factor(fixed.mask_nm, MASK_FILE_PIXEL_NM)
     read = read_optics(optics, field_nm=field_nm)
+    PROTOCOLS["default"].require(read.field_nm, read.mask)
     clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm)
     process = built(read)
     simulator = runs.trainable_source(process, **source).to(resolved)
@@ -121,7 +123,7 @@ def smo(
     if solution.status == "finished":
         both = {"optimised": built(read_optics(recipe)), "recipe": process}
         run |= runs.compare(clips, both, fixed, resolved, out, (mask_method or method) if figures else None)
-    write_summary(out / "smo.json", command_path(), run)
+    write_summary(out / "smo.json", command_line(), run)
     if as_json:
         click.echo(json.dumps(run, indent=2))
     elif run["clips"]:

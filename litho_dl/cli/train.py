@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from litho_dl.cli.options import (
-    command_path,
+    command_line,
     complete_names,
     device_option,
     json_option,
@@ -60,7 +60,7 @@ def train(
     from litho_dl.generators.pictures import draw_run
     from litho_dl.generators.recipe import load_generator_recipe, with_training
     from litho_dl.generators.run import run_generator
-    from litho_dl.generators.summary import command_line, run_summary, run_text
+    from litho_dl.generators.summary import run_summary, run_text, training_command
     from litho_dl.runs.summary import write_summary
     from litho_dl.training.processes import process_group
     from litho_dl.training.progress import report_resumable, training_progress
@@ -71,7 +71,7 @@ def train(
         pairs = load_pair_set(data, chosen, optics)
         options: dict[str, Any] = {
             "device": own,
-            "command": command_line(recipe, data, optics=optics, start=start, epochs=epochs, seed=seed),
+            "command": training_command(recipe, data, optics=optics, start=start, epochs=epochs, seed=seed),
             "tensorboard": tensorboard,
             "start": None if start is None else load_generator(start, pairs.process, force=True),
         }
@@ -85,5 +85,5 @@ def train(
             return
         draw_run(out, run, pairs)
     found = run_summary(run)
-    write_summary(out / "summary.json", command_path(), found)
+    write_summary(out / "summary.json", command_line(), found)
     click.echo(json.dumps(found, indent=2) if as_json else run_text(found))

@@ -7,7 +7,7 @@ import click
 
 from litho_dl.cli.options import (
     built,
-    command_path,
+    command_line,
     complete_names,
     device_option,
     json_option,
@@ -59,5 +59,5 @@ def tune(study: str, out: Path, trials: int, layouts: Path | None, device: str, 
             click.echo(f"{out} keeps the finished trials; the same command continues from there.", err=True)
         raise
     summary = {"study": study, **study_summary(found, validation, out)}
-    write_summary(out / "summary.json", command_path(), summary)
+    write_summary(out / "summary.json", command_line(), summary)
     click.echo(json.dumps(summary, indent=2) if as_json else study_text(summary))

@@ -4,6 +4,7 @@ import re
 
 import torch
 
+from litho_dl.core.arguments import require_texts
 from litho_dl.core.errors import LithoError
 
 
@@ -13,6 +14,7 @@ def resolve_device(name: str) -> torch.device:
     Raises:
         LithoError: The name is another, or this machine has no such device.
     """
+    require_texts(device=name)
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     match = re.fullmatch(r"cpu|cuda(?::(0|[1-9][0-9]*))?", name)

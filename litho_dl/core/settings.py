@@ -2,11 +2,11 @@
 
 import difflib
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,6 +22,7 @@ NOUNS: dict[Kind, str] = {
     "generators": "training recipe",
     "studies": "study",
 }
+UNKNOWN_KEY = "extra_forbidden"  # pydantic's name of the fault
 Model = TypeVar("Model", bound=BaseModel)
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -143,12 +144,20 @@ def validated(model: type[Model], table: Any, origin: str) -> Model:
         The model's object.
 
     Raises:
-        RecipeError: The table is invalid; one line names all faults.
+        RecipeError: The table is invalid; one line names all faults, but not those that a misspelt key leads to.
     """
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        raise RecipeError(f"{origin}: " + "; ".join(_explain(entry) for entry in error.errors())) from error
+        entries: list[Any] = list(error.errors())
+        known = sorted(set(_keys(model)))
+        meant = {entry["loc"]: _meant(entry["loc"][-1], known) for entry in entries if entry["type"] == UNKNOWN_KEY}
+        spelt = {(*loc[:-1], key) for loc, key in meant.items()}  # these keys are missing only as they are misspelt
+        faults = [entry for entry in entries if not (entry["type"] == "missing" and entry["loc"] in spelt)]
+        inside = {entry["loc"][: len(entry["loc"]) - 1 - cut] for entry in faults for cut in range(len(entry["loc"]))}
+        faults = [entry for entry in faults if not (entry["type"] == "too_short" and entry["loc"] in inside)]
+        explained = (_explain(entry, meant.get(entry["loc"], "")) for entry in faults)
+        raise RecipeError(f"{origin}: " + "; ".join(explained)) from error
 
 
 def load_settings(model: type[Model], kind: Kind, name_or_path: str | Path) -> Model:
@@ -182,10 +191,27 @@ def _without_none(value: Any) -> Any:
     return [_without_none(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
-def _explain(entry: Any) -> str:
+def _keys(annotation: Any) -> Iterator[str]:
+    """The keys of a model and of those in its fields."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        for name, field in annotation.model_fields.items():
+            yield name
+            yield from _keys(field.annotation)
+    for part in get_args(annotation):
+        yield from _keys(part)
+
+
+def _meant(key: Any, known: Sequence[str]) -> str:
+    """The known key that a misspelt one resembles most; empty if there is none."""
+    return next(iter(difflib.get_close_matches(str(key), known, n=1)), "")
+
+
+def _explain(entry: Any, meant: str) -> str:
     where = ".".join(str(part) if str(part).isprintable() else repr(part) for part in entry["loc"])
-    if entry["type"] == "extra_forbidden":
-        return f"{where}: unknown key; check the spelling"
+    if entry["type"] == UNKNOWN_KEY:
+        if meant == entry["loc"][-1]:
+            return f"{where}: unknown key in this table; it belongs to another one"
+        return f"{where}: unknown key; " + (f"did you mean {meant}?" if meant else "check the spelling")
     message = entry["msg"].removeprefix("Value error, ")
     shown = "" if entry["type"] in ("missing", "value_error") else f", got {entry['input']!r:.60}"
     return f"{where}: {message}{shown}" if where else f"{message}{shown}"

@@ -157,7 +157,8 @@ def chip_score(scores: Sequence[TileScore], tiling: Tiling) -> ChipScore:
     sites = chip_sites(scores, tiling)
     x0, y0, x1, y1 = tiling.wanted_nm
     found = sites.epe_nm[np.isfinite(sites.epe_nm)]
-    places = {rule: np.concatenate([score.rule_places_nm[rule] for score in scores]) for rule in RULE_NAMES}
+    rules = scores[0].rule_places_nm if scores else RULE_NAMES
+    places = {rule: np.concatenate([score.rule_places_nm[rule] for score in scores]) for rule in rules}
     near = {
         rule: int((seam_distance((boxes[:, :2] + boxes[:, 2:]) / 2, tiling) < NEAR_SEAM_NM).sum())
         for rule, boxes in places.items()

@@ -13,9 +13,11 @@ from litho_dl.fullchip.tiling import Tiling
 from litho_dl.generators.model import Generator
 from litho_dl.ilt.method import Method
 from litho_dl.layout.layout import Box
+from litho_dl.layout.rules import MaskRules
 from litho_dl.process.files import load_kernels, save_kernels
 from litho_dl.process.identity import process_digest
 from litho_dl.process.model import ProcessModel
+from litho_dl.scoring.protocol import RULES
 
 MASK_NM = 1.0  # pixel of masks that can be written on finer pixels: one pixel of 4 nm moves an edge by 0.3 nm
 DAMPING = 1 / 64  # `Method.damping`: without it, specks far from all edges depend on shapes beyond the halo
@@ -38,6 +40,7 @@ class Job:
         tolerance: Largest r.m.s. change of the image in a tile's core by masks beyond the halo, over a clear mask's
             intensity; see `halo.halo_nm`.
         labels: Names of layout, layer, optics and so on, for reports.
+        rules: Mask rules whose violations are counted.
     """
 
     chip: Chip
@@ -51,6 +54,7 @@ class Job:
     core_nm: float | None
     tolerance: float
     labels: dict[str, Any]
+    rules: MaskRules = RULES
 
     def __post_init__(self) -> None:
         if min(self.passes, self.batch) < 1:
@@ -120,6 +124,7 @@ def start_or_resume(job: Job, tiling: Tiling, folder: Path, device: str) -> Plan
         batch=job.batch,
         device=device,
         files=files,
+        rules=job.rules,
         labels=job.labels,
     )
     if fresh:

@@ -18,6 +18,7 @@ from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.tiling import Tile, Tiling
 from litho_dl.generators.model import Generator, load_generator
 from litho_dl.ilt.method import Method
+from litho_dl.layout.rules import MaskRules
 from litho_dl.process.files import load_kernels
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulation.simulator import Simulator
@@ -41,6 +42,7 @@ class Plan:
         batch: Number of tiles that are solved as one batch.
         device: Type of the device that solves the tiles.
         files: SHA-256 of the files that tiles are made from, by name.
+        rules: Mask rules whose violations are counted.
         labels: Names of layout, layer, optics, method and model, for reports.
     """
 
@@ -53,6 +55,7 @@ class Plan:
     batch: int
     device: str
     files: dict[str, str]
+    rules: MaskRules
     labels: dict[str, Any]
 
     @property
@@ -61,7 +64,13 @@ class Plan:
         method = None if self.method is None else self.method.model_dump(mode="json")
         names = ("tolerance", "network", "steps", "passes", "batch", "device", "files", "labels")
         table = {name: getattr(self, name) for name in names}
-        return {"tiling": asdict(self.tiling), "method": method, "version": __version__, **table}
+        return {
+            "tiling": asdict(self.tiling),
+            "rules": asdict(self.rules),
+            "method": method,
+            "version": __version__,
+            **table,
+        }
 
     @cached_property
     def digest(self) -> str:
@@ -135,6 +144,7 @@ def read_plan(folder: Path) -> Plan:
             table["batch"],
             table["device"],
             table["files"],
+            MaskRules(**table["rules"]),
             table["labels"],
         )
         if plan.digest != table["digest"]:

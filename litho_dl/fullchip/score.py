@@ -19,18 +19,17 @@ from litho_dl.fullchip.tiling import Tile
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.layout import Box
 from litho_dl.layout.raster import rasterize
-from litho_dl.layout.rules import check_rules
+from litho_dl.layout.rules import UNITS, MaskRules, check_rules
 from litho_dl.metrics.drawn_sites import drawn_sites, field_edges
 from litho_dl.metrics.edge import edge_placement
 from litho_dl.metrics.epe import OPENILT, EpeSites, violations
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
-from litho_dl.scoring.protocol import RULES
 from litho_dl.simulation.exposure import Exposure
 
 FORMAT = "litho_dl.tile_score/1"
 PIXEL_NM = 1.0
-RULE_NAMES = ("width", "space", "area")
-RULE_MARGIN_NM = 128.0  # around the core; longer violations count in each core that they cross
+RULE_NAMES = ("width", "space", "area")  # always in scores; the radius if it has a limit
+RULE_MARGIN_NM = 128.0  # around the core, at least; longer violations count in each core that they cross
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -148,7 +147,7 @@ def score_tile(context: WorkerContext, folder: Path, tile: Tile) -> TileScore:
     """
     tiling, mask = context.plan.tiling, _window_mask(context, folder, tile)
     inside, window = tiling.inside(tile), tiling.window(tile)
-    places = _rule_places(*mask, inside, window)
+    places = _rule_places(*mask, inside, window, context.plan.rules)
     release_memory()  # before the images are allocated
     exposed = _expose(context, tile, *mask)
     exposure, wanted = exposed.exposure, exposed.pixels(inside)
@@ -190,16 +189,20 @@ def _within(sites: EpeSites, wanted: tuple[slice, slice]) -> EpeSites:
     return sites.where((i >= rows.start) & (i < rows.stop) & (j >= columns.start) & (j < columns.stop))
 
 
-def _rule_places(mask: np.ndarray, pixel_nm: float, inside: Box, window: Box) -> dict[str, np.ndarray]:
+def _rule_places(
+    mask: np.ndarray, pixel_nm: float, inside: Box, window: Box, rules: MaskRules
+) -> dict[str, np.ndarray]:
     """Boxes of the rule violations whose centres are inside a box, in layout coordinates."""
     low = np.array(inside[:2]) - window[:2]
     high = np.array(inside[2:]) - window[:2]
-    first = np.maximum(np.floor((low - RULE_MARGIN_NM) / pixel_nm), 0).astype(int)
-    last = np.ceil((high + RULE_MARGIN_NM) / pixel_nm).astype(int)
+    longest_nm = max(rules.min_width_nm, rules.min_space_nm, rules.min_radius_nm, rules.min_area_nm2**0.5)
+    margin_nm = max(RULE_MARGIN_NM, 4 * longest_nm)
+    first = np.maximum(np.floor((low - margin_nm) / pixel_nm), 0).astype(int)
+    last = np.ceil((high + margin_nm) / pixel_nm).astype(int)
     cut = mask[first[1] : last[1], first[0] : last[0]]
-    found = check_rules(pixel_polygons(cut, pixel_nm), RULES, smooth_nm=pixel_nm)
+    found = check_rules(pixel_polygons(cut, pixel_nm), rules, smooth_nm=pixel_nm)
     places = {}
-    for rule in RULE_NAMES:
+    for rule in (*RULE_NAMES, *(["radius"] if rules.min_radius_nm else [])):
         boxes = found.places[rule].boxes_nm + np.tile(first * pixel_nm, 2)
         middles = (boxes[:, :2] + boxes[:, 2:]) / 2
         own = ((middles >= low) & (middles < high)).all(1)
@@ -252,4 +255,6 @@ def read_score(folder: Path, tile: Tile, digest: str) -> TileScore:
             raise DatasetError(f"{path}: expected a score of this run, got another's; remove it.")
         l2, pvb, target = file["areas"][()].tolist()
         sites, epe, violated = (file[name][()] for name in ("sites", "epe", "violated"))
-        return TileScore(l2, pvb, target, sites, epe, violated, {rule: file[rule][()] for rule in RULE_NAMES})
+        return TileScore(
+            l2, pvb, target, sites, epe, violated, {rule: file[rule][()] for rule in UNITS if rule in file}
+        )

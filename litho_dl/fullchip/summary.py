@@ -26,6 +26,7 @@ def run_summary(out: Path, run: ChipRun, score: ChipScore) -> dict[str, Any]:
         "mask_nm": None if run.plan.method is None else run.plan.method.mask_nm,
         "damping": None if run.plan.method is None else run.plan.method.damping,
         "window_nm": list(tiling.wanted_nm),
+        "mask_rules": str(run.plan.rules),
         "tile_nm": tiling.core_nm,
         "halo_nm": tiling.halo_nm,
         "tolerance": run.plan.tolerance,
@@ -61,7 +62,7 @@ def run_text(result: dict[str, Any]) -> str:
             f"farther than 256 nm"
         )
     lines.append(
-        "mask rules: "
+        f"mask rules ({result['mask_rules']}): "
         + ", ".join(f"{rule} {count}" for rule, count in result["mrc_violations"].items())
         + f"; at seams {sum(result['mrc_at_seams'].values())}"
     )

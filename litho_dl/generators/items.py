@@ -9,10 +9,12 @@ import numpy as np
 import torch
 
 from litho_dl.core.dihedral import turned
-from litho_dl.generators.recipe import GeneratorRecipe
+from litho_dl.core.errors import DatasetError, GridMismatchError
+from litho_dl.core.grid import same_length
+from litho_dl.generators.recipe import GeneratorRecipe, fitting_text
 from litho_dl.pairs.dataset import PairDataset
 from litho_dl.pairs.shard import OPTICS
-from litho_dl.process.files import load_kernels, load_process
+from litho_dl.process.files import load_kernels, read_optics
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulation.symmetry import imaging_symmetries
 from litho_dl.training.batches import Order
@@ -98,17 +100,23 @@ def load_pair_set(folder: str | Path, recipe: GeneratorRecipe, optics: str | Non
         The pairs and the process.
 
     Raises:
-        DatasetError: See `pairs.dataset.PairDataset`.
+        DatasetError: See `pairs.dataset.PairDataset`; or the pairs' pixel does not divide the recipe's.
         LithoError: The optics cannot be loaded, or have another field.
     """
     settings = PairDataset(folder).settings
+    _require_pixel(folder, float(settings["recipe"]["pixel_nm"]), recipe)
     if optics is None:
         process, optics = load_kernels(Path(folder) / OPTICS), settings["recipe"]["optics"]
         symmetries = tuple(settings["symmetries"])
     else:
         field_nm = tuple(settings["field_nm"])
-        process = load_process(optics, field_nm=field_nm[0])
-        next(iter(process.kernels.values())).require_field(field_nm)
+        read = read_optics(optics, field_nm=field_nm[0])
+        if not all(same_length(side, own) for side, own in zip(read.field_nm, field_nm, strict=True)):
+            raise GridMismatchError(
+                f"Expected optics of the data set's field of {field_nm[1]:g} x {field_nm[0]:g} nm, got "
+                f"{read.field_nm[1]:g} x {read.field_nm[0]:g} nm; choose others (--optics)."
+            )
+        process = read.process()
         symmetries = imaging_symmetries(process)
     training = PairItems(*_read(folder, "train", recipe, recipe.training_pairs), symmetries)
     validation = PairItems(*_read(folder, "validation", recipe, recipe.validation_pairs))
@@ -116,6 +124,16 @@ def load_pair_set(folder: str | Path, recipe: GeneratorRecipe, optics: str | Non
     counts = {"training": len(training), "validation": len(validation), "test": len(test)}
     description = {"description": settings["recipe"]["description"], "digest": settings["digest"], "pairs": counts}
     return PairSet(training, validation, test, process, Path(optics).name, description)
+
+
+def _require_pixel(folder: str | Path, stored_nm: float, recipe: GeneratorRecipe) -> None:
+    if not recipe.fits(stored_nm):
+        wanted = " and ".join(f"{pixel:g}" for pixel in dict.fromkeys((recipe.pixel_nm, recipe.mask_pixel_nm)))
+        raise DatasetError(
+            f"{folder}: expected pairs on a pixel that divides those of the recipe of {recipe.network}, {wanted} nm, "
+            f"got pairs on {stored_nm:g} nm; set pixel_nm = {recipe.mask_pixel_nm:g} in the data set's recipe and "
+            f"build it again, or train another recipe: {fitting_text(stored_nm)}."
+        )
 
 
 def _read(

@@ -9,11 +9,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import nn
 
 from litho_dl.core.errors import CheckpointError
+from litho_dl.core.settings import packaged_names, suggestion
 from litho_dl.generators.recipe import GeneratorRecipe
 from litho_dl.generators.weights import SUFFIX, packaged_models
 from litho_dl.models.registry import GENERATORS, SURROGATES
 from litho_dl.nn.periodic import periodic
 from litho_dl.nn.registry import choose
+from litho_dl.process.files import Optics
 from litho_dl.process.identity import finest_period_nm, process_digest
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulation.simulator import Simulator
@@ -48,11 +50,9 @@ class OpticsCard(BaseModel):
         """
         return cls(name=name, digest=process_digest(process), finest_period_nm=finest_period_nm(process))
 
-    def distance(self, process: ProcessModel) -> float:
-        """The difference in resolution from a process: |log(ratio of the finest periods)|."""
-        if self.finest_period_nm is None:
-            return math.inf
-        return abs(math.log(finest_period_nm(process) / self.finest_period_nm))
+    def distance(self, finest_nm: float) -> float:
+        """The difference in resolution from optics of a finest period: |log(ratio of the finest periods)|."""
+        return math.inf if self.finest_period_nm is None else abs(math.log(finest_nm / self.finest_period_nm))
 
 
 class StageCard(BaseModel):
@@ -177,27 +177,29 @@ def save_generator(path: Path, network: nn.Module, card: Card) -> None:
     save_weights(path, networks, metadata, half_precision=card.recipe.half_precision)
 
 
-def load_generator(name_or_path: str | Path, optics: Simulator | ProcessModel, *, force: bool = False) -> Generator:
+def load_generator(
+    name_or_path: str | Path, optics: Simulator | ProcessModel | Optics, *, force: bool = False
+) -> Generator:
     """Loads a packaged network by its name, or a file ending in .safetensors, that was trained for given optics.
 
     Args:
         name_or_path: Name or file; there may be packaged weights of one name for several optics.
-        optics: The simulator or process to generate masks for, compared by `process.identity.process_digest`.
+        optics: The simulator, process or optics to generate masks for, compared by `process.identity.process_digest`.
         force: If no weights were trained for these optics, take those of the optics with the most similar resolution.
 
     Returns:
         The generator, on the CPU.
 
     Raises:
-        CheckpointError: No such model, none for these optics, or the file is damaged or not of a generator.
+        CheckpointError: No such model, none for these optics, the file is damaged or not of a generator, or the optics
+            are of another type.
     """
-    process = optics.process if isinstance(optics, Simulator) else optics
     models = [_read(path) for path in _files(name_or_path)]
-    digest = process_digest(process)
+    digest, finest_nm = _digest_and_period(optics)
     for model in models:
         if model.card.optics.digest == digest:
             return model
-    nearest = min(models, key=lambda model: model.card.optics.distance(process))
+    nearest = min(models, key=lambda model: model.card.optics.distance(finest_nm))
     if not force:
         raise CheckpointError(
             f"{name_or_path}: expected the optics that it was trained for, "
@@ -208,17 +210,39 @@ def load_generator(name_or_path: str | Path, optics: Simulator | ProcessModel, *
     return nearest
 
 
+def _digest_and_period(optics: Simulator | ProcessModel | Optics) -> tuple[str, float]:
+    """The digest of optics, and their finest period in nm."""
+    if isinstance(optics, Optics):
+        return optics.digest(), optics.finest_period_nm()
+    process = optics.process if isinstance(optics, Simulator) else optics
+    if not isinstance(process, ProcessModel):
+        raise CheckpointError(
+            f"Expected optics as a simulator or a process, got {type(optics).__name__}; make one by Simulator(optics)."
+        )
+    return process_digest(process), finest_period_nm(process)
+
+
 def _files(name_or_path: str | Path) -> list[Path]:
     """The file, or all packaged files of the name."""
+    if not isinstance(name_or_path, str | Path):
+        raise CheckpointError(
+            f"Expected name_or_path as a network's name or file, got {type(name_or_path).__name__}; see litho-dl "
+            f"recipes."
+        )
     if Path(name_or_path).suffix == SUFFIX:
         return [Path(name_or_path)]
-    models = packaged_models()
-    if str(name_or_path) not in models:
-        raise CheckpointError(
-            f"No model or file named {str(name_or_path)!r}; known: {', '.join(models) or 'none'}. Your own file ends "
-            f"in {SUFFIX}."
+    models, name = packaged_models(), str(name_or_path)
+    if name not in models:
+        trained = (
+            f"a recipe of that name can be trained (litho-dl train {name} --data SET) and used by its {SUFFIX} file; "
+            if name in packaged_names("generators")
+            else ""
         )
-    return list(models[str(name_or_path)].values())
+        raise CheckpointError(
+            f"No model or file named {name!r}; {trained}"
+            f"{suggestion(name, models) if models else 'known: none.'} Your own file ends in {SUFFIX}."
+        )
+    return list(models[name].values())
 
 
 def _read(path: Path) -> Generator:

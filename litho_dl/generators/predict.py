@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from litho_dl.core.arguments import require_functions, require_whole
+from litho_dl.core.device import resolve_device
 from litho_dl.core.errors import CheckpointError, GridMismatchError, MaskError
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import Generator
@@ -70,7 +72,10 @@ def predict(generator: Generator, clips: Clip | Sequence[Clip], device: torch.de
     generator.require_masks()
     clips = as_clips(clips)
     recipe = generator.card.recipe
-    device = next(generator.network.parameters()).device if device is None else device
+    if device is None:
+        device = next(generator.network.parameters()).device
+    elif not isinstance(device, torch.device):
+        device = resolve_device(device)
     targets = torch.stack([clip.coverage(recipe.pixel_nm) for clip in clips])[:, None]
     network = generator.network.to(device)
     started = time.perf_counter()
@@ -120,6 +125,8 @@ def refine(
         raise MaskError(
             f"Expected a Prediction, got {type(prediction).__name__}; continue from masks by solve(masks=...)."
         )
+    require_whole(steps=steps)
+    require_functions(on_step=on_step)
     clips = clips_on_field(simulator, clips)
     masks_of_clips(simulator, prediction, clips)
     method = (method if isinstance(method, Method) else load_method(method)).in_steps(steps, START_FRACTION)

@@ -6,7 +6,8 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from litho_dl.core.errors import MaskError
-from litho_dl.core.settings import Positive, Settings, load_settings
+from litho_dl.core.grid import whole_ratio
+from litho_dl.core.settings import Positive, Settings, load_settings, packaged_names
 from litho_dl.generators.terms import ADVERSARIAL, LITHO_TERMS, PIXEL_TERMS, SURROGATE_TERMS
 from litho_dl.layout.clips import whole_factor
 from litho_dl.models.registry import DISCRIMINATORS, GENERATORS, SURROGATES
@@ -93,10 +94,33 @@ class GeneratorRecipe(Settings):
         """True if the network takes masks to prints."""
         return self.network in SURROGATES
 
+    def fits(self, stored_nm: float) -> bool:
+        """True if pairs on a pixel can be resampled exactly to the recipe's pixels, which must be multiples of it."""
+        return all(whole_ratio(pixel_nm, stored_nm) is not None for pixel_nm in (self.pixel_nm, self.mask_pixel_nm))
+
     @property
     def ratio(self) -> int:
         """Pixel of the network over that of the mask."""
         return whole_factor(self.pixel_nm, self.mask_pixel_nm)
+
+
+def fitting_recipes(stored_nm: float) -> list[str]:
+    """The packaged recipes that pairs on a pixel can train: their pixels are multiples of it."""
+    names = packaged_names("generators")
+    return [name for name in names if load_generator_recipe(name).fits(stored_nm)]
+
+
+def fitting_text(stored_nm: float) -> str:
+    """Which packaged recipes pairs on a pixel can train, as one sentence."""
+    fitting = fitting_recipes(stored_nm)
+    if fitting:
+        return f"pairs on {stored_nm:g} nm can train {', '.join(fitting)}"
+    pixels = sorted({load_generator_recipe(name).mask_pixel_nm for name in packaged_names("generators")})
+    return (
+        f"pairs on {stored_nm:g} nm can train no packaged recipe; these need a pixel that divides "
+        f"{' or '.join(f'{pixel:g}' for pixel in pixels)} nm: set pixel_nm = {pixels[0]:g} in the data set's recipe "
+        f"and build it again"
+    )
 
 
 def load_generator_recipe(name_or_path: str | Path) -> GeneratorRecipe:

@@ -7,7 +7,7 @@ from typing import Any
 from litho_dl.generators.run import GeneratorRun
 
 
-def command_line(recipe: str, data: Path, **options: str | int | None) -> str:
+def training_command(recipe: str, data: Path, **options: str | int | None) -> str:
     """The command line for the model card, with names of files and folders instead of their private paths.
 
     Args:

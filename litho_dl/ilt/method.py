@@ -3,12 +3,13 @@
 from itertools import accumulate, pairwise
 from math import floor
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from litho_dl.core.grid import whole_ratio
-from litho_dl.core.settings import Positive, Settings, load_settings
+from litho_dl.core.settings import Positive, Settings, load_settings, validated
+from litho_dl.ilt.fragmentation import Fragmentation
 from litho_dl.ilt.objective import RULE_TERMS, TERMS
 from litho_dl.ilt.parameterization.manhattan import WRITING_GRID_NM
 from litho_dl.layout.rules import MaskRules
@@ -98,7 +99,8 @@ class Method(Settings):
         objective: Weights of terms of `objective.TERMS`.
         levels: The levels, coarse to fine; each pixel is a whole multiple of the next.
         bias_nm: Distance by which the target is grown on every side to start from; `manhattan` starts from the target.
-        rules: Mask rules for the terms `width`, `space` and `area`, and for the clean-up.
+        rules: Mask rules for the terms `width`, `space` and `area`, the clean-up, and the moves of `manhattan`.
+        fragments: Fragments, moves and assist features of `manhattan`; None: the defaults.
         clean: Whether to repair rule violations in the best masks, at the least cost to the objective.
         mask_pixel_nm: Pixel on which the best masks are written; None: the last level's. Needs one of
             `SUBPIXEL_PARAMETERIZATIONS` without `clean`, which repairs the level's pixels.
@@ -116,6 +118,7 @@ class Method(Settings):
     levels: Annotated[tuple[Level, ...], Field(min_length=1)]
     bias_nm: float = 0.0
     rules: Rules | None = None
+    fragments: Fragmentation | None = None
     clean: bool = False
     mask_pixel_nm: Positive | None = None
     check_every: Annotated[int, Field(ge=1)] = 10
@@ -156,6 +159,8 @@ class Method(Settings):
             raise ValueError("repaired needs a level before it, and a method with clean = true")
         if self.clean and self.last_parameterization == "manhattan":
             raise ValueError("clean repairs pixel masks; manhattan keeps its own limits")
+        if self.fragments is not None and "manhattan" not in self.parameterizations:
+            raise ValueError("fragments needs the parameterization manhattan")
         if self.mask_pixel_nm is not None:
             own, finest = self.mask_pixel_nm, self.target_nm
             nested = whole_ratio(max(own, finest), min(own, finest)) is not None
@@ -175,6 +180,14 @@ class Method(Settings):
             if (kind == "feedback") != moves_edges:
                 raise ValueError("the optimizer feedback and the parameterization manhattan go together")
         return self
+
+    @model_serializer(mode="wrap")
+    def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plain values, without `fragments` if it is not set: digests of what methods made do not depend on it then."""
+        table: dict[str, Any] = dump(self)
+        if self.fragments is None:
+            table.pop("fragments", None)
+        return table
 
     @property
     def last_parameterization(self) -> Name:
@@ -208,6 +221,35 @@ class Method(Settings):
     def parameterizations(self) -> set[str]:
         """The parameterizations of its levels."""
         return {level.parameterization or self.parameterization for level in self.levels}
+
+    @property
+    def keeps_rules(self) -> bool:
+        """True if its masks depend on mask rules."""
+        used = {*self.objective, *(term for level in self.levels for term in level.objective or ())}
+        return self.clean or not used.isdisjoint(RULE_TERMS) or "manhattan" in self.parameterizations
+
+    @property
+    def kept_fragments(self) -> Fragmentation:
+        """`fragments` with the limits of the mask rules."""
+        rules, fragments = self.rules, self.fragments or Fragmentation()
+        if rules is None:
+            return fragments
+        return fragments.keeping(rules.min_width_nm, rules.min_space_nm, rules.min_area_nm2)
+
+    def keeping(self, rules: MaskRules) -> "Method":
+        """The method with other mask rules; unchanged if its masks depend on none. A radius is kept by no method.
+
+        Raises:
+            RecipeError: A limit is 0.
+        """
+        if not self.keeps_rules:
+            return self
+        table = {
+            "min_width_nm": rules.min_width_nm,
+            "min_space_nm": rules.min_space_nm,
+            "min_area_nm2": rules.min_area_nm2,
+        }
+        return self.model_copy(update={"rules": validated(Rules, table, "mask rules that the method keeps")})
 
     @property
     def on_last_level(self) -> "Method":

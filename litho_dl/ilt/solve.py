@@ -15,7 +15,7 @@ from litho_dl.core.grid import Grid
 from litho_dl.ilt.cleanup import clean
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.optimizer import ADAM_EPSILON, make_optimizer
-from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Parameterization, Start
+from litho_dl.ilt.parameterization import Parameterization, Start, make_parameterization
 from litho_dl.ilt.probes import Probes, epe_probes
 from litho_dl.ilt.problem import LevelProblem, Surroundings, geometric
 from litho_dl.ilt.start import biased, coarsened
@@ -187,7 +187,8 @@ class _Run:
         self.level_starts: list[int] = []
         self.steps_done = 0
         self.steps_in_all = sum(level.steps for level in method.levels)
-        self._name, self._parameterization = "", PARAMETERIZATIONS[method.parameterization]()
+        self._name = ""
+        self._parameterization = make_parameterization(method.parameterization, method.kept_fragments)
         self._parameters = torch.empty(0)
         self._problem: LevelProblem | None = None
 
@@ -238,7 +239,7 @@ class _Run:
             else:
                 mask = self._parameterization.mask(self._parameters.detach(), self._problem.level.mask_sharpness[1])
             mask = mask.repeat_interleave(ratio, -2).repeat_interleave(ratio, -1)
-        self._parameterization = PARAMETERIZATIONS[name]()
+        self._parameterization = make_parameterization(name, self.method.kept_fragments)
         return self._parameterization.start(Start(mask, level.pixel_nm, self.target, self.target_nm, self.polygons))
 
     def _record(self, terms: dict[str, Tensor]) -> None:

@@ -4,18 +4,22 @@ import numpy as np
 from scipy import ndimage
 
 from litho_dl.core.grid import Grid
+from litho_dl.ilt.fragmentation import Fragmentation
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.raster import rasterize
 
-CLEARANCE_NM = 44.0  # from the target; closer features are its serifs
-NARROWEST_NM = 24.0
-SMALLEST_NM2 = 2400.0
 FILLED = 0.5  # least filled share of the bounding box; other features are cut in two
 
 
 def assist_rectangles(
-    mask: np.ndarray, pixel_nm: float, drawn: np.ndarray, drawn_nm: float, *, slanted: bool = False
+    mask: np.ndarray,
+    pixel_nm: float,
+    drawn: np.ndarray,
+    drawn_nm: float,
+    settings: Fragmentation,
+    *,
+    slanted: bool = False,
 ) -> list[Polygon]:
     """Rectangles on whole nm in place of a mask's features away from the target.
 
@@ -24,13 +28,14 @@ def assist_rectangles(
         pixel_nm: Its pixel.
         drawn: The target, bool (H, W), on the same field.
         drawn_nm: Its pixel, which divides the mask's.
+        settings: Least width, area and clearance; features closer to the target are its serifs.
         slanted: Whether rectangles may lie at any angle.
 
     Returns:
         The rectangles, in field coordinates.
     """
     factor = round(pixel_nm / drawn_nm)
-    far = ndimage.distance_transform_edt(~drawn) * drawn_nm > CLEARANCE_NM
+    far = ndimage.distance_transform_edt(~drawn) * drawn_nm > settings.assist_clearance_nm
     blocks = far.reshape(mask.shape[0], factor, mask.shape[1], factor).all((1, 3))
     labels, _ = ndimage.label((mask >= 0.5) & blocks)
     rectangles: list[Polygon] = []
@@ -39,14 +44,16 @@ def assist_rectangles(
         corner = rows.start, columns.start
         if slanted:
             centres = (np.argwhere(blob)[:, ::-1] + (corner[1] + 0.5, corner[0] + 0.5)) * pixel_nm
-            found = _slanted_rectangles(centres, pixel_nm, far, drawn_nm)
+            found = _slanted_rectangles(centres, pixel_nm, far, drawn_nm, settings)
         else:
-            found = _rectangles(blob, corner, pixel_nm, far, drawn_nm)
+            found = _rectangles(blob, corner, pixel_nm, far, drawn_nm, settings)
         rectangles += (Polygon(corners) for corners in found)
     return rectangles
 
 
-def _slanted_rectangles(centres: np.ndarray, pixel_nm: float, far: np.ndarray, drawn_nm: float) -> list[np.ndarray]:
+def _slanted_rectangles(
+    centres: np.ndarray, pixel_nm: float, far: np.ndarray, drawn_nm: float, settings: Fragmentation
+) -> list[np.ndarray]:
     """Rectangles (4, 2) in nm along the longest extent of a feature, which is halved as in `_rectangles`.
 
     Args:
@@ -54,15 +61,16 @@ def _slanted_rectangles(centres: np.ndarray, pixel_nm: float, far: np.ndarray, d
         pixel_nm: The pixel.
         far: Where rectangles may lie, bool, on pixels of `drawn_nm`.
         drawn_nm: Pixel of `far`.
+        settings: Least width and area.
     """
     area = len(centres) * pixel_nm**2
-    if area < SMALLEST_NM2:
+    if area < settings.assist_area_nm2 or len(centres) < 2:
         return []
     middle = centres.mean(0)
     axes = np.linalg.eigh(np.cov((centres - middle).T))[1][:, ::-1]  # columns: the longest extent, then across it
     places = (centres - middle) @ axes
     length, across = np.ptp(places, axis=0) + pixel_nm
-    half = np.array([length, max(area / length, NARROWEST_NM)]) / 2
+    half = np.array([length, max(area / length, settings.assist_width_nm)]) / 2
     centre = middle + axes @ (places.max(0) + places.min(0)) / 2
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
     if np.linalg.det(axes) < 0:
@@ -72,11 +80,16 @@ def _slanted_rectangles(centres: np.ndarray, pixel_nm: float, far: np.ndarray, d
         return [rectangle]
     first = places[:, 0] < 0
     halves = centres[first], centres[~first]
-    return [found for part in halves for found in _slanted_rectangles(part, pixel_nm, far, drawn_nm)]
+    return [found for part in halves for found in _slanted_rectangles(part, pixel_nm, far, drawn_nm, settings)]
 
 
 def _rectangles(
-    blob: np.ndarray, corner: tuple[int, int], pixel_nm: float, far: np.ndarray, drawn_nm: float
+    blob: np.ndarray,
+    corner: tuple[int, int],
+    pixel_nm: float,
+    far: np.ndarray,
+    drawn_nm: float,
+    settings: Fragmentation,
 ) -> list[np.ndarray]:
     """Rectangles (4, 2) in nm for one feature, which is halved until each rectangle fits and is clear of targets.
 
@@ -86,13 +99,14 @@ def _rectangles(
         pixel_nm: The pixel.
         far: Where rectangles may lie, bool, on pixels of `drawn_nm`.
         drawn_nm: Pixel of `far`.
+        settings: Least width and area.
     """
-    if blob.sum() * pixel_nm**2 < SMALLEST_NM2:
+    if blob.sum() * pixel_nm**2 < settings.assist_area_nm2:
         return []
     rows, columns = (np.flatnonzero(blob.any(axis)) for axis in (1, 0))
     part = blob[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     i, j = corner[0] + int(rows[0]), corner[1] + int(columns[0])
-    rectangle = _rectangle(part, pixel_nm) + np.array([j, i]) * pixel_nm
+    rectangle = _rectangle(part, pixel_nm, settings.assist_width_nm) + np.array([j, i]) * pixel_nm
     if part.mean() >= FILLED and _is_clear(rectangle, far, drawn_nm):
         return [rectangle]
     if max(part.shape) < 2:
@@ -103,14 +117,14 @@ def _rectangles(
     else:
         half = part.shape[1] // 2
         halves = (part[:, :half], (i, j)), (part[:, half:], (i, j + half))
-    return [found for piece, at in halves for found in _rectangles(piece, at, pixel_nm, far, drawn_nm)]
+    return [found for piece, at in halves for found in _rectangles(piece, at, pixel_nm, far, drawn_nm, settings)]
 
 
-def _rectangle(part: np.ndarray, pixel_nm: float) -> np.ndarray:
+def _rectangle(part: np.ndarray, pixel_nm: float, narrowest_nm: float) -> np.ndarray:
     """A rectangle (4, 2) of the part's area and length around its centre, on whole nm."""
     height, width = part.shape
     length = max(height, width) * pixel_nm
-    breadth = max(part.sum() * pixel_nm**2 / length, NARROWEST_NM)
+    breadth = max(part.sum() * pixel_nm**2 / length, narrowest_nm)
     half = np.array([length, breadth] if width >= height else [breadth, length]) / 2
     centre = np.array([width, height]) * pixel_nm / 2
     (x0, y0), (x1, y1) = np.rint(centre - half), np.rint(centre + half)

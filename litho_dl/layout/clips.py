@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from litho_dl.core.arguments import require_paths
 from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
 from litho_dl.core.grid import Grid, HasField, whole_ratio
 from litho_dl.core.io import IMAGE_SUFFIXES, read_image, write_png
@@ -225,6 +226,7 @@ def load_mask(path: str | Path, clip: Clip, *, layer: str | None = None, cell: s
         LithoError: As `load_mask_image` and `layout.files.read_layout`, or the polygons leave the field.
     """
     _require_clip(clip)
+    require_paths(path=path)
     if Path(path).suffix.lower() in IMAGE_SUFFIXES:
         return load_mask_image(path, clip)
     placed = _placed_mask(path, clip, layer, cell)

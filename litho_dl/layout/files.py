@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from litho_dl.core.arguments import require_boxes, require_texts
 from litho_dl.core.errors import LayoutError
 from litho_dl.layout.gds import GDS_SUFFIXES, read_gds, write_gds
 from litho_dl.layout.glp import read_glp, write_glp
@@ -28,6 +29,8 @@ def read_layout(
     Raises:
         LayoutError: The file cannot be read, or has no shapes there.
     """
+    require_texts(layer=layer, cell=cell)
+    require_boxes(window_nm=window_nm)
     match _suffix(path):
         case ".glp":
             return _inside(path, read_glp(path, layer=layer, cell=cell), window_nm)
@@ -47,6 +50,9 @@ def write_layout(path: str | Path, layout: Layout, *, layer: str | None = None) 
         LayoutError: The suffix is unknown, or the format cannot hold the layout.
         OutputError: The file cannot be written.
     """
+    require_texts(layer=layer)
+    if not isinstance(layout, Layout):
+        raise LayoutError(f"Expected a Layout to write, got {type(layout).__name__}.")
     match _suffix(path):
         case ".glp":
             write_glp(path, layout, layer=layer or "M1")

@@ -16,6 +16,7 @@ from litho_dl.layout.polygon import Polygon
 if TYPE_CHECKING:
     import klayout.db as db
 
+UNITS = {"width": "nm", "space": "nm", "area": "nm²", "radius": "nm"}
 STEP_PIXELS = 1.5  # longer edges are not steps of a staircase
 
 
@@ -39,9 +40,20 @@ class MaskRules:
     min_radius_nm: float = 0.0
 
     def __post_init__(self) -> None:
-        limits = (self.min_width_nm, self.min_space_nm, self.min_area_nm2, self.min_radius_nm)
+        limits = tuple(self.limits.values())
         if not all(isinstance(limit, Real) and 0 <= limit < math.inf for limit in limits):
-            raise LayoutError(f"Expected mask rules of zero or more, got width, space, area, radius = {limits}.")
+            raise LayoutError(f"Expected mask rules of zero or more, got {', '.join(self.limits)} = {limits}.")
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limits by rule, in `UNITS`."""
+        values = (self.min_width_nm, self.min_space_nm, self.min_area_nm2, self.min_radius_nm)
+        return dict(zip(UNITS, values, strict=True))
+
+    def __str__(self) -> str:
+        """The limits that are on, in words."""
+        limits = (f"{rule} {limit:,g} {UNITS[rule]}" for rule, limit in self.limits.items() if limit)
+        return ", ".join(limits) or "no rule"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from zlib_ng import zlib_ng
 
+from litho_dl.core.arguments import require_numbers, require_paths, require_sequences, require_texts
 from litho_dl.core.dihedral import turned
 from litho_dl.core.errors import DatasetError
 from litho_dl.core.grid import whole_ratio
@@ -57,6 +58,10 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
         dtype: torch.dtype = torch.float32,
         augment: bool | Sequence[str] = False,
     ) -> None:
+        require_paths(folder=folder)
+        require_texts(split=split)
+        require_numbers(pixel_nm=pixel_nm, crop_nm=crop_nm)
+        require_sequences(images=images)
         folder = Path(folder)
         if dtype not in (torch.float32, torch.uint8) or (dtype == torch.uint8 and "aerial" in images):
             raise DatasetError(f"Expected float32, or uint8 of target, mask and print, got {dtype} of {list(images)}.")

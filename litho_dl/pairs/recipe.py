@@ -62,9 +62,11 @@ class LayoutClips(Settings):
 
 
 def _kind(source: Any) -> str:
-    """The kind of source that a table describes, so that validation reports only errors of this kind."""
-    generated = "family" in source if isinstance(source, dict) else isinstance(source, GeneratedClips)
-    return "generated" if generated else "layout"
+    """The kind of source that a table describes, by most of its keys, so that only errors of this kind are told."""
+    if not isinstance(source, dict):
+        return "generated" if isinstance(source, GeneratedClips) else "layout"
+    generated, layout = (len(source.keys() & kind.model_fields.keys()) for kind in (GeneratedClips, LayoutClips))
+    return "generated" if generated > layout else "layout"
 
 
 Clips = Annotated[

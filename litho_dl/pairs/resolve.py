@@ -19,6 +19,7 @@ from litho_dl.pairs.recipe import DatasetRecipe, GeneratedClips, LayoutClips
 from litho_dl.process.files import Optics, read_optics
 from litho_dl.process.identity import kernels_digest
 from litho_dl.process.model import ProcessModel
+from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.simulation.symmetry import imaging_symmetries
 
 
@@ -53,6 +54,7 @@ def resolve_recipe(recipe: DatasetRecipe) -> ResolvedRecipe:
     _require_disjoint_splits(recipe)
     method = load_method(recipe.located(recipe.method, "ilt"))
     optics = read_optics(recipe.located(recipe.optics, "optics"))
+    PROTOCOLS["default"].require(optics.field_nm, optics.mask)
     for source in recipe.clips:
         side = source.extent_nm if isinstance(source, GeneratedClips) else source.window_nm
         if side > min(optics.field_nm):

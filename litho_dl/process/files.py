@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from litho_dl.core.arguments import require_numbers
 from litho_dl.core.errors import KernelError, LithoError
 from litho_dl.core.grid import Grid
 from litho_dl.core.io import atomic_path
 from litho_dl.core.settings import validated
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
+from litho_dl.optics.socs import passed_half
+from litho_dl.optics.source import Freeform, sample_source
+from litho_dl.process.identity import finest_period_nm, process_digest, recipe_digest
 from litho_dl.process.model import Corner, ProcessModel, build_process
 from litho_dl.process.recipe import Recipe, load_recipe
 from litho_dl.process.resist import Resist
@@ -51,13 +56,31 @@ class Optics:
     @property
     def built(self) -> bool:
         """True if the kernels exist already."""
-        return isinstance(self.content, ProcessModel)
+        return isinstance(self.content, ProcessModel) or "_built" in vars(self)
 
     def process(self) -> ProcessModel:
-        """The process model; for a recipe, the kernels are built now."""
-        if isinstance(self.content, ProcessModel):
-            return self.content
+        """The process model; the kernels of a recipe are built by the first call."""
+        return self.content if isinstance(self.content, ProcessModel) else self._built
+
+    @cached_property
+    def _built(self) -> ProcessModel:
+        assert isinstance(self.content, Recipe)
         return build_process(self.content, field_nm=self.field_nm)
+
+    def digest(self) -> str:
+        """`process.identity.process_digest`; kernels are built only if the source is a freeform one."""
+        if isinstance(self.content, Recipe) and not isinstance(self.content.source, Freeform):
+            return recipe_digest(self.content)
+        return process_digest(self.process())
+
+    def finest_period_nm(self) -> float:
+        """`process.identity.finest_period_nm`, without building kernels."""
+        if isinstance(self.content, ProcessModel):
+            return finest_period_nm(self.content)
+        recipe = self.content
+        sigma_max = sample_source(recipe.source, recipe.kernels.source_samples).sigma_max
+        half = passed_half(recipe.pupil, sigma_max, self.field_nm)
+        return min(side / count for side, count in zip(self.field_nm, half, strict=True))
 
 
 def read_optics(optics: str | Path, *, field_nm: float | None = None) -> Optics:
@@ -79,6 +102,7 @@ def read_optics(optics: str | Path, *, field_nm: float | None = None) -> Optics:
         raise KernelError(
             f"Expected a recipe's name or the path of a recipe, kernel file or folder, got {type(optics).__name__}."
         )
+    require_numbers(field_nm=field_nm)
     path = Path(optics)
     if path.is_dir():
         process = import_contest(path)

@@ -3,8 +3,11 @@
 import hashlib
 import json
 
+from litho_dl.optics.mask import MaskType
 from litho_dl.optics.source import Freeform
-from litho_dl.process.model import ProcessModel
+from litho_dl.process.model import Corner, ProcessModel, recipe_corners
+from litho_dl.process.recipe import Recipe
+from litho_dl.process.resist import Resist
 
 
 def process_digest(process: ProcessModel) -> str:
@@ -17,17 +20,26 @@ def process_digest(process: ProcessModel) -> str:
     recipe = process.recipe
     if recipe is not None and isinstance(recipe.source, Freeform):
         recipe = None
-    described = {
-        "mask": process.mask.model_dump(mode="json"),
-        "resist": process.resist.model_dump(mode="json", exclude={"steepness"}),
-        "corners": {name: corner._asdict() for name, corner in process.corners.items()},
-    }
-    if recipe is not None:
-        described |= recipe.model_dump(mode="json", include={"pupil", "source"})
-    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    digest = _digest(process.mask, process.resist, process.corners, recipe)
     if recipe is None:
         _add_kernels(digest, process)
     return digest.hexdigest()
+
+
+def recipe_digest(recipe: Recipe) -> str:
+    """`process_digest` of the process that a recipe describes, without its kernels; not for freeform sources."""
+    return _digest(recipe.mask, recipe.resist, recipe_corners(recipe), recipe).hexdigest()
+
+
+def _digest(mask: MaskType, resist: Resist, corners: dict[str, Corner], recipe: Recipe | None) -> "hashlib._Hash":
+    described = {
+        "mask": mask.model_dump(mode="json"),
+        "resist": resist.model_dump(mode="json", exclude={"steepness"}),
+        "corners": {name: corner._asdict() for name, corner in corners.items()},
+    }
+    if recipe is not None:
+        described |= recipe.model_dump(mode="json", include={"pupil", "source"})
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode())
 
 
 def kernels_digest(process: ProcessModel) -> str:

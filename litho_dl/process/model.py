@@ -13,7 +13,7 @@ from litho_dl.optics.mask import MaskType
 from litho_dl.optics.pupil import sampled_pupil
 from litho_dl.optics.socs import build_socs
 from litho_dl.optics.source import sample_source
-from litho_dl.process.recipe import Recipe
+from litho_dl.process.recipe import CORNER_NAME, Recipe
 from litho_dl.process.resist import Resist
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class ProcessModel:
                     f"nm for {name!r} beside {first.half} at {first.mask_pixel_nm:g} nm."
                 )
         for name, corner in self.corners.items():
-            if not re.fullmatch(r"[\w.+-]+", name):
+            if not re.fullmatch(CORNER_NAME, name):
                 raise KernelError(
                     f"Expected corner names of letters, digits, ., + and - (they are part of file names), got {name!r}."
                 )
@@ -215,8 +215,12 @@ def build_process(
         )
         for defocus_nm in dict.fromkeys(corner.defocus_nm for corner in recipe.corners.values())
     }
-    corners = {name: Corner(c.dose, kernel_name(c.defocus_nm)) for name, c in recipe.corners.items()}
-    return ProcessModel(kernels, recipe.mask, recipe.resist, corners, recipe)
+    return ProcessModel(kernels, recipe.mask, recipe.resist, recipe_corners(recipe), recipe)
+
+
+def recipe_corners(recipe: Recipe) -> dict[str, Corner]:
+    """The corners of the process that a recipe describes, by name."""
+    return {name: Corner(corner.dose, kernel_name(corner.defocus_nm)) for name, corner in recipe.corners.items()}
 
 
 def kernel_name(defocus_nm: float) -> str:

@@ -1,5 +1,6 @@
 """Optics recipes: all optical and process settings of an experiment, as TOML."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -12,6 +13,7 @@ from litho_dl.optics.source import SourceSpec
 from litho_dl.process.resist import Resist
 
 REQUIRED_CORNERS = ("nominal", "outer", "inner")
+CORNER_NAME = r"[\w.+-]+"
 
 
 class RecipeCorner(Settings):
@@ -72,6 +74,11 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        for name in self.corners:
+            if not re.fullmatch(CORNER_NAME, name):
+                raise ValueError(
+                    f"expected corner names of letters, digits, ., + and - (they are part of file names), got {name!r}"
+                )
         missing = [name for name in REQUIRED_CORNERS if name not in self.corners]
         if missing:
             raise ValueError(f"corners must hold {', '.join(REQUIRED_CORNERS)}; missing: {', '.join(missing)}")

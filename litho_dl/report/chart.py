@@ -1,14 +1,14 @@
 """Charts as paths and labels on a canvas of fixed size, which a template draws as SVG."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from litho_dl.core.pareto import pareto_front
 from litho_dl.report.names import titled
-from litho_dl.report.published import PUBLISHED
+from litho_dl.report.published import CONTEST_CLIPS, PUBLISHED
 from litho_dl.report.table import Record, Table, is_number, mean, shown
 
 WIDTH, HEIGHT = 640, 380
@@ -16,9 +16,12 @@ LEFT, RIGHT, TOP, BOTTOM = 84, 16, 14, 46
 INTERVALS = 6  # most intervals between ticks
 DECADE = 10.0  # a larger ratio of two values makes an axis logarithmic
 FEW_DECADES = 3  # up to which an axis has ticks at 2 and 5 times the powers of ten
+Place = tuple[float, float, str]
+Box = tuple[float, float, float, float]
+PLACES: tuple[Place, ...] = ((10, 4, "start"), (-10, 4, "end"), (0, -12, "middle"), (0, 20, "middle"))  # best first
+LETTER, LINE_HEIGHT = 7.0, 14.0  # of a label, about
 BY_STEP = ("step", "epoch")  # first columns of tables drawn as curves
 NO_CURVE = ("seconds", "learning_rate", "clips")
-CONTEST_CLIPS = {f"M1_test{number}" for number in range(1, 11)}
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Dot:
         label: The label beside it.
         text: Its tooltip.
         published: Whether it is a published result.
+        place: Offset (right, down) of the label, and its SVG anchor.
     """
 
     x: float
@@ -51,6 +55,7 @@ class Dot:
     label: str
     text: str
     published: bool
+    place: Place = (10, 4, "start")
 
 
 @dataclass(frozen=True)
@@ -169,7 +174,7 @@ def _curves(title: str, first: str, records: Sequence[Record], names: Mapping[st
     return Chart(title, first, y_label, x.ticks(whole=True), y.ticks(), tuple(lines))
 
 
-def front(table: Table, protocol: str) -> Chart | None:
+def front(table: Table, protocol: str, clips: Collection[str] = ()) -> Chart | None:
     """The chart of L2 against PVB of a table's rows, with a line along their Pareto front.
 
     Clips cannot be compared with each other: a table of clips is one point, its mean, beside the published means; so it
@@ -178,6 +183,7 @@ def front(table: Table, protocol: str) -> Chart | None:
     Args:
         table: Any table; rows without L2 and PVB are ignored.
         protocol: The protocol of the scores; empty if unknown.
+        clips: The clips of which the rows are means, such as runs; published means stand beside those of the contest's.
 
     Returns:
         The chart; None if it would have fewer than two points.
@@ -188,13 +194,17 @@ def front(table: Table, protocol: str) -> Chart | None:
         for record in table.records
         if is_number(record.get(l2)) and is_number(record.get(pvb))
     ]
-    theirs, note = [], ""
+    theirs: list[tuple[str, float, float]] = []
+    note = ""
+    published = [(str(n), row.l2_nm2, row.pvb_nm2) for n, row in enumerate(PUBLISHED, start=1)]
+    if protocol.startswith("iccad13") and set(clips) == CONTEST_CLIPS:
+        theirs, note = published, "Means of the ten contest clips."
     if table.columns[0].key == "clip":
         if not protocol.startswith("iccad13"):
             return None
         clips = {name for name, _, _ in ours}
         ours = [("this run", mean(table.records, l2), mean(table.records, pvb))]
-        theirs = [(str(n), row.l2_nm2, row.pvb_nm2) for n, row in enumerate(PUBLISHED, start=1)]
+        theirs = published
         other = "" if clips == CONTEST_CLIPS else " These are other clips, so the two cannot be compared."
         count = shown(len(clips))
         note = f"This run: the mean of {count} clip(s). Published: means of the ten contest clips.{other}"
@@ -207,7 +217,43 @@ def front(table: Table, protocol: str) -> Chart | None:
         Dot(x.at(a), y.at(b), name, f"{name}: L2 {shown(round(a))}, PVB {shown(round(b))} nm²", index >= len(ours))
         for index, (name, a, b) in enumerate(points)
     ]
+    dots = labelled(dots)
     best = pareto_front(np.array([point[1:] for point in ours], dtype=float))
     path = "M" + "L".join(f"{x.at(a):g} {y.at(b):g}" for a, b in best.tolist())
     lines = (Line("front", path),) if len(best) > 1 else ()
     return Chart("L2 against PVB", "L2 (nm²)", "PVB (nm²)", x.ticks(), y.ticks(), lines, tuple(dots), note)
+
+
+def labelled(dots: Sequence[Dot]) -> list[Dot]:
+    """The dots with places of their labels that overlap other dots, labels and the border least."""
+    taken = [(dot.x - 6, dot.y - 6, dot.x + 6, dot.y + 6) for dot in dots]
+    found = []
+    for dot in dots:
+        if not dot.published:
+            boxes = {place: _label_box(dot, place) for place in PLACES}
+            cost = {place: sum(_overlap(box, other) for other in taken) + _outside(box) for place, box in boxes.items()}
+            best = min(PLACES, key=lambda place: cost[place])
+            taken.append(boxes[best])
+            dot = replace(dot, place=best)
+        found.append(dot)
+    return found
+
+
+def _label_box(dot: Dot, place: Place) -> Box:
+    """About where a label lies: left, top, right, bottom."""
+    dx, dy, anchor = place
+    width = LETTER * len(dot.label)
+    left = dot.x + dx - width * {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]
+    return left, dot.y + dy - LINE_HEIGHT, left + width, dot.y + dy
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """The area that two boxes share."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return max(width, 0.0) * max(height, 0.0)
+
+
+def _outside(box: Box) -> float:
+    """The area of a box outside the frame of the axes."""
+    return (box[2] - box[0]) * (box[3] - box[1]) - _overlap(box, (LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM))

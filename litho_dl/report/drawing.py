@@ -1,16 +1,15 @@
 """A clip drawn as SVG paths: target, mask, nominal print, PV band, and the sites of EPE violations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from litho_dl.layout.curves import simplify
 from litho_dl.layout.layout import Layout
-from litho_dl.layout.stack import read_stack
 from litho_dl.report.table import Record
 
+Frame = tuple[np.ndarray, np.ndarray]  # lower left and upper right corner, (x, y) in nm
 PRINTS = ("nominal", "band")
 TOLERANCE_NM = 0.75  # of simplified prints; enough to remove the staircase of 1 nm pixels
 STEPS_PER_NM = 10
@@ -43,31 +42,48 @@ class Drawing:
         return round(self.side_nm * STEPS_PER_NM, 1)
 
 
-def draw(name: str, path: Path, sites: Sequence[Record], captions: dict[str, str]) -> Drawing | None:
-    """The drawing of a clip's layer file.
+def draw(
+    name: str, stack: Mapping[str, Layout], frame: Frame, sites: Sequence[Record], captions: dict[str, str]
+) -> Drawing:
+    """The drawing of a clip's layers.
 
     Args:
         name: The clip.
-        path: Its layer file.
+        stack: Its layers.
+        frame: What is shown at first.
         sites: Records of the sites to mark, with `x_nm` and `y_nm`.
         captions: Scores to print below the drawing, by heading.
-
-    Returns:
-        The drawing; None if the file has neither a target nor prints.
-
-    Raises:
-        LayoutError: The file is damaged.
     """
-    stack = read_stack(path)
-    boxes = [layout.bbox_nm for layer, layout in stack.items() if layout.polygons and layer != "mask"]
-    if not boxes:
-        return None
-    low, high = np.min(boxes, axis=0)[:2], np.max(boxes, axis=0)[2:]
-    side = float((1 + 2 * MARGIN) * max(high - low))
+    low, high = frame
+    side = float(max(high - low))
     x0, y0 = ((low + high - side) / 2).tolist()
     paths = {layer: path_data(smoothed(layer, layout), (x0, y0)) for layer, layout in stack.items()}
     marked = tuple(((s["x_nm"] - x0) * STEPS_PER_NM, (s["y_nm"] - y0) * STEPS_PER_NM) for s in sites)
     return Drawing(name, (x0, y0), side, paths, marked, captions)
+
+
+def framed(stack: Mapping[str, Layout], reach_nm: float) -> Frame | None:
+    """The corners of what is shown of a clip at first: target, prints, a margin, and the mask's features around them.
+
+    Args:
+        stack: The clip's layers.
+        reach_nm: Distance from target and prints up to which features of the mask are shown.
+
+    Returns:
+        The lower left and the upper right corner in nm; None if there are neither target nor prints.
+    """
+    boxes = [layout.bbox_nm for layer, layout in stack.items() if layout.polygons and layer != "mask"]
+    if not boxes:
+        return None
+    low, high = np.min(boxes, axis=0)[:2], np.max(boxes, axis=0)[2:]
+    first, last = low - reach_nm, high + reach_nm
+    margin = MARGIN * float(max(high - low))
+    low, high = low - margin, high + margin
+    for polygon in stack["mask"].polygons if reach_nm > 0 else ():
+        own_low, own_high = polygon.hull.min(0), polygon.hull.max(0)
+        if (own_high > first).all() and (own_low < last).all():
+            low, high = np.minimum(low, np.maximum(own_low, first)), np.maximum(high, np.minimum(own_high, last))
+    return low, high
 
 
 def smoothed(layer: str, layout: Layout) -> Layout:

@@ -2,19 +2,24 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from litho_dl.core.errors import ReportError
 from litho_dl.core.io import write_text
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.stack import read_stack
 from litho_dl.report import chart
 from litho_dl.report.chart import Chart, curves, front
-from litho_dl.report.drawing import STEPS_PER_NM, TOLERANCE_NM, Drawing, draw
+from litho_dl.report.drawing import STEPS_PER_NM, TOLERANCE_NM, Drawing, Frame, draw, framed
 from litho_dl.report.names import MRC, better, is_time, titled
 from litho_dl.report.published import PUBLISHED
-from litho_dl.report.run import Run, read_run, with_sums
+from litho_dl.report.run import Run, with_sums
+from litho_dl.report.several import drawing_name, read_runs
 from litho_dl.report.table import Record, Table, is_number, make_table, mean, shown
 
 REPORT = "report.html"
@@ -63,24 +68,27 @@ class Picture:
     flipped: bool
 
 
-def write_report(run_dir: str | Path, out: str | Path | None = None) -> Path:
-    """Writes the report of a run's folder as one HTML file, atomically.
+def write_report(run_dirs: str | Path | Sequence[str | Path], out: str | Path | None = None) -> Path:
+    """Writes the report of one run's folder, or of several side by side, as one HTML file, atomically.
 
     Args:
-        run_dir: Folder that a command wrote its results to.
-        out: The file; None: `report.html` in that folder.
+        run_dirs: Folder that a command wrote its results to, or several.
+        out: The file; None: `report.html` in the folder, which must be only one.
 
     Returns:
         The file.
 
     Raises:
-        ReportError: The folder is missing or empty, or a file in it is damaged.
+        ReportError: A folder is missing or empty, a file in it is damaged, or there are several and no file for the
+            report.
         LayoutError: A clip's layer file is damaged.
         OutputError: The file cannot be written.
     """
-    folder = Path(run_dir)
-    html = render(read_run(folder))
-    target = folder / REPORT if out is None else Path(out)
+    folders = [Path(folder) for folder in ([run_dirs] if isinstance(run_dirs, str | Path) else run_dirs)]
+    if out is None and len(folders) != 1:
+        raise ReportError(f"Expected the file of a report of {len(folders)} runs, got none; give it (--out FILE.html).")
+    target = folders[0] / REPORT if out is None else Path(out)
+    html = render(read_runs(folders))
     write_text(target, html)
     return target
 
@@ -124,7 +132,9 @@ def render(run: Run) -> str:
 
 
 def title(run: Run) -> str:
-    """The layout with the network and the method of its mask; of runs without a layout, the folder's name."""
+    """The layout with the network and the method of its mask; of several runs their names; else the folder's name."""
+    if run.comparison is not None:
+        return ", ".join(str(record["run"]) for record in run.comparison.records)
     named = [Path(str(run.facts[key])).name for key in TITLE if key in run.facts]
     return ", ".join(named) if TITLE[0] in run.facts else run.folder.resolve().name or REPORT
 
@@ -143,6 +153,8 @@ def subtitle(run: Run) -> list[tuple[str, str]]:
 
 def tiles(run: Run) -> list[tuple[str, str]]:
     """Headline scores: means over the clips, of the first source if there are several; else the run's own scores."""
+    if run.comparison is not None:
+        return []
     if run.scores is None:
         facts = with_sums(run.facts)
         scores = [key for key, value in facts.items() if is_number(value) and better(key) and not is_time(key)]
@@ -158,7 +170,7 @@ def tiles(run: Run) -> list[tuple[str, str]]:
 def times(run: Run) -> dict[str, Any]:
     """Times of the whole run, and mean times over its clips, in seconds."""
     found = {key: value for key, value in run.facts.items() if is_time(key)}
-    if run.scores is not None:
+    if run.scores is not None and run.comparison is None:
         keys = (column.key for column in run.scores.columns if column.numeric and is_time(column.key))
         found |= {f"{key.removesuffix('_per_clip')}_per_clip": mean(run.scores.records, key) for key in keys}
     return found
@@ -166,6 +178,8 @@ def times(run: Run) -> dict[str, Any]:
 
 def front_of(run: Run) -> Chart | None:
     """The chart of L2 against PVB of the clips' scores, or of the longest other table that has both."""
+    if run.comparison is not None:
+        return front(run.comparison, str(run.facts.get("protocol", "")), _clip_names(run))
     tables: Sequence[Table] = [run.scores] if run.scores else sorted(run.tables.values(), key=lambda t: -len(t.records))
     charts = (front(table, str(run.facts.get("protocol", ""))) for table in tables)
     return next((found for found in charts if found), None)
@@ -173,19 +187,47 @@ def front_of(run: Run) -> Chart | None:
 
 def drawn_clips(run: Run) -> tuple[list[Drawing], int]:
     """Drawings of the first clips, in the order of their scores, and the number of clips left out."""
-    records = {str(record.get("clip")): record for record in reversed(run.scores.records if run.scores else ())}
+    records = {drawing_name(record): record for record in reversed(run.scores.records if run.scores else ())}
     order = sorted(run.layers, key=lambda name: (list(reversed(records)).index(name) if name in records else -1, name))
+    stacks = {name: read_stack(run.layers[name]) for name in order[:MOST_CLIPS]}
+    frames = _frames(run, records, stacks)
     drawings = []
-    for name in order[:MOST_CLIPS]:
+    for name, stack in stacks.items():
         sites = [site for site in run.sites if site["clip"] == name]
         captions = (
             _captions(records[name], CLIP_SCORES)
             if name in records
             else _captions(sites[0] if sites else {}, SPOT_VALUES)
         )
-        found = draw(name, run.layers[name], sites, captions)
-        drawings += [found] if found else []
+        frame = frames.get(_clip_of(records, name))
+        drawings += [draw(name, stack, frame, sites, captions)] if frame else []
     return drawings, len(order) - len(order[:MOST_CLIPS])
+
+
+def _frames(run: Run, records: Mapping[str, Record], stacks: Mapping[str, Mapping[str, Layout]]) -> dict[str, Frame]:
+    """What is shown of each clip at first: the same for all runs, so that they can be compared."""
+    frames: dict[str, Frame] = {}
+    for name, stack in stacks.items():
+        own, clip = framed(stack, _reach_nm(run)), _clip_of(records, name)
+        if own is not None:
+            low, high = frames.get(clip, own)
+            frames[clip] = np.minimum(low, own[0]), np.maximum(high, own[1])
+    return frames
+
+
+def _clip_of(records: Mapping[str, Record], name: str) -> str:
+    """The clip of a drawing."""
+    return str(records[name]["clip"]) if name in records else name
+
+
+def _clip_names(run: Run) -> set[str]:
+    return {str(record["clip"]) for record in run.scores.records} if run.scores else set()
+
+
+def _reach_nm(run: Run) -> float:
+    """The distance up to which features of masks belong to a clip's drawing."""
+    reach: Any = run.facts.get("reach_nm")
+    return float(reach) if is_number(reach) else 0.0
 
 
 def _captions(record: Record, keys: Sequence[str]) -> dict[str, str]:

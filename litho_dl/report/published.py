@@ -28,6 +28,7 @@ class PublishedNetwork(NamedTuple):
     conditions: str
 
 
+CONTEST_CLIPS = {f"M1_test{number}" for number in range(1, 11)}
 PUBLISHED = (
     Published("MOSAIC", 44_013, 50_900, None, 1300, "789", "exact, contest kernels"),
     Published("GAN-OPC", 40_095, 50_568, None, None, "385", "exact, contest kernels"),

@@ -3,7 +3,8 @@
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,11 @@ HIDDEN = {
     "sha256",
     "digest",
 }
-INTERNAL = ("plan.json",)  # from which a run is resumed
+INTERNAL = ("plan.json", "finished.json")  # from which a run is resumed
 SPOTS, SPOT = "hotspots.csv", "spot_{:02d}"  # the worst places of a chip, and the layer files of the first of them
-SHARED = ("protocol", "raster")  # keys of clips that are settings of the run
-FIRST = ("clip", "source", "l2_nm2", "pvb_nm2", "sum_nm2", "epe_violations", MRC, "shots")
+SHARED = ("protocol", "raster", "reach_nm")  # keys of clips that are settings of the run
+COMPARISON = "comparison.json"  # of a folder whose folders are the runs that it names
+FIRST = ("clip", "source", "run", "l2_nm2", "pvb_nm2", "sum_nm2", "epe_violations", MRC, "shots")
 MOST_LISTED = 12
 
 
@@ -48,6 +50,7 @@ class Run:
         pictures: The PNG files.
         layers: The layer files of the clips, by the clip's name.
         sites: Records of the sites with the largest EPE, with their `clip`.
+        comparison: The mean scores of several runs, one row each; None for one run.
     """
 
     folder: Path
@@ -58,18 +61,25 @@ class Run:
     pictures: tuple[Path, ...]
     layers: dict[str, Path]
     sites: tuple[Record, ...]
+    comparison: Table | None = None
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: Path, *, below: bool = True) -> Run:
     """Reads a run's folder, and the CSV files and pictures in the folders directly below it.
 
+    Args:
+        folder: The folder.
+        below: Whether to read the folders below it.
+
     Raises:
-        ReportError: There is no such folder, nothing in it can be shown, or a file is damaged.
+        ReportError: There is no such folder, nothing in it can be shown, a file is damaged, or only the folders below
+            it are of runs.
     """
     if not folder.is_dir():
         raise ReportError(f"{folder}: no such folder; expected one that a command wrote to.")
-    paths = sorted(path for pattern in ("*", "*/*") for path in folder.glob(pattern) if path.is_file())
+    paths = sorted(path for pattern in ("*", "*/*")[: 1 + below] for path in folder.glob(pattern) if path.is_file())
     paths = [path for path in paths if not path.relative_to(folder).as_posix().startswith(".")]
+    _require_own(folder, paths)
     files: dict[str, dict[str, Any]] = {}
     found: dict[str, list[Record]] = {}
     for path in (
@@ -102,6 +112,19 @@ def read_run(folder: Path) -> Run:
     return Run(
         folder, facts, {name: own for name, own in files.items() if own}, scores, tables, pictures, layers, tuple(sites)
     )
+
+
+def _require_own(folder: Path, paths: Sequence[Path]) -> None:
+    """Refuses a folder that has no results but those of the runs below it, and names these."""
+    if any(path.parent == folder and path.suffix in (".json", ".csv", ".png") for path in paths):
+        return
+    runs = sorted({path.parent for path in folder.glob("*/*.json") if path.name not in INTERNAL})
+    if runs:
+        raise ReportError(
+            f"{folder}: expected the folder of a run, got one that holds the runs "
+            f"{', '.join(run.name for run in runs)}; report them together: litho-dl report "
+            f"{shlex.join(map(str, runs))} --out FILE.html"
+        )
 
 
 def with_sums(record: Record) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from litho_dl.report.names import better, titled
 
 MOST_ROWS = 200
+GROUPS = ("source", "run")  # keys of which each value has means of its own
 Record = Mapping[str, Any]  # plain values by key
 
 
@@ -48,7 +49,7 @@ class Table:
         name: Its heading.
         columns: Its columns.
         rows: One row for each of the first `MOST_ROWS` records, with a cell for each column.
-        means: One row of means for each source.
+        means: One row of means for each source or run.
         records: All records.
     """
 
@@ -71,7 +72,7 @@ def make_table(name: str, records: Sequence[Record], *, scores: bool = False) ->
         name: Its heading.
         records: One for each row; a cell is empty where a record lacks the key.
         scores: Whether to mark the best and the worst value of each column for which less or more is better, and to add
-            means, one row for each `source` of the records.
+            means, one row for each `source` or `run` of the records.
 
     Returns:
         The table.
@@ -83,9 +84,14 @@ def make_table(name: str, records: Sequence[Record], *, scores: bool = False) ->
     rows = tuple(
         tuple(_cell(record.get(column.key), marks[column.key]) for column in columns) for record in records[:MOST_ROWS]
     )
-    groups = dict.fromkeys(record.get("source") for record in records) if scores and len(records) > 1 else {}
-    means = tuple(_mean(columns, [record for record in records if record.get("source") == group]) for group in groups)
+    groups = dict.fromkeys(map(group_of, records)) if scores and keys[0] == "clip" and len(records) > 1 else {}
+    means = tuple(_mean(columns, [record for record in records if group_of(record) == group]) for group in groups)
     return Table(name, columns, rows, means, tuple(records))
+
+
+def group_of(record: Record) -> Any:
+    """The source or the run that a record belongs to; None if there is only one."""
+    return next((record[key] for key in GROUPS if key in record), None)
 
 
 def mean(records: Sequence[Record], key: str) -> float | None:
@@ -147,8 +153,8 @@ def _mean(columns: Sequence[Column], records: Sequence[Record]) -> tuple[Cell, .
     cells = [Cell("mean", "")]
     for column in columns[1:]:
         value = mean(records, column.key) if column.numeric else None
-        if column.key == "source":
-            cells.append(Cell(str(records[0]["source"]), ""))
+        if column.key in GROUPS:
+            cells.append(Cell(str(records[0][column.key]), ""))
         else:
             cells.append(Cell("" if value is None else shown(round(value, 4)), ""))
     return tuple(cells)

@@ -10,8 +10,10 @@ import numpy as np
 
 from litho_dl.core.errors import LithoError
 from litho_dl.core.grid import HasField
+from litho_dl.core.io import IMAGE_SUFFIXES
 from litho_dl.ilt.solve import Solution
-from litho_dl.layout.clips import Clip, load_clip, save_mask
+from litho_dl.layout.clips import Clip, file_stem, load_clip, save_mask
+from litho_dl.layout.files import LAYOUT_SUFFIXES
 from litho_dl.layout.fracture import fracture, fracture_curved, write_shots
 from litho_dl.layout.layout import Box
 from litho_dl.runs.optimize import ScoredMask
@@ -66,7 +68,7 @@ def start_mask_files(given: Sequence[Path], names: Sequence[str]) -> list[Path]:
     """The file of each clip's start mask.
 
     Args:
-        given: One file for each clip, in order, or one folder with NAME.mask.oas or NAME.mask.png for each.
+        given: One file for each clip, in order, or one folder with a file for each, as `mask_file` finds it.
         names: The clips' names.
 
     Returns:
@@ -76,19 +78,41 @@ def start_mask_files(given: Sequence[Path], names: Sequence[str]) -> list[Path]:
         LithoError: There are more or fewer files than clips, or the folder lacks one.
     """
     if len(given) == 1 and given[0].is_dir():
-        found = [
-            next((path for end in ("oas", "png") if (path := given[0] / f"{name}.mask.{end}").is_file()), None)
-            for name in names
-        ]
-        missing = [name for name, path in zip(names, found, strict=True) if path is None]
-        if missing:
-            raise LithoError(f"{given[0]}: expected {missing[0]}.mask.oas or .png there; found neither.")
-        return [path for path in found if path is not None]
+        return [mask_file(given[0], name) for name in names]
     if len(given) != len(names):
         raise LithoError(
             f"Expected one start mask (--init) for each of {len(names)} layouts, or one folder, got {len(given)}."
         )
     return list(given)
+
+
+def mask_file(folder: Path, name: str, *, plain: bool = False) -> Path:
+    """The file of a clip's mask in a folder: NAME.mask.oas, NAME.mask.png, or the only one in any other format.
+
+    Args:
+        folder: The folder.
+        name: The clip's name.
+        plain: Whether a file may be NAME without `.mask`, as other programs name masks.
+
+    Raises:
+        LithoError: There is none, or there are several without one that ends in .mask and its format.
+    """
+    for end in ("mask.oas", "mask.png"):
+        if (path := folder / f"{name}.{end}").is_file():
+            return path
+    formats = (*IMAGE_SUFFIXES, *LAYOUT_SUFFIXES)
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(formats))
+    for stem in (f"{name}.mask", name)[: 1 + plain]:
+        found = [path for path in files if file_stem(path) == stem]
+        if len(found) > 1:
+            raise LithoError(
+                f"{folder}: expected one mask of {name}, got {', '.join(path.name for path in found)}; keep one, or "
+                f"name it {name}.mask.oas or .mask.png."
+            )
+        if found:
+            return found[0]
+    plainly = f", or {name} in any format" if plain else ""
+    raise LithoError(f"{folder}: expected the mask {name}.mask.oas or .png{plainly} there; found none.")
 
 
 def warn_of_cuts(clips: Sequence[Clip], window_nm: Box | None) -> None:
@@ -156,14 +180,21 @@ def write_clip(scored: ScoredMask, threshold: float, folder: Path, title: str | 
         result["figure"] = str(folder / f"{clip.name}.png")
         save_figure(mask_figure(scored, threshold, f"{clip.name}, {title}"), folder / f"{clip.name}.png")
         write_layers(folder, clip, scored.polygons, evaluation)
-    if not evaluation.prints["nominal"].any():
-        print(
-            f"Warning: {clip.name}: its mask prints nothing at nominal conditions; take another method or start mask.",
-            file=sys.stderr,
-        )
+    warn_of_nothing_printed(scored)
     if scored.pixels is not None:
         result["before_curves"] = headline_scores(scored.pixels.scorecard)
-    return {**result, **evaluation.scorecard.as_dict(), "clip": clip.name, "worst_sites": worst_sites(scored)}
+    result |= {**evaluation.scorecard.as_dict(), "clip": clip.name, "reach_nm": evaluation.reach_nm}
+    return {**result, "worst_sites": worst_sites(scored)}
+
+
+def warn_of_nothing_printed(scored: ScoredMask) -> None:
+    """Warns on standard error of a mask that prints nothing."""
+    if not scored.evaluation.prints["nominal"].any():
+        print(
+            f"Warning: {scored.clip.name}: its mask prints nothing at nominal conditions; take another method or start "
+            f"mask.",
+            file=sys.stderr,
+        )
 
 
 def worst_sites(scored: ScoredMask) -> list[dict[str, float | None]]:

@@ -15,13 +15,12 @@ from litho_dl.layout.files import read_layout
 from litho_dl.layout.gds import write_layers
 from litho_dl.layout.layout import Box, Layout
 from litho_dl.layout.polygon import Polygon
-from litho_dl.layout.rules import MaskRules, RuleViolations
+from litho_dl.layout.rules import UNITS, MaskRules, RuleViolations
 from litho_dl.metrics.mrc import block_size, mask_violations
 from litho_dl.runs.masks import Masks, masks_on_pixel
 from litho_dl.scoring.protocol import RULES
 from litho_dl.simulation.simulator import Simulator
 
-UNITS = {"width": "nm", "space": "nm", "area": "nm²", "radius": "nm"}
 MASK_LAYER = (1, 0)
 MARKER_LAYERS = {"width": (101, 0), "space": (102, 0), "area": (103, 0), "radius": (104, 0)}
 MARKER_MARGIN_NM = 2.0  # so that a marker between two corners has an area
@@ -137,15 +136,9 @@ def check_summary(mask: Path, rules: MaskRules, violations: RuleViolations, cut:
             value = round(float(found.values[n]), 3)
             place = {"rule": rule, "measured": value, "unit": UNITS[rule], "box_nm": [x0, y0, x1, y1]}
             places.append({**place, "at_border": bool(cut[rule][n])})
-    limits = {
-        "width": rules.min_width_nm,
-        "space": rules.min_space_nm,
-        "area": rules.min_area_nm2,
-        "radius": rules.min_radius_nm,
-    }
     return {
         "mask": str(mask),
-        "limits": limits,
+        "limits": rules.limits,
         "violations": violations.counts,
         "total": violations.total,
         "at_border": {rule: int(found.sum()) for rule, found in cut.items()},
@@ -215,11 +208,10 @@ def write_check(
         layers[MARKER_LAYERS[rule]] = Layout(rule, tuple(shapes))
     markers, picture = out / f"{drawn.name}.mrc.{suffix}", out / f"{drawn.name}.mrc.png"
     write_layers(markers, layers, cell=drawn.name, merged=False)
-    limits = (rules.min_width_nm, rules.min_space_nm, rules.min_area_nm2, rules.min_radius_nm)
     drawn_rules = [
-        RuleMarkers(rule, limit, UNITS[rule], places.boxes_nm, places.values, cut[rule])
-        for (rule, places), limit in zip(violations.places.items(), limits, strict=True)
-        if limit > 0
+        RuleMarkers(rule, rules.limits[rule], UNITS[rule], places.boxes_nm, places.values, cut[rule])
+        for rule, places in violations.places.items()
+        if rules.limits[rule] > 0
     ]
     dashed = " (dashed: at the border)" if any(found.any() for found in cut.values()) else ""
     title = f"Mask rules, {drawn.name}{dashed}"

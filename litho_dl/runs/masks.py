@@ -88,6 +88,11 @@ def as_clips(clips: Clip | Iterable[Clip]) -> list[Clip]:
     return several
 
 
+def _require_simulator(simulator: Simulator) -> None:
+    if not isinstance(simulator, Simulator):
+        raise LithoError(f"Expected a simulator, got {type(simulator).__name__}; make one by Simulator(optics).")
+
+
 def clips_on_field(simulator: Simulator, clips: Clip | Iterable[Clip]) -> list[Clip]:
     """Checks that clips are on a simulator's field.
 
@@ -103,8 +108,7 @@ def clips_on_field(simulator: Simulator, clips: Clip | Iterable[Clip]) -> list[C
         MaskError: There is no clip, or one is of another type.
         GridMismatchError: A clip is on another field.
     """
-    if not isinstance(simulator, Simulator):
-        raise LithoError(f"Expected a simulator, got {type(simulator).__name__}; make one by Simulator(optics).")
+    _require_simulator(simulator)
     several = as_clips(clips)
     for clip in several:
         if not all(same_length(own, side) for own, side in zip(clip.field_nm, simulator.field_nm, strict=True)):
@@ -161,6 +165,7 @@ def masks_on_pixel(
         MaskError, GridMismatchError: As `given_masks`; also MaskError if they are of another type.
         LayoutError: Polygons leave the field.
     """
+    _require_simulator(simulator)
     if isinstance(masks, Layout):
         return drawn_masks([masks], simulator)
     if isinstance(masks, Sequence) and masks and all(isinstance(mask, Layout) for mask in masks):

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from litho_dl.core.arguments import require_functions, require_texts
 from litho_dl.core.errors import LithoError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.core.settings import suggestion
@@ -148,6 +149,7 @@ def solve(
         MaskError: There is no clip, a clip covers no pixel, or the masks do not fit the clips.
         GridMismatchError: A clip is on another field, or a level's pixel does not divide the field.
     """
+    require_functions(on_step=on_step)
     several = clips_on_field(simulator, clips)
     chosen = method if isinstance(method, Method) else load_method(method)
     target_nm = chosen.target_nm  # of all levels, also where only the last one is run
@@ -213,6 +215,7 @@ def evaluate(
         KernelError: The process lacks a corner that scoring needs.
         LithoError: There is no such protocol.
     """
+    require_texts(raster=raster)
     several = clips_on_field(simulator, clips)
     scored = score_masks(
         simulator, several, masks_of_clips(simulator, masks, several), _protocol(simulator, protocol), raster=raster

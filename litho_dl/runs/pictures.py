@@ -70,6 +70,7 @@ def clip_images(evaluation: Evaluation, mask: Tensor) -> ClipImages:
         inner=evaluation.prints["inner"],
         target=evaluation.target,
         aerial=evaluation.aerial,
+        reach_nm=evaluation.reach_nm,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from litho_dl.core.arguments import require_numbers, require_sequences
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import write_csv
 from litho_dl.core.progress import Advance
@@ -57,6 +58,8 @@ def process_window(
         MaskError: There is more than one mask, or the mask technology is alternating.
         LithoError: The foci do not rise, or a dose or the tolerance is out of range.
     """
+    require_numbers(tolerance=tolerance)
+    require_sequences(cutlines_nm=cutlines_nm)
     factors = _numbers("doses", doses)
     if not (factors.ndim == 1 and len(factors) and (factors > 0).all() and 0 < tolerance < 1):
         raise LithoError(f"Expected doses above 0 and a tolerance in (0, 1), got {factors.tolist()} and {tolerance:g}.")

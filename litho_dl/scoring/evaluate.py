@@ -19,11 +19,13 @@ from litho_dl.metrics.epe import NEURALILT, OPENILT, EpeRule, EpeSites, find_sit
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
 from litho_dl.metrics.mrc import mask_violations
 from litho_dl.metrics.shots import shot_count
+from litho_dl.process.identity import finest_period_nm
 from litho_dl.scoring.protocol import Protocol
 from litho_dl.scoring.scorecard import EdgeScore, Scorecard
 from litho_dl.simulation.simulator import Simulator
 
 RasterConvention = Literal["exact", "inclusive"]
+REACH_PERIODS = 5.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,6 +41,7 @@ class Evaluation:
         violations_nm: Sites that violate the `openilt` EPE rule, (n, 2) rows of (x, y) in nm.
         violation_epe_nm: Signed edge placement errors of these sites, (n,) in nm; NaN where no printed edge is near.
             None under `iccad13`.
+        reach_nm: Distance up to which features of the mask act on a print, `REACH_PERIODS` of the finest period.
     """
 
     scorecard: Scorecard
@@ -48,6 +51,7 @@ class Evaluation:
     prints: dict[str, np.ndarray]
     violations_nm: np.ndarray
     violation_epe_nm: np.ndarray | None
+    reach_nm: float
 
     def __repr__(self) -> str:
         height, width = self.target.shape
@@ -123,7 +127,8 @@ def evaluate_mask(
     )
     violations_nm = sites.positions_nm(protocol.pixel_nm)[violated > 0]
     epe_nm = profile.epe_nm[violated > 0] if profile else None
-    return Evaluation(scorecard, protocol.pixel_nm, wanted, nominal, prints, violations_nm, epe_nm)
+    reach_nm = REACH_PERIODS * finest_period_nm(simulator.process)
+    return Evaluation(scorecard, protocol.pixel_nm, wanted, nominal, prints, violations_nm, epe_nm, reach_nm)
 
 
 def _sites(wanted: np.ndarray, edges: list[Edge] | None, rule: EpeRule, pixel_nm: float) -> EpeSites:

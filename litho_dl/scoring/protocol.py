@@ -1,6 +1,6 @@
 """The scoring protocols, versioned, all in this one file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from litho_dl.core.errors import GridMismatchError, KernelError, MaskError
 from litho_dl.core.grid import same_length
@@ -37,6 +37,10 @@ class Protocol:
     def defined_for(self, field_nm: tuple[float, float]) -> bool:
         """True if the protocol applies to a field of (height, width) nm."""
         return self.field_nm is None or all(same_length(side, self.field_nm) for side in field_nm)
+
+    def counting(self, rules: MaskRules | None) -> "Protocol":
+        """The protocol with other mask rules; None: itself."""
+        return self if rules is None else replace(self, rules=rules)
 
     def require(self, field_nm: tuple[float, float], mask: MaskType) -> None:
         """Checks that the protocol can score masks of given optics.

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from litho_dl.core.arguments import require_numbers
 from litho_dl.core.dft import PartialDft, analyse, analysis, full_spectrum, synthesis, synthesise
 from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
 from litho_dl.core.grid import Grid
@@ -285,6 +286,7 @@ def process_of(optics: str | Path | ProcessModel, field_nm: float | None) -> Pro
         RecipeError, KernelError: The optics cannot be found or read.
         GridMismatchError: The kernels belong to another field, or the field is not positive.
     """
+    require_numbers(field_nm=field_nm)
     process = optics if isinstance(optics, ProcessModel) else load_process(optics, field_nm=field_nm)
     if field_nm is not None:
         next(iter(process.kernels.values())).require_field((field_nm, field_nm))

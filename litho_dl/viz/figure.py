@@ -26,7 +26,8 @@ Extent = tuple[float, float, float, float]  # x0, x1, y0, y1; nm
 BLACK, GREY = "#222222", "#8C8C8C"
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
 BLUE, VERMILION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
-CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
+BROWN = "#6B4423"  # in place of the palette's second blue
+CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, BROWN)
 
 TITLE_SIZE, LABEL_SIZE, TICK_SIZE = 10, 9, 8  # points
 

@@ -24,6 +24,7 @@ class ClipImages:
         target: The target's area coverage, in [0, 1].
         aerial: Intensity; a clear mask images to 1.
         origin_nm: (x, y) of the lower-left corner of the first pixel in nm.
+        reach_nm: Distance from the target up to which features of the mask belong to the clip, as assist features do.
     """
 
     pixel_nm: float
@@ -34,6 +35,7 @@ class ClipImages:
     target: ArrayLike | None = None
     aerial: ArrayLike | None = None
     origin_nm: tuple[float, float] = (0.0, 0.0)
+    reach_nm: float = 0.0
 
     def __post_init__(self) -> None:
         shapes = {name: np.shape(image) for name, image in self._present()}
@@ -43,7 +45,7 @@ class ClipImages:
     def _present(self) -> Iterator[tuple[str, ArrayLike]]:
         for field in fields(self):
             image = getattr(self, field.name)
-            if field.name not in ("pixel_nm", "origin_nm") and image is not None:
+            if field.name not in ("pixel_nm", "origin_nm", "reach_nm") and image is not None:
                 yield field.name, image
 
     @property
@@ -68,17 +70,33 @@ class ClipImages:
         return x + (np.arange(width) + 0.5) * self.pixel_nm, y + (np.arange(height) + 0.5) * self.pixel_nm
 
     def bounds(self) -> Extent:
-        """Bounding box in nm of the prints and the target, or the mask if none; the whole field if all are empty."""
+        """Bounding box in nm of the prints and the target, or the mask if none; the whole field if all are empty.
+
+        Features of the mask that lie within the reach of the box belong to it.
+        """
         drawn = np.zeros(self.shape, dtype=bool)
         for image in (self.mask if self.target is None else self.target, self.nominal, self.outer):
             if image is not None:
                 drawn |= np.asarray(image) > 0.5
         if not drawn.any():
             return self.extent
-        rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
-        x, y = self.origin_nm
-        p = self.pixel_nm
+        own = self._box(drawn)
+        if self.mask is None or self.target is None or self.reach_nm <= 0:
+            return own
+        near = self.crop(grown(own, self.reach_nm))
+        opened = np.asarray(near.mask) > 0.5
+        return near._box(opened | near._within(own)) if opened.any() else own
+
+    def _box(self, shapes: NDArray) -> Extent:
+        """Bounding box in nm of the pixels (H, W) that are True."""
+        rows, columns = np.flatnonzero(shapes.any(axis=1)), np.flatnonzero(shapes.any(axis=0))
+        (x, y), p = self.origin_nm, self.pixel_nm
         return x + p * columns[0], x + p * (columns[-1] + 1), y + p * rows[0], y + p * (rows[-1] + 1)
+
+    def _within(self, box: Extent) -> NDArray:
+        """bool (H, W), True for the pixels whose centres a box holds."""
+        x, y = self.centres()
+        return ((y > box[2]) & (y < box[3]))[:, None] & ((x > box[0]) & (x < box[1]))
 
     def crop(self, window: Extent) -> Self:
         """The part inside `window` (x0, x1, y0, y1 in nm), extended to whole pixels and limited to the field."""

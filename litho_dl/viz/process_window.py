@@ -25,6 +25,7 @@ from litho_dl.viz.figure import (
     style_axes,
     style_chart,
 )
+from litho_dl.viz.labels import label_points
 
 BOSSUNGS_IN_A_ROW = 4
 SHOWN_TOLERANCES = (3.0, 6.0)  # smallest and largest CD range of Bossung panels, in multiples of the tolerance
@@ -269,17 +270,6 @@ def _map(axes: Axes, gauges: Sequence[GaugeCurves], outlines_nm: Sequence[NDArra
     for gauge, colour in zip(gauges, _colours(len(gauges)), strict=True):
         (x0, y0), (x1, y1) = gauge.start_nm, gauge.end_nm
         axes.plot([x0, x1], [y0, y1], color=colour, linewidth=2, marker="|", markersize=5)
-        axes.annotate(
-            gauge.label.partition(":")[0],
-            ((x0 + x1) / 2, (y0 + y1) / 2),
-            xytext=(0, 6) if abs(x1 - x0) > abs(y1 - y0) else (6, 0),
-            textcoords="offset points",
-            ha="center" if abs(x1 - x0) > abs(y1 - y0) else "left",
-            va="bottom" if abs(x1 - x0) > abs(y1 - y0) else "center",
-            color=colour,
-            fontsize=TICK_SIZE,
-            fontweight="bold",
-        )
     low = np.min([outline.min(axis=0) for outline in outlines_nm], axis=0)
     high = np.max([outline.max(axis=0) for outline in outlines_nm], axis=0)
     margin = 0.05 * float((high - low).max())
@@ -290,3 +280,5 @@ def _map(axes: Axes, gauges: Sequence[GaugeCurves], outlines_nm: Sequence[NDArra
     axes.set_xticks([])
     axes.set_yticks([])
     scale_bar(axes, float(high[0] - low[0]) + 2 * margin)
+    middles = np.array([np.add(gauge.start_nm, gauge.end_nm) / 2 for gauge in gauges])
+    label_points(axes, middles, [gauge.label.partition(":")[0] for gauge in gauges], _colours(len(gauges)))

@@ -66,7 +66,8 @@ class TestFiles:
         assert written(tmp_path / "out") == {"mask.oas", *(f"mask.fullchip/{name}" for name in expected)}
         folder = tmp_path / "out" / "mask.fullchip"
         scores = json.loads((folder / "scores.json").read_text())
-        assert (scores.pop("command"), scores.pop("version")[0]) == ("litho-dl fullchip", "0")
+        assert scores.pop("command").startswith("litho-dl fullchip ")
+        assert scores.pop("version")[0] == "0"
         assert scores == found
         assert (found["mask"], found["layout"], found["method"]) == (str(out), "wires.gds", "few.toml")
         assert found["tiles"] == {"solved": 9, "found": 0, "repeated": 0, "empty": 0}
@@ -158,7 +159,9 @@ class TestFiles:
         )
         assert epe.startswith(f"EPE: {found['epe_violations']} violations at {found['epe_sites']} sites, mean |EPE| ")
         assert seams.endswith("within 64 nm of a seam, - farther than 256 nm")
-        assert mrc.startswith(f"mask rules: width {found['mrc_violations']['width']}, space ")
+        assert mrc.startswith(
+            f"mask rules (width 20 nm, space 20 nm, area 1,000 nm²): width {found['mrc_violations']['width']}, space "
+        )
         assert seconds.startswith("seconds: plan ")
 
     def test_edges_at_an_angle_have_no_sites(self, here, tmp_path):

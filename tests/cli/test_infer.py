@@ -67,7 +67,7 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
-            ({"--model": "unet2"}, "No model or file named 'unet2'; known: "),
+            ({"--model": "unet2"}, "No model or file named 'unet2'; did you mean unet? known: "),
             ({"--model": "small.safetensors"}, "expected weights of format litho_dl.weights/1, got another file"),
             ({"--model": "none.safetensors"}, "no such file"),
             ({"--method": "fine.toml", "--refine": 3}, "multiple of 1 nm, got 0.5 nm"),

@@ -35,7 +35,8 @@ class TestCommand:
         assert ran.code == 0, ran.err
         summary = json.loads(ran.out)
         written = json.loads((tmp_path / "summary.json").read_text())
-        assert (written.pop("command"), written.pop("version")) == ("litho-dl process-window", __version__)
+        assert written.pop("command").startswith("litho-dl process-window ")
+        assert written.pop("version") == __version__
         assert written == summary
         line, space = summary["gauges"]
         assert (line["kind"], line["edges_nm"], line["target_cd_nm"]) == ("line", [130, 340, 130, 410], 70)

@@ -25,6 +25,9 @@ def html(folder) -> str:
     return write_report(folder).read_text(encoding="utf-8")
 
 
+MRC = "lines.glp --width 200 --strict"
+
+
 class TestCommands:
     OPTIONS = ("--optics", "small.safetensors", "--method", "few.toml")
 
@@ -49,11 +52,10 @@ class TestCommands:
     def test_many_commands_in_one_folder(self, here, tmp_path):
         optics = ("--optics", "small.safetensors")
         succeeded("simulate", "lines.glp", *optics, "--out", tmp_path)
-        strict = ("--width", 200, "--strict", "--out", tmp_path, "--report")
-        assert litho("mrc", "lines.glp", *strict).code == 1
+        assert litho("mrc", *MRC.split(), "--out", tmp_path, "--report").code == 1
         assert (tmp_path / "report.html").exists()
         found = json.loads((tmp_path / "lines.mrc.json").read_text())
-        assert (found["command"], found["total"] > 0) == ("litho-dl mrc", True)
+        assert (found["command"], found["total"] > 0) == (f"litho-dl mrc {MRC} --out {tmp_path.name} --report", True)
         result = litho("report", tmp_path, "--out", tmp_path / "elsewhere" / "it.html")
         assert result.out.strip() == str(tmp_path / "elsewhere" / "it.html")
         html = (tmp_path / "elsewhere" / "it.html").read_text(encoding="utf-8")

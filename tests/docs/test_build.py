@@ -63,6 +63,15 @@ def test_commands_are_all_there(generated):
     assert "--plugin" in page
 
 
+def test_the_keys_of_methods_are_all_there(pages, generated):
+    page = (generated / "method_keys.md").read_text(encoding="utf-8")
+    for model in pages.METHOD_TABLES.values():
+        assert all(f"| `{name}` |" in page for name in model.model_fields)
+    assert "| `largest_move_nm` | number > 0 | 40 | Largest move in nm" in page
+    assert "| `steps` | whole number ≥ 1 | required |" in page
+    assert "None" not in pages._keys_table(pages.Rules)
+
+
 def test_cells(pages):
     script = "# %% [markdown]\n# # Title\n#\n# Text.\n\n# %%\na = 1  # %% no cell\nprint(a)\n"
     assert pages.cells(script) == [(True, "# Title\n\nText."), (False, "a = 1  # %% no cell\nprint(a)")]

@@ -6,7 +6,7 @@ import torch
 from scenes.generators import recipe
 
 from litho_dl.core.dihedral import turned
-from litho_dl.core.errors import DatasetError
+from litho_dl.core.errors import DatasetError, LithoError
 from litho_dl.generators.items import PairItems, load_pair_set
 from litho_dl.pairs.dataset import PairDataset
 from litho_dl.process.identity import process_digest
@@ -58,5 +58,17 @@ class TestItems:
         built = load_pair_set(pair_set, recipe({"bce": 1.0}), str(inputs / "small.toml"))
         assert built.process.field_nm == found.process.field_nm
         assert process_digest(built.process) == process_digest(found.process)
-        with pytest.raises(DatasetError, match="multiple of 8 nm, got 4 nm"):
+
+    def test_a_pixel_that_does_not_fit_is_told_with_what_would(self, pair_set):
+        """The stored pixel is 8 nm: recipes whose masks are on 4 nm need another data set."""
+        with pytest.raises(DatasetError) as raised:
             load_pair_set(pair_set, recipe({"bce": 1.0}, mask_pixel_nm=4.0))
+        said = str(raised.value)
+        assert "divides those of the recipe of fcn_mask_small, 16 and 4 nm, got pairs on 8 nm" in said
+        assert "set pixel_nm = 4 in the data set's recipe and build it again" in said
+        assert said.endswith("pairs on 8 nm can train doinn_small, lithogan, lithogan_small.")
+
+    def test_optics_of_another_field_are_refused_before_kernels_are_built(self, pair_set, inputs, monkeypatch):
+        monkeypatch.setattr("litho_dl.process.files.build_process", lambda *a, **k: pytest.fail("built"))
+        with pytest.raises(LithoError):
+            load_pair_set(pair_set, recipe({"bce": 1.0}), str(inputs / "no.toml"))

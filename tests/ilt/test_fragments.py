@@ -6,8 +6,8 @@ from scenes.edges import RULES, SHAPES, cut, drawn, edges, polygons, shapes
 from scenes.slanted import circle, rotated, turned
 from torch import Tensor
 
+from litho_dl.ilt.fragmentation import KEPT_NM, LARGEST_MOVE_NM
 from litho_dl.ilt.fragments import GUARD_NM, Fragments, fragment, free_moves
-from litho_dl.ilt.parameterization.manhattan import KEPT_NM, LARGEST_MOVE_NM
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from litho_dl.ilt.sraf import CLEARANCE_NM, NARROWEST_NM, SMALLEST_NM2, assist_rectangles
+from litho_dl.ilt.fragmentation import Fragmentation
+from litho_dl.ilt.sraf import assist_rectangles
 
 NM = 4.0
+SETTINGS = Fragmentation()
 SIDE = 400  # nm
 
 
@@ -23,7 +25,7 @@ def image(*boxes: tuple[int, int, int, int], pixel_nm: float = NM) -> np.ndarray
 def found(mask: np.ndarray, drawn: np.ndarray) -> list[tuple[float, ...]]:
     """Each rectangle's x0, y0, x1, y1; four corners, counter-clockwise."""
     boxes = []
-    for polygon in assist_rectangles(mask, NM, drawn, 1.0):
+    for polygon in assist_rectangles(mask, NM, drawn, 1.0, SETTINGS):
         (x0, y0), (x1, y1) = polygon.hull.min(0), polygon.hull.max(0)
         assert polygon.hull.tolist() == [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
         assert not polygon.holes
@@ -46,16 +48,16 @@ def test_what_is_near_the_target_is_its_own():
     serifs = image((140, 140, 260, 260))
     assert found(serifs, TARGET) == []
     assert found(image((80, 160, 160, 240)), TARGET) == [(80, 160, 116, 240)]
-    assert CLEARANCE_NM == 160 - 116
+    assert SETTINGS.assist_clearance_nm == 160 - 116
 
 
 def test_small_openings_are_left_out_and_thin_ones_widened():
     assert found(image((40, 40, 88, 88)), TARGET) == []  # 2304 nm^2 is less than the smallest
     assert found(image((40, 40, 92, 88)), TARGET) == [(40, 40, 92, 88)]
-    assert 48 * 48 < SMALLEST_NM2 < 52 * 48
+    assert 48 * 48 < SETTINGS.assist_area_nm2 < 52 * 48
     thin = (40, 40, 60, 240)
     assert found(image(thin), TARGET) == [(38, 40, 62, 240)]
-    assert NARROWEST_NM == 24
+    assert SETTINGS.assist_width_nm == 24
 
 
 def test_a_frame_becomes_bars():
@@ -77,7 +79,7 @@ def test_the_rectangle_of_a_bent_blob_keeps_clear_of_the_corner_it_goes_around()
     assert boxes
     apart = ndimage.distance_transform_edt(~TARGET)
     for x0, y0, x1, y1 in boxes:
-        assert apart[int(y0) : int(y1), int(x0) : int(x1)].min() > CLEARANCE_NM
+        assert apart[int(y0) : int(y1), int(x0) : int(x1)].min() > SETTINGS.assist_clearance_nm
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -95,16 +97,16 @@ def test_noise(seed):
     apart = ndimage.distance_transform_edt(~drawn)
     for x0, y0, x1, y1 in boxes:
         assert (x0, y0, x1, y1) == tuple(np.rint((x0, y0, x1, y1)))
-        assert min(x1 - x0, y1 - y0) >= NARROWEST_NM - 1
-        assert (x1 - x0 + 1) * (y1 - y0 + 1) >= SMALLEST_NM2
-        assert min(x0, y0) > -NARROWEST_NM / 2
-        assert max(x1, y1) < SIDE + NARROWEST_NM / 2
-        assert apart[max(int(y0), 0) : int(y1), max(int(x0), 0) : int(x1)].min() > CLEARANCE_NM
+        assert min(x1 - x0, y1 - y0) >= SETTINGS.assist_width_nm - 1
+        assert (x1 - x0 + 1) * (y1 - y0 + 1) >= SETTINGS.assist_area_nm2
+        assert min(x0, y0) > -SETTINGS.assist_width_nm / 2
+        assert max(x1, y1) < SIDE + SETTINGS.assist_width_nm / 2
+        assert apart[max(int(y0), 0) : int(y1), max(int(x0), 0) : int(x1)].min() > SETTINGS.assist_clearance_nm
 
 
 def test_coarser_drawn_pixels():
     """The target on the mask's own pixel."""
     bar = (60, 100, 92, 300)
     target = image((160, 160, 240, 240)) > 0.5
-    (polygon,) = assist_rectangles(image(bar), NM, target, NM)
+    (polygon,) = assist_rectangles(image(bar), NM, target, NM, SETTINGS)
     assert (*polygon.hull.min(0), *polygon.hull.max(0)) == bar

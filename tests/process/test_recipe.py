@@ -105,8 +105,8 @@ def test_a_freeform_map_is_found_beside_the_recipe(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("replacements", "message"),
     [
-        ([("sigma_inner", "sigma_iner")], "source.annular.sigma_iner: unknown key; check the spelling"),
-        ([("[resist]", "[resists]")], "resist: Field required; resists: unknown key"),
+        ([("sigma_inner", "sigma_iner")], "source.annular.sigma_iner: unknown key; did you mean sigma_inner?"),
+        ([("[resist]", "[resists]")], "resists: unknown key; did you mean resist?"),
         ([("na = 1.35\n", "")], "pupil.na: Field required"),
         ([("na = 1.35", 'na = "high"')], "pupil.na: Input should be a valid number.*, got 'high'"),
         ([("na = 1.35", "na = 1.5")], "pupil: na must be below immersion_index .*got na = 1.5"),

@@ -14,8 +14,8 @@ import torch
 from click.testing import CliRunner
 from scenes.generators import recipe
 from scenes.ilt import CLIPS, SIMPLE, small_simulator
-from suites import Suite
 
+from litho_dl.comparison.suite import Suite
 from litho_dl.core.errors import CheckpointError, LithoError
 from litho_dl.generators.model import Card, OpticsCard, load_generator, make_generator, save_generator
 from litho_dl.generators.predict import predict, refine
@@ -29,7 +29,7 @@ from litho_dl.simulation.simulator import Simulator
 
 CPU = torch.device("cpu")
 PROCESS = small_simulator().process
-SUITE = Suite("layouts", "small", Simulator(PROCESS), list(CLIPS), "default")
+SUITE = Suite("layouts", "small", Simulator(PROCESS), list(CLIPS), PROTOCOLS["default"])
 
 
 def ship(path: Path, optics: str = "small", digest: str | None = None) -> Path:

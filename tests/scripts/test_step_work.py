@@ -9,9 +9,9 @@ import pytest
 import torch
 from click.testing import CliRunner
 from step_work import Product, StepShape, Work, elementwise_work, fft_work, matrix_work, products, step_shape
-from suites import Suite
 from torch.utils.flop_counter import FlopCounterMode
 
+from litho_dl.comparison.suite import Suite
 from litho_dl.core import dft
 from litho_dl.core.grid import Grid
 from litho_dl.ilt.method import Method, load_method
@@ -22,6 +22,7 @@ from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.process.recipe import load_recipe
+from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.simulation.simulator import Simulator
 
 FIELD = (512.0, 512.0)
@@ -130,7 +131,7 @@ def test_the_report_of_a_stand_in_device(process, tmp_path, monkeypatch, card):
     monkeypatch.setattr(gpu, "DEVICE", "cpu")
     monkeypatch.setattr(gpu, "TIMED_STEPS", 2)
     monkeypatch.setattr(gpu, "load_method", lambda name: shortened(name, 3))
-    suite = Suite("layouts", "small", Simulator(process), list(CLIPS), "default")
+    suite = Suite("layouts", "small", Simulator(process), list(CLIPS), PROTOCOLS["default"])
     rows = gpu.run(suite, ["fast"], [1, 2, 3], 1, ["eager", "CUDA graph"])
     gpu.write_results(tmp_path, suite, rows, "command", 1, card)
     with open(tmp_path / "gpu.csv") as file:

@@ -149,7 +149,7 @@ def test_settings_are_toml(tmp_path):
     ("change", "message"),
     [
         ({"epochs": 0}, "epochs: Input should be greater than or equal to 1"),
-        ({"epoch": 3}, "epoch: unknown key; check the spelling"),
+        ({"epoch": 3}, "epoch: unknown key; did you mean epochs?"),
         ({"optimizer": {**SGD, "beta1": 0.5}}, "optimizer.sgd.beta1: unknown key"),
         ({"optimizer": {**SGD, "nesterov": True}}, "nesterov needs momentum above 0"),
         ({"optimizer": {"kind": "lion", "learning_rate": 1}}, "'sgd', 'adam', 'adamw'"),

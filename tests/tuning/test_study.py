@@ -86,10 +86,10 @@ class TestLoading:
             (('"cross.glp"', '"few.toml"'), "few.toml: expected a layout file, or a folder of layout files"),
             (('["cross.glp"]', "[]"), "own.toml: layouts: .*at least 1 item"),
             (('["lines.glp"]', "[]"), "own.toml: validation: .*at least 1 item"),
-            (("[space]", "[spaces]"), "own.toml: space: Field required; spaces: unknown key"),
+            (("[space]", "[spaces]"), "own.toml: spaces: unknown key; did you mean space?"),
             (
                 ("high = 6", "hihg = 6"),
-                r"own.toml: space.levels\[0\].steps.range.high: Field required; .*hihg: unknown",
+                r"own.toml: space.levels\[0\].steps.range.hihg: unknown key; did you mean high\?",
             ),
             (("[0].steps", "[1].steps"), r"own.toml: space: levels\[1\].steps: no 1 there"),
             (("low = 1,", "low = 0,"), r"own.toml: space: levels\[0\].steps = 0: .*greater than or equal to 1"),

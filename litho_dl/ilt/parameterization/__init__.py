@@ -1,5 +1,6 @@
 """Mask parameterizations: from free parameters to masks."""
 
+from litho_dl.ilt.fragmentation import Fragmentation
 from litho_dl.ilt.parameterization.base import EdgeParameterization, Parameterization, Start
 from litho_dl.ilt.parameterization.curvilinear import Curvilinear
 from litho_dl.ilt.parameterization.levelset import LevelSet
@@ -7,7 +8,7 @@ from litho_dl.ilt.parameterization.manhattan import Manhattan
 from litho_dl.ilt.parameterization.multilevel import MultiLevel
 from litho_dl.ilt.parameterization.pixel import PixelSigmoid
 
-__all__ = ["PARAMETERIZATIONS", "EdgeParameterization", "Parameterization", "Start"]
+__all__ = ["PARAMETERIZATIONS", "EdgeParameterization", "Parameterization", "Start", "make_parameterization"]
 
 PARAMETERIZATIONS: dict[str, type[Parameterization]] = {
     "pixel": PixelSigmoid,
@@ -16,3 +17,8 @@ PARAMETERIZATIONS: dict[str, type[Parameterization]] = {
     "curvilinear": Curvilinear,
     "manhattan": Manhattan,
 }
+
+
+def make_parameterization(name: str, fragments: Fragmentation) -> Parameterization:
+    """A parameterization of `PARAMETERIZATIONS`; `manhattan` with the settings of a method."""
+    return Manhattan(fragments) if name == "manhattan" else PARAMETERIZATIONS[name]()

@@ -7,7 +7,8 @@ from torch.nn.functional import grid_sample, pad
 
 from litho_dl.core.errors import MaskError
 from litho_dl.core.grid import Grid
-from litho_dl.ilt.fragments import FragmentRules, Fragments, fragment, free_moves
+from litho_dl.ilt.fragmentation import Fragmentation
+from litho_dl.ilt.fragments import Fragments, fragment, free_moves
 from litho_dl.ilt.parameterization.base import EdgeParameterization, Start
 from litho_dl.ilt.sraf import assist_rectangles
 from litho_dl.layout.contour import pixel_polygons
@@ -17,9 +18,6 @@ from litho_dl.layout.raster import rasterize
 from litho_dl.simulation.exposure import Exposure
 
 WRITING_GRID_NM = 1.0
-RULES = FragmentRules()
-LARGEST_MOVE_NM = 40.0
-KEPT_NM = 24.0  # least width and space after moves
 SEARCH_NM = 60.0  # distance from a drawn edge up to which its print is searched
 SAMPLES = 61
 
@@ -28,13 +26,14 @@ class Manhattan(EdgeParameterization):
     """mask = exact area coverage of the target's polygons, each fragment moved outwards by its parameter in nm.
 
     Fragments of slanted edges move along their normals. Features of the start mask away from the target become
-    rectangles, which serve as fixed assist features. Moves are limited so that widths and spaces of at least `KEPT_NM`
+    rectangles, which serve as fixed assist features. Moves are limited so that widths and spaces of at least `kept_nm`
     remain. The parameters (B, n) are padded for clips with fewer fragments.
 
     Source: N. Cobb, PhD thesis, UC Berkeley (1998), ch. 5: fragments, and moves fed back from their placement errors.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Fragmentation | None = None) -> None:
+        self._settings = settings or Fragmentation()
         self._pixel_nm = 0.0
         self._shape = (0, 0)
         self._slanted: list[Fragments | None] = []
@@ -57,11 +56,13 @@ class Manhattan(EdgeParameterization):
                     f"Expected targets whose edges can be found on {start.drawn_nm:g} nm pixels, got one that covers "
                     f"none by half; use a finer pixel."
                 )
-            slanted = not is_manhattan(targets)
-            fixed = assist_rectangles(mask, start.pixel_nm, drawn, start.drawn_nm, slanted=slanted)
-            clip = fragment(targets, fixed, RULES)
+            own, slanted = self._settings, not is_manhattan(targets)
+            fixed = []
+            if own.assist_features:
+                fixed = assist_rectangles(mask, start.pixel_nm, drawn, start.drawn_nm, own, slanted=slanted)
+            clip = fragment(targets, fixed, own.rules)
             clips.append(clip)
-            limits.append(free_moves(clip, targets + fixed, KEPT_NM, LARGEST_MOVE_NM))
+            limits.append(free_moves(clip, targets + fixed, own.kept_nm, own.largest_move_nm))
             self._slanted.append(clip if slanted else None)
         self._pack(clips, limits, start.mask)
         return start.mask.new_zeros(len(clips), max(len(clip.sites) for clip in clips))

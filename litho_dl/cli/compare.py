@@ -1,0 +1,179 @@
+"""litho-dl compare: methods, networks and masks of other programs, side by side."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from litho_dl.cli.options import (
+    built,
+    command_line,
+    complete_names,
+    device_option,
+    json_option,
+    layout_options,
+    method_with,
+    optics_option,
+    out_option,
+    report_option,
+    rules_options,
+    stacked,
+)
+
+if TYPE_CHECKING:
+    from litho_dl.comparison.candidates import Candidate
+    from litho_dl.layout.rules import MaskRules
+    from litho_dl.process.files import Optics
+
+REFINING = "fast"
+candidate_options = stacked(
+    click.option(
+        "--methods",
+        metavar="NAMES",
+        shell_complete=complete_names("ilt"),
+        help="ILT methods: names (see litho-dl recipes) or .toml files, with commas between.",
+    ),
+    click.option(
+        "--models",
+        metavar="NAMES",
+        shell_complete=complete_names("models"),
+        help="Networks: names of packaged ones or files of litho-dl train, with commas between.",
+    ),
+    click.option(
+        "--refine",
+        "steps",
+        type=click.IntRange(1),
+        metavar="STEPS",
+        help="Also each network's masks after STEPS steps of the method fast.",
+    ),
+    click.option(
+        "--masks",
+        "given",
+        multiple=True,
+        metavar="NAME=DIR",
+        help="Masks that another program made: a row NAME, and a folder with a file for each LAYOUT, of its name (or "
+        "NAME.mask) and any format: an image of the field (.png, .npy, .csv; first row = lowest y), or polygons.",
+    ),
+    click.option("--mask-layer", help="Layer of polygons of --masks. Default: the only one."),
+    click.option("--mask-cell", help="Cell of polygons of --masks. Default: the only top cell."),
+    click.option("--force", is_flag=True, help="Use models even if they were trained for other optics."),
+)
+
+
+@click.command()
+@click.argument("layouts", nargs=-1, required=True, metavar="LAYOUT...", type=click.Path(path_type=Path))
+@candidate_options
+@optics_option
+@click.option(
+    "--protocol",
+    type=click.Choice(["iccad13", "default"]),
+    help="How to score; see docs/protocols.md.  [default: iccad13 for contest kernels]",
+)
+@rules_options
+@out_option
+@layout_options
+@device_option
+@click.option("--figures/--no-figures", default=True, show_default=True, help="Draw clips side by side.")
+@report_option
+@json_option
+def compare(
+    layouts: tuple[Path, ...],
+    optics: str,
+    field_nm: float | None,
+    protocol: str | None,
+    rules: "MaskRules | None",
+    out: Path,
+    layer: str | None,
+    cell: str | None,
+    window_nm: tuple[float, float, float, float] | None,
+    device: str,
+    figures: bool,
+    as_json: bool,
+    **chosen: Any,
+) -> None:
+    """Compare methods, networks and masks of other programs on LAYOUT...: one table, one picture, one report.
+
+    Each has a folder OUT/NAME of masks, layers and scores; masks that are finished are not made again by the same
+    command. Writes the table OUT/comparison.csv, .json and .md, and the picture OUT/comparison.png. On the ten contest
+    clips under contest kernels the table has published rows too. One that fails is told; the others keep their rows.
+
+    Example: litho-dl compare layouts/*.glp --methods fast,opc --masks mine=masks --optics iccad13-like --out runs/all
+    """
+    from litho_dl.comparison.files import write_comparison
+    from litho_dl.comparison.results import as_text, mean_rows, notes, table_cells
+    from litho_dl.comparison.run import compare as run_comparison
+    from litho_dl.comparison.suite import suite_of
+    from litho_dl.core.device import resolve_device
+    from litho_dl.core.io import require_writable_folder
+    from litho_dl.process.files import read_optics
+    from litho_dl.runs import files
+    from litho_dl.scoring.protocol import PROTOCOLS
+    from litho_dl.simulation.simulator import Simulator
+
+    resolved, read = resolve_device(device), read_optics(optics, field_nm=field_nm)
+    PROTOCOLS[protocol or "default"].require(read.field_nm, read.mask)
+    candidates = _candidates(read, rules, **chosen)
+    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm)
+    suite = suite_of(Path(optics).name, Simulator(built(read)).to(resolved), clips, protocol, rules)
+    require_writable_folder(out)
+    command = command_line()
+    try:
+        found = run_comparison(suite, candidates, out, command, figures=figures)
+    except KeyboardInterrupt:
+        click.echo(f"{out} keeps the masks of what is finished; the same command continues from there.", err=True)
+        raise
+    settings = {**files.layout_settings(layouts, layer, cell, window_nm), "optics": Path(optics).name}
+    settings |= {"protocol": suite.protocol.name, "mask_rules": str(suite.protocol.rules), "device": str(resolved)}
+    write_comparison(found, out, command, settings, figures=figures)
+    means = mean_rows(suite, found.rows)
+    click.echo(
+        json.dumps({"means": means, "clips": found.rows}, indent=2)
+        if as_json
+        else "\n".join([as_text(table_cells(suite, means)), "", *notes(suite, means)])
+    )
+    if found.faults:
+        raise SystemExit(1)
+
+
+def _candidates(
+    optics: "Optics",
+    rules: "MaskRules | None",
+    *,
+    methods: str | None,
+    models: str | None,
+    steps: int | None,
+    given: tuple[str, ...],
+    mask_layer: str | None,
+    mask_cell: str | None,
+    force: bool,
+) -> "list[Candidate]":
+    """What to compare, read and checked."""
+    from litho_dl.comparison.candidates import (
+        GivenCandidate,
+        MethodCandidate,
+        NetworkCandidate,
+        label_of,
+        require_candidates,
+    )
+    from litho_dl.generators.model import load_generator
+    from litho_dl.ilt.method import load_method
+
+    if steps is not None and models is None:
+        raise click.UsageError("--refine goes with --models.")
+    found: list[Candidate] = []
+    for name in methods.split(",") if methods else ():
+        found.append(MethodCandidate(Path(name).stem, method_with(load_method(name), name, rules)))
+    refining = None if steps is None else method_with(load_method(REFINING), REFINING, rules)
+    for name in models.split(",") if models else ():
+        generator, label = load_generator(name, optics, force=force), label_of(name)
+        found.append(NetworkCandidate(label, generator))
+        if refining is not None:
+            found.append(NetworkCandidate(f"{label}+{steps}", generator, steps, refining))
+    for entry in given:
+        name, equals, folder = entry.partition("=")
+        if not (name and equals and folder):
+            raise click.BadParameter(f"expected NAME=DIR, got {entry!r}.", param_hint="--masks")
+        found.append(GivenCandidate(name, Path(folder), mask_layer, mask_cell))
+    require_candidates(found)
+    return found

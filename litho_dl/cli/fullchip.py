@@ -14,6 +14,7 @@ from litho_dl.cli.options import (
     is_remote,
     json_option,
     layout_options,
+    own,
     report_on,
     worker_options,
 )
@@ -128,6 +129,7 @@ def fullchip(
     batch = batch or (GPU_BATCH if here.type == "cuda" and not remote else 1)
     job = _job(layout, optics, method, model, steps, force, layer, cell, window_nm, core_nm, passes, batch, tolerance)
     folder = run_folder(out)
+    own(folder)
     run = _made(
         job,
         folder,

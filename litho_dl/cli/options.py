@@ -172,6 +172,20 @@ def is_remote(workers: int | None, scheduler: str | None) -> bool:
     return remote
 
 
+def own(folder: Path) -> None:
+    """Makes the folder of a run, which nothing else may write to until the command ends.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        OutputError: Another run owns the folder, or it cannot be written.
+    """
+    from litho_dl.core.lock import owned
+
+    click.get_current_context().with_resource(owned(folder))
+
+
 def command_path() -> str:
     """The name of the running command, such as `litho-dl optimize`, for the files that it writes."""
     return click.get_current_context().command_path

@@ -148,7 +148,12 @@ def validated(model: type[Model], table: Any, origin: str) -> Model:
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        raise RecipeError(f"{origin}: " + "; ".join(_explain(entry) for entry in error.errors())) from error
+        raise RecipeError(f"{origin}: {explained(error)}") from error
+
+
+def explained(error: ValidationError) -> str:
+    """All faults that a validation found, on one line."""
+    return "; ".join(_explain(entry) for entry in error.errors())
 
 
 def load_settings(model: type[Model], kind: Kind, name_or_path: str | Path) -> Model:

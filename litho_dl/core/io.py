@@ -193,6 +193,11 @@ def _cell(value: Any) -> Any:
     return value
 
 
+def unquoted(cell: str) -> str:
+    """The text of a cell of `write_csv`, without the quote before what a spreadsheet would compute."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell
+
+
 def require_writable_folder(folder: str | Path) -> Path:
     """Makes `folder` and checks that a file can be written there, before long work starts.
 

@@ -22,6 +22,7 @@ NOUNS: dict[Kind, str] = {
     "generators": "training recipe",
     "studies": "study",
 }
+MOST_FAULTS = 8
 Model = TypeVar("Model", bound=BaseModel)
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -152,8 +153,10 @@ def validated(model: type[Model], table: Any, origin: str) -> Model:
 
 
 def explained(error: ValidationError) -> str:
-    """All faults that a validation found, on one line."""
-    return "; ".join(_explain(entry) for entry in error.errors())
+    """The faults that a validation found, on one line; of many, the first ones."""
+    faults = [_explain(entry) for entry in error.errors()]
+    more = f"; {len(faults) - MOST_FAULTS} more" if len(faults) > MOST_FAULTS else ""
+    return "; ".join(faults[:MOST_FAULTS]) + more
 
 
 def load_settings(model: type[Model], kind: Kind, name_or_path: str | Path) -> Model:

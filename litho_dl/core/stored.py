@@ -9,7 +9,10 @@ from litho_dl.core.errors import LithoError
 from litho_dl.core.settings import explained
 
 Count = Annotated[int, Field(ge=0, lt=2**31)]
+AnyFloat = Annotated[float, Field(allow_inf_nan=True)]  # of what was measured
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+LARGEST = 2**64
 
 
 class Stored(BaseModel):
@@ -34,12 +37,22 @@ def parse_json(content: str | bytes, origin: str, error: type[LithoError], *, fi
         Plain values, lists and tables.
 
     Raises:
-        LithoError: It is not JSON, is nested too deeply, or holds numbers that no computer reads.
+        LithoError: It is not JSON, is nested too deeply, or holds whole numbers of more than 64 bits.
     """
     try:
-        return from_json(content, allow_inf_nan=not finite)
+        value = from_json(content, allow_inf_nan=not finite)
+        _require_small_numbers(value)
     except ValueError as fault:
         raise error(f"{origin}: the file is damaged, not JSON ({fault}); restore it or remove it.") from fault
+    return value
+
+
+def _require_small_numbers(value: Any) -> None:
+    """Refuses whole numbers that are no floating-point numbers; `from_json` limits the depth."""
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise ValueError("a number of more than 64 bits")
+    for entry in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _require_small_numbers(entry)
 
 
 def checked(model: type[Model], table: Any, origin: str, error: type[LithoError]) -> Model:

@@ -195,7 +195,7 @@ class TestGoingOn:
         table = json.loads((copied_set / MANIFEST).read_text())
         table["settings"]["recipe"][key] = value
         (copied_set / MANIFEST).write_text(json.dumps(table))
-        with pytest.raises(DatasetError, match="the (manifest|file) is damaged"):
+        with pytest.raises(DatasetError, match=r"the (manifest|file) is damaged"):
             built(pair_recipe, copied_set)
 
     @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "shard,clips\nx,y\n", "shard\n\0\n"])

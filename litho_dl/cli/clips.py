@@ -126,9 +126,11 @@ def cut(
 
     Example: litho-dl clips cut chip.gds --layer 11/0 --window-size 1280 --stride 640 --min-width 65 --out runs/cut
     """
+    from litho_dl.core.naming import require_name
     from litho_dl.layout.clips import file_stem
     from litho_dl.layout.windows import cut_windows
 
+    stem = require_name(file_stem(layout), "the name of a layout")
     counts: Counter[str] = Counter()
     windows = cut_windows(
         layout,
@@ -141,7 +143,6 @@ def cut(
         counts=counts,
     )
     collection = Collection(out, suffix, figure, window_nm)
-    stem = file_stem(layout)
     with progress_bar(f"Cutting {stem}") as advance:
         for index, window in enumerate(windows):
             place = {"x0_nm": window.x0_nm, "y0_nm": window.y0_nm}

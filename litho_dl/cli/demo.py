@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from litho_dl.cli.options import built, command_line, device_option, report_option
+from litho_dl.cli.options import built, command_line, device_option, own, report_option
 from litho_dl.core.errors import LayoutError
 from litho_dl.core.progress import progress_bar
 
@@ -36,7 +36,7 @@ def demo(out: Path, layouts: Path, device: str) -> None:
     and the data set OUT/pairs of four generated clips with their picture OUT/pairs.png.
     """
     from litho_dl.core.device import resolve_device
-    from litho_dl.core.io import require_writable_folder, write_text
+    from litho_dl.core.io import write_text
     from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, load_clip
     from litho_dl.process.files import read_optics
     from litho_dl.runs.files import layout_settings, write_clip, write_run
@@ -48,7 +48,7 @@ def demo(out: Path, layouts: Path, device: str) -> None:
     from litho_dl.scoring.protocol import default_protocol
     from litho_dl.simulation.simulator import Simulator
 
-    require_writable_folder(out)
+    own(out)
     paths = [layouts / f"{name}.glp" for name in CLIPS]
     if not all(path.is_file() for path in paths):
         raise LayoutError(

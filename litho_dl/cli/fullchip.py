@@ -15,6 +15,7 @@ from litho_dl.cli.options import (
     json_option,
     layout_options,
     method_with,
+    own,
     report_on,
     rules_options,
     worker_options,
@@ -135,6 +136,7 @@ def fullchip(
         layout, optics, method, model, steps, force, layer, cell, window_nm, core_nm, passes, batch, tolerance, rules
     )
     folder = run_folder(out)
+    own(folder)
     run = _made(
         job,
         folder,

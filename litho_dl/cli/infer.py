@@ -17,6 +17,7 @@ from litho_dl.cli.options import (
     model_option,
     optics_option,
     out_option,
+    own,
     report_option,
     rules_options,
 )
@@ -72,7 +73,6 @@ def infer(
     Example: litho-dl infer clip.gds --model runs/unet/model.safetensors --optics iccad13-like --out masks --refine 20
     """
     from litho_dl.core.device import resolve_device
-    from litho_dl.core.io import require_writable_folder
     from litho_dl.generators.model import load_generator
     from litho_dl.generators.predict import predict, refine
     from litho_dl.ilt.method import load_method
@@ -97,7 +97,7 @@ def infer(
     whole_factor(card.recipe.mask_pixel_nm if steps is None else chosen.mask_nm, MASK_FILE_PIXEL_NM)
     process = built(read)
     protocol = default_protocol(process).counting(rules)
-    require_writable_folder(out)
+    own(out)
     simulator = Simulator(process).to(resolved)
     prediction = predict(generator, clips, resolved)
     run = {**files.layout_settings(layouts, layer, cell, window_nm), "optics": optics, "model": model}

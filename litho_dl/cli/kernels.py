@@ -70,13 +70,15 @@ def import_(folder: Path, out: Path, as_json: bool) -> None:
 @json_option
 def show(optics: str, field_nm: float | None, out: Path | None, as_json: bool) -> None:
     """Describe OPTICS (recipe, kernel file or contest folder); with --out, draw source, pupil and kernels."""
+    from litho_dl.core.naming import require_name
     from litho_dl.process.files import read_optics
     from litho_dl.runs.optics import draw_kernels
 
-    process = built(read_optics(optics, field_nm=field_nm))
-    figures = []
+    name = Path(optics).stem if Path(optics).suffix else Path(optics).name
     if out is not None:
-        figures = draw_kernels(process, out, Path(optics).stem if Path(optics).suffix else Path(optics).name)
+        require_name(name, "the name of the optics")
+    process = built(read_optics(optics, field_nm=field_nm))
+    figures = [] if out is None else draw_kernels(process, out, name)
     report(process, as_json, **({"figures": figures} if figures else {}))
 
 

@@ -61,12 +61,12 @@ def mnist(
     from litho_dl.mnist.run import run_mnist
     from litho_dl.mnist.summary import run_summary, run_text
     from litho_dl.runs.summary import write_summary
-    from litho_dl.training.processes import process_group
+    from litho_dl.training.processes import owned_by_first, process_group
     from litho_dl.training.progress import report_resumable, training_progress
 
     recipe = with_training(load_mnist_recipe(model), epochs=epochs, seed=seed)
     folder = out or Path("runs") / "mnist" / Path(model).stem
-    with process_group(device) as own:
+    with process_group(device) as own, owned_by_first(folder):
         images = load_mnist(data_dir, download=download)
         try:
             with training_progress() as report:
@@ -77,6 +77,6 @@ def mnist(
         if run is None:
             return
         draw_run(folder, run, images)
-    found = run_summary(run)
-    write_summary(folder / "summary.json", command_line(), found)
+        found = run_summary(run)
+        write_summary(folder / "summary.json", command_line(), found)
     click.echo(json.dumps(found, indent=2) if as_json else run_text(found, folder))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litho_dl.cli.options import command_line, json_option, layout_options, report_option, rules_options
+from litho_dl.cli.options import command_line, json_option, layout_options, own, report_option, rules_options
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import IMAGE_SUFFIXES
 
@@ -55,7 +55,8 @@ def mrc(
     Features that the border of an image or of the --window cuts are checked as they are, and their violations are
     counted separately, as they may be parts of larger features.
     """
-    from litho_dl.core.io import require_writable_folder
+    from litho_dl.core.naming import require_name
+    from litho_dl.layout.clips import file_stem
     from litho_dl.layout.rules import check_rules
     from litho_dl.runs.mask_rules import (
         check_summary,
@@ -70,7 +71,8 @@ def mrc(
 
     limits = RULES if rules is None else rules
     if out is not None:
-        require_writable_folder(out)
+        require_name(file_stem(mask), "the name of a mask")
+        own(out)
     border = window_nm
     if mask.suffix.lower() in IMAGE_SUFFIXES:
         drawn, smooth, border = image_layout(mask, pixel_nm)

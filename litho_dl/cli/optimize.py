@@ -16,6 +16,7 @@ from litho_dl.cli.options import (
     method_with,
     optics_option,
     out_option,
+    own,
     report_option,
     rules_options,
 )
@@ -88,7 +89,6 @@ def optimize(
     With --init, only the method's last level is run, from the given masks.
     """
     from litho_dl.core.device import resolve_device
-    from litho_dl.core.io import require_writable_folder
     from litho_dl.ilt.method import load_method
     from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, load_start_mask, whole_factor
     from litho_dl.process.files import read_optics
@@ -110,7 +110,7 @@ def optimize(
         masks = [load_start_mask(path, clip, chosen.target_nm) for path, clip in zip(found, clips, strict=True)]
     process = built(read)
     protocol = default_protocol(process).counting(rules)
-    require_writable_folder(out)
+    own(out)
     simulator, threshold = Simulator(process).to(resolved), process.resist.threshold
     with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
         solution = solve(simulator, clips, chosen, advance, masks=masks)

@@ -234,6 +234,20 @@ def _without_folders(argument: str) -> str:
     return f"{name}{equals}{Path(value).name}" if Path(value).is_absolute() else argument
 
 
+def own(folder: Path) -> None:
+    """Makes the folder of a run, which nothing else may write to until the command ends.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        OutputError: Another run owns the folder, or it cannot be written.
+    """
+    from litho_dl.core.lock import owned
+
+    click.get_current_context().with_resource(owned(folder))
+
+
 def built(optics: "Optics") -> "ProcessModel":
     """The process model of optics; a recipe's kernels are built now, with a progress bar."""
     if optics.built:

@@ -15,6 +15,7 @@ from litho_dl.cli.options import (
     layout_options,
     optics_option,
     out_option,
+    own,
     report_option,
 )
 from litho_dl.core.progress import progress_bar
@@ -80,7 +81,6 @@ def process_window(
     OUT/process_window.png. Dose limits are computed from the images, and are not restricted to the swept doses.
     """
     from litho_dl.core.device import resolve_device
-    from litho_dl.core.io import require_writable_folder
     from litho_dl.layout.clips import load_clip, load_mask_polygons
     from litho_dl.process.files import read_optics
     from litho_dl.runs import process_window as runs
@@ -94,7 +94,7 @@ def process_window(
     clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm)
     polygons = clip.placed if mask is None else load_mask_polygons(mask, clip, layer=mask_layer)
     choose_gauges(clip, cutlines)  # a wrong one is refused before kernels are built
-    require_writable_folder(out)
+    own(out)
     simulator = Simulator(built(read)).to(resolved)
     with progress_bar("Exposing through focus") as advance:
         result = runs.process_window(

@@ -13,6 +13,7 @@ from litho_dl.cli.options import (
     layout_options,
     optics_option,
     out_option,
+    own,
     report_option,
 )
 
@@ -49,7 +50,8 @@ def simulate(
 
     from litho_dl.core.device import resolve_device
     from litho_dl.core.grid import Grid
-    from litho_dl.core.io import IMAGE_SUFFIXES, require_writable_folder
+    from litho_dl.core.io import IMAGE_SUFFIXES
+    from litho_dl.core.naming import require_name
     from litho_dl.layout.clips import file_stem, load_clip, load_mask_image, pixel_of
     from litho_dl.process.files import read_optics
     from litho_dl.runs.exposure import write_exposure
@@ -57,6 +59,7 @@ def simulate(
     from litho_dl.scoring.scorecard import as_lines
     from litho_dl.simulation.simulator import Simulator
 
+    name = require_name(file_stem(layout), "the name of a layout")
     resolved, read = resolve_device(device), read_optics(optics, field_nm=field_nm)
     field = read.field_nm
     if layout.suffix.lower() in IMAGE_SUFFIXES:
@@ -68,10 +71,9 @@ def simulate(
     pixel_nm = mask_pixel_nm if pixel_nm is None else pixel_nm
     Grid.of_field(field, pixel_nm)
     simulator = Simulator(built(read)).to(resolved)
-    require_writable_folder(out)
+    own(out)
     with torch.no_grad():
         exposure = simulator(mask, mask_pixel_nm, out_pixel_nm=pixel_nm)
-    name = file_stem(layout)
     summary = write_exposure(exposure, mask, pixel_nm, out, name, title=f"{name}, {Path(optics).name}")
     summary = {"name": name, "optics": optics, "field_nm": field, "mask_pixel_nm": mask_pixel_nm, **summary}
     write_summary(out / f"{name}.simulate.json", command_line(), summary)

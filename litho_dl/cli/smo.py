@@ -15,6 +15,7 @@ from litho_dl.cli.options import (
     layout_options,
     optics_option,
     out_option,
+    own,
     report_option,
     stacked,
 )
@@ -92,7 +93,6 @@ def smo(
     source as litho-dl optimize does. Ctrl-C stops early and writes the source, or the masks, found so far.
     """
     from litho_dl.core.device import resolve_device
-    from litho_dl.core.io import require_writable_folder
     from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, whole_factor
     from litho_dl.process.files import read_optics
     from litho_dl.process.freeform import save_freeform
@@ -109,7 +109,7 @@ def smo(
     clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm)
     process = built(read)
     simulator = runs.trainable_source(process, **source).to(resolved)
-    require_writable_folder(out)
+    own(out)
     with progress_bar("Optimising the source") as advance:
         solution = solve(simulator, clips, joint, advance)
     assert process.recipe is not None

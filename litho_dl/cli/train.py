@@ -54,7 +54,6 @@ def train(
 
     Example: litho-dl train unet_small --data metal-2k --out runs/unet_small
     """
-    from litho_dl.core.io import require_writable_folder
     from litho_dl.generators.items import load_pair_set
     from litho_dl.generators.model import load_generator
     from litho_dl.generators.pictures import draw_run
@@ -62,12 +61,11 @@ def train(
     from litho_dl.generators.run import run_generator
     from litho_dl.generators.summary import run_summary, run_text, training_command
     from litho_dl.runs.summary import write_summary
-    from litho_dl.training.processes import process_group
+    from litho_dl.training.processes import owned_by_first, process_group
     from litho_dl.training.progress import report_resumable, training_progress
 
     chosen = with_training(load_generator_recipe(recipe), epochs=epochs, seed=seed)
-    require_writable_folder(out)
-    with process_group(device) as own:
+    with process_group(device) as own, owned_by_first(out):
         pairs = load_pair_set(data, chosen, optics)
         options: dict[str, Any] = {
             "device": own,
@@ -84,6 +82,6 @@ def train(
         if run is None:
             return
         draw_run(out, run, pairs)
-    found = run_summary(run)
-    write_summary(out / "summary.json", command_line(), found)
+        found = run_summary(run)
+        write_summary(out / "summary.json", command_line(), found)
     click.echo(json.dumps(found, indent=2) if as_json else run_text(found))

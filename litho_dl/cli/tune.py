@@ -45,13 +45,14 @@ def tune(study: str, out: Path, trials: int, layouts: Path | None, device: str, 
     from litho_dl.core.device import resolve_device
     from litho_dl.runs.summary import write_summary
     from litho_dl.simulation.simulator import Simulator
-    from litho_dl.tuning.files import study_summary, study_text
+    from litho_dl.tuning.files import study_folder, study_summary, study_text
+    from litho_dl.tuning.journal import JOURNAL
     from litho_dl.tuning.run import run_study
-    from litho_dl.tuning.search import JOURNAL
     from litho_dl.tuning.study import load_study
 
     loaded = load_study(study, layouts)
     simulator = Simulator(built(loaded.optics)).to(resolve_device(device))
+    click.get_current_context().with_resource(study_folder(out))
     try:
         found, validation = run_study(loaded, simulator, out, trials)
     except KeyboardInterrupt:

@@ -1,6 +1,9 @@
 """The eight symmetries of the square."""
 
+from typing import Annotated
+
 import numpy as np
+from pydantic import AfterValidator
 
 # Rows of the matrices that map (x, y) to (x', y').
 SYMMETRIES: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
@@ -13,6 +16,16 @@ SYMMETRIES: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
     "transpose": ((0, 1), (1, 0)),
     "anti_transpose": ((0, -1), (-1, 0)),
 }
+
+
+def _known(name: str) -> str:
+    """The name of a symmetry, if it is one."""
+    if name not in SYMMETRIES:
+        raise ValueError(f"expected one of {', '.join(SYMMETRIES)}")
+    return name
+
+
+SymmetryName = Annotated[str, AfterValidator(_known)]
 
 
 def turned(image: np.ndarray, symmetry: str) -> np.ndarray:

@@ -5,6 +5,9 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
+import stat
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,6 +19,8 @@ import numpy as np
 from litho_dl.core.errors import LithoError, OutputError
 
 IMAGE_SUFFIXES = (".png", ".npy", ".csv")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # of cells that spreadsheets compute
+LONGEST_STEM = 150  # bytes of a temporary name, of the 255 that file systems hold
 _TEMPORARY = re.compile(r"\..*\.[0-9a-f]{16}\.part(\.[^.]*)?")
 
 
@@ -72,27 +77,56 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     """Yields a temporary path beside `target` that becomes `target` when the block ends without error.
 
     The temporary name keeps the suffix, so libraries that choose the format by suffix work. A killed run
-    leaves the old file or the new one, never half of one.
+    leaves the old file or the new one, never half of one. A link stays a link, to what is written; to a device, a pipe
+    or an open file (/dev/stdout) the content is written in the end.
 
     Raises:
         OutputError: The folder cannot be made or the file cannot be written.
     """
     target = Path(target)
-    temporary = target.with_name(f".{target.stem}.{secrets.token_hex(8)}.part{target.suffix}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with open(temporary, "r+b") as written:  # Windows only syncs files that are open for writing
-            os.fsync(written.fileno())
-        os.replace(temporary, target)
+        if _is_stream(target):
+            with tempfile.TemporaryDirectory() as folder:
+                temporary = Path(folder) / target.name
+                yield temporary
+                with open(temporary, "rb") as content, open(target, "ab") as stream:
+                    shutil.copyfileobj(content, stream)
+            return
+        place = Path(os.path.realpath(target)) if target.is_symlink() else target
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with _beside(place) as temporary:
+            yield temporary
+            with open(temporary, "r+b") as written:  # Windows only syncs files that are open for writing
+                os.fsync(written.fileno())
+            os.replace(temporary, place)
     except OSError as error:
         raise OutputError(
             f"Cannot write {target}: {error.strerror or error}; check that the folder exists and is writable, and "
             f"that the disk is not full."
         ) from error
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """A temporary path beside a file, with its suffix; whatever is left there in the end is removed."""
+    stem = target.stem.encode(errors="ignore")[:LONGEST_STEM].decode(errors="ignore")
+    temporary = target.with_name(f".{stem}.{secrets.token_hex(8)}.part{target.suffix}")
+    try:
+        yield temporary
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _is_stream(path: Path) -> bool:
+    """True for what must be written to instead of replaced: a device, a pipe, or an open file such as /dev/stdout."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    if stat.S_ISREG(mode):
+        return os.path.realpath(path.parent).startswith(("/dev/fd", "/proc/")) or path.parent == Path("/dev")
+    return not stat.S_ISDIR(mode)
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -132,7 +166,7 @@ def write_text(target: str | Path, text: str) -> None:
 
 
 def write_csv(target: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes a table as CSV, atomically.
+    """Writes a table as CSV, atomically; text that a spreadsheet would compute gets a quote before it (`'=1+1`).
 
     Args:
         target: The file.
@@ -143,9 +177,25 @@ def write_csv(target: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with atomic_path(target) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
+        writer = csv.writer(file)
+        writer.writerow([_cell(name) for name in columns])
+        writer.writerows([_cell(row.get(name, "")) for name in columns] for row in rows)
+
+
+def _cell(value: Any) -> Any:
+    """A value of a table; text that begins like a formula and is not a number is quoted."""
+    if not (isinstance(value, str) and value.startswith(FORMULA_STARTS)):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
+
+
+def unquoted(cell: str) -> str:
+    """The text of a cell of `write_csv`, without the quote before what a spreadsheet would compute."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell
 
 
 def require_writable_folder(folder: str | Path) -> Path:

@@ -23,6 +23,7 @@ NOUNS: dict[Kind, str] = {
     "studies": "study",
 }
 UNKNOWN_KEY = "extra_forbidden"  # pydantic's name of the fault
+MOST_FAULTS = 8
 Model = TypeVar("Model", bound=BaseModel)
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -149,15 +150,29 @@ def validated(model: type[Model], table: Any, origin: str) -> Model:
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        entries: list[Any] = list(error.errors())
-        known = sorted(set(_keys(model)))
-        meant = {entry["loc"]: _meant(entry["loc"][-1], known) for entry in entries if entry["type"] == UNKNOWN_KEY}
-        spelt = {(*loc[:-1], key) for loc, key in meant.items()}  # these keys are missing only as they are misspelt
-        faults = [entry for entry in entries if not (entry["type"] == "missing" and entry["loc"] in spelt)]
-        inside = {entry["loc"][: len(entry["loc"]) - 1 - cut] for entry in faults for cut in range(len(entry["loc"]))}
-        faults = [entry for entry in faults if not (entry["type"] == "too_short" and entry["loc"] in inside)]
-        explained = (_explain(entry, meant.get(entry["loc"], "")) for entry in faults)
-        raise RecipeError(f"{origin}: " + "; ".join(explained)) from error
+        raise RecipeError(f"{origin}: {explained(error, model)}") from error
+
+
+def explained(error: ValidationError, model: type[BaseModel] | None = None) -> str:
+    """The faults that a validation found, on one line; of many, the first ones.
+
+    Args:
+        error: The error.
+        model: The model of the table, whose keys are named where others are misspelt; None: one that takes any key.
+
+    Returns:
+        The text.
+    """
+    entries: list[Any] = list(error.errors())
+    known = [] if model is None else sorted(set(_keys(model)))
+    meant = {entry["loc"]: _meant(entry["loc"][-1], known) for entry in entries if entry["type"] == UNKNOWN_KEY}
+    spelt = {(*loc[:-1], key) for loc, key in meant.items()}  # these keys are missing only as they are misspelt
+    faults = [entry for entry in entries if not (entry["type"] == "missing" and entry["loc"] in spelt)]
+    inside = {entry["loc"][: len(entry["loc"]) - 1 - cut] for entry in faults for cut in range(len(entry["loc"]))}
+    faults = [entry for entry in faults if not (entry["type"] == "too_short" and entry["loc"] in inside)]
+    texts = [_explain(entry, meant.get(entry["loc"], "")) for entry in faults]
+    more = f"; {len(texts) - MOST_FAULTS} more" if len(texts) > MOST_FAULTS else ""
+    return "; ".join(texts[:MOST_FAULTS]) + more
 
 
 def load_settings(model: type[Model], kind: Kind, name_or_path: str | Path) -> Model:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
-from logging import CRITICAL
 from multiprocessing.context import SpawnContext
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
@@ -173,23 +172,16 @@ def _on_dask(
 ) -> Iterator[Result]:
     """Runs the tasks on Dask, whose own settings limit how many workers a task may lose (three by default)."""
     try:
-        from distributed import Client, KilledWorker, LocalCluster, as_completed
+        from distributed import Client, KilledWorker, as_completed
         from distributed.comm import CommClosedError
     except ImportError as error:
         raise LithoError("Expected Dask for a scheduler, got none; pip install 'litho-dl[cluster]'.") from error
     with ExitStack() as stack:
         address: Any = scheduler
         if scheduler == "local":
-            address = stack.enter_context(
-                LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    dashboard_address=None,
-                    silence_logs=CRITICAL,
-                    # Only this process handles Ctrl-C.
-                    preload=["import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"],
-                )
-            )
+            from litho_dl.core.cluster import local_cluster
+
+            address = stack.enter_context(local_cluster(workers))
         try:
             client = stack.enter_context(Client(address, timeout="20s"))
         except (OSError, ValueError) as error:

@@ -8,15 +8,24 @@ import numpy as np
 from torch import Tensor
 
 from litho_dl.core.errors import DatasetError
+from litho_dl.core.grid import whole_ratio
 from litho_dl.core.hdf5 import hdf5_bytes, open_hdf5
 from litho_dl.core.io import atomic_path
-from litho_dl.fullchip.plan import WorkerContext, tile_path
-from litho_dl.fullchip.tiling import Tile, Tiling
+from litho_dl.core.settings import Positive
+from litho_dl.core.stored import Stored
+from litho_dl.fullchip.plan import Plan, WorkerContext, tile_path
+from litho_dl.fullchip.tiling import Tile
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 
 FORMAT = "litho_dl.tile/1"
+
+
+class _TileSettings(Stored):
+    """The settings in a tile's file."""
+
+    pixel_nm: Positive
 
 
 def mask_file(folder: Path, tile: Tile, number: int) -> Path:
@@ -53,14 +62,14 @@ def write_mask(folder: Path, tile: Tile, number: int, core: Tensor, pixel_nm: fl
         temporary.write_bytes(hdf5_bytes(FORMAT, attributes, arrays))
 
 
-def read_mask(folder: Path, tile: Tile, number: int, digest: str) -> tuple[np.ndarray, float] | None:
+def read_mask(folder: Path, tile: Tile, number: int, plan: Plan) -> tuple[np.ndarray, float] | None:
     """Reads the mask in a tile's core after a pass.
 
     Args:
         folder: The run's folder.
         tile: The tile.
         number: Number of the pass, from 1.
-        digest: Digest of the run's plan.
+        plan: The run's plan.
 
     Returns:
         The mask, bool (n, n), and its pixel in nm; None if there is no file.
@@ -72,9 +81,13 @@ def read_mask(folder: Path, tile: Tile, number: int, digest: str) -> tuple[np.nd
     if not path.exists():
         return None
     with open_hdf5(path, FORMAT) as file:
-        if file.attrs["digest"] != digest:
+        if file.attribute("digest") != plan.digest:
             raise DatasetError(f"{path}: expected a tile of this run, got another's; remove it.")
-        return file["mask"][0] > 0, float(json.loads(file.attrs["settings"])["pixel_nm"])
+        pixel_nm = file.settings(_TileSettings).pixel_nm
+        side = whole_ratio(plan.tiling.core_nm, pixel_nm)
+        if side is None:
+            raise DatasetError(f"{path}: expected a pixel that divides the tile, got {pixel_nm:g} nm; remove it.")
+        return file.array("mask", "u", (1, side, side)).read()[0] > 0, pixel_nm
 
 
 def window_mask(context: WorkerContext, folder: Path, tile: Tile, passes: dict[Tile, int]) -> tuple[np.ndarray, float]:
@@ -93,7 +106,7 @@ def window_mask(context: WorkerContext, folder: Path, tile: Tile, passes: dict[T
         DatasetError: A mask is missing, damaged or of another run.
     """
     tiling = context.plan.tiling
-    cores = {other: read_mask(folder, other, number, context.plan.digest) for other, number in passes.items()}
+    cores = {other: read_mask(folder, other, number, context.plan) for other, number in passes.items()}
     for other, part in cores.items():
         if part is None and context.chip.clipped(tiling.window(other)).polygons:
             raise DatasetError(f"{mask_file(folder, other, passes[other])}: expected the mask of a tile, got no file.")
@@ -119,14 +132,13 @@ def window_mask(context: WorkerContext, folder: Path, tile: Tile, passes: dict[T
     return mask, pixel_nm
 
 
-def stitched(folder: Path, tiling: Tiling, number: int, digest: str, name: str) -> Layout:
+def stitched(folder: Path, plan: Plan, number: int, name: str) -> Layout:
     """The chip's mask after a pass, in which polygons that meet at a seam are merged.
 
     Args:
         folder: The run's folder.
-        tiling: The tiling.
+        plan: The run's plan.
         number: Number of the pass, from 1.
-        digest: Digest of the run's plan.
         name: Name of the layout.
 
     Returns:
@@ -135,9 +147,10 @@ def stitched(folder: Path, tiling: Tiling, number: int, digest: str, name: str) 
     Raises:
         DatasetError: A tile's file is damaged or of another run.
     """
+    tiling = plan.tiling
     polygons: list[Polygon] = []
     for tile in tiling.tiles:
-        stored = read_mask(folder, tile, number, digest)
+        stored = read_mask(folder, tile, number, plan)
         if stored is None:
             continue
         core, pixel_nm = stored

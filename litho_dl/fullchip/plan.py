@@ -6,16 +6,19 @@ import platform
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, JsonValue
 
 from litho_dl import __version__
 from litho_dl.core.device import resolve_device
-from litho_dl.core.errors import DatasetError
+from litho_dl.core.errors import DatasetError, LayoutError
 from litho_dl.core.io import file_digest, write_text
-from litho_dl.core.settings import validated
+from litho_dl.core.settings import ProperFraction
+from litho_dl.core.stored import Count, Digest, Stored, checked, parse_json
 from litho_dl.core.workers import require_shared
 from litho_dl.fullchip.chip import Chip
-from litho_dl.fullchip.tiling import Tile, Tiling
+from litho_dl.fullchip.tiling import LARGEST_TILE_NM, Tile, Tiling
 from litho_dl.generators.model import Generator, load_generator
 from litho_dl.ilt.method import Method
 from litho_dl.layout.rules import MaskRules
@@ -26,6 +29,8 @@ from litho_dl.simulation.simulator import Simulator
 FORMAT = "litho_dl.fullchip/3"
 PLAN, TARGET, OPTICS, MODEL = "plan.json", "target.oas", "optics.safetensors", "model.safetensors"
 TILES = "tiles"
+Limit = Annotated[float, Field(ge=0)]
+Coordinate = Annotated[float, Field(ge=-1e10, le=1e10)]  # nm; the formats reach 2.1e9 database units
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,41 @@ class Plan:
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
+class _StoredTiling(Stored):
+    """The stored form of a `Tiling`."""
+
+    wanted_nm: tuple[Coordinate, Coordinate, Coordinate, Coordinate]
+    area_nm: tuple[Coordinate, Coordinate, Coordinate, Coordinate]
+    core_nm: Annotated[float, Field(gt=0, le=LARGEST_TILE_NM)]
+    halo_nm: Annotated[float, Field(ge=0, le=LARGEST_TILE_NM)]
+
+
+class _StoredRules(Stored):
+    """The stored form of `MaskRules`."""
+
+    min_width_nm: Limit
+    min_space_nm: Limit
+    min_area_nm2: Limit
+    min_radius_nm: Limit
+
+
+class _Stored(Stored):
+    """The content of `plan.json`: that of a `Plan`, and its digest."""
+
+    digest: Digest
+    tiling: _StoredTiling
+    tolerance: ProperFraction
+    method: Method | None
+    network: bool
+    steps: Annotated[Count, Field(ge=1)] | None
+    passes: Annotated[Count, Field(ge=1)]
+    batch: Annotated[Count, Field(ge=1)]
+    device: str
+    files: dict[Literal["target.oas", "optics.safetensors", "model.safetensors"], Digest]
+    labels: dict[str, JsonValue]
+    rules: _StoredRules
+
+
 @dataclass(frozen=True)
 class TileTask:
     """Tiles to solve as one batch, or to score.
@@ -128,34 +168,27 @@ def read_plan(folder: Path) -> Plan:
     """
     path = folder / PLAN
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-        if table["format"] != FORMAT or table["version"] != __version__:
-            raise DatasetError(
-                f"{path}: expected a plan of {FORMAT} and litho_dl {__version__}; choose another folder."
-            )
-        tiling = table["tiling"]
-        plan = Plan(
-            Tiling(tuple(tiling["wanted_nm"]), tuple(tiling["area_nm"]), tiling["core_nm"], tiling["halo_nm"]),
-            table["tolerance"],
-            None if table["method"] is None else validated(Method, table["method"], str(path)),
-            table["network"],
-            table["steps"],
-            table["passes"],
-            table["batch"],
-            table["device"],
-            table["files"],
-            MaskRules(**table["rules"]),
-            table["labels"],
-        )
-        if plan.digest != table["digest"]:
-            raise DatasetError(f"{path}: the plan was changed by hand; restore it, or choose another folder.")
-        return plan
+        content = path.read_bytes()
     except FileNotFoundError:
         raise DatasetError(f"{folder}: expected a full-chip run ({PLAN} in it), got none.") from None
-    except (KeyError, TypeError, ValueError, OSError) as error:
-        raise DatasetError(
-            f"{path}: the plan is damaged ({error}); remove the folder, or choose another folder."
-        ) from error
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror}).") from error
+    table = parse_json(content, str(path), DatasetError)
+    found = (table.get("format"), table.get("version")) if isinstance(table, dict) else None
+    if found is not None and found != (FORMAT, __version__):
+        raise DatasetError(f"{path}: expected a plan of {FORMAT} and litho_dl {__version__}; choose another folder.")
+    stored = checked(_Stored, table, str(path), DatasetError)
+    tiling = table["tiling"]  # as it was written: 5 and 5.0 differ in the digest
+    try:
+        cut = Tiling(tuple(tiling["wanted_nm"]), tuple(tiling["area_nm"]), tiling["core_nm"], tiling["halo_nm"])
+    except LayoutError as error:
+        raise DatasetError(f"{path}: the file is damaged ({error}); restore it, or choose another folder.") from error
+    names = ("tolerance", "network", "steps", "passes", "batch", "device", "files", "labels")
+    rules = MaskRules(**table["rules"])
+    plan = Plan(tiling=cut, method=stored.method, rules=rules, **{name: table[name] for name in names})
+    if plan.digest != stored.digest:
+        raise DatasetError(f"{path}: the plan was changed by hand; restore it, or choose another folder.")
+    return plan
 
 
 @dataclass(frozen=True, eq=False)

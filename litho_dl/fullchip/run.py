@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.core.io import atomic_path, remove_leftovers, require_writable_folder
-from litho_dl.core.lock import locked
+from litho_dl.core.io import atomic_path
+from litho_dl.core.lock import owned
 from litho_dl.core.timing import PhaseTimer
 from litho_dl.core.workers import run_tasks
 from litho_dl.fullchip.chip import Chip
@@ -177,18 +177,14 @@ def run_fullchip(
     )
     contents = _tile_contents(job.chip, tiling)
     steps = list(pass_steps(contents, tiling, job.passes))
-    folder = require_writable_folder(folder.absolute())
-    require_writable_folder(folder / TILES)
-    with locked(folder):
+    with owned(folder.absolute(), TILES) as folder:
         plan = start_or_resume(job, tiling, folder, device.partition(":")[0])
-        for subfolder in (folder, folder / TILES):
-            remove_leftovers(subfolder)
         timer.finish("plan")
         runner = _TileRunner(folder, plan.digest, device, workers, scheduler, on_progress)
         solved, tile_seconds = runner.solve(steps, job.batch)
         _remove_outdated_scores(folder, tiling, job.passes)
         timer.finish("solve")
-        mask = stitched(folder, tiling, job.passes, plan.digest, job.chip.name)
+        mask = stitched(folder, plan, job.passes, job.chip.name)
         write_layout(mask_path, mask)
         timer.finish("stitch")
         scored = sorted(tile for tile in contents if _has_area(tiling.inside(tile)))

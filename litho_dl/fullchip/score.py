@@ -251,10 +251,12 @@ def read_score(folder: Path, tile: Tile, digest: str) -> TileScore:
     """
     path = score_file(folder, tile)
     with open_hdf5(path, FORMAT) as file:
-        if file.attrs["digest"] != digest:
+        if file.attribute("digest") != digest:
             raise DatasetError(f"{path}: expected a score of this run, got another's; remove it.")
-        l2, pvb, target = file["areas"][()].tolist()
-        sites, epe, violated = (file[name][()] for name in ("sites", "epe", "violated"))
-        return TileScore(
-            l2, pvb, target, sites, epe, violated, {rule: file[rule][()] for rule in UNITS if rule in file}
+        l2, pvb, target = file.array("areas", "f", (3,)).read().tolist()
+        sites = file.array("sites", "f", (None, 2)).read()
+        epe, violated = (
+            file.array(name, kind, (len(sites),)).read() for name, kind in (("epe", "f"), ("violated", "iu"))
         )
+        places = {rule: file.array(rule, "f", (None, 4)).read() for rule in UNITS if rule in file}
+        return TileScore(l2, pvb, target, sites, epe, violated, places)

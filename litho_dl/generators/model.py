@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import nn
 
 from litho_dl.core.errors import CheckpointError
-from litho_dl.core.settings import packaged_names, suggestion
+from litho_dl.core.settings import Positive, packaged_names, suggestion
+from litho_dl.core.stored import AnyFloat, Count, Stored, checked
 from litho_dl.generators.recipe import GeneratorRecipe
 from litho_dl.generators.weights import SUFFIX, packaged_models
 from litho_dl.models.registry import GENERATORS, SURROGATES
@@ -19,10 +19,10 @@ from litho_dl.process.files import Optics
 from litho_dl.process.identity import finest_period_nm, process_digest
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulation.simulator import Simulator
-from litho_dl.training.checkpoint import load_weights, one_line, read_weights, save_weights
+from litho_dl.training.checkpoint import load_weights, read_weights, save_weights
 
 
-class OpticsCard(BaseModel):
+class OpticsCard(Stored):
     """The optics that a network was trained for.
 
     Attributes:
@@ -31,11 +31,9 @@ class OpticsCard(BaseModel):
         finest_period_nm: `process.identity.finest_period_nm`; None in files of earlier versions.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     name: str
     digest: str
-    finest_period_nm: float | None = None
+    finest_period_nm: Positive | None = None
 
     @classmethod
     def of(cls, name: str, process: ProcessModel) -> "OpticsCard":
@@ -55,7 +53,7 @@ class OpticsCard(BaseModel):
         return math.inf if self.finest_period_nm is None else abs(math.log(finest_nm / self.finest_period_nm))
 
 
-class StageCard(BaseModel):
+class StageCard(Stored):
     """The record of one training stage.
 
     Attributes:
@@ -65,15 +63,13 @@ class StageCard(BaseModel):
         seconds: Wall time of all epochs, validation included.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    epochs: int
-    best_epoch: int
-    validation: dict[str, float]
+    epochs: Count
+    best_epoch: Count
+    validation: dict[str, AnyFloat]
     seconds: float
 
 
-class TrainingCard(BaseModel):
+class TrainingCard(Stored):
     """The record of a network's training.
 
     Attributes:
@@ -84,8 +80,6 @@ class TrainingCard(BaseModel):
         start: Card of the weights that the training started from; None for random weights.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     command: str
     device: str
     stages: dict[str, StageCard]
@@ -93,7 +87,7 @@ class TrainingCard(BaseModel):
     start: "Card | None" = None
 
 
-class Card(BaseModel):
+class Card(Stored):
     """The model card of a file of weights.
 
     Attributes:
@@ -105,12 +99,10 @@ class Card(BaseModel):
         version: Version of the package.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     recipe: GeneratorRecipe
     optics: OpticsCard
     data: dict[str, Any]
-    scores: dict[str, float]
+    scores: dict[str, AnyFloat]
     training: TrainingCard | None = None
     version: str = ""
 
@@ -247,12 +239,10 @@ def _files(name_or_path: str | Path) -> list[Path]:
 
 def _read(path: Path) -> Generator:
     _, metadata = read_weights(path)
-    try:
-        card = Card.model_validate({**metadata["card"], "version": metadata["version"]})
-    except (KeyError, TypeError, ValidationError) as error:
-        raise CheckpointError(
-            f"{path}: expected the model.safetensors of litho-dl train, got other weights ({one_line(error)})."
-        ) from error
+    card, version = metadata.get("card"), metadata.get("version")
+    if not isinstance(card, dict):
+        raise CheckpointError(f"{path}: expected the model.safetensors of litho-dl train, got other weights.")
+    card = checked(Card, {**card, "version": version}, str(path), CheckpointError)
     networks = nn.ModuleDict({"generator": make_generator(card.recipe.network)})
     load_weights(path, networks)
     return Generator(networks["generator"].eval(), card, str(path))

@@ -15,9 +15,10 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from litho_dl.core.arguments import require_paths
-from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
+from litho_dl.core.errors import GridMismatchError, LayoutError, LithoError, MaskError
 from litho_dl.core.grid import Grid, HasField, whole_ratio
 from litho_dl.core.io import IMAGE_SUFFIXES, read_image, write_png
+from litho_dl.core.naming import require_name
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.edges import is_manhattan
 from litho_dl.layout.files import read_layout, write_layout
@@ -38,6 +39,9 @@ class Clip:
         shift_nm: (dx, dy) from the layout's own coordinates to the field's.
         field_nm: (height, width) of the field.
         window_nm: x0, y0, x1, y1 in the layout's own coordinates, where shapes were cut; None: nothing was.
+
+    Raises:
+        LayoutError: The name cannot be part of a file name.
     """
 
     name: str
@@ -45,6 +49,9 @@ class Clip:
     shift_nm: tuple[float, float]
     field_nm: tuple[float, float]
     window_nm: Box | None = None
+
+    def __post_init__(self) -> None:
+        require_name(self.name, "the name of a clip", LayoutError)
 
     def __repr__(self) -> str:
         shapes, (height, width) = len(self.placed.polygons), self.field_nm

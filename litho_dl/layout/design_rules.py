@@ -2,20 +2,22 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from scipy.spatial import KDTree
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.core.grid import whole_ratio
-from litho_dl.core.settings import Fraction, Positive, Settings, load_settings
+from litho_dl.core.settings import Fraction, Settings, load_settings
 from litho_dl.layout.layout import Layout
 
 if TYPE_CHECKING:
     import klayout.db as db
 
+LONGEST_NM = 1e6
+Length = Annotated[float, Field(gt=0, le=LONGEST_NM)]
 UNITS_PER_NM = 100  # of the check; a grid is a whole number of 0.01 nm
 
 
@@ -39,14 +41,14 @@ class DesignRules(Settings):
 
     description: str
     layer: Literal["metal", "via"]
-    grid_nm: Positive
-    width_nm: Positive
-    max_width_nm: Positive
-    space_nm: Positive
-    tip_to_tip_nm: Positive
-    tip_width_nm: Positive
-    area_nm2: Positive
-    pitch_nm: Positive
+    grid_nm: Length
+    width_nm: Length
+    max_width_nm: Length
+    space_nm: Length
+    tip_to_tip_nm: Length
+    tip_width_nm: Length
+    area_nm2: Annotated[float, Field(gt=0, le=LONGEST_NM**2)]
+    pitch_nm: Length
     density: tuple[Fraction, Fraction]
 
     @model_validator(mode="after")

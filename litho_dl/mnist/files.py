@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import http.client
+import io
 import math
 import struct
 import urllib.request
@@ -29,6 +30,7 @@ TIMEOUT_S = 30
 GZIP = b"\x1f\x8b"
 UNSIGNED_BYTES = 0x08  # type code in an IDX file
 MAX_AXES = 8
+LARGEST_BYTES = 2**28  # five times the training images
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -114,8 +116,9 @@ def _download(folder: Path, name: str, mirrors: Sequence[str]) -> Path:
         url = f"{mirror}{name}.gz"
         try:
             with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
-                packed = response.read()
-            digest = hashlib.sha256(gzip.decompress(packed)).hexdigest()
+                packed = response.read(LARGEST_BYTES)
+            content = gzip.GzipFile(fileobj=io.BytesIO(packed)).read(LARGEST_BYTES)
+            digest = hashlib.sha256(content).hexdigest()
         except (OSError, EOFError, zlib.error, http.client.HTTPException) as error:
             failures.append(f"{url}: {error}")
             continue
@@ -142,9 +145,11 @@ def read_idx(path: str | Path) -> Tensor:
         raise DatasetError(f"{path}: cannot be read ({error.strerror}).") from error
     if content.startswith(GZIP):
         try:
-            content = gzip.decompress(content)
+            content = gzip.GzipFile(fileobj=io.BytesIO(content)).read(LARGEST_BYTES + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise DatasetError(f"{path}: damaged gzip file ({error}); fetch it again.") from error
+    if len(content) > LARGEST_BYTES:
+        raise DatasetError(f"{path}: expected at most {LARGEST_BYTES:,} bytes, got more; fetch it again.")
     if len(content) < 4 or content[:2] != b"\0\0" or content[3] == 0:
         raise DatasetError(f"{path}: expected an IDX file (00 00 TYPE AXES), got {content[:4].hex(' ') or 'nothing'}.")
     if content[2] != UNSIGNED_BYTES:

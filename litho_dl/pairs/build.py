@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from litho_dl.core.errors import DatasetError
-from litho_dl.core.io import file_digest, remove_leftovers, require_writable_folder, write_csv
-from litho_dl.core.lock import locked
+from litho_dl.core.io import file_digest, write_csv
+from litho_dl.core.lock import owned
 from litho_dl.core.workers import run_tasks
 from litho_dl.pairs.make import ShardReport, ShardTask, make_shard
 from litho_dl.pairs.manifest import (
@@ -77,10 +77,8 @@ def build(
         LithoError: A file that the recipe names cannot be read.
         OutputError: The folder cannot be written or is in use, or the disk is full; finished shards stay.
     """
-    folder = require_writable_folder(folder.absolute())
-    require_writable_folder(folder / SHARDS)
-    resolved = resolve_recipe(recipe)
-    with locked(folder):
+    with owned(folder.absolute(), SHARDS) as folder:
+        resolved = resolve_recipe(recipe)
         manifest = _with_existing_shards(folder, _start_or_resume(folder, resolved, on_progress))
         timing = read_timing(folder)
 
@@ -155,8 +153,6 @@ def _start_or_resume(folder: Path, resolved: ResolvedRecipe, on_progress: Callab
 
 def _with_existing_shards(folder: Path, manifest: Manifest) -> Manifest:
     """The manifest with exactly the shards that exist: those written just before a kill added, lost ones removed."""
-    for subfolder in (folder, folder / SHARDS):
-        remove_leftovers(subfolder)
     existing = {index for index in range(manifest.shard_count) if shard_path(folder, index).exists()}
     shards = {index: entry for index, entry in manifest.shards.items() if index in existing}
     for index in sorted(existing - set(shards)):

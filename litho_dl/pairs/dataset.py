@@ -1,6 +1,5 @@
 """A torch `Dataset` of the pairs of a data set."""
 
-import json
 import math
 import os
 from collections.abc import Sequence
@@ -11,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
-from zlib_ng import zlib_ng
 
 from litho_dl.core.arguments import require_numbers, require_paths, require_sequences, require_texts
 from litho_dl.core.dihedral import turned
 from litho_dl.core.errors import DatasetError
 from litho_dl.core.grid import whole_ratio
-from litho_dl.pairs.shard import SHARDS, SPLITS, open_shard, read_settings
+from litho_dl.core.hdf5 import StoredArray, inflated
+from litho_dl.pairs.shard import SHARDS, SPLITS, ShardSettings, image_array, open_shard, read_settings
 
 MAX_OPEN_FILES = 64
 
@@ -74,9 +73,11 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
                 f"{folder}: expected shards (shard-*.h5), got none; make some with litho-dl dataset build."
             )
         self.settings = read_settings(self._paths[0])
-        lacking = [name for name in ("digest", "recipe", "field_nm", "symmetries") if name not in self.settings]
-        if lacking:
-            raise DatasetError(f"{folder}: expected shards of litho-dl dataset build, got some without {lacking[0]}.")
+        lacking = [name for name in ("digest", "field_nm", "symmetries") if name not in self.settings]
+        if lacking or "pixel_nm" not in self.settings["recipe"]:
+            raise DatasetError(
+                f"{folder}: expected shards of litho-dl dataset build, got some without {(*lacking, 'pixel_nm')[0]}."
+            )
         self._chunks = [chunk for number in range(len(self._paths)) for chunk in self._indexed(number, split)]
         if not self._chunks:
             raise DatasetError(f"{folder}: expected pairs of split {split}, got none.")
@@ -91,14 +92,14 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
         """Positions in the file of the images of one shard's pairs of the split."""
         path = self._paths[number]
         with open_shard(path) as file:
-            if json.loads(file.attrs["settings"])["digest"] != self.settings["digest"]:
+            if file.settings(ShardSettings).digest != self.settings["digest"]:
                 raise DatasetError(f"{path}: expected shards of one recipe, got several; give a folder for each.")
             missing = [name for name in self.images if name not in file]
             if missing:
                 raise DatasetError(f"{path}: expected images {', '.join(self.images)}, got no {', '.join(missing)}.")
-            splits = file["split"][()]
+            splits = file.array("split", "u", (None,)).read()
             rows = range(len(splits)) if split is None else np.flatnonzero(splits == SPLITS.index(split)).tolist()
-            chunks = [_chunks(file[name], number) for name in self.images]
+            chunks = [_chunks(image_array(file, name, len(splits)), number) for name in self.images]
             return [tuple(own[row] for own in chunks) for row in rows]
 
     def _cropped(self, stored_nm: float, crop_nm: float | None) -> tuple[slice, slice]:
@@ -149,9 +150,9 @@ class PairDataset(Dataset[tuple[Tensor, ...]]):
         """
         room = math.prod(chunk.shape) * np.dtype(chunk.dtype).itemsize
         try:
-            content = zlib_ng.decompress(_read_at(self._opened(chunk.shard), chunk.size, chunk.offset), bufsize=room)
+            content = inflated(_read_at(self._opened(chunk.shard), chunk.size, chunk.offset), room)
             stored = np.frombuffer(content, chunk.dtype).reshape(chunk.shape)[self._crop]
-        except (OSError, ValueError, zlib_ng.error) as error:  # type: ignore[misc]
+        except (OSError, ValueError) as error:
             path = self._paths[chunk.shard]
             raise DatasetError(f"{path}: pair {chunk.row} is damaged; run litho-dl dataset verify.") from error
         if stored.dtype == np.uint8:
@@ -198,16 +199,13 @@ def _read_at(descriptor: int, size: int, offset: int) -> bytes:
     return os.read(descriptor, size)
 
 
-def _chunks(images: Any, shard: int) -> dict[int, _Chunk]:
-    """The positions of a stored array's images, by row."""
-    found: dict[int, _Chunk] = {}
-
-    def add(info: Any) -> None:
-        row = info.chunk_offset[0]
-        found[row] = _Chunk(shard, row, info.byte_offset, info.size, images.shape[1:], images.dtype.str)
-
-    images.id.chunk_iter(add)
-    return found
+def _chunks(images: StoredArray, shard: int) -> list[_Chunk]:
+    """The positions of the images of a shard, (n, H, W) with one chunk each."""
+    if images.chunk != (1, *images.shape[1:]):
+        raise DatasetError(f"Expected one chunk an image, got chunks of {images.chunk}; the shard is damaged.")
+    (_, height, width), dtype = images.shape, images.dtype.str
+    places = [images.chunks[row, 0, 0] for row in range(len(images))]
+    return [_Chunk(shard, row, *place, (height, width), dtype) for row, place in enumerate(places)]
 
 
 def _block_sums(values: np.ndarray, n: int) -> np.ndarray:

@@ -1,12 +1,14 @@
 """Export of a data set for other programs, as PNG files or NPZ arrays."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from litho_dl.core.errors import DatasetError
-from litho_dl.core.io import atomic_path, require_writable_folder, write_csv, write_png
+from litho_dl.core.io import atomic_path, write_csv, write_png
+from litho_dl.core.lock import LOCK, owned
 from litho_dl.pairs.manifest import read_manifest, shard_path
 from litho_dl.pairs.shard import SPLITS, PairBlock, read_shard
 
@@ -65,15 +67,15 @@ def export_png(folder: Path, out: Path, on_shard: OnShard = lambda done, total: 
         DatasetError: As `finished_shards`, or OUT is not empty.
         OutputError: The folder cannot be written.
     """
-    _require_empty(out)
-    rows: list[dict[str, object]] = []
-    for block in finished_shards(folder, on_shard):
-        rows += pair_table(block)
-        for name, images in block.images.items():
-            for i, image in enumerate(images):
-                grey = image if image.dtype == np.uint8 else np.rint(image.astype(np.float32).clip(0, 1) * 255)
-                write_png(out / SPLITS[block.split[i]] / name / f"{block.name[i]}.png", grey.astype(np.uint8))
-    write_csv(out / "pairs.csv", rows)
+    with _new(out):
+        rows: list[dict[str, object]] = []
+        for block in finished_shards(folder, on_shard):
+            rows += pair_table(block)
+            for name, images in block.images.items():
+                for i, image in enumerate(images):
+                    grey = image if image.dtype == np.uint8 else np.rint(image.astype(np.float32).clip(0, 1) * 255)
+                    write_png(out / SPLITS[block.split[i]] / name / f"{block.name[i]}.png", grey.astype(np.uint8))
+        write_csv(out / "pairs.csv", rows)
     return len(rows)
 
 
@@ -92,20 +94,23 @@ def export_npz(folder: Path, out: Path, on_shard: OnShard = lambda done, total: 
         DatasetError: As `finished_shards`, or OUT is not empty.
         OutputError: The folder cannot be written.
     """
-    _require_empty(out)
-    rows: list[dict[str, object]] = []
-    for number, block in enumerate(finished_shards(folder, on_shard)):
-        rows += pair_table(block)
-        for split in np.unique(block.split):
-            own = block.split == split
-            images = {name: values[own] for name, values in block.images.items()}
-            with atomic_path(out / SPLITS[split] / f"{number:05d}.npz") as temporary:
-                np.savez_compressed(temporary, name=np.array(block.name)[own], **images)
-    write_csv(out / "pairs.csv", rows)
+    with _new(out):
+        rows: list[dict[str, object]] = []
+        for number, block in enumerate(finished_shards(folder, on_shard)):
+            rows += pair_table(block)
+            for split in np.unique(block.split):
+                own = block.split == split
+                images = {name: values[own] for name, values in block.images.items()}
+                with atomic_path(out / SPLITS[split] / f"{number:05d}.npz") as temporary:
+                    np.savez_compressed(temporary, name=np.array(block.name)[own], **images)
+        write_csv(out / "pairs.csv", rows)
     return len(rows)
 
 
-def _require_empty(out: Path) -> None:
-    """Refuses to mix two exports."""
-    if any(require_writable_folder(out).iterdir()):
-        raise DatasetError(f"{out}: expected an empty folder, got files in it; choose another folder.")
+@contextmanager
+def _new(out: Path) -> Iterator[None]:
+    """Owns the folder of an export, and refuses to mix two."""
+    with owned(out):
+        if {path.name for path in out.iterdir()} - {LOCK}:
+            raise DatasetError(f"{out}: expected an empty folder, got files in it; choose another folder.")
+        yield

@@ -3,10 +3,17 @@
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
+
+from litho_dl.core.dihedral import SymmetryName
 from litho_dl.core.errors import DatasetError, LithoError
 from litho_dl.core.io import file_digest, write_text
+from litho_dl.core.settings import Positive
+from litho_dl.core.stored import Count, Digest, Stored, checked, parse_json
+from litho_dl.ilt.method import Method
+from litho_dl.pairs.recipe import DatasetRecipe
 from litho_dl.pairs.shard import OPTICS, SHARDS
 
 FORMAT = "litho_dl.dataset/1"
@@ -25,10 +32,42 @@ class ShardEntry:
         rejected: Number of clips without a pair, by the first quality limit they violate.
     """
 
-    sha256: str
-    clips: int
-    pairs: int
-    rejected: dict[str, int]
+    sha256: Digest
+    clips: Count
+    pairs: Count
+    rejected: dict[str, Count]
+
+
+class _Resolved(Stored):
+    """What workers need of the contents of the files that a recipe names."""
+
+    method: Method
+
+
+class _Settings(Stored):
+    """Settings of a data set, as `resolve.resolve_recipe` makes them."""
+
+    digest: Digest
+    recipe: DatasetRecipe
+    resolved: _Resolved
+    field_nm: tuple[Positive, Positive]
+    symmetries: tuple[SymmetryName, ...]
+
+
+class _Files(Stored):
+    """Digests of the files that all shards are made from."""
+
+    clips: Annotated[Digest, Field(alias=CLIPS)]
+    optics: Annotated[Digest, Field(alias=OPTICS)]
+
+
+class _Stored(Stored):
+    """The content of `dataset.json`."""
+
+    clips: Annotated[Count, Field(ge=1)]
+    files: _Files
+    settings: _Settings
+    shards: dict[Count, ShardEntry]
 
 
 @dataclass(frozen=True)
@@ -146,11 +185,6 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     write_text(folder / MANIFEST, json.dumps(table, indent=1, sort_keys=True) + "\n")
 
 
-def _entry(table: dict[str, Any]) -> ShardEntry:
-    rejected = {str(name): int(count) for name, count in table["rejected"].items()}
-    return ShardEntry(str(table["sha256"]), int(table["clips"]), int(table["pairs"]), rejected)
-
-
 def read_manifest(folder: Path) -> Manifest:
     """Reads a data set's manifest.
 
@@ -159,19 +193,17 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-        if table["format"] != FORMAT:
-            raise DatasetError(f"{path}: expected a data set of format {FORMAT}, got {table['format']!r}.")
-        shards = {int(index): _entry(entry) for index, entry in table["shards"].items()}
-        files = {name: str(table["files"][name]) for name in (CLIPS, OPTICS)}
-        manifest = Manifest(dict(table["settings"]), int(table["clips"]), files, shards)
-        _ = manifest.digest, manifest.shard_count, manifest.settings["symmetries"], manifest.settings["resolved"]
+        content = path.read_bytes()
     except FileNotFoundError:
         raise DatasetError(
             f"{folder}: expected a data set ({MANIFEST} in it), got none; make one with litho-dl dataset build."
         ) from None
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror}).") from error
-    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
-        raise DatasetError(f"{path}: the manifest is damaged ({error}); restore it, or build elsewhere.") from error
-    return manifest
+    table = parse_json(content, str(path), DatasetError)
+    found = table.get("format") if isinstance(table, dict) else None
+    if found != FORMAT:
+        raise DatasetError(f"{path}: expected a data set of format {FORMAT}, got {found!r:.60}; the file is damaged.")
+    stored = checked(_Stored, table, str(path), DatasetError)
+    files = {CLIPS: stored.files.clips, OPTICS: stored.files.optics}
+    return Manifest(table["settings"], stored.clips, files, {i: stored.shards[i] for i in sorted(stored.shards)})

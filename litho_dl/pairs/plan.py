@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from litho_dl.core.errors import DatasetError
-from litho_dl.core.hdf5 import hdf5_bytes, open_hdf5
+from litho_dl.core.hdf5 import StoredArray, StoredFile, hdf5_bytes, open_hdf5
 from litho_dl.core.io import atomic_path
+from litho_dl.core.naming import require_name
 from litho_dl.layout.clips import file_stem
 from litho_dl.layout.design_rules import load_rules
 from litho_dl.layout.generate import unique_clips
@@ -42,6 +42,9 @@ class PlannedClip:
     pattern: str
     split: str
     layout: Layout
+
+    def __post_init__(self) -> None:
+        require_name(self.name, "the name of a pair", DatasetError)
 
 
 def plan_clips(recipe: DatasetRecipe, on_clip: Callable[[int], None] | None = None) -> list[PlannedClip]:
@@ -159,8 +162,9 @@ def read_columns(path: Path, digest: str) -> list[tuple[str, int, str]]:
         DatasetError: The file is missing, damaged, or of another recipe.
     """
     with _opened(path, digest) as file:
-        columns = (file[name][()] for name in ("name", "seed", "pattern"))
-        return [(name.decode(), int(seed), pattern.decode()) for name, seed, pattern in zip(*columns, strict=True)]
+        names = file.texts("name")
+        seeds, patterns = (file.array(*column, (len(names),)).read() for column in (("seed", "u"), ("pattern", "S")))
+        return [(names[row], int(seeds[row]), patterns[row].decode()) for row in range(len(names))]
 
 
 def read_clips(path: Path, digest: str, start: int, stop: int) -> list[PlannedClip]:
@@ -179,30 +183,44 @@ def read_clips(path: Path, digest: str, start: int, stop: int) -> list[PlannedCl
         DatasetError: The file is missing, damaged, or of another recipe.
     """
     with _opened(path, digest) as file:
-        columns = (file[name][start:stop] for name in ("name", "seed", "pattern", "split"))
-        clips = list(zip(*columns, strict=True))
-        loops_from = _bounds(file["clip_ends"], start, start + len(clips))
-        vertices_from = _bounds(file["loop_ends"], loops_from[0], loops_from[-1])
-        vertices = file["vertices"][vertices_from[0] : vertices_from[-1]]
-        loops = np.split(vertices, vertices_from[1:-1] - vertices_from[0])
-        holes = file["loop_is_hole"][loops_from[0] : loops_from[-1]]
+        names = file.texts("name")
+        every = (len(names),)
+        seeds, patterns, splits = (
+            file.array(name, kind, every).read(start, stop)
+            for name, kind in (("seed", "u"), ("pattern", "S"), ("split", "u"))
+        )
+        ends, vertices = file.array("loop_ends", "iu", (None,)), file.array("vertices", "iuf", (None, 2))
+        is_hole = file.array("loop_is_hole", "b", (len(ends),))
+        loops_from = _bounds(file.array("clip_ends", "iu", every), start, start + len(seeds), len(ends))
+        vertices_from = _bounds(ends, loops_from[0], loops_from[-1], len(vertices))
+        corners = vertices.read(vertices_from[0], vertices_from[-1])
+        loops = np.split(corners, vertices_from[1:-1] - vertices_from[0])
+        holes = is_hole.read(loops_from[0], loops_from[-1])
         planned = []
-        for (name, seed, pattern, split), own in zip(clips, pairwise(loops_from - loops_from[0]), strict=True):
-            layout = Layout(name.decode(), _polygons(loops[slice(*own)], holes[slice(*own)]))
-            planned.append(PlannedClip(name.decode(), int(seed), pattern.decode(), SPLITS[split], layout))
+        for row, own in enumerate(pairwise(loops_from - loops_from[0])):
+            layout = Layout(names[start + row], _polygons(loops[slice(*own)], holes[slice(*own)]))
+            split = SPLITS[splits[row]]
+            planned.append(PlannedClip(layout.name, int(seeds[row]), patterns[row].decode(), split, layout))
     return planned
 
 
-def _bounds(ends: Any, start: int, stop: int) -> np.ndarray:
-    """The begins of items `start` to `stop` - 1 and the end of the last one, from a stored array of all ends."""
-    found = ends[max(start - 1, 0) : stop].astype(np.int64)
-    return found if start else np.append(0, found)
+def _bounds(ends: StoredArray, start: int, stop: int, most: int) -> np.ndarray:
+    """The begins of items `start` to `stop` - 1 and the end of the last one, from a stored array of all ends.
+
+    Raises:
+        ValueError: They fall, or lie beyond the number of what they are ends of.
+    """
+    found = ends.read(max(start - 1, 0), stop).astype(np.int64)
+    bounds = found if start else np.append(0, found)
+    if not (len(bounds) and bounds[0] >= 0 and bounds[-1] <= most and (np.diff(bounds) >= 0).all()):
+        raise ValueError("ends of clips or loops that do not rise")
+    return bounds
 
 
 @contextmanager
-def _opened(path: Path, digest: str) -> Iterator[Any]:
+def _opened(path: Path, digest: str) -> Iterator[StoredFile]:
     with open_hdf5(path, FORMAT) as file:
-        if file.attrs["digest"] != digest:
+        if file.attribute("digest") != digest:
             raise DatasetError(f"{path}: expected the clips of this recipe, got others; choose another folder.")
         yield file
 
@@ -210,4 +228,6 @@ def _opened(path: Path, digest: str) -> Iterator[Any]:
 def _polygons(loops: list[np.ndarray], holes: np.ndarray) -> tuple[Polygon, ...]:
     """The polygons of a list of loops, in which each hull is followed by its holes."""
     hulls = [*np.flatnonzero(~holes), len(loops)]
+    if hulls[0] > 0 or not all(len(loop) > 2 and np.isfinite(loop).all() for loop in loops):
+        raise ValueError("a loop that is no polygon")
     return tuple(Polygon(loops[hull], tuple(loops[hull + 1 : following])) for hull, following in pairwise(hulls))

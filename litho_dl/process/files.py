@@ -4,9 +4,10 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -15,7 +16,8 @@ from litho_dl.core.arguments import require_numbers
 from litho_dl.core.errors import KernelError, LithoError
 from litho_dl.core.grid import Grid
 from litho_dl.core.io import atomic_path
-from litho_dl.core.settings import validated
+from litho_dl.core.settings import Positive
+from litho_dl.core.stored import Stored, checked, parse_json
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.socs import passed_half
@@ -225,31 +227,45 @@ def load_kernels(path: str | Path) -> ProcessModel:
                     f"make one with litho-dl kernels build or import."
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        return _assemble(json.loads(metadata[FORMAT]), tensors, str(path))
+        table = parse_json(metadata[FORMAT], str(path), KernelError)
+        return _assemble(checked(_Settings, table, str(path), KernelError), tensors)
     except LithoError as error:
         raise KernelError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
     except OSError as error:
         raise KernelError(f"{path}: cannot be read ({error.strerror or error}).") from error
-    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+    except (SafetensorError, KeyError, RuntimeError, ValueError) as error:  # tensors that are missing or misshapen
         raise KernelError(f"{path}: the kernel file is damaged ({type(error).__name__}: {error}).") from error
 
 
-def _assemble(settings: dict[str, Any], tensors: dict[str, Tensor], origin: str) -> ProcessModel:
-    height, width = settings["field_nm"]
+class _Corner(Stored):
+    """The stored form of a `Corner`."""
+
+    dose: Positive
+    kernels: str
+
+
+class _Settings(Stored):
+    """The metadata of a kernel file."""
+
+    field_nm: tuple[Positive, Positive]
+    mask_pixel_nm: Annotated[float, Field(ge=0)]
+    discarded_energy: dict[str, float | None]
+    mask: MaskType
+    resist: Resist
+    corners: dict[str, _Corner]
+    recipe: Recipe | None
+
+
+def _assemble(settings: _Settings, tensors: dict[str, Tensor]) -> ProcessModel:
     kernels = {
         name: SocsKernels(
             torch.view_as_complex(tensors[f"{name}.spectra"]),
             tensors[f"{name}.weights"],
-            (float(height), float(width)),
-            float(settings["mask_pixel_nm"]),
-            None if discarded is None else float(discarded),
+            settings.field_nm,
+            settings.mask_pixel_nm,
+            discarded,
         )
-        for name, discarded in settings["discarded_energy"].items()
+        for name, discarded in settings.discarded_energy.items()
     }
-    return ProcessModel(
-        kernels,
-        validated(MaskType, settings["mask"], origin),
-        validated(Resist, settings["resist"], origin),
-        {name: Corner(float(c["dose"]), str(c["kernels"])) for name, c in settings["corners"].items()},
-        validated(Recipe, settings["recipe"], origin) if settings["recipe"] else None,
-    )
+    corners = {name: Corner(corner.dose, corner.kernels) for name, corner in settings.corners.items()}
+    return ProcessModel(kernels, settings.mask, settings.resist, corners, settings.recipe)

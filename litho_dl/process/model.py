@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from litho_dl.core.errors import KernelError
 from litho_dl.core.grid import same_length
+from litho_dl.core.naming import require_name
 from litho_dl.optics.extend import extended
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.pupil import sampled_pupil
 from litho_dl.optics.socs import build_socs
 from litho_dl.optics.source import sample_source
-from litho_dl.process.recipe import CORNER_NAME, Recipe
+from litho_dl.process.recipe import Recipe
 from litho_dl.process.resist import Resist
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class ProcessModel:
             raise KernelError("Expected at least one kernel set and one corner, got none.")
         first = next(iter(self.kernels.values()))
         for name, kernels in self.kernels.items():
+            require_name(name, "the name of a kernel set", KernelError)
             first.require_field(kernels.field_nm)
             if kernels.half != first.half or not same_length(kernels.mask_pixel_nm, first.mask_pixel_nm):
                 raise KernelError(
@@ -66,10 +68,7 @@ class ProcessModel:
                     f"nm for {name!r} beside {first.half} at {first.mask_pixel_nm:g} nm."
                 )
         for name, corner in self.corners.items():
-            if not re.fullmatch(CORNER_NAME, name):
-                raise KernelError(
-                    f"Expected corner names of letters, digits, ., + and - (they are part of file names), got {name!r}."
-                )
+            require_name(name, "the name of a corner", KernelError)
             if corner.kernels not in self.kernels:
                 raise KernelError(
                     f"Corner {name!r} names kernels {corner.kernels!r}, which are not among {', '.join(self.kernels)}."

@@ -1,11 +1,12 @@
 """Optics recipes: all optical and process settings of an experiment, as TOML."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from litho_dl.core.errors import LithoError
+from litho_dl.core.naming import require_name
 from litho_dl.core.settings import Settings, read_toml, validated
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.pupil import Pupil
@@ -13,7 +14,6 @@ from litho_dl.optics.source import SourceSpec
 from litho_dl.process.resist import Resist
 
 REQUIRED_CORNERS = ("nominal", "outer", "inner")
-CORNER_NAME = r"[\w.+-]+"
 
 
 class RecipeCorner(Settings):
@@ -75,10 +75,10 @@ class Recipe(Settings):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         for name in self.corners:
-            if not re.fullmatch(CORNER_NAME, name):
-                raise ValueError(
-                    f"expected corner names of letters, digits, ., + and - (they are part of file names), got {name!r}"
-                )
+            try:
+                require_name(name, "the name of a corner")
+            except LithoError as error:
+                raise ValueError(str(error)) from error
         missing = [name for name in REQUIRED_CORNERS if name not in self.corners]
         if missing:
             raise ValueError(f"corners must hold {', '.join(REQUIRED_CORNERS)}; missing: {', '.join(missing)}")

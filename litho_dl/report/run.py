@@ -1,7 +1,6 @@
 """Reads a run's folder: settings, tables, pictures and clips from its JSON, CSV, PNG and layer files."""
 
 import csv
-import json
 import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from litho_dl.core.errors import ReportError
+from litho_dl.core.io import unquoted
+from litho_dl.core.stored import parse_json
 from litho_dl.layout.stack import SUFFIX
 from litho_dl.report.names import MRC, titled
 from litho_dl.report.table import Record, Table, is_number, make_table
@@ -170,6 +171,8 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, dict):
             flat |= _flat(value, f"{prefix}{name}.")
         elif name == SITES:
+            if not isinstance(value, list | None):
+                raise ReportError(f"Expected a list of {SITES} of a clip, got {value!r:.60}; write its file anew.")
             places = [site for site in value or () if isinstance(site, dict)]
             flat[name] = [site for site in places if all(is_number(site.get(key)) for key in ("x_nm", "y_nm"))]
         else:
@@ -197,13 +200,10 @@ def _heading(key: str) -> str:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ReportError(
-            f"{path}: expected JSON, got a damaged file ({error}); write it anew or remove it."
-        ) from error
+        content = path.read_bytes()
     except OSError as error:
         raise ReportError(f"{path}: cannot be read ({error.strerror}).") from error
+    return parse_json(content, str(path), ReportError, finite=False)
 
 
 def _read_csv(path: Path) -> list[Record]:
@@ -230,7 +230,7 @@ def _number(text: str) -> Any:
     try:
         value = float(text)
     except ValueError:
-        return text
+        return unquoted(text)
     if not math.isfinite(value):
         return None
     return int(value) if text.lstrip("+-").isdigit() else value

@@ -54,12 +54,14 @@ class Collection:
             origin: Further columns of its row.
 
         Raises:
-            LayoutError, OutputError: The clip cannot be written.
+            LithoError: The name cannot be part of a file name, or the clip cannot be written.
         """
+        from litho_dl.core.naming import require_name
         from litho_dl.layout.files import write_layout
         from litho_dl.layout.layout import Layout
         from litho_dl.layout.statistics import layout_statistics
 
+        require_name(name, "the name of a clip")
         named, numbers = Layout(name, layout.polygons), layout_statistics(layout)
         if self.library is None:
             write_layout(self.folder / f"{name}.{self.suffix}", named)

@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from litho_dl.core.io import atomic_path, write_png
+from litho_dl.core.naming import require_name
 from litho_dl.runs.pictures import sampled
 from litho_dl.simulation.exposure import Exposure
 from litho_dl.viz.clip import clip_figure
@@ -31,8 +32,10 @@ def write_exposure(
         Values for the run's summary.
 
     Raises:
+        LithoError: The name cannot be part of a file name.
         OutputError: A file cannot be written.
     """
+    require_name(name, "the name of a layout")
     aerial = exposure.aerial().cpu().numpy()
     prints = {corner: exposure.binary_print(corner).cpu().numpy() for corner in exposure.corners}
     with atomic_path(out / f"{name}.aerial.npy") as path:

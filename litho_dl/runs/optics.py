@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from litho_dl.core.naming import require_name
 from litho_dl.process.model import ProcessModel
 from litho_dl.viz.figure import save_figure
 
@@ -18,8 +19,10 @@ def draw_kernels(process: ProcessModel, out: Path, name: str) -> list[str]:
         The files.
 
     Raises:
+        LithoError: The name cannot be part of a file name.
         OutputError: A file cannot be written.
     """
+    require_name(name, "the name of the optics")
     paths = [out / f"{name}.{focus}.png" for focus in process.kernels]
     for path, focus in zip(paths, process.kernels, strict=True):
         save_figure(process.plot(focus, title=f"{name}, {focus}"), path)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from litho_dl import __version__
 from litho_dl.core.errors import CheckpointError
 from litho_dl.core.io import atomic_path
+from litho_dl.core.stored import parse_json
 
 LAST = "last.pt"
 BEST = "best.safetensors"
@@ -135,14 +136,14 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             if WEIGHTS_FORMAT not in metadata:
                 raise CheckpointError(f"{path}: expected weights of format {WEIGHTS_FORMAT}, got another file.")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        described = json.loads(metadata[WEIGHTS_FORMAT])
+        described = parse_json(metadata[WEIGHTS_FORMAT], str(path), CheckpointError, finite=False)
         if not isinstance(described, dict):
-            raise ValueError(f"its metadata are {described!r:.40}")
+            raise CheckpointError(f"{path}: the file of weights is damaged (its metadata are {described!r:.40}).")
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file; training leaves its best weights in {BEST}.") from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error}).") from error
-    except (SafetensorError, ValueError) as error:
+    except SafetensorError as error:
         raise CheckpointError(f"{path}: the file of weights is damaged ({error}).") from error
     return tensors, described
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 
 from litho_dl.core.errors import TrainingError
-from litho_dl.core.io import remove_leftovers, require_writable_folder
 from litho_dl.training import processes
 from litho_dl.training.batches import Items
 from litho_dl.training.checkpoint import one_line
@@ -80,11 +79,10 @@ def train(
     """
     folder, writes = Path(folder), processes.rank() == 0
     _require_compatible(task, training, validation, settings)
-    if writes:
-        remove_leftovers(require_writable_folder(folder))
-    run = Run(task, training, validation, settings, folder, on_progress if writes else lambda progress: None)
-    run.resume()
     with ExitStack() as stack:
+        stack.enter_context(processes.owned_by_first(folder))
+        run = Run(task, training, validation, settings, folder, on_progress if writes else lambda progress: None)
+        run.resume()
         stack.enter_context(_torch_state(run.device, settings.deterministic))
         events = stack.enter_context(TensorBoard(folder, len(run.history))) if tensorboard and writes else None
         written = len(run.history)

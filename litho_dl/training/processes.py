@@ -11,13 +11,15 @@ normalises by its own part of the batch, and validation uses the running means o
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
 from litho_dl.core.device import resolve_device
+from litho_dl.core.lock import owned
 
 
 @contextmanager
@@ -54,6 +56,11 @@ def world_size() -> int:
 def rank() -> int:
     """Number of this process, from 0; process 0 writes the files."""
     return dist.get_rank() if dist.is_initialized() else 0
+
+
+def owned_by_first(folder: Path) -> AbstractContextManager[Path]:
+    """The folder of a run, owned by process 0, which writes the files; see `core.lock.owned`."""
+    return owned(folder) if rank() == 0 else nullcontext(folder)
 
 
 def local_batches(order: Sequence[Tensor]) -> list[Tensor]:

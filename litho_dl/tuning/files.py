@@ -1,15 +1,35 @@
 """The files of a study: tables of trials and Pareto front, the methods of the front, and the result as text."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from litho_dl.core.io import write_csv, write_text
+from litho_dl.core.io import remove_leftovers, write_csv, write_text
+from litho_dl.core.lock import owned
 from litho_dl.core.settings import toml_text
+from litho_dl.tuning.journal import clear_journal
 from litho_dl.tuning.study import Study
 from litho_dl.tuning.trial import Score, StudyResult, Trial
 
 TRIALS, FRONT, METHODS = "trials.csv", "front.csv", "front"
 SCORES = {"quality_nm2": 1, "l2_nm2": 1, "pvb_nm2": 1, "epe_violations": 3, "seconds": 4}  # names and decimals
+
+
+def study_folder(folder: Path) -> AbstractContextManager[Path]:
+    """The folder of a study, which several searches may share; the first of them clears what killed ones left.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        The folder as a context; see `core.lock.owned`.
+    """
+
+    def clear(place: Path) -> None:
+        remove_leftovers(place)
+        clear_journal(place)
+
+    return owned(folder, METHODS, shared=True, clear=clear)
 
 
 def write_trials(folder: Path, trials: list[Trial]) -> None:

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from litho_dl.core.errors import LithoError
-from litho_dl.core.io import require_writable_folder
 from litho_dl.core.progress import progress_bar
 from litho_dl.simulation.simulator import Simulator
-from litho_dl.tuning.files import TRIALS, write_front, write_trials
+from litho_dl.tuning.files import TRIALS, study_folder, write_front, write_trials
 from litho_dl.tuning.measure import Suite
 from litho_dl.tuning.search import Search
 from litho_dl.tuning.study import Study
@@ -32,12 +31,13 @@ def run_study(study: Study, simulator: Simulator, folder: Path, trials: int) -> 
     """
     from litho_dl.tuning.pictures import draw_front
 
-    with progress_bar(f"Tuning {study.recipe.method}") as advance:
-        result = run_trials(study, simulator, folder, trials, advance=advance)
-    with progress_bar("Measuring the front on held-out clips") as advance:
-        validation = validation_scores(study, simulator, result, advance=lambda done, total: advance(done, total, ""))
-    write_front(folder, study, result.front, validation)
-    draw_front(folder / "front.png", study, result, validation)
+    with study_folder(folder):
+        with progress_bar(f"Tuning {study.recipe.method}") as advance:
+            result = run_trials(study, simulator, folder, trials, advance=advance)
+        with progress_bar("Measuring the front on held-out clips") as advance:
+            validation = validation_scores(study, simulator, result, advance=lambda done, all: advance(done, all, ""))
+        write_front(folder, study, result.front, validation)
+        draw_front(folder / "front.png", study, result, validation)
     return result, validation
 
 
@@ -65,7 +65,14 @@ def run_trials(
         LithoError: As `Search`; or the folder cannot be written, or all trials failed.
         KeyboardInterrupt: Ctrl-C; finished trials stay.
     """
-    require_writable_folder(folder)
+    with study_folder(folder):
+        return _run_trials(study, simulator, folder, trials, advance)
+
+
+def _run_trials(
+    study: Study, simulator: Simulator, folder: Path, trials: int, advance: Callable[[int, int, str], None]
+) -> StudyResult:
+    """`run_trials` in a folder that this run owns."""
     start = study.start_values
     search = Search(folder, study.space, start, digest=study.digest(simulator.process), seed=study.recipe.seed)
     suite = Suite(study.clips, simulator)

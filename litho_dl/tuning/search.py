@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from litho_dl.core.errors import LithoError, OutputError, out_of_memory
+from litho_dl.tuning.journal import JOURNAL, require_journal
 from litho_dl.tuning.space import Choices, Dimension, Space, Values
 from litho_dl.tuning.trial import Score, Trial
 
 if TYPE_CHECKING:
     import optuna
 
-JOURNAL = "journal.log"
 Measure = Callable[[Values], Score]
 
 
@@ -40,11 +40,12 @@ class Search:
         self._optuna = _import_optuna()
         self._space, self._seed = space, seed
         path = folder.resolve() / JOURNAL  # the journal's lock is a symbolic link, which needs an absolute path
+        require_journal(path)
         try:
             backend = self._optuna.storages.journal.JournalFileBackend(str(path))
             storage = self._optuna.storages.JournalStorage(backend)
             others = {study.study_name for study in storage.get_all_studies()} - {digest}
-        except Exception as error:  # the reader raises whatever the damaged bytes lead to
+        except Exception as error:  # lines that are in order alone, but not together
             raise OutputError(f"{path}: the journal is damaged ({error}); choose another folder.") from error
         if others:
             raise OutputError(
@@ -55,6 +56,8 @@ class Search:
         self._study = self._optuna.create_study(
             storage=storage, study_name=digest, directions=directions, load_if_exists=True
         )
+        if fault := next(filter(None, map(self._fault, self._study.get_trials(deepcopy=False))), None):
+            raise OutputError(f"{path}: the journal is damaged ({fault}); choose another folder.")
         self._study.enqueue_trial(start, skip_if_exists=True)
 
     def run(self, measure: Measure, trials: int, on_trial: Callable[[Trial], None] = lambda trial: None) -> None:
@@ -107,6 +110,20 @@ class Search:
         score = trial.user_attrs.get("score")
         failure = trial.user_attrs.get("failure")
         return Trial(trial.number, self._rounded(trial.params), Score(**score) if score else None, failure)
+
+    def _fault(self, trial: "optuna.trial.FrozenTrial") -> str | None:
+        """What is wrong with a trial of the journal: its values, or a result that does not fit its state."""
+        wanted, states = self._distributions(), self._optuna.trial.TrialState
+        chosen = trial.system_attrs.get("fixed_params", {})
+        if not (trial.distributions.items() <= wanted.items() and chosen.keys() <= wanted.keys()):
+            return f"trial {trial.number} has other dimensions"
+        for path, value in {**trial.params, **chosen}.items():
+            if value not in self._space[path] and self._space[path].rounded(value) not in self._space[path]:
+                return f"trial {trial.number} has {path} = {value!r:.60}"
+        score, complete = trial.user_attrs.get("score"), trial.state == states.COMPLETE
+        if complete and not (score and trial.values and trial.params.keys() == wanted.keys()):
+            return f"trial {trial.number} lacks values or scores"
+        return f"trial {trial.number} has scores without an end" if score and not complete else None
 
     def _rounded(self, params: dict[str, Any]) -> Values:
         return {path: self._space[path].rounded(value) for path, value in params.items()}

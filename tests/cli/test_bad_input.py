@@ -64,7 +64,7 @@ BAD = {
     SIMULATE.format("cross.glp").replace("small.safetensors", "broken.toml"): "not valid TOML",
     SIMULATE.format("cross.glp").replace("small.safetensors", "empty.toml"): "empty.toml: .*required",
     SIMULATE.format("cross.glp").replace("small.safetensors", "none.toml"): "none.toml: no such file",
-    SIMULATE.format("cross.glp").replace("small.safetensors", "escaping.toml"): "corner names",
+    SIMULATE.format("cross.glp").replace("small.safetensors", "escaping.toml"): "the name of a corner",
     # evaluate
     EVALUATE.format("cross.glp", "none.png"): "none.png: no such file",
     EVALUATE.format("cross.glp", "nan.npy"): "nan.npy: .*NaN",

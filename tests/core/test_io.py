@@ -4,6 +4,9 @@ import builtins
 import csv
 import io
 import os
+import subprocess
+import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -180,3 +183,62 @@ def test_places_that_cannot_be_written_are_plain_errors(tmp_path):
 def test_a_writable_folder_is_made_and_left_empty(tmp_path):
     assert require_writable_folder(str(tmp_path / "a" / "b")) == tmp_path / "a" / "b"
     assert names(tmp_path / "a" / "b") == []
+
+
+@pytest.mark.parametrize("links", [1, 2])
+@pytest.mark.parametrize("old", ["old", None], ids=["file", "dangling"])
+def test_a_link_stays_a_link_to_what_is_written(tmp_path, links, old):
+    place = tmp_path / "elsewhere" / "a.txt"
+    place.parent.mkdir()
+    if old is not None:
+        place.write_text(old)
+    chain = [place, *(tmp_path / f"link-{number}.txt" for number in range(links))]
+    for target, link in pairwise(chain):
+        link.symlink_to(os.path.relpath(target, link.parent))
+    write_text(chain[-1], "new")
+    assert all(link.is_symlink() for link in chain[1:])
+    assert place.read_text() == "new"
+    assert names(place.parent) == ["a.txt"]
+
+
+def test_a_pipe_is_written_to_and_stays(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    code = "import sys; print(open(sys.argv[1]).read(), end='')"
+    reader = subprocess.Popen([sys.executable, "-c", code, tmp_path / "pipe.csv"], stdout=subprocess.PIPE, text=True)
+    write_csv(tmp_path / "pipe.csv", [{"a": 1}])
+    assert reader.communicate(timeout=60)[0].split() == ["a", "1"]
+    assert (tmp_path / "pipe.csv").is_fifo()
+    assert names(tmp_path) == ["pipe.csv"]
+
+
+def test_a_device_is_written_to_and_stays():
+    before = os.lstat(os.devnull)
+    write_text(os.devnull, "gone")
+    assert os.lstat(os.devnull).st_ino == before.st_ino
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="no /dev/stdout")
+@pytest.mark.parametrize("place", ["/dev/stdout", "/dev/fd/1"])
+def test_an_open_file_is_written_to(tmp_path, place):
+    code = f"from litho_dl.core.io import write_text; write_text({place!r}, 'written')"
+    with open(tmp_path / "out", "wb") as out:
+        inode = os.fstat(out.fileno()).st_ino
+        subprocess.run([sys.executable, "-c", code], stdout=out, check=True)
+    assert ((tmp_path / "out").read_text(), (tmp_path / "out").stat().st_ino) == ("written", inode)
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True).stdout == b"written"
+
+
+@pytest.mark.parametrize("name", ["a" * 251 + ".txt", "\u00e4" * 125 + ".txt"])
+def test_the_longest_names_can_be_written(tmp_path, name):
+    write_text(tmp_path / name, "x")
+    assert names(tmp_path) == [name]
+
+
+def test_cells_that_a_spreadsheet_would_compute_are_quoted(tmp_path):
+    texts = ["=1+1", "+a", "-cmd", "@sum(a)", "\t=1", "\r=1", "a=1", "'=1"]
+    write_csv(tmp_path / "a.csv", [{"=name": text, "value": -1.5, "text": "-1.5"} for text in texts])
+    with open(tmp_path / "a.csv", newline="", encoding="utf-8") as file:
+        heading, *rows = csv.reader(file)
+    assert heading == ["'=name", "value", "text"]
+    assert [row[0] for row in rows] == [f"'{text}" for text in texts[:6]] + texts[6:]
+    assert all(row[1:] == ["-1.5", "-1.5"] for row in rows)

@@ -115,7 +115,7 @@ class TestRuns:
 
     def test_what_is_written_and_scored_is_the_last_pass(self, tmp_path):
         made = run(job(wires(), passes=2, method=LONGER), tmp_path)
-        masks = [stitched(tmp_path / "run", made.plan.tiling, n, made.plan.digest, "chip").area_nm2 for n in (1, 2)]
+        masks = [stitched(tmp_path / "run", made.plan, n, "chip").area_nm2 for n in (1, 2)]
         assert made.mask.area_nm2 == masks[1] != masks[0]
         score = tmp_path / "run" / "tiles" / "score_0000_0001.h5"
         before = score.stat().st_mtime_ns
@@ -178,13 +178,13 @@ class TestRuns:
         """The last in a pass, when the others have changed; alone it would have become something else."""
         tile = Tile(1, 0)
         made = run(job(wires(), passes=2, method=LONGER), tmp_path)
-        key = made.plan.digest
+        plan = made.plan
         second = mask_file(tmp_path / "run", tile, 2)
-        found = read_mask(tmp_path / "run", tile, 2, key)
+        found = read_mask(tmp_path / "run", tile, 2, plan)
         second.unlink()
         with mock.patch("litho_dl.fullchip.solve.latest_passes", lambda tiling, tile, number: {tile: 1}):
             run(job(wires(), passes=2, method=LONGER), tmp_path)
-        alone = read_mask(tmp_path / "run", tile, 2, key)
+        alone = read_mask(tmp_path / "run", tile, 2, plan)
         assert found is not None
         assert alone is not None
         assert not np.array_equal(found[0], alone[0])
@@ -206,10 +206,10 @@ class TestBatches:
     def test_tiles_solved_together_are_those_solved_alone(self, tmp_path):
         for batch in (1, 4):
             run(job(wires(), batch=batch, passes=2), tmp_path / str(batch))
-        keys = {b: run(job(wires(), batch=b, passes=2), tmp_path / str(b)).plan.digest for b in (1, 4)}
-        assert keys[1] != keys[4]
+        plans = {b: run(job(wires(), batch=b, passes=2), tmp_path / str(b)).plan for b in (1, 4)}
+        assert plans[1].digest != plans[4].digest
         for tile in product(range(3), range(3)):
-            cores = [read_mask(tmp_path / str(b) / "run", Tile(*tile), 2, keys[b]) for b in (1, 4)]
+            cores = [read_mask(tmp_path / str(b) / "run", Tile(*tile), 2, plans[b]) for b in (1, 4)]
             assert (cores[0][0] != cores[1][0]).mean() < 0.01
 
     def test_only_what_is_missing_is_written_again(self, tmp_path):

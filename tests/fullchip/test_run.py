@@ -13,7 +13,6 @@ from scenes.ilt import SIMPLE, changed, with_levels
 from scenes.shapes import box
 
 from litho_dl.core.errors import DatasetError, LayoutError, LithoError, OutputError
-from litho_dl.core.lock import locked
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.plan import worker_context
 from litho_dl.fullchip.run import ChipRun, Progress
@@ -282,9 +281,15 @@ class TestRefused:
         cases = {
             edited(tolerance=0.5): "changed by hand",
             edited(version="0.0.1"): r"expected a plan of litho_dl.fullchip/3 and litho_dl ",
-            edited(files=None): "changed by hand",
-            edited(tiling={}): "the plan is damaged",
-            good[:50]: "the plan is damaged",
+            edited(files=None): "the file is damaged (files: ",
+            edited(tiling={}): "the file is damaged (tiling.wanted_nm: Field required",
+            good[:50]: "the file is damaged, not JSON",
+            good.replace(b'"passes": 1', b'"passes": ' + b"9" * 400): "the file is damaged (passes: ",
+            good.replace(b'"passes": 1', b'"passes": NaN'): "the file is damaged",
+            edited(tiling=table["tiling"] | {"area_nm": [-(10**300), 0, 1, 1]}): "the file is damaged (tiling.area_nm",
+            edited(tiling=table["tiling"] | {"halo_nm": 5000.0}): "a tile whose core is at least as wide as its halo",
+            b"[" * 100_000: "the file is damaged, not JSON",
+            b"[]": "the file is damaged",
         }
         for text, message in cases.items():
             assert message in self.damaged(tmp_path, "plan.json", lambda old, text=text: text)
@@ -295,9 +300,13 @@ class TestRefused:
         assert run(job(wires()), tmp_path).tiles["found"] == 9
 
     def test_a_folder_that_is_in_use(self, tmp_path):
+        import fcntl
+
         (tmp_path / "run").mkdir()
-        with locked(tmp_path / "run"), pytest.raises(OutputError, match="another process is building here"):
-            run(job(wires()), tmp_path)
+        with open(tmp_path / "run" / ".lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            with pytest.raises(OutputError, match="another process is writing here"):
+                run(job(wires()), tmp_path)
         assert run(job(wires()), tmp_path).tiles["solved"] == 9
 
     def test_a_folder_that_cannot_be_written(self, tmp_path):

@@ -62,7 +62,7 @@ class TestStitch:
         """Polygon by polygon, as if the pixels had never been apart."""
         tiling = tilings[0].plan.tiling
         rows = [[Tile(row, column) for column in range(4)] for row in range(2)]
-        parts = [[read_mask(folders[0] / "run", tile, 1, tilings[0].plan.digest) for tile in row] for row in rows]
+        parts = [[read_mask(folders[0] / "run", tile, 1, tilings[0].plan) for tile in row] for row in rows]
         assert {pixel_nm for row in parts for _, pixel_nm in row} == {PIXEL_NM}
         pixels = np.block([[part for part, _ in row] for row in parts])
         together = Layout("mask", pixel_polygons(pixels, PIXEL_NM)).translated(*tiling.area_nm[:2]).merged()
@@ -87,7 +87,7 @@ class TestScore:
         ((tile, score),) = made.scores.items()
         tiling = made.plan.tiling
         window = tiling.window(tile)
-        solved = read_mask(tmp_path / "run", tile, 1, made.plan.digest)
+        solved = read_mask(tmp_path / "run", tile, 1, made.plan)
         assert solved is not None
         pixels = np.pad(solved[0], round(tiling.halo_nm / PIXEL_NM))
         simulator = Simulator(job(layer).process.on_field(tiling.field_nm))

@@ -60,9 +60,16 @@ class TestRun:
     @pytest.mark.parametrize(
         ("name", "content", "message"),
         [
-            ("scores.json", "{", "scores.json: expected JSON"),
-            ("scores.json", "[" * 100_000, "scores.json: expected JSON"),
-            ("scores.json", b"\xff\xfe", "scores.json: expected JSON"),
+            ("scores.json", "{", "scores.json: the file is damaged, not JSON"),
+            ("scores.json", "[" * 100_000, "scores.json: the file is damaged, not JSON"),
+            ("scores.json", b"\xff\xfe", "scores.json: the file is damaged, not JSON"),
+            (
+                "scores.json",
+                '{"clips": [{"clip": "a", "l2_nm2": 1' + "0" * 400 + "}]}",
+                "scores.json: the file is damaged",
+            ),
+            ("scores.json", '{"clips": [{"clip": "a", "l2_nm2": 1, "worst_sites": 10}]}', "a list of worst_sites"),
+            ("scores.json", '{"x": 1' + "0" * 5000 + "}", "scores.json: the file is damaged"),
             ("t.csv", "a,b\n1,2,3\n", "t.csv: expected as many fields"),
             ("t.csv", "a,b\n1\n", "t.csv: expected as many fields"),
             ("t.csv", 'a,b\n"1,2\n', "t.csv: expected a table"),

@@ -271,7 +271,7 @@ def test_what_is_no_checkpoint_is_refused(whole, tmp_path, damage, message):
         (lambda path: path.write_bytes(b"junk"), "the file of weights is damaged"),
         (lambda path: path.write_bytes(path.read_bytes()[:-10]), "the file of weights is damaged"),
         (lambda path: path.write_bytes(struct.pack("<Q", 2) + b"{}"), "expected weights of format"),
-        (lambda path: save_file({"a": torch.zeros(1)}, path, {WEIGHTS_FORMAT: "{"}), "the file of weights is damaged"),
+        (lambda path: save_file({"a": torch.zeros(1)}, path, {WEIGHTS_FORMAT: "{"}), "the file is damaged, not JSON"),
         (lambda path: save_file({"a": torch.zeros(1)}, path, {WEIGHTS_FORMAT: "3"}), r"damaged \(its metadata are 3\)"),
         (lambda path: save_file({"a": torch.zeros(1)}, path, {WEIGHTS_FORMAT: "{}"}), "weights of another network"),
     ],

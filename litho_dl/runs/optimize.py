@@ -11,7 +11,6 @@ from torch import Tensor
 
 from litho_dl.core.arguments import require_functions, require_texts
 from litho_dl.core.errors import LithoError, MaskError
-from litho_dl.core.grid import Grid
 from litho_dl.core.settings import suggestion
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.ilt.solve import OnStep, Solution, solve_targets
@@ -20,8 +19,7 @@ from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.curves import curved_polygons
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
-from litho_dl.layout.raster import rasterize
-from litho_dl.runs.masks import GivenMasks, Masks, clips_on_field, masks_of_clips
+from litho_dl.runs.masks import GivenMasks, Masks, clips_on_field, drawn_masks, masks_of_clips
 from litho_dl.scoring.evaluate import Evaluation, RasterConvention, evaluate_mask
 from litho_dl.scoring.protocol import PROTOCOLS, default_protocol
 from litho_dl.scoring.protocol import Protocol as ScoringProtocol
@@ -283,10 +281,9 @@ def score_masks(
             yield ScoredMask(clip, binary, masks.pixel_nm, polygons, evaluation, None)
             continue
         polygons = curved_polygons(binary.cpu().numpy(), masks.pixel_nm, curves_nm)
-        coverage = rasterize(Layout(clip.name, polygons), Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM))
-        curves = torch.from_numpy(coverage >= 0.5)
-        curved = evaluate_mask(curves, MASK_FILE_PIXEL_NM, clip.placed, precise, protocol, raster=raster)
-        yield ScoredMask(clip, curves, MASK_FILE_PIXEL_NM, polygons, curved, evaluation)
+        (coverage,) = drawn_masks([Layout(clip.name, polygons)], clip).mask
+        curved = evaluate_mask(coverage, MASK_FILE_PIXEL_NM, clip.placed, precise, protocol, raster=raster, drawn=True)
+        yield ScoredMask(clip, coverage >= 0.5, MASK_FILE_PIXEL_NM, polygons, curved, evaluation)
 
 
 def _protocol(simulator: Simulator, protocol: str | ScoringProtocol | None) -> ScoringProtocol:

@@ -82,7 +82,7 @@ def mean_cells(name: str, means: Mapping[str, Any]) -> list[str]:
         f"{means['epe_violations']:.1f}",
         f"{means['shots']:,.0f}",
         f"{means['mrc_violations']:.1f}",
-        "-" if seconds is None else f"{seconds:.2f}" if seconds >= 0.1 else f"{seconds:.4f}",
+        "-" if seconds is None else f"{seconds:.2f}" if seconds >= 0.1 else f"{seconds:.2g}",
     ]
 
 

@@ -1,7 +1,7 @@
 """Masks of several methods side by side, clip by clip, each mask above its print."""
 
+import re
 from collections.abc import Mapping, Sequence
-from textwrap import wrap
 
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
@@ -71,8 +71,13 @@ def _around(bounds: Sequence[Extent]) -> Extent:
 
 
 def in_lines(name: str) -> str:
-    """A name in lines that are no wider than a panel."""
-    return "\n".join(wrap(name, NAME_LETTERS, break_on_hyphens=False)) or name
+    """A name in lines that are no wider than a panel, broken behind `_`, `-`, `+` or a blank if it can be."""
+    lines = [""]
+    for part in re.findall(rf"[^_+\s-]{{1,{NAME_LETTERS - 1}}}[_+\s-]?|[_+\s-]", name):
+        if lines[-1] and len(lines[-1] + part) > NAME_LETTERS:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(line.strip() for line in lines)
 
 
 def _two_lines(score: Mapping[str, float]) -> str:

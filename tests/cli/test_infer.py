@@ -1,6 +1,7 @@
 """litho-dl infer."""
 
 import json
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -63,6 +64,19 @@ class TestCommand:
         assert "it was trained for, small, got others" in refused(litho("infer", "cross.glp", *options))
         assert not files_below(tmp_path / "out")
         assert litho("infer", "cross.glp", *options, "--force").code == 0
+
+    @pytest.mark.parametrize(
+        ("model", "message"),
+        [
+            ("gan_opc", "a recipe of that name can be trained (litho-dl train gan_opc --data SET)"),
+            ("unet", "expected the optics that it was trained for, iccad13"),
+        ],
+    )
+    def test_what_does_not_ship_or_fit_is_told_before_kernels_are_built(self, here, tmp_path, model, message):
+        with mock.patch("litho_dl.process.files.build_process") as building:
+            options = ("--model", model, "--optics", "small.toml", "--out", tmp_path / "out")
+            assert message in refused(litho("infer", "cross.glp", *options))
+        building.assert_not_called()
 
     @pytest.mark.parametrize(
         ("changes", "message"),

@@ -20,6 +20,7 @@ from litho_dl.layout.clips import Clip
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
+from litho_dl.layout.rules import MaskRules
 from litho_dl.scoring.evaluate import evaluate_mask
 from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.simulation.simulator import Simulator
@@ -158,6 +159,35 @@ class TestScore:
         np.testing.assert_allclose((gap[0] + gap[2]) / 2, 256, atol=4)
         assert -96 - 8 <= gap[1] < gap[3] <= 64 + 8
         assert found.epe_lost > 0
+
+    @pytest.mark.parametrize(
+        ("rules", "counts"),
+        [
+            (MaskRules(0.0, 0.0, 0.0), {"width": 0, "space": 0, "area": 0}),
+            (MaskRules(17.0, 0.0, 0.0), {"width": 1, "space": 0, "area": 0}),
+            (MaskRules(15.0, 17.0, 257.0), {"width": 0, "space": 1, "area": 1}),
+            (MaskRules(0.0, 0.0, 0.0, 9.0), {"width": 0, "space": 0, "area": 0, "radius": 1}),
+        ],
+    )
+    def test_the_rules_that_were_asked_for_are_counted(self, tmp_path, rules, counts):
+        """The gap of 16 nm on a seam, and the speck of 16 x 16 nm in a core; the speck is a tight bend."""
+        made = run(tmp_path, core_nm=512.0, rules=rules)
+        blank = np.zeros((64, 64), dtype=bool)
+        left, right, speck = blank.copy(), blank.copy(), blank.copy()
+        left[20:40, 40:63], right[20:40, 1:30], speck[30:32, 30:32] = True, True, True
+        cores = {Tile(0, 0): left, Tile(0, 1): right, Tile(1, 2): speck}
+        for tile in made.plan.tiling.tiles:
+            mask = torch.from_numpy(cores.get(tile, blank))
+            write_mask(tmp_path / "run", tile, 1, mask, PIXEL_NM, made.plan.digest)
+        for path in (tmp_path / "run" / "tiles").glob("score_*"):
+            path.unlink()
+        again = run(tmp_path, core_nm=512.0, rules=rules)
+        found = chip_score(list(again.scores.values()), made.plan.tiling).mrc_violations
+        assert {rule: found[rule] for rule in counts if rule != "radius"} == {
+            rule: count for rule, count in counts.items() if rule != "radius"
+        }
+        assert ("radius" in found) == ("radius" in counts)
+        assert found.get("radius", 0) >= counts.get("radius", 0)
 
 
 TILING = Tiling((0.0, 0.0, 1536.0, 1024.0), (0.0, 0.0, 1536.0, 1024.0), 512.0, 256.0)

@@ -7,6 +7,7 @@ import pytest
 
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.settings import packaged_names, packaged_text
+from litho_dl.ilt.fragmentation import Fragmentation
 from litho_dl.ilt.method import Method, Rules, load_method
 from litho_dl.layout.rules import MaskRules
 
@@ -225,3 +226,33 @@ class TestShortened:
     def test_levels_without_steps_are_left_out(self):
         last = self.METHOD.in_steps(1)
         assert [level.pixel_nm for level in last.levels] == [self.METHOD.levels[1].pixel_nm]
+
+
+class TestRulesOfTheCommandLine:
+    RULES = MaskRules(36.0, 44.0, 3000.0, 9.0)
+
+    def test_a_method_that_keeps_rules_keeps_these(self):
+        kept = load_method("curvilinear").keeping(self.RULES)
+        assert kept.rules.mask_rules() == MaskRules(36.0, 44.0, 3000.0)
+        assert kept.levels == load_method("curvilinear").levels
+        assert load_method("fast").keeping(self.RULES) == load_method("fast")
+
+    def test_manhattan_keeps_the_stricter_of_two_limits(self):
+        opc = load_method("opc")
+        assert opc.kept_fragments == Fragmentation()
+        kept = opc.keeping(self.RULES).kept_fragments
+        assert (kept.kept_nm, kept.assist_width_nm, kept.assist_area_nm2) == (44.0, 36.0, 3000.0)
+        assert kept.assist_clearance_nm == Fragmentation().assist_clearance_nm
+        assert opc.keeping(MaskRules(1.0, 1.0, 1.0)).kept_fragments == Fragmentation()
+
+    def test_a_limit_of_zero_cannot_be_kept(self):
+        with pytest.raises(
+            RecipeError, match=r"mask rules that the method keeps: min_width_nm: .*greater than 0, got 0"
+        ):
+            load_method("curvilinear").keeping(MaskRules(0.0, 20.0, 1000.0))
+
+    def test_what_is_not_set_is_not_in_the_table(self):
+        """So that digests of data sets and chips stay what they were."""
+        assert "fragments" not in load_method("opc").model_dump(mode="json")
+        own = load_method("opc").model_copy(update={"fragments": Fragmentation(corner_nm=30.0)})
+        assert own.model_dump(mode="json")["fragments"]["corner_nm"] == 30.0

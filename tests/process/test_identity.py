@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scenes.ilt import RECIPE, small_simulator
 
-from litho_dl.process.files import load_kernels, save_kernels
+from litho_dl.process.files import Optics, load_kernels, save_kernels
 from litho_dl.process.identity import finest_period_nm, process_digest
 from litho_dl.process.model import build_process
 
@@ -72,3 +72,11 @@ class TestOptics:
         for changes in ({"mask_pixel_nm": 1.0}, {"field_nm": (1024.0, 1024.0)}):
             others = {name: replace(kernels, **changes) for name, kernels in imported.kernels.items()}
             assert process_digest(replace(imported, kernels=others)) != digest
+
+    @pytest.mark.parametrize("field_nm", [512.0, 700.0])
+    def test_a_recipe_s_are_known_without_kernels(self, field_nm, monkeypatch):
+        process = build_process(RECIPE, field_nm=(field_nm, field_nm), count=3)
+        monkeypatch.setattr("litho_dl.process.files.build_process", lambda *a, **k: pytest.fail("built"))
+        optics = Optics((field_nm, field_nm), RECIPE)
+        assert optics.digest() == process_digest(process)
+        assert optics.finest_period_nm() == pytest.approx(finest_period_nm(process))

@@ -1,10 +1,12 @@
 """Charts of a page."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from scenes.report import write_run
 
-from litho_dl.report.chart import HEIGHT, LEFT, RIGHT, WIDTH, axis, curves, front
+from litho_dl.report.chart import HEIGHT, LEFT, RIGHT, WIDTH, Dot, _label_box, _overlap, axis, curves, front, labelled
 from litho_dl.report.run import read_run
 from litho_dl.report.table import make_table
 
@@ -64,3 +66,12 @@ class TestChart:
         note = front(make_table("scores.json", clips), "iccad13/1").note
         assert note.startswith("This run: the mean of 10 clip(s).")
         assert ("cannot be compared" not in note) == compare
+
+
+def test_labels_of_near_points_keep_apart():
+    dots = labelled([Dot(x, 100.0, "a method", "", False) for x in (300.0, 320.0, 310.0)])
+    boxes = [_label_box(dot, dot.place) for dot in dots]
+    assert len({dot.place for dot in dots}) == 3
+    assert all(_overlap(one, other) == 0 for one, other in combinations(boxes, 2))
+    (edge,) = labelled([Dot(WIDTH - RIGHT - 5.0, 100.0, "a method", "", False)])
+    assert edge.place[2] == "end"

@@ -57,3 +57,11 @@ def test_a_run_that_is_stopped_keeps_what_it_did_not_reach(measured, tmp_path, m
     arguments = ["--suite", "layouts", "--methods", "mosaic,fast", "--out", str(tmp_path), "--device", "cpu"]
     assert CliRunner().invoke(evaluate.main, arguments).exit_code != 0
     assert rows(tmp_path) == {"mosaic": 3.0, "fast": 2.0}
+
+
+def test_the_published_results_are_left_alone_unless_told(measured, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--suite", "layouts", "--methods", "fast", "--device", "cpu"]
+    assert CliRunner().invoke(evaluate.main, arguments, catch_exceptions=False).exit_code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+    assert rows(tmp_path / "runs" / "evaluate") == {"fast": 1.0}

@@ -1,10 +1,12 @@
 """Masks above their prints, side by side."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from litho_dl.core.errors import LithoError
-from litho_dl.viz.comparison import comparison_figure
+from litho_dl.viz.comparison import comparison_figure, in_lines
 from litho_dl.viz.gallery import GalleryClip
 from litho_dl.viz.images import ClipImages
 
@@ -34,3 +36,27 @@ class TestComparison:
     def test_the_same_of_every_clip(self, clips):
         with pytest.raises(LithoError, match="same methods"):
             comparison_figure(clips)
+
+    def test_captions_are_no_wider_than_their_panels(self):
+        scores = {"L2": 1_457_433.0, "PVB": 1_047_015.0, "EPE": 1234.0, "MRC": 1234.0}
+        drawn = {
+            name: replace(clip(name, slice(40, 60), 1.0), score=scores)
+            for name in ("a_method_of_a_very_long_name", "another+20")
+        }
+        figure = comparison_figure({"a-clip-of-a-very-long-name-too": drawn})
+        figure.canvas.draw()
+        renderer = figure.canvas.get_renderer()
+        boxes = [axes._left_title.get_window_extent(renderer) for axes in figure.axes if axes.get_title(loc="left")]
+        panels = [axes.get_window_extent(renderer) for axes in figure.axes if axes.get_title(loc="left")]
+        assert all(box.width <= 1.03 * panel.width for box, panel in zip(boxes, panels, strict=True))
+
+    @pytest.mark.parametrize(
+        ("name", "lines"),
+        [
+            ("fast", "fast"),
+            ("theirs_with_a_long_name_2", "theirs_with_a_long_\nname_2"),
+            ("x" * 50, f"{'x' * 21}\n{'x' * 21}\n{'x' * 8}"),
+        ],
+    )
+    def test_names_break_between_words(self, name, lines):
+        assert in_lines(name) == lines

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from litho_dl.core.errors import MaskError
 from litho_dl.core.grid import Grid
+from litho_dl.ilt.fragmentation import Fragmentation
 from litho_dl.ilt.method import load_method
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
 from litho_dl.ilt.parameterization.manhattan import SEARCH_NM, Manhattan, nearest_crossing, on_grid, sampled
@@ -262,3 +263,37 @@ class TestSlanted:
             assert before.epe_3sigma_nm > 8
             assert abs(after.epe_mean_nm) < 1.5
             assert after.epe_3sigma_nm < 0.5 * before.epe_3sigma_nm
+
+
+class TestSettings:
+    @shapes
+    def test_the_largest_move_and_what_is_kept(self, shape):
+        form = Manhattan(Fragmentation(largest_move_nm=7.0))
+        start = Start(torch.nn.functional.avg_pool2d(shape, 4), 4.0, shape, 1.0)
+        far = form.project(form.start(start) + 100, 0)
+        assert far.max() == 7.0
+        assert form.project(far - 300, 0).min() == -7.0
+        still = Manhattan(Fragmentation(kept_nm=1000.0))  # nothing may move where a shape or a space is narrower
+        assert still.project(still.start(start) - 50, 0).abs().max() == 0
+
+    def test_fragments_are_as_long_as_said(self):
+        bar = drawn((50, 100, 350, 250))  # 300 x 150 nm
+        start = Start(torch.nn.functional.avg_pool2d(bar, 4), 4.0, bar, 1.0)
+        coarse, fine = (Manhattan(Fragmentation(length_nm=length)).start(start).shape[1] for length in (1000.0, 55.0))
+        # Between corners of 40 nm, sides of 220 and 70 nm are left: one part each, or four and two.
+        assert (coarse, fine) == (2 * (3 + 3), 2 * (6 + 4))
+
+    def test_without_assist_features(self):
+        target, far = drawn((60, 60, 120, 340)), drawn((60, 60, 120, 340), (240, 100, 280, 300))
+        start = Start(torch.nn.functional.avg_pool2d(far, 4), 4.0, target, 1.0)
+        for assists, area_nm2 in ((True, 60 * 280 + 40 * 200), (False, 60 * 280)):
+            form = Manhattan(Fragmentation(assist_features=assists))
+            assert 16 * form.mask(form.start(start), 1.0).sum() == pytest.approx(area_nm2)
+
+    def test_assist_features_are_no_narrower_than_said(self):
+        target, far = drawn((60, 60, 120, 340)), drawn((60, 60, 120, 340), (240, 100, 280, 300))
+        start = Start(torch.nn.functional.avg_pool2d(far, 4), 4.0, target, 1.0)
+        form = Manhattan(Fragmentation().keeping(60.0, 20.0, 1000.0))
+        assert 16 * form.mask(form.start(start), 1.0).sum() == pytest.approx(60 * 280 + 60 * 200)
+        none = Manhattan(Fragmentation().keeping(20.0, 20.0, 8001.0))
+        assert 16 * none.mask(none.start(start), 1.0).sum() == pytest.approx(60 * 280)

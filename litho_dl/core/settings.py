@@ -22,7 +22,7 @@ NOUNS: dict[Kind, str] = {
     "generators": "training recipe",
     "studies": "study",
 }
-MOST_FAULTS = 8
+MOST_FAULTS, LONGEST_PART = 8, 80  # of a message
 Model = TypeVar("Model", bound=BaseModel)
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -191,7 +191,8 @@ def _without_none(value: Any) -> Any:
 
 
 def _explain(entry: Any) -> str:
-    where = ".".join(str(part) if str(part).isprintable() else repr(part) for part in entry["loc"])
+    parts = (str(part)[:LONGEST_PART] for part in entry["loc"])
+    where = ".".join(part if part.isprintable() else repr(part) for part in parts)
     if entry["type"] == "extra_forbidden":
         return f"{where}: unknown key; check the spelling"
     message = entry["msg"].removeprefix("Value error, ")

@@ -122,7 +122,9 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    click.echo("Error: " + " ".join(message.split()), err=True)
+    """Prints a message on one line; what is not printable, which may come from a stranger's file, as its code."""
+    line = "".join(part if part.isprintable() else ascii(part)[1:-1] for part in " ".join(message.split()))
+    click.echo(f"Error: {line}", err=True)
     sys.exit(1)
 
 

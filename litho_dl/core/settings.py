@@ -23,7 +23,7 @@ NOUNS: dict[Kind, str] = {
     "studies": "study",
 }
 UNKNOWN_KEY = "extra_forbidden"  # pydantic's name of the fault
-MOST_FAULTS = 8
+MOST_FAULTS, LONGEST_PART = 8, 80  # of a message
 Model = TypeVar("Model", bound=BaseModel)
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -222,7 +222,8 @@ def _meant(key: Any, known: Sequence[str]) -> str:
 
 
 def _explain(entry: Any, meant: str) -> str:
-    where = ".".join(str(part) if str(part).isprintable() else repr(part) for part in entry["loc"])
+    parts = (str(part)[:LONGEST_PART] for part in entry["loc"])
+    where = ".".join(part if part.isprintable() else repr(part) for part in parts)
     if entry["type"] == UNKNOWN_KEY:
         if meant == entry["loc"][-1]:
             return f"{where}: unknown key in this table; it belongs to another one"

@@ -11,6 +11,7 @@ from litho_dl.core.io import atomic_path, write_csv, write_png
 from litho_dl.core.lock import LOCK, owned
 from litho_dl.pairs.manifest import read_manifest, shard_path
 from litho_dl.pairs.shard import SPLITS, PairBlock, read_shard
+from litho_dl.pairs.verify import repeated
 
 OnShard = Callable[[int, int], None]
 
@@ -42,11 +43,14 @@ def finished_shards(folder: Path, on_shard: OnShard) -> Iterator[PairBlock]:
     Raises:
         DatasetError: There is no data set, no finished shard, or one is damaged.
     """
-    manifest = read_manifest(folder)
+    manifest, names = read_manifest(folder), set[str]()
     if not manifest.pairs:
         raise DatasetError(f"{folder}: expected finished pairs, got none; run litho-dl dataset build.")
     for done, index in enumerate(manifest.shards, start=1):
-        yield read_shard(shard_path(folder, index))
+        block = read_shard(shard_path(folder, index))
+        if doubled := repeated(block, names):
+            raise DatasetError(f"{shard_path(folder, index)}: the name {doubled[0]} occurs twice; build the set anew.")
+        yield block
         on_shard(done, len(manifest.shards))
 
 

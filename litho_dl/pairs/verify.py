@@ -37,7 +37,7 @@ def verify(folder: Path, on_shard: Callable[[int, int], None] = lambda done, tot
             faults.append(f"{folder / MANIFEST}: expected {len(clips)} clips, got {manifest.clips}.")
     listed = {shard_path(folder, index) for index in manifest.shards}
     faults += [f"{path}: not in the manifest." for path in sorted((folder / SHARDS).glob("*.h5")) if path not in listed]
-    patterns: set[str] = set()
+    patterns, names = set[str](), set[str]()
     for done, (index, entry) in enumerate(manifest.shards.items(), start=1):
         path = shard_path(folder, index)
         try:
@@ -53,6 +53,7 @@ def verify(folder: Path, on_shard: Callable[[int, int], None] = lambda done, tot
             faults += [
                 f"{path}: the pattern of {block.name[row]} occurs twice." for row in _duplicates(block, patterns)
             ]
+            faults += [f"{path}: the name {name} occurs twice." for name in repeated(block, names)]
         on_shard(done, len(manifest.shards))
     return faults
 
@@ -79,6 +80,24 @@ def _checked(path: Path, index: int, entry: ShardEntry, manifest: Manifest) -> P
     if empty:
         raise DatasetError(f"{path}: empty target or mask of {', '.join(empty)}.")
     return block
+
+
+def repeated(block: PairBlock, names: set[str]) -> list[str]:
+    """Names of pairs that are in `names`, or twice in the block, whose names are added.
+
+    Args:
+        block: The pairs of a shard.
+        names: Names of the shards before.
+
+    Returns:
+        The names that would be those of two files.
+    """
+    found = []
+    for name in block.name:
+        if name in names:
+            found.append(name)
+        names.add(name)
+    return found
 
 
 def _duplicates(block: PairBlock, patterns: set[str]) -> list[int]:

@@ -190,7 +190,7 @@ def front(table: Table, protocol: str, clips: Collection[str] = ()) -> Chart | N
     """
     l2, pvb = "l2_nm2", "pvb_nm2"
     ours = [
-        (str(record[table.columns[0].key]), record[l2], record[pvb])
+        (str(record.get(table.columns[0].key)), record[l2], record[pvb])
         for record in table.records
         if is_number(record.get(l2)) and is_number(record.get(pvb))
     ]

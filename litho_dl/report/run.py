@@ -10,7 +10,7 @@ from typing import Any
 
 from litho_dl.core.errors import ReportError
 from litho_dl.core.io import unquoted
-from litho_dl.core.stored import parse_json
+from litho_dl.core.stored import Stored, checked, parse_json
 from litho_dl.layout.stack import SUFFIX
 from litho_dl.report.names import MRC, titled
 from litho_dl.report.table import Record, Table, is_number, make_table
@@ -36,6 +36,13 @@ SHARED = ("protocol", "raster", "reach_nm")  # keys of clips that are settings o
 COMPARISON = "comparison.json"  # of a folder whose folders are the runs that it names
 FIRST = ("clip", "source", "run", "l2_nm2", "pvb_nm2", "sum_nm2", "epe_violations", MRC, "shots")
 MOST_LISTED = 12
+
+
+class _Clip(Stored):
+    """What is shown of a clip's record besides its scores."""
+
+    clip: str
+    worst_sites: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,8 @@ def read_run(folder: Path, *, below: bool = True) -> Run:
             found[f"{path.stem}: {key}" if key else path.stem] = records
     scored = next((key for key, records in found.items() if {"clip", "l2_nm2"} <= records[0].keys()), "")
     clips = found.pop(scored, [])
+    for number, clip in enumerate(clips):
+        checked(_Clip, clip, f"{folder / scored.partition(': ')[0]}.json, clip {number}", ReportError)
     first = files.get(f"{scored.partition(': ')[0]}.json", {})
     first |= {key: clips[0][key] for key in SHARED if clips and key in clips[0]}
     facts = first | {key: value for own in files.values() for key, value in own.items() if key not in first}
@@ -171,13 +180,14 @@ def _flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, dict):
             flat |= _flat(value, f"{prefix}{name}.")
         elif name == SITES:
-            if not isinstance(value, list | None):
-                raise ReportError(f"Expected a list of {SITES} of a clip, got {value!r:.60}; write its file anew.")
-            places = [site for site in value or () if isinstance(site, dict)]
-            flat[name] = [site for site in places if all(is_number(site.get(key)) for key in ("x_nm", "y_nm"))]
+            flat[name] = [site for site in value if _is_place(site)] if isinstance(value, list) else value
         else:
             flat[prefix + name] = _listed(value)
     return flat
+
+
+def _is_place(site: Any) -> bool:
+    return isinstance(site, dict) and all(is_number(site.get(key)) for key in ("x_nm", "y_nm"))
 
 
 def _listed(value: Any) -> Any:

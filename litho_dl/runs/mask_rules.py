@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from litho_dl.core.errors import LithoError
+from litho_dl.core.naming import require_name
 from litho_dl.layout.clips import file_stem, load_mask_values
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.files import read_layout
@@ -196,11 +197,13 @@ def write_check(
         The files.
 
     Raises:
+        LithoError: The mask's name cannot be part of a file name.
         OutputError: A file cannot be written.
     """
     from litho_dl.viz.figure import save_figure
     from litho_dl.viz.rules import RuleMarkers, rules_figure
 
+    require_name(drawn.name, "the name of a mask")
     layers = {MASK_LAYER: drawn}
     for rule, places in violations.places.items():
         grown = places.boxes_nm + np.array([-1, -1, 1, 1]) * MARKER_MARGIN_NM

@@ -14,7 +14,7 @@ Number = int | float
 Model = TypeVar("Model", bound=BaseModel)
 
 DIGITS = 4  # significant digits of sampled numbers, which keeps files readable
-_PART = r"[^.\[\]]+(?:\[\d+\])*"
+_PART = r"[^.\[\]]+(?:\[\d{1,6}\])*"
 
 
 class Range(Settings):
@@ -189,7 +189,7 @@ def _keys(path: str, where: str) -> list[str | int]:
     """The keys of a path: `levels[0].steps` as levels, 0, steps."""
     if not re.fullmatch(rf"{_PART}(?:\.{_PART})*", path):
         raise RecipeError(f"{where}: expected a path such as levels[0].steps.")
-    return [int(index) if index else name for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path)]
+    return [int(index) if index else name for name, index in re.findall(r"([^.\[\]]+)|\[(\d{1,6})\]", path)]
 
 
 def _whole(ratio: float) -> bool:

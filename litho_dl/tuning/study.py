@@ -46,7 +46,7 @@ class StudyRecipe(Settings):
     layouts: Files
     validation: Files
     rounds: Annotated[int, Field(ge=1)] = 3
-    space: Annotated[dict[str, Dimension], Field(min_length=1)]
+    space: Annotated[dict[Annotated[str, Field(max_length=200)], Dimension], Field(min_length=1)]
 
 
 @dataclass(frozen=True, eq=False)

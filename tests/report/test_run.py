@@ -68,7 +68,11 @@ class TestRun:
                 '{"clips": [{"clip": "a", "l2_nm2": 1' + "0" * 400 + "}]}",
                 "scores.json: the file is damaged",
             ),
-            ("scores.json", '{"clips": [{"clip": "a", "l2_nm2": 1, "worst_sites": 10}]}', "a list of worst_sites"),
+            (
+                "scores.json",
+                '{"clips": [{"clip": "a", "l2_nm2": 1, "worst_sites": 10}]}',
+                "scores.json, clip 0: the file is damaged (worst_sites: ",
+            ),
             ("scores.json", '{"x": 1' + "0" * 5000 + "}", "scores.json: the file is damaged"),
             ("t.csv", "a,b\n1,2,3\n", "t.csv: expected as many fields"),
             ("t.csv", "a,b\n1\n", "t.csv: expected as many fields"),

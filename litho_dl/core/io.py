@@ -1,10 +1,11 @@
-"""Files: reading images, and atomic writes (to a temporary file beside the target, synced, then renamed)."""
+"""Files: checks before reading, images, and atomic writes (to a temporary file beside the target, synced, then renamed)."""
 
 import csv
 import hashlib
 import os
 import re
 import secrets
+import stat
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -25,9 +26,7 @@ def read_image(path: str | Path) -> np.ndarray:
     Raises:
         LithoError: The file is missing, damaged, of another kind, or not 2-D numbers.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise LithoError(f"{path}: no such file.")
+    path = require_file(path)
     try:
         match path.suffix.lower():
             case ".npy":
@@ -49,6 +48,32 @@ def read_image(path: str | Path) -> np.ndarray:
     if image.ndim != 2 or image.size == 0 or image.dtype.kind not in "buif":
         raise LithoError(f"{path}: expected a 2-D array of numbers, got {image.dtype} of shape {image.shape}.")
     return image
+
+
+def require_file(path: str | Path, error: type[LithoError] = LithoError) -> Path:
+    """Refuses whatever is not a plain file, before it is opened: a pipe or a device may never end.
+
+    Args:
+        path: A file that a user named, or a link to one.
+        error: The error to raise.
+
+    Returns:
+        The path.
+
+    Raises:
+        LithoError: It is missing, or a folder, a pipe, a socket or a device.
+    """
+    path = Path(path)
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise error(f"{path}: no such file.") from None
+    except (OSError, ValueError) as failure:
+        raise error(f"{path}: cannot be read ({getattr(failure, 'strerror', None) or failure}).") from failure
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe, socket or device"
+        raise error(f"{path}: expected a file, got {kind}; save it as a file first.")
+    return path
 
 
 def write_png(target: str | Path, image: np.ndarray) -> None:
@@ -109,10 +134,8 @@ def file_digest(path: str | Path) -> str:
         LithoError: The file cannot be read.
     """
     try:
-        with open(path, "rb") as file:
+        with open(require_file(path), "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        raise LithoError(f"{path}: no such file.") from None
     except OSError as error:
         raise LithoError(f"{path}: cannot be read ({error.strerror}).") from error
 

@@ -94,6 +94,7 @@ def fullchip(
     layer: str | None,
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
+    allow_missing: bool,
     core_nm: float | None,
     passes: int,
     batch: int | None,
@@ -126,7 +127,8 @@ def fullchip(
     remote = is_remote(workers, scheduler)
     here = resolve_device("auto" if remote else device)
     batch = batch or (GPU_BATCH if here.type == "cuda" and not remote else 1)
-    job = _job(layout, optics, method, model, steps, force, layer, cell, window_nm, core_nm, passes, batch, tolerance)
+    part = (layer, cell, window_nm, allow_missing)
+    job = _job(layout, optics, method, model, steps, force, *part, core_nm, passes, batch, tolerance)
     folder = run_folder(out)
     run = _made(
         job,
@@ -163,6 +165,7 @@ def _job(
     layer: str | None,
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
+    allow_missing: bool,
     core_nm: float | None,
     passes: int,
     batch: int,
@@ -184,7 +187,7 @@ def _job(
     name = "fast" if method is None and steps is not None else method
     chosen = None if name is None else load_method(name)
     read = read_optics(optics)
-    chip = Chip.read(layout, layer=layer, cell=cell, window_nm=window_nm)
+    chip = Chip.read(layout, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     process = built(read)
     default_protocol(process)
     PROTOCOLS["default"].require(process.field_nm, process.mask)

@@ -50,6 +50,7 @@ def infer(
     layer: str | None,
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
+    allow_missing: bool,
     device: str,
     steps: int | None,
     method: str,
@@ -78,7 +79,7 @@ def infer(
 
     resolved, chosen = resolve_device(device), load_method(method)
     read = read_optics(optics, field_nm=field_nm)
-    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm)
+    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     process = built(read)
     generator = load_generator(model, process, force=force)
     card = generator.card

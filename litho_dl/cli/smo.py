@@ -78,6 +78,7 @@ def smo(
     layer: str | None,
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
+    allow_missing: bool,
     device: str,
     figures: bool,
     as_json: bool,
@@ -104,7 +105,7 @@ def smo(
     resolved, joint, fixed = resolve_device(device), *runs.load_methods(method, mask_method)
     whole_factor(fixed.mask_nm, MASK_FILE_PIXEL_NM)
     read = read_optics(optics, field_nm=field_nm)
-    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm)
+    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     process = built(read)
     simulator = runs.trainable_source(process, **source).to(resolved)
     require_writable_folder(out)

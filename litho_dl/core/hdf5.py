@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from litho_dl.core.errors import DatasetError, LithoError
+from litho_dl.core.io import plain_file
 
 # Measured on masks of `fast`: level 6 needs half the space of level 1 and a quarter of that of lzf, and is as fast to
 # read; level 9 saves another fifth but takes ten times as long to write.
@@ -33,7 +34,7 @@ def open_hdf5(path: str | Path, kind: str) -> Iterator[Any]:
     import h5py
 
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(plain_file(path, DatasetError), "r") as file:
             found = file.attrs.get("format")
             if found != kind:
                 raise DatasetError(f"{path}: expected a file of format {kind}, got {found!r}.")

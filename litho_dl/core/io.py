@@ -1,11 +1,10 @@
-"""Files: checks before reading, images, and atomic writes (to a temporary file beside the target, synced, then renamed)."""
+"""Files: reading images, and atomic writes (to a temporary file beside the target, synced, then renamed)."""
 
 import csv
 import hashlib
 import os
 import re
 import secrets
-import stat
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -26,7 +25,9 @@ def read_image(path: str | Path) -> np.ndarray:
     Raises:
         LithoError: The file is missing, damaged, of another kind, or not 2-D numbers.
     """
-    path = require_file(path)
+    path = plain_file(path)
+    if not path.is_file():
+        raise LithoError(f"{path}: no such file.")
     try:
         match path.suffix.lower():
             case ".npy":
@@ -50,29 +51,22 @@ def read_image(path: str | Path) -> np.ndarray:
     return image
 
 
-def require_file(path: str | Path, error: type[LithoError] = LithoError) -> Path:
-    """Refuses whatever is not a plain file, before it is opened: a pipe or a device may never end.
+def plain_file(path: str | Path, error: type[LithoError] = LithoError) -> Path:
+    """Refuses pipes, sockets and devices, before they are opened: reading one may never end.
 
     Args:
-        path: A file that a user named, or a link to one.
+        path: What a user named as a file to read.
         error: The error to raise.
 
     Returns:
-        The path.
+        The path. It may be missing, or a folder; opening it says so at once.
 
     Raises:
-        LithoError: It is missing, or a folder, a pipe, a socket or a device.
+        LithoError: It is a pipe, a socket or a device.
     """
     path = Path(path)
-    try:
-        mode = path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        raise error(f"{path}: no such file.") from None
-    except (OSError, ValueError) as failure:
-        raise error(f"{path}: cannot be read ({getattr(failure, 'strerror', None) or failure}).") from failure
-    if not stat.S_ISREG(mode):
-        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe, socket or device"
-        raise error(f"{path}: expected a file, got {kind}; save it as a file first.")
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise error(f"{path}: expected a file, got a pipe, a socket or a device; save it as a file.")
     return path
 
 
@@ -134,8 +128,10 @@ def file_digest(path: str | Path) -> str:
         LithoError: The file cannot be read.
     """
     try:
-        with open(require_file(path), "rb") as file:
+        with open(plain_file(path), "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise LithoError(f"{path}: no such file.") from None
     except OSError as error:
         raise LithoError(f"{path}: cannot be read ({error.strerror}).") from error
 

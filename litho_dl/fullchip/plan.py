@@ -11,7 +11,7 @@ from typing import Any
 from litho_dl import __version__
 from litho_dl.core.device import resolve_device
 from litho_dl.core.errors import DatasetError
-from litho_dl.core.io import file_digest, write_text
+from litho_dl.core.io import file_digest, plain_file, write_text
 from litho_dl.core.settings import validated
 from litho_dl.core.workers import require_shared
 from litho_dl.fullchip.chip import Chip
@@ -119,7 +119,7 @@ def read_plan(folder: Path) -> Plan:
     """
     path = folder / PLAN
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(plain_file(path, DatasetError).read_text(encoding="utf-8"))
         if table["format"] != FORMAT or table["version"] != __version__:
             raise DatasetError(
                 f"{path}: expected a plan of {FORMAT} and litho_dl {__version__}; choose another folder."

@@ -8,7 +8,7 @@ import numpy as np
 from litho_dl.core.errors import LayoutError
 from litho_dl.layout.hierarchy import Hierarchy
 from litho_dl.layout.layout import Box
-from litho_dl.layout.merge import require_mergeable, require_simple
+from litho_dl.layout.merge import require_mergeable, self_crossing
 from litho_dl.layout.region import DECIMAL_UNITS_PER_NM, LARGEST_UNIT, Frame
 from litho_dl.layout.stream import INT32_MAX
 
@@ -48,7 +48,13 @@ def flattened(hierarchy: Hierarchy, layers: Sequence[int], window_nm: Box | None
     fine = db.ICplxTrans(db.DCplxTrans(scale, 0, False, -x, -y))
     polygons = _placed(hierarchy, layers, box, fine, db.Shapes.SPolygons)
     others = _placed(hierarchy, layers, box, fine, db.Shapes.SBoxes | db.Shapes.SPaths)
-    require_simple(polygons, frame, path)
+    crossed = self_crossing(db.Region(polygons))
+    if crossed is not None:
+        x_nm, y_nm = frame.point_nm(crossed)
+        raise LayoutError(
+            f"{path}: Expected polygons that do not cross themselves, got one that does near ({x_nm:g}, "
+            f"{y_nm:g}) nm; repair it."
+        )
     union = (db.Region(polygons) + db.Region(others)).merged(True, 0)
     if window_nm is not None:
         union = (union & db.Region(frame.box(window_nm))).merged(True, 0)
@@ -68,7 +74,7 @@ def _placed(
     """The flattened shapes of some kinds that touch the box; paths stay paths, so that their widths are not rounded."""
     placed = db.Shapes()
     for index in layers:
-        shapes = db.RecursiveShapeIterator(hierarchy.source, hierarchy.top, index, box or db.Box.world(), True)
+        shapes = db.RecursiveShapeIterator(hierarchy.source, hierarchy.top, index, box or db.Box.world(), False)
         shapes.shape_flags = kinds
         placed.insert(shapes, trans)
     return placed

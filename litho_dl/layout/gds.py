@@ -174,6 +174,21 @@ def write_library(
     _save_stream(path, target)
 
 
+def exact_dbu_nm(layouts: Iterable[Layout]) -> float:
+    """The coarsest database unit of 0.1, 0.01, 0.001 and 0.0001 nm in which all vertices are whole.
+
+    Args:
+        layouts: The layouts.
+
+    Returns:
+        The unit in nm; 0.0001 if there is none.
+    """
+    loops = [loop for layout in layouts for polygon in layout.polygons for loop in polygon.loops]
+    xy = np.concatenate(loops) if loops else np.zeros((0, 2))
+    whole = (units for units in (10, 100, 1000) if np.allclose(xy * units, np.rint(xy * units), rtol=0, atol=1e-5))
+    return 1 / next(whole, 10_000)
+
+
 def _new_stream(path: str | Path, dbu_nm: float) -> "db.Layout":
     """An empty layout for a file, after checking its suffix."""
     import klayout.db as db

@@ -57,9 +57,7 @@ class Hierarchy:
         full = [one for one in tops if one.layers or one.missing] or tops[:1]
         if len(full) != 1:
             names = [cell_name(one.top) for one in full]
-            raise LayoutError(
-                f"{path}: Expected one top cell, got {len(names)}; choose a cell among {listed(names)}."
-            )
+            raise LayoutError(f"{path}: Expected one top cell, got {len(names)}; choose a cell among {listed(names)}.")
         return full[0]
 
     @cached_property
@@ -170,7 +168,7 @@ class Hierarchy:
                 count += flat[cell.cell_index()]
                 continue
             count += sum(1 for _ in cell.shapes(index).each_touching(part))
-            for instance in cell.each_inst_touching(part, index):
+            for instance in cell.each_touching_inst(part):
                 child = self.source.cell(instance.cell_index)
                 for place in _places(instance.cell_inst, child.bbox(index), part):
                     visits += 1

@@ -1,6 +1,5 @@
 """Checks before shapes of a file are merged: whether the union takes bounded time, and whether polygons are simple."""
 
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -8,15 +7,15 @@ import klayout.db as db
 import numpy as np
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.layout.region import Frame, self_overlaps
+from litho_dl.layout.region import self_overlaps
 
 FEW_SHAPES = 2000  # their union takes seconds however they overlap
 SAMPLES = 1000
 MOST_NEIGHBOURS = 5000  # counted around one shape
 MOST_OVERLAPS = 5_000_000  # klayout's merge takes some microseconds for each
 OVERLAPS_PER_SHAPE = 50
-MANY_VERTICES = 200
-SAMPLED_EDGES = 16
+MANY_VERTICES = 1000
+SAMPLED_EDGES = 8
 
 
 def require_mergeable(shapes: db.Shapes, path: str | Path) -> None:
@@ -55,55 +54,38 @@ def _neighbours(shape: db.Shape, shapes: db.Shapes) -> float:
     return len(near) * sum(outline.touches(other.polygon) for other in some) / len(some)
 
 
-def require_simple(shapes: db.Shapes, frame: Frame, path: str | Path) -> None:
-    """Refuses polygons that cross or overlap themselves; touching does not count.
+def self_crossing(polygons: db.Region) -> tuple[int, int] | None:
+    """Where a polygon crosses or overlaps itself; touching does not count.
 
     Args:
-        shapes: The polygons.
-        frame: Their coordinates.
-        path: Their file, for the message.
+        polygons: The polygons, not merged.
 
-    Raises:
-        LayoutError: A polygon crosses itself.
+    Returns:
+        One of the places, in the region's units; None: there is none.
     """
-    large = [outline for shape in shapes.each() if (outline := shape.simple_polygon).num_points() > MANY_VERTICES]
+    large = [outline for outline in polygons.each() if outline.num_points() > MANY_VERTICES]
     for outline in large[:: len(large) // SAMPLES + 1]:
-        points = np.array([(point.x, point.y) for point in outline.each_point()], dtype=np.float64)
-        place = next(crossings(points), None)
+        place = _crossed_edge(np.array([(p.x, p.y) for p in outline.each_point_hull()], dtype=np.float64))
         if place is not None:
-            raise _crossing(path, 1, place, frame)
-    found = self_overlaps(db.Region(shapes))
-    if not found.is_empty():
-        box = found.bbox()
-        raise _crossing(path, found.count(), (box.left, box.bottom), frame)
+            return place
+    found = self_overlaps(polygons)
+    return None if found.is_empty() else (found.bbox().left, found.bbox().bottom)
 
 
-def crossings(outline: np.ndarray) -> Iterator[tuple[float, float]]:
-    """Places where some edges of an outline cross others: a quick way to see that a large polygon is not simple.
-
-    Args:
-        outline: Vertices (n, 2).
-
-    Yields:
-        The lower left end of a crossed edge.
-    """
+def _crossed_edge(outline: np.ndarray) -> tuple[int, int] | None:
+    """The lower left end of an edge that one of some edges crosses, which is quick to see in a large outline."""
     ends = np.roll(outline, -1, axis=0)
-    for index in range(0, len(outline), max(1, len(outline) // SAMPLED_EDGES)):
+    for index in range(0, len(outline), len(outline) // SAMPLED_EDGES):
         a, b = outline[index], ends[index]
         apart = _side(a, b, outline) * _side(a, b, ends) < 0
         across = np.flatnonzero(apart & (_side(outline, ends, a) * _side(outline, ends, b) < 0))
-        yield from ((float(x), float(y)) for x, y in np.minimum(outline, ends)[across[:1]])
+        if len(across):
+            x, y = np.minimum(outline, ends)[across[0]]
+            return int(x), int(y)
+    return None
 
 
 def _side(a: np.ndarray, b: np.ndarray, point: np.ndarray) -> np.ndarray:
     """-1, 0 or 1: on which side of the line from a to b a point lies."""
     (along_x, along_y), (x, y) = (b - a).T, (point - a).T
     return np.sign(along_x * y - along_y * x)
-
-
-def _crossing(path: str | Path, count: int, place: tuple[float, float], frame: Frame) -> LayoutError:
-    x, y = ((value + origin) / frame.units for value, origin in zip(place, (frame.x, frame.y), strict=True))
-    return LayoutError(
-        f"{path}: Expected polygons that do not cross themselves, got {count} such place(s), near "
-        f"({x:g}, {y:g}) nm; repair the polygon."
-    )

@@ -100,23 +100,23 @@ class Frame:
     y: int = 0
 
     @classmethod
-    def of(cls, polygons: Sequence[Polygon], margin_nm: float = 0.0) -> "Frame":
+    def of(cls, polygons: Sequence[Polygon], margin_nm: float = 0.0, finest: int = FINEST_UNITS_PER_NM) -> "Frame":
         """The frame of the finest decimal unit for polygons; its origin is 0 unless they lie 1 mm away from it.
 
         Args:
             polygons: The polygons.
             margin_nm: Length by which coordinates may still grow.
+            finest: The finest unit to take, in units per nm.
 
         Raises:
             LayoutError: They reach over more than 2 m.
         """
-        if not polygons:
-            return cls(FINEST_UNITS_PER_NM)
-        low = np.min([polygon.hull.min(axis=0) for polygon in polygons], axis=0)
-        high = np.max([polygon.hull.max(axis=0) for polygon in polygons], axis=0)
-        if max(np.abs(low).max(), np.abs(high).max()) + margin_nm <= NEAR_NM:
-            return cls(_finest(float(max(np.abs(low).max(), np.abs(high).max())) + margin_nm))
-        units = _finest(float((high - low).max()) / 2 + 1 + margin_nm)
+        low = np.min([polygon.hull.min(axis=0) for polygon in polygons], axis=0) if polygons else np.zeros(2)
+        high = np.max([polygon.hull.max(axis=0) for polygon in polygons], axis=0) if polygons else np.zeros(2)
+        reach = float(np.abs((low, high)).max()) + margin_nm
+        if reach <= NEAR_NM:
+            return cls(min(finest, _finest(reach)))
+        units = min(finest, _finest(float((high - low).max()) / 2 + 1 + margin_nm))
         x, y = (units * round(value) for value in ((low + high) / 2).tolist())
         return cls(units, x, y)
 
@@ -127,6 +127,10 @@ class Frame:
     def polygons(self, region: db.Region) -> tuple[Polygon, ...]:
         """The polygons of a klayout region in nm, hulls counter-clockwise."""
         return from_region(region, self.units, (self.x, self.y))
+
+    def point_nm(self, point: tuple[int, int]) -> tuple[float, float]:
+        """A point of the frame in nm."""
+        return (point[0] + self.x) / self.units, (point[1] + self.y) / self.units
 
     def box(self, box_nm: tuple[float, float, float, float]) -> db.Box:
         """x0, y0, x1, y1 in nm as a box, cut to klayout's integers."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.core.io import require_file
+from litho_dl.core.io import plain_file
 
 if TYPE_CHECKING:
     import klayout.db as db
@@ -83,7 +83,8 @@ def _loop(source: "db.Layout") -> list[str]:
     below = {index: sorted({one.cell_index for one in cell.each_inst()}) for index, cell in cells.items()}
     done: set[int] = set()
     for start in below:
-        trail, waiting = [], [(start, 0)]
+        trail: list[int] = []
+        waiting = [(start, 0)]
         while waiting:
             index, depth = waiting.pop()
             del trail[depth:]
@@ -101,7 +102,7 @@ def _unpacked(path: str | Path) -> Iterator[Path]:
     """The file itself, or a temporary unzipped copy (Python verifies the checksum, klayout does not)."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            plain = require_file(path, LayoutError)
+            plain = plain_file(path, LayoutError)
             with open(path, "rb") as file:
                 start = file.read(len(OASIS_MAGIC))
             if start.startswith(GZIP_MAGIC):
@@ -109,6 +110,8 @@ def _unpacked(path: str | Path) -> Iterator[Path]:
                 _unpack(path, plain)
             else:
                 _require_magic(start, path)
+        except FileNotFoundError:
+            raise LayoutError(f"{path}: no such file.") from None
         except (OSError, EOFError, zlib.error) as error:
             reason = getattr(error, "strerror", None) or error
             raise LayoutError(f"{path}: Expected a readable GDSII or OASIS file, got: {reason}; check it.") from error

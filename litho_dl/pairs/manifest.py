@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from litho_dl.core.errors import DatasetError, LithoError
-from litho_dl.core.io import file_digest, write_text
+from litho_dl.core.io import file_digest, plain_file, write_text
 from litho_dl.pairs.shard import OPTICS, SHARDS
 
 FORMAT = "litho_dl.dataset/1"
@@ -159,7 +159,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(plain_file(path, DatasetError).read_text(encoding="utf-8"))
         if table["format"] != FORMAT:
             raise DatasetError(f"{path}: expected a data set of format {FORMAT}, got {table['format']!r}.")
         shards = {int(index): _entry(entry) for index, entry in table["shards"].items()}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from litho_dl.core.errors import ReportError
-from litho_dl.core.io import write_text
+from litho_dl.core.io import plain_file, write_text
 from litho_dl.report import chart
 from litho_dl.report.chart import Chart, curves, front
 from litho_dl.report.drawing import STEPS_PER_NM, TOLERANCE_NM, Drawing, draw
@@ -226,6 +226,6 @@ def _picture(path: Path, name: str, data: bytes) -> Picture:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return plain_file(path, ReportError).read_bytes()
     except OSError as error:
         raise ReportError(f"{path}: cannot be read ({error.strerror}).") from error

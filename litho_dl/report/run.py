@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from litho_dl.core.errors import ReportError
+from litho_dl.core.io import plain_file
 from litho_dl.layout.stack import SUFFIX
 from litho_dl.report.names import MRC, titled
 from litho_dl.report.table import Record, Table, is_number, make_table
@@ -174,7 +175,7 @@ def _heading(key: str) -> str:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(plain_file(path, ReportError).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ReportError(
             f"{path}: expected JSON, got a damaged file ({error}); write it anew or remove it."
@@ -186,7 +187,7 @@ def _read_json(path: Path) -> Any:
 def _read_csv(path: Path) -> list[Record]:
     """The rows of a CSV file as records."""
     try:
-        with open(path, newline="", encoding="utf-8") as file:
+        with open(plain_file(path, ReportError), newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file, restkey="", strict=True))
     except (ValueError, csv.Error) as error:
         raise ReportError(

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 Layer = tuple[int, int] | str
 
 MOST_SHAPES = 5_000_000
-MOST_VISITS = 500_000  # instances looked at one by one to count the shapes of a window
+SMALL_CELL = 500  # cells of fewer shapes count in full where a window touches them
+MOST_VISITS = 20_000  # of larger cells, to count the shapes of a window
 
 
 def listed(names: Iterable[str], most: int = 12) -> str:
@@ -162,46 +164,52 @@ class Hierarchy:
         """How many shapes touch a box, at most; `flat` has the number of each cell and all below it."""
         count = visits = 0
         waiting = [(self.top, box)]
-        while waiting and count <= MOST_SHAPES and visits < MOST_VISITS:
+        while waiting and count <= MOST_SHAPES and visits <= MOST_VISITS:
             cell, part = waiting.pop()
+            visits += 1
             if cell.bbox(index).inside(part):
                 count += flat[cell.cell_index()]
                 continue
             count += sum(1 for _ in cell.shapes(index).each_touching(part))
             for instance in cell.each_touching_inst(part):
                 child = self.source.cell(instance.cell_index)
-                for place in _places(instance.cell_inst, child.bbox(index), part):
-                    visits += 1
-                    waiting.append((child, part.transformed(place.inverted())))
-                    if visits == MOST_VISITS:
-                        break
+                columns, rows = _touching(instance.cell_inst, child.bbox(index), part)
+                if flat[instance.cell_index] <= SMALL_CELL:
+                    count += flat[instance.cell_index] * len(columns) * len(rows)
+                else:
+                    places = _places(instance.cell_inst, columns, rows)
+                    waiting += [(child, part.transformed(place.inverted())) for place in islice(places, MOST_VISITS)]
         return MOST_SHAPES + 1 if waiting else count
 
 
-def _places(array: "db.CellInstArray", extent: "db.Box", box: "db.Box") -> Iterator["db.ICplxTrans"]:
-    """Transformations of those members of an array whose cells touch a box."""
+def _touching(array: "db.CellInstArray", extent: "db.Box", box: "db.Box") -> tuple[range, range]:
+    """Columns and rows of an array that hold all of its cells that touch a box, and perhaps others."""
+    columns, rows = max(1, array.na), max(1, array.nb)
+    a, b, first = array.a, array.b, extent.transformed(array.cplx_trans)
+    area = a.x * b.y - a.y * b.x
+    if extent.empty() or not area:
+        return range(0 if extent.empty() else columns), range(rows)
+    # A shift i a + j b must lie in the box, widened by the cell; solved for i and j at its corners.
+    low, high = box.p1 - first.p2, box.p2 - first.p1
+    corners = [(x, y) for x in (low.x, high.x) for y in (low.y, high.y)]
+    return (
+        _whole([(x * b.y - y * b.x) / area for x, y in corners], columns),
+        _whole([(y * a.x - x * a.y) / area for x, y in corners], rows),
+    )
+
+
+def _whole(values: list[float], count: int) -> range:
+    """The whole numbers from 0 below `count` among real ones."""
+    return range(max(0, math.ceil(min(values))), min(count - 1, math.floor(max(values))) + 1)
+
+
+def _places(array: "db.CellInstArray", columns: range, rows: range) -> Iterator["db.ICplxTrans"]:
+    """Transformations of the cells in columns and rows of an array."""
     import klayout.db as db
 
-    first = array.cplx_trans
-    shapes = extent.transformed(first)
-    columns, rows = max(1, array.na), max(1, array.nb)
-    # The shift i a + j b must lie in the box, widened by the cell; solved for i and j at its corners.
-    low, high = box.p1 - shapes.p2, box.p2 - shapes.p1
-    a, b = array.a, array.b
-    area = a.x * b.y - a.y * b.x
-    i, j = (0, columns - 1), (0, rows - 1)
-    if area:
-        corners = [(x, y) for x in (low.x, high.x) for y in (low.y, high.y)]
-        i = _whole([(x * b.y - y * b.x) / area for x, y in corners], columns)
-        j = _whole([(y * a.x - x * a.y) / area for x, y in corners], rows)
-    for column in range(i[0], i[1] + 1):
-        for row in range(j[0], j[1] + 1):
-            yield db.ICplxTrans(a * column + b * row) * first
-
-
-def _whole(values: list[float], count: int) -> tuple[int, int]:
-    """First and last of the whole numbers from 0 below `count` among real ones."""
-    return max(0, math.ceil(min(values))), min(count - 1, math.floor(max(values)))
+    for column in columns:
+        for row in rows:
+            yield db.ICplxTrans(array.a * column + array.b * row) * array.cplx_trans
 
 
 def _layer_text(info: "db.LayerInfo") -> str:

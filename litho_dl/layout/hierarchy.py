@@ -173,29 +173,36 @@ class Hierarchy:
             count += sum(1 for _ in cell.shapes(index).each_touching(part))
             for instance in cell.each_touching_inst(part):
                 child = self.source.cell(instance.cell_index)
-                columns, rows = _touching(instance.cell_inst, child.bbox(index), part)
+                places = _touching(instance.cell_inst, child.bbox(index), part)
                 if flat[instance.cell_index] <= SMALL_CELL:
-                    count += flat[instance.cell_index] * len(columns) * len(rows)
+                    count += flat[instance.cell_index] * len(places)
                 else:
-                    places = _places(instance.cell_inst, columns, rows)
                     waiting += [(child, part.transformed(place.inverted())) for place in islice(places, MOST_VISITS)]
         return MOST_SHAPES + 1 if waiting else count
 
 
-def _touching(array: "db.CellInstArray", extent: "db.Box", box: "db.Box") -> tuple[range, range]:
-    """Columns and rows of an array that hold all of its cells that touch a box, and perhaps others."""
+def _touching(array: "db.CellInstArray", extent: "db.Box", box: "db.Box") -> "_Members | list[db.ICplxTrans]":
+    """Where the cells of an array lie that touch a box, and perhaps others."""
+    import klayout.db as db
+
+    if extent.empty():
+        return []
     columns, rows = max(1, array.na), max(1, array.nb)
+    if array.size() != columns * rows:  # at places of their own
+        return [place for place in array.each_cplx_trans() if extent.transformed(place).touches(box)]
     a, b, first = array.a, array.b, extent.transformed(array.cplx_trans)
+    if columns == 1:
+        a = db.Vector(-b.y, b.x) if rows > 1 else db.Vector(1, 0)
+    if rows == 1:
+        b = db.Vector(-a.y, a.x)
     area = a.x * b.y - a.y * b.x
-    if extent.empty() or not area:
-        return range(0 if extent.empty() else columns), range(rows)
+    if not area:
+        return _Members(array, range(columns), range(rows))
     # A shift i a + j b must lie in the box, widened by the cell; solved for i and j at its corners.
     low, high = box.p1 - first.p2, box.p2 - first.p1
     corners = [(x, y) for x in (low.x, high.x) for y in (low.y, high.y)]
-    return (
-        _whole([(x * b.y - y * b.x) / area for x, y in corners], columns),
-        _whole([(y * a.x - x * a.y) / area for x, y in corners], rows),
-    )
+    i = _whole([(x * b.y - y * b.x) / area for x, y in corners], columns)
+    return _Members(array, i, _whole([(y * a.x - x * a.y) / area for x, y in corners], rows))
 
 
 def _whole(values: list[float], count: int) -> range:
@@ -203,13 +210,23 @@ def _whole(values: list[float], count: int) -> range:
     return range(max(0, math.ceil(min(values))), min(count - 1, math.floor(max(values))) + 1)
 
 
-def _places(array: "db.CellInstArray", columns: range, rows: range) -> Iterator["db.ICplxTrans"]:
-    """Transformations of the cells in columns and rows of an array."""
-    import klayout.db as db
+@dataclass(frozen=True)
+class _Members:
+    """Some columns and rows of an array of cells."""
 
-    for column in columns:
-        for row in rows:
-            yield db.ICplxTrans(array.a * column + array.b * row) * array.cplx_trans
+    array: "db.CellInstArray"
+    columns: range
+    rows: range
+
+    def __len__(self) -> int:
+        return len(self.columns) * len(self.rows)
+
+    def __iter__(self) -> Iterator["db.ICplxTrans"]:
+        import klayout.db as db
+
+        for column in self.columns:
+            for row in self.rows:
+                yield db.ICplxTrans(self.array.a * column + self.array.b * row) * self.array.cplx_trans
 
 
 def _layer_text(info: "db.LayerInfo") -> str:

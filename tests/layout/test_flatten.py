@@ -165,7 +165,7 @@ def test_a_window_in_a_cell_far_larger_than_drawn(tmp_path):
 
 
 def test_shapes_over_many_centimetres_keep_the_files_grid_or_are_refused(tmp_path):
-    source, top, layer, save = stream(tmp_path)
+    _, top, layer, save = stream(tmp_path)
     top.shapes(layer).insert(db.Box(0, 0, 45, 45))
     top.shapes(layer).insert(db.Box(500_000_000, 0, 500_000_045, 45))
     assert [tuple(read_gds(save()).bbox_nm)] == [(0, 0, 500_000_045, 45)]

@@ -70,7 +70,7 @@ def units_per_nm(dbu_micron: float, path: str | Path) -> float:
     """
     dbu_nm = dbu_micron * NM_PER_MICRON
     low, high = DBU_NM_RANGE
-    if not low <= dbu_nm <= high:
+    if not low * (1 - 1e-9) <= dbu_nm <= high:
         raise LayoutError(f"{path}: Expected a database unit from {low:g} to {high:g} nm, got {dbu_nm:g} nm.")
     units = 1 / dbu_nm
     return float(round(units)) if abs(units - round(units)) < 1e-9 * units else units

@@ -178,7 +178,12 @@ def test_layers_are_a_union(tmp_path):
 
 def test_comments_take_linear_time(tmp_path):
     path = tmp_path / "a.glp"
-    lines = ["BEGIN", "EQUIV 1 1000 MICRON", "CELL A PRIME " + "/* x */ " * 400_000, "RECT N M1 0 0 9 9" + "/*" * 10**6]
+    lines = [
+        "BEGIN",
+        "EQUIV 1 1000 MICRON",
+        "CELL A PRIME " + "/* x */ " * 400_000,
+        "RECT N M1 0 0 9 9" + "/* " * 10**6,
+    ]
     path.write_text("\n".join([*lines, "ENDMSG"]))
     started = time.monotonic()
     assert read_glp(path).area_nm2 == 81

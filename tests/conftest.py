@@ -62,6 +62,6 @@ def copied_set(pair_set, tmp_path) -> Path:
     return shutil.copytree(pair_set, tmp_path / "copied")
 
 
-# The same examples every time: klayout's merge can take for ever on a random damaged array (known limit).
+# The same examples every time.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from litho_dl.cli.options import complete_names, json_option, stacked
+from litho_dl.cli.options import complete_names, json_option, layer_options, stacked
 from litho_dl.core.progress import progress_bar
 from litho_dl.runs.collection import Collection, collection_text
 
@@ -89,8 +89,7 @@ def generate(
 
 @clips.command()
 @click.argument("layout", type=click.Path(path_type=Path))
-@click.option("--layer", help="Layer: a name (GLP) or LAYER/DATATYPE (GDSII, OASIS). Default: the only one.")
-@click.option("--cell", help="Cell. Default: the only top cell.")
+@layer_options
 @click.option("--window-size", "window_nm", required=True, type=float, metavar="NM", help="Side of a window.")
 @click.option(
     "--stride", "stride_nm", required=True, type=float, metavar="NM", help="Step from one window to the next."
@@ -113,6 +112,7 @@ def cut(
     layout: Path,
     layer: str | None,
     cell: str | None,
+    allow_missing: bool,
     window_nm: float,
     stride_nm: float,
     least_coverage: float,
@@ -136,6 +136,7 @@ def cut(
         layout,
         layer=layer,
         cell=cell,
+        allow_missing=allow_missing,
         window_nm=window_nm,
         stride_nm=stride_nm,
         least_coverage=least_coverage,

@@ -48,6 +48,7 @@ def evaluate(
     layer: str | None,
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
+    allow_missing: bool,
     mask_layer: str | None,
     figure: Path | None,
     device: str,
@@ -74,7 +75,7 @@ def evaluate(
     read = read_optics(optics, field_nm=field_nm)
     scoring = PROTOCOLS[protocol].counting(rules)
     scoring.require(read.field_nm, read.mask)
-    clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm)
+    clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     values = load_mask(mask, clip, layer=mask_layer)
     masks = GivenMasks(values[None], pixel_of(values, clip), drawn=mask.suffix.lower() not in IMAGE_SUFFIXES)
     process = built(read)

@@ -99,6 +99,7 @@ def fullchip(
     layer: str | None,
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
+    allow_missing: bool,
     core_nm: float | None,
     passes: int,
     batch: int | None,
@@ -132,9 +133,8 @@ def fullchip(
     remote = is_remote(workers, scheduler)
     here = resolve_device("auto" if remote else device)
     batch = batch or (GPU_BATCH if here.type == "cuda" and not remote else 1)
-    job = _job(
-        layout, optics, method, model, steps, force, layer, cell, window_nm, core_nm, passes, batch, tolerance, rules
-    )
+    part = (layer, cell, window_nm, allow_missing)
+    job = _job(layout, optics, method, model, steps, force, *part, core_nm, passes, batch, tolerance, rules)
     folder = run_folder(out)
     own(folder)
     run = _made(
@@ -172,6 +172,7 @@ def _job(
     layer: str | None,
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
+    allow_missing: bool,
     core_nm: float | None,
     passes: int,
     batch: int,
@@ -198,7 +199,7 @@ def _job(
     generator = None if model is None else load_generator(model, read, force=force)
     if generator is not None:
         generator.require_masks()
-    chip = Chip.read(layout, layer=layer, cell=cell, window_nm=window_nm)
+    chip = Chip.read(layout, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     process = built(read)
     default_protocol(process)
     labels = {"layout": layout.name, "layer": layer, "cell": cell, "optics": optics, "method": name, "model": model}

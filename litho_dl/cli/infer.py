@@ -58,6 +58,7 @@ def infer(
     layer: str | None,
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
+    allow_missing: bool,
     device: str,
     steps: int | None,
     method: str,
@@ -92,7 +93,7 @@ def infer(
     generator = load_generator(model, read, force=force)
     generator.require_masks()
     card = generator.card
-    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm)
+    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     # Refuse now a pixel on which masks could not be saved later.
     whole_factor(card.recipe.mask_pixel_nm if steps is None else chosen.mask_nm, MASK_FILE_PIXEL_NM)
     process = built(read)

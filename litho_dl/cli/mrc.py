@@ -44,6 +44,7 @@ def mrc(
     layer: str | None,
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
+    allow_missing: bool,
     as_json: bool,
 ) -> None:
     """Check a mask's least width, space, area and curvature radius.
@@ -77,7 +78,7 @@ def mrc(
     if mask.suffix.lower() in IMAGE_SUFFIXES:
         drawn, smooth, border = image_layout(mask, pixel_nm)
     else:
-        drawn, smooth = polygon_layout(mask, layer, cell, window_nm), smooth_nm or 0.0
+        drawn, smooth = polygon_layout(mask, layer, cell, window_nm, allow_missing=allow_missing), smooth_nm or 0.0
     if not (math.isfinite(smooth) and smooth >= 0):
         raise LithoError(f"Expected --smooth of zero or more, got {smooth:g} nm.")
     violations = check_rules(drawn.polygons, limits, smooth_nm=smooth)

@@ -71,6 +71,7 @@ def optimize(
     layer: str | None,
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
+    allow_missing: bool,
     device: str,
     start_masks: tuple[Path, ...],
     curves_nm: float | None,
@@ -103,7 +104,7 @@ def optimize(
     whole_factor(chosen.mask_nm, MASK_FILE_PIXEL_NM)  # refuse now a pixel on which masks could not be saved
     read = read_optics(optics, field_nm=field_nm)
     PROTOCOLS["default"].require(read.field_nm, read.mask)
-    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm)
+    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     masks = None
     if start_masks:
         found = files.start_mask_files(start_masks, [clip.name for clip in clips])

@@ -95,9 +95,20 @@ optics_option = stacked(
     ),
     click.option("--field", "field_nm", type=float, metavar="NM", help="Side of the field.  [default: the recipe's]"),
 )
+layer_options = stacked(
+    click.option(
+        "--layer",
+        metavar="LAYER[,LAYER...]",
+        help="Layers, of which the union is taken: LAYER/DATATYPE (GDSII, OASIS) or names (GLP, OASIS), as in "
+        "11/0,11/5. Default: the only one with shapes.",
+    ),
+    click.option("--cell", help="Cell. Default: the only top cell with shapes."),
+    click.option(
+        "--allow-missing", is_flag=True, help="Read on where the layout refers to cells that are not in its file."
+    ),
+)
 layout_options = stacked(
-    click.option("--layer", help="Layer: a name (GLP) or LAYER/DATATYPE (GDSII, OASIS). Default: the only one."),
-    click.option("--cell", help="Cell. Default: the only top cell."),
+    layer_options,
     click.option("--window", "window_nm", type=BoxParamType(), help="Read only this window of the layout, in nm."),
 )
 model_option = click.option(

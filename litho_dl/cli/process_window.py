@@ -71,6 +71,7 @@ def process_window(
     layer: str | None,
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
+    allow_missing: bool,
     mask_layer: str | None,
     device: str,
     as_json: bool,
@@ -91,7 +92,7 @@ def process_window(
         raise click.BadParameter("expected positive doses", param_hint="'--dose'")
     resolved = resolve_device(device)
     read = read_optics(optics, field_nm=field_nm)
-    clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm)
+    clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     polygons = clip.placed if mask is None else load_mask_polygons(mask, clip, layer=mask_layer)
     choose_gauges(clip, cutlines)  # a wrong one is refused before kernels are built
     own(out)

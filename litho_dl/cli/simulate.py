@@ -37,6 +37,7 @@ def simulate(
     layer: str | None,
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
+    allow_missing: bool,
     pixel_nm: float | None,
     device: str,
     as_json: bool,
@@ -67,7 +68,9 @@ def simulate(
         mask_pixel_nm = pixel_of(mask, read)
     else:
         mask_pixel_nm = LAYOUT_PIXEL_NM if pixel_nm is None else pixel_nm
-        mask = load_clip(layout, read, layer=layer, cell=cell, window_nm=window_nm).coverage(mask_pixel_nm)
+        mask = load_clip(
+            layout, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing
+        ).coverage(mask_pixel_nm)
     pixel_nm = mask_pixel_nm if pixel_nm is None else pixel_nm
     Grid.of_field(field, pixel_nm)
     simulator = Simulator(built(read)).to(resolved)

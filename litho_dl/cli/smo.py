@@ -79,6 +79,7 @@ def smo(
     layer: str | None,
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
+    allow_missing: bool,
     device: str,
     figures: bool,
     as_json: bool,
@@ -106,7 +107,7 @@ def smo(
     whole_factor(fixed.mask_nm, MASK_FILE_PIXEL_NM)
     read = read_optics(optics, field_nm=field_nm)
     PROTOCOLS["default"].require(read.field_nm, read.mask)
-    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm)
+    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     process = built(read)
     simulator = runs.trainable_source(process, **source).to(resolved)
     own(out)

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from zlib_ng import zlib_ng
 
 from litho_dl.core.errors import DatasetError, LithoError
+from litho_dl.core.io import plain_file
 from litho_dl.core.stored import checked, parse_json
 
 # Measured on masks of `fast`: level 6 needs half the space of level 1 and a quarter of that of lzf, and is as fast to
@@ -221,7 +222,7 @@ def open_hdf5(path: str | Path, kind: str) -> Iterator[StoredFile]:
     import h5py
 
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(plain_file(path, DatasetError), "r") as file:
             found = file.attrs.get("format")
             if not isinstance(found, str) or found != kind or file.userblock_size:
                 raise DatasetError(f"{path}: expected a file of format {kind}, got {found!r:.60}.")

@@ -30,7 +30,7 @@ def read_image(path: str | Path) -> np.ndarray:
     Raises:
         LithoError: The file is missing, damaged, of another kind, or not 2-D numbers.
     """
-    path = Path(path)
+    path = plain_file(path)
     if not path.is_file():
         raise LithoError(f"{path}: no such file.")
     try:
@@ -54,6 +54,25 @@ def read_image(path: str | Path) -> np.ndarray:
     if image.ndim != 2 or image.size == 0 or image.dtype.kind not in "buif":
         raise LithoError(f"{path}: expected a 2-D array of numbers, got {image.dtype} of shape {image.shape}.")
     return image
+
+
+def plain_file(path: str | Path, error: type[LithoError] = LithoError) -> Path:
+    """Refuses pipes, sockets and devices, before they are opened: reading one may never end.
+
+    Args:
+        path: What a user named as a file to read.
+        error: The error to raise.
+
+    Returns:
+        The path. It may be missing, or a folder; opening it says so at once.
+
+    Raises:
+        LithoError: It is a pipe, a socket or a device.
+    """
+    path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise error(f"{path}: expected a file, got a pipe, a socket or a device; save it as a file.")
+    return path
 
 
 def write_png(target: str | Path, image: np.ndarray) -> None:
@@ -143,7 +162,7 @@ def file_digest(path: str | Path) -> str:
         LithoError: The file cannot be read.
     """
     try:
-        with open(path, "rb") as file:
+        with open(plain_file(path), "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
         raise LithoError(f"{path}: no such file.") from None

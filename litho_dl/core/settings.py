@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from litho_dl.core.errors import RecipeError
+from litho_dl.core.io import plain_file
 
 Kind = Literal["optics", "ilt", "rules", "dataset", "mnist", "generators", "studies"]
 NOUNS: dict[Kind, str] = {
@@ -235,7 +236,7 @@ def _explain(entry: Any, meant: str) -> str:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return plain_file(path, RecipeError).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path}: expected a UTF-8 text file ({error.reason} at byte {error.start}).") from error
     except FileNotFoundError:

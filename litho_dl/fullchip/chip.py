@@ -36,9 +36,10 @@ class Chip:
         from litho_dl.layout import region
 
         self.name, self.bbox_nm = layout.name, layout.bbox_nm
-        self._units = region.units_per_nm(layout.polygons, margin_nm=LARGEST_WINDOW_NM)
+        self._frame = region.Frame.of(layout.polygons, margin_nm=LARGEST_WINDOW_NM)
+        self._units = self._frame.units
         self._shapes = db.Shapes()
-        self._shapes.insert(region.to_region(layout.polygons, self._units).merged(True, 0))
+        self._shapes.insert(self._frame.region(layout.polygons).merged(True, 0))
 
     def __repr__(self) -> str:
         x0, y0, x1, y1 = self.bbox_nm
@@ -46,7 +47,13 @@ class Chip:
 
     @classmethod
     def read(
-        cls, path: str | Path, *, layer: str | None = None, cell: str | None = None, window_nm: Box | None = None
+        cls,
+        path: str | Path,
+        *,
+        layer: str | None = None,
+        cell: str | None = None,
+        window_nm: Box | None = None,
+        allow_missing: bool = False,
     ) -> "Chip":
         """Reads a layer of a layout file.
 
@@ -55,6 +62,7 @@ class Chip:
             layer: Layer as for `--layer`; None: the only one.
             cell: Cell; None: the top cell.
             window_nm: Only shapes within `CONTEXT_NM` of this window are read; None: all.
+            allow_missing: Read on where cells are missing.
 
         Returns:
             The chip.
@@ -65,13 +73,11 @@ class Chip:
         if window_nm is not None:
             x0, y0, x1, y1 = require_window(window_nm)
             window_nm = (x0 - CONTEXT_NM, y0 - CONTEXT_NM, x1 + CONTEXT_NM, y1 + CONTEXT_NM)
-        return cls(read_layout(path, layer=layer, cell=cell, window_nm=window_nm))
+        return cls(read_layout(path, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing))
 
     def write(self, path: Path) -> None:
         """Writes the merged layer."""
-        from litho_dl.layout import region
-
-        write_layout(path, Layout(self.name, region.from_region(self._found(self._shapes.each()), self._units)))
+        write_layout(path, Layout(self.name, self._frame.polygons(self._found(self._shapes.each()))))
 
     def whole(self, window_nm: Box) -> tuple[Polygon, ...]:
         """The whole polygons that touch a window, shifted so that the window's lower left corner is (0, 0)."""
@@ -107,7 +113,10 @@ class Chip:
 
         if any(window_nm[i] > self.bbox_nm[i + 2] or window_nm[i + 2] < self.bbox_nm[i] for i in (0, 1)):
             return db.Region()  # its coordinates may exceed klayout's integers
-        left, bottom, right, top = (round(edge * self._units) for edge in window_nm)
+        x, y = self._frame.x, self._frame.y
+        left, bottom, right, top = (
+            round(edge * self._units) - at for edge, at in zip(window_nm, (x, y) * 2, strict=True)
+        )
         return self._found(self._shapes.each_touching(db.Box(left, bottom, right, top))).moved(-left, -bottom)
 
     @staticmethod

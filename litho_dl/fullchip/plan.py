@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue
 from litho_dl import __version__
 from litho_dl.core.device import resolve_device
 from litho_dl.core.errors import DatasetError, LayoutError
-from litho_dl.core.io import file_digest, write_text
+from litho_dl.core.io import file_digest, plain_file, write_text
 from litho_dl.core.settings import ProperFraction
 from litho_dl.core.stored import Count, Digest, Stored, checked, parse_json
 from litho_dl.core.workers import require_shared
@@ -168,7 +168,7 @@ def read_plan(folder: Path) -> Plan:
     """
     path = folder / PLAN
     try:
-        content = path.read_bytes()
+        content = plain_file(path, DatasetError).read_bytes()
     except FileNotFoundError:
         raise DatasetError(f"{folder}: expected a full-chip run ({PLAN} in it), got none.") from None
     except OSError as error:

@@ -114,15 +114,18 @@ def load_clip(
     layer: str | None = None,
     cell: str | None = None,
     window_nm: Box | None = None,
+    allow_missing: bool = False,
 ) -> Clip:
     """Reads a layout file and centres it on the field.
 
     Args:
         path: A GLP, GDSII or OASIS file; see `layout.files.read_layout`.
         optics: A simulator, process model or other object with the field.
-        layer: A name for GLP; "11/0" or "11" for GDSII and OASIS; None: the only layer with shapes.
-        cell: Cell name; None: the only top cell.
+        layer: A name for GLP; "11/0", "11" or a name for GDSII and OASIS; several with commas between; None: the only
+            layer with shapes.
+        cell: Cell name; None: the only top cell with shapes.
         window_nm: x0, y0, x1, y1 in the layout's own coordinates, to read only what lies inside; None: everything.
+        allow_missing: Read on where cells are referred to that are not in the file.
 
     Returns:
         The clip, named after the file.
@@ -131,7 +134,7 @@ def load_clip(
         LayoutError: The file, layer, cell or window is wrong, or the layout does not fit on the field.
     """
     _field_of(optics)
-    layout = read_layout(path, layer=layer, cell=cell, window_nm=window_nm)
+    layout = read_layout(path, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     return replace(place(layout, optics, file_stem(path)), window_nm=window_nm)
 
 

@@ -13,15 +13,22 @@ LAYOUT_SUFFIXES = (".glp", *GDS_SUFFIXES)
 
 
 def read_layout(
-    path: str | Path, *, layer: str | None = None, cell: str | None = None, window_nm: Box | None = None
+    path: str | Path,
+    *,
+    layer: str | None = None,
+    cell: str | None = None,
+    window_nm: Box | None = None,
+    allow_missing: bool = False,
 ) -> Layout:
-    """Reads one layer of a GLP, GDSII or OASIS file (.glp, .gds, .gds2, .oas, .oasis; the binary formats also as .gz).
+    """Reads layers of a GLP, GDSII or OASIS file (.glp, .gds, .gds2, .oas, .oasis; the binary formats also as .gz).
 
     Args:
         path: The file; the suffix chooses the format.
-        layer: A name for GLP; "11/0" or "11" for GDSII and OASIS; None: the only layer with shapes.
-        cell: Cell name; None: the only top cell (GLP: the only cell with shapes).
+        layer: A name for GLP; "11/0", "11" for 11/0, or an OASIS layer's name; several with commas between, as in
+            "11/0,11/5", of which the union is taken; None: the only layer with shapes.
+        cell: Cell name; None: the only top cell with shapes (GLP: the only cell with shapes).
         window_nm: x0, y0, x1, y1 in nm, to read only what lies inside; coordinates stay as they are. None: everything.
+        allow_missing: Read on where cells are referred to that are not in the file, as if they were empty.
 
     Returns:
         The union of the shapes.
@@ -35,16 +42,17 @@ def read_layout(
         case ".glp":
             return _inside(path, read_glp(path, layer=layer, cell=cell), window_nm)
         case _:
-            return read_gds(path, layer=_layer_pair(layer), cell=cell, window_nm=window_nm)
+            return read_gds(path, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
 
 
-def write_layout(path: str | Path, layout: Layout, *, layer: str | None = None) -> None:
+def write_layout(path: str | Path, layout: Layout, *, layer: str | None = None, dbu_nm: float = 0.1) -> None:
     """Writes a layout atomically in the format of the suffix (see `read_layout`).
 
     Args:
         path: The file.
         layout: The polygons.
         layer: A name for GLP (None: M1); "1/0" or "1" for GDSII and OASIS (None: 1/0).
+        dbu_nm: Database unit of GDSII and OASIS; GLP takes the coarsest that is exact.
 
     Raises:
         LayoutError: The suffix is unknown, or the format cannot hold the layout.
@@ -57,7 +65,7 @@ def write_layout(path: str | Path, layout: Layout, *, layer: str | None = None) 
         case ".glp":
             write_glp(path, layout, layer=layer or "M1")
         case _:
-            write_gds(path, layout, layer=_layer_pair(layer) or (1, 0))
+            write_gds(path, layout, layer=_layer_pair(layer) or (1, 0), dbu_nm=dbu_nm)
 
 
 def _suffix(path: str | Path) -> str:

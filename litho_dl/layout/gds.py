@@ -1,5 +1,6 @@
 """GDSII and OASIS files, through klayout."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,18 +9,14 @@ import numpy as np
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.core.io import atomic_path
+from litho_dl.layout.hierarchy import Hierarchy, Layer, listed
 from litho_dl.layout.layout import Box, Layout, nothing_inside, require_window
-from litho_dl.layout.polygon import LARGEST_COORDINATE_NM
-from litho_dl.layout.stream import load_stream
+from litho_dl.layout.stream import DBU_NM_RANGE, INT32_MAX, NM_PER_MICRON, cell_name, load_stream
 
 if TYPE_CHECKING:
     import klayout.db as db
 
 GDS_SUFFIXES = tuple(suffix + gz for suffix in (".gds", ".gds2", ".oas", ".oasis") for gz in ("", ".gz"))
-NM_PER_MICRON = 1000.0
-INT32_MAX = 2**31 - 1
-DBU_NM_RANGE = (1e-4, 1e4)
-MOST_SHAPES = 20_000_000
 LARGEST_LAYER = 65535
 MOST_VERTICES = 4000  # fits the signed 16-bit record length that older readers require
 
@@ -27,159 +24,71 @@ MOST_VERTICES = 4000  # fits the signed 16-bit record length that older readers 
 def read_gds(
     path: str | Path,
     *,
-    layer: tuple[int, int] | None = None,
+    layer: str | tuple[int, int] | None = None,
     cell: str | None = None,
     window_nm: Box | None = None,
+    allow_missing: bool = False,
 ) -> Layout:
-    """Reads one layer of a GDSII or OASIS file, plain or gzipped, as the union of its shapes.
+    """Reads layers of a GDSII or OASIS file, plain or gzipped, as the union of their shapes.
 
     The hierarchy below the cell is flattened, boxes and paths become polygons, texts are ignored, and coordinates are
-    scaled by the database unit of the file.
+    scaled by the database unit of the file. Paths are drawn as klayout draws them, and instances at any angle and
+    magnification, paths of odd width and the window's edges are exact to 0.01 nm.
 
     Args:
         path: The file; its first bytes, not its suffix, decide the format.
-        layer: (layer, datatype); None: the only one with shapes.
-        cell: Cell name; None: the only top cell.
+        layer: "11/0", "11" for 11/0, an OASIS layer's name, or several of them, as in "11/0,11/5"; or (layer,
+            datatype); None: the only one with shapes.
+        cell: Cell name; None: the only top cell with shapes.
         window_nm: x0, y0, x1, y1 in nm, to read only what lies inside; coordinates stay as they are. None: everything.
+        allow_missing: Read on where cells are referred to that are not in the file.
 
     Returns:
         The union, named after the cell.
 
     Raises:
-        LayoutError: The file is missing or damaged; the layer or cell is unknown or not unique; a polygon crosses
-            itself; there are no shapes.
+        LayoutError: The file is missing or damaged; cells are missing or hold themselves; the layer or cell is unknown
+            or not unique; a polygon crosses itself; there are no shapes, or too many.
     """
-    import klayout.db as db
+    from litho_dl.layout.flatten import flattened
 
-    from litho_dl.layout import region
-
-    source = load_stream(path)
-    units = _units_per_nm(source.dbu, path)
-    top = _chosen_cell(source, cell, path)
-    layers = _layers_with_shapes(source, top)
-    index = _chosen_layer(layers, layer, path)
-    box = _window_box(window_nm, units, path)
-    _require_countable(source, top, index, box, path)
-
-    shapes = db.RecursiveShapeIterator(source, top, index, box or db.Box.world(), True)
-    shapes.shape_flags = db.Shapes.SRegions
-    flat = db.Region(shapes)
-    _require_simple(flat, units, path)
-    union = flat.merged(True, 0)
-    if box is not None:
-        union = (union & db.Region(box)).merged(True, 0)
+    if window_nm is not None:
+        require_window(window_nm)
+    hierarchy = Hierarchy.of(load_stream(path), cell, path)
+    if not allow_missing:
+        hierarchy.require_complete()
+    layers = hierarchy.chosen(gds_layers(layer))
+    union, frame = flattened(hierarchy, layers, window_nm)
     if union.is_empty():
-        where = f" on layer {_layer_text(source, index)}"
-        if window_nm is not None:
-            box = top.bbox(index)
-            extent_nm = (box.left / units, box.bottom / units, box.right / units, box.top / units)
-            raise nothing_inside(path, window_nm, extent_nm, where=where)
-        raise LayoutError(f"{path}: Expected shapes{where}, got none; layers with shapes: {_listed(layers)}.")
-    layout = Layout(_name(top), region.from_region(union, units))
-    reach = max(map(abs, layout.bbox_nm))
-    if reach > LARGEST_COORDINATE_NM:
-        raise LayoutError(f"{path}: Expected coordinates within 1e9 nm, got {reach:g} nm; check the database unit.")
-    return layout
+        where = " on layer " + listed(hierarchy.layers[index] for index in layers)
+        if window_nm is None:
+            raise LayoutError(f"{path}: Expected shapes{where}, got none.")
+        raise nothing_inside(path, window_nm, hierarchy.extent_nm(layers), where=where)
+    return Layout(cell_name(hierarchy.top), frame.polygons(union))
 
 
-def _units_per_nm(dbu_micron: float, path: str | Path) -> float:
-    """Database units in one nm, free of the rounding noise of 1e-4 micron."""
-    dbu_nm = dbu_micron * NM_PER_MICRON
-    low, high = DBU_NM_RANGE
-    if not low <= dbu_nm <= high:
-        raise LayoutError(f"{path}: Expected a database unit from {low:g} to {high:g} nm, got {dbu_nm:g} nm.")
-    units = 1 / dbu_nm
-    return float(round(units)) if abs(units - round(units)) < 1e-9 * units else units
+def gds_layers(layer: str | tuple[int, int] | None) -> list[Layer]:
+    """The layers that a text such as `11/0,11/5` names, for GDSII and OASIS.
 
+    Args:
+        layer: "11/0", "11" for 11/0, a name, or several of them with commas between; or (layer, datatype).
 
-def _chosen_cell(source: "db.Layout", name: str | None, path: str | Path) -> "db.Cell":
-    if name is not None:
-        chosen = source.cell(name)
-        if chosen is None:
-            names = [_name(cell) for cell in source.each_cell()]
-            raise LayoutError(f"{path}: Expected a cell of the file, got '{name}'; choose one of {_listed(names)}.")
-        return chosen
-    tops = source.top_cells()
-    if len(tops) != 1:
-        names = [_name(cell) for cell in tops]
-        raise LayoutError(f"{path}: Expected one top cell, got {len(tops)}; choose a cell among {_listed(names)}.")
-    return tops[0]
+    Returns:
+        (layer, datatype) or a name, each; empty for None.
 
-
-def _name(cell: "db.Cell") -> str:
-    """The cell's name, or its number if the name is not UTF-8."""
-    try:
-        return cell.name
-    except RuntimeError:
-        return f"cell-{cell.cell_index()}"
-
-
-def _listed(names: Iterable[str], most: int = 12) -> str:
-    shown = sorted(names)
-    return (", ".join(shown[:most]) or "none") + (f" and {len(shown) - most} more" if len(shown) > most else "")
-
-
-def _layer_text(source: "db.Layout", index: int) -> str:
-    info = source.get_info(index)
-    return f"{info.layer}/{info.datatype}"
-
-
-def _layers_with_shapes(source: "db.Layout", top: "db.Cell") -> dict[str, int]:
-    """Layer text -> klayout layer index, for the layers with shapes in or below the cell."""
-    return {_layer_text(source, index): index for index in source.layer_indexes() if not top.bbox(index).empty()}
-
-
-def _chosen_layer(layers: dict[str, int], layer: tuple[int, int] | None, path: str | Path) -> int:
-    if not layers:
-        raise LayoutError(f"{path}: Expected shapes, got a cell without any; choose another cell.")
+    Raises:
+        LayoutError: A name is empty, or a number is too large.
+    """
     if layer is None:
-        if len(layers) > 1:
-            raise LayoutError(
-                f"{path}: Expected one layer with shapes, got several; choose a layer among {_listed(layers)}."
-            )
-        return next(iter(layers.values()))
-    wanted = f"{layer[0]}/{layer[1]}"
-    if wanted not in layers:
-        raise LayoutError(
-            f"{path}: Expected a layer with shapes, got {wanted}; choose a layer among {_listed(layers)}."
-        )
-    return layers[wanted]
+        return []
+    return [_gds_layer(text.strip()) for text in layer.split(",")] if isinstance(layer, str) else [layer]
 
 
-def _window_box(window_nm: Box | None, units: float, path: str | Path) -> "db.Box | None":
-    import klayout.db as db
-
-    if window_nm is None:
-        return None
-    corners = np.rint(np.array(require_window(window_nm)) * units)
-    if np.abs(corners).max() > INT32_MAX:
-        raise LayoutError(f"{path}: Expected a window within the range of the file, got {window_nm} nm.")
-    return db.Box(*corners.astype(np.int64).tolist())
-
-
-def _require_countable(source: "db.Layout", top: "db.Cell", index: int, box: "db.Box | None", path: str | Path) -> None:
-    """Refuses a flattened layer that would not fit into memory (a damaged array count, or a full chip)."""
-    if box is not None:
-        return
-    flat: dict[int, int] = {}
-    for cell_index in source.each_cell_bottom_up():
-        cell = source.cell(cell_index)
-        below = sum(flat[instance.cell_index] * instance.size() for instance in cell.each_inst())
-        flat[cell_index] = cell.shapes(index).size() + below
-    if flat[top.cell_index()] > MOST_SHAPES:
-        raise LayoutError(f"{path}: Expected at most {MOST_SHAPES:,} shapes, got more; read a window of it.")
-
-
-def _require_simple(flat: "db.Region", units: float, path: str | Path) -> None:
-    from litho_dl.layout import region
-
-    crossing = region.self_overlaps(flat)
-    if not crossing.is_empty():
-        box = crossing.bbox()
-        raise LayoutError(
-            f"{path}: Expected polygons that do not cross themselves, got {crossing.count()} such place(s), near "
-            f"({box.left / units:g}, {box.bottom / units:g}) nm; repair the polygon."
-        )
+def _gds_layer(text: str) -> Layer:
+    match = re.fullmatch(r"(\d{1,9})(?:/(\d{1,9}))?", text, flags=re.ASCII)
+    if match is None and (not text or "/" in text):
+        raise LayoutError(f"Expected a layer such as 11/0, 11 or an OASIS layer's name, got '{text}'.")
+    return text if match is None else (int(match[1]), int(match[2] or 0))
 
 
 def write_gds(
@@ -263,6 +172,21 @@ def write_library(
         shapes = region.to_region(layout.polygons, _writable_units_per_nm(layout, layer, dbu_nm))
         target.create_cell(layout.name).shapes(index).insert(shapes.merged(True, 0))
     _save_stream(path, target)
+
+
+def exact_dbu_nm(layouts: Iterable[Layout]) -> float:
+    """The coarsest database unit of 0.1, 0.01, 0.001 and 0.0001 nm in which all vertices are whole.
+
+    Args:
+        layouts: The layouts.
+
+    Returns:
+        The unit in nm; 0.0001 if there is none.
+    """
+    loops = [loop for layout in layouts for polygon in layout.polygons for loop in polygon.loops]
+    xy = np.concatenate(loops) if loops else np.zeros((0, 2))
+    whole = (units for units in (10, 100, 1000) if np.allclose(xy * units, np.rint(xy * units), rtol=0, atol=1e-5))
+    return 1 / next(whole, 10_000)
 
 
 def _new_stream(path: str | Path, dbu_nm: float) -> "db.Layout":

@@ -1,5 +1,6 @@
 """GLP: the text format of the ICCAD 2013 contest clips."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,12 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.core.io import write_text
+from litho_dl.core.io import plain_file, write_text
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import LARGEST_COORDINATE_NM, Polygon
 
 NM_PER_MICRON = 1000.0
 WRITABLE_UNITS_PER_NM = (1, 10, 100, 1000)
+MOST_BYTES = 64 * 2**20
+MOST_SHAPES = 200_000
+MOST_VERTICES = 100_000  # of one polygon
+COMMENT = re.compile(r"/\*.*?(?:\*/|$)", re.DOTALL)
 KEYWORDS = ("BEGIN", "EQUIV", "CNAME", "LEVEL", "CELL", "RECT", "PGON", "ENDMSG")
 
 
@@ -27,25 +32,26 @@ class _Parser:
     ended: bool = False
     name: str = ""
     shapes: dict[tuple[str, str], list[Polygon]] = field(default_factory=dict)
+    count: int = 0
 
     def error(self, expected: str, got: str) -> LayoutError:
         return LayoutError(f"{self.where}: Expected {expected}, got {got}.")
 
 
 def read_glp(path: str | Path, *, layer: str | None = None, cell: str | None = None) -> Layout:
-    """Reads one layer of one cell of a GLP file as the union of its shapes.
+    """Reads layers of one cell of a GLP file as the union of their shapes.
 
     Args:
         path: The file.
-        layer: Layer name; None: the only layer with shapes.
+        layer: A layer's name, or several with commas between; None: the only layer with shapes.
         cell: Cell name; None: the only cell with shapes.
 
     Returns:
         The union, named by CNAME, or else after the cell.
 
     Raises:
-        LayoutError: The file is missing, damaged or empty; a shape is degenerate, slanted or crosses itself; the layer
-            or cell is unknown or not unique. The message names file and line.
+        LayoutError: The file is missing, damaged, empty or too large; a shape is degenerate, slanted or crosses itself;
+            the layer or cell is unknown or not unique. The message names file and line.
     """
     parser = _Parser(where=str(path))
     for number, tokens in _statements(path):
@@ -55,15 +61,34 @@ def read_glp(path: str | Path, *, layer: str | None = None, cell: str | None = N
         raise parser.error("ENDMSG as the last statement", "the end of the file; the file is truncated")
     chosen_cell = _choose("cell", cell, sorted({key[0] for key in parser.shapes}), path)
     in_cell = sorted(key[1] for key in parser.shapes if key[0] == chosen_cell)
-    chosen_layer = _choose("layer", layer, in_cell, path)
-    polygons = tuple(parser.shapes[chosen_cell, chosen_layer])
+    names = [None] if layer is None else [name.strip() for name in layer.split(",")]
+    layers = {_choose("layer", name, in_cell, path) for name in names}
+    polygons = tuple(polygon for name in sorted(layers) for polygon in parser.shapes[chosen_cell, name])
+    _require_mergeable(polygons, path)
     return Layout(parser.name or chosen_cell, polygons).merged()
+
+
+def _require_mergeable(polygons: Sequence[Polygon], path: str | Path) -> None:
+    import klayout.db as db
+
+    from litho_dl.layout import merge, region
+
+    shapes = db.Shapes()
+    if len(polygons) > merge.FEW_SHAPES:
+        shapes.insert(region.Frame.of(polygons).region(polygons))
+    merge.require_mergeable(shapes, path)
 
 
 def _statements(path: str | Path) -> Iterator[tuple[int, list[str]]]:
     """Line number and tokens of every line that is not blank, without comments."""
     try:
-        text = Path(path).read_bytes().decode("utf-8")
+        with open(plain_file(path, LayoutError), "rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise LayoutError(
+                f"{path}: Expected a GLP file of at most {MOST_BYTES:,} bytes, got more; save it as GDSII or OASIS."
+            )
+        text = data.decode("utf-8")
     except FileNotFoundError:
         raise LayoutError(f"{path}: no such file.") from None
     except OSError as error:
@@ -74,16 +99,9 @@ def _statements(path: str | Path) -> Iterator[tuple[int, list[str]]]:
     if not text.strip():
         raise LayoutError(f"{path}: Expected a GLP file, got an empty file.")
     for number, content in enumerate(text.split("\n"), start=1):
-        tokens = _without_comments(content).split()
+        tokens = COMMENT.sub(" ", content).split()
         if tokens:
             yield number, tokens
-
-
-def _without_comments(line: str) -> str:
-    while "/*" in line:
-        before, _, after = line.partition("/*")
-        line = before + " " + after.partition("*/")[2]
-    return line
 
 
 def _read_statement(parser: _Parser, tokens: list[str]) -> None:
@@ -152,6 +170,9 @@ def _read_shape(parser: _Parser, keyword: str, values: list[str]) -> None:
         raise parser.error("coordinates within 1e9 nm", f"{np.abs(hull).max():g} nm")
     if keyword == "PGON":
         _require_simple(parser, hull)
+    parser.count += 1
+    if parser.count > MOST_SHAPES:
+        raise parser.error(f"at most {MOST_SHAPES:,} shapes", "more; save the layout as GDSII or OASIS")
     parser.shapes.setdefault((parser.cell, values[1]), []).append(Polygon(hull))
 
 
@@ -170,8 +191,8 @@ def _polygon(parser: _Parser, values: np.ndarray) -> np.ndarray:
     hull = values.reshape(-1, 2)
     if len(hull) > 1 and (hull[0] == hull[-1]).all():
         hull = hull[:-1]
-    if len(hull) < 4:
-        raise parser.error("a polygon of at least 4 vertices", str(len(hull)))
+    if not 4 <= len(hull) <= MOST_VERTICES:
+        raise parser.error(f"a polygon of 4 to {MOST_VERTICES:,} vertices", str(len(hull)))
     steps = np.roll(hull, -1, axis=0) - hull
     bad = np.flatnonzero((steps != 0).sum(axis=1) != 1)
     if len(bad):
@@ -182,16 +203,15 @@ def _polygon(parser: _Parser, values: np.ndarray) -> np.ndarray:
 
 def _require_simple(parser: _Parser, hull: np.ndarray) -> None:
     from litho_dl.layout import region
+    from litho_dl.layout.merge import self_crossing
 
     shape = (Polygon(hull),)
-    units = region.units_per_nm(shape)
-    as_region = region.to_region(shape, units)
-    crossing = region.self_overlaps(as_region)
-    if not crossing.is_empty():
-        box = crossing.bbox()
-        raise parser.error(
-            "a polygon that does not cross itself", f"an overlap near ({box.left / units:g}, {box.bottom / units:g}) nm"
-        )
+    frame = region.Frame.of(shape)
+    as_region = frame.region(shape)
+    place = self_crossing(as_region)
+    if place is not None:
+        x, y = frame.point_nm(place)
+        raise parser.error("a polygon that does not cross itself", f"an overlap near ({x:g}, {y:g}) nm")
     if as_region.area() == 0:
         raise parser.error("a polygon of positive area", "zero area")
 

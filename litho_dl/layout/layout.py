@@ -71,16 +71,15 @@ class Layout:
         """Area of the union in nm^2."""
         from litho_dl.layout import region
 
-        units = region.units_per_nm(self.polygons)
-        return region.to_region(self.polygons, units).area() / units**2
+        frame = region.Frame.of(self.polygons)
+        return frame.region(self.polygons).area() / frame.units**2
 
     def merged(self) -> "Layout":
         """The union as polygons that do not overlap, holes kept; polygons that meet in a corner stay apart."""
         from litho_dl.layout import region
 
-        units = region.units_per_nm(self.polygons)
-        union = region.to_region(self.polygons, units).merged(True, 0)
-        return Layout(self.name, region.from_region(union, units))
+        frame = region.Frame.of(self.polygons)
+        return Layout(self.name, frame.polygons(frame.region(self.polygons).merged(True, 0)))
 
     def clipped(self, window_nm: Box) -> "Layout":
         """The part of the union inside a window x0, y0, x1, y1 in nm; coordinates stay as they are.
@@ -88,13 +87,14 @@ class Layout:
         Raises:
             LayoutError: The window has no area.
         """
+        import klayout.db as db
+
         from litho_dl.layout import region
 
-        x0, y0, x1, y1 = require_window(window_nm)
-        frame = Polygon(np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]))
-        units = region.units_per_nm((*self.polygons, frame))
-        inside = region.to_region(self.polygons, units) & region.to_region((frame,), units)
-        return Layout(self.name, region.from_region(inside.merged(True, 0), units))
+        require_window(window_nm)
+        frame = region.Frame.of(self.polygons)
+        inside = frame.region(self.polygons) & db.Region(frame.box(window_nm))
+        return Layout(self.name, frame.polygons(inside.merged(True, 0)))
 
     def biased(self, bias_nm: float) -> "Layout":
         """The union with every edge moved outwards by `bias_nm`, inwards if negative; right angles stay sharp.
@@ -104,9 +104,9 @@ class Layout:
         """
         from litho_dl.layout import region
 
-        units = region.units_per_nm(self.polygons)
-        union = region.to_region(self.polygons, units).merged(True, 0)
-        return Layout(self.name, region.from_region(union.sized(round(bias_nm * units), 2).merged(True, 0), units))
+        frame = region.Frame.of(self.polygons, margin_nm=abs(bias_nm))
+        union = frame.region(self.polygons).merged(True, 0)
+        return Layout(self.name, frame.polygons(union.sized(round(bias_nm * frame.units), 2).merged(True, 0)))
 
     def translated(self, dx_nm: float, dy_nm: float) -> "Layout":
         """The layout, shifted.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from litho_dl.layout.gds import write_layers
 from litho_dl.layout.layout import Layout
-from litho_dl.layout.stream import load_stream
+from litho_dl.layout.stream import load_stream, units_per_nm
 
 LAYERS = {"target": (1, 0), "mask": (2, 0), "nominal": (3, 0), "band": (4, 0)}
 SUFFIX = ".layers.oas"
@@ -36,7 +36,7 @@ def read_stack(path: str | Path) -> dict[str, Layout]:
     from litho_dl.layout import region
 
     source = load_stream(path)
-    units = round(1 / (source.dbu * 1000), 9)
+    units = units_per_nm(source.dbu, path)
     stack = {}
     for name, layer in LAYERS.items():
         shapes, index = db.Region(), source.find_layer(*layer)

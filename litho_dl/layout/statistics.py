@@ -1,13 +1,17 @@
-"""Exact distributions of width and space in rectilinear layouts, on the grid of their own coordinates."""
+"""Distributions of width and space: exact in rectilinear layouts, from sides that face each other in others."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.layout.layout import Layout
+
+SAMPLES_PER_SIDE = 400  # along the longer side of a slanted layout
+FACING = 0.98  # a disc that two sides hold may be this much smaller than their distance: sides within 20 degrees
 
 
 class Distribution(NamedTuple):
@@ -24,15 +28,16 @@ class Distribution(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LayoutStatistics:
-    """Statistics of a rectilinear layout's union.
+    """Statistics of a layout's union.
 
     Attributes:
         polygons: Number of polygons.
         vertices: Number of vertices, holes included.
         area_nm2: Area.
-        widths: Local width: at each covered point, the shorter of the horizontal and the vertical run.
+        widths: Local width: at each covered point, the shorter of the horizontal and the vertical run. If edges are
+            slanted: the distance between sides that face each other, weighted by the area between them.
         spaces: Local space: at each uncovered point, the shortest run that ends at polygons on both sides; points
-            without such a run do not count.
+            without such a run do not count. If edges are slanted: as for widths.
     """
 
     polygons: int
@@ -46,17 +51,19 @@ class LayoutStatistics:
 
 
 def layout_statistics(layout: Layout) -> LayoutStatistics:
-    """The statistics of a rectilinear layout.
+    """The statistics of a layout.
 
     Raises:
-        LayoutError: The layout is empty or has slanted edges.
+        LayoutError: The layout is empty.
     """
     union = layout.merged()
     loops = [loop for polygon in union.polygons for loop in polygon.loops]
     if not loops:
         raise LayoutError(f"Expected a layout with polygons, got '{layout.name}' without any.")
     if any(((np.roll(loop, -1, axis=0) != loop).all(axis=1)).any() for loop in loops):
-        raise LayoutError(f"Expected horizontal and vertical edges, got slanted ones in '{layout.name}'.")
+        return LayoutStatistics(
+            len(union.polygons), sum(map(len, loops)), union.area_nm2, _facing(loops, inwards=True), _facing(loops)
+        )
     covered, x, y = _raster(loops)
     areas = np.outer(np.diff(y), np.diff(x))
     across, across_bounded = _runs(covered, x)
@@ -76,6 +83,43 @@ def pooled(distributions: Iterable[Distribution]) -> Distribution:
     """The sum of several distributions."""
     parts = list(distributions) or [Distribution(np.zeros(0), np.zeros(0))]
     return _distribution(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def _facing(loops: list[np.ndarray], inwards: bool = False) -> Distribution:
+    """Distances between sides that face each other, across the polygons or across the spaces between them."""
+    starts = np.concatenate(loops)
+    along = np.concatenate([np.roll(loop, -1, axis=0) for loop in loops]) - starts
+    lengths = np.hypot(*along.T)
+    step = np.ptp(starts, axis=0).max() / SAMPLES_PER_SIDE
+    counts = np.ceil(lengths / step).astype(int)
+    edge = np.repeat(np.arange(len(starts)), counts)
+    place = (np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts) + 0.5) / counts[edge]
+    points = starts[edge] + place[:, None] * along[edge]
+    rays = along[edge] @ np.array([(0, 1), (-1, 0)]) / lengths[edge, None] * (1 if inwards else -1)  # left is inside
+    distances = np.concatenate([_first_hit(*part, starts, along) for part in _batches(points, rays, len(starts))])
+    hit = np.flatnonzero(np.isfinite(distances))
+    middles = points[hit] + rays[hit] * distances[hit, None] / 2
+    nearest = cKDTree(points).query(middles)[0]
+    held = hit[nearest >= FACING * distances[hit] / 2]
+    return _distribution(np.round(distances[held], 3), (distances * lengths[edge] / counts[edge] / 2)[held])
+
+
+def _batches(points: np.ndarray, rays: np.ndarray, edges: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Points with their rays, so many at once that all of their pairs with edges fit into memory."""
+    size = max(1, 2**20 // edges)
+    for first in range(0, len(points), size):
+        yield points[first : first + size], rays[first : first + size]
+
+
+def _first_hit(points: np.ndarray, rays: np.ndarray, starts: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """Distance (n,) from points along unit rays to the first edge that they meet; infinite where they meet none."""
+    x, y = (starts[:, axis] - points[:, None, axis] for axis in (0, 1))
+    across = rays[:, :1] * along[:, 1] - rays[:, 1:] * along[:, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        far = (x * along[:, 1] - y * along[:, 0]) / across
+        where = (x * rays[:, 1:] - y * rays[:, :1]) / across
+    ahead = (far > 1e-3) & (where >= 0) & (where <= 1)  # 1e-3 nm: not the ray's own edge
+    return np.where(ahead, far, np.inf).min(axis=1)
 
 
 def _raster(loops: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,7 +1,6 @@
-"""Opening GDSII and OASIS files: format check, gzip, damage."""
+"""Opening GDSII and OASIS files: format check, gzip, damage, cells that hold themselves."""
 
 import gzip
-import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -10,10 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from litho_dl.core.errors import LayoutError
+from litho_dl.core.io import plain_file
 
 if TYPE_CHECKING:
     import klayout.db as db
 
+NM_PER_MICRON = 1000.0
+DBU_NM_RANGE = (1e-4, 1e4)
+INT32_MAX = 2**31 - 1
+MOST_UNPACKED_BYTES = 2**30
+BLOCK_BYTES = 2**20
 GZIP_MAGIC = b"\x1f\x8b"
 GDS_MAGIC = b"\x00\x06\x00\x02"
 OASIS_MAGIC = b"%SEMI-OASIS\r\n"
@@ -23,7 +28,7 @@ def load_stream(path: str | Path) -> "db.Layout":
     """The whole file as a read-only klayout layout; arrays of shapes stay arrays.
 
     Raises:
-        LayoutError: The file is missing, damaged, or neither GDSII nor OASIS.
+        LayoutError: The file is missing, damaged, neither GDSII nor OASIS, or a cell holds itself.
     """
     import klayout.db as db
 
@@ -31,28 +36,80 @@ def load_stream(path: str | Path) -> "db.Layout":
     options.warn_level = 0
     source = db.Layout(False)
     with _unpacked(path) as plain:
-        _require_magic(plain, path)
         try:
             source.read(str(plain), options)
             source.update()
         except (RuntimeError, UnicodeDecodeError) as error:
+            loop = _loop(source)
+            if loop:
+                raise LayoutError(
+                    f"{path}: Expected cells that do not hold themselves, got the loop {' > '.join(loop)}; break it."
+                ) from error
             reason = " ".join(str(error).replace(str(plain), str(path)).split())[:200]
             raise LayoutError(f"{path}: Expected an undamaged GDSII or OASIS file, got: {reason}") from error
     return source
+
+
+def cell_name(cell: "db.Cell") -> str:
+    """The cell's name, or its number if the name is not UTF-8."""
+    try:
+        return cell.name
+    except RuntimeError:
+        return f"cell-{cell.cell_index()}"
+
+
+def units_per_nm(dbu_micron: float, path: str | Path) -> float:
+    """Database units in one nm, free of the rounding noise of 1e-4 micron.
+
+    Args:
+        dbu_micron: The database unit.
+        path: The file, for the message.
+
+    Raises:
+        LayoutError: The unit is not one of a layout.
+    """
+    dbu_nm = dbu_micron * NM_PER_MICRON
+    low, high = DBU_NM_RANGE
+    if not low * (1 - 1e-9) <= dbu_nm <= high:
+        raise LayoutError(f"{path}: Expected a database unit from {low:g} to {high:g} nm, got {dbu_nm:g} nm.")
+    units = 1 / dbu_nm
+    return float(round(units)) if abs(units - round(units)) < 1e-9 * units else units
+
+
+def _loop(source: "db.Layout") -> list[str]:
+    """Names of cells of which each holds the next, from one cell back to itself; empty if there is no such loop."""
+    source.start_changes()  # klayout cannot sort such cells, and would try to for each question
+    cells = {cell.cell_index(): cell for cell in source.each_cell()}
+    below = {index: sorted({one.cell_index for one in cell.each_inst()}) for index, cell in cells.items()}
+    done: set[int] = set()
+    for start in below:
+        trail: list[int] = []
+        waiting = [(start, 0)]
+        while waiting:
+            index, depth = waiting.pop()
+            del trail[depth:]
+            if index in trail:
+                return [cell_name(cells[one]) for one in (*trail[trail.index(index) :], index)]
+            if index not in done:
+                trail.append(index)
+                done.add(index)
+                waiting += [(child, depth + 1) for child in below[index]]
+    return []
 
 
 @contextmanager
 def _unpacked(path: str | Path) -> Iterator[Path]:
     """The file itself, or a temporary unzipped copy (Python verifies the checksum, klayout does not)."""
     with tempfile.TemporaryDirectory() as folder:
-        plain = Path(path)
         try:
+            plain = plain_file(path, LayoutError)
             with open(path, "rb") as file:
-                zipped = file.read(2) == GZIP_MAGIC
-            if zipped:
+                start = file.read(len(OASIS_MAGIC))
+            if start.startswith(GZIP_MAGIC):
                 plain = Path(folder) / "stream"
-                with gzip.open(path) as packed, open(plain, "wb") as unpacked:
-                    shutil.copyfileobj(packed, unpacked)
+                _unpack(path, plain)
+            else:
+                _require_magic(start, path)
         except FileNotFoundError:
             raise LayoutError(f"{path}: no such file.") from None
         except (OSError, EOFError, zlib.error) as error:
@@ -61,10 +118,26 @@ def _unpacked(path: str | Path) -> Iterator[Path]:
         yield plain
 
 
-def _require_magic(plain: Path, path: str | Path) -> None:
+def _unpack(path: str | Path, plain: Path) -> None:
+    """Unzips a file, up to MOST_UNPACKED_BYTES, after checking the format of what is in it."""
+    size = 0
+    with gzip.open(path) as packed, open(plain, "wb") as unpacked:
+        while block := packed.read(BLOCK_BYTES):
+            if not size:
+                _require_magic(block, path)
+            size += len(block)
+            if size > MOST_UNPACKED_BYTES:
+                raise LayoutError(
+                    f"{path}: Expected at most {MOST_UNPACKED_BYTES:,} bytes when unzipped, got more; check the file, "
+                    f"and unzip it yourself."
+                )
+            unpacked.write(block)
+    if not size:
+        _require_magic(b"", path)
+
+
+def _require_magic(start: bytes, path: str | Path) -> None:
     """Refuses other formats, which klayout would try to guess."""
-    with open(plain, "rb") as file:
-        start = file.read(len(OASIS_MAGIC))
     if not start.startswith((GDS_MAGIC, OASIS_MAGIC)):
         got = f"a file that starts with {start[:8]!r}" if start else "an empty file"
         raise LayoutError(f"{path}: Expected a GDSII or OASIS file, got {got}; check the format.")

@@ -16,6 +16,8 @@ from litho_dl.layout.pattern import pattern_hash
 if TYPE_CHECKING:
     import klayout.db as db
 
+WRITABLE_UNITS_PER_NM = 10_000  # edges that cross a window's border end on a grid that GDSII and OASIS files can hold
+
 
 @dataclass(frozen=True, eq=False)
 class CutWindow:
@@ -39,6 +41,7 @@ def cut_windows(
     *,
     layer: str | None = None,
     cell: str | None = None,
+    allow_missing: bool = False,
     window_nm: float,
     stride_nm: float,
     least_coverage: float = 0.0,
@@ -58,6 +61,7 @@ def cut_windows(
         path: The file.
         layer: As for `read_layout`.
         cell: As for `read_layout`.
+        allow_missing: As for `read_layout`.
         window_nm: Side of a window; > 0.
         stride_nm: Step from one window to the next; > 0.
         least_coverage: Least covered share of a window's area, in [0, 1); windows below it, and empty ones, are
@@ -77,7 +81,7 @@ def cut_windows(
             f"Expected a positive window and stride, a coverage from 0 to below 1 and a least width below the window, "
             f"got {window_nm:g} nm, {stride_nm:g} nm, {least_coverage:g} and {min_width_nm:g} nm."
         )
-    layout = read_layout(path, layer=layer, cell=cell)
+    layout = read_layout(path, layer=layer, cell=cell, allow_missing=allow_missing)
     return _cut(layout, window_nm, stride_nm, least_coverage, min_width_nm, Counter() if counts is None else counts)
 
 
@@ -89,16 +93,17 @@ def _cut(
     from litho_dl.layout import region
 
     x0, y0, x1, y1 = layout.bbox_nm
-    units = region.units_per_nm(layout.translated(window_nm, window_nm).polygons)
+    whole = region.Frame.of(layout.polygons, margin_nm=window_nm, finest=WRITABLE_UNITS_PER_NM)
+    units = whole.units
     shapes = db.Shapes()
-    shapes.insert(region.to_region(layout.polygons, units))
+    shapes.insert(whole.region(layout.polygons))
     side = round(window_nm * units)
     seen: set[str] = set()
     columns, rows = _starts(x0, x1, window_nm, stride_nm), _starts(y0, y1, window_nm, stride_nm)
     counts["windows"] = len(columns) * len(rows)
     for y in rows:
         for x in columns:
-            left, bottom = round(x * units), round(y * units)
+            left, bottom = round(x * units) - whole.x, round(y * units) - whole.y
             frame = db.Box(left, bottom, left + side, bottom + side)
             inside = _clipped(shapes, frame, round(min_width_nm * units))
             coverage = inside.area() / side**2
@@ -112,7 +117,7 @@ def _cut(
                 counts["duplicate"] += 1
                 continue
             seen.add(pattern)
-            yield CutWindow(left / units, bottom / units, window, pattern)
+            yield CutWindow((left + whole.x) / units, (bottom + whole.y) / units, window, pattern)
 
 
 def _starts(low_nm: float, high_nm: float, window_nm: float, stride_nm: float) -> np.ndarray:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from litho_dl.core.errors import DatasetError
-from litho_dl.core.io import atomic_path
+from litho_dl.core.io import atomic_path, plain_file
 
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
 FILES = {  # SHA-256 of the unpacked contents
@@ -140,7 +140,7 @@ def read_idx(path: str | Path) -> Tensor:
     Source: http://yann.lecun.com/exdb/mnist
     """
     try:
-        content = Path(path).read_bytes()
+        content = plain_file(path, DatasetError).read_bytes()
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror}).") from error
     if content.startswith(GZIP):

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from litho_dl.core.dihedral import SymmetryName
 from litho_dl.core.errors import DatasetError, LithoError
-from litho_dl.core.io import file_digest, write_text
+from litho_dl.core.io import file_digest, plain_file, write_text
 from litho_dl.core.settings import Positive
 from litho_dl.core.stored import Count, Digest, Stored, checked, parse_json
 from litho_dl.ilt.method import Method
@@ -193,7 +193,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        content = path.read_bytes()
+        content = plain_file(path, DatasetError).read_bytes()
     except FileNotFoundError:
         raise DatasetError(
             f"{folder}: expected a data set ({MANIFEST} in it), got none; make one with litho-dl dataset build."

@@ -85,13 +85,17 @@ def _require_disjoint_splits(recipe: DatasetRecipe) -> None:
     sources = [source for source in recipe.clips if isinstance(source, LayoutClips)]
     for one, two in combinations(sources, 2):
         files = {Path(recipe.located(source.layout)).resolve() for source in (one, two)}
-        layers = {source.layer and source.layer.removesuffix("/0") for source in (one, two)}
-        same_layer = len(files) == 1 and (len(layers) == 1 or None in layers)
+        same_layer = len(files) == 1 and (None in (one.layer, two.layer) or _layers(one) & _layers(two))
         if same_layer and (one.split is None or one.split != two.split):
             raise DatasetError(
                 f"Expected one split for all windows of {one.layout}, got {one.split} and {two.split}: training clips "
                 f"could contain parts of test clips; give all the same split."
             )
+
+
+def _layers(source: LayoutClips) -> set[str]:
+    """The names of a source's layers, one for each layer."""
+    return {name.strip().removesuffix("/0") for name in (source.layer or "").split(",")}
 
 
 def _optics(recipe: DatasetRecipe, process: ProcessModel) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from litho_dl.core.arguments import require_numbers
 from litho_dl.core.errors import KernelError, LithoError
 from litho_dl.core.grid import Grid
-from litho_dl.core.io import atomic_path
+from litho_dl.core.io import atomic_path, plain_file
 from litho_dl.core.settings import Positive
 from litho_dl.core.stored import Stored, checked, parse_json
 from litho_dl.optics.kernels import SocsKernels
@@ -165,7 +165,7 @@ def _contest_kernels(folder: Path, name: str) -> SocsKernels:
 
 def _load_tensor(path: Path) -> Tensor:
     try:
-        tensor = torch.load(path, map_location="cpu", weights_only=True)
+        tensor = torch.load(plain_file(path, KernelError), map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise KernelError(
             f"{path}: no such file; a contest kernel folder holds kernels/ and scales/ with focus.pt and defocus.pt."
@@ -215,7 +215,7 @@ def load_kernels(path: str | Path) -> ProcessModel:
     Raises:
         KernelError: The file is missing, damaged, or of another format.
     """
-    path = Path(path)
+    path = plain_file(path, KernelError)
     if not path.is_file():
         raise KernelError(f"{path}: no such file.")
     try:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from litho_dl.core.errors import ReportError
-from litho_dl.core.io import write_text
+from litho_dl.core.io import plain_file, write_text
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.stack import read_stack
 from litho_dl.report import chart
@@ -268,6 +268,6 @@ def _picture(path: Path, name: str, data: bytes) -> Picture:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return plain_file(path, ReportError).read_bytes()
     except OSError as error:
         raise ReportError(f"{path}: cannot be read ({error.strerror}).") from error

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from litho_dl.core.errors import ReportError
-from litho_dl.core.io import unquoted
+from litho_dl.core.io import plain_file, unquoted
 from litho_dl.core.stored import Stored, checked, parse_json
 from litho_dl.layout.stack import SUFFIX
 from litho_dl.report.names import MRC, titled
@@ -210,7 +210,7 @@ def _heading(key: str) -> str:
 
 def _read_json(path: Path) -> Any:
     try:
-        content = path.read_bytes()
+        content = plain_file(path, ReportError).read_bytes()
     except OSError as error:
         raise ReportError(f"{path}: cannot be read ({error.strerror}).") from error
     return parse_json(content, str(path), ReportError, finite=False)
@@ -219,7 +219,7 @@ def _read_json(path: Path) -> Any:
 def _read_csv(path: Path) -> list[Record]:
     """The rows of a CSV file as records."""
     try:
-        with open(path, newline="", encoding="utf-8") as file:
+        with open(plain_file(path, ReportError), newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file, restkey="", strict=True))
     except (ValueError, csv.Error) as error:
         raise ReportError(

@@ -58,13 +58,14 @@ class Collection:
         """
         from litho_dl.core.naming import require_name
         from litho_dl.layout.files import write_layout
+        from litho_dl.layout.gds import exact_dbu_nm
         from litho_dl.layout.layout import Layout
         from litho_dl.layout.statistics import layout_statistics
 
         require_name(name, "the name of a clip")
         named, numbers = Layout(name, layout.polygons), layout_statistics(layout)
         if self.library is None:
-            write_layout(self.folder / f"{name}.{self.suffix}", named)
+            write_layout(self.folder / f"{name}.{self.suffix}", named, dbu_nm=exact_dbu_nm([named]))
         if self.library is not None or len(self.layouts) < SHOWN:
             self.layouts.append(named)
         self.statistics.append(numbers)
@@ -74,7 +75,7 @@ class Collection:
             "polygons": numbers.polygons,
             "vertices": numbers.vertices,
             "area_nm2": numbers.area_nm2,
-            "min_width_nm": numbers.widths.lengths_nm.min(),
+            "min_width_nm": numbers.widths.lengths_nm.min(initial=float("inf")),
             "min_space_nm": numbers.spaces.lengths_nm.min(initial=float("inf")),
         }
         self.rows.append({"name": name, **origin, **row})
@@ -93,13 +94,13 @@ class Collection:
             OutputError: A file cannot be written.
         """
         from litho_dl.core.io import write_csv
-        from litho_dl.layout.gds import write_library
+        from litho_dl.layout.gds import exact_dbu_nm, write_library
 
         if not self.rows:
             raise LithoError("Expected at least one clip, got none; lower --least-coverage or change the window.")
         table = self.library.with_suffix(".csv") if self.library else self.folder / "clips.csv"
         if self.library is not None:
-            write_library(self.library, self.layouts)
+            write_library(self.library, self.layouts, dbu_nm=exact_dbu_nm(self.layouts))
         write_csv(table, self.rows)
         if self.figure is not None:
             self.draw(self.figure)

@@ -41,6 +41,7 @@ def load_clips(
     layer: str | None = None,
     cell: str | None = None,
     window_nm: Box | None = None,
+    allow_missing: bool = False,
 ) -> list[Clip]:
     """Loads the clips of a run, and warns of shapes that the window cut.
 
@@ -50,6 +51,7 @@ def load_clips(
         layer: Layer; None: the only one.
         cell: Cell; None: the only top cell.
         window_nm: x0, y0, x1, y1 in the layouts' own coordinates; None: the whole layouts.
+        allow_missing: Read on where cells are missing.
 
     Returns:
         One clip for each file.
@@ -58,7 +60,10 @@ def load_clips(
         LayoutError: A file cannot be read, or a layout does not fit on the field.
         LithoError: Two layouts have the same name.
     """
-    clips = [load_clip(path, optics, layer=layer, cell=cell, window_nm=window_nm) for path in layouts]
+    clips = [
+        load_clip(path, optics, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
+        for path in layouts
+    ]
     require_distinct([clip.name for clip in clips])
     warn_of_cuts(clips, window_nm)
     return clips

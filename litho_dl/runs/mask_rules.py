@@ -79,7 +79,9 @@ def image_layout(path: Path, pixel_nm: float | None) -> tuple[Layout, float, Box
     return drawn, block_size(binary) * pixel_nm, (0.0, 0.0, width * pixel_nm, height * pixel_nm)
 
 
-def polygon_layout(path: Path, layer: str | None, cell: str | None, window_nm: Box | None) -> Layout:
+def polygon_layout(
+    path: Path, layer: str | None, cell: str | None, window_nm: Box | None, *, allow_missing: bool = False
+) -> Layout:
     """Reads a mask's polygons as `layout.files.read_layout` does, and names them after the file.
 
     Args:
@@ -87,6 +89,7 @@ def polygon_layout(path: Path, layer: str | None, cell: str | None, window_nm: B
         layer: Layer; None: the only one.
         cell: Cell; None: the only top cell.
         window_nm: x0, y0, x1, y1; None: everything.
+        allow_missing: Read on where cells are missing.
 
     Returns:
         The polygons.
@@ -94,7 +97,8 @@ def polygon_layout(path: Path, layer: str | None, cell: str | None, window_nm: B
     Raises:
         LayoutError: As `read_layout`.
     """
-    return Layout(file_stem(path), read_layout(path, layer=layer, cell=cell, window_nm=window_nm).polygons)
+    drawn = read_layout(path, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
+    return Layout(file_stem(path), drawn.polygons)
 
 
 def cut_places(violations: RuleViolations, border: Box | None, smooth_nm: float) -> dict[str, NDArray]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from litho_dl import __version__
 from litho_dl.core.errors import CheckpointError
-from litho_dl.core.io import atomic_path
+from litho_dl.core.io import atomic_path, plain_file
 from litho_dl.core.stored import parse_json
 
 LAST = "last.pt"
@@ -50,7 +50,7 @@ def load_checkpoint(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any] | N
         CheckpointError: The file cannot be read, is damaged, not a checkpoint of this package, or of another recipe.
     """
     try:
-        file = open(path, "rb")  # noqa: SIM115 - apart from reading, whose errors mean damage
+        file = open(plain_file(path, CheckpointError), "rb")  # noqa: SIM115 - apart from reading, whose errors mean damage
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -131,7 +131,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         CheckpointError: The file is missing, damaged, or not of `save_weights`.
     """
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(plain_file(path, CheckpointError), framework="pt") as file:
             metadata = file.metadata() or {}
             if WEIGHTS_FORMAT not in metadata:
                 raise CheckpointError(f"{path}: expected weights of format {WEIGHTS_FORMAT}, got another file.")

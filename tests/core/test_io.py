@@ -15,7 +15,20 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from litho_dl.core.errors import LithoError, OutputError
-from litho_dl.core.io import atomic_path, read_image, require_writable_folder, write_csv, write_png, write_text
+from litho_dl.core.hdf5 import open_hdf5
+from litho_dl.core.io import (
+    atomic_path,
+    file_digest,
+    read_image,
+    require_writable_folder,
+    write_csv,
+    write_png,
+    write_text,
+)
+from litho_dl.core.settings import read_toml
+from litho_dl.mnist.files import read_idx
+from litho_dl.process.files import load_kernels
+from litho_dl.training.checkpoint import load_checkpoint, read_weights
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 7)).astype(np.uint8)
 
@@ -242,3 +255,27 @@ def test_cells_that_a_spreadsheet_would_compute_are_quoted(tmp_path):
     assert heading == ["'=name", "value", "text"]
     assert [row[0] for row in rows] == [f"'{text}" for text in texts[:6]] + texts[6:]
     assert all(row[1:] == ["-1.5", "-1.5"] for row in rows)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize(
+    ("suffix", "read"),
+    [
+        (".png", read_image),
+        (".npy", read_image),
+        (".csv", read_image),
+        (".bin", file_digest),
+        (".toml", lambda path: read_toml("optics", path)),
+        (".h5", lambda path: open_hdf5(path, "litho_dl.pairs/1").__enter__()),
+        (".safetensors", load_kernels),
+        (".safetensors", read_weights),
+        (".pt", lambda path: load_checkpoint(path, {})),
+        (".gz", read_idx),
+    ],
+)
+def test_pipes_and_devices_are_refused_and_never_waited_for(tmp_path, suffix, read):
+    os.mkfifo(tmp_path / f"pipe{suffix}")
+    (tmp_path / f"zero{suffix}").symlink_to("/dev/zero")
+    for name in ("pipe", "zero"):
+        with pytest.raises(LithoError, match="expected a file, got a pipe, a socket or a device; save it as a file"):
+            read(tmp_path / f"{name}{suffix}")

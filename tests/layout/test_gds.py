@@ -124,7 +124,7 @@ def test_layers_and_cells_are_listed(stream):
     path = save()
     assert read_gds(path, cell="A", layer=(2, 5)).area_nm2 == 100
     for arguments, message in (
-        ({}, "one top cell, got 3; choose a cell among A, B, EMPTY"),
+        ({}, "one top cell, got 2; choose a cell among A, B.$"),
         ({"cell": "A"}, "one layer with shapes, got several; choose a layer among 1/0, 2/5"),
         ({"cell": "A", "layer": (9, 0)}, "a layer with shapes, got 9/0; choose a layer among 1/0, 2/5"),
         ({"cell": "B", "layer": (2, 5)}, "choose a layer among 1/0"),
@@ -155,7 +155,7 @@ def test_crossing_polygons_are_refused_touching_and_overlapping_ones_are_not(str
     assert read_gds(save()).area_nm2 == 175
     bow_tie = [db.Point(100, 0), db.Point(200, 100), db.Point(200, 0), db.Point(100, 100)]
     shapes.insert(db.Polygon(bow_tie, True))
-    with pytest.raises(LayoutError, match=r"cross themselves, got 1 .* near \(100, 0\) nm"):
+    with pytest.raises(LayoutError, match=r"cross themselves, got one that does near \(100, 0\) nm"):
         read_gds(save())
 
 
@@ -167,7 +167,7 @@ def test_a_layer_that_would_not_fit_into_memory(stream):
     cell.shapes(source.layer(1, 0)).insert(db.Box(0, 0, 10, 10))
     top.insert(db.CellInstArray(cell.cell_index(), db.Trans(), db.Vector(20, 0), db.Vector(0, 20), 30000, 30000))
     path = save()
-    with pytest.raises(LayoutError, match="at most 20,000,000 shapes, got more; read a window"):
+    with pytest.raises(LayoutError, match="at most 5,000,000 shapes, got more; read a window"):
         read_gds(path)
     assert read_gds(path, window_nm=(0, 0, 100, 100)).area_nm2 == 2500
 
@@ -246,7 +246,8 @@ def test_suffix_chooses_the_format(tmp_path):
             read_layout(tmp_path / name, window_nm=(30, 40, 50, 50))
     assert read_gds(tmp_path / "a.OAS", layer=(5, 1)).area_nm2 == layout.area_nm2
     for call, message in (
-        (lambda: read_layout(tmp_path / "a.gds", layer="M1"), "a GDSII layer such as 11/0 or 11, got 'M1'"),
+        (lambda: read_layout(tmp_path / "a.gds", layer="M1"), "a layer with shapes, got M1; choose a layer among 5/0"),
+        (lambda: read_layout(tmp_path / "a.gds", layer="5/0,"), "such as 11/0, 11 or an OASIS layer's name, got ''"),
         (lambda: read_layout(tmp_path / "a.gds", layer="1/2/3"), "such as 11/0"),
         (lambda: read_layout("a.png"), r"ending in \.glp, \.gds, .*\.oas.*, got '.png'"),
         (lambda: write_layout("a.png", layout), "ending in"),

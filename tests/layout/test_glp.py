@@ -1,9 +1,13 @@
 """GLP files."""
 
+import time
+from unittest import mock
+
 import numpy as np
 import pytest
 
 from litho_dl.core.errors import LayoutError
+from litho_dl.layout import glp
 from litho_dl.layout.glp import read_glp, write_glp
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
@@ -73,8 +77,8 @@ def test_layer_and_cell_are_chosen(written):
         ("RECT N M1 0 0 1e300 10", "within 1e9 nm"),
         ("RECT", "RECT N <layer> <coordinates>, got 0 values"),
         ("PGON N M1 0 0 10 0 10", "x y pairs, got 5 numbers"),
-        ("PGON N M1 0 0 10 0 10 10", "at least 4 vertices, got 3"),
-        ("PGON N M1", "at least 4 vertices, got 0"),
+        ("PGON N M1 0 0 10 0 10 10", "4 to 100,000 vertices, got 3"),
+        ("PGON N M1", "4 to 100,000 vertices, got 0"),
         ("PGON N M1 0 0 10 0 10 10 5 10 5 20", r"horizontal and vertical edges, got one from \(5, 20\) to \(0, 0\)"),
         ("PGON N M1 0 0 10 0 10 10 3 9", "horizontal and vertical edges"),
         ("PGON N M1 0 0 10 0 10 0 10 10 0 10", "horizontal and vertical edges"),
@@ -160,3 +164,40 @@ def test_contest_clips(data_dir):
         layout = read_glp(data_dir / "iccad13" / "layouts" / f"M1_test{clip}.glp")
         assert layout.name
         assert layout.area_nm2 == {1: 215_344, 3: 213_504, 6: 286_234}.get(clip, layout.area_nm2)
+
+
+def test_layers_are_a_union(tmp_path):
+    path = tmp_path / "a.glp"
+    shapes = ["RECT N M1 0 0 60 100", "RECT N PIN 50 0 100 100", "RECT N M2 0 200 10 10"]
+    path.write_text("\n".join(["BEGIN", "EQUIV 1 1000 MICRON", "CELL A PRIME", *shapes, "ENDMSG"]))
+    assert read_glp(path, layer="M1,PIN").area_nm2 == 15_000
+    assert read_glp(path, layer="M2, M1").area_nm2 == 6_100
+    with pytest.raises(LayoutError, match="a layer with shapes, got 'M3'; choose one of M1, M2, PIN"):
+        read_glp(path, layer="M1,M3")
+
+
+def test_comments_take_linear_time(tmp_path):
+    path = tmp_path / "a.glp"
+    lines = [
+        "BEGIN",
+        "EQUIV 1 1000 MICRON",
+        "CELL A PRIME " + "/* x */ " * 400_000,
+        "RECT N M1 0 0 9 9" + "/* " * 10**6,
+    ]
+    path.write_text("\n".join([*lines, "ENDMSG"]))
+    started = time.monotonic()
+    assert read_glp(path).area_nm2 == 81
+    assert time.monotonic() - started < 3
+
+
+def test_files_that_are_too_large(tmp_path):
+    path = tmp_path / "a.glp"
+    with open(path, "wb") as file:
+        file.truncate(300_000_000)
+    with pytest.raises(LayoutError, match="at most 67,108,864 bytes, got more; save it as GDSII or OASIS"):
+        read_glp(path)
+    with mock.patch.object(glp, "MOST_SHAPES", 3):
+        shapes = ["RECT N M1 0 0 9 9"] * 4
+        path.write_text("\n".join(["BEGIN", "EQUIV 1 1000 MICRON", "CELL A PRIME", *shapes, "ENDMSG"]))
+        with pytest.raises(LayoutError, match=r"a.glp:7: Expected at most 3 shapes, got more"):
+            read_glp(path)

@@ -70,7 +70,7 @@ def test_clipped():
         (lambda: Layout("e", (RING,)).clipped((0, 0, 0, 5)), "x0 < x1"),
         (lambda: Polygon(np.zeros((2, 2))), "three vertices"),
         (lambda: Polygon(np.full((3, 2), np.nan)), "finite"),
-        (lambda: Layout("e", (box(0, 0, 1e10, 1),)).area_nm2, "database unit"),
+        (lambda: Layout("e", (box(0, 0, 1e10, 1),)).area_nm2, "polygons within 2e9 nm, got some over 1e"),
         (lambda: fracture((disc(50),)), "rectilinear"),
         (lambda: MaskRules(-1, 0, 0), "zero or more"),
     ],

@@ -47,9 +47,25 @@ def test_areas_add_up():
     assert len(pooled([]).lengths_nm) == 0
 
 
-def test_slanted_and_empty_layouts_are_refused():
-    slanted = Polygon(np.array([(0, 0), (100, 0), (50, 100)], float))
-    with pytest.raises(LayoutError, match="slanted"):
-        layout_statistics(Layout("s", (slanted,)))
+@pytest.mark.parametrize("degrees", [3, 17, 30, 45, 80])
+def test_turned_lines_have_the_width_and_space_of_straight_ones(degrees):
+    lines = tuple(box(180 * index, 0, 180 * index + 90, 1100) for index in range(5))
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    turn = np.array([(cos, sin), (-sin, cos)])
+    turned = layout_statistics(Layout("t", tuple(line.mapped(lambda xy: np.round(xy @ turn, 3)) for line in lines)))
+    assert (turned.polygons, turned.vertices) == (5, 20)
+    assert turned.area_nm2 == pytest.approx(5 * 90 * 1100, rel=1e-4)
+    for found, area in ((turned.widths, 5 * 90 * 1010), (turned.spaces, 4 * 90 * 1100)):  # 45 nm at ends face the end
+        assert found.lengths_nm == pytest.approx(90, abs=0.003)
+        assert found.areas_nm2.sum() == pytest.approx(area, rel=0.02)
+
+
+def test_shapes_without_sides_that_face_each_other_have_no_width():
+    triangle = Polygon(np.array([(0, 0), (100, 0), (50, 100)], float))
+    found = layout_statistics(Layout("s", (triangle,)))
+    assert (found.area_nm2, len(found.widths.lengths_nm), len(found.spaces.lengths_nm)) == (5000, 0, 0)
+
+
+def test_empty_layouts_are_refused():
     with pytest.raises(LayoutError, match="without any"):
         layout_statistics(Layout("none", ()))

@@ -1,9 +1,12 @@
 """Windows cut from a layout: where they lie, what they hold, what is skipped."""
 
+import csv
 from collections import Counter
 
+import klayout.db as kdb
 import numpy as np
 import pytest
+from scenes.command_line import succeeded
 from scenes.shapes import box
 
 from litho_dl.core.errors import LayoutError
@@ -111,3 +114,43 @@ def test_a_placed_and_routed_block(data_dir):
     windows, counts = cut(data_dir / "gcd_45nm.gds", layer="11/0", window_nm=2000, stride_nm=2000)
     assert len(windows) + counts["duplicate"] == counts["windows"] == 16 * 15
     assert len({window.pattern_hash for window in windows}) == len(windows)
+
+
+@pytest.mark.parametrize("corner", [(-25_000, -25_000), (-230_000, 17), (-2_000_000_000, 2_100_000_000)])
+def test_layouts_far_from_zero(tmp_path, corner):
+    path = tmp_path / "far.gds"
+    source = kdb.Layout()
+    source.dbu = 0.001
+    shapes = source.create_cell("TOP").shapes(source.layer(11, 0))
+    for index in range(3):
+        shapes.insert(kdb.Box(200 * index, 0, 200 * index + 100, 1000).moved(*corner))
+    source.write(str(path))
+    windows, counts = cut(path, window_nm=20_000, stride_nm=20_000)
+    assert counts == {"windows": 1}
+    assert (windows[0].x0_nm, windows[0].y0_nm) == corner
+    assert windows[0].layout.bbox_nm == (0, 0, 500, 1000)
+    assert windows[0].layout.area_nm2 == 300_000
+
+
+@pytest.mark.parametrize("suffix", ["gds", "oas"])
+def test_cuts_of_slanted_layouts_are_written_as_exactly_as_they_were_drawn(tmp_path, suffix):
+    cos, sin = np.cos(np.pi / 6), np.sin(np.pi / 6)
+    turn = np.array([(cos, sin), (-sin, cos)])
+    bars = [box(0, 180 * row, 1100, 180 * row + 90).mapped(lambda xy: np.round(xy @ turn, 3)) for row in range(3)]
+    write_layout(tmp_path / "bars.oas", Layout("bars", tuple(bars)), dbu_nm=0.001)
+    whole = read_layout(tmp_path / "bars.oas")
+    succeeded(
+        *("clips", "cut", tmp_path / "bars.oas", "--window-size", 500, "--stride", 500),
+        *("--format", suffix, "--out", tmp_path / "out"),
+    )
+    with open(tmp_path / "out" / "clips.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    parts = [read_layout(tmp_path / "out" / f"{row['name']}.{suffix}") for row in rows]
+    assert sum(part.area_nm2 for part in parts) == pytest.approx(whole.area_nm2, rel=1e-6)
+    assert [pattern_hash(part) for part in parts] == [row["hash"] for row in rows]
+    for part, row in zip(parts, rows, strict=True):
+        x, y = float(row["x0_nm"]), float(row["y0_nm"])
+        inside = whole.clipped((x, y, x + 500, y + 500)).translated(-x, -y)
+        assert part.area_nm2 == pytest.approx(inside.area_nm2, abs=0.1)
+        assert float(row["density"]) == pytest.approx(inside.area_nm2 / 500**2, abs=1e-5)
+    assert sum(float(row["min_width_nm"]) == pytest.approx(90, abs=0.01) for row in rows) >= 5

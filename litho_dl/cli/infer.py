@@ -64,13 +64,15 @@ def infer(
     Example: litho-dl infer clip.gds --model runs/unet/model.safetensors --optics iccad13-like --out masks --refine 20
     """
     from litho_dl.core.device import resolve_device
+    from litho_dl.core.grid import require_steps
     from litho_dl.core.io import require_writable_folder
-    from litho_dl.generators.model import load_generator
+    from litho_dl.generators.model import field_step_nm, load_generator
     from litho_dl.generators.predict import predict, refine
     from litho_dl.ilt.method import load_method
     from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, whole_factor
     from litho_dl.process.files import read_optics
     from litho_dl.runs import files
+    from litho_dl.runs.border import warn_of_border
     from litho_dl.runs.optimize import score_masks
     from litho_dl.runs.tables import score_table
     from litho_dl.scoring.protocol import default_protocol
@@ -78,8 +80,12 @@ def infer(
 
     resolved, chosen = resolve_device(device), load_method(method)
     read = read_optics(optics, field_nm=field_nm)
+    require_steps(read.field_nm, field_step_nm(model), f"network {model}")
+    if steps is not None:
+        require_steps(read.field_nm, chosen.field_step_nm, f"method {method}")
     clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm)
     process = built(read)
+    warn_of_border(process, [clip.placed for clip in clips], optimised=True)
     generator = load_generator(model, process, force=force)
     card = generator.card
     # Refuse now a pixel on which masks could not be saved later.
@@ -99,6 +105,12 @@ def infer(
     masks = score_masks(simulator, clips, solution or prediction, protocol)
     seconds = {name: value for name, value in run.items() if name.endswith("_seconds")}
     results = files.write_masks(masks, process.resist.threshold, out, title if figures else None, seconds)
+    if solution is not None:
+        files.warn_of_divergence(solution, [clip.name for clip in clips])
+        results = [
+            {**result, "diverged": diverged}
+            for result, diverged in zip(results, solution.diverged.tolist(), strict=True)
+        ]
     files.write_scores(out, command_path(), run, results)
     if figures and solution is not None:
         from litho_dl.runs.pictures import draw_convergence

@@ -10,6 +10,7 @@ from litho_dl.core.errors import LayoutError
 from litho_dl.layout.polygon import Polygon
 
 FIT_TOLERANCE_NM = 1e-6
+LARGEST_BIAS_NM = 1e6
 
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in nm
 
@@ -83,11 +84,13 @@ class Layout:
         """The union with every edge moved outwards by `bias_nm`, inwards if negative; right angles stay sharp.
 
         Raises:
-            LayoutError: A coordinate lies beyond 1 m.
+            LayoutError: A coordinate lies beyond 1 m, or the bias is not a number up to 1 mm.
         """
         from litho_dl.layout import region
 
-        units = region.units_per_nm(self.polygons)
+        if not -LARGEST_BIAS_NM <= bias_nm <= LARGEST_BIAS_NM:
+            raise LayoutError(f"Expected a bias from -{LARGEST_BIAS_NM:g} to {LARGEST_BIAS_NM:g} nm, got {bias_nm:g}.")
+        units = region.units_per_nm(self.polygons, margin_nm=abs(bias_nm))
         union = region.to_region(self.polygons, units).merged(True, 0)
         return Layout(self.name, region.from_region(union.sized(round(bias_nm * units), 2).merged(True, 0), units))
 

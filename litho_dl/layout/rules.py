@@ -16,6 +16,7 @@ from litho_dl.layout.polygon import Polygon
 if TYPE_CHECKING:
     import klayout.db as db
 
+LARGEST_LIMIT_NM = 1e6
 STEP_PIXELS = 1.5  # longer edges are not steps of a staircase
 
 
@@ -30,7 +31,7 @@ class MaskRules:
         min_radius_nm: Least radius of curvature, >= 0.
 
     Raises:
-        LayoutError: A limit is negative or not finite.
+        LayoutError: A limit is negative, or beyond 1 mm (1 mm^2).
     """
 
     min_width_nm: float
@@ -40,8 +41,11 @@ class MaskRules:
 
     def __post_init__(self) -> None:
         limits = (self.min_width_nm, self.min_space_nm, self.min_area_nm2, self.min_radius_nm)
-        if not all(isinstance(limit, Real) and 0 <= limit < math.inf for limit in limits):
-            raise LayoutError(f"Expected mask rules of zero or more, got width, space, area, radius = {limits}.")
+        most = (LARGEST_LIMIT_NM, LARGEST_LIMIT_NM, LARGEST_LIMIT_NM**2, LARGEST_LIMIT_NM)
+        if not all(isinstance(limit, Real) and 0 <= limit <= top for limit, top in zip(limits, most, strict=True)):
+            raise LayoutError(
+                f"Expected mask rules of zero or more, up to 1 mm, got width, space, area, radius = {limits}."
+            )
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -62,6 +62,7 @@ def evaluate(
     from litho_dl.core.io import IMAGE_SUFFIXES
     from litho_dl.layout.clips import load_clip, load_mask, pixel_of
     from litho_dl.process.files import read_optics
+    from litho_dl.runs.border import warn_of_border
     from litho_dl.runs.masks import GivenMasks
     from litho_dl.runs.optimize import score_masks
     from litho_dl.scoring.protocol import PROTOCOLS
@@ -79,6 +80,7 @@ def evaluate(
     values = load_mask(mask, clip, layer=mask_layer)
     masks = GivenMasks(values[None], pixel_of(values, clip), drawn=mask.suffix.lower() not in IMAGE_SUFFIXES)
     process = built(read)
+    warn_of_border(process, [clip.placed], optimised=True)
     simulator = Simulator(process).to(resolved)
     (scored,) = score_masks(simulator, [clip], masks, scoring, raster=raster)
     if figure is not None:

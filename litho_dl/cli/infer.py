@@ -74,12 +74,14 @@ def infer(
     Example: litho-dl infer clip.gds --model runs/unet/model.safetensors --optics iccad13-like --out masks --refine 20
     """
     from litho_dl.core.device import resolve_device
-    from litho_dl.generators.model import load_generator
+    from litho_dl.core.grid import require_steps
+    from litho_dl.generators.model import field_step_nm, load_generator
     from litho_dl.generators.predict import predict, refine
     from litho_dl.ilt.method import load_method
     from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, whole_factor
     from litho_dl.process.files import read_optics
     from litho_dl.runs import files
+    from litho_dl.runs.border import warn_of_border
     from litho_dl.runs.optimize import score_masks
     from litho_dl.runs.tables import score_table
     from litho_dl.scoring.protocol import PROTOCOLS, default_protocol
@@ -89,6 +91,9 @@ def infer(
     if steps is not None:
         chosen = method_with(chosen, method, rules)
     read = read_optics(optics, field_nm=field_nm)
+    require_steps(read.field_nm, field_step_nm(model), f"network {model}")
+    if steps is not None:
+        require_steps(read.field_nm, chosen.field_step_nm, f"method {method}")
     PROTOCOLS["default"].require(read.field_nm, read.mask)
     generator = load_generator(model, read, force=force)
     generator.require_masks()
@@ -97,6 +102,7 @@ def infer(
     # Refuse now a pixel on which masks could not be saved later.
     whole_factor(card.recipe.mask_pixel_nm if steps is None else chosen.mask_nm, MASK_FILE_PIXEL_NM)
     process = built(read)
+    warn_of_border(process, [clip.placed for clip in clips], optimised=True)
     protocol = default_protocol(process).counting(rules)
     own(out)
     simulator = Simulator(process).to(resolved)
@@ -113,6 +119,12 @@ def infer(
     masks = score_masks(simulator, clips, solution or prediction, protocol)
     seconds = {name: value for name, value in run.items() if name.endswith("_seconds")}
     results = files.write_masks(masks, process.resist.threshold, out, title if figures else None, seconds)
+    if solution is not None:
+        files.warn_of_divergence(solution, [clip.name for clip in clips])
+        results = [
+            {**result, "diverged": diverged}
+            for result, diverged in zip(results, solution.diverged.tolist(), strict=True)
+        ]
     files.write_scores(out, command_line(), run, results)
     if figures and solution is not None:
         from litho_dl.runs.pictures import draw_convergence

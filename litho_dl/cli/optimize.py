@@ -90,10 +90,12 @@ def optimize(
     With --init, only the method's last level is run, from the given masks.
     """
     from litho_dl.core.device import resolve_device
+    from litho_dl.core.grid import require_steps
     from litho_dl.ilt.method import load_method
     from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, load_start_mask, whole_factor
     from litho_dl.process.files import read_optics
     from litho_dl.runs import files, tables
+    from litho_dl.runs.border import warn_of_border
     from litho_dl.runs.optimize import score_masks, solve
     from litho_dl.scoring.protocol import PROTOCOLS, default_protocol
     from litho_dl.simulation.simulator import Simulator
@@ -103,6 +105,7 @@ def optimize(
     resolved, chosen = resolve_device(device), method_with(load_method(method), method, rules)
     whole_factor(chosen.mask_nm, MASK_FILE_PIXEL_NM)  # refuse now a pixel on which masks could not be saved
     read = read_optics(optics, field_nm=field_nm)
+    require_steps(read.field_nm, chosen.field_step_nm, f"method {method}")
     PROTOCOLS["default"].require(read.field_nm, read.mask)
     clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     masks = None
@@ -110,17 +113,20 @@ def optimize(
         found = files.start_mask_files(start_masks, [clip.name for clip in clips])
         masks = [load_start_mask(path, clip, chosen.target_nm) for path, clip in zip(found, clips, strict=True)]
     process = built(read)
+    warn_of_border(process, [clip.placed for clip in clips], optimised=True)
     protocol = default_protocol(process).counting(rules)
     own(out)
     simulator, threshold = Simulator(process).to(resolved), process.resist.threshold
     with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
         solution = solve(simulator, clips, chosen, advance, masks=masks)
     results = []
-    for scored in score_masks(simulator, clips, solution, protocol, curves_nm=curves_nm):
+    every = score_masks(simulator, clips, solution, protocol, curves_nm=curves_nm)
+    for scored, diverged in zip(every, solution.diverged.tolist(), strict=True):
         written = files.write_clip(scored, threshold, out, method if figures else None)
         if shots:
             written.update(files.write_fracture(scored, out, curves_nm))
-        results.append({**written, "solve_seconds_per_clip": solution.seconds / len(clips)})
+        results.append({**written, "diverged": diverged})
+        results[-1]["solve_seconds_per_clip"] = solution.seconds / len(clips)
     settings = {**files.layout_settings(layouts, layer, cell, window_nm), "optics": optics, "method": method}
     settings["mask_rules"] = str(protocol.rules)
     files.write_run(out, command_line(), results, solution, settings, figures=figures)

@@ -82,9 +82,11 @@ def process_window(
     OUT/process_window.png. Dose limits are computed from the images, and are not restricted to the swept doses.
     """
     from litho_dl.core.device import resolve_device
-    from litho_dl.layout.clips import load_clip, load_mask_polygons
+    from litho_dl.core.grid import require_steps
+    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, load_clip, load_mask_polygons
     from litho_dl.process.files import read_optics
     from litho_dl.runs import process_window as runs
+    from litho_dl.runs.border import warn_of_border
     from litho_dl.simulation.focus_exposure import choose_gauges
     from litho_dl.simulation.simulator import Simulator
 
@@ -92,11 +94,14 @@ def process_window(
         raise click.BadParameter("expected positive doses", param_hint="'--dose'")
     resolved = resolve_device(device)
     read = read_optics(optics, field_nm=field_nm)
+    require_steps(read.field_nm, MASK_FILE_PIXEL_NM, "a process window")
     clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     polygons = clip.placed if mask is None else load_mask_polygons(mask, clip, layer=mask_layer)
     choose_gauges(clip, cutlines)  # a wrong one is refused before kernels are built
     own(out)
-    simulator = Simulator(built(read)).to(resolved)
+    process = built(read)
+    warn_of_border(process, [clip.placed], optimised=mask is not None)
+    simulator = Simulator(process).to(resolved)
     with progress_bar("Exposing through focus") as advance:
         result = runs.process_window(
             simulator,

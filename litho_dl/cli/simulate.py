@@ -50,11 +50,12 @@ def simulate(
     import torch
 
     from litho_dl.core.device import resolve_device
-    from litho_dl.core.grid import Grid
+    from litho_dl.core.grid import Grid, require_steps
     from litho_dl.core.io import IMAGE_SUFFIXES
     from litho_dl.core.naming import require_name
     from litho_dl.layout.clips import file_stem, load_clip, load_mask_image, pixel_of
     from litho_dl.process.files import read_optics
+    from litho_dl.runs.border import warn_of_border
     from litho_dl.runs.exposure import write_exposure
     from litho_dl.runs.summary import write_summary
     from litho_dl.scoring.scorecard import as_lines
@@ -62,18 +63,21 @@ def simulate(
 
     name = require_name(file_stem(layout), "the name of a layout")
     resolved, read = resolve_device(device), read_optics(optics, field_nm=field_nm)
-    field = read.field_nm
+    field, drawn = read.field_nm, []
     if layout.suffix.lower() in IMAGE_SUFFIXES:
         mask = load_mask_image(layout, read, lowest=read.mask.lowest)
         mask_pixel_nm = pixel_of(mask, read)
     else:
+        if pixel_nm is None:
+            require_steps(field, LAYOUT_PIXEL_NM, f"pixels of {LAYOUT_PIXEL_NM:g} nm")
         mask_pixel_nm = LAYOUT_PIXEL_NM if pixel_nm is None else pixel_nm
-        mask = load_clip(
-            layout, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing
-        ).coverage(mask_pixel_nm)
+        clip = load_clip(layout, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
+        mask, drawn = clip.coverage(mask_pixel_nm), [clip.placed]
     pixel_nm = mask_pixel_nm if pixel_nm is None else pixel_nm
     Grid.of_field(field, pixel_nm)
-    simulator = Simulator(built(read)).to(resolved)
+    process = built(read)
+    warn_of_border(process, drawn, optimised=False)
+    simulator = Simulator(process).to(resolved)
     own(out)
     with torch.no_grad():
         exposure = simulator(mask, mask_pixel_nm, out_pixel_nm=pixel_nm)

@@ -94,11 +94,13 @@ def smo(
     source as litho-dl optimize does. Ctrl-C stops early and writes the source, or the masks, found so far.
     """
     from litho_dl.core.device import resolve_device
+    from litho_dl.core.grid import common_multiple_nm, require_steps
     from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, whole_factor
     from litho_dl.process.files import read_optics
     from litho_dl.process.freeform import save_freeform
     from litho_dl.runs import files
     from litho_dl.runs import smo as runs
+    from litho_dl.runs.border import warn_of_border
     from litho_dl.runs.optimize import solve
     from litho_dl.runs.summary import write_summary
     from litho_dl.scoring.protocol import PROTOCOLS
@@ -106,9 +108,11 @@ def smo(
     resolved, joint, fixed = resolve_device(device), *runs.load_methods(method, mask_method)
     whole_factor(fixed.mask_nm, MASK_FILE_PIXEL_NM)
     read = read_optics(optics, field_nm=field_nm)
+    require_steps(read.field_nm, common_multiple_nm(joint.field_step_nm, fixed.field_step_nm), f"method {method}")
     PROTOCOLS["default"].require(read.field_nm, read.mask)
     clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     process = built(read)
+    warn_of_border(process, [clip.placed for clip in clips], optimised=True)
     simulator = runs.trainable_source(process, **source).to(resolved)
     own(out)
     with progress_bar("Optimising the source") as advance:
@@ -121,7 +125,8 @@ def smo(
         **{"optics": optics, "method": method, "mask_method": mask_method or method, **source, "recipe": str(recipe)},
         **{"pupil_fill": simulator.fill(), "source_seconds": solution.seconds, "status": solution.status, "clips": []},
     }
-    if solution.status == "finished":
+    files.warn_of_divergence(solution, [clip.name for clip in clips])
+    if solution.status != "interrupted":
         both = {"optimised": built(read_optics(recipe)), "recipe": process}
         run |= runs.compare(clips, both, fixed, resolved, out, (mask_method or method) if figures else None)
     write_summary(out / "smo.json", command_line(), run)

@@ -43,6 +43,8 @@ def tune(study: str, out: Path, trials: int, layouts: Path | None, device: str, 
     Example: litho-dl tune fast-front --out runs/tune --trials 40
     """
     from litho_dl.core.device import resolve_device
+    from litho_dl.core.grid import require_steps
+    from litho_dl.runs.border import warn_of_border
     from litho_dl.runs.summary import write_summary
     from litho_dl.simulation.simulator import Simulator
     from litho_dl.tuning.files import study_folder, study_summary, study_text
@@ -51,7 +53,10 @@ def tune(study: str, out: Path, trials: int, layouts: Path | None, device: str, 
     from litho_dl.tuning.study import load_study
 
     loaded = load_study(study, layouts)
-    simulator = Simulator(built(loaded.optics)).to(resolve_device(device))
+    require_steps(loaded.optics.field_nm, loaded.start.field_step_nm, f"method {loaded.recipe.method}")
+    process = built(loaded.optics)
+    warn_of_border(process, [clip.placed for clip in loaded.clips], optimised=True)
+    simulator = Simulator(process).to(resolve_device(device))
     click.get_current_context().with_resource(study_folder(out))
     try:
         found, validation = run_study(loaded, simulator, out, trials)

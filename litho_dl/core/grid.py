@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from numbers import Real
 from typing import Protocol
 
@@ -39,6 +40,39 @@ def whole_ratio(length_nm: float, unit_nm: float) -> int | None:
         return None
     count = round(ratio)
     return count if count >= 1 and same_length(count * unit_nm, length_nm) else None
+
+
+def common_multiple_nm(*lengths_nm: float) -> float:
+    """The smallest length that is a whole multiple of all given ones.
+
+    Args:
+        lengths_nm: One or more lengths, such as pixels; > 0.
+
+    Returns:
+        The length in nm.
+    """
+    parts = [Fraction(f"{length_nm:.9g}") for length_nm in lengths_nm]
+    return math.lcm(*(part.numerator for part in parts)) / math.gcd(*(part.denominator for part in parts))
+
+
+def require_steps(field_nm: tuple[float, float], step_nm: float, user: str) -> None:
+    """Checks that a field is a whole number of steps, before kernels are built for it.
+
+    Args:
+        field_nm: (height, width) in nm.
+        step_nm: The step, such as a pixel; > 0.
+        user: What needs it, for the message, such as `method fast`.
+
+    Raises:
+        GridMismatchError: It is not; the message names the nearest fields that are.
+    """
+    if all(whole_ratio(side, step_nm) is not None for side in field_nm):
+        return
+    steps = max(1, math.floor(max(field_nm) / step_nm))
+    raise GridMismatchError(
+        f"Expected a field of whole multiples of {step_nm:g} nm for {user}, got {field_nm[1]:g} x {field_nm[0]:g} nm; "
+        f"choose a field of {steps * step_nm:.12g} or {(steps + 1) * step_nm:.12g} nm (--field)."
+    )
 
 
 class HasField(Protocol):

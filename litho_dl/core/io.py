@@ -25,7 +25,7 @@ _TEMPORARY = re.compile(r"\..*\.[0-9a-f]{16}\.part(\.[^.]*)?")
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """Reads a 2-D array from .png (grey, as stored), .npy or .csv; the first row is the lowest y.
+    """Reads a 2-D array from .png (as `core.png.grey_values`), .npy or .csv; the first row is the lowest y.
 
     Raises:
         LithoError: The file is missing, damaged, of another kind, or not 2-D numbers.
@@ -43,8 +43,10 @@ def read_image(path: str | Path) -> np.ndarray:
             case ".png":
                 from PIL import Image
 
+                from litho_dl.core.png import grey_values
+
                 with Image.open(path) as picture:
-                    image = np.asarray(picture.convert("I") if picture.mode.startswith("I") else picture.convert("L"))
+                    image = grey_values(picture, path)
             case suffix:
                 raise LithoError(f"{path}: expected one of {', '.join(IMAGE_SUFFIXES)}, got {suffix or 'no suffix'}.")
     except LithoError:

@@ -26,7 +26,12 @@ NOUNS: dict[Kind, str] = {
 UNKNOWN_KEY = "extra_forbidden"  # pydantic's name of the fault
 MOST_FAULTS, LONGEST_PART = 8, 80  # of a message
 Model = TypeVar("Model", bound=BaseModel)
-Positive = Annotated[float, Field(gt=0)]
+# Bounds beyond which nobody can mean a value: a misplaced exponent is refused before work starts.
+Positive = Annotated[float, Field(gt=0, le=1e12)]
+Length = Annotated[float, Field(ge=1e-3, le=1e6)]  # nm
+Rate = Annotated[float, Field(gt=0, le=1e6)]
+Slope = Annotated[float, Field(gt=0, le=1e6)]
+Weight = Annotated[float, Field(ge=0, le=1e9)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ProperFraction = Annotated[float, Field(ge=0, lt=1)]
 

@@ -8,13 +8,16 @@ from typing import Any
 from torch import nn
 
 from litho_dl.core.errors import CheckpointError
+from litho_dl.core.grid import common_multiple_nm
 from litho_dl.core.settings import Positive, packaged_names, suggestion
 from litho_dl.core.stored import AnyFloat, Count, Stored, checked
 from litho_dl.generators.recipe import GeneratorRecipe
 from litho_dl.generators.weights import SUFFIX, packaged_models
+from litho_dl.layout.clips import MASK_FILE_PIXEL_NM
 from litho_dl.models.registry import GENERATORS, SURROGATES
 from litho_dl.nn.periodic import periodic
 from litho_dl.nn.registry import choose
+from litho_dl.nn.size import SizeMultiple
 from litho_dl.process.files import Optics
 from litho_dl.process.identity import finest_period_nm, process_digest
 from litho_dl.process.model import ProcessModel
@@ -151,6 +154,24 @@ def make_generator(name: str) -> nn.Module:
         RecipeError: Unknown name.
     """
     return periodic(choose(GENERATORS | SURROGATES, name, "a generator or surrogate")())
+
+
+def field_step_nm(name_or_path: str | Path) -> float:
+    """The length of which a field must be a whole multiple for a network, found without its optics.
+
+    Args:
+        name_or_path: As for `load_generator`.
+
+    Returns:
+        The length in nm.
+
+    Raises:
+        CheckpointError: No such model, or the file is damaged or not of a generator.
+    """
+    generator = _read(_files(name_or_path)[0])
+    recipe = generator.card.recipe
+    halved = [part.multiple for part in generator.network.modules() if isinstance(part, SizeMultiple)]
+    return common_multiple_nm(recipe.pixel_nm * math.lcm(*halved), recipe.mask_pixel_nm, MASK_FILE_PIXEL_NM)
 
 
 def save_generator(path: Path, network: nn.Module, card: Card) -> None:

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from litho_dl.core.errors import MaskError
 from litho_dl.core.grid import whole_ratio
-from litho_dl.core.settings import Positive, Settings, load_settings, packaged_names
+from litho_dl.core.settings import Length, Positive, Settings, Slope, load_settings, packaged_names
 from litho_dl.generators.terms import ADVERSARIAL, LITHO_TERMS, PIXEL_TERMS, SURROGATE_TERMS
 from litho_dl.layout.clips import whole_factor
 from litho_dl.models.registry import DISCRIMINATORS, GENERATORS, SURROGATES
@@ -32,8 +32,8 @@ class Stage(Settings):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
     loss: Annotated[dict[str, Positive], Field(min_length=1)]
-    mask_sharpness: Positive = 1.0
-    resist_steepness: Positive | None = None
+    mask_sharpness: Slope = 1.0
+    resist_steepness: Slope | None = None
     training: TrainingSettings
 
 
@@ -58,8 +58,8 @@ class GeneratorRecipe(Settings):
     network: str
     discriminator: str | None = None
     adversarial_loss: LossKind = "logistic"
-    pixel_nm: Positive
-    mask_pixel_nm: Positive
+    pixel_nm: Length
+    mask_pixel_nm: Length
     training_pairs: Count | None = None
     validation_pairs: Count | None = None
     half_precision: bool = True

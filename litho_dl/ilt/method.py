@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
-from litho_dl.core.grid import whole_ratio
-from litho_dl.core.settings import Positive, Settings, load_settings, validated
+from litho_dl.core.grid import common_multiple_nm, whole_ratio
+from litho_dl.core.settings import Length, Positive, Rate, Settings, Slope, Weight, load_settings, validated
 from litho_dl.ilt.fragmentation import Fragmentation
 from litho_dl.ilt.objective import RULE_TERMS, TERMS
+from litho_dl.ilt.parameterization import PARAMETERIZATIONS
 from litho_dl.ilt.parameterization.manhattan import WRITING_GRID_NM
 from litho_dl.layout.rules import MaskRules
 
@@ -18,7 +19,8 @@ Name = Literal["pixel", "multilevel", "levelset", "curvilinear", "manhattan"]
 OptimizerName = Literal["sgd", "adam", "lbfgs", "feedback"]
 # The edges of these masks are level lines, and can be written on finer pixels than the level's.
 SUBPIXEL_PARAMETERIZATIONS: tuple[Name, ...] = ("multilevel", "levelset", "curvilinear")
-Weights = Annotated[dict[str, float], Field(min_length=1)]
+Weights = Annotated[dict[str, Weight], Field(min_length=1)]
+LARGEST_BIAS_NM = 1000.0
 
 
 class Level(Settings):
@@ -43,12 +45,12 @@ class Level(Settings):
         patience: Number of checks without a better mask in any clip after which the level ends; None: no early end.
     """
 
-    pixel_nm: Positive
-    steps: Annotated[int, Field(ge=1)]
-    learning_rate: tuple[Positive, Positive]
-    mask_sharpness: tuple[Positive, Positive]
-    resist_steepness: tuple[Positive, Positive]
-    image_pixel_nm: Positive | None = None
+    pixel_nm: Length
+    steps: Annotated[int, Field(ge=1, le=1_000_000)]
+    learning_rate: tuple[Rate, Rate]
+    mask_sharpness: tuple[Slope, Slope]
+    resist_steepness: tuple[Slope, Slope]
+    image_pixel_nm: Length | None = None
     parameterization: Name | None = None
     optimizer: OptimizerName | None = None
     objective: Weights | None = None
@@ -75,8 +77,8 @@ class Rules(Settings):
         min_area_nm2: Least area of a feature.
     """
 
-    min_width_nm: Positive
-    min_space_nm: Positive
+    min_width_nm: Length
+    min_space_nm: Length
     min_area_nm2: Positive
 
     def mask_rules(self) -> MaskRules:
@@ -113,16 +115,16 @@ class Method(Settings):
     parameterization: Name
     optimizer: OptimizerName
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    damping: Annotated[float, Field(ge=0)] | None = None
+    damping: Annotated[float, Field(ge=0, le=1e6)] | None = None
     objective: Weights
     levels: Annotated[tuple[Level, ...], Field(min_length=1)]
-    bias_nm: float = 0.0
+    bias_nm: Annotated[float, Field(ge=-LARGEST_BIAS_NM, le=LARGEST_BIAS_NM)] = 0.0
     rules: Rules | None = None
     fragments: Fragmentation | None = None
     clean: bool = False
-    mask_pixel_nm: Positive | None = None
+    mask_pixel_nm: Length | None = None
     check_every: Annotated[int, Field(ge=1)] = 10
-    source_learning_rate: Annotated[float, Field(ge=0)] = 0.0
+    source_learning_rate: Annotated[float, Field(ge=0, le=1e6)] = 0.0
 
     def __repr__(self) -> str:
         pixels = ", ".join(f"{level.steps} at {level.pixel_nm:g} nm" for level in self.levels)
@@ -218,6 +220,16 @@ class Method(Settings):
         return WRITING_GRID_NM if "manhattan" in self.parameterizations else finest
 
     @property
+    def field_step_nm(self) -> float:
+        """The length of which a field must be a whole multiple, for all levels and for the masks that are written."""
+        blocks = (
+            level.pixel_nm * PARAMETERIZATIONS[level.parameterization or self.parameterization].block
+            for level in self.levels
+        )
+        images = (level.image_nm for level in self.levels)
+        return common_multiple_nm(*blocks, *images, self.target_nm, self.mask_nm)
+
+    @property
     def parameterizations(self) -> set[str]:
         """The parameterizations of its levels."""
         return {level.parameterization or self.parameterization for level in self.levels}
@@ -290,14 +302,16 @@ class Method(Settings):
 
 
 def require_known_terms(weights: dict[str, float]) -> dict[str, float]:
-    """Checks that all terms exist, and returns their weights.
+    """Checks that all terms exist and that one counts, and returns their weights.
 
     Raises:
-        ValueError: A term is unknown.
+        ValueError: A term is unknown, or all weights are 0.
     """
     unknown = sorted(set(weights) - set(TERMS))
     if unknown:
         raise ValueError(f"unknown terms {', '.join(unknown)}; known: {', '.join(TERMS)}")
+    if not any(weights.values()):
+        raise ValueError("expected a weight above 0, got none: such an objective is met by any mask")
     return weights
 
 

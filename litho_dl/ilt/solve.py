@@ -24,6 +24,8 @@ from litho_dl.metrics.drawn_sites import field_edges
 from litho_dl.simulation.simulator import Simulator
 
 OnStep = Callable[[int, int, float], None]
+WORSE = 1.05  # times the start's objective: an optimisation that ends above it, and was never below, diverged
+Status = Literal["finished", "diverged", "interrupted"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,7 +43,10 @@ class Solution:
             decides which masks are best.
         check_steps: Number of steps before each check.
         level_starts: The step at which each level began.
-        status: `finished`, or `interrupted` by Ctrl-C; the masks are then the best of the current level.
+        diverged: bool (B,), True where no mask is better than the start and the last one is worse, or where an
+            objective is not finite.
+        status: `finished`; `diverged` if a clip did; or `interrupted` by Ctrl-C, and the masks are then the best of the
+            current level.
         seconds: Wall time.
     """
 
@@ -52,7 +57,8 @@ class Solution:
     checks: Tensor
     check_steps: tuple[int, ...]
     level_starts: tuple[int, ...]
-    status: Literal["finished", "interrupted"]
+    diverged: Tensor
+    status: Status
     seconds: float
 
     def __repr__(self) -> str:
@@ -64,7 +70,7 @@ class Solution:
         )
 
     def require_finished(self) -> Self:
-        """Returns the solution itself if it is finished.
+        """Returns the solution itself if it was not interrupted.
 
         Raises:
             KeyboardInterrupt: Ctrl-C ended the optimisation.
@@ -120,11 +126,12 @@ def solve_targets(
         field_nm = simulator.process.field_nm
         probes = partial(epe_probes, edges=[None if some is None else field_edges(some, field_nm) for some in drawn])
     run = _Run(simulator, target, pixel_nm, method, on_step, drawn, probes, surroundings)
-    status: Literal["finished", "interrupted"] = "finished"
+    status: Status = "finished"
     try:
         for level in method.levels:
             run.optimise_level(level, begin)
         mask, mask_nm = run.output_masks(clean_up=method.clean)
+        status = "diverged" if bool(run.diverged().any()) else "finished"
     except KeyboardInterrupt:
         if run.steps_done == 0:
             raise
@@ -139,6 +146,7 @@ def solve_targets(
         checks=run.checks[: len(run.check_steps)].cpu(),
         check_steps=tuple(run.check_steps),
         level_starts=tuple(run.level_starts),
+        diverged=run.diverged().cpu(),
         status=status,
         seconds=time.perf_counter() - started,
     )
@@ -258,10 +266,18 @@ class _Run:
         value = problem.binary_objective(self._parameterization.binary(parameters))
         self.checks[len(self.check_steps)] = value
         self.check_steps.append(self.steps_done)
+        value = value.nan_to_num(nan=torch.inf)  # else no mask would be better than one without a value
         if self.best is None or first:
             self.best = _Best(parameters.detach().clone(), value, self._parameterization, problem)
             return torch.ones_like(value, dtype=torch.bool)
         return self.best.update(parameters.detach(), value)
+
+    def diverged(self) -> Tensor:
+        """True for the clips that end worse than their best mask, the start, or with an infinite objective, (B,)."""
+        assert self.best is not None
+        checks, steps = self.checks[: len(self.check_steps)], self.history["objective"][: self.steps_done]
+        unfinite = ~(torch.isfinite(checks).all(0) & torch.isfinite(steps).all(0))
+        return unfinite | ((self.best.value >= checks[0]) & (checks[-1] > WORSE * checks[0]))
 
     @torch.no_grad()
     def output_masks(self, *, clean_up: bool) -> tuple[Tensor, float]:
@@ -285,8 +301,13 @@ def _require_target(
     init: Tensor | None,
     surroundings: Surroundings | None,
 ) -> None:
-    if target.ndim != 3:
-        raise MaskError(f"Expected targets (B, H, W), got shape {tuple(target.shape)}.")
+    if target.ndim != 3 or not target.numel():
+        raise MaskError(f"Expected one or more targets (B, H, W), got shape {tuple(target.shape)}.")
+    if abs(method.bias_nm) > min(target.shape[1:]) * pixel_nm / 2:
+        raise MaskError(
+            f"Expected a bias_nm of up to half the field of {min(target.shape[1:]) * pixel_nm:g} nm, got "
+            f"{method.bias_nm:g} nm."
+        )
     around = None if surroundings is None else surroundings.mask
     if surroundings is not None:
         shapes = [tuple(images.shape) for images in (target, surroundings.mask, surroundings.free)]

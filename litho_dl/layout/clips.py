@@ -27,6 +27,7 @@ from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.raster import rasterize, require_inside
 
 MASK_FILE_PIXEL_NM = 1.0
+FAINTEST = 1 / 32  # brightest value of an image below which it holds numbers, such as 0 and 1, in place of greys
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -195,7 +196,7 @@ def load_mask_values(path: str | Path, *, lowest: float = 0.0) -> Tensor:
     """Reads mask values as `load_mask_image` does, whatever their field.
 
     Args:
-        path: A .png (0 to 255), .npy or .csv file.
+        path: A .png (0 to 255, or to 65535 with 16 bits), .npy or .csv file.
         lowest: The smallest value of the mask technology: 0, or -1 for an alternating mask.
 
     Returns:
@@ -206,7 +207,7 @@ def load_mask_values(path: str | Path, *, lowest: float = 0.0) -> Tensor:
         MaskError: Values are not finite or lie outside [lowest, 1] (a .png's 255 is 1).
     """
     image = read_image(path)
-    scale = np.iinfo(image.dtype).max if Path(path).suffix.lower() == ".png" and image.dtype == np.uint8 else 1
+    scale = np.iinfo(image.dtype).max if Path(path).suffix.lower() == ".png" else 1
     low, high = float(image.min()) / scale, float(image.max()) / scale
     if not math.isfinite(high - low):
         raise MaskError(f"{path}: expected finite mask values, got NaN or infinity.")
@@ -215,8 +216,11 @@ def load_mask_values(path: str | Path, *, lowest: float = 0.0) -> Tensor:
         raise MaskError(
             f"{path}: expected mask values in [{lowest:g}, 1] (.png: 0 to 255), got {low:g} to {high:g}{hint}."
         )
-    if scale > 1 and image.max() == 1:
-        raise MaskError(f"{path}: expected a .png mask from 0 to 255, got 0 and 1 only; multiply it by 255.")
+    if scale > 1 and 0 < high < FAINTEST:
+        raise MaskError(
+            f"{path}: expected a .png mask from 0 to {scale}, got 0 to {image.max()} only; multiply it by "
+            f"{scale // image.max()}."
+        )
     return torch.from_numpy(image.astype(np.float32) / scale)
 
 

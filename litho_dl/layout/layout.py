@@ -10,6 +10,7 @@ from litho_dl.core.errors import LayoutError
 from litho_dl.layout.polygon import Polygon
 
 FIT_TOLERANCE_NM = 1e-6
+LARGEST_BIAS_NM = 1e6
 
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in nm
 
@@ -100,10 +101,12 @@ class Layout:
         """The union with every edge moved outwards by `bias_nm`, inwards if negative; right angles stay sharp.
 
         Raises:
-            LayoutError: A coordinate lies beyond 1 m.
+            LayoutError: A coordinate lies beyond 1 m, or the bias is not a number up to 1 mm.
         """
         from litho_dl.layout import region
 
+        if not -LARGEST_BIAS_NM <= bias_nm <= LARGEST_BIAS_NM:
+            raise LayoutError(f"Expected a bias from -{LARGEST_BIAS_NM:g} to {LARGEST_BIAS_NM:g} nm, got {bias_nm:g}.")
         frame = region.Frame.of(self.polygons, margin_nm=abs(bias_nm))
         union = frame.region(self.polygons).merged(True, 0)
         return Layout(self.name, frame.polygons(union.sized(round(bias_nm * frame.units), 2).merged(True, 0)))

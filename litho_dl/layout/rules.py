@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import klayout.db as db
 
 UNITS = {"width": "nm", "space": "nm", "area": "nm²", "radius": "nm"}
+LARGEST_LIMIT_NM = 1e6
 STEP_PIXELS = 1.5  # longer edges are not steps of a staircase
 
 
@@ -31,7 +32,7 @@ class MaskRules:
         min_radius_nm: Least radius of curvature, >= 0.
 
     Raises:
-        LayoutError: A limit is negative or not finite.
+        LayoutError: A limit is negative, or beyond 1 mm (1 mm^2).
     """
 
     min_width_nm: float
@@ -41,8 +42,11 @@ class MaskRules:
 
     def __post_init__(self) -> None:
         limits = tuple(self.limits.values())
-        if not all(isinstance(limit, Real) and 0 <= limit < math.inf for limit in limits):
-            raise LayoutError(f"Expected mask rules of zero or more, got {', '.join(self.limits)} = {limits}.")
+        most = (LARGEST_LIMIT_NM, LARGEST_LIMIT_NM, LARGEST_LIMIT_NM**2, LARGEST_LIMIT_NM)
+        if not all(isinstance(limit, Real) and 0 <= limit <= top for limit, top in zip(limits, most, strict=True)):
+            raise LayoutError(
+                f"Expected mask rules of zero or more, up to 1 mm, got {', '.join(self.limits)} = {limits}."
+            )
 
     @property
     def limits(self) -> dict[str, float]:

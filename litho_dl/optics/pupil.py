@@ -31,7 +31,7 @@ class Pupil(Settings):
     immersion_index: Annotated[float, Field(ge=1, le=4)] = 1.0
     reduction: Annotated[float, Field(ge=1, le=100)] = 4.0
     obliquity: bool = True
-    zernike_waves: dict[int, float] = Field(default_factory=dict)
+    zernike_waves: dict[int, Annotated[float, Field(ge=-100, le=100)]] = Field(default_factory=dict)
 
     @field_validator("zernike_waves", mode="before")
     @classmethod

@@ -117,7 +117,7 @@ class Pole(Settings):
     x: Annotated[float, Field(ge=-1, le=1)]
     y: Annotated[float, Field(ge=-1, le=1)]
     radius: Sigma
-    weight: Annotated[float, Field(gt=0)] = 1.0
+    weight: Annotated[float, Field(gt=0, le=1e6)] = 1.0
 
 
 class Multipole(SourceShape):

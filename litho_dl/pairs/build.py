@@ -28,9 +28,12 @@ from litho_dl.pairs.recipe import DatasetRecipe
 from litho_dl.pairs.resolve import ResolvedRecipe, resolve_recipe
 from litho_dl.pairs.shard import SHARDS, read_settings
 from litho_dl.process.files import save_kernels
+from litho_dl.runs.border import warn_of_border
+from litho_dl.simulation.border import image_gap_nm
 
 TIMING = "timing.csv"
 SAVE_EVERY_S = 5.0
+CHECKED = 4  # clips, those nearest to the field's border, whose distance from the field's border is checked
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,9 @@ def _start_or_resume(folder: Path, resolved: ResolvedRecipe, on_progress: Callab
     save_kernels(folder / OPTICS, resolved.process)
     total = sum(source.count or 0 for source in resolved.recipe.clips)
     clips = plan_clips(resolved.recipe, lambda done: on_progress(Progress(done, max(total, done), 0, planning=True)))
+    field_nm = resolved.process.field_nm
+    nearest = sorted((clip.layout for clip in clips), key=lambda layout: image_gap_nm(layout, field_nm))
+    warn_of_border(resolved.process, nearest[:CHECKED], optimised=True)
     write_clips(folder / CLIPS, clips, resolved.digest)
     files = {name: file_digest(folder / name) for name in (CLIPS, OPTICS)}
     manifest = Manifest(resolved.settings, len(clips), files)

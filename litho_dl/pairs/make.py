@@ -98,13 +98,14 @@ def make_shard(task: ShardTask) -> ShardReport:
     violated = [None if _has_coverage(context, clip) else "empty_target" for clip in clips]
     solved = [index for index, limit in enumerate(violated) if limit is None]
     timer.finish("read")
-    masks, mask_nm = _solve(context, [clips[index] for index in solved])
+    masks, mask_nm, diverged = _solve(context, [clips[index] for index in solved])
     timer.finish("solve")
     scores = {}
-    for index, mask in zip(solved, masks, strict=True):
+    for index, mask, failed in zip(solved, masks, diverged, strict=True):
         scores[index] = _score(context, clips[index], mask, mask_nm)
         has_openings = _bytes(on_pixel(mask, mask_nm, recipe.pixel_nm)).any()
-        violated[index] = violated_limit(scores[index], recipe.quality) if has_openings else "empty_mask"
+        limit = "diverged" if failed else violated_limit(scores[index], recipe.quality)
+        violated[index] = limit if has_openings else "empty_mask"
     timer.finish("score")
     kept = [index for index, limit in enumerate(violated) if limit is None]
     rows = [row for row, index in enumerate(solved) if violated[index] is None]
@@ -139,13 +140,12 @@ def _has_coverage(context: _WorkerContext, clip: Clip) -> bool:
     return bool(_bytes(stored).any()) and bool((clip.coverage(scored_nm) >= 0.5).any())
 
 
-def _solve(context: _WorkerContext, clips: list[Clip]) -> tuple[Tensor, float]:
-    """The masks of any number of clips, bool (n, h, w), and their pixel in nm."""
+def _solve(context: _WorkerContext, clips: list[Clip]) -> tuple[Tensor, float, list[bool]]:
+    """The masks of any number of clips, bool (n, h, w), their pixel in nm, and whether each diverged."""
     if not clips:
-        return torch.zeros(0, 1, 1, dtype=torch.bool), context.recipe.pixel_nm
-    solution = solve(context.simulator, clips, context.method)
-    solution.require_finished()
-    return solution.mask, solution.pixel_nm
+        return torch.zeros(0, 1, 1, dtype=torch.bool), context.recipe.pixel_nm, []
+    solution = solve(context.simulator, clips, context.method).require_finished()
+    return solution.mask, solution.pixel_nm, solution.diverged.tolist()
 
 
 def _score(context: _WorkerContext, clip: Clip, mask: Tensor, pixel_nm: float) -> dict[str, float]:

@@ -1,13 +1,14 @@
 """Data set recipes: clips, optics, ILT method, quality limits and splits."""
 
-from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from litho_dl.core.errors import RecipeError
-from litho_dl.core.settings import Fraction, Kind, Positive, Settings, read_toml, resolve_name, validated
+from litho_dl.core.settings import Fraction, Kind, Length, Positive, Settings, read_toml, resolve_name, validated
+
+MOST_CLIPS = 100_000_000
 
 
 class GeneratedClips(Settings):
@@ -22,8 +23,8 @@ class GeneratedClips(Settings):
 
     family: str
     rules: str
-    count: Annotated[int, Field(ge=1)]
-    extent_nm: Positive
+    count: Annotated[int, Field(ge=1, le=MOST_CLIPS)]
+    extent_nm: Length
 
 
 class LayoutClips(Settings):
@@ -123,7 +124,7 @@ class DatasetRecipe(Settings):
     optics: str
     method: str
     seed: Annotated[int, Field(ge=0)] = 0
-    pixel_nm: Positive
+    pixel_nm: Length
     clips: Annotated[tuple[Clips, ...], Field(min_length=1)]
     shard_clips: Annotated[int, Field(ge=1)] = 32
     images: tuple[Literal["aerial", "print"], ...] = ()
@@ -148,10 +149,11 @@ class DatasetRecipe(Settings):
         """The recipe with all counts of generated clips multiplied by a factor; its description names the factor.
 
         Raises:
-            RecipeError: The factor is not positive and finite.
+            RecipeError: The factor is not positive, or the clips are too many.
         """
-        if not (factor > 0 and isfinite(factor)):
-            raise RecipeError(f"Expected a positive scale, got {factor:g}.")
+        most = max((source.count for source in self.clips if isinstance(source, GeneratedClips)), default=1)
+        if not (factor > 0 and most * factor <= MOST_CLIPS):
+            raise RecipeError(f"Expected a positive scale up to {MOST_CLIPS / most:.3g}, got {factor:g}.")
         clips = tuple(
             source.model_copy(update={"count": max(1, round(source.count * factor))})
             if isinstance(source, GeneratedClips)

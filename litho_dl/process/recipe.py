@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from litho_dl.core.errors import LithoError
 from litho_dl.core.naming import require_name
-from litho_dl.core.settings import Settings, read_toml, validated
+from litho_dl.core.settings import Length, Settings, read_toml, validated
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.pupil import Pupil
 from litho_dl.optics.source import SourceSpec
@@ -20,12 +20,12 @@ class RecipeCorner(Settings):
     """One process condition.
 
     Attributes:
-        dose: Factor on the intensity; > 0.
-        defocus_nm: Distance from best focus.
+        dose: Factor on the intensity, from 0.01 to 100.
+        defocus_nm: Distance from best focus, up to 0.1 mm.
     """
 
-    dose: Annotated[float, Field(gt=0)]
-    defocus_nm: float
+    dose: Annotated[float, Field(ge=0.01, le=100)]
+    defocus_nm: Annotated[float, Field(ge=-1e5, le=1e5)]
 
 
 class KernelSettings(Settings):
@@ -40,9 +40,9 @@ class KernelSettings(Settings):
         energy: Share of the energy that the kept kernels must hold, in (0, 1].
     """
 
-    field_nm: Annotated[float, Field(gt=0)]
+    field_nm: Length
     source_samples: Annotated[int, Field(ge=3, le=501)]
-    count: Annotated[int, Field(ge=1)] | None = None
+    count: Annotated[int, Field(ge=1, le=100_000)] | None = None
     energy: Annotated[float, Field(gt=0, le=1)] | None = None
 
 

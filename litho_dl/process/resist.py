@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from litho_dl.core.settings import Settings
+from litho_dl.core.settings import Settings, Slope
 
 
 class Resist(Settings):
@@ -18,8 +18,8 @@ class Resist(Settings):
         diffusion_nm: Standard deviation of the Gaussian acid diffusion.
     """
 
-    threshold: Annotated[float, Field(gt=0)]
-    steepness: Annotated[float, Field(gt=0)] = 50.0
+    threshold: Annotated[float, Field(gt=0, le=100)]
+    steepness: Slope = 50.0
     diffusion_nm: Annotated[float, Field(ge=0, le=1000)] = 0.0
 
 

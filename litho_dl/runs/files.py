@@ -120,6 +120,22 @@ def mask_file(folder: Path, name: str, *, plain: bool = False) -> Path:
     raise LithoError(f"{folder}: expected the mask {name}.mask.oas or .png{plainly} there; found none.")
 
 
+def warn_of_divergence(solution: Solution, names: Sequence[str]) -> None:
+    """Warns on standard error of clips whose optimisation diverged.
+
+    Args:
+        solution: The optimisation.
+        names: The clips' names, in the order of the masks.
+    """
+    failed = [name for name, failure in zip(names, solution.diverged.tolist(), strict=True) if failure]
+    if failed:
+        print(
+            f"Warning: diverged: {', '.join(failed)}: no step improved on the start mask, or an objective was not "
+            f"finite; the masks are hardly better than the start. Lower the learning rates, or take another method.",
+            file=sys.stderr,
+        )
+
+
 def warn_of_cuts(clips: Sequence[Clip], window_nm: Box | None) -> None:
     """Warns on standard error of shapes that end at the window's edge only because the window cut them.
 
@@ -305,6 +321,7 @@ def write_run(
         OutputError: A file cannot be written.
     """
     run = {**settings, "status": solution.status, "device": str(solution.mask.device)}
+    warn_of_divergence(solution, [result["clip"] for result in results])
     write_scores(folder, command, {**run, "solve_seconds": solution.seconds}, results)
     if figures:
         from litho_dl.runs.pictures import draw_convergence

@@ -22,6 +22,8 @@ from litho_dl.simulation.focus_exposure import FocusExposure, choose_gauges, exp
 from litho_dl.simulation.simulator import Simulator
 
 FOCUS_STEPS = 5  # default steps to each side of focus
+DOSE_RANGE = (0.01, 100.0)
+LARGEST_DEFOCUS_NM = 1e5
 DOSES = (0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15)
 
 
@@ -61,15 +63,20 @@ def process_window(
     require_numbers(tolerance=tolerance)
     require_sequences(cutlines_nm=cutlines_nm)
     factors = _numbers("doses", doses)
-    if not (factors.ndim == 1 and len(factors) and (factors > 0).all() and 0 < tolerance < 1):
-        raise LithoError(f"Expected doses above 0 and a tolerance in (0, 1), got {factors.tolist()} and {tolerance:g}.")
+    bounded = factors.ndim == 1 and len(factors) and ((factors >= DOSE_RANGE[0]) & (factors <= DOSE_RANGE[1])).all()
+    if not (bounded and 0 < tolerance < 1):
+        raise LithoError(
+            f"Expected doses from {DOSE_RANGE[0]:g} to {DOSE_RANGE[1]:g} and a tolerance in (0, 1), got "
+            f"{factors.tolist()} and {tolerance:g}."
+        )
     clips_on_field(simulator, [clip])
     process = simulator.process
     foci = _numbers("foci", default_foci(process) if foci_nm is None else foci_nm)
     if foci_nm is None and not len(foci):
         raise LithoError("Expected foci_nm for imported kernels whose names hold no focus, got none; give them.")
-    if not (foci.ndim == 1 and len(foci) and np.isfinite(foci).all() and (np.diff(foci) > 0).all()):
-        raise LithoError(f"Expected one or more foci in nm, rising, got {foci.tolist()}.")
+    in_range = foci.ndim == 1 and len(foci) and (np.abs(foci) <= LARGEST_DEFOCUS_NM).all()
+    if not (in_range and (np.diff(foci) > 0).all()):
+        raise LithoError(f"Expected one or more foci up to 0.1 mm, in nm, rising, got {foci.tolist()}.")
     return expose_through_focus(
         masks if isinstance(masks, Layout) else mask_polygons(simulator, masks, clip),
         choose_gauges(clip, cutlines_nm),

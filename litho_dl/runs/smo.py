@@ -1,6 +1,7 @@
 """Source-mask optimisation: a trainable source, and its masks compared with those of the recipe's source."""
 
 from collections.abc import Sequence
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,11 @@ import torch
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.progress import progress_bar
 from litho_dl.ilt.method import Method, load_method
-from litho_dl.ilt.solve import Solution
+from litho_dl.ilt.solve import Solution, Status
 from litho_dl.layout.clips import Clip
 from litho_dl.optics.source import sample_source
 from litho_dl.process.model import ProcessModel
-from litho_dl.runs.files import write_clip
+from litho_dl.runs.files import warn_of_divergence, write_clip
 from litho_dl.runs.optimize import score_masks, solve
 from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.scoring.scorecard import Scorecard
@@ -86,7 +87,7 @@ def compare(
         OutputError: A file cannot be written.
     """
     rows: list[dict[str, Any]] = []
-    status = "finished"
+    status: Status = "finished"
     for index, (name, process) in enumerate(processes.items()):
         with progress_bar(f"Solving masks, {name} source") as advance:
             simulator = Simulator(process).to(device)
@@ -95,8 +96,10 @@ def compare(
             written = write_clip(scored, process.resist.threshold, out, title) if index == 0 else {}
             rows.append({"source": name, **written, **_scores(scored.evaluation.scorecard)})
             rows[-1]["solve_seconds_per_clip"] = solution.seconds / len(clips)
-        if solution.status == "interrupted":
-            status = "interrupted"
+        warn_of_divergence(solution, [clip.name for clip in clips])
+        if solution.status != "finished":
+            status = solution.status
+        if status == "interrupted":
             break
     return {"clips": rows, "status": status}
 
@@ -140,7 +143,8 @@ def source_table(rows: Sequence[dict[str, Any]]) -> str:
     lines = [f"{'clip':<{width}}  {'source':<9}" + "".join(f"{title:>12}" for title in keys.values())]
 
     def line(label: str, source: str, chosen: list[dict[str, Any]]) -> str:
-        means = {key: sum(row[key] for row in chosen) / len(chosen) for key in keys}
+        known = {key: [row[key] for row in chosen if row[key] is not None] for key in keys}
+        means = {key: sum(values) / len(values) if values else nan for key, values in known.items()}
         cells = "".join(f"{value:>12,.2f}" if key == "nils" else f"{value:>12,.0f}" for key, value in means.items())
         return f"{label:<{width}}  {source:<9}{cells}"
 

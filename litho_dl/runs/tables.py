@@ -24,7 +24,8 @@ def score_table(results: Results) -> str:
     width = max(len("mean"), *(len(result["clip"]) for result in results))
     lines = [f"{'clip':<{width}}" + "".join(f"{title:>12}" for title in keys.values())]
     for result in results:
-        lines.append(f"{result['clip']:<{width}}" + "".join(f"{result[key]:>12,.0f}" for key in keys))
+        note = "  diverged" if result.get("diverged") else ""
+        lines.append(f"{result['clip']:<{width}}" + "".join(f"{result[key]:>12,.0f}" for key in keys) + note)
     if len(results) > 1:
         means = (sum(result[key] for result in results) / len(results) for key in keys)
         lines.append(f"{'mean':<{width}}" + "".join(f"{mean:>12,.1f}" for mean in means))

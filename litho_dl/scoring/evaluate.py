@@ -145,8 +145,8 @@ def _edge_score(profile: EdgeProfile) -> EdgeScore:
         epe_3sigma_nm=float(3 * found.std()) if found.size else None,
         epe_max_nm=float(np.abs(found).max()) if found.size else None,
         epe_lost=len(profile.epe_nm) - found.size,
-        ils_per_um=float(profile.ils_per_um.mean()),
-        nils=float(profile.nils.mean()),
+        ils_per_um=float(profile.ils_per_um.mean()) if profile.ils_per_um.size else None,
+        nils=float(profile.nils.mean()) if profile.nils.size else None,
     )
 
 

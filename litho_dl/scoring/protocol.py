@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from litho_dl.core.errors import GridMismatchError, KernelError, MaskError
-from litho_dl.core.grid import same_length
+from litho_dl.core.grid import require_steps, same_length
 from litho_dl.layout.rules import MaskRules
 from litho_dl.optics.mask import MaskType
 from litho_dl.process.model import ProcessModel
@@ -51,7 +51,7 @@ class Protocol:
 
         Raises:
             MaskError: The mask technology has more than two values.
-            GridMismatchError: The protocol is defined for another field.
+            GridMismatchError: The protocol is defined for another field, or its pixel does not divide this one.
         """
         if mask.type == "alternating":
             raise MaskError("Alternating masks have three values; the protocols score binary and attenuated masks.")
@@ -60,6 +60,7 @@ class Protocol:
                 f"Protocol {self.name} is defined for a field of {self.field_nm:g} nm, got one of {field_nm[1]:g} x "
                 f"{field_nm[0]:g} nm; use the protocol default."
             )
+        require_steps(field_nm, self.pixel_nm, f"protocol {self.name}")
 
 
 RULES = MaskRules(20.0, 20.0, 1000.0)

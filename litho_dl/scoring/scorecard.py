@@ -13,16 +13,16 @@ class EdgeScore:
         epe_3sigma_nm: Three standard deviations of the edge placement error.
         epe_max_nm: Largest absolute edge placement error.
         epe_lost: Sites with no printed edge within 60 nm; the three values above leave them out.
-        ils_per_um: Mean image log-slope at the target's edges.
-        nils: Mean normalised image log-slope.
+        ils_per_um: Mean image log-slope at the target's edges; None where it has none, as it fills the field.
+        nils: Mean normalised image log-slope; None likewise.
     """
 
     epe_mean_nm: float | None
     epe_3sigma_nm: float | None
     epe_max_nm: float | None
     epe_lost: int
-    ils_per_um: float
-    nils: float
+    ils_per_um: float | None
+    nils: float | None
 
 
 @dataclass(frozen=True, repr=False)

@@ -7,7 +7,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import nn
 
-from litho_dl.core.settings import ProperFraction, Settings
+from litho_dl.core.settings import ProperFraction, Rate, Settings
 
 Groups = list[dict[str, Any]]
 
@@ -22,8 +22,8 @@ class _Optimizer(Settings, ABC):
     """
 
     kind: str
-    learning_rate: Annotated[float, Field(gt=0)]
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    learning_rate: Rate
+    weight_decay: Annotated[float, Field(ge=0, le=1000)] = 0.0
 
     @abstractmethod
     def make(self, groups: Groups, **how: bool) -> torch.optim.Optimizer:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from litho_dl.core.settings import ProperFraction, Settings, validated
+from litho_dl.core.settings import Positive, ProperFraction, Settings, validated
 from litho_dl.training.optimizer import OptimizerSettings
 from litho_dl.training.schedule import Constant, Schedule
 
@@ -29,12 +29,12 @@ class TrainingSettings(Settings):
             building the networks.
     """
 
-    epochs: Annotated[int, Field(ge=1)]
-    batch_size: Annotated[int, Field(ge=1)]
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)]
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)]
     optimizer: OptimizerSettings
     optimizers: dict[str, OptimizerSettings] = Field(default_factory=dict)
     schedule: Schedule = Constant()
-    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    clip_norm: Positive | None = None
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     channels_last: bool = False
     average_decay: ProperFraction | None = None

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scenes.command_line import litho
 from scenes.shapes import box
 
-from litho_dl.core.io import read_image, write_png
+from litho_dl.core.io import write_png
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.files import read_layout, write_layout
 from litho_dl.layout.layout import Layout
@@ -81,7 +82,7 @@ def test_written_files(suffix, tmp_path):
         box_nm = read_layout(markers, layer=layer).bbox_nm
         assert (box_nm[0], box_nm[2]) == (x0, x1)
     assert box_nm == (248, 148, 282, 182)
-    assert read_image(out / "mask.mrc.png").shape[1] > 1000
+    assert Image.open(out / "mask.mrc.png").width > 1000
     code, _, _ = litho("mrc", path, "--width", 0, "--space", 0, "--area", 0, "--out", out)
     assert code == 0
 

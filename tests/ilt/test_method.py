@@ -50,7 +50,15 @@ def test_every_preset_loads(name):
         ("momentum = 0.9", "mask_pixel_nm = 0.0", "mask_pixel_nm"),
         ("momentum = 0.9", "source_learning_rate = -0.1", "source_learning_rate"),
         ("momentum = 0.9", "bias_nm = inf", "bias_nm"),
+        ("momentum = 0.9", "bias_nm = 1e5", "bias_nm: Input should be less than"),
+        ("momentum = 0.9", "bias_nm = -1e5", "bias_nm: Input should be greater than"),
         ("steps = 200", "steps = 0", "steps"),
+        ("steps = 200", "steps = 999999999", "steps"),
+        ("l2 = 1.0", "l2 = 1e12", "objective.l2: Input should be less than"),
+        ("l2 = 1.0", "l2 = -1.0", "objective.l2: Input should be greater than"),
+        ("l2 = 1.0, pvb = 1.0", "l2 = 0.0, pvb = 0.0", "expected a weight above 0"),
+        ("learning_rate = [0.1, 0.1]", "learning_rate = [1e9, 0.1]", "learning_rate.0: Input should be less than"),
+        ("mask_sharpness = [8.0, 8.0]", "mask_sharpness = [8.0, 1e9]", "mask_sharpness.1: Input should be less than"),
         ("steps = 200", "step = 200", "levels.0.step: unknown key"),
         ("steps = 200", "steps = 200\npatience = 0", "patience"),
         ("steps = 200", 'steps = 200\noptimizer = "newton"', "levels.0.optimizer.*newton"),
@@ -256,3 +264,12 @@ class TestRulesOfTheCommandLine:
         assert "fragments" not in load_method("opc").model_dump(mode="json")
         own = load_method("opc").model_copy(update={"fragments": Fragmentation(corner_nm=30.0)})
         assert own.model_dump(mode="json")["fragments"]["corner_nm"] == 30.0
+
+
+@pytest.mark.parametrize(
+    ("preset", "step_nm"),
+    [("mosaic", 8.0), ("fast", 16.0), ("multilevel", 16.0), ("curvilinear", 16.0)],
+)
+def test_fields_are_whole_steps_of_the_levels_blocks(preset, step_nm):
+    """The coarsest pixel times the pixels of a control point: 2 for multilevel, 4 for curvilinear."""
+    assert load_method(preset).field_step_nm == step_nm

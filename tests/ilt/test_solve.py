@@ -81,7 +81,7 @@ class TestEveryPreset:
         assert solution.mask.dtype == torch.bool
         assert solution.mask.shape == (2, *[round(FIELD[0] / solution.pixel_nm)] * 2)
         assert solution.pixel_nm == (1.0 if method.parameterization == "manhattan" else method.levels[-1].pixel_nm)
-        assert solution.status == "finished"
+        assert solution.status == ("diverged" if solution.diverged.any() else "finished")  # in steps so few
         assert solution.level_starts == tuple(range(0, steps, 3))
         assert solution.check_steps == tuple(n for start in solution.level_starts for n in range(start, start + 4))
         assert solution.checks.shape == (len(solution.check_steps), 2)
@@ -307,6 +307,7 @@ def test_ctrl_c_before_the_first_step_is_an_interrupt(simulator, monkeypatch):
         (lambda t: t - 0.5, MaskError, r"\[0, 1\]"),
         (lambda t: t * torch.tensor([1.0, 0.0])[:, None, None], MaskError, r"index \[1\]"),
         (lambda t: t[0], MaskError, r"\(B, H, W\)"),
+        (lambda t: t[:0], MaskError, r"one or more targets \(B, H, W\), got shape \(0, 64, 64\)"),
         (lambda t: t[:, :32, :32], GridMismatchError, "512 x 512"),
         (lambda t: t[:, :32], GridMismatchError, "512 x 512"),
     ],
@@ -314,6 +315,33 @@ def test_ctrl_c_before_the_first_step_is_an_interrupt(simulator, monkeypatch):
 def test_bad_targets(simulator, spoil, error, message):
     with pytest.raises(error, match=message):
         solve_targets(simulator, spoil(targets(8.0)), 8.0, SIMPLE)
+
+
+class TestDivergence:
+    """A run that ends worse than it began, and was never better, says so; nothing else does."""
+
+    def test_steps_too_large_to_find_a_better_mask(self, simulator):
+        wild = with_levels(changed(SIMPLE.levels[0], learning_rate=1e6, steps=30))
+        solution = solve_targets(simulator, targets(16.0), 16.0, wild)
+        assert solution.checks[-1].gt(solution.checks[0]).all()
+        assert (solution.status, solution.diverged.tolist()) == ("diverged", [True, True])
+        assert "diverged in" in repr(solution)
+        assert solution.require_finished() is solution
+
+    def test_an_objective_that_is_not_finite(self, simulator, monkeypatch):
+        def spoilt(inputs: object, weights: object) -> tuple[Tensor, dict[str, Tensor]]:
+            value, terms = evaluate_terms(inputs, weights)
+            return value * torch.tensor([1.0, torch.nan], dtype=value.dtype), terms
+
+        sound = solve_targets(simulator, targets(8.0), 8.0, SIMPLE)
+        monkeypatch.setattr("litho_dl.ilt.problem.evaluate_terms", spoilt)
+        solution = solve_targets(simulator, targets(8.0), 8.0, SIMPLE)
+        assert (solution.status, solution.diverged.tolist()) == ("diverged", [bool(sound.diverged[0]), True])
+
+    def test_a_clip_that_needs_no_mask_is_finished(self, simulator):
+        full = torch.ones(1, 64, 64, dtype=torch.float64)  # a clear mask prints all of it
+        solution = solve_targets(simulator, full, 8.0, SIMPLE)
+        assert (solution.status, float(solution.checks[0])) == ("finished", 0.0)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scenes.shapes import box
 
 from litho_dl.core.errors import GridMismatchError, LayoutError, LithoError, MaskError
@@ -128,6 +129,50 @@ def test_mask_images_of_other_types(clip, tmp_path):
     assert load_mask_image(tmp_path / "phase.npy", FIELD, lowest=-1.0).min() == -1
     with pytest.raises(MaskError, match=r"phase\.npy.*\[0, 1\].*-1 to 0"):
         load_mask_image(tmp_path / "phase.npy", FIELD)
+
+
+def store(path, values: np.ndarray) -> None:
+    """Writes values as they are."""
+    if path.suffix == ".png":
+        Image.fromarray(values).save(path)
+    else:
+        write(path, values)
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        ("a.npy", lambda mask: mask),
+        ("a.npy", lambda mask: mask.astype(np.uint8)),
+        ("a.npy", lambda mask: mask.astype(np.float16)),
+        ("a.npy", lambda mask: mask.astype(">f8")),
+        ("a.csv", lambda mask: mask.astype(int)),
+        ("a.png", lambda mask: mask * np.uint8(255)),
+        ("a.png", lambda mask: mask * np.uint16(65535)),
+    ],
+)
+def test_masks_of_every_number_type_are_read_alike(clip, tmp_path, name, stored):
+    mask = np.zeros((256, 320), bool)
+    mask[20:60, 30:50] = True
+    store(tmp_path / name, stored(mask))
+    np.testing.assert_array_equal(load_mask_image(tmp_path / name, clip), mask.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("name", "largest", "factor"),
+    [
+        ("a.png", np.uint8(1), 255),
+        ("a.png", np.uint8(5), 51),
+        ("a.png", np.uint16(1), 65535),
+        ("a.png", np.uint16(255), 257),
+    ],
+)
+def test_images_that_would_be_dark_are_refused(clip, tmp_path, name, largest, factor):
+    mask = np.zeros((256, 320), largest.dtype)
+    mask[20:60] = largest
+    store(tmp_path / name, mask)
+    with pytest.raises(MaskError, match=f"got 0 to {largest} only; multiply it by {factor}"):
+        load_mask_image(tmp_path / name, clip)
 
 
 @pytest.mark.parametrize("suffix", [".glp", ".gds", ".oas"])

@@ -113,7 +113,12 @@ def test_a_freeform_map_is_found_beside_the_recipe(tmp_path, monkeypatch):
         ([("na = 1.35", "na = -1")], "pupil.na: Input should be greater than or equal to 0.001, got -1"),
         ([("193.0", "inf")], "pupil.wavelength_nm: Input should be a finite number, got inf"),
         ([("defocus_nm = 30.0", "defocus_nm = nan")], "corners.inner.defocus_nm: Input should be a finite number"),
-        ([("dose = 1.04", "dose = 0")], "corners.outer.dose: Input should be greater than 0"),
+        ([("dose = 1.04", "dose = 0")], "corners.outer.dose: Input should be greater than"),
+        ([("dose = 1.04", "dose = 1e4")], "corners.outer.dose: Input should be less than"),
+        ([("defocus_nm = 30.0", "defocus_nm = 1e9")], "corners.inner.defocus_nm: Input should be less than"),
+        ([("threshold = 0.25", "threshold = 1e6")], "resist.threshold: Input should be less than"),
+        ([("steepness = 50.0", "steepness = 1e9")], "resist.steepness: Input should be less than"),
+        ([("field_nm = 2048.0", "field_nm = 1e9")], "kernels.field_nm: Input should be less than"),
         ([("inner = {", "inmer = {")], "corners must hold nominal, outer, inner; missing: inner"),
         (
             [("sigma_outer = 0.9", "sigma_outer = 1.9")],

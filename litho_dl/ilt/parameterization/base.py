@@ -3,6 +3,7 @@
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
@@ -54,7 +55,13 @@ def control_values(mask: Tensor, control: int, name: str) -> Tensor:
 
 
 class Parameterization(abc.ABC):
-    """A mapping between free parameters (B, ...) and masks (B, h, w) on a level's pixel, made for one optimisation."""
+    """A mapping between free parameters (B, ...) and masks (B, h, w) on a level's pixel, made for one optimisation.
+
+    Attributes:
+        block: Masks are a whole number of blocks of so many pixels on a side.
+    """
+
+    block: ClassVar[int] = 1
 
     @abc.abstractmethod
     def start(self, start: Start) -> Tensor:

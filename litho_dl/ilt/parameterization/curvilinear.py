@@ -17,6 +17,8 @@ class Curvilinear(Parameterization):
     Source: M. Unser, IEEE Signal Processing Magazine 16(6), 22 (1999).
     """
 
+    block = CONTROL
+
     def __init__(self) -> None:
         self._weights: dict[tuple[int, int], Tensor] = {}
 

@@ -18,6 +18,8 @@ class MultiLevel(Parameterization):
     same level line, so that what is optimised is what is printed.
     """
 
+    block = CONTROL
+
     def start(self, start: Start) -> Tensor:
         """The mask's mean around each control point, minus 0.5; see `control_values`."""
         return control_values(start.mask, CONTROL, "multilevel")

@@ -16,6 +16,7 @@ from litho_dl.cli.options import (
     method_with,
     optics_option,
     out_option,
+    own,
     report_option,
     rules_options,
     stacked,
@@ -87,6 +88,7 @@ def compare(
     layer: str | None,
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
+    allow_missing: bool,
     device: str,
     figures: bool,
     as_json: bool,
@@ -105,18 +107,21 @@ def compare(
     from litho_dl.comparison.run import compare as run_comparison
     from litho_dl.comparison.suite import suite_of
     from litho_dl.core.device import resolve_device
-    from litho_dl.core.io import require_writable_folder
     from litho_dl.process.files import read_optics
     from litho_dl.runs import files
+    from litho_dl.runs.border import warn_of_border
     from litho_dl.scoring.protocol import PROTOCOLS
     from litho_dl.simulation.simulator import Simulator
 
     resolved, read = resolve_device(device), read_optics(optics, field_nm=field_nm)
     PROTOCOLS[protocol or "default"].require(read.field_nm, read.mask)
     candidates = _candidates(read, rules, **chosen)
-    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm)
-    suite = suite_of(Path(optics).name, Simulator(built(read)).to(resolved), clips, protocol, rules)
-    require_writable_folder(out)
+    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
+    own(out)
+    process = built(read)
+    warn_of_border(process, [clip.placed for clip in clips], optimised=True)
+    suite = suite_of(Path(optics).name, Simulator(process).to(resolved), clips, protocol, rules)
+    files.warn_of_pixel_edges(suite.protocol, clips)
     command = command_line()
     try:
         found = run_comparison(suite, candidates, out, command, figures=figures)

@@ -59,11 +59,11 @@ def evaluate(
     The target's bounding box is centred on the field.
     """
     from litho_dl.core.device import resolve_device
-    from litho_dl.core.io import IMAGE_SUFFIXES
-    from litho_dl.layout.clips import load_clip, load_mask, pixel_of
+    from litho_dl.layout.clips import load_clip
     from litho_dl.process.files import read_optics
     from litho_dl.runs.border import warn_of_border
-    from litho_dl.runs.masks import GivenMasks
+    from litho_dl.runs.files import warn_of_pixel_edges
+    from litho_dl.runs.masks import read_mask
     from litho_dl.runs.optimize import score_masks
     from litho_dl.scoring.protocol import PROTOCOLS
     from litho_dl.scoring.scorecard import as_lines
@@ -77,8 +77,8 @@ def evaluate(
     scoring = PROTOCOLS[protocol].counting(rules)
     scoring.require(read.field_nm, read.mask)
     clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
-    values = load_mask(mask, clip, layer=mask_layer)
-    masks = GivenMasks(values[None], pixel_of(values, clip), drawn=mask.suffix.lower() not in IMAGE_SUFFIXES)
+    masks = read_mask(mask, clip, layer=mask_layer)
+    warn_of_pixel_edges(scoring, [clip])
     process = built(read)
     warn_of_border(process, [clip.placed], optimised=True)
     simulator = Simulator(process).to(resolved)

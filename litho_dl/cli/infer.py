@@ -104,6 +104,7 @@ def infer(
     process = built(read)
     warn_of_border(process, [clip.placed for clip in clips], optimised=True)
     protocol = default_protocol(process).counting(rules)
+    files.warn_of_pixel_edges(protocol, clips)
     own(out)
     simulator = Simulator(process).to(resolved)
     prediction = predict(generator, clips, resolved)

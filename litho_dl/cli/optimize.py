@@ -115,6 +115,7 @@ def optimize(
     process = built(read)
     warn_of_border(process, [clip.placed for clip in clips], optimised=True)
     protocol = default_protocol(process).counting(rules)
+    files.warn_of_pixel_edges(protocol, clips)
     own(out)
     simulator, threshold = Simulator(process).to(resolved), process.resist.threshold
     with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:

@@ -17,9 +17,9 @@ from litho_dl.generators.predict import predict, refine
 from litho_dl.generators.weights import SUFFIX
 from litho_dl.ilt.method import Method
 from litho_dl.ilt.solve import Solution
-from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip, load_mask, on_pixel, pixel_of, whole_factor
+from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip, on_pixel, whole_factor
 from litho_dl.runs.files import mask_file
-from litho_dl.runs.masks import GivenMasks, Masks
+from litho_dl.runs.masks import GivenMasks, Masks, read_mask
 
 NAME = re.compile(r"\w[\w.+-]{0,99}")
 TURNED = 0.15  # share of a target that a mask must cover more, if it is turned, to be taken as turned
@@ -158,8 +158,7 @@ class GivenCandidate(Candidate):
         for clip in suite.clips:
             try:
                 path = mask_file(self.folder, clip.name, plain=True)
-                values = load_mask(path, clip, layer=self.layer, cell=self.cell)
-                masks[clip.name] = GivenMasks((values >= 0.5)[None], pixel_of(values, clip))
+                masks[clip.name] = read_mask(path, clip, layer=self.layer, cell=self.cell)
                 _require_upright(masks[clip.name], clip, path)
             except LithoError as error:
                 masks.pop(clip.name, None)
@@ -171,7 +170,7 @@ class GivenCandidate(Candidate):
 
 def _require_upright(masks: GivenMasks, clip: Clip, path: Path) -> None:
     """Refuses a mask that would cover more of its target if it were turned, as of a program with other axes."""
-    own = on_pixel(masks.mask[0], masks.pixel_nm, MASK_FILE_PIXEL_NM)
+    own = on_pixel((masks.mask[0] >= 0.5).float(), masks.pixel_nm, MASK_FILE_PIXEL_NM)
     target = clip.coverage(MASK_FILE_PIXEL_NM)
     turned = {"upside down": own.flip(0), "mirrored": own.flip(1), "turned by 180 degrees": own.flip((0, 1))}
     if own.shape[0] == own.shape[1]:

@@ -8,8 +8,10 @@ import numpy as np
 from litho_dl.layout.polygon import Polygon
 
 CORNER_DEG = 36.0  # sharper turns of an outline are corners; curves of 12 or more points a turn have none
-SHORT_NM = 4.0  # the direction of shorter segments is doubtful, as their ends are rounded to the database unit
-CHORD_NM = 8.0  # length over which directions are then taken
+CHORD_NM = 8.0  # over which the direction of a curve is taken
+GRIDS_NM = (1.0, 0.5, 0.25, 0.1, 0.05, 0.01)  # usual database units
+ON_GRID = 1e-6  # of a step
+SHORT_STEPS = 4  # of the grid: the direction of shorter segments is doubtful, as their ends are rounded to it
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +72,10 @@ def drawn_edges(loop: np.ndarray) -> list[Edge]:
     """
     into, out, turn = _directions(loop)
     (corners,) = np.nonzero(np.abs(turn) > np.deg2rad(CORNER_DEG))
-    short = np.minimum(np.hypot(*into.T), np.hypot(*out.T)) < SHORT_NM
+    short_nm = SHORT_STEPS * _grid_nm(loop)
+    short = np.minimum(np.hypot(*into.T), np.hypot(*out.T)) < short_nm
     if short[corners].any() and not _axis_parallel(loop):
-        turn = np.where(short, _chord_turns(loop), turn)
+        turn = np.where(short, _chord_turns(loop, 2 * short_nm), turn)
         (corners,) = np.nonzero(np.abs(turn) > np.deg2rad(CORNER_DEG))
     if not len(corners):
         return [_edge(np.vstack([loop, loop[:1]]), closed=True, convex=(False, False))]
@@ -93,6 +96,11 @@ def _axis_parallel(loop: np.ndarray) -> bool:
     return bool((np.roll(loop, -1, axis=0) == loop).any(axis=1).all())
 
 
+def _grid_nm(loop: np.ndarray) -> float:
+    """The coarsest of `GRIDS_NM` that all vertices lie on; 0 if there is none."""
+    return next((grid for grid in GRIDS_NM if np.abs(loop / grid - np.rint(loop / grid)).max() < ON_GRID), 0.0)
+
+
 def _directions(loop: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Segments into and out of each vertex, (n, 2), and the turn to the left between them, (n,) in radians."""
     out = np.roll(loop, -1, axis=0) - loop
@@ -104,14 +112,14 @@ def _angle(into: np.ndarray, out: np.ndarray) -> np.ndarray:
     return np.arctan2(into[:, 0] * out[:, 1] - into[:, 1] * out[:, 0], (into * out).sum(1))
 
 
-def _chord_turns(loop: np.ndarray) -> np.ndarray:
-    """The turn at each vertex between chords of `CHORD_NM` before and after it; of near vertices only the sharpest."""
+def _chord_turns(loop: np.ndarray, chord_nm: float) -> np.ndarray:
+    """The turn at each vertex between chords before and after it; of vertices nearer than one only the sharpest."""
     outline = _edge(np.vstack([loop, loop[:1]]), closed=True, convex=(False, False))
     arcs = outline.arcs[:-1]
-    turn = _angle(loop - outline.at(arcs - CHORD_NM), outline.at(arcs + CHORD_NM) - loop)
+    turn = _angle(loop - outline.at(arcs - chord_nm), outline.at(arcs + chord_nm) - loop)
     sharpest = np.abs(turn)
     for step in range(1, len(loop)):
-        near = (np.roll(arcs, -step) - arcs) % outline.length_nm < CHORD_NM  # to the vertex that many places further
+        near = (np.roll(arcs, -step) - arcs) % outline.length_nm < chord_nm  # to the vertex that many places further
         if not near.any():
             break
         ahead = np.where(near, np.abs(np.roll(turn, -step)), 0)

@@ -13,12 +13,14 @@ from litho_dl.core.grid import HasField
 from litho_dl.core.io import IMAGE_SUFFIXES
 from litho_dl.ilt.solve import Solution
 from litho_dl.layout.clips import Clip, file_stem, load_clip, save_mask
+from litho_dl.layout.edges import is_manhattan
 from litho_dl.layout.files import LAYOUT_SUFFIXES
 from litho_dl.layout.fracture import fracture, fracture_curved, write_shots
 from litho_dl.layout.layout import Box
 from litho_dl.runs.optimize import ScoredMask
 from litho_dl.runs.summary import write_summary
 from litho_dl.runs.tables import headline_scores, shot_tolerance_nm
+from litho_dl.scoring.protocol import Protocol
 
 SHOT_GRID_NM = 0.5
 
@@ -132,6 +134,22 @@ def warn_of_divergence(solution: Solution, names: Sequence[str]) -> None:
         print(
             f"Warning: diverged: {', '.join(failed)}: no step improved on the start mask, or an objective was not "
             f"finite; the masks are hardly better than the start. Lower the learning rates, or take another method.",
+            file=sys.stderr,
+        )
+
+
+def warn_of_pixel_edges(protocol: Protocol, clips: Sequence[Clip]) -> None:
+    """Warns on standard error of slanted layouts whose EPE a protocol counts at the edges of pixels.
+
+    Args:
+        protocol: The protocol.
+        clips: The clips.
+    """
+    slanted = [] if protocol.drawn_edges else [clip.name for clip in clips if not is_manhattan(clip.placed.polygons)]
+    if slanted:
+        print(
+            f"Warning: {', '.join(slanted)}: protocol {protocol.name} takes slanted edges for flights of pixel stairs; "
+            f"its EPE counts mean nothing there. Score by protocol default (--protocol of evaluate and compare).",
             file=sys.stderr,
         )
 

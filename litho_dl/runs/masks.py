@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
@@ -10,7 +11,8 @@ from torch import Tensor
 
 from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
 from litho_dl.core.grid import Grid, HasField, same_length
-from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip, pixel_of
+from litho_dl.core.io import IMAGE_SUFFIXES
+from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip, load_mask, pixel_of
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
@@ -65,6 +67,25 @@ def drawn_masks(layouts: Sequence[Layout], optics: HasField) -> GivenMasks:
     grid = Grid.of_field(optics.field_nm, MASK_FILE_PIXEL_NM)
     coverage = torch.from_numpy(np.stack([rasterize(layout, grid) for layout in layouts]))
     return GivenMasks(coverage, MASK_FILE_PIXEL_NM, drawn=True)
+
+
+def read_mask(path: Path, clip: Clip, *, layer: str | None = None, cell: str | None = None) -> GivenMasks:
+    """Reads the mask of a clip from a file: an image of the field, or polygons, which are imaged as they are drawn.
+
+    Args:
+        path: The file.
+        clip: The clip.
+        layer: Layer of a polygon file; None: the only one.
+        cell: Cell of a polygon file; None: the only top cell.
+
+    Returns:
+        The one mask.
+
+    Raises:
+        LithoError: As `layout.clips.load_mask`.
+    """
+    values = load_mask(path, clip, layer=layer, cell=cell)
+    return GivenMasks(values[None], pixel_of(values, clip), drawn=path.suffix.lower() not in IMAGE_SUFFIXES)
 
 
 def as_clips(clips: Clip | Iterable[Clip]) -> list[Clip]:

@@ -9,6 +9,7 @@ from scenes.chip import random_boxes
 from scenes.slanted import circle, turned
 
 from litho_dl.core.grid import Grid
+from litho_dl.layout.files import read_layout
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.process.model import build_process
@@ -68,6 +69,37 @@ def test_a_turned_layout_scores_as_the_straight_one(seed):
         assert found.edges.epe_mean_nm == pytest.approx(expected.edges.epe_mean_nm, abs=0.2)
         assert found.edges.ils_per_um == pytest.approx(expected.edges.ils_per_um, rel=0.02)
         assert found.edges.nils == pytest.approx(expected.edges.nils, rel=0.02)
+
+
+def test_a_turned_and_magnified_cell_scores_as_the_straight_layout(tmp_path):
+    """Drawn at another size, and placed by an instance that turns and scales it, as libraries are."""
+    import klayout.db as db
+
+    rng = np.random.default_rng(7)
+    straight = layout(4)
+    for number in range(2):
+        angle_deg, scale = float(rng.uniform(5, 85)), float(rng.choice([0.25, 0.5, 1.25, 2.0]))
+        drawing = db.Layout()
+        drawing.dbu = 1e-4
+        cell, top, layer = drawing.create_cell("CELL"), drawing.create_cell("TOP"), drawing.layer(11, 0)
+        for polygon in straight:
+            points = [db.DPoint(*(point / scale / 1000)) for point in polygon.hull]
+            shape = db.DPolygon(points)
+            for hole in polygon.holes:
+                shape.insert_hole([db.DPoint(*(point / scale / 1000)) for point in hole])
+            cell.shapes(layer).insert(shape)
+        top.insert(db.DCellInstArray(cell.cell_index(), db.DCplxTrans(scale, angle_deg, False, 0, 0)))
+        path = tmp_path / f"{number}.gds"
+        drawing.write(str(path))
+        found, expected = score(read_layout(path).polygons, "read"), score(straight, "straight")
+        rounding_nm2 = QUANTUM_NM * perimeter_nm(straight)
+        assert found.l2_nm2 == pytest.approx(expected.l2_nm2, rel=0.02, abs=rounding_nm2)
+        assert abs(found.epe_sites - expected.epe_sites) <= 2
+        assert abs(found.epe_violations - expected.epe_violations) <= 2
+        assert found.edges is not None
+        assert expected.edges is not None
+        assert found.edges.epe_mean_nm == pytest.approx(expected.edges.epe_mean_nm, abs=0.2)
+        assert found.edges.ils_per_um == pytest.approx(expected.edges.ils_per_um, rel=0.02)
 
 
 def test_a_disc_has_one_edge_error_all_around():

@@ -1,10 +1,13 @@
 """Opening GDSII and OASIS files: format check, gzip, damage, cells that hold themselves."""
 
 import gzip
+import subprocess
+import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +18,17 @@ if TYPE_CHECKING:
     import klayout.db as db
 
 NM_PER_MICRON = 1000.0
+LEAST_SECONDS, OASIS_BYTES_PER_SECOND = 3, 2**20  # a tenth of what klayout reads
+LEAST_MEMORY_BYTES, LARGEST_GROWTH = 2**31, 200
+_READ = """
+import resource, sys
+seconds, most_bytes = int(sys.argv[2]), int(sys.argv[3])
+resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+import klayout.db as db
+db.Layout(False).read(sys.argv[1])
+"""
 DBU_NM_RANGE = (1e-4, 1e4)
 INT32_MAX = 2**31 - 1
 MOST_UNPACKED_BYTES = 2**30
@@ -36,6 +50,7 @@ def load_stream(path: str | Path) -> "db.Layout":
     options.warn_level = 0
     source = db.Layout(False)
     with _unpacked(path) as plain:
+        _require_readable(plain, path)
         try:
             source.read(str(plain), options)
             source.update()
@@ -116,6 +131,26 @@ def _unpacked(path: str | Path) -> Iterator[Path]:
             reason = getattr(error, "strerror", None) or error
             raise LayoutError(f"{path}: Expected a readable GDSII or OASIS file, got: {reason}; check it.") from error
         yield plain
+
+
+def _require_readable(plain: Path, path: str | Path) -> None:
+    """Refuses an OASIS file that another process cannot read with bounded time and memory.
+
+    klayout's reader never ends on some damaged files, and unpacks compressed blocks to any size.
+    """
+    with open(plain, "rb") as file:
+        is_oasis = file.read(len(OASIS_MAGIC)) == OASIS_MAGIC
+    if not is_oasis or find_spec("resource") is None:
+        return
+    size = plain.stat().st_size
+    seconds, most_bytes = LEAST_SECONDS + size // OASIS_BYTES_PER_SECOND, LEAST_MEMORY_BYTES + LARGEST_GROWTH * size
+    command = (sys.executable, "-P", "-c", _READ, str(plain), str(seconds), str(most_bytes))
+    found = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if found.returncode < 0 or b"bad_alloc" in found.stderr or b"MemoryError" in found.stderr:
+        raise LayoutError(
+            f"{path}: Expected an undamaged OASIS file, got one that cannot be read in {seconds} s of computing and "
+            f"{most_bytes >> 20:,} MB; check it, or write it as GDSII."
+        )
 
 
 def _unpack(path: str | Path, plain: Path) -> None:

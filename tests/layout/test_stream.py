@@ -1,8 +1,10 @@
 """Opening files: pipes and devices, zipped files that grow without end."""
 
+import base64
 import gzip
 import os
 import time
+import zlib
 from unittest import mock
 
 import pytest
@@ -45,3 +47,20 @@ def test_what_grows_beyond_the_limit_is_not_unpacked(tmp_path):
         pytest.raises(LayoutError, match="at most 2,097,152 bytes when unzipped, got more; check the file"),
     ):
         read_layout(path)
+
+
+ENDLESS = zlib.decompress(
+    base64.b85decode(
+        b"c-m79cJ=kt^>+;R4CduxWH!_@V0gjKC?n3q!6L)YEF;ds&!EJR>XUoMnybM;fb~F;;|1o9>4KX(8~>b$4qRRSKbqrK6n{_8gJqf<"
+        b"tN2Z49(ZuzTK46<?Pn6=^p)Bc^=+KN_SR<c=GbZH`#!B^&e*#5Co?B=h<^Ytqu66c1~FC^#)-@+q6#cb2YI$IwsG+?2>oMZX8?mA"
+        b"_6%}dT#T&jUzkrYiX3KSFk%Mjlo4m(=x1bRbOtdhm>AbyU|>{cEM{bAHf3lSVSs@F0AYQ!yZ"
+    )
+)
+
+
+def test_an_oasis_file_that_klayout_would_read_for_ever_is_refused(tmp_path, monkeypatch):
+    """The limit is of the processor's time, so that a busy machine refuses nothing that is sound."""
+    monkeypatch.setattr(stream, "LEAST_SECONDS", 1)
+    (tmp_path / "endless.oas").write_bytes(ENDLESS)
+    with pytest.raises(LayoutError, match="cannot be read in 1 s of computing"):
+        read_layout(tmp_path / "endless.oas")

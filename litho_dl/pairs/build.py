@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pydantic import FiniteFloat, TypeAdapter
+
 from litho_dl.core.errors import DatasetError
 from litho_dl.core.io import file_digest, write_csv
 from litho_dl.core.lock import owned
@@ -34,6 +36,7 @@ from litho_dl.simulation.border import image_gap_nm
 TIMING = "timing.csv"
 SAVE_EVERY_S = 5.0
 CHECKED = 4  # clips, those nearest to the field's border, whose distance from the field's border is checked
+_TIMES = TypeAdapter(list[dict[str, FiniteFloat]])
 
 
 @dataclass(frozen=True)
@@ -114,9 +117,9 @@ def read_timing(folder: Path) -> dict[int, dict[str, float]]:
     """The rows of timing.csv by shard: `shard`, `clips` and the seconds of each phase; none if it cannot be read."""
     try:
         with open(folder / TIMING, newline="", encoding="utf-8") as file:
-            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+            rows = _TIMES.validate_python(list(csv.DictReader(file)))
         return {int(row["shard"]): row for row in rows}
-    except (OSError, ValueError, TypeError, KeyError, csv.Error):
+    except (OSError, ValueError, KeyError, csv.Error):
         return {}
 
 

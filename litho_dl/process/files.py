@@ -18,6 +18,7 @@ from litho_dl.core.grid import Grid
 from litho_dl.core.io import atomic_path, plain_file
 from litho_dl.core.settings import Positive
 from litho_dl.core.stored import Stored, checked, parse_json
+from litho_dl.core.tensor_file import load_tensors
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.socs import passed_half
@@ -165,12 +166,13 @@ def _contest_kernels(folder: Path, name: str) -> SocsKernels:
 
 def _load_tensor(path: Path) -> Tensor:
     try:
-        tensor = torch.load(plain_file(path, KernelError), map_location="cpu", weights_only=True)
+        with open(plain_file(path, KernelError), "rb") as file:
+            tensor = load_tensors(file)
     except FileNotFoundError:
         raise KernelError(
             f"{path}: no such file; a contest kernel folder holds kernels/ and scales/ with focus.pt and defocus.pt."
         ) from None
-    except Exception as error:  # torch.load raises whatever the damaged bytes lead to
+    except Exception as error:  # torch raises whatever the damaged bytes lead to
         raise KernelError(
             f"{path}: cannot be read as a tensor; the file is damaged ({type(error).__name__})."
         ) from error

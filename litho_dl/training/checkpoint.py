@@ -14,6 +14,7 @@ from litho_dl import __version__
 from litho_dl.core.errors import CheckpointError
 from litho_dl.core.io import atomic_path, plain_file
 from litho_dl.core.stored import parse_json
+from litho_dl.core.tensor_file import load_tensors
 
 LAST = "last.pt"
 BEST = "best.safetensors"
@@ -57,8 +58,8 @@ def load_checkpoint(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any] | N
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error}).") from error
     try:
         with file:
-            found = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises whatever the damaged bytes lead to
+            found = load_tensors(file)
+    except Exception as error:  # torch raises whatever the damaged bytes lead to
         raise CheckpointError(
             f"{path}: expected a checkpoint, got a damaged file or another kind ({type(error).__name__}); "
             f"remove it to start over."

@@ -198,7 +198,9 @@ class TestGoingOn:
         with pytest.raises(DatasetError, match=r"the (manifest|file) is damaged"):
             built(pair_recipe, copied_set)
 
-    @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "shard,clips\nx,y\n", "shard\n\0\n"])
+    @pytest.mark.parametrize(
+        "text", ["", "a,b\n1,2\n", "shard,clips\nx,y\n", "shard\n\0\n", "shard\ninf\n", "shard\n1,2\n"]
+    )
     def test_times_that_cannot_be_read_do_not_matter(self, pair_recipe, copied_set, text):
         (copied_set / "timing.csv").write_text(text)
         shard_path(copied_set, 3).unlink()

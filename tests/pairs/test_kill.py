@@ -6,11 +6,12 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from scenes import killed
+from scenes.killed import alive, workers
 from scenes.pairs import built, digests, write_recipe
 
 from litho_dl.pairs.manifest import read_manifest
@@ -49,16 +50,7 @@ def expected(whole):
 
 
 def started(recipe: Path, out: Path, *more: object, **settings: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "litho_dl.cli.main", "dataset", "build", str(recipe), "--out", str(out)]
-    settings.setdefault("preexec_fn", _heed_ctrl_c)
-    return subprocess.Popen(
-        [*command, *map(str, more)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings
-    )
-
-
-def _heed_ctrl_c() -> None:
-    """What a shell starts in the background ignores Ctrl-C, and so would its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return killed.started("dataset", "build", recipe, "--out", out, *more, **settings)
 
 
 def until(condition, run: subprocess.Popen[str]) -> None:
@@ -72,25 +64,6 @@ def until(condition, run: subprocess.Popen[str]) -> None:
 
 def shards(out: Path) -> list[Path]:
     return sorted(out.glob("shards/shard-*.h5"))
-
-
-def workers(process: int) -> list[int]:
-    """The worker processes below a process, by number."""
-    children = " ".join(path.read_text() for path in Path(f"/proc/{process}/task").glob("*/children")).split()
-    found = []
-    for child in map(int, children):
-        command = Path(f"/proc/{child}/cmdline").read_bytes()
-        if b"spawn_main" in command:
-            found.append(child)
-        found += workers(child)
-    return found
-
-
-def alive(process: int) -> bool:
-    try:
-        return ") Z " not in Path(f"/proc/{process}/stat").read_text()
-    except FileNotFoundError:
-        return False
 
 
 @RUNNERS

@@ -6,7 +6,7 @@ from typing import Literal
 
 import click
 
-from litho_dl.cli.options import built, device_option, json_option, layout_options, optics_option
+from litho_dl.cli.options import built, device_option, json_option, layout_options, mask_file_options, optics_option
 
 
 @click.command()
@@ -29,7 +29,7 @@ from litho_dl.cli.options import built, device_option, json_option, layout_optio
     help="How the target is rasterised; inclusive adds one row and column, as some published tables do.",
 )
 @layout_options
-@click.option("--mask-layer", help="Layer of a mask polygon file. Default: the only one.")
+@mask_file_options
 @click.option("--figure", type=click.Path(path_type=Path, dir_okay=False), help="Picture of the clip, a .png file.")
 @device_option
 @json_option
@@ -44,6 +44,7 @@ def evaluate(
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
     mask_layer: str | None,
+    mask_cell: str | None,
     figure: Path | None,
     device: str,
     as_json: bool,
@@ -69,7 +70,7 @@ def evaluate(
     read = read_optics(optics, field_nm=field_nm)
     PROTOCOLS[protocol].require(read.field_nm, read.mask)
     clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm)
-    values = load_mask(mask, clip, layer=mask_layer)
+    values = load_mask(mask, clip, layer=mask_layer, cell=mask_cell)
     masks = GivenMasks(values[None], pixel_of(values, clip))
     process = built(read)
     warn_of_border(process, [clip.placed], optimised=True)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,12 +13,16 @@ from litho_dl.cli.options import (
     device_option,
     json_option,
     layout_options,
+    mask_form_options,
     model_option,
     optics_option,
     out_option,
     report_option,
 )
 from litho_dl.core.progress import progress_bar
+
+if TYPE_CHECKING:
+    from litho_dl.layout.mask_file import MaskForm
 
 
 @click.command()
@@ -37,6 +42,7 @@ from litho_dl.core.progress import progress_bar
     shell_complete=complete_names("ilt"),
     help="ILT method of --refine, from the middle of its first level on.",
 )
+@mask_form_options(suffix=True)
 @click.option("--force", is_flag=True, help="Use a model even if it was trained for other optics.")
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw a picture of every clip.")
 @report_option
@@ -53,6 +59,7 @@ def infer(
     device: str,
     steps: int | None,
     method: str,
+    form: "MaskForm",
     force: bool,
     figures: bool,
     as_json: bool,
@@ -85,13 +92,13 @@ def infer(
         require_steps(read.field_nm, chosen.field_step_nm, f"method {method}")
     clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm)
     process = built(read)
-    warn_of_border(process, [clip.placed for clip in clips], optimised=True)
     generator = load_generator(model, process, force=force)
     card = generator.card
     # Refuse now a pixel on which masks could not be saved later.
     whole_factor(card.recipe.mask_pixel_nm if steps is None else chosen.mask_nm, MASK_FILE_PIXEL_NM)
     protocol = default_protocol(process)
     require_writable_folder(out)
+    warn_of_border(process, [clip.placed for clip in clips], optimised=True)
     simulator = Simulator(process).to(resolved)
     prediction = predict(generator, clips, resolved)
     run = {**files.layout_settings(layouts, layer, cell, window_nm), "optics": optics, "model": model}
@@ -104,7 +111,7 @@ def infer(
         title += f", {steps} steps of {method}"
     masks = score_masks(simulator, clips, solution or prediction, protocol)
     seconds = {name: value for name, value in run.items() if name.endswith("_seconds")}
-    results = files.write_masks(masks, process.resist.threshold, out, title if figures else None, seconds)
+    results = files.write_masks(masks, process.resist.threshold, out, title if figures else None, seconds, form)
     if solution is not None:
         files.warn_of_divergence(solution, [clip.name for clip in clips])
         results = [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from litho_dl.cli.options import command_path, json_option, layout_options, report_option
+from litho_dl.cli.options import command_path, json_option, read_mask_options, report_option
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import IMAGE_SUFFIXES
 
@@ -29,7 +29,7 @@ from litho_dl.core.io import IMAGE_SUFFIXES
     "--markers", type=click.Choice(["oas", "gds"]), default="oas", show_default=True, help="Format of the markers."
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 if a rule is violated.")
-@layout_options
+@read_mask_options
 @report_option
 @json_option
 def mrc(

@@ -13,6 +13,7 @@ from litho_dl.cli.options import (
     device_option,
     json_option,
     layout_options,
+    mask_file_options,
     optics_option,
     out_option,
     report_option,
@@ -53,7 +54,7 @@ Sweeps = tuple[float, ...]
     help="Allowed deviation of a CD, in percent of its target.",
 )
 @layout_options
-@click.option("--mask-layer", help="Layer of a mask polygon file. Default: the only one.")
+@mask_file_options
 @device_option
 @report_option
 @json_option
@@ -71,6 +72,7 @@ def process_window(
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
     mask_layer: str | None,
+    mask_cell: str | None,
     device: str,
     as_json: bool,
 ) -> None:
@@ -95,7 +97,9 @@ def process_window(
     read = read_optics(optics, field_nm=field_nm)
     require_steps(read.field_nm, MASK_FILE_PIXEL_NM, "a process window")
     clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm)
-    polygons = clip.placed if mask is None else load_mask_polygons(mask, clip, layer=mask_layer)
+    polygons = clip.placed
+    if mask is not None:
+        polygons = load_mask_polygons(mask, clip, layer=mask_layer, cell=mask_cell)
     choose_gauges(clip, cutlines)  # a wrong one is refused before kernels are built
     require_writable_folder(out)
     process = built(read)

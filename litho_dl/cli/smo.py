@@ -109,9 +109,9 @@ def smo(
     require_steps(read.field_nm, common_multiple_nm(joint.field_step_nm, fixed.field_step_nm), f"method {method}")
     clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm)
     process = built(read)
-    warn_of_border(process, [clip.placed for clip in clips], optimised=True)
     simulator = runs.trainable_source(process, **source).to(resolved)
     require_writable_folder(out)
+    warn_of_border(process, [clip.placed for clip in clips], optimised=True)
     with progress_bar("Optimising the source") as advance:
         solution = solve(simulator, clips, joint, advance)
     assert process.recipe is not None

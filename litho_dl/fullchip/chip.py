@@ -34,7 +34,7 @@ class Chip:
 
         from litho_dl.layout import region
 
-        self.name, self.bbox_nm = layout.name, layout.bbox_nm
+        self.name, self.bbox_nm, self.unit_nm = layout.name, layout.bbox_nm, layout.unit_nm
         self._units = region.units_per_nm(layout.polygons, margin_nm=LARGEST_WINDOW_NM)
         self._shapes = db.Shapes()
         self._shapes.insert(region.to_region(layout.polygons, self._units).merged(True, 0))
@@ -68,9 +68,13 @@ class Chip:
 
     def write(self, path: Path) -> None:
         """Writes the merged layer."""
+        write_layout(path, self.layout())
+
+    def layout(self) -> Layout:
+        """The whole merged layer."""
         from litho_dl.layout import region
 
-        write_layout(path, Layout(self.name, region.from_region(self._found(self._shapes.each()), self._units)))
+        return Layout(self.name, region.from_region(self._found(self._shapes.each()), self._units), self.unit_nm)
 
     def whole(self, window_nm: Box) -> tuple[Polygon, ...]:
         """The whole polygons that touch a window, shifted so that the window's lower left corner is (0, 0)."""

@@ -75,7 +75,7 @@ def read_gds(
             extent_nm = (box.left / units, box.bottom / units, box.right / units, box.top / units)
             raise nothing_inside(path, window_nm, extent_nm, where=where)
         raise LayoutError(f"{path}: Expected shapes{where}, got none; layers with shapes: {_listed(layers)}.")
-    layout = Layout(_name(top), region.from_region(union, units))
+    layout = Layout(_name(top), region.from_region(union, units), unit_nm=round(1 / units, 9))
     reach = max(map(abs, layout.bbox_nm))
     if reach > LARGEST_COORDINATE_NM:
         raise LayoutError(f"{path}: Expected coordinates within 1e9 nm, got {reach:g} nm; check the database unit.")

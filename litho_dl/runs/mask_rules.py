@@ -11,9 +11,9 @@ from torch import Tensor
 from litho_dl.core.errors import LithoError
 from litho_dl.layout.clips import file_stem, load_mask_values
 from litho_dl.layout.contour import pixel_polygons
-from litho_dl.layout.files import read_layout
 from litho_dl.layout.gds import write_layers
 from litho_dl.layout.layout import Box, Layout
+from litho_dl.layout.mask_file import read_mask
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.rules import MaskRules, RuleViolations
 from litho_dl.metrics.mrc import block_size, mask_violations
@@ -80,7 +80,7 @@ def image_layout(path: Path, pixel_nm: float | None) -> tuple[Layout, float, Box
 
 
 def polygon_layout(path: Path, layer: str | None, cell: str | None, window_nm: Box | None) -> Layout:
-    """Reads a mask's polygons as `layout.files.read_layout` does, and names them after the file.
+    """Reads a mask's polygons as `layout.mask_file.read_mask` does, and names them after the file.
 
     Args:
         path: The file.
@@ -94,7 +94,7 @@ def polygon_layout(path: Path, layer: str | None, cell: str | None, window_nm: B
     Raises:
         LayoutError: As `read_layout`.
     """
-    return Layout(file_stem(path), read_layout(path, layer=layer, cell=cell, window_nm=window_nm).polygons)
+    return Layout(file_stem(path), read_mask(path, layer=layer, cell=cell, window_nm=window_nm).polygons)
 
 
 def cut_places(violations: RuleViolations, border: Box | None, smooth_nm: float) -> dict[str, NDArray]:

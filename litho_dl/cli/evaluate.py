@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from litho_dl.cli.options import built, device_option, json_option, layout_options, optics_option, rules_options
+from litho_dl.cli.options import (
+    built,
+    device_option,
+    json_option,
+    layout_options,
+    mask_file_options,
+    optics_option,
+    rules_options,
+)
 
 if TYPE_CHECKING:
     from litho_dl.layout.rules import MaskRules
@@ -33,7 +41,7 @@ if TYPE_CHECKING:
 )
 @rules_options
 @layout_options
-@click.option("--mask-layer", help="Layer of a mask polygon file. Default: the only one.")
+@mask_file_options
 @click.option("--figure", type=click.Path(path_type=Path, dir_okay=False), help="Picture of the clip, a .png file.")
 @device_option
 @json_option
@@ -50,6 +58,7 @@ def evaluate(
     window_nm: tuple[float, float, float, float] | None,
     allow_missing: bool,
     mask_layer: str | None,
+    mask_cell: str | None,
     figure: Path | None,
     device: str,
     as_json: bool,
@@ -63,7 +72,7 @@ def evaluate(
     from litho_dl.process.files import read_optics
     from litho_dl.runs.border import warn_of_border
     from litho_dl.runs.files import warn_of_pixel_edges
-    from litho_dl.runs.masks import read_mask
+    from litho_dl.runs.masks import read_given_mask
     from litho_dl.runs.optimize import score_masks
     from litho_dl.scoring.protocol import PROTOCOLS
     from litho_dl.scoring.scorecard import as_lines
@@ -77,7 +86,7 @@ def evaluate(
     scoring = PROTOCOLS[protocol].counting(rules)
     scoring.require(read.field_nm, read.mask)
     clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
-    masks = read_mask(mask, clip, layer=mask_layer)
+    masks = read_given_mask(mask, clip, layer=mask_layer, cell=mask_cell)
     warn_of_pixel_edges(scoring, [clip])
     process = built(read)
     warn_of_border(process, [clip.placed], optimised=True)

@@ -14,6 +14,7 @@ from litho_dl.cli.options import (
     is_remote,
     json_option,
     layout_options,
+    mask_form_options,
     method_with,
     own,
     report_on,
@@ -26,6 +27,7 @@ from litho_dl.core.progress import progress_bar
 if TYPE_CHECKING:
     from litho_dl.fullchip.job import Job
     from litho_dl.fullchip.run import ChipRun
+    from litho_dl.layout.mask_file import MaskForm
     from litho_dl.layout.rules import MaskRules
 
 GPU_BATCH = 8  # tiles
@@ -56,6 +58,7 @@ GPU_BATCH = 8  # tiles
     help="The mask file to write, .oas or .gds.",
 )
 @layout_options
+@mask_form_options(suffix=False)
 @click.option(
     "--tile",
     "core_nm",
@@ -100,6 +103,7 @@ def fullchip(
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
     allow_missing: bool,
+    form: "MaskForm",
     core_nm: float | None,
     passes: int,
     batch: int | None,
@@ -126,6 +130,7 @@ def fullchip(
     from litho_dl.fullchip.pictures import draw_chip, draw_spots, write_tables
     from litho_dl.fullchip.summary import run_summary, run_text
     from litho_dl.layout.gds import GDS_SUFFIXES
+    from litho_dl.runs.files import note_of_unit
     from litho_dl.runs.summary import write_summary
 
     if not out.name.lower().endswith(GDS_SUFFIXES):
@@ -144,7 +149,9 @@ def fullchip(
         workers=workers or default_workers(here),
         scheduler=scheduler,
         device=here.type if device == "auto" and not remote else device,
+        form=form,
     )
+    note_of_unit(out, run.unit_nm, job.chip.unit_nm)
     scores, sites = list(run.scores.values()), chip_sites(run.scores.values(), run.plan.tiling)
     result = run_summary(out, run, chip_score(scores, run.plan.tiling))
     write_tables(folder, run, sites)
@@ -208,7 +215,9 @@ def _job(
     return Job(chip, process, chosen, generator, steps, passes, batch, window_nm, core_nm, reach, labels, counted)
 
 
-def _made(job: "Job", folder: Path, out: Path, *, workers: int, scheduler: str | None, device: str) -> "ChipRun":
+def _made(
+    job: "Job", folder: Path, out: Path, *, workers: int, scheduler: str | None, device: str, form: "MaskForm"
+) -> "ChipRun":
     """Runs the job with a progress bar; prints how to continue if it is interrupted."""
     from litho_dl.fullchip.plan import PLAN
     from litho_dl.fullchip.run import Progress, run_fullchip
@@ -220,7 +229,14 @@ def _made(job: "Job", folder: Path, out: Path, *, workers: int, scheduler: str |
                 advance(progress.done, progress.total, {"solve": "solved", "score": "scored"}[progress.phase])
 
             return run_fullchip(
-                job, folder, out, workers=workers, scheduler=scheduler, device=device, on_progress=shown
+                job,
+                folder,
+                out,
+                workers=workers,
+                scheduler=scheduler,
+                device=device,
+                form=form,
+                on_progress=shown,
             )
     except KeyboardInterrupt:
         if (folder / PLAN).exists():

@@ -13,6 +13,7 @@ from litho_dl.cli.options import (
     device_option,
     json_option,
     layout_options,
+    mask_form_options,
     method_with,
     model_option,
     optics_option,
@@ -24,6 +25,7 @@ from litho_dl.cli.options import (
 from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
+    from litho_dl.layout.mask_file import MaskForm
     from litho_dl.layout.rules import MaskRules
 
 
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     help="ILT method of --refine, from the middle of its first level on.",
 )
 @rules_options
+@mask_form_options(suffix=True)
 @click.option("--force", is_flag=True, help="Use a model even if it was trained for other optics.")
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw a picture of every clip.")
 @report_option
@@ -63,6 +66,7 @@ def infer(
     steps: int | None,
     method: str,
     rules: "MaskRules | None",
+    form: "MaskForm",
     force: bool,
     figures: bool,
     as_json: bool,
@@ -119,7 +123,7 @@ def infer(
         title += f", {steps} steps of {method}"
     masks = score_masks(simulator, clips, solution or prediction, protocol)
     seconds = {name: value for name, value in run.items() if name.endswith("_seconds")}
-    results = files.write_masks(masks, process.resist.threshold, out, title if figures else None, seconds)
+    results = files.write_masks(masks, process.resist.threshold, out, title if figures else None, seconds, form)
     if solution is not None:
         files.warn_of_divergence(solution, [clip.name for clip in clips])
         results = [

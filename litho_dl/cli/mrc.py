@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litho_dl.cli.options import command_line, json_option, layout_options, own, report_option, rules_options
+from litho_dl.cli.options import command_line, json_option, own, read_mask_options, report_option, rules_options
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import IMAGE_SUFFIXES
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     "--markers", type=click.Choice(["oas", "gds"]), default="oas", show_default=True, help="Format of the markers."
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 if a rule is violated.")
-@layout_options
+@read_mask_options
 @report_option
 @json_option
 def mrc(

@@ -13,6 +13,8 @@ from litho_dl.cli.options import (
     device_option,
     json_option,
     layout_options,
+    mask_file_options,
+    mask_form_options,
     method_with,
     optics_option,
     out_option,
@@ -24,6 +26,7 @@ from litho_dl.core.errors import LithoError
 from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
+    from litho_dl.layout.mask_file import MaskForm
     from litho_dl.layout.rules import MaskRules
 
 LARGEST_TOLERANCE_NM = 10.0
@@ -48,8 +51,9 @@ LARGEST_TOLERANCE_NM = 10.0
     multiple=True,
     type=click.Path(path_type=Path),
     help="Start mask (image of the field, or polygons): one for each LAYOUT, in order, or a folder with "
-    "NAME.mask.oas or NAME.mask.png for each.",
+    "NAME.mask.oas, .gds or .png for each.",
 )
+@mask_file_options
 @click.option(
     "--curves",
     "curves_nm",
@@ -58,6 +62,7 @@ LARGEST_TOLERANCE_NM = 10.0
     help="Write the masks as smooth curves, simplified within this tolerance, and score the curves.",
 )
 @rules_options
+@mask_form_options(suffix=True)
 @click.option("--shots", is_flag=True, help="Also write the rectangles of each mask's fracture (.csv and .oas).")
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw a picture of every clip.")
 @report_option
@@ -74,8 +79,11 @@ def optimize(
     allow_missing: bool,
     device: str,
     start_masks: tuple[Path, ...],
+    mask_layer: str | None,
+    mask_cell: str | None,
     curves_nm: float | None,
     rules: "MaskRules | None",
+    form: "MaskForm",
     shots: bool,
     figures: bool,
     as_json: bool,
@@ -83,8 +91,9 @@ def optimize(
     """Find the masks that print LAYOUT..., all as one batch, each centred on the field by its bounding box.
 
     Writes for each layout OUT/NAME.mask.png (the field at 1 nm, 255 = open, first row = lowest y), OUT/NAME.mask.oas
-    (polygons in the layout's own coordinates) and the picture OUT/NAME.png; for the run OUT/scores.json and
-    OUT/convergence.png and .csv; OUT/NAME.layers.oas holds target, mask, print and PV band as polygons on layers 1/0 to
+    (polygons in the layout's own coordinates, unit and cell: on layer 1/0 what overlaps a drawn feature, on 1/1 assist
+    features) and the picture OUT/NAME.png; for the run OUT/scores.json and OUT/convergence.png and .csv;
+    OUT/NAME.layers.oas holds target, mask, print and PV band as polygons on layers 1/0 to
     4/0. Ctrl-C stops early and writes the best masks found so far.
 
     With --init, only the method's last level is run, from the given masks.
@@ -111,7 +120,10 @@ def optimize(
     masks = None
     if start_masks:
         found = files.start_mask_files(start_masks, [clip.name for clip in clips])
-        masks = [load_start_mask(path, clip, chosen.target_nm) for path, clip in zip(found, clips, strict=True)]
+        masks = [
+            load_start_mask(path, clip, chosen.target_nm, layer=mask_layer, cell=mask_cell)
+            for path, clip in zip(found, clips, strict=True)
+        ]
     process = built(read)
     warn_of_border(process, [clip.placed for clip in clips], optimised=True)
     protocol = default_protocol(process).counting(rules)
@@ -123,7 +135,7 @@ def optimize(
     results = []
     every = score_masks(simulator, clips, solution, protocol, curves_nm=curves_nm)
     for scored, diverged in zip(every, solution.diverged.tolist(), strict=True):
-        written = files.write_clip(scored, threshold, out, method if figures else None)
+        written = files.write_clip(scored, threshold, out, method if figures else None, form)
         if shots:
             written.update(files.write_fracture(scored, out, curves_nm))
         results.append({**written, "diverged": diverged})

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import re
 import shlex
 import sys
 from collections.abc import Callable
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from litho_dl.process.files import Optics
     from litho_dl.process.model import ProcessModel
 
+LARGEST_LAYER = 65535
+
 Command = Callable[..., Any]
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -38,6 +41,19 @@ class BoxParamType(click.ParamType):
         except ValueError:
             self.fail(f"expected four numbers X0,Y0,X1,Y1 in nm, got {value!r}", param, ctx)
         return x0, y0, x1, y1
+
+
+class LayerParamType(click.ParamType):
+    """A layer to write, `LAYER/DATATYPE` or `LAYER`."""
+
+    name = "LAYER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        match = re.fullmatch(r"(\d{1,5})(?:/(\d{1,5}))?", str(value).strip(), flags=re.ASCII)
+        layer = (0, 0) if match is None else (int(match[1]), int(match[2] or 0))
+        if match is None or max(layer) > LARGEST_LAYER:
+            self.fail(f"expected LAYER/DATATYPE or LAYER, each up to {LARGEST_LAYER}, got {value!r}", param, ctx)
+        return layer
 
 
 class SweepParamType(click.ParamType):
@@ -95,6 +111,9 @@ optics_option = stacked(
     ),
     click.option("--field", "field_nm", type=float, metavar="NM", help="Side of the field.  [default: the recipe's]"),
 )
+missing_option = click.option(
+    "--allow-missing", is_flag=True, help="Read on where the layout refers to cells that are not in its file."
+)
 layer_options = stacked(
     click.option(
         "--layer",
@@ -103,9 +122,7 @@ layer_options = stacked(
         "11/0,11/5. Default: the only one with shapes.",
     ),
     click.option("--cell", help="Cell. Default: the only top cell with shapes."),
-    click.option(
-        "--allow-missing", is_flag=True, help="Read on where the layout refers to cells that are not in its file."
-    ),
+    missing_option,
 )
 layout_options = stacked(
     layer_options,
@@ -118,6 +135,54 @@ model_option = click.option(
     shell_complete=complete_names("models"),
     help="The name of a packaged network (see litho-dl recipes), or a model.safetensors of litho-dl train.",
 )
+mask_file_options = stacked(
+    click.option("--mask-layer", help="Layer of a mask polygon file. Default: the only one, or 1/0 and 1/1 together."),
+    click.option("--mask-cell", help="Cell of a mask polygon file. Default: the only top cell."),
+)
+read_mask_options = stacked(
+    click.option(
+        "--layer", "--mask-layer", help="Layer of polygons. Default: the only one, or 1/0 and 1/1 of a mask file."
+    ),
+    click.option("--cell", "--mask-cell", help="Cell. Default: the only top cell with shapes."),
+    missing_option,
+    click.option("--window", "window_nm", type=BoxParamType(), help="Read only this window of the layout, in nm."),
+)
+
+
+def mask_form_options(*, suffix: bool) -> Callable[[Command], Command]:
+    """A decorator that adds the options of written masks, and passes them on as the `MaskForm` `form`.
+
+    `suffix`: whether to add `--format`, for commands that name the files themselves.
+    """
+    options = [
+        click.option("--out-layer", type=LayerParamType(), default="1/0", show_default=True, help="Layer of the mask."),
+        click.option(
+            "--assist-layer",
+            type=LayerParamType(),
+            help="Layer of the mask's assist features, which overlap no drawn feature. Default: the next datatype of "
+            "--out-layer, 1/1; the same layer writes all on one.",
+        ),
+        click.option("--with-target", type=LayerParamType(), help="Also write the drawn layout, on this layer."),
+    ]
+    if suffix:
+        formats = click.Choice(["oas", "gds"])
+        options.append(
+            click.option("--format", "suffix", type=formats, default="oas", show_default=True, help="Format.")
+        )
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def formed(*args: Any, out_layer: Any, assist_layer: Any, with_target: Any, **rest: Any) -> None:
+            from litho_dl.layout.mask_file import MaskForm
+
+            form = MaskForm(rest.pop("suffix", "oas"), out_layer, assist_layer, with_target)
+            command(*args, form=form, **rest)
+
+        return stacked(*options)(formed)
+
+    return decorate
+
+
 device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 out_option = click.option(
     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write to."

@@ -13,6 +13,7 @@ from litho_dl.cli.options import (
     device_option,
     json_option,
     layout_options,
+    mask_file_options,
     optics_option,
     out_option,
     own,
@@ -54,7 +55,7 @@ Sweeps = tuple[float, ...]
     help="Allowed deviation of a CD, in percent of its target.",
 )
 @layout_options
-@click.option("--mask-layer", help="Layer of a mask polygon file. Default: the only one.")
+@mask_file_options
 @device_option
 @report_option
 @json_option
@@ -73,6 +74,7 @@ def process_window(
     window_nm: tuple[float, float, float, float] | None,
     allow_missing: bool,
     mask_layer: str | None,
+    mask_cell: str | None,
     device: str,
     as_json: bool,
 ) -> None:
@@ -96,7 +98,9 @@ def process_window(
     read = read_optics(optics, field_nm=field_nm)
     require_steps(read.field_nm, MASK_FILE_PIXEL_NM, "a process window")
     clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
-    polygons = clip.placed if mask is None else load_mask_polygons(mask, clip, layer=mask_layer)
+    polygons = clip.placed
+    if mask is not None:
+        polygons = load_mask_polygons(mask, clip, layer=mask_layer, cell=mask_cell)
     choose_gauges(clip, cutlines)  # a wrong one is refused before kernels are built
     own(out)
     process = built(read)

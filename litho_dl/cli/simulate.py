@@ -10,10 +10,10 @@ from litho_dl.cli.options import (
     command_line,
     device_option,
     json_option,
-    layout_options,
     optics_option,
     out_option,
     own,
+    read_mask_options,
     report_option,
 )
 
@@ -24,7 +24,7 @@ LAYOUT_PIXEL_NM = 1.0
 @click.argument("layout", type=click.Path(path_type=Path))
 @optics_option
 @out_option
-@layout_options
+@read_mask_options
 @click.option("--pixel", "pixel_nm", type=float, help="Pixel of the images in nm. Default: 1, or the mask image's.")
 @device_option
 @report_option
@@ -42,7 +42,7 @@ def simulate(
     device: str,
     as_json: bool,
 ) -> None:
-    """Expose LAYOUT as drawn (.glp, .gds, .oas), or a mask image of the whole field (.png, .npy, .csv).
+    """Expose LAYOUT, drawn or a mask (.glp, .gds, .oas), or a mask image of the whole field (.png, .npy, .csv).
 
     Writes OUT/NAME.aerial.npy (intensity at nominal conditions, first row = lowest y), OUT/NAME.CORNER.png (what prints
     at each corner), the picture OUT/NAME.simulate.png, and a summary OUT/NAME.simulate.json.
@@ -53,7 +53,8 @@ def simulate(
     from litho_dl.core.grid import Grid, require_steps
     from litho_dl.core.io import IMAGE_SUFFIXES
     from litho_dl.core.naming import require_name
-    from litho_dl.layout.clips import file_stem, load_clip, load_mask_image, pixel_of
+    from litho_dl.layout.clips import file_stem, load_mask_image, pixel_of, place
+    from litho_dl.layout.mask_file import read_mask
     from litho_dl.process.files import read_optics
     from litho_dl.runs.border import warn_of_border
     from litho_dl.runs.exposure import write_exposure
@@ -71,14 +72,15 @@ def simulate(
         if pixel_nm is None:
             require_steps(field, LAYOUT_PIXEL_NM, f"pixels of {LAYOUT_PIXEL_NM:g} nm")
         mask_pixel_nm = LAYOUT_PIXEL_NM if pixel_nm is None else pixel_nm
-        clip = load_clip(layout, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
+        polygons = read_mask(layout, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
+        clip = place(polygons, read, name)
         mask, drawn = clip.coverage(mask_pixel_nm), [clip.placed]
     pixel_nm = mask_pixel_nm if pixel_nm is None else pixel_nm
     Grid.of_field(field, pixel_nm)
     process = built(read)
-    warn_of_border(process, drawn, optimised=False)
     simulator = Simulator(process).to(resolved)
     own(out)
+    warn_of_border(process, drawn, optimised=False)
     with torch.no_grad():
         exposure = simulator(mask, mask_pixel_nm, out_pixel_nm=pixel_nm)
     summary = write_exposure(exposure, mask, pixel_nm, out, name, title=f"{name}, {Path(optics).name}")

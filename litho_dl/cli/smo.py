@@ -112,9 +112,9 @@ def smo(
     PROTOCOLS["default"].require(read.field_nm, read.mask)
     clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     process = built(read)
-    warn_of_border(process, [clip.placed for clip in clips], optimised=True)
     simulator = runs.trainable_source(process, **source).to(resolved)
     own(out)
+    warn_of_border(process, [clip.placed for clip in clips], optimised=True)
     with progress_bar("Optimising the source") as advance:
         solution = solve(simulator, clips, joint, advance)
     assert process.recipe is not None

@@ -19,7 +19,7 @@ from litho_dl.ilt.method import Method
 from litho_dl.ilt.solve import Solution
 from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip, on_pixel, whole_factor
 from litho_dl.runs.files import mask_file
-from litho_dl.runs.masks import GivenMasks, Masks, read_mask
+from litho_dl.runs.masks import GivenMasks, Masks, read_given_mask
 
 NAME = re.compile(r"\w[\w.+-]{0,99}")
 TURNED = 0.15  # share of a target that a mask must cover more, if it is turned, to be taken as turned
@@ -158,7 +158,7 @@ class GivenCandidate(Candidate):
         for clip in suite.clips:
             try:
                 path = mask_file(self.folder, clip.name, plain=True)
-                masks[clip.name] = read_mask(path, clip, layer=self.layer, cell=self.cell)
+                masks[clip.name] = read_given_mask(path, clip, layer=self.layer, cell=self.cell)
                 _require_upright(masks[clip.name], clip, path)
             except LithoError as error:
                 masks.pop(clip.name, None)

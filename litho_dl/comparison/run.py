@@ -12,7 +12,7 @@ from litho_dl.comparison.results import Row, edge_columns, score_row
 from litho_dl.comparison.suite import Suite
 from litho_dl.core.errors import LithoError, out_of_memory
 from litho_dl.core.progress import progress_bar
-from litho_dl.layout.clips import save_mask
+from litho_dl.layout.saved_mask import save_mask
 from litho_dl.runs.files import warn_of_nothing_printed, worst_sites, write_scores
 from litho_dl.runs.optimize import ScoredMask
 from litho_dl.runs.pictures import draw_convergence, write_layers

@@ -35,7 +35,7 @@ class Chip:
 
         from litho_dl.layout import region
 
-        self.name, self.bbox_nm = layout.name, layout.bbox_nm
+        self.name, self.bbox_nm, self.unit_nm = layout.name, layout.bbox_nm, layout.unit_nm
         self._frame = region.Frame.of(layout.polygons, margin_nm=LARGEST_WINDOW_NM)
         self._units = self._frame.units
         self._shapes = db.Shapes()
@@ -77,7 +77,11 @@ class Chip:
 
     def write(self, path: Path) -> None:
         """Writes the merged layer."""
-        write_layout(path, Layout(self.name, self._frame.polygons(self._found(self._shapes.each()))))
+        write_layout(path, self.layout())
+
+    def layout(self) -> Layout:
+        """The whole merged layer."""
+        return Layout(self.name, self._frame.polygons(self._found(self._shapes.each())), self.unit_nm)
 
     def whole(self, window_nm: Box) -> tuple[Polygon, ...]:
         """The whole polygons that touch a window, shifted so that the window's lower left corner is (0, 0)."""

@@ -21,8 +21,8 @@ from litho_dl.fullchip.plan import TILES, Plan, TileReport, TileTask
 from litho_dl.fullchip.score import TileScore, make_scores, read_score, score_file
 from litho_dl.fullchip.solve import make_masks
 from litho_dl.fullchip.tiling import Tile, Tiling, plan_tiling
-from litho_dl.layout.files import write_layout
 from litho_dl.layout.layout import Box, Layout
+from litho_dl.layout.mask_file import PLAIN_FORM, MaskForm, write_mask
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class ChipRun:
     Attributes:
         plan: The plan.
         mask: The stitched mask, as written.
+        unit_nm: Database unit of its file.
         scores: Scores by tile; tiles without shapes in their windows have none.
         tiles: Numbers of tiles over all passes: `solved` by this call, `found` from an earlier one, `repeated`, which
             are copies of identical tiles, and `empty`.
@@ -56,6 +57,7 @@ class ChipRun:
 
     plan: Plan
     mask: Layout
+    unit_nm: float
     scores: dict[Tile, TileScore]
     tiles: dict[str, int]
     seconds: dict[str, float]
@@ -143,6 +145,7 @@ def run_fullchip(
     workers: int = 1,
     scheduler: str | None = None,
     device: str = "cpu",
+    form: MaskForm = PLAIN_FORM,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> ChipRun:
     """Solves the missing tiles of a chip, stitches them to one mask, and scores it.
@@ -156,6 +159,7 @@ def run_fullchip(
         workers: See `core.workers.run_tasks`.
         scheduler: See `core.workers.run_tasks`; Dask's workers must see the folder under the same path.
         device: Device of the workers, as `--device`.
+        form: Layers of the mask's file.
         on_progress: Called with the run's progress.
 
     Returns:
@@ -185,13 +189,14 @@ def run_fullchip(
         _remove_outdated_scores(folder, tiling, job.passes)
         timer.finish("solve")
         mask = stitched(folder, plan, job.passes, job.chip.name)
-        write_layout(mask_path, mask)
+        drawn = job.chip.layout().clipped(tiling.wanted_nm)
+        unit_nm = write_mask(mask_path, mask, drawn, form, cell=job.chip.name, source_nm=job.chip.unit_nm)
         timer.finish("stitch")
         scored = sorted(tile for tile in contents if _has_area(tiling.inside(tile)))
         runner.score(scored, job.passes)
         scores = {tile: read_score(folder, tile, plan.digest) for tile in scored}
         timer.finish("score")
-    return ChipRun(plan, mask, scores, _counts(steps, contents, tiling, solved), timer.seconds, tile_seconds)
+    return ChipRun(plan, mask, unit_nm, scores, _counts(steps, contents, tiling, solved), timer.seconds, tile_seconds)
 
 
 def _counts(steps: Sequence[PassStep], contents: dict[Tile, str], tiling: Tiling, solved: int) -> dict[str, int]:

@@ -5,7 +5,6 @@ layout's own coordinates, so that a mask opens on top of its layout in any viewe
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,12 +16,13 @@ from torch.nn.functional import avg_pool2d
 from litho_dl.core.arguments import require_paths
 from litho_dl.core.errors import GridMismatchError, LayoutError, LithoError, MaskError
 from litho_dl.core.grid import Grid, HasField, whole_ratio
-from litho_dl.core.io import IMAGE_SUFFIXES, read_image, write_png
+from litho_dl.core.io import IMAGE_SUFFIXES, read_image
 from litho_dl.core.naming import require_name
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.edges import is_manhattan
-from litho_dl.layout.files import read_layout, write_layout
+from litho_dl.layout.files import read_layout
 from litho_dl.layout.layout import Box, Layout
+from litho_dl.layout.mask_file import read_mask
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.raster import rasterize, require_inside
 
@@ -40,6 +40,8 @@ class Clip:
         shift_nm: (dx, dy) from the layout's own coordinates to the field's.
         field_nm: (height, width) of the field.
         window_nm: x0, y0, x1, y1 in the layout's own coordinates, where shapes were cut; None: nothing was.
+        cell: The layout's own name, such as its cell's; empty: `name`.
+        unit_nm: Database unit of the layout's file; None: unknown.
 
     Raises:
         LayoutError: The name cannot be part of a file name.
@@ -50,6 +52,8 @@ class Clip:
     shift_nm: tuple[float, float]
     field_nm: tuple[float, float]
     window_nm: Box | None = None
+    cell: str = ""
+    unit_nm: float | None = None
 
     def __post_init__(self) -> None:
         require_name(self.name, "the name of a clip", LayoutError)
@@ -90,7 +94,8 @@ def place(layout: Layout, optics: HasField, name: str) -> Clip:
     """
     field_nm = _field_of(optics)
     shift = layout.centring_shift(field_nm)
-    return Clip(name, Layout(name, layout.translated(*shift).polygons), shift, field_nm)
+    placed = Layout(name, layout.translated(*shift).polygons)
+    return Clip(name, placed, shift, field_nm, cell=layout.name, unit_nm=layout.unit_nm)
 
 
 def _field_of(optics: HasField) -> tuple[float, float]:
@@ -269,7 +274,7 @@ def load_mask_polygons(path: str | Path, clip: Clip, *, layer: str | None = None
 
 
 def _placed_mask(path: str | Path, clip: Clip, layer: str | None, cell: str | None) -> Layout:
-    placed = read_layout(path, layer=layer, cell=cell).translated(*clip.shift_nm)
+    placed = read_mask(path, layer=layer, cell=cell).translated(*clip.shift_nm)
     try:
         require_inside(placed, Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM))
     except LithoError as error:
@@ -277,13 +282,17 @@ def _placed_mask(path: str | Path, clip: Clip, layer: str | None, cell: str | No
     return placed
 
 
-def load_start_mask(path: str | Path, clip: Clip, pixel_nm: float) -> Tensor:
+def load_start_mask(
+    path: str | Path, clip: Clip, pixel_nm: float, *, layer: str | None = None, cell: str | None = None
+) -> Tensor:
     """Reads the mask of a clip, to start an optimisation from.
 
     Args:
         path: The file.
         clip: The clip.
         pixel_nm: Pixel of the result; must divide the field.
+        layer: As for `load_mask`.
+        cell: As for `load_mask`.
 
     Returns:
         Area coverage (H, W), float32 in [0, 1].
@@ -292,7 +301,8 @@ def load_start_mask(path: str | Path, clip: Clip, pixel_nm: float) -> Tensor:
         LithoError: As `load_mask`, or an image's pixel is neither a multiple of the wanted one nor divides it.
     """
     if Path(path).suffix.lower() not in IMAGE_SUFFIXES:
-        return torch.from_numpy(rasterize(load_mask_polygons(path, clip), Grid.of_field(clip.field_nm, pixel_nm)))
+        drawn = load_mask_polygons(path, clip, layer=layer, cell=cell)
+        return torch.from_numpy(rasterize(drawn, Grid.of_field(clip.field_nm, pixel_nm)))
     values = load_mask_image(path, clip)
     found_nm = pixel_of(values, clip)
     if not _nested(found_nm, pixel_nm):
@@ -301,36 +311,6 @@ def load_start_mask(path: str | Path, clip: Clip, pixel_nm: float) -> Tensor:
             f"{found_nm:g} nm."
         )
     return on_pixel(values, found_nm, pixel_nm)
-
-
-def save_mask(
-    mask: Tensor, pixel_nm: float, clip: Clip, folder: str | Path, polygons: Sequence[Polygon] | None = None
-) -> tuple[Path, Path]:
-    """Writes NAME.mask.png, the field at 1 nm, and NAME.mask.oas, in layout coordinates.
-
-    Args:
-        mask: Binary mask, bool (h, w).
-        pixel_nm: Its pixel; a whole number of nm.
-        clip: The clip that it is the mask of.
-        folder: Folder to write to.
-        polygons: The mask as polygons on the field; None: the outline along its pixels.
-
-    Returns:
-        The two files.
-
-    Raises:
-        MaskError: The pixel is not a whole number of nm.
-        OutputError: A file cannot be written.
-    """
-    folder = Path(folder)
-    image, drawing = folder / f"{clip.name}.mask.png", folder / f"{clip.name}.mask.oas"
-    at_file_pixel = magnified(mask, pixel_nm, MASK_FILE_PIXEL_NM).numpy()
-    write_png(image, at_file_pixel.astype(np.uint8) * 255)
-    if polygons is None:
-        polygons = pixel_polygons(mask.cpu().numpy(), pixel_nm)
-    dx_nm, dy_nm = clip.shift_nm
-    write_layout(drawing, Layout(clip.name, tuple(polygons)).translated(-dx_nm, -dy_nm))
-    return image, drawing
 
 
 def on_pixel(mask: Tensor, mask_nm: float, pixel_nm: float) -> Tensor:

@@ -64,7 +64,8 @@ def read_gds(
         if window_nm is None:
             raise LayoutError(f"{path}: Expected shapes{where}, got none.")
         raise nothing_inside(path, window_nm, hierarchy.extent_nm(layers), where=where)
-    return Layout(cell_name(hierarchy.top), frame.polygons(union))
+    unit_nm = round(1 / hierarchy.units_per_nm, 9)
+    return Layout(cell_name(hierarchy.top), frame.polygons(union), unit_nm=unit_nm)
 
 
 def gds_layers(layer: str | tuple[int, int] | None) -> list[Layer]:

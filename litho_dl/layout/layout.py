@@ -22,10 +22,12 @@ class Layout:
     Attributes:
         name: The layout's name, such as its cell's.
         polygons: The polygons.
+        unit_nm: Database unit of the file that it was read from; None: unknown, or not that of a file.
     """
 
     name: str
     polygons: tuple[Polygon, ...]
+    unit_nm: float | None = None
 
     def __repr__(self) -> str:
         count = len(self.polygons)

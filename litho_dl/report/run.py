@@ -20,6 +20,7 @@ SITES = "worst_sites"  # key of a clip's record
 HIDDEN = {
     "mask_png",
     "mask_oas",
+    "mask_gds",
     "figure",
     "figures",
     "files",

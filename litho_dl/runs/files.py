@@ -12,11 +12,13 @@ from litho_dl.core.errors import LithoError
 from litho_dl.core.grid import HasField
 from litho_dl.core.io import IMAGE_SUFFIXES
 from litho_dl.ilt.solve import Solution
-from litho_dl.layout.clips import Clip, file_stem, load_clip, save_mask
+from litho_dl.layout.clips import Clip, file_stem, load_clip
 from litho_dl.layout.edges import is_manhattan
 from litho_dl.layout.files import LAYOUT_SUFFIXES
 from litho_dl.layout.fracture import fracture, fracture_curved, write_shots
 from litho_dl.layout.layout import Box
+from litho_dl.layout.mask_file import PLAIN_FORM, MaskForm
+from litho_dl.layout.saved_mask import save_mask
 from litho_dl.runs.optimize import ScoredMask
 from litho_dl.runs.summary import write_summary
 from litho_dl.runs.tables import headline_scores, shot_tolerance_nm
@@ -194,7 +196,9 @@ def layout_settings(
     return {"layouts": [path.name for path in layouts], "layer": layer, "cell": cell, "window_nm": window_nm}
 
 
-def write_clip(scored: ScoredMask, threshold: float, folder: Path, title: str | None) -> dict[str, Any]:
+def write_clip(
+    scored: ScoredMask, threshold: float, folder: Path, title: str | None, form: MaskForm = PLAIN_FORM
+) -> dict[str, Any]:
     """Writes a clip's mask files and, with a title, its picture and layers; warns of a mask that prints nothing.
 
     Args:
@@ -202,6 +206,7 @@ def write_clip(scored: ScoredMask, threshold: float, folder: Path, title: str | 
         threshold: Intensity at which the resist prints, for the picture.
         folder: Folder to write to.
         title: Title of the picture after the clip's name, such as the method; None: neither picture nor layers.
+        form: Format and layers of the mask's polygons.
 
     Returns:
         The clip's entry of scores.json.
@@ -210,8 +215,14 @@ def write_clip(scored: ScoredMask, threshold: float, folder: Path, title: str | 
         OutputError: A file cannot be written.
     """
     clip, evaluation = scored.clip, scored.evaluation
-    image, polygons = save_mask(scored.mask, scored.pixel_nm, clip, folder, scored.polygons)
-    result: dict[str, Any] = {"clip": clip.name, "mask_png": str(image), "mask_oas": str(polygons), "figure": None}
+    saved = save_mask(scored.mask, scored.pixel_nm, clip, folder, scored.polygons, form)
+    note_of_unit(saved.drawing, saved.unit_nm, clip.unit_nm)
+    result: dict[str, Any] = {
+        "clip": clip.name,
+        "mask_png": str(saved.image),
+        f"mask_{form.suffix}": str(saved.drawing),
+    }
+    result["figure"] = None
     if title is not None:
         from litho_dl.runs.pictures import mask_figure, write_layers
         from litho_dl.viz.figure import save_figure
@@ -232,6 +243,21 @@ def warn_of_nothing_printed(scored: ScoredMask) -> None:
         print(
             f"Warning: {scored.clip.name}: its mask prints nothing at nominal conditions; take another method or start "
             f"mask.",
+            file=sys.stderr,
+        )
+
+
+def note_of_unit(path: Path, unit_nm: float, source_nm: float | None) -> None:
+    """Says on standard error that a mask's file has another database unit than its layout's.
+
+    Args:
+        path: The mask's file.
+        unit_nm: Its database unit in nm.
+        source_nm: That of the layout's file; None: unknown.
+    """
+    if source_nm is not None and unit_nm != source_nm:
+        print(
+            f"{path}: written in units of {unit_nm:g} nm: the layout's {source_nm:g} nm would move the mask's edges.",
             file=sys.stderr,
         )
 
@@ -279,7 +305,12 @@ def write_fracture(scored: ScoredMask, folder: Path, curves_nm: float | None) ->
 
 
 def write_masks(
-    masks: Iterable[ScoredMask], threshold: float, folder: Path, title: str | None, seconds: dict[str, float]
+    masks: Iterable[ScoredMask],
+    threshold: float,
+    folder: Path,
+    title: str | None,
+    seconds: dict[str, float],
+    form: MaskForm = PLAIN_FORM,
 ) -> list[dict[str, Any]]:
     """Writes the files of all clips; see `write_clip`.
 
@@ -289,6 +320,7 @@ def write_masks(
         folder: Folder to write to.
         title: As for `write_clip`.
         seconds: Wall times of the whole run by name, such as `solve_seconds`; each clip's entry gets its share.
+        form: Format and layers of the masks' polygons.
 
     Returns:
         The clips' entries of scores.json.
@@ -296,7 +328,7 @@ def write_masks(
     Raises:
         OutputError: A file cannot be written.
     """
-    results = [write_clip(scored, threshold, folder, title) for scored in masks]
+    results = [write_clip(scored, threshold, folder, title, form) for scored in masks]
     shares = {f"{name}_per_clip": value / len(results) for name, value in seconds.items()}
     return [{**result, **shares} for result in results]
 

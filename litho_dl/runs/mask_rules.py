@@ -12,9 +12,9 @@ from litho_dl.core.errors import LithoError
 from litho_dl.core.naming import require_name
 from litho_dl.layout.clips import file_stem, load_mask_values
 from litho_dl.layout.contour import pixel_polygons
-from litho_dl.layout.files import read_layout
 from litho_dl.layout.gds import write_layers
 from litho_dl.layout.layout import Box, Layout
+from litho_dl.layout.mask_file import read_mask
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.rules import UNITS, MaskRules, RuleViolations
 from litho_dl.metrics.mrc import block_size, mask_violations
@@ -82,7 +82,7 @@ def image_layout(path: Path, pixel_nm: float | None) -> tuple[Layout, float, Box
 def polygon_layout(
     path: Path, layer: str | None, cell: str | None, window_nm: Box | None, *, allow_missing: bool = False
 ) -> Layout:
-    """Reads a mask's polygons as `layout.files.read_layout` does, and names them after the file.
+    """Reads a mask's polygons as `layout.mask_file.read_mask` does, and names them after the file.
 
     Args:
         path: The file.
@@ -97,7 +97,7 @@ def polygon_layout(
     Raises:
         LayoutError: As `read_layout`.
     """
-    drawn = read_layout(path, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
+    drawn = read_mask(path, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     return Layout(file_stem(path), drawn.polygons)
 
 

@@ -69,7 +69,7 @@ def drawn_masks(layouts: Sequence[Layout], optics: HasField) -> GivenMasks:
     return GivenMasks(coverage, MASK_FILE_PIXEL_NM, drawn=True)
 
 
-def read_mask(path: Path, clip: Clip, *, layer: str | None = None, cell: str | None = None) -> GivenMasks:
+def read_given_mask(path: Path, clip: Clip, *, layer: str | None = None, cell: str | None = None) -> GivenMasks:
     """Reads the mask of a clip from a file: an image of the field, or polygons, which are imaged as they are drawn.
 
     Args:

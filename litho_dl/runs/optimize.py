@@ -14,11 +14,12 @@ from litho_dl.core.errors import LithoError, MaskError
 from litho_dl.core.settings import suggestion
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.ilt.solve import OnStep, Solution, solve_targets
-from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip, drawn_polygons, on_pixel, save_mask
+from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip, drawn_polygons, on_pixel
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.curves import curved_polygons
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
+from litho_dl.layout.saved_mask import save_mask
 from litho_dl.runs.masks import GivenMasks, Masks, clips_on_field, drawn_masks, masks_of_clips
 from litho_dl.scoring.evaluate import Evaluation, RasterConvention, evaluate_mask
 from litho_dl.scoring.protocol import PROTOCOLS, default_protocol
@@ -90,7 +91,7 @@ class ClipSolution(Solution):
             OutputError: A file cannot be written.
         """
         pairs = zip(self.clips, self.mask, strict=True)
-        return [path for clip, mask in pairs for path in save_mask(mask, self.pixel_nm, clip, folder)]
+        return [path for clip, mask in pairs for path in save_mask(mask, self.pixel_nm, clip, folder)[:2]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -41,7 +41,8 @@ def test_a_folder_of_clips(suffix, tmp_path):
     assert files_below(out) == {f"metal_{n}.{suffix}" for n in range(3)} | {"clips.csv", "clips.png"}
     assert (result["clips"], result["family"], result["rules"], result["seed"]) == (3, "metal", "m1-45", 1)
     assert result["table"] == str(out / "clips.csv")
-    assert Image.open(result["figure"]).width > 1000
+    with Image.open(result["figure"]) as picture:
+        assert picture.width > 1000
     rules = load_rules("m1-45")
     for row in table(out / "clips.csv"):
         clip = read_layout(out / f"{row['name']}.{suffix}")

@@ -21,6 +21,7 @@ from litho_dl.layout.clips import Clip
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.files import read_layout, write_layout
 from litho_dl.layout.layout import Layout
+from litho_dl.layout.mask_file import read_mask
 from litho_dl.layout.raster import rasterize
 from litho_dl.layout.stack import read_stack
 from litho_dl.process.files import load_process
@@ -114,7 +115,7 @@ class TestFiles:
         target, mask, nominal, band = (rasterize(part.translated(-200, -200), grid) > 0.5 for part in stack.values())
         assert (target ^ nominal).sum() == found["l2_nm2"]
         assert band.sum() == found["pvb_nm2"]
-        written = read_layout(tmp_path / "mask.oas").translated(-200, -200)
+        written = read_mask(tmp_path / "mask.oas").translated(-200, -200)
         np.testing.assert_array_equal(mask, rasterize(written, grid) > 0.5)
 
     def test_it_goes_on_from_its_tiles(self, layout, tmp_path):
@@ -188,7 +189,7 @@ class TestNetworks:
         core = drawn.mask[0, 32:-32, 32:-32].numpy()
         assert 0 < core.mean() < 1
         expected = Layout("core", pixel_polygons(core, 8.0)).translated(-256, -256)
-        mask = read_layout(tmp_path / "mask.oas").clipped(tiling.core(Tile(0, 0)))
+        mask = read_mask(tmp_path / "mask.oas").clipped(tiling.core(Tile(0, 0)))
         assert mask.area_nm2 == expected.area_nm2
         assert Layout("both", (*mask.polygons, *expected.polygons)).area_nm2 == expected.area_nm2
 

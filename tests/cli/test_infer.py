@@ -86,8 +86,8 @@ class TestCommand:
             ({"--model": "none.safetensors"}, "no such file"),
             ({"--method": "fine.toml", "--refine": 3}, "multiple of 1 nm, got 0.5 nm"),
             ({"--method": "drawn.toml", "--refine": 3}, "multiple of 1 nm, got 0.5 nm"),
-            ({"--optics": "small.toml", "--field": 520}, "pixel that divides the field of 520 x 520 nm, got 16 nm"),
-            ({"--optics": "small.toml", "--field": 528}, "got 33 x 33; pad to 48 x 48. Its pixels are 16 nm"),
+            ({"--optics": "small.toml", "--field": 520}, "got 520 x 520 nm; choose a field of 512 or 768 nm"),
+            ({"--optics": "small.toml", "--field": 528}, "got 528 x 528 nm; choose a field of 512 or 768 nm"),
         ],
     )
     def test_bad_input(self, here, model, tmp_path, changes, message):

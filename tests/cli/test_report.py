@@ -10,6 +10,7 @@ from scenes.report import write_run
 
 from litho_dl.cli.main import COMMANDS, cli
 from litho_dl.layout.files import read_layout
+from litho_dl.layout.mask_file import read_mask
 from litho_dl.layout.raster import rasterize
 from litho_dl.layout.stack import read_stack
 from litho_dl.report.page import write_report
@@ -41,7 +42,7 @@ class TestCommands:
         assert abs(target - nominal).sum() == result["l2_nm2"]
         assert band.sum() == result["pvb_nm2"]
         assert (target == rasterize(read_layout("cross.glp"), grid)).all()
-        assert (mask == rasterize(read_layout(result["mask_oas"]), grid)).all()
+        assert (mask == rasterize(read_mask(result["mask_oas"]), grid)).all()
         errors = [np.inf if s["epe_nm"] is None else abs(s["epe_nm"]) for s in result["worst_sites"]]
         assert errors == sorted(errors, reverse=True)
         assert bool(errors) == (result["epe_violations"] > 0)

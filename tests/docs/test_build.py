@@ -47,7 +47,8 @@ def test_examples_draw(example, pictures, generated):
     drawn = sorted((generated / "work" / example).rglob("*.png"))
     assert {picture.stem for picture in drawn} == pictures
     for picture in drawn:
-        image = np.asarray(Image.open(picture).convert("L"))
+        with Image.open(picture) as drawing:
+            image = np.asarray(drawing.convert("L"))
         assert min(image.shape) > 60
         assert max(image.shape) < 1000
         assert len(np.unique(image)) > 20, "blank"

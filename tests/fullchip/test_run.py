@@ -6,6 +6,7 @@ from pathlib import Path
 from unittest import mock
 
 import h5py
+import klayout.db
 import numpy as np
 import pytest
 from scenes.chip import FEW, array, chip, job, mask_digest, run, wires
@@ -18,8 +19,9 @@ from litho_dl.fullchip.plan import worker_context
 from litho_dl.fullchip.run import ChipRun, Progress
 from litho_dl.fullchip.tiling import Tile
 from litho_dl.ilt.method import Method, load_method
-from litho_dl.layout.files import read_layout
+from litho_dl.layout.gds import write_gds
 from litho_dl.layout.layout import Layout
+from litho_dl.layout.mask_file import MaskForm, read_mask
 
 HAS_DASK = importlib.util.find_spec("distributed") is not None
 
@@ -176,7 +178,7 @@ class TestWindow:
         x0, y0, x1, y1 = made.mask.bbox_nm
         assert (x0, y0) >= self.WINDOW[:2]
         assert (x1, y1) <= self.WINDOW[2:]
-        assert read_layout(tmp_path / "mask.oas").bbox_nm == made.mask.bbox_nm
+        assert read_mask(tmp_path / "mask.oas").bbox_nm == made.mask.bbox_nm
 
     def test_it_prints_as_in_the_whole_layout(self, whole, tmp_path):
         x0, y0, x1, y1 = self.WINDOW
@@ -318,7 +320,25 @@ class TestRefused:
 def test_stitched_layout_is_what_is_returned(whole, tmp_path):
     """And lies where the layer lies."""
     made = run(job(wires()), tmp_path)
-    written = read_layout(tmp_path / "mask.oas")
+    written = read_mask(tmp_path / "mask.oas")
     assert Layout("written", written.polygons).area_nm2 == made.mask.area_nm2
     assert made.mask.area_nm2 == pytest.approx(Layout("target", wires().whole((0, 0, 900, 900))).area_nm2, rel=0.3)
     assert whole[1].scores.keys() == {Tile(row, column) for row in range(3) for column in range(3)}
+
+
+def test_the_masks_file_has_the_layers_unit_and_cell_of_its_layer(tmp_path):
+    """What overlaps the layer is on one layer, the rest of the mask on another; the tiles stay as they are."""
+    made = run(job(wires()), tmp_path)
+    write_gds(tmp_path / "layer.gds", wires().layout(), dbu_nm=0.25)
+    again = run(job(Chip.read(tmp_path / "layer.gds")), tmp_path, form=MaskForm(main=(4, 0), target=(9, 0)))
+    assert (again.tiles["solved"], again.unit_nm) == (0, 0.25)
+    opened = klayout.db.Layout()
+    opened.read(str(tmp_path / "mask.oas"))
+    top = opened.top_cell()
+    assert (top.name, opened.dbu) == ("chip", 0.00025)
+    regions = {opened.get_info(i).to_s(): klayout.db.Region(top.shapes(i)) for i in opened.layer_indexes()}
+    assert regions["9/0"].area() / 16 == wires().layout().area_nm2
+    assert regions["4/0"].overlapping(regions["9/0"]).count() == regions["4/0"].count()
+    assist = regions.get("4/1", klayout.db.Region())
+    assert assist.overlapping(regions["9/0"]).is_empty()
+    assert (regions["4/0"].area() + assist.area()) / 16 == made.mask.area_nm2

@@ -19,11 +19,12 @@ from litho_dl.layout.clips import (
     magnified,
     pixel_of,
     place,
-    save_mask,
 )
 from litho_dl.layout.files import read_layout, write_layout
 from litho_dl.layout.layout import Layout
+from litho_dl.layout.mask_file import read_mask
 from litho_dl.layout.raster import rasterize
+from litho_dl.layout.saved_mask import save_mask
 
 FIELD = Grid((256, 320), 1.0)
 
@@ -66,13 +67,13 @@ def test_saved_masks_lie_on_the_layout(clip, tmp_path, pixel_nm):
     """The PNG is the field; the polygons, moved by the clip's shift, are the same pixels."""
     grid = Grid.of_field(FIELD.field_nm, pixel_nm)
     mask = torch.from_numpy(np.random.default_rng(0).random(grid.shape) > 0.6)
-    image, polygons = save_mask(mask, pixel_nm, clip, tmp_path / "new")
+    image, polygons, _ = save_mask(mask, pixel_nm, clip, tmp_path / "new")
     assert (image, polygons) == (tmp_path / "new" / "bend.mask.png", tmp_path / "new" / "bend.mask.oas")
     pixels = read_image(image)
     assert pixels.shape == (256, 320)
     assert set(np.unique(pixels)) == {0, 255}
     np.testing.assert_array_equal(pixels == 255, magnified(mask, pixel_nm, 1.0).numpy())
-    saved = read_layout(polygons)
+    saved = read_mask(polygons)
     np.testing.assert_array_equal(rasterize(saved.translated(*clip.shift_nm), FIELD), pixels / 255)
     for path in (image, polygons):
         values = load_mask(path, clip)
@@ -82,7 +83,7 @@ def test_saved_masks_lie_on_the_layout(clip, tmp_path, pixel_nm):
 
 
 def test_a_mask_drawn_as_the_layout_opens_on_top_of_it(clip, tmp_path):
-    _, polygons = save_mask(clip.coverage(1.0) > 0.5, 1.0, clip, tmp_path)
+    _, polygons, _ = save_mask(clip.coverage(1.0) > 0.5, 1.0, clip, tmp_path)
     assert read_layout(polygons).bbox_nm == (-700, 3000, -599, 3080)
     assert read_layout(polygons).area_nm2 == 101 * 30 + 30 * 50
 

@@ -11,9 +11,10 @@ import torch
 from litho_dl.core.errors import GridMismatchError, LayoutError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.core.io import write_png
-from litho_dl.layout.clips import Clip, load_clip, load_mask, load_mask_image, pixel_of, place, save_mask
+from litho_dl.layout.clips import Clip, load_clip, load_mask, load_mask_image, pixel_of, place
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
+from litho_dl.layout.saved_mask import save_mask
 from litho_dl.metrics.drawn_sites import drawn_widths_nm, field_edges
 from litho_dl.metrics.edge import edge_placement, edge_profile
 from litho_dl.metrics.epe import NEURALILT, OPENILT, find_sites
@@ -154,7 +155,7 @@ def test_the_score_does_not_depend_on_how_the_mask_is_kept(simulator, tmp_path):
     clip = place(boxes((1000.0, -500.0, 1100.0, -180.0), (1180.0, -460.0, 1260.0, -180.0)), GRID, "moved")
     mask = clip.coverage(8.0) >= 0.5
     mask[10:14, 20:24] = True
-    image, polygons = save_mask(mask, 8.0, clip, tmp_path)
+    image, polygons, _ = save_mask(mask, 8.0, clip, tmp_path)
     np.save(tmp_path / "mask.npy", mask.numpy() * 0.6)
     expected = figures(score(mask, clip, simulator))
     edges = expected.pop("edges")

@@ -1,0 +1,166 @@
+"""Layout files of masks: main and assist features on layers of their own, the target beside them on request."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from litho_dl.core.errors import LayoutError
+from litho_dl.layout.files import read_layout
+from litho_dl.layout.gds import GDS_SUFFIXES, write_layers
+from litho_dl.layout.layout import Box, Layout
+from litho_dl.layout.polygon import Polygon
+from litho_dl.layout.stream import load_stream
+
+Layer = tuple[int, int]
+MAIN, ASSIST = (1, 0), (1, 1)
+UNITS_NM = (1.0, 0.5, 0.25, 0.1, 0.05, 0.01)  # tried where the source's unit is too coarse
+PLAIN_UNIT_NM = 0.1  # where nothing else is asked for, and for curves
+ROUNDING = 1e-5  # units by which a vertex may miss the file's grid
+
+
+@dataclass(frozen=True)
+class MaskForm:
+    """How the polygons of masks are written.
+
+    Attributes:
+        suffix: Suffix of the files that are named after their layout: OASIS or GDSII.
+        main: (layer, datatype) of the features that overlap a drawn feature.
+        assist: That of the others, which are not to print; None: the next datatype after `main`.
+        target: That of the drawn layout, written beside the mask; None: it is left out.
+
+    Raises:
+        LayoutError: The target has the same layer as the mask.
+    """
+
+    suffix: Literal["oas", "gds"] = "oas"
+    main: Layer = MAIN
+    assist: Layer | None = None
+    target: Layer | None = None
+
+    def __post_init__(self) -> None:
+        if self.target in (self.main, self.assist_layer):
+            raise LayoutError(
+                f"Expected a target beside the mask's layers, got {layer_text(self.main)}; choose another."
+            )
+
+    @property
+    def assist_layer(self) -> Layer:
+        """(layer, datatype) of assist features."""
+        return self.assist or (self.main[0], self.main[1] + 1)
+
+
+PLAIN_FORM = MaskForm()
+
+
+def layer_text(layer: Layer) -> str:
+    """A layer as users write it, such as `11/0`."""
+    return f"{layer[0]}/{layer[1]}"
+
+
+def split_features(mask: Layout, drawn: Layout) -> tuple[Layout, Layout]:
+    """The features of a mask that overlap a drawn feature, and those that overlap none: its assist features.
+
+    Args:
+        mask: The mask; polygons that overlap are one feature.
+        drawn: The drawn layout, in the same coordinates.
+
+    Returns:
+        Main features and assist features.
+    """
+    from litho_dl.layout import region
+
+    frame = region.Frame.of((*mask.polygons, *drawn.polygons))
+    main, assist = frame.region(mask.polygons).merged(True, 0).split_overlapping(frame.region(drawn.polygons))
+    return Layout(mask.name, frame.polygons(main)), Layout(mask.name, frame.polygons(assist))
+
+
+def write_mask(
+    path: str | Path, mask: Layout, drawn: Layout, form: MaskForm, *, cell: str, source_nm: float | None
+) -> float:
+    """Writes the layout file of a mask as one flat cell, atomically; the path's suffix chooses GDSII or OASIS.
+
+    Args:
+        path: The file.
+        mask: The mask, in the layout's own coordinates.
+        drawn: The drawn layout, likewise.
+        form: Its layers.
+        cell: Name of the cell.
+        source_nm: Database unit of the drawn layout's file; None: unknown.
+
+    Returns:
+        The database unit of the file in nm.
+
+    Raises:
+        LayoutError: The layers or coordinates do not fit into the format.
+        OutputError: The file cannot be written.
+    """
+    layers: dict[Layer, Layout] = {}
+    if form.main == form.assist_layer:
+        layers[form.main] = mask
+    else:
+        main, assist = split_features(mask, drawn)
+        layers = {form.main: main} | ({form.assist_layer: assist} if assist.polygons else {})
+    if form.target is not None:
+        layers[form.target] = drawn
+    unit_nm = file_unit_nm([polygon for layout in layers.values() for polygon in layout.polygons], source_nm)
+    write_layers(path, layers, dbu_nm=unit_nm, cell=cell)
+    return unit_nm
+
+
+def file_unit_nm(polygons: Iterable[Polygon], source_nm: float | None) -> float:
+    """The database unit to write polygons in: the source's, if all vertices lie on its grid, otherwise a finer one.
+
+    Args:
+        polygons: The polygons.
+        source_nm: The source's unit; None: unknown.
+
+    Returns:
+        The unit in nm.
+    """
+    if source_nm is None:
+        return PLAIN_UNIT_NM
+    loops = [loop for polygon in polygons for loop in polygon.loops]
+    vertices = np.concatenate(loops) if loops else np.zeros((0, 2))
+    for unit_nm in (source_nm, *(unit_nm for unit_nm in UNITS_NM if unit_nm < source_nm)):
+        in_units = vertices / unit_nm
+        if np.abs(in_units - np.rint(in_units)).max(initial=0) <= ROUNDING:
+            return unit_nm
+    return min(source_nm, PLAIN_UNIT_NM)
+
+
+def read_mask(
+    path: str | Path,
+    *,
+    layer: str | None = None,
+    cell: str | None = None,
+    window_nm: Box | None = None,
+    allow_missing: bool = False,
+) -> Layout:
+    """Reads the layout file of a mask; without a layer, main and assist features of a file with only these two.
+
+    Args:
+        path: The file.
+        layer: As for `layout.files.read_layout`; None: the only one, or 1/0 and 1/1 of a file with nothing else.
+        cell: As for `read_layout`.
+        window_nm: As for `read_layout`.
+        allow_missing: As for `read_layout`.
+
+    Returns:
+        The union of the shapes.
+
+    Raises:
+        LayoutError: As `read_layout`.
+    """
+    if layer is None and str(path).lower().endswith(GDS_SUFFIXES) and _stream_layers(path) == {MAIN, ASSIST}:
+        layer = ",".join(map(layer_text, (MAIN, ASSIST)))
+    return read_layout(path, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
+
+
+def _stream_layers(path: str | Path) -> set[Layer]:
+    """The layers with shapes of a GDSII or OASIS file, in any of its cells."""
+    source = load_stream(path)
+    filled = (i for i in source.layer_indexes() if any(not top.bbox(i).empty() for top in source.top_cells()))
+    return {(info.layer, info.datatype) for info in map(source.get_info, filled)}

@@ -1,0 +1,61 @@
+"""The files of a clip's mask: an image of the field, and polygons in the layout's coordinates."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from litho_dl.core.io import write_png
+from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip, magnified
+from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.mask_file import PLAIN_FORM, MaskForm, write_mask
+from litho_dl.layout.polygon import Polygon
+
+
+class SavedMask(NamedTuple):
+    """The files of a mask: the image, the polygons, and the database unit of these in nm."""
+
+    image: Path
+    drawing: Path
+    unit_nm: float
+
+
+def save_mask(
+    mask: Tensor,
+    pixel_nm: float,
+    clip: Clip,
+    folder: str | Path,
+    polygons: Sequence[Polygon] | None = None,
+    form: MaskForm = PLAIN_FORM,
+) -> SavedMask:
+    """Writes NAME.mask.png, the field at 1 nm, and NAME.mask.oas (or .gds), in layout coordinates.
+
+    Args:
+        mask: Binary mask, bool (h, w).
+        pixel_nm: Its pixel; a whole number of nm.
+        clip: The clip that it is the mask of.
+        folder: Folder to write to.
+        polygons: The mask as polygons on the field; None: the outline along its pixels.
+        form: Format and layers of the polygons.
+
+    Returns:
+        The files.
+
+    Raises:
+        MaskError: The pixel is not a whole number of nm.
+        LayoutError: The form's layers do not fit into the format.
+        OutputError: A file cannot be written.
+    """
+    folder = Path(folder)
+    image, drawing = folder / f"{clip.name}.mask.png", folder / f"{clip.name}.mask.{form.suffix}"
+    at_file_pixel = magnified(mask, pixel_nm, MASK_FILE_PIXEL_NM).numpy()
+    write_png(image, at_file_pixel.astype(np.uint8) * 255)
+    if polygons is None:
+        polygons = pixel_polygons(mask.cpu().numpy(), pixel_nm)
+    back_nm = (-clip.shift_nm[0], -clip.shift_nm[1])
+    drawn, own = clip.placed.translated(*back_nm), Layout(clip.name, tuple(polygons)).translated(*back_nm)
+    unit_nm = write_mask(drawing, own, drawn, form, cell=clip.cell or clip.name, source_nm=clip.unit_nm)
+    return SavedMask(image, drawing, unit_nm)

@@ -25,6 +25,7 @@ METHOD_TABLES: dict[str, type[BaseModel]] = {
     "`[rules]`, at wafer scale": Rules,
     "`[fragments]`, of `manhattan`": Fragmentation,
 }
+FAR = 1e6  # limits beyond it only refuse what nobody means
 KEYS_HEAD = """A method file has these keys; `litho-dl recipes NAME` prints one that ships. What they do depends on the
 parameterization:
 
@@ -150,7 +151,7 @@ def _values(schema: dict[str, Any]) -> str:
     if schema["type"] == "array":
         return "tables"
     limits = {"exclusiveMinimum": "> ", "minimum": "≥ ", "exclusiveMaximum": "< ", "maximum": "≤ "}
-    bounds = [f"{sign}{schema[key]:g}" for key, sign in limits.items() if key in schema]
+    bounds = [f"{sign}{schema[key]:g}" for key, sign in limits.items() if abs(schema.get(key, FAR)) < FAR]
     kinds = {"integer": "whole number", "boolean": "true, false", "string": "text", "object": "table"}
     return " ".join([kinds.get(schema["type"], schema["type"]), ", ".join(bounds)]).strip()
 

@@ -46,7 +46,7 @@ STEPS = re.compile(r"^(steps|epochs) = \d+", re.M)
 DPI = 30
 TABLES: tuple[dict[str, Any], ...] = (TERMS, GENERATORS)  # that plugins add to
 SHIPPED = [dict(table) for table in TABLES]
-NOT_OURS = ("klayout", "dask", "echo", ".")
+NOT_OURS = ("klayout", "dask", "echo", "export", ".")
 
 
 class Block(NamedTuple):

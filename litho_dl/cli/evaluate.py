@@ -73,12 +73,12 @@ def evaluate(
     values = load_mask(mask, clip, layer=mask_layer, cell=mask_cell)
     masks = GivenMasks(values[None], pixel_of(values, clip))
     process = built(read)
-    warn_of_border(process, [clip.placed], optimised=True)
     simulator = Simulator(process).to(resolved)
     (scored,) = score_masks(simulator, [clip], masks, PROTOCOLS[protocol], raster=raster)
     if figure is not None:
         from litho_dl.runs.pictures import mask_figure
 
         save_figure(mask_figure(scored, process.resist.threshold, f"{clip.name}: {mask.name}"), figure)
+    warn_of_border(process, [clip.placed], optimised=True)
     card = {"mask_pixel_nm": masks.pixel_nm, **scored.evaluation.scorecard.as_dict()}
     click.echo(json.dumps(card, indent=2) if as_json else as_lines(card))

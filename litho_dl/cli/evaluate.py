@@ -89,12 +89,12 @@ def evaluate(
     masks = read_given_mask(mask, clip, layer=mask_layer, cell=mask_cell)
     warn_of_pixel_edges(scoring, [clip])
     process = built(read)
-    warn_of_border(process, [clip.placed], optimised=True)
     simulator = Simulator(process).to(resolved)
     (scored,) = score_masks(simulator, [clip], masks, scoring, raster=raster)
     if figure is not None:
         from litho_dl.runs.pictures import mask_figure
 
         save_figure(mask_figure(scored, process.resist.threshold, f"{clip.name}: {mask.name}"), figure)
+    warn_of_border(process, [clip.placed], optimised=True)
     card = {"mask_pixel_nm": masks.pixel_nm, "mask_rules": str(scoring.rules), **scored.evaluation.scorecard.as_dict()}
     click.echo(json.dumps(card, indent=2) if as_json else as_lines(card))

@@ -25,10 +25,12 @@ def warn_of_border(process: ProcessModel, layouts: Sequence[Layout], *, optimise
     mask, which is what is simulated; where layouts have the gap that the documentation asks for, they are not counted.
 
     Args:
-        process: The process.
+        process: The process; one without a nominal corner, or with alternating masks, is not checked.
         layouts: The layouts, placed on its field.
         optimised: Whether their masks are optimised or given, instead of the layouts themselves.
     """
+    if "nominal" not in process.corners or process.mask.type == "alternating":
+        return  # no nominal edge, or a layout that is no mask
     near = []
     for layout in layouts:
         if not layout.polygons:

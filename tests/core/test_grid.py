@@ -5,7 +5,7 @@ import math
 import pytest
 
 from litho_dl.core.errors import GridMismatchError
-from litho_dl.core.grid import Grid, whole_ratio
+from litho_dl.core.grid import Grid, common_multiple_nm, require_steps, whole_ratio
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,36 @@ def test_impossible_grids_are_refused(make, message):
 )
 def test_a_whole_ratio_is_a_count_of_at_least_one(length_nm, unit_nm, count):
     assert whole_ratio(length_nm, unit_nm) == count
+
+
+@pytest.mark.parametrize(
+    ("lengths_nm", "multiple_nm"),
+    [
+        ((8.0,), 8.0),
+        ((16.0, 4.0, 1.0), 16.0),
+        ((6.0, 4.0), 12.0),
+        ((0.5, 0.75), 1.5),
+        ((2.5, 1.0), 5.0),
+        ((0.8, 1.0), 4.0),
+    ],
+)
+def test_common_multiples(lengths_nm, multiple_nm):
+    assert common_multiple_nm(*lengths_nm) == multiple_nm
+
+
+@pytest.mark.parametrize(
+    ("side_nm", "step_nm", "message"),
+    [
+        (2048.0, 16.0, None),
+        (1000.0, 0.8, None),
+        (1500.0, 16.0, "choose a field of 1488 or 1504 nm"),
+        (1500.5, 1.0, "choose a field of 1500 or 1501 nm"),
+        (3.0, 16.0, "choose a field of 16 or 32 nm"),
+    ],
+)
+def test_fields_that_do_not_fit_name_those_that_do(side_nm, step_nm, message):
+    if message is None:
+        require_steps((side_nm, side_nm), step_nm, "method fast")
+        return
+    with pytest.raises(GridMismatchError, match=f"for method fast, got {side_nm:g} x {side_nm:g} nm; {message}"):
+        require_steps((side_nm, side_nm), step_nm, "method fast")

@@ -73,6 +73,10 @@ def test_clipped():
         (lambda: Layout("e", (box(0, 0, 1e10, 1),)).area_nm2, "polygons within 2e9 nm, got some over 1e"),
         (lambda: fracture((disc(50),)), "rectilinear"),
         (lambda: MaskRules(-1, 0, 0), "zero or more"),
+        (lambda: MaskRules(20, 1e30, 0), "up to 1 mm"),
+        (lambda: Layout("e", (RING,)).biased(np.nan), "a bias from -1e"),
+        (lambda: Layout("e", (RING,)).biased(np.inf), "a bias from -1e"),
+        (lambda: Layout("e", (RING,)).biased(-1e9), "a bias from -1e"),
     ],
 )
 def test_errors(call, message):
@@ -83,4 +87,5 @@ def test_errors(call, message):
 def test_biased_polygons():
     ring = Layout("ring", (Polygon(box(0, 0, 100, 80).hull, (box(30, 30, 60, 50).hull,)),))
     assert ring.biased(1.5).area_nm2 == pytest.approx(103 * 83 - 27 * 17)
+    assert ring.biased(1e6).area_nm2 == pytest.approx((2e6 + 100) * (2e6 + 80))  # a bias that needs coarser units
     assert ring.biased(-0.25).area_nm2 == pytest.approx(99.5 * 79.5 - 30.5 * 20.5)

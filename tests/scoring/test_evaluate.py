@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scenes.ilt import small_simulator
+from scenes.shapes import box
 
 from litho_dl.core.errors import GridMismatchError, LayoutError, MaskError
 from litho_dl.core.grid import Grid
@@ -23,6 +25,7 @@ from litho_dl.process.model import build_process
 from litho_dl.process.recipe import load_recipe
 from litho_dl.scoring.evaluate import Evaluation, evaluate_mask
 from litho_dl.scoring.protocol import PROTOCOLS
+from litho_dl.scoring.scorecard import EdgeScore
 from litho_dl.simulation.simulator import Simulator
 
 FIELD = (512.0, 512.0)
@@ -194,3 +197,30 @@ def test_what_cannot_be_scored(simulator, tmp_path):
     write_png(tmp_path / "wide.png", np.zeros((256, 512), dtype=np.uint8))
     with pytest.raises(GridMismatchError, match=r"wide\.png"):
         load_mask(tmp_path / "wide.png", clip)
+
+
+@pytest.mark.parametrize("open_mask", [True, False])
+@pytest.mark.filterwarnings("error")
+def test_a_target_that_fills_the_field_scores_without_edges(open_mask):
+    """A clear mask prints all of it, a dark one nothing; there is no edge whose slope could be averaged."""
+    simulator = small_simulator()
+    side = simulator.field_nm[0]
+    mask = torch.full((64, 64), float(open_mask), dtype=simulator.dtype)
+    whole = Layout("whole", (box(0, 0, side, side),))
+    card = evaluate_mask(mask, side / 64, whole, simulator, PROTOCOLS["default"]).scorecard
+    assert card.l2_nm2 == (0 if open_mask else side**2)
+    assert (card.pvb_nm2, card.epe_sites, card.epe_violations) == (0, 0, 0)
+    assert card.edges == EdgeScore(None, None, None, 0, None, None)
+    assert "NILS" not in str(card)
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_empty_print_loses_every_edge():
+    simulator = small_simulator()
+    square = Layout("square", (box(200, 200, 320, 320),))
+    card = evaluate_mask(
+        torch.zeros(64, 64, dtype=simulator.dtype), 8.0, square, simulator, PROTOCOLS["default"]
+    ).scorecard
+    assert (card.l2_nm2, card.pvb_nm2) == (120 * 120, 0)
+    assert card.edges.epe_lost == card.epe_sites == card.epe_violations > 0
+    assert card.edges.epe_mean_nm is None

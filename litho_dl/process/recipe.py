@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from litho_dl.core.naming import FileName
 from litho_dl.core.settings import Settings, read_toml, validated
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.pupil import Pupil
@@ -62,7 +63,7 @@ class Recipe(Settings):
     source: SourceSpec
     mask: MaskType = MaskType()
     resist: Resist
-    corners: dict[str, RecipeCorner]
+    corners: dict[FileName, RecipeCorner]
     kernels: KernelSettings
 
     def __repr__(self) -> str:

@@ -42,7 +42,7 @@ def owned(
     """
     folder = Path(folder)
     places = [folder, *(folder / name for name in subfolders)]
-    made = [path for path in places if not path.exists()]
+    made = [path for path in (*reversed(folder.parents), *places) if not path.exists()]
     for path in places:
         require_writable_folder(path)
 

@@ -1,6 +1,9 @@
 """Names that become parts of file names: of clips, pairs, cells, corners and kernel sets."""
 
 import unicodedata
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from litho_dl.core.errors import LithoError
 
@@ -36,3 +39,14 @@ def require_name(name: str, noun: str, error: type[LithoError] = LithoError) -> 
             f"characters, no dot at the beginning), got {name!a}; rename it."
         )
     return name
+
+
+def _file_name(name: str) -> str:
+    """`require_name` for pydantic, which takes only ValueError."""
+    try:
+        return require_name(name, "a name")
+    except LithoError as error:
+        raise ValueError(str(error)) from error
+
+
+FileName = Annotated[str, AfterValidator(_file_name)]

@@ -5,8 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from litho_dl.core.errors import LithoError
-from litho_dl.core.naming import require_name
+from litho_dl.core.naming import FileName
 from litho_dl.core.settings import Length, Settings, read_toml, validated
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.pupil import Pupil
@@ -64,7 +63,7 @@ class Recipe(Settings):
     source: SourceSpec
     mask: MaskType = MaskType()
     resist: Resist
-    corners: dict[str, RecipeCorner]
+    corners: dict[FileName, RecipeCorner]
     kernels: KernelSettings
 
     def __repr__(self) -> str:
@@ -74,11 +73,6 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        for name in self.corners:
-            try:
-                require_name(name, "the name of a corner")
-            except LithoError as error:
-                raise ValueError(str(error)) from error
         missing = [name for name in REQUIRED_CORNERS if name not in self.corners]
         if missing:
             raise ValueError(f"corners must hold {', '.join(REQUIRED_CORNERS)}; missing: {', '.join(missing)}")

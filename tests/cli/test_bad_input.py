@@ -64,7 +64,9 @@ BAD = {
     SIMULATE.format("cross.glp").replace("small.safetensors", "broken.toml"): "not valid TOML",
     SIMULATE.format("cross.glp").replace("small.safetensors", "empty.toml"): "empty.toml: .*required",
     SIMULATE.format("cross.glp").replace("small.safetensors", "none.toml"): "none.toml: no such file",
-    SIMULATE.format("cross.glp").replace("small.safetensors", "escaping.toml"): "the name of a corner",
+    SIMULATE.format("cross.glp").replace(
+        "small.safetensors", "escaping.toml"
+    ): r"corners\.\.\./x.*a name that can be part of a file name",
     # evaluate
     EVALUATE.format("cross.glp", "none.png"): "none.png: no such file",
     EVALUATE.format("cross.glp", "nan.npy"): "nan.npy: .*NaN",
@@ -168,7 +170,7 @@ def damage(draw: st.DrawFn) -> tuple[str, list[tuple[float, int, bytes]]]:
 
 
 @settings(
-    max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(damage())
 def test_damaged_files_never_end_in_a_traceback(inputs, tmp_path, damaged):

@@ -86,8 +86,8 @@ def test_a_run_may_own_its_folder_again(tmp_path):
 
 
 def test_folders_that_stay_empty_are_not_left(tmp_path):
-    with owned(tmp_path / "out", "stage"):
-        assert {path.name for path in tmp_path.rglob("*")} == {"out", "stage", LOCK}
+    with owned(tmp_path / "deep" / "out", "stage"):
+        assert {path.name for path in tmp_path.rglob("*")} == {"deep", "out", "stage", LOCK}
     assert os.listdir(tmp_path) == []
 
 

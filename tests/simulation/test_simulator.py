@@ -306,12 +306,7 @@ def test_impossible_kernels_are_refused(changes, message):
         ({}, {"nominal": Corner(1.0, "a")}, KernelError, "at least one kernel set"),
         ({"a": kernels_with()}, {}, KernelError, "at least one kernel set and one corner"),
         ({"a": kernels_with()}, {"nominal": Corner(1.0, "b")}, KernelError, "'nominal' names kernels 'b'.* among a"),
-        (
-            {"a": kernels_with()},
-            {"no/minal": Corner(1.0, "a")},
-            KernelError,
-            "the name of a corner that can be part.*'no/minal'",
-        ),
+        ({"a": kernels_with()}, {"no/minal": Corner(1.0, "a")}, KernelError, "the name of a corner .*'no/minal'"),
         ({"a": kernels_with()}, {"nominal": Corner(0.0, "a")}, KernelError, "positive dose"),
         ({"a": kernels_with()}, {"nominal": Corner(float("inf"), "a")}, KernelError, "positive dose"),
         (

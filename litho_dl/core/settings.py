@@ -22,7 +22,7 @@ NOUNS: dict[Kind, str] = {
     "generators": "training recipe",
     "studies": "study",
 }
-MOST_FAULTS, LONGEST_PART = 8, 80  # of a message
+MOST_FAULTS, LONGEST_PART, LONGEST_MESSAGE = 8, 80, 400  # messages may quote a stranger's file
 Model = TypeVar("Model", bound=BaseModel)
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -195,7 +195,7 @@ def _explain(entry: Any) -> str:
     where = ".".join(part if part.isprintable() else repr(part) for part in parts)
     if entry["type"] == "extra_forbidden":
         return f"{where}: unknown key; check the spelling"
-    message = entry["msg"].removeprefix("Value error, ")
+    message = entry["msg"].removeprefix("Value error, ")[:LONGEST_MESSAGE]
     shown = "" if entry["type"] in ("missing", "value_error") else f", got {entry['input']!r:.60}"
     return f"{where}: {message}{shown}" if where else f"{message}{shown}"
 

@@ -24,7 +24,7 @@ NOUNS: dict[Kind, str] = {
     "studies": "study",
 }
 UNKNOWN_KEY = "extra_forbidden"  # pydantic's name of the fault
-MOST_FAULTS, LONGEST_PART = 8, 80  # of a message
+MOST_FAULTS, LONGEST_PART, LONGEST_MESSAGE = 8, 80, 400  # messages may quote a stranger's file
 Model = TypeVar("Model", bound=BaseModel)
 # Bounds beyond which nobody can mean a value: a misplaced exponent is refused before work starts.
 Positive = Annotated[float, Field(gt=0, le=1e12)]
@@ -234,7 +234,7 @@ def _explain(entry: Any, meant: str) -> str:
         if meant == entry["loc"][-1]:
             return f"{where}: unknown key in this table; it belongs to another one"
         return f"{where}: unknown key; " + (f"did you mean {meant}?" if meant else "check the spelling")
-    message = entry["msg"].removeprefix("Value error, ")
+    message = entry["msg"].removeprefix("Value error, ")[:LONGEST_MESSAGE]
     shown = "" if entry["type"] in ("missing", "value_error") else f", got {entry['input']!r:.60}"
     return f"{where}: {message}{shown}" if where else f"{message}{shown}"
 

@@ -170,7 +170,8 @@ def _with_existing_shards(folder: Path, manifest: Manifest) -> Manifest:
             settings = read_settings(path)
         except DatasetError as error:
             raise DatasetError(f"{error} Remove it.") from error
-        if settings.get("digest") != manifest.digest or settings.get("shard") != index:
+        whole = {"clips", "rejected"} <= settings.keys()
+        if not whole or settings.get("digest") != manifest.digest or settings.get("shard") != index:
             raise DatasetError(f"{path}: expected shard {index} of this recipe, got another; remove it.")
         shards[index] = _entry(path, settings["clips"], settings["rejected"])
     if shards != manifest.shards:

@@ -19,6 +19,7 @@ from litho_dl.pairs.shard import OPTICS, SHARDS
 FORMAT = "litho_dl.dataset/1"
 MANIFEST = "dataset.json"
 CLIPS = "clips.h5"
+MOST_CLIPS = 10**7
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class _Files(Stored):
 class _Stored(Stored):
     """The content of `dataset.json`."""
 
-    clips: Annotated[Count, Field(ge=1)]
+    clips: Annotated[int, Field(ge=1, le=MOST_CLIPS)]
     files: _Files
     settings: _Settings
     shards: dict[Count, ShardEntry]

@@ -141,11 +141,10 @@ def require_journal(path: Path) -> None:
         raise OutputError(f"{path}: cannot be read ({error.strerror}).") from error
     for number, line in enumerate(lines, start=1):
         try:
-            _LINE.validate_json(line)
-        except ValidationError as error:
-            raise OutputError(
-                f"{path}:{number}: the journal is damaged ({explained(error)}); choose another folder."
-            ) from error
+            _LINE.validate_json(line.decode())
+        except ValueError as error:
+            reason = explained(error) if isinstance(error, ValidationError) else str(error)
+            raise OutputError(f"{path}:{number}: the journal is damaged ({reason}); choose another folder.") from error
 
 
 def clear_journal(folder: Path) -> None:

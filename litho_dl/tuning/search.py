@@ -112,7 +112,7 @@ class Search:
         return Trial(trial.number, self._rounded(trial.params), Score(**score) if score else None, failure)
 
     def _fault(self, trial: "optuna.trial.FrozenTrial") -> str | None:
-        """What is wrong with a trial of the journal: its values, or a result that does not fit its state."""
+        """What is wrong with a trial of the journal: its values, or that a finished one has no scores."""
         wanted, states = self._distributions(), self._optuna.trial.TrialState
         chosen = trial.system_attrs.get("fixed_params", {})
         if not (trial.distributions.items() <= wanted.items() and chosen.keys() <= wanted.keys()):
@@ -120,10 +120,8 @@ class Search:
         for path, value in {**trial.params, **chosen}.items():
             if value not in self._space[path] and self._space[path].rounded(value) not in self._space[path]:
                 return f"trial {trial.number} has {path} = {value!r:.60}"
-        score, complete = trial.user_attrs.get("score"), trial.state == states.COMPLETE
-        if complete and not (score and trial.values and trial.params.keys() == wanted.keys()):
-            return f"trial {trial.number} lacks values or scores"
-        return f"trial {trial.number} has scores without an end" if score and not complete else None
+        whole = trial.user_attrs.get("score") and trial.values and trial.params.keys() == wanted.keys()
+        return None if whole or trial.state != states.COMPLETE else f"trial {trial.number} lacks values or scores"
 
     def _rounded(self, params: dict[str, Any]) -> Values:
         return {path: self._space[path].rounded(value) for path, value in params.items()}

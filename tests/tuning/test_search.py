@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from litho_dl.core.errors import LithoError, MaskError, OutputError
-from litho_dl.tuning.search import JOURNAL, Search
+from litho_dl.tuning.files import study_folder
+from litho_dl.tuning.journal import JOURNAL
+from litho_dl.tuning.search import Search
 from litho_dl.tuning.space import Choices, Range, Space, Values
 from litho_dl.tuning.trial import Score, Trial
 
@@ -208,3 +210,55 @@ def test_a_trial_in_words():
     assert str(Trial(7, {}, score)) == "trial 7: 1,234 nm² in 0.0123 s a clip"
     assert str(Trial(8, {}, failure="out of memory")) == "trial 8 failed: out of memory"
     assert replace(score, pvb_nm2=0.0).quality_nm2 == 1000
+
+
+class TestJournal:
+    """A journal that somebody else wrote, or that a killed search left."""
+
+    @staticmethod
+    def lines(folder: Path) -> list[bytes]:
+        search(folder).run(made_up, 3)
+        return (folder / JOURNAL).read_bytes().splitlines(keepends=True)
+
+    @pytest.mark.parametrize(
+        ("old", "new", "said"),
+        [
+            (b'"directions":[1,1]', b'"directions":[2]', r"journal\.log:1: .*directions"),
+            (b'"fixed_params":{', b'"fixed_params":null,"x":{', r"journal\.log:2: .*fixed_params"),
+            (b'"param_value_internal":', b'"param_value_internal":1e999,"x":', "param_value_internal"),
+            (b'"score":{', b'"score":{"none":1,', "Unexpected keyword"),
+            (b'"l2_nm2":', b'"l2_nm2":-', "scores from zero"),
+            (b'"datetime_start":"2', b'"datetime_start":"x', "isoformat"),
+            (b'"values":[', b'"values":[1e999,', "values"),
+            (b'"trial_id":0', b'"trial_id":' + b"9" * 400, "trial_id"),
+            (b'"system_attr', b'"\xff":' + b"[" * 9000 + b',"system_attr', "the journal is damaged"),
+            (b'"param_name":"steps"', b'"param_name":"stages"', "other dimensions"),
+            (b'"op_code":8', b'"op_code":99', "op_code"),
+            (b'"steps":20', b'"steps":21', "steps = 21"),
+        ],
+    )
+    def test_damage_is_one_line(self, tmp_path, old, new, said):
+        content = b"".join(self.lines(tmp_path))
+        assert old in content
+        (tmp_path / JOURNAL).write_bytes(content.replace(old, new, 1))
+        with pytest.raises(OutputError, match=said) as caught:
+            search(tmp_path).run(made_up, 4)
+        assert "\n" not in str(caught.value)
+
+    def test_a_missing_end_of_a_trial_loses_only_the_trial(self, tmp_path):
+        lines = self.lines(tmp_path)
+        (tmp_path / JOURNAL).write_bytes(b"".join(lines[:-1]))
+        found = search(tmp_path)
+        assert len(found.trials()) == 2
+
+    def test_what_a_killed_search_left_is_cleared(self, tmp_path):
+        lines = self.lines(tmp_path)
+        (tmp_path / JOURNAL).write_bytes(b"".join(lines) + lines[-1][:20])
+        (tmp_path / f"{JOURNAL}.lock").symlink_to(tmp_path / JOURNAL)
+        (tmp_path / ".front.0123456789abcdef.part.csv").touch()
+        with study_folder(tmp_path):
+            assert (tmp_path / JOURNAL).read_bytes() == b"".join(lines)
+            found = search(tmp_path)
+            found.run(made_up, 4)
+        assert len(found.trials()) == 4
+        assert set(os.listdir(tmp_path)) == {JOURNAL, "front"}

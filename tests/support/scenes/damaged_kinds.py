@@ -37,6 +37,7 @@ from litho_dl.process.recipe import load_recipe
 from litho_dl.report.page import render
 from litho_dl.report.run import read_run
 from litho_dl.training.checkpoint import load_checkpoint, save_checkpoint
+from litho_dl.tuning.files import study_folder
 from litho_dl.tuning.search import Search
 from litho_dl.tuning.space import Choices, Range
 from litho_dl.tuning.study import load_study
@@ -263,9 +264,10 @@ def _study(folder: Path) -> list[Kind]:
     search(folder / "journal").run(lambda values: Score(1.0 / values["steps"], 2.0, 0.0, 0.1), 4)
 
     def resumed(path: Path) -> None:
-        found = search(path.parent)
-        _ = found.trials(), found.front()
-        found.run(lambda values: Score(1.0, 2.0, 0.0, 0.1), len(found.trials()) + 1)
+        with study_folder(path.parent):
+            found = search(path.parent)
+            _ = found.trials(), found.front()
+            found.run(lambda values: Score(1.0, 2.0, 0.0, 0.1), len(found.trials()) + 1)
 
     return [Kind("journal/journal.log", resumed)]
 

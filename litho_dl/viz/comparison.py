@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from litho_dl.core.errors import LithoError
 from litho_dl.viz.clip import caption
-from litho_dl.viz.figure import TICK_SIZE, TITLE_SIZE, new_figure
+from litho_dl.viz.figure import TICK_SIZE, TITLE_SIZE, as_it_is, new_figure
 from litho_dl.viz.gallery import GalleryClip
 from litho_dl.viz.images import grown, square_around
 from litho_dl.viz.panels import mask_panel, print_panel, target_panel
@@ -46,11 +46,11 @@ def comparison_figure(
             images = clip.images.crop(window).thinned(CELL_PIXELS)
             if column == 0:
                 target_panel(places[2 * row, 0], images, "")
-                places[2 * row, 0].set_title(name, loc="left", fontsize=TITLE_SIZE, fontweight="bold")
+                places[2 * row, 0].set_title(as_it_is(name), loc="left", fontsize=TITLE_SIZE, fontweight="bold")
             above, below = places[2 * row : 2 * row + 2, 1 + column]
             drawn_entries = mask_panel(above, images, "") + print_panel(below, images, clip.epe_sites_nm, "")
             entries |= {str(entry.get_label()): entry for entry in drawn_entries}
-            above.set_title(origin, loc="left", fontsize=TITLE_SIZE)
+            above.set_title(as_it_is(origin), loc="left", fontsize=TITLE_SIZE)
             below.set_title(caption(clip.score, "  "), loc="left", fontsize=TICK_SIZE - 1)
     figure.legend(
         handles=list(entries.values()),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from litho_dl.cli.options import complete_names, json_option, layer_options, stacked
+from litho_dl.cli.options import complete_names, json_option, layer_options, own, stacked
 from litho_dl.core.progress import progress_bar
 from litho_dl.runs.collection import Collection, collection_text
 
@@ -75,6 +75,7 @@ def generate(
     from litho_dl.layout.design_rules import load_rules
     from litho_dl.layout.generate import unique_clips
 
+    own(out.parent if out.suffix else out)
     collection = Collection(out, suffix, figure, extent_nm)
     redrawn = 0
     with progress_bar(f"Drawing {family} clips") as advance:
@@ -143,6 +144,7 @@ def cut(
         min_width_nm=min_width_nm,
         counts=counts,
     )
+    own(out.parent if out.suffix else out)
     collection = Collection(out, suffix, figure, window_nm)
     with progress_bar(f"Cutting {stem}") as advance:
         for index, window in enumerate(windows):

@@ -56,7 +56,7 @@ candidate_options = stacked(
         help="Masks that another program made: a row NAME, and a folder with a file for each LAYOUT, of its name (or "
         "NAME.mask) and any format: an image of the field (.png, .npy, .csv; first row = lowest y), or polygons.",
     ),
-    click.option("--mask-layer", help="Layer of polygons of --masks. Default: the only one."),
+    click.option("--mask-layer", help="Layer of polygons of --masks. Default: the only one, or 1/0 and 1/1."),
     click.option("--mask-cell", help="Cell of polygons of --masks. Default: the only top cell."),
     click.option("--force", is_flag=True, help="Use models even if they were trained for other optics."),
 )
@@ -115,7 +115,7 @@ def compare(
 
     resolved, read = resolve_device(device), read_optics(optics, field_nm=field_nm)
     PROTOCOLS[protocol or "default"].require(read.field_nm, read.mask)
-    candidates = _candidates(read, rules, **chosen)
+    candidates = _candidates(read, rules, allow_missing=allow_missing, **chosen)
     clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     own(out)
     process = built(read)
@@ -145,6 +145,7 @@ def _candidates(
     optics: "Optics",
     rules: "MaskRules | None",
     *,
+    allow_missing: bool,
     methods: str | None,
     models: str | None,
     steps: int | None,
@@ -179,6 +180,6 @@ def _candidates(
         name, equals, folder = entry.partition("=")
         if not (name and equals and folder):
             raise click.BadParameter(f"expected NAME=DIR, got {entry!r}.", param_hint="--masks")
-        found.append(GivenCandidate(name, Path(folder), mask_layer, mask_cell))
+        found.append(GivenCandidate(name, Path(folder), mask_layer, mask_cell, allow_missing))
     require_candidates(found)
     return found

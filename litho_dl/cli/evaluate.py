@@ -86,7 +86,7 @@ def evaluate(
     scoring = PROTOCOLS[protocol].counting(rules)
     scoring.require(read.field_nm, read.mask)
     clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
-    masks = read_given_mask(mask, clip, layer=mask_layer, cell=mask_cell)
+    masks = read_given_mask(mask, clip, layer=mask_layer, cell=mask_cell, allow_missing=allow_missing)
     warn_of_pixel_edges(scoring, [clip])
     process = built(read)
     simulator = Simulator(process).to(resolved)

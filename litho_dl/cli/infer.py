@@ -106,10 +106,10 @@ def infer(
     # Refuse now a pixel on which masks could not be saved later.
     whole_factor(card.recipe.mask_pixel_nm if steps is None else chosen.mask_nm, MASK_FILE_PIXEL_NM)
     process = built(read)
-    warn_of_border(process, [clip.placed for clip in clips], optimised=True)
     protocol = default_protocol(process).counting(rules)
     files.warn_of_pixel_edges(protocol, clips)
     own(out)
+    warn_of_border(process, [clip.placed for clip in clips], optimised=True)
     simulator = Simulator(process).to(resolved)
     prediction = predict(generator, clips, resolved)
     run = {**files.layout_settings(layouts, layer, cell, window_nm), "optics": optics, "model": model}

@@ -121,14 +121,14 @@ def optimize(
     if start_masks:
         found = files.start_mask_files(start_masks, [clip.name for clip in clips])
         masks = [
-            load_start_mask(path, clip, chosen.target_nm, layer=mask_layer, cell=mask_cell)
+            load_start_mask(path, clip, chosen.target_nm, layer=mask_layer, cell=mask_cell, allow_missing=allow_missing)
             for path, clip in zip(found, clips, strict=True)
         ]
     process = built(read)
-    warn_of_border(process, [clip.placed for clip in clips], optimised=True)
     protocol = default_protocol(process).counting(rules)
     files.warn_of_pixel_edges(protocol, clips)
     own(out)
+    warn_of_border(process, [clip.placed for clip in clips], optimised=True)
     simulator, threshold = Simulator(process).to(resolved), process.resist.threshold
     with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
         solution = solve(simulator, clips, chosen, advance, masks=masks)

@@ -274,7 +274,13 @@ def method_with(method: "Method", name: str, rules: "MaskRules | None") -> "Meth
         click.echo(f"{name}: keeps no mask rules; violations of {rules} are counted only.", err=True)
     elif rules.min_radius_nm > 0:
         click.echo(f"{name}: keeps no radius; tighter bends are counted only.", err=True)
-    return method.keeping(rules)
+    kept = method.keeping(rules)
+    if method.rules is not None and kept.rules is not None:
+        limits = zip(method.rules.model_dump().items(), kept.rules.model_dump().values(), strict=True)
+        lowered = [f"{key} {own:g} to {limit:g}" for (key, own), limit in limits if limit < own]
+        if lowered:
+            click.echo(f"{name}: its own rules are lowered: {', '.join(lowered)}.", err=True)
+    return kept
 
 
 report_option = report_on(lambda options: options["out"])

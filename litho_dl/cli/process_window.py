@@ -100,7 +100,7 @@ def process_window(
     clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     polygons = clip.placed
     if mask is not None:
-        polygons = load_mask_polygons(mask, clip, layer=mask_layer, cell=mask_cell)
+        polygons = load_mask_polygons(mask, clip, layer=mask_layer, cell=mask_cell, allow_missing=allow_missing)
     choose_gauges(clip, cutlines)  # a wrong one is refused before kernels are built
     own(out)
     process = built(read)

@@ -142,6 +142,7 @@ class GivenCandidate(Candidate):
     folder: Path
     layer: str | None = None
     cell: str | None = None
+    allow_missing: bool = False
     kind: str = "masks"
 
     @property
@@ -158,7 +159,9 @@ class GivenCandidate(Candidate):
         for clip in suite.clips:
             try:
                 path = mask_file(self.folder, clip.name, plain=True)
-                masks[clip.name] = read_given_mask(path, clip, layer=self.layer, cell=self.cell)
+                masks[clip.name] = read_given_mask(
+                    path, clip, layer=self.layer, cell=self.cell, allow_missing=self.allow_missing
+                )
                 _require_upright(masks[clip.name], clip, path)
             except LithoError as error:
                 masks.pop(clip.name, None)

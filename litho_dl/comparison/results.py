@@ -58,7 +58,7 @@ def mean_row(rows: Iterable[Row], name: str, raster: str, column: str = "run") -
     """
     chosen = [row for row in rows if row[column] == name and row["raster"] == raster]
     values = {key: [row[key] for row in chosen] for key in (*SCORES, "seconds")}
-    return {key: None if None in found else fmean(found) for key, found in values.items()}
+    return {key: fmean(found) if found and None not in found else None for key, found in values.items()}
 
 
 def mean_rows(suite: Suite, rows: Sequence[Row], column: str = "run") -> list[Row]:
@@ -75,15 +75,21 @@ def mean_rows(suite: Suite, rows: Sequence[Row], column: str = "run") -> list[Ro
 
 def mean_cells(name: str, means: Mapping[str, Any]) -> list[str]:
     """A run's means as the cells of the table, in the order of `TITLES`."""
-    seconds = means["seconds"]
+    seconds, areas = means["seconds"], (means["l2_nm2"], means["pvb_nm2"])
+    both = None if None in areas else sum(areas)
     return [
         name,
-        *(f"{value:,.0f}" for value in (means["l2_nm2"], means["pvb_nm2"], means["l2_nm2"] + means["pvb_nm2"])),
-        f"{means['epe_violations']:.1f}",
-        f"{means['shots']:,.0f}",
-        f"{means['mrc_violations']:.1f}",
+        *(_cell(value, ",.0f") for value in (means["l2_nm2"], means["pvb_nm2"], both)),
+        _cell(means["epe_violations"], ".1f"),
+        _cell(means["shots"], ",.0f"),
+        _cell(means["mrc_violations"], ".1f"),
         "-" if seconds is None else f"{seconds:.2f}" if seconds >= 0.1 else f"{seconds:.2g}",
     ]
+
+
+def _cell(value: float | None, form: str) -> str:
+    """A mean as text; `-` where there is none, as the runs have no clip in common."""
+    return "-" if value is None else format(value, form)
 
 
 def published_cells(row: Published) -> list[str]:

@@ -13,7 +13,7 @@ from litho_dl.comparison.suite import Suite
 from litho_dl.core.errors import LithoError, out_of_memory
 from litho_dl.core.progress import progress_bar
 from litho_dl.layout.saved_mask import save_mask
-from litho_dl.runs.files import warn_of_nothing_printed, worst_sites, write_scores
+from litho_dl.runs.files import warn_of_divergence, warn_of_nothing_printed, worst_sites, write_scores
 from litho_dl.runs.optimize import ScoredMask
 from litho_dl.runs.pictures import draw_convergence, write_layers
 
@@ -81,6 +81,8 @@ def _compare_one(found: Comparison, candidate: Candidate, folder: Path, command:
     else:
         (folder / FINISHED).unlink(missing_ok=True)
         made = candidate.make(suite)
+        if made.solution is not None:
+            warn_of_divergence(made.solution, [clip.name for clip in suite.clips])
     for missing, fault in made.faults.items():
         _fail(found, candidate.name, missing, fault)
     results, rows, shown = [], [], {}

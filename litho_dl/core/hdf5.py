@@ -106,9 +106,15 @@ class StoredFile:
 
     def names(self, group: str = "") -> list[str]:
         """Names in the root, or in a group of it; none if there is no such group."""
+        import h5py
+
         if not group:
             return list(self._file)
-        return list(self._found(group)) if group in list(self._file) else []
+        if group not in list(self._file):
+            return []
+        found = self._found(group)
+        self._require(group, isinstance(found, h5py.Group), "a group", type(found).__name__)
+        return list(found)
 
     def array(self, name: str, kinds: str, shape: Shape) -> StoredArray:
         """An array of numbers.

@@ -73,7 +73,8 @@ def _locked(folder: Path, shared: bool, clear: Callable[[], None]) -> Iterator[N
     try:
         if _take(descriptor, shared=False):
             clear()
-            _take(descriptor, shared)
+        if shared and not _take(descriptor, shared):  # an upgrade that failed has given up the shared lock
+            raise OutputError(f"{folder}: another process is writing here; wait for it, or choose another folder.")
         yield
     finally:
         _OWNED.reset(token)

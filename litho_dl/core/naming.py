@@ -27,7 +27,7 @@ def require_name(name: str, noun: str, error: type[LithoError] = LithoError) -> 
         LithoError: It is empty or too long, begins with a dot, or holds a separator of folders or an unprintable
             character.
     """
-    size = len(name.encode(errors="surrogateescape")) if isinstance(name, str) else 0
+    size = len(name.encode(errors="surrogatepass")) if isinstance(name, str) else 0
     if not 0 < size <= LONGEST_BYTES:
         got = f"{size} bytes" if size else repr(name)
         raise error(f"Expected {noun} of 1 to {LONGEST_BYTES} bytes in UTF-8, got {got}; rename it.")

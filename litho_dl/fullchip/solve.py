@@ -21,6 +21,7 @@ from litho_dl.ilt.solve import solve_targets
 from litho_dl.layout.clips import Clip, drawn_polygons, on_pixel
 from litho_dl.layout.polygon import Polygon
 from litho_dl.metrics.drawn_sites import field_edges
+from litho_dl.runs.files import warn_of_divergence
 
 UNCOUNTED = 0.5  # part of the halo that is left out of the objective: its prints depend on masks beyond the halo
 
@@ -106,6 +107,7 @@ def _solve_alone(context: WorkerContext, windows: _Windows) -> tuple[Tensor, flo
         start = replace(prediction, mask=prediction.mask[indices], logits=prediction.logits[indices])
         solution = refine(simulator, start, nonempty.clips, method, context.plan.steps, probes=nonempty.probes)
     solved = solution.require_finished().mask
+    warn_of_divergence(solution, [clip.name for clip in nonempty.clips])
     masks = solved.new_zeros(len(windows.clips), *solved.shape[1:])
     masks[indices] = solved
     return masks, solution.pixel_nm
@@ -144,4 +146,5 @@ def _solve_beside_neighbours(
     )
     after = before.clone()
     after[indices] = solution.require_finished().mask.cpu()
+    warn_of_divergence(solution, [windows.clips[index].name for index in indices])
     return after

@@ -10,7 +10,7 @@ from litho_dl.layout.edges import Edge, drawn_edges
 from litho_dl.layout.polygon import Polygon
 
 GUARD_NM = 20.0  # edges within this distance of a fragment's end also limit its move
-FACING, PARALLEL = -0.75, 0.999  # cosines of the normals of edges that limit each other's moves
+FACING, PARALLEL = -0.5, 0.999  # cosines of the normals of edges that limit each other's moves
 ROUNDING_NM = 1e-3  # of distances between slanted edges
 SHARPEST_SINE = 0.5  # of the turn at a corner whose moved vertex is where its moved edges meet
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
+from litho_dl.core.errors import RecipeError
 from litho_dl.core.grid import common_multiple_nm, whole_ratio
 from litho_dl.core.settings import Length, Positive, Rate, Settings, Slope, Weight, load_settings, validated
 from litho_dl.ilt.fragmentation import Fragmentation
@@ -261,6 +262,11 @@ class Method(Settings):
             "min_space_nm": rules.min_space_nm,
             "min_area_nm2": rules.min_area_nm2,
         }
+        if not all(table.values()):
+            raise RecipeError(
+                f"Expected limits above 0 of the mask rules that the method keeps, got {rules}; a small one, such "
+                f"as 1, switches a rule off."
+            )
         return self.model_copy(update={"rules": validated(Rules, table, "mask rules that the method keeps")})
 
     @property

@@ -21,7 +21,7 @@ def assist_rectangles(
     *,
     slanted: bool = False,
 ) -> list[Polygon]:
-    """Rectangles on whole nm in place of a mask's features away from the target.
+    """Rectangles on whole nm (slanted ones on 0.01 nm) in place of a mask's features away from the target.
 
     Args:
         mask: (h, w) in [0, 1], binarised at 0.5.
@@ -75,7 +75,7 @@ def _slanted_rectangles(
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
     if np.linalg.det(axes) < 0:
         corners = corners[::-1]
-    rectangle = np.rint(centre + corners @ axes.T)
+    rectangle = np.round(centre + corners @ axes.T, 2)
     if area >= FILLED * length * across and _is_clear(rectangle, far, drawn_nm):
         return [rectangle]
     first = places[:, 0] < 0

@@ -229,14 +229,22 @@ def load_mask_values(path: str | Path, *, lowest: float = 0.0) -> Tensor:
     return torch.from_numpy(image.astype(np.float32) / scale)
 
 
-def load_mask(path: str | Path, clip: Clip, *, layer: str | None = None, cell: str | None = None) -> Tensor:
+def load_mask(
+    path: str | Path,
+    clip: Clip,
+    *,
+    layer: str | None = None,
+    cell: str | None = None,
+    allow_missing: bool = False,
+) -> Tensor:
     """Reads the mask of a clip, as an image of the field or as polygons in the clip's own layout coordinates.
 
     Args:
         path: The file.
         clip: The clip.
-        layer: Layer of a polygon file; None: the only one.
+        layer: Layer of a polygon file; None: the only one, or 1/0 and 1/1 of a file with nothing else.
         cell: Cell of a polygon file; None: the only top cell.
+        allow_missing: Read on where cells are referred to that are not in the file.
 
     Returns:
         (H, W) values in [0, 1], float32, that fill the field; of polygons, their area coverage on 1 nm pixels.
@@ -248,18 +256,26 @@ def load_mask(path: str | Path, clip: Clip, *, layer: str | None = None, cell: s
     require_paths(path=path)
     if Path(path).suffix.lower() in IMAGE_SUFFIXES:
         return load_mask_image(path, clip)
-    placed = _placed_mask(path, clip, layer, cell)
+    placed = _placed_mask(path, clip, layer, cell, allow_missing=allow_missing)
     return torch.from_numpy(rasterize(placed, Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM)))
 
 
-def load_mask_polygons(path: str | Path, clip: Clip, *, layer: str | None = None, cell: str | None = None) -> Layout:
+def load_mask_polygons(
+    path: str | Path,
+    clip: Clip,
+    *,
+    layer: str | None = None,
+    cell: str | None = None,
+    allow_missing: bool = False,
+) -> Layout:
     """Reads the mask of a clip as polygons on the field; an image is binarised at 0.5 and outlined along its pixels.
 
     Args:
         path: The file.
         clip: The clip.
-        layer: Layer of a polygon file; None: the only one.
+        layer: Layer of a polygon file; None: the only one, or 1/0 and 1/1 of a file with nothing else.
         cell: Cell of a polygon file; None: the only top cell.
+        allow_missing: Read on where cells are referred to that are not in the file.
 
     Returns:
         The polygons, in field coordinates.
@@ -270,11 +286,11 @@ def load_mask_polygons(path: str | Path, clip: Clip, *, layer: str | None = None
     if Path(path).suffix.lower() in IMAGE_SUFFIXES:
         values = load_mask_image(path, clip)
         return Layout(file_stem(path), pixel_polygons((values >= 0.5).numpy(), pixel_of(values, clip)))
-    return _placed_mask(path, clip, layer, cell)
+    return _placed_mask(path, clip, layer, cell, allow_missing=allow_missing)
 
 
-def _placed_mask(path: str | Path, clip: Clip, layer: str | None, cell: str | None) -> Layout:
-    placed = read_mask(path, layer=layer, cell=cell).translated(*clip.shift_nm)
+def _placed_mask(path: str | Path, clip: Clip, layer: str | None, cell: str | None, *, allow_missing: bool) -> Layout:
+    placed = read_mask(path, layer=layer, cell=cell, allow_missing=allow_missing).translated(*clip.shift_nm)
     try:
         require_inside(placed, Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM))
     except LithoError as error:
@@ -283,7 +299,13 @@ def _placed_mask(path: str | Path, clip: Clip, layer: str | None, cell: str | No
 
 
 def load_start_mask(
-    path: str | Path, clip: Clip, pixel_nm: float, *, layer: str | None = None, cell: str | None = None
+    path: str | Path,
+    clip: Clip,
+    pixel_nm: float,
+    *,
+    layer: str | None = None,
+    cell: str | None = None,
+    allow_missing: bool = False,
 ) -> Tensor:
     """Reads the mask of a clip, to start an optimisation from.
 
@@ -293,6 +315,7 @@ def load_start_mask(
         pixel_nm: Pixel of the result; must divide the field.
         layer: As for `load_mask`.
         cell: As for `load_mask`.
+        allow_missing: As for `load_mask`.
 
     Returns:
         Area coverage (H, W), float32 in [0, 1].
@@ -301,7 +324,7 @@ def load_start_mask(
         LithoError: As `load_mask`, or an image's pixel is neither a multiple of the wanted one nor divides it.
     """
     if Path(path).suffix.lower() not in IMAGE_SUFFIXES:
-        drawn = load_mask_polygons(path, clip, layer=layer, cell=cell)
+        drawn = load_mask_polygons(path, clip, layer=layer, cell=cell, allow_missing=allow_missing)
         return torch.from_numpy(rasterize(drawn, Grid.of_field(clip.field_nm, pixel_nm)))
     values = load_mask_image(path, clip)
     found_nm = pixel_of(values, clip)

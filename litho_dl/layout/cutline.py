@@ -135,8 +135,9 @@ def narrow_cuts(layout: Layout, kind: Kind, *, slack: float = 1.0, window_nm: Bo
     widest_nm = slack * min(pair.width_nm for pair in found) + SAME_NM / 2
     found = _facing(drawn, kind, widest_nm + 1, units, window_nm)
     loops = [loop for polygon in region.from_region(drawn, units) for loop in polygon.loops]
-    corners = np.concatenate([edge.points[[0, -1]] for loop in loops for edge in drawn_edges(loop) if not edge.closed])
-    return [_clearest(pair, corners) for pair in found if pair.width_nm <= widest_nm]
+    ends = [edge.points[[0, -1]] for loop in loops for edge in drawn_edges(loop) if not edge.closed]
+    corners = np.concatenate([np.zeros((0, 2)), *ends])
+    return _clearest([pair for pair in found if pair.width_nm <= widest_nm], corners)
 
 
 class _Facing(NamedTuple):
@@ -173,17 +174,29 @@ def _facing(drawn: "db.Region", kind: Kind, limit_nm: float, units: int, window_
     return found
 
 
-def _clearest(pair: _Facing, corners: np.ndarray) -> Cut:
-    """The cut across two facing edges that is clear of corners, the nearest to their middle; or the clearest."""
+def _clearest(pairs: list[_Facing], corners: np.ndarray) -> list[Cut]:
+    """Cuts across facing edges, each clear of corners and as near to their middle as can be; or the clearest."""
+    from scipy.spatial import cKDTree
+
     shares = np.array(PLACES)[:, None]
-    starts, ends = (part[0] + shares * (part[1] - part[0]) for part in pair)
-    clear_nm = np.full(len(PLACES), np.inf)
+    starts, ends = (
+        np.stack([pair[side][0] + shares * (pair[side][1] - pair[side][0]) for pair in pairs]) for side in (0, 1)
+    )
+    clear_nm = np.full(starts.shape[:2], np.inf)
     if len(corners):
-        apart = [np.hypot(*(points[:, None] - corners).transpose(2, 0, 1)).min(1) for points in (starts, ends)]
-        clear_nm = np.minimum(*apart)
-    best = int(np.argmax(clear_nm >= min(CLEAR_NM, clear_nm.max() - SAME_NM)))  # the first of `PLACES`
-    start, end = (tuple(points[best].tolist()) for points in (starts, ends))
-    return Cut(start, end, pair.overlap_nm, float(clear_nm[best]))
+        tree = cKDTree(corners)
+        clear_nm = np.minimum(tree.query(starts)[0], tree.query(ends)[0])
+    enough = np.minimum(CLEAR_NM, clear_nm.max(1, keepdims=True) - SAME_NM)
+    best = np.argmax(clear_nm >= enough, axis=1)  # the first of `PLACES`
+    return [
+        Cut(
+            tuple(starts[row, place].tolist()),
+            tuple(ends[row, place].tolist()),
+            pair.overlap_nm,
+            float(clear_nm[row, place]),
+        )
+        for row, (pair, place) in enumerate(zip(pairs, best.tolist(), strict=True))
+    ]
 
 
 def _on_border(point_nm: np.ndarray, window_nm: Box) -> bool:

@@ -9,7 +9,7 @@ from litho_dl.layout.polygon import Polygon
 
 CORNER_DEG = 36.0  # sharper turns of an outline are corners; curves of 12 or more points a turn have none
 CHORD_NM = 8.0  # over which the direction of a curve is taken
-GRIDS_NM = (1.0, 0.5, 0.25, 0.1, 0.05, 0.01)  # usual database units
+GRIDS_NM = (10.0, 5.0, 2.0, 1.0, 0.5, 0.25, 0.1, 0.05, 0.01)  # usual database units
 ON_GRID = 1e-6  # of a step
 SHORT_STEPS = 4  # of the grid: the direction of shorter segments is doubtful, as their ends are rounded to it
 

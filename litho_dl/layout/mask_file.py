@@ -9,7 +9,7 @@ import numpy as np
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.layout.files import read_layout
-from litho_dl.layout.gds import GDS_SUFFIXES, write_layers
+from litho_dl.layout.gds import GDS_SUFFIXES, LARGEST_LAYER, write_layers
 from litho_dl.layout.layout import Box, Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.stream import load_stream
@@ -41,9 +41,13 @@ class MaskForm:
     target: Layer | None = None
 
     def __post_init__(self) -> None:
+        if self.assist_layer[1] > LARGEST_LAYER:
+            raise LayoutError(
+                f"Expected a layer of assist features, as there is none after {layer_text(self.main)}; give one."
+            )
         if self.target in (self.main, self.assist_layer):
             raise LayoutError(
-                f"Expected a target beside the mask's layers, got {layer_text(self.main)}; choose another."
+                f"Expected a target beside the mask's layers, got {layer_text(self.target)}; choose another."
             )
 
     @property

@@ -7,6 +7,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,15 +143,26 @@ def _require_readable(plain: Path, path: str | Path) -> None:
         is_oasis = file.read(len(OASIS_MAGIC)) == OASIS_MAGIC
     if not is_oasis or find_spec("resource") is None:
         return
-    size = plain.stat().st_size
-    seconds, most_bytes = LEAST_SECONDS + size // OASIS_BYTES_PER_SECOND, LEAST_MEMORY_BYTES + LARGEST_GROWTH * size
-    command = (sys.executable, "-P", "-c", _READ, str(plain), str(seconds), str(most_bytes))
-    found = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    if found.returncode < 0 or b"bad_alloc" in found.stderr or b"MemoryError" in found.stderr:
+    state = plain.stat()
+    if not _ends(str(plain), state.st_mtime_ns, state.st_size):
+        seconds, most_bytes = _limits(state.st_size)
         raise LayoutError(
             f"{path}: Expected an undamaged OASIS file, got one that cannot be read in {seconds} s of computing and "
             f"{most_bytes >> 20:,} MB; check it, or write it as GDSII."
         )
+
+
+def _limits(size: int) -> tuple[int, int]:
+    """Seconds of computing and bytes of memory that may be spent on a file of so many bytes."""
+    return LEAST_SECONDS + size // OASIS_BYTES_PER_SECOND, LEAST_MEMORY_BYTES + LARGEST_GROWTH * size
+
+
+@lru_cache(maxsize=64)
+def _ends(plain: str, changed_ns: int, size: int) -> bool:
+    """Whether another process reads a file, as it was when it was last changed, within its limits."""
+    command = (sys.executable, "-P", "-c", _READ, plain, *map(str, _limits(size)))
+    found = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return not (found.returncode < 0 or b"bad_alloc" in found.stderr or b"MemoryError" in found.stderr)
 
 
 def _unpack(path: str | Path, plain: Path) -> None:

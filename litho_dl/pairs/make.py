@@ -14,6 +14,7 @@ from torch import Tensor
 from litho_dl.core.device import resolve_device
 from litho_dl.core.errors import DatasetError
 from litho_dl.core.grid import Grid
+from litho_dl.core.settings import validated
 from litho_dl.core.timing import PhaseTimer
 from litho_dl.core.workers import require_shared
 from litho_dl.ilt.method import Method
@@ -73,10 +74,10 @@ def _worker_context(folder: str, digest: str, device: str) -> _WorkerContext:
     manifest = read_manifest(require_shared(Path(folder), MANIFEST))
     if manifest.digest != digest:
         raise DatasetError(f"{folder}: {platform.node()} has another data set under this path.")
-    process = load_kernels(Path(folder) / OPTICS)
+    process, origin = load_kernels(Path(folder) / OPTICS), str(Path(folder) / MANIFEST)
     return _WorkerContext(
-        recipe=DatasetRecipe.model_validate(manifest.settings["recipe"]),
-        method=Method.model_validate(manifest.settings["resolved"]["method"]),
+        recipe=validated(DatasetRecipe, manifest.settings["recipe"], origin),
+        method=validated(Method, manifest.settings["resolved"].get("method"), origin),
         simulator=Simulator(process).to(resolve_device(device)),
         settings=manifest.settings,
     )

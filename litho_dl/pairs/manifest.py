@@ -5,15 +5,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from litho_dl.core.dihedral import SymmetryName
 from litho_dl.core.errors import DatasetError, LithoError
 from litho_dl.core.io import file_digest, plain_file, write_text
 from litho_dl.core.settings import Positive
 from litho_dl.core.stored import Count, Digest, Stored, checked, parse_json
-from litho_dl.ilt.method import Method
-from litho_dl.pairs.recipe import DatasetRecipe
 from litho_dl.pairs.shard import OPTICS, SHARDS
 
 FORMAT = "litho_dl.dataset/1"
@@ -39,18 +37,23 @@ class ShardEntry:
     rejected: dict[str, Count]
 
 
-class _Resolved(Stored):
-    """What workers need of the contents of the files that a recipe names."""
+class _Recipe(Stored):
+    """What readers need of a recipe; only workers read all of it, as its keys may be those of another version."""
 
-    method: Method
+    description: str = ""
+    optics: str
+    method: str
+    seed: Annotated[int, Field(ge=0)]
+    pixel_nm: Positive
+    shard_clips: Annotated[Count, Field(ge=1)]
 
 
 class _Settings(Stored):
     """Settings of a data set, as `resolve.resolve_recipe` makes them."""
 
     digest: Digest
-    recipe: DatasetRecipe
-    resolved: _Resolved
+    recipe: _Recipe
+    resolved: dict[str, JsonValue]
     field_nm: tuple[Positive, Positive]
     symmetries: tuple[SymmetryName, ...]
 

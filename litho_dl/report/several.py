@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from litho_dl.core.errors import ReportError
+from litho_dl.core.naming import require_name
 from litho_dl.report.names import MRC
 from litho_dl.report.run import COMPARISON, SCORES, Run, read_run
 from litho_dl.report.table import Record, Table, make_table, mean
@@ -29,7 +30,8 @@ def read_runs(folders: Sequence[Path]) -> Run:
     if not (folder / COMPARISON).is_file():
         return read_run(folder)
     own = read_run(folder, below=False)
-    names = [name for name in str(own.facts.get("runs", "")).split(", ") if (folder / name).is_dir()]
+    listed = [name for name in str(own.facts.get("runs", "")).split(", ") if name]
+    names = [name for name in listed if (folder / require_name(name, "the name of a run", ReportError)).is_dir()]
     return merged({name: read_run(folder / name, below=False) for name in names}, own) if names else own
 
 

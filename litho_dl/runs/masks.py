@@ -69,14 +69,17 @@ def drawn_masks(layouts: Sequence[Layout], optics: HasField) -> GivenMasks:
     return GivenMasks(coverage, MASK_FILE_PIXEL_NM, drawn=True)
 
 
-def read_given_mask(path: Path, clip: Clip, *, layer: str | None = None, cell: str | None = None) -> GivenMasks:
+def read_given_mask(
+    path: Path, clip: Clip, *, layer: str | None = None, cell: str | None = None, allow_missing: bool = False
+) -> GivenMasks:
     """Reads the mask of a clip from a file: an image of the field, or polygons, which are imaged as they are drawn.
 
     Args:
         path: The file.
         clip: The clip.
-        layer: Layer of a polygon file; None: the only one.
-        cell: Cell of a polygon file; None: the only top cell.
+        layer: As for `layout.clips.load_mask`.
+        cell: As for `load_mask`.
+        allow_missing: As for `load_mask`.
 
     Returns:
         The one mask.
@@ -84,7 +87,7 @@ def read_given_mask(path: Path, clip: Clip, *, layer: str | None = None, cell: s
     Raises:
         LithoError: As `layout.clips.load_mask`.
     """
-    values = load_mask(path, clip, layer=layer, cell=cell)
+    values = load_mask(path, clip, layer=layer, cell=cell, allow_missing=allow_missing)
     return GivenMasks(values[None], pixel_of(values, clip), drawn=path.suffix.lower() not in IMAGE_SUFFIXES)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from litho_dl.simulation.simulator import Simulator
 TOLERANCE_NM = 0.25  # largest shift of an edge that is not worth a warning
 OPTIMISED = 5.0  # optimised masks, with assist features up to the border, move edges by up to so much more
 PIXEL_NM = 8.0
+FIELD_UNIT_NM = 1e-3
 RANGE_NM = 1024.0  # distance up to which features are taken to influence an edge
 FIELD_STEP_NM = 256.0
 LEAST_SLOPE = 0.5  # of the median edge's; weaker edges, as at corners, count as if they had it
@@ -62,6 +64,7 @@ def image_gap_nm(target: Layout, field_nm: tuple[float, float]) -> float:
     return min(field_nm[1] - (x1 - x0), field_nm[0] - (y1 - y0))
 
 
+@lru_cache(maxsize=1)  # for the layouts of one command
 def _wide(process: ProcessModel) -> ProcessModel:
     """The nominal corner of a process; kernels of small fields, which end too near, are built for a larger one."""
     corner, times = process.corners["nominal"], math.ceil(2 * RANGE_NM / max(process.field_nm) - 1e-9)
@@ -79,7 +82,7 @@ def _shift_nm(wide: ProcessModel, target: Layout, field_nm: tuple[float, float])
     height, width = field_nm
     copies = max(2, *(math.ceil(own / side - 1e-9) for own, side in zip(wide.field_nm, field_nm, strict=True)))
     simulator = Simulator(wide.on_field((copies * height, copies * width)))
-    grid = Grid.of_field(field_nm, height / max(1, round(height / PIXEL_NM)))
+    grid = Grid.of_field(field_nm, _pixel_nm(field_nm))
     x0, y0, x1, y1 = target.bbox_nm
     tile = rasterize(target.translated((width - x1 - x0) / 2, (height - y1 - y0) / 2), grid)
     repeated = np.tile(tile, (copies, copies))
@@ -88,11 +91,17 @@ def _shift_nm(wide: ProcessModel, target: Layout, field_nm: tuple[float, float])
     with torch.no_grad():
         exposure = simulator.expose(torch.from_numpy(np.stack((alone, repeated))), grid.pixel_nm)
     single, among = exposure.aerial("nominal").double().numpy()
-    edges = _edges(alone >= 0.5)
+    edges = _edges(alone >= 0.5) & _edges(repeated >= 0.5)  # shapes that go on across the border have none there
     slope = _slope(single, grid.pixel_nm)[edges]
     if not slope.size:
         return 0.0
     return float((np.abs(among - single)[edges] / np.maximum(slope, LEAST_SLOPE * np.median(slope))).max())
+
+
+def _pixel_nm(field_nm: tuple[float, float]) -> float:
+    """The pixel nearest to `PIXEL_NM`, or smaller, that divides both sides of a field."""
+    common = math.gcd(*(round(side / FIELD_UNIT_NM) for side in field_nm)) * FIELD_UNIT_NM
+    return common / max(1, math.ceil(common / PIXEL_NM - 0.5))
 
 
 def _edges(inside: np.ndarray) -> np.ndarray:

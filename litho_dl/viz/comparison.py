@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from litho_dl.core.errors import LithoError
 from litho_dl.viz.clip import caption
-from litho_dl.viz.figure import TICK_SIZE, TITLE_SIZE, Extent, new_figure
+from litho_dl.viz.figure import TICK_SIZE, TITLE_SIZE, Extent, as_it_is, new_figure
 from litho_dl.viz.gallery import GalleryClip
 from litho_dl.viz.images import grown, square_around
 from litho_dl.viz.panels import mask_panel, print_panel, target_panel
@@ -48,11 +48,13 @@ def comparison_figure(
             images = clip.images.crop(window).thinned(CELL_PIXELS)
             if column == 0:
                 target_panel(places[2 * row, 0], images, "")
-                places[2 * row, 0].set_title(in_lines(name), loc="left", fontsize=TITLE_SIZE, fontweight="bold")
+                places[2 * row, 0].set_title(
+                    in_lines(as_it_is(name)), loc="left", fontsize=TITLE_SIZE, fontweight="bold"
+                )
             above, below = places[2 * row : 2 * row + 2, 1 + column]
             drawn_entries = mask_panel(above, images, "") + print_panel(below, images, clip.epe_sites_nm, "")
             entries |= {str(entry.get_label()): entry for entry in drawn_entries}
-            above.set_title(in_lines(origin), loc="left", fontsize=TITLE_SIZE)
+            above.set_title(in_lines(as_it_is(origin)), loc="left", fontsize=TITLE_SIZE)
             below.set_title(_two_lines(clip.score), loc="left", fontsize=TICK_SIZE - 1)
     figure.legend(
         handles=list(entries.values()),

@@ -46,8 +46,13 @@ def new_figure(width_in: float, height_in: float, title: str = "") -> Figure:
     figure = Figure(figsize=(width_in, height_in), layout="compressed", facecolor="white")
     FigureCanvasAgg(figure)
     if title:
-        figure.suptitle(title, fontsize=TITLE_SIZE + 2, fontweight="bold")
+        figure.suptitle(as_it_is(title), fontsize=TITLE_SIZE + 2, fontweight="bold")
     return figure
+
+
+def as_it_is(text: str) -> str:
+    """A text that holds a name, for matplotlib: `$` begins no formula, and bytes that are not UTF-8 become `?`."""
+    return text.encode(errors="replace").decode().replace("$", r"\$")
 
 
 def style_axes(axes: Axes, title: str = "", x_label: str = "", y_label: str = "") -> None:

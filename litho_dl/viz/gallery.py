@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from litho_dl.core.errors import LithoError
 from litho_dl.viz.clip import caption
-from litho_dl.viz.figure import TICK_SIZE, TITLE_SIZE, new_figure
+from litho_dl.viz.figure import TICK_SIZE, TITLE_SIZE, as_it_is, new_figure
 from litho_dl.viz.images import ClipImages, Extent, square_around
 from litho_dl.viz.panels import mask_panel, print_panel, target_panel
 
@@ -78,7 +78,7 @@ def _clip_row(trio: Sequence[Axes], clip: GalleryClip, side_nm: float) -> list[A
     images = clip.images.crop(square_around(clip.images.bounds(), side_nm)).thinned(CELL_PIXELS)
     target_panel(target, images, "")
     opening = mask_panel(mask, images, "")
-    target.set_title(clip.name, loc="left", fontsize=TITLE_SIZE, fontweight="bold")
+    target.set_title(as_it_is(clip.name), loc="left", fontsize=TITLE_SIZE, fontweight="bold")
     mask.set_title(caption(clip.score, "   "), loc="left", fontsize=TICK_SIZE)
     return opening + print_panel(printed, images, clip.epe_sites_nm, "")
 

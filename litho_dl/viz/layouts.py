@@ -11,7 +11,7 @@ from matplotlib.path import Path
 from numpy.typing import ArrayLike
 
 from litho_dl.core.errors import LithoError
-from litho_dl.viz.figure import BLUE, TICK_SIZE, TITLE_SIZE, new_figure, style_axes, style_chart
+from litho_dl.viz.figure import BLUE, TICK_SIZE, TITLE_SIZE, as_it_is, new_figure, style_axes, style_chart
 
 CLIP_IN, CHART_IN = 1.35, 2.3  # side of a clip's panel, and width of a histogram
 BINS = 50
@@ -67,7 +67,7 @@ def clips_figure(groups: Sequence[ClipGroup], *, across: int = 8, title: str = "
             place.set_axis_off()
         for place, (name, loops) in zip(places, group.clips.items(), strict=False):
             clip_panel(place, loops, group.extent_nm, name if len(groups) == 1 else "")
-        gallery.suptitle(group.name, fontsize=TITLE_SIZE, x=0.01, ha="left")
+        gallery.suptitle(as_it_is(group.name), fontsize=TITLE_SIZE, x=0.01, ha="left")
         for axes, label in zip(charts.subplots(1, len(labels), squeeze=False).ravel(), labels, strict=True):
             if label in group.charts:
                 histogram_panel(axes, group.charts[label], edges[label], label)
@@ -85,7 +85,7 @@ def clip_panel(axes: Axes, loops: Loops, extent_nm: float, title: str = "") -> N
     """
     axes.set_axis_on()
     style_axes(axes)
-    axes.set_title(title, fontsize=TICK_SIZE - 2, loc="right")
+    axes.set_title(as_it_is(title), fontsize=TICK_SIZE - 2, loc="right")
     axes.set(xlim=(0, extent_nm), ylim=(0, extent_nm), xticks=[], yticks=[], aspect="equal")
     if len(loops):
         outlines = [Path(np.vstack([loop, np.asarray(loop)[:1]]), closed=True) for loop in loops]

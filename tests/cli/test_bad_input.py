@@ -31,7 +31,7 @@ BAD = {
     SIMULATE.format("cross.glp --layer M7"): "'M7'; choose one of M1",
     SIMULATE.format("cross.glp --cell X"): "'X'; choose one of TOP",
     SIMULATE.format("square.gds --layer 9/0"): "choose a layer among 1/0",
-    SIMULATE.format("square.gds --layer metal"): "GDSII layer such as",
+    SIMULATE.format("square.gds --layer metal"): "a layer with shapes, got metal",
     SIMULATE.format("cross.glp --window 5000,5000,5100,5100"): "inside the window",
     SIMULATE.format("cross.glp --window 0,0,0,0"): "x0 < x1",
     SIMULATE.format("cross.glp --window nan,0,1,1"): "x0 < x1",
@@ -187,7 +187,5 @@ def test_damaged_files_never_end_in_a_traceback(inputs, tmp_path, damaged):
     if result.code:
         refused(result)
     else:
-        said = [
-            line for line in result.err.splitlines() if not line.startswith("Warning: cross: the field is periodic")
-        ]
+        said = [line for line in result.err.splitlines() if ": the field is periodic" not in line]
         assert said in ([], ["Building kernels ..."])

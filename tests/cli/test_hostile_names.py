@@ -139,3 +139,23 @@ def test_names_of_files_can_be_as_long_as_allowed(here, tmp_path):
     options = ("--optics", "small.safetensors", "--method", "few.toml", "--no-figures", "--out", tmp_path / "out")
     assert litho("optimize", path, *options).code == 0
     assert {len(name) for name in files_below(tmp_path / "out") if name.startswith("x")} == {209}
+
+
+@pytest.mark.parametrize("name", ["a$_$b", "$\\foo$".replace("\\", "_"), "50$", "<b>&amp; {{ 7 }}", "=1+1"])
+def test_names_are_shown_as_they_are(here, tmp_path, name):
+    """Not as formulas of pictures, spreadsheets or pages."""
+    path = Path(shutil.copyfile("cross.glp", tmp_path / f"{name}.glp"))
+    options = ("--optics", "small.safetensors", "--method", "few.toml", "--report", "--out", tmp_path / "out")
+    result = litho("optimize", path, *options)
+    assert result.code == 0, result.err
+    assert f"{name}.png" in files_below(tmp_path / "out")
+    assert "<b>&amp;" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file names are Unicode on Windows")
+def test_a_picture_of_a_mask_whose_name_is_not_utf8(here, tmp_path):
+    mask = shutil.copyfile("mask.png", tmp_path / f"{NOT_UTF8}.png")
+    options = ("--optics", "small.safetensors", "--protocol", "default", "--figure", tmp_path / "x.png")
+    assert litho("evaluate", "--target", "cross.glp", "--mask", mask, *options).code == 0
+    missing = refused(litho("evaluate", "--target", f"{NOT_UTF8}.glp", "--mask", mask, *options))
+    assert missing == "Error: caf\\udce9.glp: no such file."

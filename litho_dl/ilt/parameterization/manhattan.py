@@ -45,6 +45,7 @@ class Manhattan(EdgeParameterization):
             MaskError: A target does not cover half of any pixel.
         """
         self._pixel_nm, self._shape = start.pixel_nm, (start.mask.shape[-2], start.mask.shape[-1])
+        self._slanted = []
         clips, limits = [], []
         assists = start.mask.detach().cpu().numpy()
         covered = (start.drawn >= 0.5).cpu().numpy()

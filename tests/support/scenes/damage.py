@@ -1,10 +1,10 @@
 """Damaged files of every kind, and the readers that must read or refuse them; run as a program, the fuzz test.
 
-    python -m scenes.damage COUNT SEED FOLDER [KIND...]
+    python -m scenes.damage FIRST LAST SEED FOLDER [KIND...]
 
 Each input is a small valid file with some random damage. Its reader may return or raise a `LithoError`, within seconds
-and 2 GB, and writes nothing outside FOLDER. The program prints one JSON line for each fault, and stops at the first
-input that hangs or ends the process.
+and 2 GB, and writes nothing outside FOLDER. The program prints one JSON line for each fault, and on standard error the
+number of each input before it is read: one that hangs outside Python, or crashes, ends it.
 """
 
 import contextlib
@@ -153,10 +153,12 @@ def limited() -> Iterator[None]:
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.alarm(LONGEST_S)
+    signal.setitimer(signal.ITIMER_PROF, 2 * LONGEST_S)  # ends the process, if Python does not get to `stop`
     try:
         yield
     finally:
         signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGALRM, before)
 
 
@@ -205,8 +207,8 @@ def fault_of(kind: Kind, path: Path) -> str | None:
     return f"{time.monotonic() - begun:.1f} s" if time.monotonic() > begun + LONGEST_S else None
 
 
-def main(count: int, seed: int, folder: Path, names: list[str]) -> None:
-    """Reads damaged files, and prints the faults."""
+def main(first: int, last: int, seed: int, folder: Path, names: list[str]) -> None:
+    """Reads damaged files `first` to `last` - 1 of a seed, and prints the faults."""
     import torch
 
     from scenes.damaged_kinds import make_kinds
@@ -221,7 +223,7 @@ def main(count: int, seed: int, folder: Path, names: list[str]) -> None:
     outside: list[str] = []
     watch_writes([folder], outside)
     limit_memory()
-    for index in range(count):
+    for index in range(first, last):
         rng = random.Random(f"{seed} {index}")
         kind = chosen[index % len(chosen)]
         shutil.rmtree(work, ignore_errors=True)
@@ -240,4 +242,4 @@ def main(count: int, seed: int, folder: Path, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4:])
+    main(*map(int, sys.argv[1:4]), Path(sys.argv[4]), sys.argv[5:])

@@ -36,6 +36,7 @@ from litho_dl.process.files import import_contest, load_kernels, save_kernels
 from litho_dl.process.recipe import load_recipe
 from litho_dl.report.page import render
 from litho_dl.report.run import read_run
+from litho_dl.scoring.protocol import RULES
 from litho_dl.training.checkpoint import load_checkpoint, save_checkpoint
 from litho_dl.tuning.files import study_folder
 from litho_dl.tuning.search import Search
@@ -72,7 +73,7 @@ def plan() -> Plan:
     tiling = Tiling((0, 0, 1024, 512), (0, 0, 1024, 512), 512.0, 256.0)
     labels = {"layout": "chip.gds", "window": [0, 1.5]}
     files = {"target.oas": DIGEST, "optics.safetensors": DIGEST}
-    return Plan(tiling, 1e-4, load_method("fast"), False, None, 1, 1, "cpu", files, labels)
+    return Plan(tiling, 1e-4, load_method("fast"), False, None, 1, 1, "cpu", files, RULES, labels)
 
 
 def make_kinds(folder: Path) -> dict[str, Kind]:

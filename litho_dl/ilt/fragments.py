@@ -138,7 +138,10 @@ def free_moves(clip: Fragments, polygons: Sequence[Polygon], kept_nm: float, lar
 
 
 def _heights(starts: np.ndarray, ends: np.ndarray, normal: np.ndarray, reach: float) -> np.ndarray:
-    """Heights above a line through the origin at both ends of the parts of segments that lie within its reach."""
+    """Distances of segments from a line through the origin, at both ends of their parts within its reach; signed.
+
+    Those of segments that are not parallel to it are taken at right angles to them.
+    """
     tangent = np.array([-normal[1], normal[0]])
     (low, high), (first, last) = (
         np.stack([points @ direction for points in (starts, ends)]) for direction in (tangent, normal)
@@ -146,7 +149,8 @@ def _heights(starts: np.ndarray, ends: np.ndarray, normal: np.ndarray, reach: fl
     met = (np.maximum(low, high) > -reach) & (np.minimum(low, high) < reach)
     low, high, first, last = low[met], high[met], first[met], last[met]
     slope = (last - first) / (high - low)  # facing segments are not parallel to the normal
-    return np.concatenate([first + slope * (np.clip(end, -reach, reach) - low) for end in (low, high)])
+    above = np.concatenate([first + slope * (np.clip(end, -reach, reach) - low) for end in (low, high)])
+    return above / np.hypot(1, np.tile(slope, 2))
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from litho_dl.core.grid import Grid
+from litho_dl.core.grid import Grid, same_length
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
 from litho_dl.process.model import ProcessModel, build_process
@@ -81,7 +81,9 @@ def _shift_nm(wide: ProcessModel, target: Layout, field_nm: tuple[float, float])
     """The largest shift of an edge by the images that a field repeats; the kernels may be of a larger field."""
     height, width = field_nm
     copies = max(2, *(math.ceil(own / side - 1e-9) for own, side in zip(wide.field_nm, field_nm, strict=True)))
-    simulator = Simulator(wide.on_field((copies * height, copies * width)))
+    around = (copies * height, copies * width)
+    own = all(same_length(side, other) for side, other in zip(wide.field_nm, around, strict=True))
+    simulator = Simulator(wide if own else wide.on_field(around))
     grid = Grid.of_field(field_nm, _pixel_nm(field_nm))
     x0, y0, x1, y1 = target.bbox_nm
     tile = rasterize(target.translated((width - x1 - x0) / 2, (height - y1 - y0) / 2), grid)

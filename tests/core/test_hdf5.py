@@ -56,6 +56,17 @@ class TestInside:
             assert (file.names(), file.names("group"), file.names("none")) == (["group"], ["a"], [])
             np.testing.assert_array_equal(file.array("group/a", "f", (40, 3)).read(*rows), VALUES[slice(*rows)])
 
+    def test_names_are_of_a_group_alone(self, tmp_path):
+        """An array in its place could be of another file, or have no end."""
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file.attrs["format"] = KIND
+            file.create_dataset("group", shape=(10**9,), dtype="u1", chunks=(10**6,))
+        with (
+            pytest.raises(DatasetError, match="expected a group for group"),
+            open_hdf5(tmp_path / "a.h5", KIND) as file,
+        ):
+            file.names("group")
+
     def test_texts(self, tmp_path):
         names = [f"clip-{number}-ü" for number in range(100)]
         (tmp_path / "a.h5").write_bytes(hdf5_bytes(KIND, {"digest": "d"}, {"name": names, "none": []}))

@@ -70,6 +70,16 @@ def test_runs_that_share_a_folder_exclude_others_and_only_the_first_clears_it(tm
     assert (tmp_path / LOCK).exists()  # the other run still has it
 
 
+def test_a_second_run_that_shares_a_folder_keeps_it_when_the_first_ends(tmp_path, elsewhere):
+    """Asking in vain for a lock of its own would give up the shared one."""
+    first, _second = elsewhere(tmp_path, "shared"), elsewhere(tmp_path, "shared")
+    (tmp_path / LEFT).touch()
+    first.stdin.close()
+    first.wait()
+    assert "another process" in refused(tmp_path)
+    assert (tmp_path / LEFT).exists()
+
+
 def test_the_last_of_the_runs_that_share_a_folder_removes_the_lock(tmp_path):
     (tmp_path / LEFT).touch()
     with owned(tmp_path, shared=True):

@@ -165,8 +165,22 @@ class TestSlanted:
         np.testing.assert_allclose(radii[0], 208, atol=0.05)
         np.testing.assert_allclose(radii[1], 92, atol=0.05)
         limits = free_moves(clip, [ring], KEPT_NM, LARGEST_MOVE_NM)
-        assert set(limits[:, 0]) <= {-36, -37, -38}  # half of what a width of 100 has beyond 24 nm
+        assert -38 <= limits[:, 0].min() <= limits[:, 0].max() <= -35  # half of what a width of 100 has beyond 24 nm
         assert limits[:, 1].min() >= 38  # the hole is 200 wide
+
+    def test_a_wire_at_45_degrees_is_in_the_way_too(self):
+        """A bar, and one at 45 degrees whose corner is 60 nm beside it: half of what 60 nm has beyond 24 nm."""
+        bar = Polygon(np.array([(400, 0), (490, 0), (490, 600), (400, 600)], dtype=float))
+        other = Polygon(
+            rotated(np.array([(0, 0), (500, 0), (500, 90), (0, 90)], dtype=float), 45, 1e-3) + (613.64, 100)
+        )
+        assert other.hull[:, 0].min() == pytest.approx(550)
+        clip = fragment([bar, other], [], RULES)
+        limits = free_moves(clip, [bar, other], KEPT_NM, LARGEST_MOVE_NM)
+        assert (limits[:, 1] < 40).any()
+        grown = [Layout("one", (polygon,)).biased(11.9) for polygon in clip.polygons(moved(clip, limits[:, 1]))]
+        both = Layout("both", (*grown[0].polygons, *grown[1].polygons))
+        assert both.area_nm2 == pytest.approx(grown[0].area_nm2 + grown[1].area_nm2)  # 23.8 nm apart
 
     def test_a_spike_and_a_shallow_corner_stay_near(self):
         """Moved edges of nearly the same or opposite directions would meet far away."""

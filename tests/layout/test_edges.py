@@ -73,3 +73,13 @@ def test_points_along_an_edge_follow_its_bends():
 def test_what_is_manhattan():
     assert is_manhattan((box(0, 0, 10, 20), Polygon(ELL)))
     assert not is_manhattan((box(0, 0, 10, 20), *turned((box(0, 0, 500, 100),), 0.1, 1e-3)))
+
+
+@pytest.mark.parametrize("grid_nm", [2.0, 5.0, 10.0])
+def test_coarse_grids_make_no_stairs_of_a_circle(grid_nm):
+    (edge,) = drawn_edges(circle((700, 700), 200 if grid_nm < 10 else 600, 256, grid_nm))
+    arcs = np.linspace(0, edge.length_nm, 40)
+    spokes = edge.at(arcs) - (700, 700)
+    cosines = (edge.normals(arcs) * spokes).sum(1) / np.hypot(*spokes.T)
+    assert edge.closed
+    assert np.median(cosines) > 0.9

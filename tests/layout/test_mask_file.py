@@ -36,6 +36,14 @@ def area(*polygons) -> float:
     return round(Layout("", tuple(polygons)).area_nm2, 3)
 
 
+def test_layers_that_cannot_be_written_are_refused_before_the_work():
+    with pytest.raises(LayoutError, match="none after 5/65535"):
+        MaskForm(main=(5, 65535))
+    assert MaskForm(main=(5, 65535), assist=(6, 0)).assist_layer == (6, 0)
+    with pytest.raises(LayoutError, match="beside the mask's layers, got 1/1"):
+        MaskForm(target=(1, 1))
+
+
 def test_features_that_overlap_no_drawn_one_are_assist_features():
     main, assist = split_features(MASK, DRAWN)
     assert (len(main.polygons), main.area_nm2) == (2, area(*MAIN))

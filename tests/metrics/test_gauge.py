@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scenes.shapes import box
+from scenes.slanted import circle
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.core.grid import Grid
@@ -72,6 +73,12 @@ class TestGauges:
         triangle = Layout("t", (Polygon(np.array([(0, 0), (100, 0), (40, 90)])),))
         with pytest.raises(LayoutError, match="give gauges of your own"):
             default_gauges(triangle)
+
+    def test_curves_without_corners_have_no_parallel_sides(self):
+        ring = Polygon(circle((600, 600), 500, 64, 1e-3), (circle((600, 600), 450, 64, 1e-3)[::-1],))
+        found = default_gauges(Layout("ring", (ring,)))
+        assert {gauge.kind for gauge in found} == {"line", "space"} or {gauge.kind for gauge in found} == {"line"}
+        assert found[0].target_nm == pytest.approx(50, abs=0.2)
 
     def test_cutlines_are_in_the_layouts_own_coordinates(self):
         clip = place(self.layout.translated(5000, -300), FIELD, "bars")

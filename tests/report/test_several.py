@@ -7,6 +7,7 @@ import pytest
 from scenes.command_line import litho, refused
 from scenes.report import write_run
 
+from litho_dl.core.errors import ReportError
 from litho_dl.report.page import write_report
 from litho_dl.report.several import read_runs
 
@@ -20,6 +21,13 @@ def two(tmp_path):
     run["clips"] = [run["clips"][0] | {"l2_nm2": 15_000.0}]
     path.write_text(json.dumps(run | {"method": "other"}))
     return folders
+
+
+def test_a_comparison_leads_to_folders_in_its_own_alone(two, tmp_path):
+    own = write_run(tmp_path / "own")
+    (own / "comparison.json").write_text(json.dumps({"runs": "../runs/fast"}))
+    with pytest.raises(ReportError, match="the name of a run that can be part of a file name"):
+        read_runs([own])
 
 
 class TestSeveral:

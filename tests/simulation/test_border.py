@@ -75,3 +75,14 @@ def test_the_field_that_is_named_holds_the_layout(gap_nm, moves):
         assert 0 <= border_shift_nm(process(field_nm, 8), layout) <= TOLERANCE_NM
     else:
         assert border_shift_nm(optics, layout) == 0
+
+
+def test_a_target_that_fills_the_field_has_no_edge_to_move(small):
+    assert border_shift_nm(small, Layout("full", (box(0, 0, 1024, 1024),))) == 0
+
+
+def test_fields_need_not_be_square():
+    """The pixel divides both sides, whatever they have in common."""
+    recipe = RECIPE.model_copy(update={"corners": {"nominal": RECIPE.corners["nominal"]}})
+    optics = build_process(recipe, field_nm=(500.0, 518.0), count=4)
+    assert border_shift_nm(optics, Layout("square", (box(0, 0, 420, 420),))) > 1

@@ -9,7 +9,7 @@ from typing import Any
 
 from litho_dl import __version__
 from litho_dl.core.errors import DatasetError
-from litho_dl.core.grid import common_multiple_nm, require_steps
+from litho_dl.core.grid import Grid, require_steps
 from litho_dl.core.io import file_digest
 from litho_dl.core.workers import on_one_thread
 from litho_dl.ilt.method import Method, load_method
@@ -62,7 +62,8 @@ def resolve_recipe(recipe: DatasetRecipe) -> ResolvedRecipe:
                 f"Expected clips that fit the optics' field of {min(optics.field_nm):g} nm, got {side:g} nm; leave "
                 f"some 350 nm on each side for the optical range."
             )
-    require_steps(optics.field_nm, common_multiple_nm(recipe.pixel_nm, method.field_step_nm), f"method {recipe.method}")
+    Grid.of_field(optics.field_nm, recipe.pixel_nm)
+    require_steps(optics.field_nm, method.field_step_nm, f"method {recipe.method}")
     finer_nm, coarser_nm = sorted((recipe.pixel_nm, method.mask_nm))
     whole_factor(coarser_nm, finer_nm)
     plain, clips = recipe.model_dump(mode="json"), [_source(recipe, source) for source in recipe.clips]

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
 
-from litho_dl.core.errors import MaskError
 from litho_dl.ilt.method import Method
 from litho_dl.ilt.solve import Solution
 from litho_dl.layout.clips import Clip
@@ -40,10 +39,10 @@ class Suite:
         """Solves the clips by a method, and scores the masks by `protocol`.
 
         Raises:
-            LithoError: The method does not fit the field, diverged, or its masks cannot be scored.
+            LithoError: The method does not fit the field, or its masks cannot be scored.
             KeyboardInterrupt: Ctrl-C.
         """
-        solution = _require_improved(self._solve(method))
+        solution = self._solve(method)
         cards = [mask.evaluation.scorecard for mask in score_masks(self.simulator, self.clips, solution, self.protocol)]
         l2_nm2, pvb_nm2, epe_violations = (
             fmean(getattr(card, name) for card in cards) for name in ("l2_nm2", "pvb_nm2", "epe_violations")
@@ -83,13 +82,3 @@ class Suite:
 
     def _solve(self, method: Method) -> Solution:
         return solve(self.simulator, self.clips, method).require_finished()
-
-
-def _require_improved(solution: Solution) -> Solution:
-    """Refuses masks that are no better than the start: the fastest methods are those that do nothing."""
-    if solution.status == "diverged":
-        raise MaskError(
-            f"Expected masks better than the start, got none for {int(solution.diverged.sum())} of "
-            f"{len(solution.mask)} clips; the method diverged."
-        )
-    return solution

@@ -171,9 +171,8 @@ class TestSlanted:
     def test_a_wire_at_45_degrees_is_in_the_way_too(self):
         """A bar, and one at 45 degrees whose corner is 60 nm beside it: half of what 60 nm has beyond 24 nm."""
         bar = Polygon(np.array([(400, 0), (490, 0), (490, 600), (400, 600)], dtype=float))
-        other = Polygon(
-            rotated(np.array([(0, 0), (500, 0), (500, 90), (0, 90)], dtype=float), 45, 1e-3) + (613.64, 100)
-        )
+        corners = np.array([(0, 0), (500, 0), (500, 90), (0, 90)], dtype=float)
+        other = Polygon(rotated(corners, 45, 1e-3) + np.array([613.64, 100]))
         assert other.hull[:, 0].min() == pytest.approx(550)
         clip = fragment([bar, other], [], RULES)
         limits = free_moves(clip, [bar, other], KEPT_NM, LARGEST_MOVE_NM)

@@ -99,10 +99,10 @@ def infer(
     if steps is not None:
         require_steps(read.field_nm, chosen.field_step_nm, f"method {method}")
     PROTOCOLS["default"].require(read.field_nm, read.mask)
+    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     generator = load_generator(model, read, force=force)
     generator.require_masks()
     card = generator.card
-    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     # Refuse now a pixel on which masks could not be saved later.
     whole_factor(card.recipe.mask_pixel_nm if steps is None else chosen.mask_nm, MASK_FILE_PIXEL_NM)
     process = built(read)

@@ -121,7 +121,7 @@ def mask_file(folder: Path, name: str, *, plain: bool = False) -> Path:
         if found:
             return found[0]
     plainly = f", or {name} in any format" if plain else ""
-    raise LithoError(f"{folder}: expected the mask {name}.mask.oas or .png{plainly} there; found none.")
+    raise LithoError(f"{folder}: expected the mask {name}.mask.oas, .gds or .png{plainly} there; found none.")
 
 
 def warn_of_divergence(solution: Solution, names: Sequence[str]) -> None:

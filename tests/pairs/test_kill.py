@@ -106,7 +106,8 @@ def test_ctrl_c(recipe, expected, tmp_path, runner):
     out, errors = run.communicate(timeout=20)
     assert (run.returncode, out) == (130, "")
     assert errors.strip().splitlines()[-1] == "Interrupted."
-    assert set(errors.splitlines()) <= {"Making pairs ...", "", "Interrupted."}, errors
+    said = {line for line in errors.splitlines() if ": the field is periodic" not in line}
+    assert said <= {"Making pairs ...", "", "Interrupted."}, errors
     assert read_manifest(tmp_path / "out").shards.keys() <= {int(path.stem[-5:]) for path in shards(tmp_path / "out")}
     built(recipe, tmp_path / "out")
     assert digests(tmp_path / "out") == expected

@@ -95,11 +95,11 @@ def infer(
     if steps is not None:
         chosen = method_with(chosen, method, rules)
     read = read_optics(optics, field_nm=field_nm)
+    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     require_steps(read.field_nm, field_step_nm(model), f"network {model}")
     if steps is not None:
         require_steps(read.field_nm, chosen.field_step_nm, f"method {method}")
     PROTOCOLS["default"].require(read.field_nm, read.mask)
-    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     generator = load_generator(model, read, force=force)
     generator.require_masks()
     card = generator.card

@@ -13,6 +13,7 @@ from litho_dl.cli.options import (
     device_option,
     json_option,
     layout_options,
+    mask_file_options,
     method_with,
     optics_option,
     out_option,
@@ -56,8 +57,7 @@ candidate_options = stacked(
         help="Masks that another program made: a row NAME, and a folder with a file for each LAYOUT, of its name (or "
         "NAME.mask) and any format: an image of the field (.png, .npy, .csv; first row = lowest y), or polygons.",
     ),
-    click.option("--mask-layer", help="Layer of polygons of --masks. Default: the only one, or 1/0 and 1/1."),
-    click.option("--mask-cell", help="Cell of polygons of --masks. Default: the only top cell."),
+    mask_file_options,
     click.option("--force", is_flag=True, help="Use models even if they were trained for other optics."),
 )
 
@@ -131,6 +131,7 @@ def compare(
     settings = {**files.layout_settings(layouts, layer, cell, window_nm), "optics": Path(optics).name}
     settings |= {"protocol": suite.protocol.name, "mask_rules": str(suite.protocol.rules), "device": str(resolved)}
     write_comparison(found, out, command, settings, figures=figures)
+    click.echo(f"Wrote {out / 'comparison.csv'}, .json, .md{' and .png' if figures else ''}", err=True)
     means = mean_rows(suite, found.rows)
     click.echo(
         json.dumps({"means": means, "clips": found.rows}, indent=2)

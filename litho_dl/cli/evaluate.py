@@ -71,7 +71,7 @@ def evaluate(
     from litho_dl.layout.clips import load_clip
     from litho_dl.process.files import read_optics
     from litho_dl.runs.border import warn_of_border
-    from litho_dl.runs.files import warn_of_pixel_edges
+    from litho_dl.runs.files import warn_of_pixel_edges, warn_of_unlike_print
     from litho_dl.runs.masks import read_given_mask
     from litho_dl.runs.optimize import score_masks
     from litho_dl.scoring.protocol import PROTOCOLS
@@ -91,6 +91,7 @@ def evaluate(
     process = built(read)
     simulator = Simulator(process).to(resolved)
     (scored,) = score_masks(simulator, [clip], masks, scoring, raster=raster)
+    warn_of_unlike_print(scored)
     if figure is not None:
         from litho_dl.runs.pictures import mask_figure
 

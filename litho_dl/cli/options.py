@@ -136,12 +136,19 @@ model_option = click.option(
     help="The name of a packaged network (see litho-dl recipes), or a model.safetensors of litho-dl train.",
 )
 mask_file_options = stacked(
-    click.option("--mask-layer", help="Layer of a mask polygon file. Default: the only one, or 1/0 and 1/1 together."),
+    click.option(
+        "--mask-layer",
+        metavar="LAYER[,LAYER...]",
+        help="Layers of a mask polygon file, main and assist features. Default: the only one, or 1/0 and 1/1 together.",
+    ),
     click.option("--mask-cell", help="Cell of a mask polygon file. Default: the only top cell."),
 )
 read_mask_options = stacked(
     click.option(
-        "--layer", "--mask-layer", help="Layer of polygons. Default: the only one, or 1/0 and 1/1 of a mask file."
+        "--layer",
+        "--mask-layer",
+        metavar="LAYER[,LAYER...]",
+        help="Layers of polygons. Default: the only one, or 1/0 and 1/1 of a mask file.",
     ),
     click.option("--cell", "--mask-cell", help="Cell. Default: the only top cell with shapes."),
     missing_option,

@@ -13,7 +13,13 @@ from litho_dl.comparison.suite import Suite
 from litho_dl.core.errors import LithoError, out_of_memory
 from litho_dl.core.progress import progress_bar
 from litho_dl.layout.saved_mask import save_mask
-from litho_dl.runs.files import warn_of_divergence, warn_of_nothing_printed, worst_sites, write_scores
+from litho_dl.runs.files import (
+    warn_of_divergence,
+    warn_of_nothing_printed,
+    warn_of_unlike_print,
+    worst_sites,
+    write_scores,
+)
 from litho_dl.runs.optimize import ScoredMask
 from litho_dl.runs.pictures import draw_convergence, write_layers
 
@@ -113,6 +119,8 @@ def _written(scored: ScoredMask, candidate: Candidate, made: Made, folder: Path,
     """Writes a clip's mask and layers, and returns its entry of scores.json."""
     clip, evaluation = scored.clip, scored.evaluation
     warn_of_nothing_printed(scored)
+    if candidate.kind == "masks":
+        warn_of_unlike_print(scored)
     if candidate.kind != "masks":
         save_mask(scored.mask, scored.pixel_nm, clip, folder, scored.polygons)
     if figures:

@@ -10,6 +10,7 @@ import numpy as np
 from litho_dl.core.errors import LayoutError
 from litho_dl.layout.files import read_layout
 from litho_dl.layout.gds import GDS_SUFFIXES, LARGEST_LAYER, write_layers
+from litho_dl.layout.hierarchy import Hierarchy
 from litho_dl.layout.layout import Box, Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.stream import load_stream
@@ -158,13 +159,19 @@ def read_mask(
     Raises:
         LayoutError: As `read_layout`.
     """
-    if layer is None and str(path).lower().endswith(GDS_SUFFIXES) and _stream_layers(path) == {MAIN, ASSIST}:
-        layer = ",".join(map(layer_text, (MAIN, ASSIST)))
+    if layer is None and str(path).lower().endswith(GDS_SUFFIXES):
+        found = _filled_layers(path, cell)
+        named = ",".join(map(layer_text, found))
+        if len(found) > 1 and found != [MAIN, ASSIST]:
+            raise LayoutError(
+                f"{path}: Expected a mask on one layer, or on {layer_text(MAIN)} and {layer_text(ASSIST)}, got shapes "
+                f"on {named}; choose those of main and assist features, with commas between (--mask-layer)."
+            )
+        layer = named or None
     return read_layout(path, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
 
 
-def _stream_layers(path: str | Path) -> set[Layer]:
-    """The layers with shapes of a GDSII or OASIS file, in any of its cells."""
-    source = load_stream(path)
-    filled = (i for i in source.layer_indexes() if any(not top.bbox(i).empty() for top in source.top_cells()))
-    return {(info.layer, info.datatype) for info in map(source.get_info, filled)}
+def _filled_layers(path: str | Path, cell: str | None) -> list[Layer]:
+    """The layers with shapes in and below a cell of a GDSII or OASIS file."""
+    hierarchy = Hierarchy.of(load_stream(path), cell, path)
+    return sorted((info.layer, info.datatype) for info in map(hierarchy.source.get_info, hierarchy.layers))

@@ -25,6 +25,7 @@ from litho_dl.runs.tables import headline_scores, shot_tolerance_nm
 from litho_dl.scoring.protocol import Protocol
 
 SHOT_GRID_NM = 0.5
+UNLIKE = 0.5  # share of a target's area by which prints of its own masks seldom differ
 
 
 def require_distinct(names: Sequence[str]) -> None:
@@ -243,6 +244,20 @@ def warn_of_nothing_printed(scored: ScoredMask) -> None:
         print(
             f"Warning: {scored.clip.name}: its mask prints nothing at nominal conditions; take another method or start "
             f"mask.",
+            file=sys.stderr,
+        )
+
+
+def warn_of_unlike_print(scored: ScoredMask) -> None:
+    """Warns on standard error of a given mask that prints something else than its target, as one of another clip."""
+    evaluation = scored.evaluation
+    target_nm2 = float(evaluation.target.sum()) * evaluation.pixel_nm**2
+    wrong = evaluation.scorecard.l2_nm2 / target_nm2
+    if wrong > UNLIKE:
+        print(
+            f"Warning: {scored.clip.name}: the print of its mask ({scored.pixel_nm:g} nm pixels) differs from the "
+            f"target by {wrong:.0%} of the target's area; is it the mask of this clip, on this field, its first row at "
+            f"the lowest y?",
             file=sys.stderr,
         )
 

@@ -7,7 +7,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
-from litho_dl.viz.figure import BLACK, GREY, SKY, VERMILION, colour_bar, image_panel
+from litho_dl.viz.figure import BLACK, BLUE, GREY, SKY, VERMILION, colour_bar, image_panel
 from litho_dl.viz.images import ClipImages
 
 TARGET_COLOUR, BAND_COLOUR, PRINT_COLOUR, VIOLATION_COLOUR = GREY, VERMILION, SKY, BLACK
@@ -76,7 +76,7 @@ def mask_panel(axes: Axes, images: ClipImages, title: str | None = None) -> list
     meaning = "black: open" if lowest == 0 else "black: open, white: open, 180°"
     image_panel(axes, mask, images.extent, f"Mask ({meaning})" if title is None else title, vmin=lowest, vmax=1.0)
     if images.target is not None:
-        outline(axes, images, images.target, 0.5, VERMILION, width=0.7)
+        outline(axes, images, images.target, 0.5, BLUE, width=0.7)
     return [Patch(facecolor="black", label="mask opening")]
 
 

@@ -25,3 +25,10 @@ class TestEvaluate:
         shown = litho(*self.arguments, "--mask", tmp_path / "coarse.npy", "--figure", tmp_path / "picture.pdf").out
         assert shown.splitlines()[0].split() == ["mask_pixel_nm", "8"]
         assert files_below(tmp_path) == {"coarse.npy", "picture.pdf"}
+
+    def test_a_mask_of_another_clip_is_told(self, here, tmp_path):
+        """Also one upside down or of another field: what it prints is not like its target."""
+        asked = "is it the mask of this clip, on this field, its first row at the lowest y?"
+        assert asked not in litho(*self.arguments, "--mask", "cross.glp").err
+        np.save(tmp_path / "other.npy", np.pad(np.ones((8, 8)), ((0, 56), (0, 56))))
+        assert asked in litho(*self.arguments, "--mask", tmp_path / "other.npy").err

@@ -44,6 +44,23 @@ def test_layers_that_cannot_be_written_are_refused_before_the_work():
         MaskForm(target=(1, 1))
 
 
+def test_layers_of_ones_own_choice_are_named_and_read_together(tmp_path):
+    """A text is no layer; a target beside the mask is one too many."""
+    write_mask(
+        tmp_path / "m.gds", MASK, DRAWN, MaskForm(main=(20, 0), assist=(20, 5), target=(10, 0)), cell="C", source_nm=1.0
+    )
+    with pytest.raises(LayoutError, match=r"got shapes on 10/0,20/0,20/5; choose those of main .*\(--mask-layer\)"):
+        read_mask(tmp_path / "m.gds")
+    assert read_mask(tmp_path / "m.gds", layer="20/0,20/5").area_nm2 == pytest.approx(MASK.area_nm2)
+    labelled = db.Layout()
+    labelled.read(str(tmp_path / "m.gds"))
+    for layer in (10, 20):
+        labelled.clear_layer(labelled.layer(layer, 5 if layer == 20 else 0))
+    labelled.top_cell().shapes(labelled.layer(63, 63)).insert(db.Text("name", 0, 0))
+    labelled.write(str(tmp_path / "labelled.gds"))
+    assert read_mask(tmp_path / "labelled.gds").area_nm2 == pytest.approx(Layout("main", MAIN).area_nm2)
+
+
 def test_features_that_overlap_no_drawn_one_are_assist_features():
     main, assist = split_features(MASK, DRAWN)
     assert (len(main.polygons), main.area_nm2) == (2, area(*MAIN))

@@ -35,7 +35,9 @@ def elsewhere():
     yield start
     for run in started:
         run.kill()
-        run.communicate()
+        run.wait()
+        run.stdin.close()
+        run.stdout.close()
 
 
 def refused(folder, **settings) -> str:

@@ -286,9 +286,11 @@ class TestRefused:
             edited(files=None): "the file is damaged (files: ",
             edited(tiling={}): "the file is damaged (tiling.wanted_nm: Field required",
             good[:50]: "the file is damaged, not JSON",
-            good.replace(b'"passes": 1', b'"passes": ' + b"9" * 400): "the file is damaged (passes: ",
+            good.replace(
+                b'"passes": 1', b'"passes": ' + b"9" * 400
+            ): "the file is damaged, not JSON (a number of more than 64 bits)",
             good.replace(b'"passes": 1', b'"passes": NaN'): "the file is damaged",
-            edited(tiling=table["tiling"] | {"area_nm": [-(10**300), 0, 1, 1]}): "the file is damaged (tiling.area_nm",
+            edited(tiling=table["tiling"] | {"area_nm": [-1e300, 0, 1, 1]}): "the file is damaged (tiling.area_nm",
             edited(tiling=table["tiling"] | {"halo_nm": 5000.0}): "a tile whose core is at least as wide as its halo",
             b"[" * 100_000: "the file is damaged, not JSON",
             b"[]": "the file is damaged",

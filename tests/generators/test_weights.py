@@ -44,7 +44,9 @@ def test_they_are_chosen_by_their_cards_not_by_their_files_names(shelf):
 @pytest.mark.parametrize("wrong", ["nets", "n*", "**", "net-for-a"])
 def test_unknown_names(shelf, wrong):
     ship(shelf, "net-for-a", OpticsCard.of("a", PROCESS))
-    with pytest.raises(CheckpointError, match=r"No model or file named .*; known: net\. Your own file"):
+    with pytest.raises(
+        CheckpointError, match=r"No model or file named .*; (did you mean net. )?known: net\. Your own file"
+    ):
         load_generator(wrong, PROCESS)
 
 

@@ -255,7 +255,7 @@ class TestRulesOfTheCommandLine:
 
     def test_a_limit_of_zero_cannot_be_kept(self):
         with pytest.raises(
-            RecipeError, match=r"mask rules that the method keeps: min_width_nm: .*greater than 0, got 0"
+            RecipeError, match=r"limits above 0 of the mask rules that the method keeps, got space 20 nm"
         ):
             load_method("curvilinear").keeping(MaskRules(0.0, 20.0, 1000.0))
 

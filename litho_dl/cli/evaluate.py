@@ -91,11 +91,11 @@ def evaluate(
     process = built(read)
     simulator = Simulator(process).to(resolved)
     (scored,) = score_masks(simulator, [clip], masks, scoring, raster=raster)
-    warn_of_unlike_print(scored)
     if figure is not None:
         from litho_dl.runs.pictures import mask_figure
 
         save_figure(mask_figure(scored, process.resist.threshold, f"{clip.name}: {mask.name}"), figure)
     warn_of_border(process, [clip.placed], optimised=True)
+    warn_of_unlike_print(scored)
     card = {"mask_pixel_nm": masks.pixel_nm, "mask_rules": str(scoring.rules), **scored.evaluation.scorecard.as_dict()}
     click.echo(json.dumps(card, indent=2) if as_json else as_lines(card))

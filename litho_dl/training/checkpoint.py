@@ -66,7 +66,8 @@ def load_checkpoint(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any] | N
         ) from error
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         got = found.get("format", "no format") if isinstance(found, dict) else type(found).__name__
-        raise CheckpointError(f"{path}: expected a checkpoint of format {FORMAT}, got {got}; choose another folder.")
+        shown = " ".join(str(got)[:60].split())
+        raise CheckpointError(f"{path}: expected a checkpoint of format {FORMAT}, got {shown}; choose another folder.")
     if not (isinstance(found.get("recipe"), dict) and isinstance(found.get("state"), dict)):
         raise CheckpointError(f"{path}: expected a recipe and a state, got a damaged file; remove it to start over.")
     if difference := next(_differences(recipe, found["recipe"]), None):

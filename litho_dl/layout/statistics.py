@@ -1,6 +1,6 @@
 """Distributions of width and space: exact in rectilinear layouts, from sides that face each other in others."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,8 +8,10 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from litho_dl.core.errors import LayoutError
+from litho_dl.layout.cutline import distances_to
 from litho_dl.layout.layout import Layout
 
+INSET_NM = 1e-3
 SAMPLES_PER_SIDE = 400  # along the longer side of a slanted layout
 FACING = 0.98  # a disc that two sides hold may be this much smaller than their distance: sides within 20 degrees
 
@@ -96,30 +98,13 @@ def _facing(loops: list[np.ndarray], inwards: bool = False) -> Distribution:
     place = (np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts) + 0.5) / counts[edge]
     points = starts[edge] + place[:, None] * along[edge]
     rays = along[edge] @ np.array([(0, 1), (-1, 0)]) / lengths[edge, None] * (1 if inwards else -1)  # left is inside
-    distances = np.concatenate([_first_hit(*part, starts, along) for part in _batches(points, rays, len(starts))])
+    segments = np.hstack((starts, starts + along))
+    distances = INSET_NM + distances_to(segments, points + INSET_NM * rays, rays)  # not to the ray's own edge
     hit = np.flatnonzero(np.isfinite(distances))
     middles = points[hit] + rays[hit] * distances[hit, None] / 2
     nearest = cKDTree(points).query(middles)[0]
     held = hit[nearest >= FACING * distances[hit] / 2]
     return _distribution(np.round(distances[held], 3), (distances * lengths[edge] / counts[edge] / 2)[held])
-
-
-def _batches(points: np.ndarray, rays: np.ndarray, edges: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Points with their rays, so many at once that all of their pairs with edges fit into memory."""
-    size = max(1, 2**20 // edges)
-    for first in range(0, len(points), size):
-        yield points[first : first + size], rays[first : first + size]
-
-
-def _first_hit(points: np.ndarray, rays: np.ndarray, starts: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Distance (n,) from points along unit rays to the first edge that they meet; infinite where they meet none."""
-    x, y = (starts[:, axis] - points[:, None, axis] for axis in (0, 1))
-    across = rays[:, :1] * along[:, 1] - rays[:, 1:] * along[:, 0]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        far = (x * along[:, 1] - y * along[:, 0]) / across
-        where = (x * rays[:, 1:] - y * rays[:, :1]) / across
-    ahead = (far > 1e-3) & (where >= 0) & (where <= 1)  # 1e-3 nm: not the ray's own edge
-    return np.where(ahead, far, np.inf).min(axis=1)
 
 
 def _raster(loops: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

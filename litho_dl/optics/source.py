@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.io import read_image
 from litho_dl.core.settings import Settings
+from litho_dl.optics.polarization import Polarization, jones_states
 
 Sigma = Annotated[float, Field(gt=0, le=1)]
 SUBSAMPLES = 9  # the mean brightness of a source cell is computed on 9 x 9 points
@@ -18,10 +19,18 @@ NEGLIGIBLE = 1e-6  # of the brightest cell; darker cells are dropped
 
 
 class SourceShape(Settings, ABC):
-    """Base of all shapes. `blur_sigma` is the standard deviation of a Gaussian blur, in sigma units."""
+    """Base of all shapes.
+
+    Attributes:
+        shape: The shape's name.
+        blur_sigma: Standard deviation of a Gaussian blur, in sigma units.
+        polarization: Polarisation of the light; `te` is tangential and `tm` radial at each source point. Scalar imaging
+            knows `unpolarized` alone.
+    """
 
     shape: str
     blur_sigma: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    polarization: Polarization = "unpolarized"
 
     @abstractmethod
     def brightness(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -37,6 +46,15 @@ class SourceShape(Settings, ABC):
         Raises:
             RecipeError: Of a freeform source, its file cannot be used.
         """
+
+    def polarized_brightness(self, x: np.ndarray, y: np.ndarray) -> dict[Polarization, np.ndarray]:
+        """`brightness` by polarisation, for shapes that hold light of several ones."""
+        return {self.polarization: self.brightness(x, y)}
+
+    @property
+    def polarizations(self) -> frozenset[Polarization]:
+        """The polarisations of the source's light."""
+        return frozenset((self.polarization,))
 
 
 class Conventional(SourceShape):
@@ -112,12 +130,17 @@ class CQuad(_Ring):
 
 
 class Pole(Settings):
-    """One disc of a multipole source, in sigma units."""
+    """One disc of a multipole source, in sigma units; without a polarisation of its own it has the source's."""
 
     x: Annotated[float, Field(ge=-1, le=1)]
     y: Annotated[float, Field(ge=-1, le=1)]
     radius: Sigma
     weight: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    polarization: Polarization | None = None
+
+    def brightness(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The weight inside the disc, 0 outside, of the shape of x and y."""
+        return self.weight * (np.hypot(x - self.x, y - self.y) <= self.radius)
 
 
 class Multipole(SourceShape):
@@ -127,8 +150,17 @@ class Multipole(SourceShape):
     poles: Annotated[tuple[Pole, ...], Field(min_length=1)]
 
     def brightness(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        discs = (pole.weight * (np.hypot(x - pole.x, y - pole.y) <= pole.radius) for pole in self.poles)
-        return np.sum(list(discs), axis=0)
+        return np.sum([pole.brightness(x, y) for pole in self.poles], axis=0)
+
+    def polarized_brightness(self, x: np.ndarray, y: np.ndarray) -> dict[Polarization, np.ndarray]:
+        groups: dict[Polarization, list[np.ndarray]] = {}
+        for pole in self.poles:
+            groups.setdefault(pole.polarization or self.polarization, []).append(pole.brightness(x, y))
+        return {kind: np.sum(discs, axis=0) for kind, discs in groups.items()}
+
+    @property
+    def polarizations(self) -> frozenset[Polarization]:
+        return frozenset(pole.polarization or self.polarization for pole in self.poles)
 
 
 class Freeform(SourceShape):
@@ -157,10 +189,22 @@ SourceSpec = Annotated[
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Source:
-    """Source points (S, 2) as (sigma_x, sigma_y), and their weights (S,), which sum to 1."""
+    """Weighted points of an incoherent source, with the polarisation of their light.
+
+    Attributes:
+        points: (S, 2) sigma_x, sigma_y.
+        weights: (S,), with sum 1.
+        states: (S, P, 2) float64, P = 1 or 2: incoherent Jones states (E_x, E_y) whose squared norms sum to 1 at each
+            point. Unpolarised unless given; scalar imaging ignores them.
+    """
 
     points: np.ndarray
     weights: np.ndarray
+    states: np.ndarray = None  # type: ignore[assignment]  # never None once made
+
+    def __post_init__(self) -> None:
+        if self.states is None:
+            object.__setattr__(self, "states", jones_states(self.points, {"unpolarized": np.ones(len(self.points))}))
 
     def __repr__(self) -> str:
         return f"Source({len(self.weights)} points, sigma up to {self.sigma_max:.3g})"
@@ -175,6 +219,7 @@ def sample_source(shape: SourceShape, samples: int) -> Source:
     """Samples a shape on a square grid of cells over [-1, 1]^2; each bright cell becomes one point at its centre.
 
     A point's weight is the mean brightness of its cell, so edges are anti-aliased; no point lies outside the unit disc.
+    Where poles of different polarisation share a cell, its light is their incoherent mixture.
 
     Args:
         shape: The source shape.
@@ -188,16 +233,20 @@ def sample_source(shape: SourceShape, samples: int) -> Source:
     """
     fine = (np.arange(samples * SUBSAMPLES) + 0.5) / (samples * SUBSAMPLES) * 2 - 1
     x, y = np.meshgrid(fine, fine)
-    map_fine = shape.brightness(x, y)
-    if shape.blur_sigma > 0:
-        from scipy.ndimage import gaussian_filter  # imported here: it loads slowly, and few sources are blurred
+    light = {}
+    for kind, map_fine in shape.polarized_brightness(x, y).items():
+        if shape.blur_sigma > 0:
+            from scipy.ndimage import gaussian_filter  # imported here: it loads slowly, and few sources are blurred
 
-        map_fine = gaussian_filter(map_fine, shape.blur_sigma * samples * SUBSAMPLES / 2, mode="constant")
-    map_fine = map_fine * (np.hypot(x, y) <= 1)
-    weights = map_fine.reshape(samples, SUBSAMPLES, samples, SUBSAMPLES).mean((1, 3))
+            map_fine = gaussian_filter(map_fine, shape.blur_sigma * samples * SUBSAMPLES / 2, mode="constant")
+        map_fine = map_fine * (np.hypot(x, y) <= 1)
+        light[kind] = map_fine.reshape(samples, SUBSAMPLES, samples, SUBSAMPLES).mean((1, 3))
+    weights = np.sum(list(light.values()), axis=0)
     centres = (np.arange(samples) + 0.5) / samples * 2 - 1
     cx, cy = np.meshgrid(centres, centres)
     lit = (weights > NEGLIGIBLE * weights.max()) & (np.hypot(cx, cy) <= 1)
     if not lit.any():
         raise RecipeError(f"The {shape.shape} source lights no cell of {samples} x {samples}; raise `samples`.")
-    return Source(np.stack((cx[lit], cy[lit]), axis=1), weights[lit] / weights[lit].sum())
+    points = np.stack((cx[lit], cy[lit]), axis=1)
+    states = jones_states(points, {kind: own[lit] for kind, own in light.items()})
+    return Source(points, weights[lit] / weights[lit].sum(), states)

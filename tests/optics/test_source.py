@@ -178,3 +178,64 @@ def test_impossible_shapes_are_refused(make, message):
 def test_a_source_that_lights_no_cell_is_refused():
     with pytest.raises(RecipeError, match="lights no cell of 5 x 5; raise `samples`"):
         sample_source(Multipole(poles=[Pole(x=1, y=1, radius=0.1)]), 5)
+
+
+# Polarisation
+
+
+def coherency(source: Source) -> np.ndarray:
+    """<E E^H> of each point, from its states."""
+    return np.einsum("spi,spj->sij", source.states, source.states)
+
+
+def test_sources_are_unpolarised_unless_told():
+    for source in (sample_source(Annular(**RING), 15), Source(np.zeros((1, 2)), np.ones(1))):
+        np.testing.assert_allclose(coherency(source), np.eye(2) / 2 * np.ones((len(source.weights), 1, 1)), atol=1e-15)
+
+
+@pytest.mark.parametrize("kind", ["x", "y", "te", "tm"])
+def test_polarised_sources_have_one_state_of_power_one(kind):
+    source = sample_source(Annular(**RING, polarization=kind), 15)
+    assert source.states.shape == (len(source.weights), 1, 2)
+    x, y = source.points.T / np.hypot(*source.points.T)
+    expected = {"x": (1 + 0 * x, 0 * x), "y": (0 * x, 1 + 0 * x), "te": (-y, x), "tm": (x, y)}[kind]
+    np.testing.assert_allclose(np.abs((source.states[:, 0] * np.stack(expected, 1)).sum(1)), 1, atol=1e-13)
+    np.testing.assert_allclose((source.states**2).sum((1, 2)), 1, atol=1e-14)
+
+
+@pytest.mark.parametrize("kind", ["te", "tm"])
+def test_on_the_axis_te_and_tm_are_unpolarised(kind):
+    source = sample_source(Conventional(sigma=0.3, polarization=kind), 15)
+    centre = np.hypot(*source.points.T) < 1e-9
+    assert centre.sum() == 1
+    np.testing.assert_allclose(coherency(source)[centre][0], np.eye(2) / 2, atol=1e-15)
+    assert (source.states[~centre, 1] == 0).all()
+
+
+def test_poles_have_polarisations_of_their_own():
+    poles = [Pole(x=0.6, y=0, radius=0.2, polarization="y"), Pole(x=0, y=0.6, radius=0.2)]
+    source = sample_source(Multipole(poles=poles, polarization="x"), 31)
+    upper = source.points[:, 1] > source.points[:, 0]
+    np.testing.assert_allclose(coherency(source)[upper][:, 0, 0], 1, atol=1e-14)
+    np.testing.assert_allclose(coherency(source)[~upper][:, 1, 1], 1, atol=1e-14)
+    assert Multipole(poles=poles, polarization="x").polarizations == {"x", "y"}
+
+
+def test_poles_that_share_a_cell_mix_by_brightness():
+    """Three times the light along y and a tenth unpolarised: coherency diag(1.05, 3.05) / 4.1."""
+    kinds = (("x", 1.0), ("y", 3.0), ("unpolarized", 0.1))
+    poles = [Pole(x=0.2, y=0.1, radius=0.3, weight=w, polarization=kind) for kind, w in kinds]
+    source = sample_source(Multipole(poles=poles), 11)
+    np.testing.assert_allclose(
+        coherency(source), np.diag([1.05, 3.05]) / 4.1 * np.ones((len(source.weights), 1, 1)), atol=1e-14
+    )
+    alone = sample_source(Multipole(poles=[Pole(x=0.2, y=0.1, radius=0.3)]), 11)
+    np.testing.assert_allclose(source.weights, alone.weights, atol=1e-14)
+
+
+def test_a_blurred_polarised_source_keeps_its_polarisations():
+    poles = [Pole(x=0.5, y=0, radius=0.2, polarization="y"), Pole(x=-0.5, y=0, radius=0.2, polarization="x")]
+    source = sample_source(Multipole(poles=poles, blur_sigma=0.1), 31)
+    mixed = coherency(source)[np.abs(source.points[:, 0]) < 1e-9]
+    np.testing.assert_allclose(mixed, np.eye(2) / 2 * np.ones((len(mixed), 1, 1)), atol=1e-6)
+    assert len(mixed)

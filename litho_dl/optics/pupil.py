@@ -1,13 +1,14 @@
 """The projection lens: aperture, obliquity, aberrations, exact defocus."""
 
 import math
-from typing import Annotated, Self
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
 import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
-from litho_dl.core.settings import Settings
+from litho_dl.core.settings import ProperFraction, Settings
 from litho_dl.optics.zernike import zernike
 
 HIGHEST_NOLL = 231  # radial order 20; the explicit sum is inaccurate at much higher orders
@@ -24,6 +25,12 @@ class Pupil(Settings):
         reduction: Magnification from wafer to mask, for the obliquity factor.
         obliquity: Whether the pupil has the obliquity factor.
         zernike_waves: Aberrations: coefficients in waves by Noll index.
+        imaging: `scalar`, or `vector`: with polarisation and the directions of the field.
+        jones: Polarisation aberrations: a .npy file as `optics.jones.read_jones` describes it; vector imaging only. In
+            a recipe, the path is relative to the recipe's file.
+        focus_blur_nm: Standard deviation of a Gaussian distribution of foci during the exposure (vibration of the stage
+            along z, the laser's bandwidth).
+        flare: Share F of the light that the lens scatters over the whole field: the image is (1 - F) I + F mean(I).
     """
 
     wavelength_nm: Annotated[float, Field(ge=1, le=100_000)]
@@ -32,6 +39,10 @@ class Pupil(Settings):
     reduction: Annotated[float, Field(ge=1, le=100)] = 4.0
     obliquity: bool = True
     zernike_waves: dict[int, Annotated[float, Field(ge=-100, le=100)]] = Field(default_factory=dict)
+    imaging: Literal["scalar", "vector"] = "scalar"
+    jones: Path | None = None
+    focus_blur_nm: Annotated[float, Field(ge=0, le=1e5)] = 0.0
+    flare: ProperFraction = 0.0
 
     @field_validator("zernike_waves", mode="before")
     @classmethod
@@ -60,6 +71,8 @@ class Pupil(Settings):
             raise ValueError(
                 f"zernike_waves: Noll indices run from 1 to {HIGHEST_NOLL}, got {list(self.zernike_waves)}"
             )
+        if self.jones is not None and self.imaging == "scalar":
+            raise ValueError('a Jones pupil acts on polarisations, which scalar imaging lacks; set imaging = "vector"')
         return self
 
     @property

@@ -1,7 +1,8 @@
 """Hopkins' transmission cross coefficients (TCC) and their sum of coherent systems (SOCS).
 
 A[f, s] = sqrt(J_s) P(f + s) on all frequencies that some source point passes; TCC = A A^H. The left singular vectors of
-A are the kernels and its squared singular values their weights, so the TCC matrix itself is never formed.
+A are the kernels and its squared singular values their weights. Vector imaging, films and a focus blur give each source
+point several columns (see `optics.columns`).
 """
 
 import math
@@ -10,12 +11,17 @@ import torch
 from torch import Tensor
 
 from litho_dl.core.errors import KernelError
+from litho_dl.optics.columns import Columns, clear_image
+from litho_dl.optics.film import Film
 from litho_dl.optics.kernels import SocsKernels
+from litho_dl.optics.modes import MOST_VALUES, coherent_modes
 from litho_dl.optics.pupil import Pupil, pupil_function
 from litho_dl.optics.source import Source
 
-MOST_VALUES = 2**29  # of shifted pupils, 8 GiB
-RANK_TOLERANCE = 1e-14  # of the largest singular value; kernels of smaller ones are rounding noise
+SCALAR_FILM = (
+    "A film reflects the s and the p wave of a beam differently, which scalar imaging does not tell apart; "
+    'set imaging = "vector" in [pupil].'
+)
 
 
 def passed_half(pupil: Pupil, sigma_max: float, field_nm: tuple[float, float]) -> tuple[int, int]:
@@ -33,8 +39,43 @@ def passed_half(pupil: Pupil, sigma_max: float, field_nm: tuple[float, float]) -
     return math.floor(reach * field_nm[0] + 1e-9), math.floor(reach * field_nm[1] + 1e-9)
 
 
+def focus_columns(
+    source: Source,
+    pupil: Pupil,
+    field_nm: tuple[float, float],
+    *,
+    film: Film | None = None,
+    defocus_nm: float = 0.0,
+) -> Columns:
+    """The columns of A for one focus, after a check that they fit in memory.
+
+    Args:
+        source: Source points with the states of their light.
+        pupil: The lens.
+        field_nm: (height, width) of the periodic field.
+        film: Films on the wafer; vector imaging only.
+        defocus_nm: Distance of the image plane, or of the resist's top, from best focus.
+
+    Raises:
+        KernelError: The field needs more memory than is allowed, or there is a film in scalar imaging.
+    """
+    if film is not None and pupil.imaging == "scalar":
+        raise KernelError(SCALAR_FILM)
+    half = passed_half(pupil, source.sigma_max, field_nm)
+    _require_memory(source, half, field_nm)
+    return Columns(source, pupil, field_nm, half, film, defocus_nm)
+
+
+def _require_memory(source: Source, half: tuple[int, int], field_nm: tuple[float, float]) -> None:
+    if len(source.points) * (2 * half[0] + 1) * (2 * half[1] + 1) > MOST_VALUES:
+        raise KernelError(
+            f"A field of {field_nm[0]:g} x {field_nm[1]:g} nm needs pupils of {2 * half[0] + 1} x {2 * half[1] + 1} "
+            f"frequencies for {len(source.points)} source points, more than fits in memory; choose a smaller field."
+        )
+
+
 def shifted_pupils(source: Source, pupil: Pupil, field_nm: tuple[float, float], defocus_nm: float) -> Tensor:
-    """P(f + s) for every source point s.
+    """P(f + s) of the scalar pupil for every source point s.
 
     Args:
         source: S source points.
@@ -49,11 +90,7 @@ def shifted_pupils(source: Source, pupil: Pupil, field_nm: tuple[float, float], 
         KernelError: The field needs more memory than is allowed.
     """
     half = passed_half(pupil, source.sigma_max, field_nm)
-    if len(source.points) * (2 * half[0] + 1) * (2 * half[1] + 1) > MOST_VALUES:
-        raise KernelError(
-            f"A field of {field_nm[0]:g} x {field_nm[1]:g} nm needs pupils of {2 * half[0] + 1} x {2 * half[1] + 1} "
-            f"frequencies for {len(source.points)} source points, more than fits in memory; choose a smaller field."
-        )
+    _require_memory(source, half, field_nm)
     step = pupil.wavelength_nm / pupil.na
     rho_y, rho_x = (
         torch.arange(-h, h + 1, dtype=torch.float64) * step / side for h, side in zip(half, field_nm, strict=True)
@@ -68,19 +105,21 @@ def build_socs(
     pupil: Pupil,
     field_nm: tuple[float, float],
     *,
+    film: Film | None = None,
     defocus_nm: float = 0.0,
     count: int | None = None,
     energy: float | None = None,
 ) -> SocsKernels:
     """SOCS kernels by the singular value decomposition of A, in complex128.
 
-    Weights are rescaled so that a clear mask images to 1 after truncation too; `discarded_energy` is the share of the
-    TCC's trace that was dropped.
+    Weights are rescaled so that a clear mask images to the same after truncation: to 1, or in a film to the energy that
+    the resist sees per incident dose; `discarded_energy` is the share of the TCC's trace that was dropped.
 
     Args:
         source: Source points and weights.
         pupil: The lens.
         field_nm: (height, width) of the periodic field.
+        film: Films on the wafer, whose resist holds the image; vector imaging only.
         defocus_nm: Distance of the image plane from best focus.
         count: Keep at most this many kernels, at least 1.
         energy: Keep the fewest kernels that hold this share, in (0, 1], of the TCC's trace.
@@ -91,7 +130,7 @@ def build_socs(
 
     Raises:
         KernelError: `count` < 1, `energy` outside (0, 1], a field that is not positive and finite, a defocus that is
-            not finite, or a field that needs more memory than is allowed.
+            not finite, a film in scalar imaging, or a field that needs more memory than is allowed.
 
     Source: N. Cobb, PhD thesis, UC Berkeley (1998), ch. 3.
     """
@@ -101,12 +140,9 @@ def build_socs(
         raise KernelError(f"Expected a kernel count of at least 1, got {count}.")
     if energy is not None and not 0 < energy <= 1:
         raise KernelError(f"Expected an energy share in (0, 1], got {energy:g}.")
-    pupils = shifted_pupils(source, pupil, field_nm, defocus_nm)
-    size, passed = pupils.shape[1:], (pupils.abs() > 0).any(0).flatten()
-    amplitudes = pupils.flatten(1).T[passed] * torch.from_numpy(source.weights).sqrt()
-    modes, singular, _ = torch.linalg.svd(amplitudes, full_matrices=False)
-    kept = int((singular > RANK_TOLERANCE * singular[0]).sum())
-    share = singular.square().cumsum(0) / singular.square().sum()
+    columns = focus_columns(source, pupil, field_nm, film=film, defocus_nm=defocus_nm)
+    modes, energies, passed, total = coherent_modes(columns, count)
+    kept, share = len(energies), energies.cumsum(0) / total
     if energy is not None:
         kept = min(kept, int((share < energy - 1e-15).sum()) + 1)
     if count is not None:
@@ -114,12 +150,12 @@ def build_socs(
     spectra = torch.zeros(kept, passed.numel(), dtype=modes.dtype)
     spectra[:, passed] = modes.T[:kept]
     kernels = SocsKernels(
-        spectra.unflatten(1, size),
-        singular[:kept].square(),
+        spectra.unflatten(1, [2 * h + 1 for h in columns.half]),
+        energies[:kept],
         field_nm,
         discarded_energy=max(0.0, 1 - float(share[kept - 1])),
     )
-    return kernels.scaled(1 / kernels.open_frame)
+    return kernels.scaled(clear_image(source, pupil, film) / kernels.open_frame)
 
 
 def tcc_matrix(kernels: SocsKernels) -> Tensor:

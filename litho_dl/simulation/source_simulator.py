@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from litho_dl.core.errors import KernelError, RecipeError
-from litho_dl.optics.abbe import PointPupils, cut_pupils, points_intensity_spectrum
-from litho_dl.optics.socs import passed_half, shifted_pupils
+from litho_dl.optics.abbe import points_intensity_spectrum
+from litho_dl.optics.columns import PointPupils
+from litho_dl.optics.socs import focus_columns, passed_half
 from litho_dl.optics.source import Conventional, Source, SourceShape, sample_source
 from litho_dl.process.model import ProcessModel, kernel_name
 from litho_dl.process.recipe import Recipe
@@ -68,18 +69,19 @@ class SourceSimulator(Simulator):
         Raises:
             KernelError: The process has no recipe.
             GridMismatchError: A process model has another field.
-            RecipeError: A setting is out of range, or the source lights no pixel of the map.
+            RecipeError: A setting is out of range, the source lights no pixel of the map, or its poles have several
+                polarisations, of which a map has one.
         """
         process = process_of(optics, field_nm)
         _require(process, samples, symmetry, smooth_sigma, floor, minimum_fill)
         assert process.recipe is not None
-        cells = sample_source(WHOLE_PUPIL, samples)
+        cells = sample_source(polarized_pupil(process.recipe.source), samples)
         points = focus_points(process, process.recipe, cells)
         one = next(iter(points.values()))  # the disc and the clear field do not depend on focus
         passband = Passband(
             {name: cut.values for name, cut in points.items()},
             passed_half(process.recipe.pupil, cells.sigma_max, process.field_nm),
-            (one.values.shape[1] - 1, one.values.shape[2] - 1),
+            (one.values.shape[-2] - 1, one.values.shape[-1] - 1),
         )
         super().__init__(process, dtype=dtype, passband=passband)
         self.samples, self.cells, side = samples, cells, free_side(samples, symmetry)
@@ -130,11 +132,25 @@ class SourceSimulator(Simulator):
         columns, rows = source_pixels(self.cells, self.samples).T
         weights = self.cells.weights * self.source_map()[rows, columns]
         lit = weights > 0
-        return Source(self.cells.points[lit], weights[lit] / weights[lit].sum())
+        return Source(self.cells.points[lit], weights[lit] / weights[lit].sum(), self.cells.states[lit])
+
+
+def polarized_pupil(shape: SourceShape) -> SourceShape:
+    """A source that fills the pupil with light of a shape's polarisation.
+
+    Raises:
+        RecipeError: The shape has light of several polarisations.
+    """
+    if len(shape.polarizations) > 1:
+        raise RecipeError(
+            f"Expected a source of one polarisation, which its map keeps, got poles of "
+            f"{', '.join(sorted(shape.polarizations))}; give all poles the same."
+        )
+    return WHOLE_PUPIL.model_copy(update={"polarization": next(iter(shape.polarizations))})
 
 
 def focus_points(process: ProcessModel, recipe: Recipe, cells: Source) -> dict[str, PointPupils]:
-    """The shifted pupils of all source pixels at each focus, cut to the frequencies that they pass.
+    """The fields of all source pixels at each focus, on the frequencies that they pass.
 
     Args:
         process: The process.
@@ -142,11 +158,11 @@ def focus_points(process: ProcessModel, recipe: Recipe, cells: Source) -> dict[s
         cells: The source pixels.
 
     Returns:
-        Pupils by kernel name.
+        Fields by kernel name.
     """
     defocus = {kernel_name(corner.defocus_nm): corner.defocus_nm for corner in recipe.corners.values()}
     return {
-        name: cut_pupils(shifted_pupils(cells, recipe.pupil, process.field_nm, defocus[name]))
+        name: focus_columns(cells, recipe.pupil, process.field_nm, film=recipe.film, defocus_nm=defocus[name]).all()
         for name in process.kernels
     }
 

@@ -5,15 +5,16 @@ import tomllib
 import numpy as np
 import pytest
 import torch
+from scenes.vector_optics import STACK
 
 from litho_dl.core.errors import GridMismatchError, LithoError
 from litho_dl.core.settings import toml_text
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.solve import solve_targets
 from litho_dl.optics import abbe
-from litho_dl.optics.abbe import cut_pupils, points_intensity_spectrum
+from litho_dl.optics.abbe import points_intensity_spectrum
 from litho_dl.optics.pupil import Pupil
-from litho_dl.optics.socs import shifted_pupils
+from litho_dl.optics.socs import focus_columns, shifted_pupils
 from litho_dl.optics.source import Dipole, Multipole, Pole, sample_source
 from litho_dl.process.files import load_process
 from litho_dl.process.freeform import save_freeform
@@ -26,6 +27,8 @@ FIELD = (512.0, 512.0)
 SAMPLES = 9
 LOPSIDED = Multipole(poles=[Pole(x=0.5, y=0.2, radius=0.25), Pole(x=-0.1, y=-0.6, radius=0.3, weight=2)])
 DRY, WET = load_recipe("duv193-dry-annular"), load_recipe("duv193-immersion-annular")
+VECTOR = WET.pupil.model_copy(update={"imaging": "vector"})
+TE = WET.source.model_copy(update={"polarization": "te"})
 METHOD = Method(
     description="for tests",
     parameterization="pixel",
@@ -73,20 +76,19 @@ def lines() -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def lopsided():
-    """A spectrum batch, cut pupils and weights of a source without symmetry, through an aberrated lens."""
-    pupil = Pupil(wavelength_nm=193.0, na=0.85, zernike_waves={7: 0.06})
-    pupils = shifted_pupils(sample_source(LOPSIDED, 7), pupil, (400.0, 500.0), 40.0)
+    """A spectrum batch, whole and cut pupils, and weights of a source without symmetry, through an aberrated lens."""
+    optics = sample_source(LOPSIDED, 7), Pupil(wavelength_nm=193.0, na=0.85, zernike_waves={7: 0.06}), (400.0, 500.0)
+    pupils, points = shifted_pupils(*optics, 40.0), focus_columns(*optics, defocus_nm=40.0).all()
     generator = torch.Generator().manual_seed(1)
     spectrum = torch.randn(2, *pupils.shape[1:], dtype=torch.complex128, generator=generator)
-    return spectrum, pupils, torch.rand(len(pupils), dtype=torch.float64, generator=generator)
+    return spectrum, pupils, points, torch.rand(len(pupils), dtype=torch.float64, generator=generator)
 
 
 def test_the_image_of_cut_pupils_is_that_of_whole_ones(lopsided):
     """Against sum_s J_s |F^-1{S P_s}|^2 / sum_s J_s |P_s(0)|^2 on a grid that holds the whole band."""
-    spectrum, pupils, weights = lopsided
-    points = cut_pupils(pupils)
-    assert points.values.shape[1] < pupils.shape[1]
-    assert points.values.shape[2] < pupils.shape[2]
+    spectrum, pupils, points, weights = lopsided
+    assert points.values.shape[2] < pupils.shape[1]
+    assert points.values.shape[3] < pupils.shape[2]
     (height, width), (h_y, h_x) = (48, 48), (pupils.shape[1] // 2, pupils.shape[2] // 2)
     fields = torch.fft.ifft2(spectrum[:, None] * pupils, s=(height, width), norm="forward")
     clear = (weights * pupils[:, h_y, h_x].abs().square()).sum()
@@ -99,25 +101,21 @@ def test_the_image_of_cut_pupils_is_that_of_whole_ones(lopsided):
     assert expected.abs().max() < 1e-12  # nothing lies beyond what is returned
 
 
-def test_every_passed_frequency_is_cut_out():
-    """Discs of unlike sizes, one of them in the last corner: windows stay inside the spectrum."""
-    pupils = torch.zeros(3, 5, 7, dtype=torch.complex128)
-    pupils[0, 1:4, 2:6] = torch.randn(3, 4, dtype=torch.complex128)
-    pupils[1, 4, 6] = 2j
-    pupils[2, 0, 0] = 3.0
-    points = cut_pupils(pupils)
-    assert points.values.shape == (3, 3, 4)
-    again = torch.zeros(3, 35, dtype=torch.complex128).scatter(1, points.places.flatten(1), points.values.flatten(1))
-    torch.testing.assert_close(again.view(3, 5, 7), pupils)
-    torch.testing.assert_close(points.clear, pupils[:, 2, 3].abs().square())
+def test_every_passed_frequency_is_cut_out(lopsided):
+    """Windows of one size stay inside the spectrum and hold all that passes."""
+    _, pupils, points, _ = lopsided
+    places = points.places.flatten(1)
+    again = torch.zeros_like(pupils).flatten(1).scatter(1, places, points.values[:, 0].flatten(1))
+    torch.testing.assert_close(again.view_as(pupils), pupils, atol=1e-14, rtol=0)
+    h_y, h_x = pupils.shape[1] // 2, pupils.shape[2] // 2
+    torch.testing.assert_close(points.clear, pupils[:, h_y, h_x].abs().square())
 
 
 @pytest.mark.parametrize("kept", [2**25, 0], ids=["kept", "computed again"])
 def test_gradients_in_weights_and_spectrum(lopsided, monkeypatch, kept):
-    spectrum, pupils, weights = lopsided
+    spectrum, _, points, weights = lopsided
     monkeypatch.setattr(abbe, "KEPT_VALUES", kept)
-    monkeypatch.setattr(abbe, "POINTS_AT_ONCE", 2)  # several chunks
-    points = cut_pupils(pupils)
+    monkeypatch.setattr(abbe, "FIELDS_AT_ONCE", 2)  # several chunks
     inputs = spectrum[:1].clone().requires_grad_(), weights.clone().requires_grad_()
     assert torch.autograd.gradcheck(lambda s, w: points_intensity_spectrum(s, points, w), inputs, fast_mode=True)
 
@@ -130,8 +128,14 @@ def test_gradients_in_weights_and_spectrum(lopsided, monkeypatch, kept):
     [
         (DRY, {}, "xy"),
         (WET, {"source": LOPSIDED, "pupil": WET.pupil.model_copy(update={"zernike_waves": {8: 0.04}})}, "none"),
+        (WET, {"source": TE, "pupil": VECTOR}, "xy"),
+        (
+            WET,
+            {"source": TE, "pupil": VECTOR.model_copy(update={"focus_blur_nm": 20.0, "flare": 0.03}), "film": STACK},
+            "xy",
+        ),
     ],
-    ids=["dry annular", "wet lopsided"],
+    ids=["dry annular", "wet lopsided", "vector", "film, blur and flare"],
 )
 def test_at_the_recipes_source_it_is_the_socs_simulator_at_full_rank(recipe, changes, symmetry):
     process = full_rank(recipe, **changes)
@@ -147,6 +151,28 @@ def test_a_clear_mask_images_to_one_whatever_the_source(scale):
     made = with_logits(simulator(), scale)
     for image in made.expose(torch.ones(32, 32, dtype=torch.float64), 16.0).intensity.values():
         torch.testing.assert_close(image, torch.ones_like(image), atol=1e-12, rtol=0)
+
+
+def test_gradients_of_polarised_imaging_in_a_film():
+    """In mask and source, in float64 on a small field."""
+    recipe = WET.model_copy(update={"pupil": VECTOR, "source": TE, "film": STACK.model_copy(update={"image": 40.0})})
+    process = build_process(recipe, field_nm=(200.0, 200.0), count=4)
+    made = SourceSimulator(process, samples=5, dtype=torch.float64)
+    mask = torch.rand(5, 5, generator=torch.Generator().manual_seed(3), dtype=torch.float64).requires_grad_()
+
+    def image(mask: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        exposure = torch.func.functional_call(made, {"source_logits": logits}, (mask, 40.0))
+        return torch.stack([exposure.aerial(name) for name in ("nominal", "inner")])
+
+    logits = torch.zeros_like(made.source_logits).requires_grad_()
+    assert torch.autograd.gradcheck(image, (mask, logits), fast_mode=True)
+
+
+def test_a_source_of_several_polarisations_is_refused():
+    poles = Multipole(poles=[Pole(x=0.5, y=0, radius=0.3, polarization="y"), Pole(x=0, y=0.5, radius=0.3)])
+    process = full_rank(WET, source=poles, pupil=VECTOR)
+    with pytest.raises(LithoError, match="one polarisation, which its map keeps, got poles of unpolarized, y"):
+        simulator(process)
 
 
 def test_moving_to_another_dtype_keeps_the_source():
@@ -283,6 +309,15 @@ def test_a_saved_source_images_as_the_simulator_does(tmp_path):
     own = sample_source(again.recipe.source, SAMPLES)
     np.testing.assert_allclose(own.points, made.source().points)
     np.testing.assert_allclose(own.weights, made.source().weights, atol=1e-12)
+
+
+def test_a_saved_source_keeps_polarisation_and_film(tmp_path):
+    process = full_rank(WET, source=TE, pupil=VECTOR, film=STACK)
+    made = simulator(process, symmetry="none", smooth_sigma=0.0)
+    again = load_recipe(save_freeform(tmp_path, process.recipe, made.source_map(), field_nm=FIELD[0]))
+    assert again.source.polarization == "te"
+    assert again.film == STACK
+    assert again.pupil == VECTOR
 
 
 def test_a_saved_source_is_sampled_as_finely_as_the_recipe_was(tmp_path):

@@ -1,0 +1,103 @@
+"""The leading coherent modes of A A^H: its eigenvectors, from A itself or from A A^H summed over source points."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from litho_dl.core.errors import KernelError
+from litho_dl.optics.columns import Columns, fewest
+
+DIRECT_COLUMNS = 2048  # A of up to so many columns is decomposed itself, even if it has fewer rows
+MOST_VALUES = 2**29  # of a matrix, 8 GiB
+RANK_TOLERANCE = 1e-14  # of the largest singular value; kernels of smaller ones are rounding noise
+ENERGY_TOLERANCE = 1e-14  # of the largest eigenvalue of A A^H, the same
+
+
+class Modes(NamedTuple):
+    """Orthonormal eigenvectors of A A^H.
+
+    Attributes:
+        vectors: (rows, R) complex128, on the rows that pass.
+        energies: (R,) eigenvalues > 0 in descending order.
+        passed: Which of all mask frequencies are rows, (F,) bool.
+        total: The sum of all eigenvalues.
+    """
+
+    vectors: Tensor
+    energies: Tensor
+    passed: Tensor
+    total: Tensor
+
+
+def coherent_modes(columns: Columns, most: int | None = None) -> Modes:
+    """The leading modes of A A^H for A[f, (s, q)] = sqrt(J_s) H_q(f + s).
+
+    A with more columns than rows is never formed: A A^H is summed over source points, each of which touches only the
+    frequencies that it passes.
+
+    Args:
+        columns: The columns of A.
+        most: How many modes are wanted; None: all.
+
+    Returns:
+        The modes above rounding noise, at most so many.
+
+    Raises:
+        KernelError: A, or A A^H, does not fit in memory.
+    """
+    rows, count = int(columns.passed.sum()), len(columns.source.weights) * columns.per_point
+    direct = count <= max(rows, DIRECT_COLUMNS)
+    if rows * (count if direct else rows) > MOST_VALUES:
+        raise KernelError(
+            f"A field of {columns.field_nm[0]:g} x {columns.field_nm[1]:g} nm passes {rows} frequencies for {count} "
+            f"fields, more than fits in memory; choose a smaller field."
+        )
+    if direct:
+        vectors, singular, _ = torch.linalg.svd(_amplitudes(columns), full_matrices=False)
+        energies, total = singular.square(), singular.square().sum()
+        kept = int((singular > RANK_TOLERANCE * singular[0]).sum())
+    else:
+        gram = _gram(columns)
+        vectors, energies = _leading(gram, most)
+        kept, total = int((energies > ENERGY_TOLERANCE * energies[0]).sum()), gram.diagonal().real.sum()
+    return Modes(vectors[:, :kept], energies[:kept], columns.passed, total)
+
+
+def _amplitudes(columns: Columns) -> Tensor:
+    """A, (rows, columns that do not vanish)."""
+    roots, parts = torch.from_numpy(columns.source.weights).sqrt(), []
+    for block in columns.blocks():
+        count, per_point = block.values.shape[:2]
+        whole = block.values.new_zeros(count, per_point, len(columns.passed))
+        places = block.places[:, None].expand_as(block.values)
+        parts.append(whole.scatter_(2, places.flatten(2), block.values.flatten(2))[..., columns.passed].flatten(0, 1))
+    amplitudes = torch.cat(parts).T * roots.repeat_interleave(columns.per_point)
+    return amplitudes[:, amplitudes.abs().amax(0) > 0]
+
+
+def _gram(columns: Columns) -> Tensor:
+    """A A^H, (rows, rows)."""
+    sides = [2 * h + 1 for h in columns.half]
+    gram = torch.zeros(*sides, *sides, dtype=torch.complex128)
+    weights = iter(columns.source.weights.tolist())
+    for block in columns.blocks():
+        for values, places in zip(fewest(block.values), block.places, strict=True):
+            shape, fields = values.shape[1:], values.flatten(1).T
+            y, x = divmod(int(places[0, 0]), sides[1])
+            rows, places_x = slice(y, y + shape[0]), slice(x, x + shape[1])
+            product = (next(weights) * fields) @ fields.conj().T
+            gram[rows, places_x, rows, places_x] += product.view(*shape, *shape)
+    return gram.flatten(2).flatten(0, 1)[columns.passed][:, columns.passed]
+
+
+def _leading(gram: Tensor, most: int | None) -> tuple[Tensor, Tensor]:
+    """Eigenvectors and eigenvalues in descending order."""
+    if most is None or most >= len(gram):
+        energies, vectors = torch.linalg.eigh(gram)
+    else:
+        from scipy.linalg import eigh  # imported here: it loads slowly, and only large sums need it
+
+        found = eigh(gram.numpy(), subset_by_index=(len(gram) - most, len(gram) - 1))
+        energies, vectors = map(torch.from_numpy, found)
+    return vectors.flip(1), energies.flip(0)

@@ -22,7 +22,7 @@ from litho_dl.core.tensor_file import load_tensors
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.socs import passed_half
-from litho_dl.optics.source import Freeform, sample_source
+from litho_dl.optics.source import sample_source
 from litho_dl.process.identity import finest_period_nm, process_digest, recipe_digest
 from litho_dl.process.model import Corner, ProcessModel, build_process
 from litho_dl.process.recipe import Recipe, load_recipe
@@ -71,8 +71,8 @@ class Optics:
         return build_process(self.content, field_nm=self.field_nm)
 
     def digest(self) -> str:
-        """`process.identity.process_digest`; kernels are built only if the source is a freeform one."""
-        if isinstance(self.content, Recipe) and not isinstance(self.content.source, Freeform):
+        """`process.identity.process_digest`; kernels are built only if the recipe reads files."""
+        if isinstance(self.content, Recipe) and not self.content.reads_files:
             return recipe_digest(self.content)
         return process_digest(self.process())
 

@@ -2,32 +2,44 @@
 
 import hashlib
 import json
+from typing import Any
 
 from litho_dl.optics.mask import MaskType
-from litho_dl.optics.source import Freeform
 from litho_dl.process.model import Corner, ProcessModel, recipe_corners
 from litho_dl.process.recipe import Recipe
 from litho_dl.process.resist import Resist
+
+# Settings that recipes had not from the start: at their defaults they leave digests as they were.
+LATER = {
+    "polarization": "unpolarized",
+    "imaging": "scalar",
+    "jones": None,
+    "focus_blur_nm": 0.0,
+    "flare": 0.0,
+    "film": None,
+}
 
 
 def process_digest(process: ProcessModel) -> str:
     """SHA-256 of a process model, the same for models that print alike; hexadecimal.
 
     It is taken from the recipe if there is one, and otherwise from the kernels' bytes. The field and other numerical
-    settings of a recipe do not count, as the same optics print alike on every field. With a freeform source, it is
-    taken from the kernels' bytes too, because the content of the source file that the recipe names may have changed.
+    settings of a recipe do not count, as the same optics print alike on every field. With a freeform source or a Jones
+    pupil, it is taken from the kernels' bytes too, because the content of the recipe's file may have changed.
     """
     recipe = process.recipe
-    if recipe is not None and isinstance(recipe.source, Freeform):
+    if recipe is not None and recipe.reads_files:
         recipe = None
     digest = _digest(process.mask, process.resist, process.corners, recipe)
     if recipe is None:
         _add_kernels(digest, process)
+        if process.flare:
+            digest.update(json.dumps({"flare": process.flare}).encode())
     return digest.hexdigest()
 
 
 def recipe_digest(recipe: Recipe) -> str:
-    """`process_digest` of the process that a recipe describes, without its kernels; not for freeform sources."""
+    """`process_digest` of the process that a recipe describes, without its kernels; not if it reads files."""
     return _digest(recipe.mask, recipe.resist, recipe_corners(recipe), recipe).hexdigest()
 
 
@@ -38,8 +50,22 @@ def _digest(mask: MaskType, resist: Resist, corners: dict[str, Corner], recipe: 
         "corners": {name: corner._asdict() for name, corner in corners.items()},
     }
     if recipe is not None:
-        described |= recipe.model_dump(mode="json", include={"pupil", "source"})
+        described |= _optics(recipe)
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+
+
+def _optics(recipe: Recipe) -> dict[str, Any]:
+    """The settings of source, lens and film, without those of `LATER` that stand at their defaults."""
+    described = recipe.model_dump(mode="json", include={"pupil", "source", "film"})
+    source = described["source"]
+    for pole in source.get("poles", ()):
+        if pole["polarization"] in (None, source["polarization"]):
+            del pole["polarization"]
+    for table in (described, described["pupil"], source):
+        for key, default in LATER.items():
+            if key in table and table[key] == default:
+                del table[key]
+    return described
 
 
 def kernels_digest(process: ProcessModel) -> str:

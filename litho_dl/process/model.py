@@ -86,13 +86,26 @@ class ProcessModel:
 
     @property
     def optics_summary(self) -> str:
-        """Wavelength, aperture, source and mask technology, as text."""
+        """Wavelength, aperture, source, mask technology, and vector imaging and films if there are any, as text."""
         if self.recipe is None:
             return f"imported kernels, {self.mask.type} mask"
         pupil = self.recipe.pupil
         medium = f" in n = {pupil.immersion_index:g}" if pupil.immersion_index != 1 else ""
-        source = self.recipe.source.shape
-        return f"{pupil.wavelength_nm:g} nm, NA {pupil.na:g}{medium}, {source} source, {self.mask.type} mask"
+        source, film = self.recipe.source, self.recipe.film
+        kinds = sorted(source.polarizations - {"unpolarized"})
+        light = f"{'/'.join(kinds)}-polarized {source.shape}" if kinds else source.shape
+        parts = [f"{pupil.wavelength_nm:g} nm", f"NA {pupil.na:g}{medium}", f"{light} source", f"{self.mask.type} mask"]
+        if pupil.imaging == "vector":
+            parts.append("vector imaging")
+        if film is not None:
+            place = "mean over" if film.image == "mean" else f"{film.image:g} nm deep in"
+            parts.append(f"{place} {film.resist.thickness_nm:g} nm of resist in {len(film.layers)} films")
+        return ", ".join(parts)
+
+    @property
+    def flare(self) -> float:
+        """Share of the light that the lens scatters over the whole field, in [0, 1); 0 for imported kernels."""
+        return 0.0 if self.recipe is None else self.recipe.pupil.flare
 
     @property
     def field_nm(self) -> tuple[float, float]:
@@ -181,6 +194,7 @@ class ProcessModel:
             sample_source(self.recipe.source, settings.source_samples),
             self.recipe.pupil,
             self.field_nm,
+            film=self.recipe.film,
             defocus_nm=defocus_nm,
             count=max(len(kernels.weights) for kernels in self.kernels.values()) if settings.energy is None else None,
             energy=settings.energy,
@@ -208,6 +222,7 @@ def build_process(
             source,
             recipe.pupil,
             field_nm,
+            film=recipe.film,
             defocus_nm=defocus_nm,
             count=settings.count if count is None else count,
             energy=settings.energy,

@@ -7,9 +7,11 @@ from pydantic import Field, model_validator
 
 from litho_dl.core.naming import FileName
 from litho_dl.core.settings import Length, Settings, read_toml, validated
+from litho_dl.optics.film import Film
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.pupil import Pupil
-from litho_dl.optics.source import SourceSpec
+from litho_dl.optics.socs import SCALAR_FILM
+from litho_dl.optics.source import Freeform, SourceSpec
 from litho_dl.process.resist import Resist
 
 REQUIRED_CORNERS = ("nominal", "outer", "inner")
@@ -56,6 +58,7 @@ class Recipe(Settings):
         resist: The resist.
         corners: Process conditions by name, among them `nominal`, `outer` and `inner`.
         kernels: Numerical settings.
+        film: Films on the wafer, whose resist holds the image; None: the image in the immersion medium.
     """
 
     description: str
@@ -65,6 +68,7 @@ class Recipe(Settings):
     resist: Resist
     corners: dict[FileName, RecipeCorner]
     kernels: KernelSettings
+    film: Film | None = None
 
     def __repr__(self) -> str:
         return f"Recipe({self.description})"
@@ -78,6 +82,25 @@ class Recipe(Settings):
             raise ValueError(f"corners must hold {', '.join(REQUIRED_CORNERS)}; missing: {', '.join(missing)}")
         return self
 
+    @model_validator(mode="after")
+    def _imaging(self) -> Self:
+        if self.pupil.imaging == "vector":
+            return self
+        polarized = sorted(self.source.polarizations - {"unpolarized"})
+        if polarized:
+            raise ValueError(
+                f"source.polarization: scalar imaging has no polarisation, got {', '.join(polarized)}; "
+                f'set imaging = "vector" in [pupil]'
+            )
+        if self.film is not None:
+            raise ValueError(f"film: {SCALAR_FILM}")
+        return self
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether a source map or a Jones pupil comes from a file, whose content the recipe does not hold."""
+        return isinstance(self.source, Freeform) or self.pupil.jones is not None
+
 
 def load_recipe(name_or_path: str | Path) -> Recipe:
     """Loads a packaged recipe by name, or a recipe file ending in .toml.
@@ -86,7 +109,8 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         RecipeError: Unknown name, missing file, broken TOML, unknown key or value out of range.
     """
     table, origin, folder = read_toml("optics", name_or_path)
-    source = table.get("source")
-    if folder is not None and isinstance(source, dict) and isinstance(source.get("file"), str):
-        table = {**table, "source": {**source, "file": folder / source["file"]}}
+    for part, key in (("source", "file"), ("pupil", "jones")):
+        section = table.get(part)
+        if folder is not None and isinstance(section, dict) and isinstance(section.get(key), str):
+            table = {**table, part: {**section, key: folder / section[key]}}
     return validated(Recipe, table, origin)

@@ -39,6 +39,21 @@ def diffusion_transfer(half: tuple[int, int], field_nm: tuple[float, float], dif
     return torch.exp(-2 * torch.pi**2 * diffusion_nm**2 * (f_y[:, None].square() + f_x.square()))
 
 
+def with_flare(transfer: Tensor, flare: float) -> Tensor:
+    """A transfer function followed by flare: (1 - F) I + F mean(I), which leaves the mean of an image as it is.
+
+    Args:
+        transfer: On a half spectrum, (2 h_y + 1, h_x + 1).
+        flare: F, in [0, 1).
+
+    Returns:
+        Of the same shape.
+    """
+    flared = (1 - flare) * transfer
+    flared[transfer.shape[0] // 2, 0] = transfer[transfer.shape[0] // 2, 0]
+    return flared
+
+
 def sigmoid_print(intensity: Tensor, resist: Resist, dose: float = 1.0) -> Tensor:
     """The differentiable print sigmoid(steepness (dose I - threshold)).
 

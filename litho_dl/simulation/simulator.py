@@ -16,7 +16,7 @@ from litho_dl.core.grid import Grid
 from litho_dl.optics.imaging import intensity_spectrum, paired
 from litho_dl.process.files import load_process
 from litho_dl.process.model import ProcessModel
-from litho_dl.process.resist import diffusion_transfer
+from litho_dl.process.resist import diffusion_transfer, with_flare
 from litho_dl.simulation.exposure import Exposure
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Simulator(nn.Module):
         transfer = diffusion_transfer(
             self.passband.intensity_half, self.process.field_nm, self.process.resist.diffusion_nm
         )
-        self.register_buffer("diffusion", transfer.to(device, dtype))
+        self.register_buffer("diffusion", with_flare(transfer, self.process.flare).to(device, dtype))
 
     def _apply(self, fn, recurse: bool = True) -> Self:  # type: ignore[no-untyped-def]
         """Drops the matrices of the old device or dtype; a new dtype rounds the original kernels again."""

@@ -5,10 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scenes.ilt import RECIPE, small_simulator
+from scenes.vector_optics import STACK
 
+from litho_dl.optics.source import Multipole
 from litho_dl.process.files import Optics, load_kernels, save_kernels
-from litho_dl.process.identity import finest_period_nm, process_digest
+from litho_dl.process.identity import finest_period_nm, process_digest, recipe_digest
 from litho_dl.process.model import build_process
+from litho_dl.process.recipe import load_recipe
+
+VECTOR = RECIPE.model_copy(update={"pupil": RECIPE.pupil.model_copy(update={"imaging": "vector"})})
 
 
 class TestOptics:
@@ -24,6 +29,42 @@ class TestOptics:
         assert process_digest(build_process(RECIPE, field_nm=(400.0, 512.0), count=5)) == digest
         steeper = RECIPE.resist.model_copy(update={"steepness": 7.0})
         assert process_digest(build_process(RECIPE.model_copy(update={"resist": steeper}), count=3)) == digest
+
+    @pytest.mark.parametrize(
+        ("name", "start"),
+        [
+            ("duv193-dry-annular", "3126b3903fb98888"),
+            ("duv193-immersion-annular", "36747f918aca2033"),
+            ("duv193-immersion-quasar", "175ac3ef83b9517a"),
+            ("iccad13-like", "d1b61dd86c9a5a7c"),
+        ],
+    )
+    def test_recipes_that_ship_keep_their_digests(self, name, start):
+        """Settings that came later do not count at their defaults: networks and kernel files stay valid."""
+        assert recipe_digest(load_recipe(name)).startswith(start)
+
+    def test_a_pole_of_the_source_s_polarisation_is_a_plain_pole(self):
+        def digest(pole: str | None, source: str) -> str:
+            poles = [{"x": 0.5, "y": 0.0, "radius": 0.2, "polarization": pole}]
+            table = {"shape": "multipole", "poles": poles, "polarization": source}
+            return recipe_digest(VECTOR.model_copy(update={"source": Multipole.model_validate(table)}))
+
+        assert digest(None, "te") == digest("te", "te") != digest("unpolarized", "te")
+        assert digest(None, "unpolarized") == digest("unpolarized", "unpolarized") != digest("te", "unpolarized")
+
+    @pytest.mark.parametrize(
+        ("part", "changes"),
+        [
+            ("pupil", {"imaging": "scalar"}),
+            ("pupil", {"flare": 0.02}),
+            ("pupil", {"focus_blur_nm": 20.0}),
+            ("source", {"polarization": "te"}),
+        ],
+    )
+    def test_polarisation_blur_and_flare_do_count(self, part, changes):
+        other = VECTOR.model_copy(update={part: getattr(VECTOR, part).model_copy(update=changes)})
+        assert recipe_digest(other) != recipe_digest(VECTOR) == recipe_digest(VECTOR.model_copy())
+        assert recipe_digest(VECTOR.model_copy(update={"film": STACK})) != recipe_digest(VECTOR)
 
     @pytest.mark.parametrize("part", ["dose", "defocus", "threshold", "diffusion", "aperture", "source", "mask"])
     def test_physics_does(self, part):

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from litho_dl.core.errors import LithoError, RecipeError
 from litho_dl.core.settings import packaged_names, packaged_text, validated
+from litho_dl.optics.columns import clear_image
 from litho_dl.optics.socs import build_socs, tcc_matrix
 from litho_dl.optics.source import sample_source
-from litho_dl.process.files import load_process
+from litho_dl.process.files import load_kernels, load_process, save_kernels
+from litho_dl.process.freeform import save_freeform
+from litho_dl.process.identity import process_digest, recipe_digest
 from litho_dl.process.model import ProcessModel, build_process, kernel_name
 from litho_dl.process.recipe import Recipe, load_recipe
 from litho_dl.simulation.simulator import Simulator
@@ -144,6 +147,74 @@ def test_wrong_recipes_are_told_in_one_line(tmp_path, replacements, message):
         load_recipe(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+
+
+VECTOR = ("immersion_index = 1.44", 'immersion_index = 1.44\nimaging = "vector"')
+TE = ('shape = "annular"', 'shape = "annular"\npolarization = "te"')
+FILM = """
+[film]
+layers = [{ n = 1.7, k = 0.03, thickness_nm = 90.0, resist = true }, { n = 1.82, k = 0.34, thickness_nm = 75.0 }]
+substrate = { n = 0.88, k = 2.78 }
+image = 45.0
+"""
+
+
+def test_a_recipe_with_polarisation_and_film(tmp_path):
+    """Its process says so, keeps them at other foci and through a kernel file, and images a clear mask below 1."""
+    recipe = load_recipe(written(tmp_path, changed(VECTOR, TE) + FILM))
+    process = build_process(recipe, field_nm=(200.0, 200.0), count=12)
+    assert "te-polarized annular source" in process.optics_summary
+    assert "vector imaging, 45 nm deep in 90 nm of resist in 2 films" in process.optics_summary
+    save_kernels(tmp_path / "k.safetensors", process)
+    again = load_kernels(tmp_path / "k.safetensors")
+    assert again.recipe == recipe
+    assert process_digest(again) == process_digest(process) == recipe_digest(recipe)
+    source = sample_source(recipe.source, recipe.kernels.source_samples)
+    for focus, expected in ((0.0, process), (30.0, process), (17.0, None)):
+        found = again.at_focus(focus).kernels["focus"]
+        assert found.open_frame == pytest.approx(clear_image(source, recipe.pupil, recipe.film), abs=1e-10)
+        if expected is not None:
+            torch.testing.assert_close(found.weights, expected.kernels[kernel_name(focus)].weights)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (changed(TE), r'scalar imaging has no polarisation, got te; set imaging = "vector" in \[pupil\]'),
+        (TEXT + FILM, r"film: A film reflects the s and the p wave .* which scalar imaging does not tell apart"),
+        (changed(VECTOR) + FILM.replace("45.0", "95.0"), "film: image must lie within the resist"),
+        (changed(VECTOR) + FILM.replace("thickness_nm = 90.0", "thicknes_nm = 90.0"), "did you mean thickness_nm?"),
+        (
+            changed(VECTOR, ('"annular"', '"annular"\npolarization = "z"')),
+            "source.annular.polarization: .*'te' or 'tm'",
+        ),
+        (changed(("na = 1.35", 'na = 1.35\njones = "j.npy"')), 'pupil: a Jones pupil .* set imaging = "vector"'),
+        (changed(("na = 1.35", "na = 1.35\nflare = 1.0")), "pupil.flare: .*less than 1"),
+        (changed(("na = 1.35", "na = 1.35\nfocus_blur_nm = -1.0")), "pupil.focus_blur_nm: .*greater than"),
+    ],
+)
+def test_impossible_polarisation_and_films_are_told_in_one_line(tmp_path, text, message):
+    path = written(tmp_path, text)
+    with pytest.raises(RecipeError, match=message) as caught:
+        load_recipe(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_jones_pupil_is_found_beside_the_recipe(tmp_path, monkeypatch):
+    (tmp_path / "recipes").mkdir()
+    monkeypatch.chdir(tmp_path)
+    np.save(tmp_path / "recipes" / "lens.npy", np.eye(2)[:, :, None, None] * np.ones((3, 3)))
+    with_lens = changed(VECTOR, ("na = 1.35", 'na = 1.35\njones = "lens.npy"'))
+    recipe = load_recipe(written(tmp_path / "recipes", with_lens))
+    process = build_process(recipe, field_nm=(200.0, 200.0), count=8)
+    plain = build_process(load_recipe(written(tmp_path, changed(VECTOR))), field_nm=(200.0, 200.0), count=8)
+    torch.testing.assert_close(process.kernels["focus"].weights, plain.kernels["focus"].weights)
+    assert process_digest(process) != recipe_digest(recipe), "the file's content counts, not its name"
+    path = save_freeform(tmp_path / "smo", recipe, np.ones((5, 5)), field_nm=200.0)
+    saved = load_recipe(path)
+    assert saved.pupil.jones == tmp_path / "smo" / "jones.npy"
+    assert build_process(saved, count=8).recipe is saved
 
 
 def test_unknown_names_are_told_with_a_suggestion():

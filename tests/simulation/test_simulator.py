@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import scipy.fft
 import torch
+from scenes.ilt import RECIPE
+from scenes.vector_optics import STACK
 from scipy.ndimage import gaussian_filter
 
 from litho_dl.core import dft
 from litho_dl.core.errors import GridMismatchError, KernelError, MaskError
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
-from litho_dl.process.model import Corner, ProcessModel
+from litho_dl.process.model import Corner, ProcessModel, build_process
 from litho_dl.process.resist import Resist, sigmoid_print, threshold_print
 from litho_dl.simulation.simulator import Simulator
 
@@ -129,6 +131,33 @@ def test_diffusion_is_a_periodic_gaussian_blur(shape, diffusion_nm):
         for s in (0.0, diffusion_nm)
     )
     assert_images(soft, gaussian_filter(sharp, diffusion_nm / 5, mode="wrap", truncate=12))
+
+
+@pytest.mark.parametrize("flare", [0.0, 0.04])
+def test_flare_spreads_a_share_of_the_light_over_the_field(flare):
+    """(1 - F) I + F mean(I), also through diffusion; a clear mask keeps its intensity."""
+    pupil = RECIPE.pupil.model_copy(update={"flare": flare})
+    recipe = RECIPE.model_copy(update={"pupil": pupil, "resist": Resist(threshold=0.2, diffusion_nm=9.0)})
+    plain = build_process(recipe.model_copy(update={"pupil": RECIPE.pupil}), field_nm=(320.0, 400.0), count=5)
+    process = build_process(recipe, field_nm=(320.0, 400.0), count=5)
+    assert process.flare == flare
+    for mask in (random_mask(32, 40), np.ones((32, 40))):
+        for name, image in simulate(plain, mask, 10.0).items():
+            expected = (1 - flare) * image + flare * image.mean()
+            np.testing.assert_allclose(simulate(process, mask, 10.0)[name], expected, rtol=0, atol=1e-13)
+
+
+def test_gradients_are_exact_in_vector_imaging_and_a_film():
+    pupil = RECIPE.pupil.model_copy(update={"imaging": "vector", "focus_blur_nm": 20.0, "flare": 0.02})
+    source = RECIPE.source.model_copy(update={"polarization": "te"})
+    recipe = RECIPE.model_copy(update={"pupil": pupil, "source": source, "film": STACK})
+    simulator = Simulator(build_process(recipe, field_nm=(240.0, 300.0), count=6), dtype=torch.float64)
+    mask = torch.from_numpy(random_mask(8, 10)).requires_grad_()
+
+    def images(values: torch.Tensor) -> torch.Tensor:
+        return torch.stack(list(simulator.expose(values, 30.0).intensity.values()))
+
+    assert torch.autograd.gradcheck(images, (mask,), fast_mode=True)
 
 
 @pytest.mark.parametrize("mask_type", ["binary", "attenuated", "alternating"])

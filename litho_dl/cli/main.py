@@ -20,6 +20,7 @@ COMMANDS = {
     "demo": "Optimise layouts that ship with the repository; masks, pictures and a score table.",
     "evaluate": "Score a mask against its target.",
     "export": "Write a trained network as ONNX or torch.export, and check it.",
+    "film": "Show what the films on the wafer do: reflectivity, swing curve, antireflective layer, bulk image.",
     "fullchip": "Find the mask of a whole layout, tile by tile.",
     "infer": "Predict the masks of given layouts by a trained network.",
     "kernels": "Build, import and show optical kernels.",

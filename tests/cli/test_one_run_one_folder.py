@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from scenes.command_line import METHOD, files_below, litho, refused
+from scenes.command_line import FILM_RECIPE, METHOD, files_below, litho, refused
 from scenes.generators import write_model, write_recipe
 from scenes.idx_files import write_set
 
@@ -19,6 +19,7 @@ COMMANDS = {
     "infer": ("infer", "cross.glp", *OPTICS, "--model", "MODEL"),
     "smo": ("smo", "cross.glp", "--optics", "small.toml", "--out", "OUT", "--method", "source.toml"),
     "process-window": ("process-window", "--target", "cross.glp", *OPTICS),
+    "film": ("film", "film.toml", "--out", "OUT"),
     "mrc": ("mrc", "cross.glp", "--out", "OUT"),
     "demo": ("demo", "--out", "OUT"),
     "dataset build": ("dataset", "build", "pairs.toml", "--out", "OUT", "--workers", 1),
@@ -52,6 +53,7 @@ def test_a_folder_that_another_run_has_is_refused(here, tmp_path, pair_set, comm
         pytest.importorskip("optuna", reason="an extra")
     (here / "source.toml").write_text(METHOD.replace("[[levels]]", "source_learning_rate = 0.2\n[[levels]]"))
     (here / "study.toml").write_text(STUDY)
+    (here / "film.toml").write_text(FILM_RECIPE)
     (here / "pairs.toml").write_text(PAIRS)
     out = tmp_path / ("mask.fullchip" if command == "fullchip" else "out")
     places = {"OUT": out, "MASK": tmp_path / "mask.oas", "SET": pair_set, "MNIST": tmp_path / "mnist"}

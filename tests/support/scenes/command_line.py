@@ -35,6 +35,32 @@ learning_rate = [0.1, 0.1]
 mask_sharpness = [8.0, 8.0]
 resist_steepness = [50.0, 50.0]
 """
+FILM_RECIPE = """
+description = "a small immersion system with a film stack"
+[pupil]
+wavelength_nm = 193.0
+na = 1.35
+immersion_index = 1.44
+imaging = "vector"
+[source]
+shape = "annular"
+sigma_inner = 0.6
+sigma_outer = 0.9
+polarization = "te"
+[resist]
+threshold = 0.2
+[corners]
+nominal = { dose = 1.0, defocus_nm = 0.0 }
+outer = { dose = 1.04, defocus_nm = 0.0 }
+inner = { dose = 0.96, defocus_nm = 30.0 }
+[kernels]
+field_nm = 256.0
+source_samples = 11
+count = 8
+[film]
+layers = [{ n = 1.7, k = 0.03, thickness_nm = 90.0, resist = true }, { n = 1.82, k = 0.34, thickness_nm = 75.0 }]
+substrate = { n = 0.88, k = 2.78 }
+"""
 GLP = """BEGIN
 EQUIV  1  {units}  MICRON  +X,+Y
 CNAME TOP

@@ -7,6 +7,15 @@ from torch import Tensor
 
 from litho_dl.core.errors import KernelError
 from litho_dl.optics.columns import Columns, fewest
+from litho_dl.optics.mirrors import (
+    folded,
+    folded_places,
+    mirrored_axes,
+    parities,
+    unfolded,
+    with_images,
+    without_images,
+)
 
 DIRECT_COLUMNS = 2048  # A of up to so many columns is decomposed itself, even if it has fewer rows
 MOST_VALUES = 2**29  # of a matrix, 8 GiB
@@ -58,9 +67,11 @@ def coherent_modes(columns: Columns, most: int | None = None) -> Modes:
         energies, total = singular.square(), singular.square().sum()
         kept = int((singular > RANK_TOLERANCE * singular[0]).sum())
     else:
-        gram = _gram(columns)
-        vectors, energies = _leading(gram, most)
-        kept, total = int((energies > ENERGY_TOLERANCE * energies[0]).sum()), gram.diagonal().real.sum()
+        axes = mirrored_axes(columns)
+        gram = with_images(_gram(without_images(columns, axes)), axes)
+        total = gram.flatten(2).flatten(0, 1).diagonal().real.sum()
+        vectors, energies = _leading(gram, columns.passed.view(gram.shape[:2]), axes, most)
+        kept = int((energies > ENERGY_TOLERANCE * energies[0]).sum())
     return Modes(vectors[:, :kept], energies[:kept], columns.passed, total)
 
 
@@ -77,7 +88,7 @@ def _amplitudes(columns: Columns) -> Tensor:
 
 
 def _gram(columns: Columns) -> Tensor:
-    """A A^H, (rows, rows)."""
+    """A A^H on all frequencies, (n_y, n_x, n_y, n_x)."""
     sides = [2 * h + 1 for h in columns.half]
     gram = torch.zeros(*sides, *sides, dtype=torch.complex128)
     weights = iter(columns.source.weights.tolist())
@@ -88,16 +99,34 @@ def _gram(columns: Columns) -> Tensor:
             rows, places_x = slice(y, y + shape[0]), slice(x, x + shape[1])
             product = (next(weights) * fields) @ fields.conj().T
             gram[rows, places_x, rows, places_x] += product.view(*shape, *shape)
-    return gram.flatten(2).flatten(0, 1)[columns.passed][:, columns.passed]
+    return gram
 
 
-def _leading(gram: Tensor, most: int | None) -> tuple[Tensor, Tensor]:
-    """Eigenvectors and eigenvalues in descending order."""
-    if most is None or most >= len(gram):
-        energies, vectors = torch.linalg.eigh(gram)
-    else:
-        from scipy.linalg import eigh  # imported here: it loads slowly, and only large sums need it
+def _leading(gram: Tensor, passed: Tensor, axes: tuple[int, ...], most: int | None) -> tuple[Tensor, Tensor]:
+    """Eigenvectors (rows, R) and eigenvalues (R,) in descending order; each parity under the mirrors has its own."""
+    vectors, energies = [], []
+    for odd_y, odd_x in parities(axes):
+        part, inside = gram, folded_places(passed, odd_y, odd_x)
+        for dim, odd in enumerate((odd_y, odd_x, odd_y, odd_x)):
+            part = folded(part, dim, odd)
+        own, found = _eigen(part.flatten(2).flatten(0, 1)[inside.flatten()][:, inside.flatten()], most)
+        whole = own.new_zeros(len(found), *inside.shape)
+        whole[:, inside] = own.T
+        vectors.append(unfolded(unfolded(whole, 1, odd_y), 2, odd_x)[:, passed])
+        energies.append(found)
+    together = torch.cat(energies)
+    order = together.argsort(descending=True, stable=True)[:most]
+    return torch.cat(vectors)[order].T, together[order]
 
-        found = eigh(gram.numpy(), subset_by_index=(len(gram) - most, len(gram) - 1))
-        energies, vectors = map(torch.from_numpy, found)
-    return vectors.flip(1), energies.flip(0)
+
+def _eigen(matrix: Tensor, most: int | None) -> tuple[Tensor, Tensor]:
+    """Eigenvectors, as columns, and eigenvalues of a Hermitian matrix; at most so many of the largest."""
+    if most is None or most >= len(matrix):
+        energies, vectors = torch.linalg.eigh(matrix)
+        return vectors, energies
+    from scipy.linalg import eigh  # imported here: it loads slowly, and only large sums need it
+
+    energies, vectors = map(
+        torch.from_numpy, eigh(matrix.numpy(), subset_by_index=(len(matrix) - most, len(matrix) - 1))
+    )
+    return vectors, energies

@@ -143,6 +143,7 @@ SYSTEMS = {
         0.0,
         0.0,
     ),
+    "one mirror": (Multipole(poles=[Pole(x=0.4, y=0, radius=0.4)], polarization="te"), None, 0.0, 0.0),
     "mixed poles, film, blur": (
         Multipole(
             poles=[Pole(x=0.6, y=0, radius=0.2, polarization="y"), Pole(x=0, y=-0.5, radius=0.3)], polarization="tm"

@@ -5,7 +5,6 @@ source points then give the other half by flipping, and the eigenvectors are eve
 """
 
 from dataclasses import replace
-from itertools import product
 
 import numpy as np
 import torch
@@ -26,10 +25,8 @@ def mirrored_axes(columns: Columns) -> tuple[int, ...]:
     """
     if columns.pupil.jones is not None:
         return ()
-    lens, passed = (
-        sampled_pupil(columns.pupil, columns.defocus_nm),
-        columns.passed.view([2 * h + 1 for h in columns.half]),
-    )
+    lens = sampled_pupil(columns.pupil, columns.defocus_nm)
+    passed = columns.passed.view([2 * h + 1 for h in columns.half])
     return tuple(
         axis
         for axis in (0, 1)
@@ -76,7 +73,8 @@ def with_images(gram: Tensor, axes: tuple[int, ...]) -> Tensor:
 
 def parities(axes: tuple[int, ...]) -> list[tuple[bool | None, bool | None]]:
     """The kinds of eigenvectors: for y and x, even (False), odd (True), or neither (None) without that mirror."""
-    return list(product(*([False, True] if axis in axes else [None] for axis in (0, 1))))
+    kinds = [(False, True) if axis in axes else (None,) for axis in (0, 1)]
+    return [(odd_y, odd_x) for odd_y in kinds[0] for odd_x in kinds[1]]
 
 
 def folded(values: Tensor, dim: int, odd: bool | None) -> Tensor:

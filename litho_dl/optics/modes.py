@@ -57,7 +57,7 @@ def coherent_modes(columns: Columns, most: int | None = None) -> Modes:
     """
     rows, count = int(columns.passed.sum()), len(columns.source.weights) * columns.per_point
     direct = count <= max(rows, DIRECT_COLUMNS)
-    if rows * (count if direct else rows) > MOST_VALUES:
+    if (rows * count if direct else len(columns.passed) ** 2) > MOST_VALUES:
         raise KernelError(
             f"A field of {columns.field_nm[0]:g} x {columns.field_nm[1]:g} nm passes {rows} frequencies for {count} "
             f"fields, more than fits in memory; choose a smaller field."
@@ -107,6 +107,8 @@ def _leading(gram: Tensor, passed: Tensor, axes: tuple[int, ...], most: int | No
     vectors, energies = [], []
     for odd_y, odd_x in parities(axes):
         part, inside = gram, folded_places(passed, odd_y, odd_x)
+        if not inside.any():  # on a field that passes the zero frequency alone along an axis, nothing is odd
+            continue
         for dim, odd in enumerate((odd_y, odd_x, odd_y, odd_x)):
             part = folded(part, dim, odd)
         own, found = _eigen(part.flatten(2).flatten(0, 1)[inside.flatten()][:, inside.flatten()], most)

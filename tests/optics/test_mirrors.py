@@ -72,7 +72,7 @@ def test_a_jones_pupil_is_taken_to_have_no_mirrors(tmp_path):
 def test_slightly_unlike_points_have_no_mirror():
     points = np.array([(0.5, 0.0), (-0.5, 0.0)])
     for weights, moved in (([0.5, 0.5], 0.0), ([0.5001, 0.4999], 0.0), ([0.5, 0.5], 1e-6)):
-        source = Source(points + [(moved, 0.0), (0.0, 0.0)], np.array(weights))
+        source = Source(points + np.array([(moved, 0.0), (0.0, 0.0)]), np.array(weights))
         axes = mirrored_axes(focus_columns(source, WET, FIELD))
         assert (1 in axes) == (weights[0] == 0.5 and moved == 0)
 

@@ -182,6 +182,16 @@ def test_both_ways_to_the_modes_agree_on_few_kernels(system, monkeypatch):
     assert found[0][1] == pytest.approx(found[1][1], abs=1e-11)
 
 
+@pytest.mark.parametrize("field_nm", [(20.0, 352.0), (286.0, 30.0), (20.0, 30.0)])
+def test_a_field_that_passes_one_row_of_frequencies(field_nm, monkeypatch):
+    source = sample_source(Annular(sigma_inner=0.5, sigma_outer=0.85), 13)
+    weights = []
+    for direct in (10**9, 0):
+        monkeypatch.setattr(modes, "DIRECT_COLUMNS", direct)
+        weights.append(build_socs(source, WET, field_nm, film=STACK, count=3).weights)
+    np.testing.assert_allclose(*weights, rtol=1e-9)
+
+
 def test_the_fewest_fields_give_the_same_sums():
     generator = torch.Generator().manual_seed(0)
     three = torch.randn(4, 3, 5, 6, dtype=torch.complex128, generator=generator)

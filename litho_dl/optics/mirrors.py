@@ -1,7 +1,7 @@
 """Mirror symmetries of A A^H: they save source points, and split its eigenproblem into smaller ones.
 
-Where source and lens are unchanged by a mirror of the x or the y axis, so is A A^H, component by component. Half of the
-source points then give the other half by flipping, and the eigenvectors are even or odd in that axis.
+Where source and lens are unchanged by a mirror of the x or the y axis, so is A A^H, component by component. Its
+eigenvectors are then even or odd in that axis, and to these parts a source point adds as much as its mirror image.
 """
 
 from dataclasses import replace
@@ -54,21 +54,17 @@ def _same(one: Source, other: Source) -> bool:
 
 
 def without_images(columns: Columns, axes: tuple[int, ...]) -> Columns:
-    """The columns of those source points that give all others by the mirrors; points on a mirror count half."""
+    """The columns of those source points that give all others by the mirrors, each with the weight of its images.
+
+    The even and the odd parts of A A^H are then those of all points; other parts are not.
+    """
     points, weights = columns.source.points, columns.source.weights
     kept = np.ones(len(weights), dtype=bool)
     for axis in axes:
         across = points[:, 1 - axis]
         kept &= across > -TOLERANCE
-        weights = np.where(np.abs(across) <= TOLERANCE, weights / 2, weights)
+        weights = np.where(np.abs(across) <= TOLERANCE, weights, 2 * weights)
     return replace(columns, source=Source(points[kept], weights[kept], columns.source.states[kept]))
-
-
-def with_images(gram: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """A A^H (n_y, n_x, n_y, n_x) of all source points, from that of the points of `without_images`."""
-    for axis in axes:
-        gram = gram + gram.flip(axis, axis + 2)
-    return gram
 
 
 def parities(axes: tuple[int, ...]) -> list[tuple[bool | None, bool | None]]:

@@ -13,11 +13,10 @@ from litho_dl.optics.mirrors import (
     mirrored_axes,
     parities,
     unfolded,
-    with_images,
     without_images,
 )
 
-DIRECT_COLUMNS = 2048  # A of up to so many columns is decomposed itself, even if it has fewer rows
+DIRECT_COLUMNS = 2048  # A of up to so many columns is always decomposed itself
 MOST_VALUES = 2**29  # of a matrix, 8 GiB
 RANK_TOLERANCE = 1e-14  # of the largest singular value; kernels of smaller ones are rounding noise
 ENERGY_TOLERANCE = 1e-14  # of the largest eigenvalue of A A^H, the same
@@ -42,8 +41,8 @@ class Modes(NamedTuple):
 def coherent_modes(columns: Columns, most: int | None = None) -> Modes:
     """The leading modes of A A^H for A[f, (s, q)] = sqrt(J_s) H_q(f + s).
 
-    A with more columns than rows is never formed: A A^H is summed over source points, each of which touches only the
-    frequencies that it passes.
+    A with many columns is not formed, unless it has more rows and no mirrors: A A^H is summed over source points, each
+    of which touches only the frequencies that it passes.
 
     Args:
         columns: The columns of A.
@@ -56,7 +55,8 @@ def coherent_modes(columns: Columns, most: int | None = None) -> Modes:
         KernelError: A, or A A^H, does not fit in memory.
     """
     rows, count = int(columns.passed.sum()), len(columns.source.weights) * columns.per_point
-    direct = count <= max(rows, DIRECT_COLUMNS)
+    axes = mirrored_axes(columns)
+    direct = count <= DIRECT_COLUMNS or (count <= rows and not axes)
     if (rows * count if direct else len(columns.passed) ** 2) > MOST_VALUES:
         raise KernelError(
             f"A field of {columns.field_nm[0]:g} x {columns.field_nm[1]:g} nm passes {rows} frequencies for {count} "
@@ -67,8 +67,7 @@ def coherent_modes(columns: Columns, most: int | None = None) -> Modes:
         energies, total = singular.square(), singular.square().sum()
         kept = int((singular > RANK_TOLERANCE * singular[0]).sum())
     else:
-        axes = mirrored_axes(columns)
-        gram = with_images(_gram(without_images(columns, axes)), axes)
+        gram = _gram(without_images(columns, axes))
         total = gram.flatten(2).flatten(0, 1).diagonal().real.sum()
         vectors, energies = _leading(gram, columns.passed.view(gram.shape[:2]), axes, most)
         kept = int((energies > ENERGY_TOLERANCE * energies[0]).sum())

@@ -128,13 +128,14 @@ def compare(
     settings = {**run_input.settings(), "optics": name, "protocol": suite.protocol.name}
     settings |= {"mask_rules": str(suite.protocol.rules), "device": str(resolved)}
     write_comparison(found, out, command, settings, figures=figures)
-    click.echo(f"Wrote {out / 'comparison.csv'}, .json, .md{' and .png' if figures else ''}", err=True)
     means = mean_rows(suite, found.rows)
     click.echo(
         json.dumps({"means": means, "clips": found.rows}, indent=2)
         if as_json
         else "\n".join([as_text(table_cells(suite, means)), "", *notes(suite, means)])
     )
+    formats = [".csv", ".json", ".md", *[".png"] * figures]
+    click.echo(f"Wrote {out / 'comparison'}{', '.join(formats[:-1])} and {formats[-1]}", err=as_json)
     if found.faults:
         raise SystemExit(1)
 

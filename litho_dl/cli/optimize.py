@@ -125,7 +125,15 @@ def optimize(
     click.echo(json.dumps(results, indent=2) if as_json else tables.score_table(results))
     if curves_nm is not None and not as_json:
         click.echo(tables.curve_cost(results) + (f"\n{tables.shot_kinds(curves_nm)}" if shots else ""))
+    if not as_json:
+        click.echo(_what_was_written(out, len(results), shots=shots, figures=figures))
     solution.require_finished()  # interrupted: for the exit code; the best masks so far are written
+
+
+def _what_was_written(out: Path, clips: int, *, shots: bool, figures: bool) -> str:
+    """The files of a run as one line of text."""
+    parts = [str(out / "scores.json"), f"{clips} mask{'s'[: clips > 1]}", *["shots"] * shots, *["pictures"] * figures]
+    return f"Wrote {', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _start_masks(

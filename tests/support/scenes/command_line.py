@@ -119,6 +119,7 @@ def write_inputs(folder: Path) -> None:
         "misspelt-method.toml": METHOD.replace("optimizer", "optimiser"),
         "unknown-term.toml": METHOD.replace("pvb", "pbv"),
         "unknown-optimizer.toml": METHOD.replace("adam", "adams"),
+        "number-as-text.toml": METHOD.replace("steps = 4", 'steps = "4"'),
         "fine.toml": METHOD.replace("8.0\nsteps", "0.5\nsteps"),
         "drawn.toml": METHOD.replace('"pixel"', '"multilevel"').replace("optimizer", "mask_pixel_nm = 0.5\noptimizer"),
         "small.toml": small,

@@ -35,6 +35,14 @@ learning_rate = [0.1, 0.1]
 mask_sharpness = [8.0, 8.0]
 resist_steepness = [50.0, 50.0]
 """
+STUDY = """
+method = "few.toml"
+optics = "small.safetensors"
+layouts = ["cross.glp"]
+validation = ["lines.glp"]
+[space]
+"levels[0].steps" = { low = 1, high = 6 }
+"""
 GLP = """BEGIN
 EQUIV  1  {units}  MICRON  +X,+Y
 CNAME TOP

@@ -13,7 +13,7 @@ from litho_dl.layout.region import DECIMAL_UNITS_PER_NM, LARGEST_UNIT, Frame
 from litho_dl.layout.stream import INT32_MAX
 
 EXACT_UNITS_PER_NM = 100  # the coarsest units in which what is off the file's grid is still exact to 0.01 nm
-MARGIN = 10  # file units by which klayout's search in turned or magnified cells may miss the edge of a window
+MARGIN = 10  # units of a turned cell by which klayout's search may miss the edge of a window
 
 
 def flattened(hierarchy: Hierarchy, layers: Sequence[int], window_nm: Box | None) -> tuple[db.Region, Frame]:
@@ -34,7 +34,7 @@ def flattened(hierarchy: Hierarchy, layers: Sequence[int], window_nm: Box | None
         LayoutError: There are too many shapes, they overlap too much or reach too far; a polygon crosses itself.
     """
     path, units = hierarchy.path, hierarchy.units_per_nm
-    box = None if window_nm is None else _search_box(window_nm, units)
+    box = None if window_nm is None else _search_box(window_nm, units, MARGIN * hierarchy.magnification)
     for index in layers:
         hierarchy.require_countable(index, box)
     rough = _placed(hierarchy, layers, box, db.ICplxTrans(), db.Shapes.SRegions)
@@ -61,10 +61,10 @@ def flattened(hierarchy: Hierarchy, layers: Sequence[int], window_nm: Box | None
     return union, frame
 
 
-def _search_box(window_nm: Box, units: float) -> db.Box:
-    """The file's box that holds a window, and a little more."""
+def _search_box(window_nm: Box, units: float, margin: float) -> db.Box:
+    """The file's box that holds a window, and a margin in file units."""
     x0, y0, x1, y1 = (value * units for value in window_nm)
-    corners = np.floor([x0 - MARGIN, y0 - MARGIN]), np.ceil([x1 + MARGIN, y1 + MARGIN])
+    corners = np.floor([x0 - margin, y0 - margin]), np.ceil([x1 + margin, y1 + margin])
     return db.Box(*np.clip(np.concatenate(corners), -INT32_MAX, INT32_MAX).astype(int).tolist())
 
 

@@ -101,6 +101,17 @@ class Hierarchy:
         turned = (instance.is_complex() for cell in self.cells for instance in cell.each_inst())
         return not any(turned) and all(next(shapes, None) is None for shapes in paths)
 
+    @cached_property
+    def magnification(self) -> float:
+        """The largest factor, at least 1, by which instances magnify a cell on its way to the top."""
+        factors = {self.top.cell_index(): 1.0}
+        for cell_index in self.source.each_cell_top_down():
+            if cell_index in factors:
+                for instance in self.source.cell(cell_index).each_inst():
+                    factor = factors[cell_index] * instance.cplx_trans.mag
+                    factors[instance.cell_index] = max(factor, factors.get(instance.cell_index, 0.0))
+        return max(1.0, *factors.values())
+
     def require_complete(self) -> None:
         """Refuses references to absent cells."""
         if self.missing:

@@ -61,6 +61,14 @@ count = 8
 layers = [{ n = 1.7, k = 0.03, thickness_nm = 90.0, resist = true }, { n = 1.82, k = 0.34, thickness_nm = 75.0 }]
 substrate = { n = 0.88, k = 2.78 }
 """
+STUDY = """
+method = "few.toml"
+optics = "small.safetensors"
+layouts = ["cross.glp"]
+validation = ["lines.glp"]
+[space]
+"levels[0].steps" = { low = 1, high = 6 }
+"""
 GLP = """BEGIN
 EQUIV  1  {units}  MICRON  +X,+Y
 CNAME TOP
@@ -145,6 +153,7 @@ def write_inputs(folder: Path) -> None:
         "misspelt-method.toml": METHOD.replace("optimizer", "optimiser"),
         "unknown-term.toml": METHOD.replace("pvb", "pbv"),
         "unknown-optimizer.toml": METHOD.replace("adam", "adams"),
+        "number-as-text.toml": METHOD.replace("steps = 4", 'steps = "4"'),
         "fine.toml": METHOD.replace("8.0\nsteps", "0.5\nsteps"),
         "drawn.toml": METHOD.replace('"pixel"', '"multilevel"').replace("optimizer", "mask_pixel_nm = 0.5\noptimizer"),
         "small.toml": small,

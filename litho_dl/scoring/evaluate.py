@@ -102,15 +102,15 @@ def evaluate_mask(
         imaged = (mask if drawn else binary).to(simulator.dtype)
         exposure = simulator(imaged, pixel_nm, out_pixel_nm=protocol.pixel_nm)
     prints = {name: exposure.binary_print(name).cpu().numpy() for name in exposure.corners}
-    nominal, threshold = exposure.aerial("nominal").cpu().numpy(), exposure.resist.threshold
+    nominal, (threshold, field) = exposure.aerial("nominal").cpu().numpy(), exposure.rule
     edges = field_edges(target.merged().polygons, simulator.process.field_nm) if protocol.drawn_edges else None
     sites, neuralilt = (_sites(wanted, edges, rule, protocol.pixel_nm) for rule in (OPENILT, NEURALILT))
-    violated = violations(nominal, sites, OPENILT, threshold)
+    violated = violations(nominal, sites, OPENILT, threshold, field)
     pixels = binary.cpu().numpy()
     profile = None
     if edges is not None:
         widths_nm = drawn_widths_nm(edges, sites, protocol.pixel_nm, simulator.process.field_nm)
-        profile = edge_profile(nominal, sites, widths_nm, threshold, protocol.pixel_nm)
+        profile = edge_profile(nominal, sites, widths_nm, threshold, protocol.pixel_nm, field)
     scorecard = Scorecard(
         clip=target.name,
         protocol=f"{protocol.name}/{protocol.version}",
@@ -118,7 +118,7 @@ def evaluate_mask(
         l2_nm2=l2_nm2(prints["nominal"], wanted, protocol.pixel_nm),
         pvb_nm2=pvb_nm2(prints["outer"], prints["inner"], protocol.pixel_nm),
         epe_violations=int(violated.sum()),
-        epe_violations_neuralilt=int(violations(nominal, neuralilt, NEURALILT, threshold).sum()),
+        epe_violations_neuralilt=int(violations(nominal, neuralilt, NEURALILT, threshold, field).sum()),
         epe_sites=len(sites),
         shots=shot_count(pixels, pixel_nm),
         edges=_edge_score(profile) if profile else None,

@@ -130,6 +130,7 @@ def compare(
         raise
     settings = {**files.layout_settings(layouts, layer, cell, window_nm), "optics": Path(optics).name}
     settings |= {"protocol": suite.protocol.name, "mask_rules": str(suite.protocol.rules), "device": str(resolved)}
+    settings |= {"mask_field": process.mask.field}
     write_comparison(found, out, command, settings, figures=figures)
     click.echo(f"Wrote {out / 'comparison.csv'}, .json, .md{' and .png' if figures else ''}", err=True)
     means = mean_rows(suite, found.rows)

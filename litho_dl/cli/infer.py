@@ -113,7 +113,7 @@ def infer(
     simulator = Simulator(process).to(resolved)
     prediction = predict(generator, clips, resolved)
     run = {**files.layout_settings(layouts, layer, cell, window_nm), "optics": optics, "model": model}
-    run |= {"mask_rules": str(protocol.rules)}
+    run |= {"mask_rules": str(protocol.rules), "mask_field": process.mask.field}
     run |= {"network": card.recipe.network, "trained_for": card.optics.name, "network_seconds": prediction.seconds}
     title, solution = card.recipe.network, None
     if steps is not None:

@@ -122,7 +122,8 @@ def smo(
     if figures:
         runs.draw_sources(out, process, simulator, solution, method)
     run = {
-        **{"optics": optics, "method": method, "mask_method": mask_method or method, **source, "recipe": str(recipe)},
+        **{"optics": optics, "mask_field": process.mask.field, "method": method, "mask_method": mask_method or method},
+        **{**source, "recipe": str(recipe)},
         **{"pupil_fill": simulator.fill(), "source_seconds": solution.seconds, "status": solution.status, "clips": []},
     }
     files.warn_of_divergence(solution, [clip.name for clip in clips])

@@ -1,7 +1,7 @@
 """Process windows: critical dimension (CD) against focus and dose, from intensity profiles along gauges.
 
-Dose multiplies intensity, so at dose d a bright feature is where I >= t / d, for the resist's threshold t. Dose limits are computed from
-the profiles directly and do not depend on a list of sampled doses.
+Dose multiplies intensity, so at dose d a bright feature is where I >= t / d, for the resist's threshold t. Dose limits
+are computed from the profiles directly and do not depend on a list of sampled doses.
 """
 
 import math

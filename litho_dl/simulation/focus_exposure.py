@@ -64,7 +64,7 @@ class GaugeResult:
     def __repr__(self) -> str:
         meef = "none" if self.meef is None else f"{self.meef:.2f}"
         return (
-            f"GaugeResult({self.gauge.name}: {self.gauge.kind} ({self.resist} of resist), target "
+            f"GaugeResult({self.gauge.name}: {self.gauge.kind} ({self.resist} in resist), target "
             f"{self.gauge.target_nm:.4g} nm, CD {self.cd_nominal_nm:.4g} nm, EL up to "
             f"{self.latitude.max_el_percent:.1f} %, NILS {self.nils:.2f}, MEEF {meef})"
         )
@@ -128,7 +128,7 @@ class FocusExposure:
 
         gauges = [
             GaugeCurves(
-                f"{m.gauge.name}: {m.gauge.kind} {m.gauge.target_nm:.4g} nm ({m.resist} of resist)",
+                f"{m.gauge.name}: {m.gauge.kind} {m.gauge.target_nm:.4g} nm ({m.resist} in resist)",
                 m.gauge.target_nm,
                 m.gauge.start_nm,
                 m.gauge.end_nm,

@@ -21,6 +21,8 @@ from litho_dl.core.grid import Grid
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
 from litho_dl.metrics.gauge import Gauge
+from litho_dl.process.model import build_process
+from litho_dl.process.recipe import load_recipe
 from litho_dl.simulation.border import border_shift_nm
 from litho_dl.simulation.exposure import Exposure
 from litho_dl.simulation.focus_exposure import expose_through_focus
@@ -92,6 +94,18 @@ def test_cuts_and_contours_across_lines_and_spaces(kind):
         assert float(dark.cd(*opening, exchanged(corner))) == pytest.approx(gap, abs=0.5)
     narrow, nominal, wide = (float(clear.cd(*line, corner)) for corner in ("inner", "nominal", "outer"))
     assert 60 < narrow < nominal < wide < 110
+
+
+def test_gates_print_as_a_converged_calculation_says():
+    """Lines of 45 nm at pitch 130, 6 % attenuated: 38 nm at threshold 0.25, narrower at a higher dose."""
+    recipe = load_recipe("gate-45nm")
+    process = build_process(recipe, field_nm=(520.0, 520.0), count=400)
+    simulator = Simulator(process, dtype=torch.float64)
+    lines = ((torch.arange(520) % 130) < 45).double().expand(520, -1)
+    exposure = simulator(lines, 1.0)
+    widths = [float(exposure.cd((230.0, 260.0), (335.0, 260.0), corner)) for corner in ("inner", "nominal", "outer")]
+    assert widths[1] == pytest.approx(38.0, abs=1.0)
+    assert widths == sorted(widths)
 
 
 @kinds

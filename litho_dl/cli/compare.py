@@ -22,6 +22,7 @@ from litho_dl.cli.options import (
     rules_options,
     stacked,
 )
+from litho_dl.cli.preparation import RunInput, with_run_input
 
 if TYPE_CHECKING:
     from litho_dl.comparison.candidates import Candidate
@@ -78,17 +79,12 @@ candidate_options = stacked(
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw clips side by side.")
 @report_option
 @json_option
+@with_run_input
 def compare(
-    layouts: tuple[Path, ...],
-    optics: str,
-    field_nm: float | None,
+    run_input: RunInput,
     protocol: str | None,
     rules: "MaskRules | None",
     out: Path,
-    layer: str | None,
-    cell: str | None,
-    window_nm: tuple[float, float, float, float] | None,
-    allow_missing: bool,
     device: str,
     figures: bool,
     as_json: bool,
@@ -113,14 +109,15 @@ def compare(
     from litho_dl.scoring.protocol import PROTOCOLS
     from litho_dl.simulation.simulator import Simulator
 
-    resolved, read = resolve_device(device), read_optics(optics, field_nm=field_nm)
+    resolved, name = resolve_device(device), Path(run_input.optics).name
+    read = read_optics(run_input.optics, field_nm=run_input.field_nm)
     PROTOCOLS[protocol or "default"].require(read.field_nm, read.mask)
-    candidates = _candidates(read, rules, allow_missing=allow_missing, **chosen)
-    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
+    candidates = _candidates(read, rules, allow_missing=run_input.allow_missing, **chosen)
+    clips = run_input.clips(read)
     own(out)
     process = built(read)
     warn_of_border(process, [clip.placed for clip in clips], optimised=True)
-    suite = suite_of(Path(optics).name, Simulator(process).to(resolved), clips, protocol, rules)
+    suite = suite_of(name, Simulator(process).to(resolved), clips, protocol, rules)
     files.warn_of_pixel_edges(suite.protocol, clips)
     command = command_line()
     try:
@@ -128,17 +125,18 @@ def compare(
     except KeyboardInterrupt:
         click.echo(f"{out} keeps the masks of what is finished; the same command continues from there.", err=True)
         raise
-    settings = {**files.layout_settings(layouts, layer, cell, window_nm), "optics": Path(optics).name}
-    settings |= {"protocol": suite.protocol.name, "mask_rules": str(suite.protocol.rules), "device": str(resolved)}
-    settings |= {"mask_field": process.mask.field}
+    settings = {**run_input.settings(), "optics": name, "protocol": suite.protocol.name}
+    settings |= {"mask_rules": str(suite.protocol.rules), "device": str(resolved)}
+    settings |= {"mask_field": suite.simulator.process.mask.field}
     write_comparison(found, out, command, settings, figures=figures)
-    click.echo(f"Wrote {out / 'comparison.csv'}, .json, .md{' and .png' if figures else ''}", err=True)
     means = mean_rows(suite, found.rows)
     click.echo(
         json.dumps({"means": means, "clips": found.rows}, indent=2)
         if as_json
         else "\n".join([as_text(table_cells(suite, means)), "", *notes(suite, means)])
     )
+    formats = [".csv", ".json", ".md", *[".png"] * figures]
+    click.echo(f"Wrote {out / 'comparison'}{', '.join(formats[:-1])} and {formats[-1]}", err=as_json)
     if found.faults:
         raise SystemExit(1)
 

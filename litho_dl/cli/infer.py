@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from litho_dl.cli.options import (
-    built,
     command_line,
     complete_names,
     device_option,
@@ -18,10 +17,10 @@ from litho_dl.cli.options import (
     model_option,
     optics_option,
     out_option,
-    own,
     report_option,
     rules_options,
 )
+from litho_dl.cli.preparation import RunInput, prepared_run, read_clips, with_run_input
 from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -52,16 +51,11 @@ if TYPE_CHECKING:
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw a picture of every clip.")
 @report_option
 @json_option
+@with_run_input
 def infer(
-    layouts: tuple[Path, ...],
+    run_input: RunInput,
     model: str,
-    optics: str,
-    field_nm: float | None,
     out: Path,
-    layer: str | None,
-    cell: str | None,
-    window_nm: tuple[float, float, float, float] | None,
-    allow_missing: bool,
     device: str,
     steps: int | None,
     method: str,
@@ -83,54 +77,38 @@ def infer(
     from litho_dl.generators.predict import predict, refine
     from litho_dl.ilt.method import load_method
     from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, whole_factor
-    from litho_dl.process.files import read_optics
     from litho_dl.runs import files
-    from litho_dl.runs.border import warn_of_border
     from litho_dl.runs.optimize import score_masks
     from litho_dl.runs.tables import score_table
-    from litho_dl.scoring.protocol import PROTOCOLS, default_protocol
-    from litho_dl.simulation.simulator import Simulator
 
     resolved, chosen = resolve_device(device), load_method(method)
     if steps is not None:
         chosen = method_with(chosen, method, rules)
-    read = read_optics(optics, field_nm=field_nm)
-    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
-    require_steps(read.field_nm, field_step_nm(model), f"network {model}")
-    if steps is not None:
-        require_steps(read.field_nm, chosen.field_step_nm, f"method {method}")
-    PROTOCOLS["default"].require(read.field_nm, read.mask)
-    generator = load_generator(model, read, force=force)
+    optics, clips = read_clips(run_input, {} if steps is None else {f"method {method}": chosen.field_step_nm})
+    require_steps(optics.field_nm, field_step_nm(model), f"network {model}")
+    generator = load_generator(model, optics, force=force)
     generator.require_masks()
-    card = generator.card
     # Refuse now a pixel on which masks could not be saved later.
-    whole_factor(card.recipe.mask_pixel_nm if steps is None else chosen.mask_nm, MASK_FILE_PIXEL_NM)
-    process = built(read)
-    protocol = default_protocol(process).counting(rules)
-    files.warn_of_pixel_edges(protocol, clips)
-    own(out)
-    warn_of_border(process, [clip.placed for clip in clips], optimised=True)
-    simulator = Simulator(process).to(resolved)
-    prediction = predict(generator, clips, resolved)
-    run = {**files.layout_settings(layouts, layer, cell, window_nm), "optics": optics, "model": model}
-    run |= {"mask_rules": str(protocol.rules), "mask_field": process.mask.field}
-    run |= {"network": card.recipe.network, "trained_for": card.optics.name, "network_seconds": prediction.seconds}
-    title, solution = card.recipe.network, None
+    whole_factor(generator.card.recipe.mask_pixel_nm if steps is None else chosen.mask_nm, MASK_FILE_PIXEL_NM)
+    run = prepared_run(optics, clips, out, resolved, rules)
+    prediction, solution = predict(generator, clips, resolved), None
+    title, trained_for = generator.card.recipe.network, generator.card.optics.name
+    settings = {**run_input.settings(), "model": model, "mask_rules": str(run.protocol.rules)}
+    settings |= {"mask_field": optics.mask.field}
+    settings |= {"network": title, "trained_for": trained_for, "network_seconds": prediction.seconds}
     if steps is not None:
         with progress_bar(f"Refining {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
-            solution = refine(simulator, prediction, clips, chosen, steps, advance)
-        run |= {"method": method, "status": solution.status, "solve_seconds": solution.seconds}
+            solution = refine(run.simulator, prediction, clips, chosen, steps, advance)
+        settings |= {"method": method, "status": solution.status, "solve_seconds": solution.seconds}
         title += f", {steps} steps of {method}"
-    masks = score_masks(simulator, clips, solution or prediction, protocol)
-    seconds = {name: value for name, value in run.items() if name.endswith("_seconds")}
-    results = files.write_masks(masks, process.resist.threshold, out, title if figures else None, seconds, form)
+    masks = score_masks(run.simulator, clips, solution or prediction, run.protocol)
+    seconds = {name: value for name, value in settings.items() if name.endswith("_seconds")}
+    results = files.write_masks(masks, run.threshold, out, title if figures else None, seconds, form)
     if solution is not None:
         files.warn_of_divergence(solution, [clip.name for clip in clips])
-        results = [
-            {**result, "diverged": diverged}
-            for result, diverged in zip(results, solution.diverged.tolist(), strict=True)
-        ]
-    files.write_scores(out, command_line(), run, results)
+        both = zip(results, solution.diverged.tolist(), strict=True)
+        results = [{**result, "diverged": diverged} for result, diverged in both]
+    files.write_scores(out, command_line(), settings, results)
     if figures and solution is not None:
         from litho_dl.runs.pictures import draw_convergence
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from litho_dl.cli.options import (
-    built,
     command_line,
     complete_names,
     device_option,
@@ -18,14 +17,17 @@ from litho_dl.cli.options import (
     method_with,
     optics_option,
     out_option,
-    own,
     report_option,
     rules_options,
 )
+from litho_dl.cli.preparation import RunInput, prepared_run, read_clips, with_run_input
 from litho_dl.core.errors import LithoError
 from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from litho_dl.layout.clips import Clip
     from litho_dl.layout.mask_file import MaskForm
     from litho_dl.layout.rules import MaskRules
 
@@ -67,16 +69,11 @@ LARGEST_TOLERANCE_NM = 10.0
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw a picture of every clip.")
 @report_option
 @json_option
+@with_run_input
 def optimize(
-    layouts: tuple[Path, ...],
-    optics: str,
-    field_nm: float | None,
+    run_input: RunInput,
     method: str,
     out: Path,
-    layer: str | None,
-    cell: str | None,
-    window_nm: tuple[float, float, float, float] | None,
-    allow_missing: bool,
     device: str,
     start_masks: tuple[Path, ...],
     mask_layer: str | None,
@@ -100,51 +97,61 @@ def optimize(
     With --init, only the method's last level is run, from the given masks.
     """
     from litho_dl.core.device import resolve_device
-    from litho_dl.core.grid import require_steps
     from litho_dl.ilt.method import load_method
-    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, load_start_mask, whole_factor
-    from litho_dl.process.files import read_optics
+    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, whole_factor
     from litho_dl.runs import files, tables
-    from litho_dl.runs.border import warn_of_border
     from litho_dl.runs.optimize import score_masks, solve
-    from litho_dl.scoring.protocol import PROTOCOLS, default_protocol
-    from litho_dl.simulation.simulator import Simulator
 
     if curves_nm is not None and not 0 < curves_nm <= LARGEST_TOLERANCE_NM:
         raise LithoError(f"Expected --curves above 0 and at most {LARGEST_TOLERANCE_NM:g} nm, got {curves_nm:g}.")
     resolved, chosen = resolve_device(device), method_with(load_method(method), method, rules)
     whole_factor(chosen.mask_nm, MASK_FILE_PIXEL_NM)  # refuse now a pixel on which masks could not be saved
-    read = read_optics(optics, field_nm=field_nm)
-    require_steps(read.field_nm, chosen.field_step_nm, f"method {method}")
-    PROTOCOLS["default"].require(read.field_nm, read.mask)
-    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
+    optics, clips = read_clips(run_input, {f"method {method}": chosen.field_step_nm})
     masks = None
     if start_masks:
-        found = files.start_mask_files(start_masks, [clip.name for clip in clips])
-        masks = [
-            load_start_mask(path, clip, chosen.target_nm, layer=mask_layer, cell=mask_cell, allow_missing=allow_missing)
-            for path, clip in zip(found, clips, strict=True)
-        ]
-    process = built(read)
-    protocol = default_protocol(process).counting(rules)
-    files.warn_of_pixel_edges(protocol, clips)
-    own(out)
-    warn_of_border(process, [clip.placed for clip in clips], optimised=True)
-    simulator, threshold = Simulator(process).to(resolved), process.resist.threshold
+        part = (mask_layer, mask_cell, run_input.allow_missing)
+        masks = _start_masks(start_masks, clips, chosen.target_nm, *part)
+    run = prepared_run(optics, clips, out, resolved, rules)
     with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
-        solution = solve(simulator, clips, chosen, advance, masks=masks)
+        solution = solve(run.simulator, clips, chosen, advance, masks=masks)
     results = []
-    every = score_masks(simulator, clips, solution, protocol, curves_nm=curves_nm)
+    every = score_masks(run.simulator, clips, solution, run.protocol, curves_nm=curves_nm)
     for scored, diverged in zip(every, solution.diverged.tolist(), strict=True):
-        written = files.write_clip(scored, threshold, out, method if figures else None, form)
+        written = files.write_clip(scored, run.threshold, out, method if figures else None, form)
         if shots:
             written.update(files.write_fracture(scored, out, curves_nm))
-        results.append({**written, "diverged": diverged})
-        results[-1]["solve_seconds_per_clip"] = solution.seconds / len(clips)
-    settings = {**files.layout_settings(layouts, layer, cell, window_nm), "optics": optics, "method": method}
-    settings |= {"mask_rules": str(protocol.rules), "mask_field": process.mask.field}
+        results.append({**written, "diverged": diverged, "solve_seconds_per_clip": solution.seconds / len(clips)})
+    settings = {**run_input.settings(), "method": method, "mask_rules": str(run.protocol.rules)}
+    settings |= {"mask_field": optics.mask.field}
     files.write_run(out, command_line(), results, solution, settings, figures=figures)
     click.echo(json.dumps(results, indent=2) if as_json else tables.score_table(results))
     if curves_nm is not None and not as_json:
         click.echo(tables.curve_cost(results) + (f"\n{tables.shot_kinds(curves_nm)}" if shots else ""))
+    if not as_json:
+        click.echo(_what_was_written(out, len(results), shots=shots, figures=figures))
     solution.require_finished()  # interrupted: for the exit code; the best masks so far are written
+
+
+def _what_was_written(out: Path, clips: int, *, shots: bool, figures: bool) -> str:
+    """The files of a run as one line of text."""
+    parts = [str(out / "scores.json"), f"{clips} mask{'s'[: clips > 1]}", *["shots"] * shots, *["pictures"] * figures]
+    return f"Wrote {', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _start_masks(
+    given: tuple[Path, ...],
+    clips: "list[Clip]",
+    pixel_nm: float,
+    layer: str | None,
+    cell: str | None,
+    allow_missing: bool,
+) -> "list[Tensor]":
+    """The start mask of each clip, on a pixel; see `runs.files.start_mask_files` and `layout.clips.load_start_mask`."""
+    from litho_dl.layout.clips import load_start_mask
+    from litho_dl.runs.files import start_mask_files
+
+    found = start_mask_files(given, [clip.name for clip in clips])
+    return [
+        load_start_mask(path, clip, pixel_nm, layer=layer, cell=cell, allow_missing=allow_missing)
+        for path, clip in zip(found, clips, strict=True)
+    ]

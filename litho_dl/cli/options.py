@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from litho_dl.process.files import Optics
     from litho_dl.process.model import ProcessModel
 
-LARGEST_LAYER = 65535
-
 Command = Callable[..., Any]
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -49,6 +47,8 @@ class LayerParamType(click.ParamType):
     name = "LAYER"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        from litho_dl.layout.gds import LARGEST_LAYER
+
         match = re.fullmatch(r"(\d{1,5})(?:/(\d{1,5}))?", str(value).strip(), flags=re.ASCII)
         layer = (0, 0) if match is None else (int(match[1]), int(match[2] or 0))
         if match is None or max(layer) > LARGEST_LAYER:

@@ -19,6 +19,7 @@ from litho_dl.cli.options import (
     report_option,
     stacked,
 )
+from litho_dl.cli.preparation import RunInput, read_clips, with_run_input
 from litho_dl.core.progress import progress_bar
 
 source_options = stacked(
@@ -69,17 +70,12 @@ source_options = stacked(
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw the sources and every clip.")
 @report_option
 @json_option
+@with_run_input
 def smo(
-    layouts: tuple[Path, ...],
-    optics: str,
-    field_nm: float | None,
+    run_input: RunInput,
     method: str,
     mask_method: str | None,
     out: Path,
-    layer: str | None,
-    cell: str | None,
-    window_nm: tuple[float, float, float, float] | None,
-    allow_missing: bool,
     device: str,
     figures: bool,
     as_json: bool,
@@ -94,7 +90,7 @@ def smo(
     source as litho-dl optimize does. Ctrl-C stops early and writes the source, or the masks, found so far.
     """
     from litho_dl.core.device import resolve_device
-    from litho_dl.core.grid import common_multiple_nm, require_steps
+    from litho_dl.core.grid import common_multiple_nm
     from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, whole_factor
     from litho_dl.process.files import read_optics
     from litho_dl.process.freeform import save_freeform
@@ -103,15 +99,12 @@ def smo(
     from litho_dl.runs.border import warn_of_border
     from litho_dl.runs.optimize import solve
     from litho_dl.runs.summary import write_summary
-    from litho_dl.scoring.protocol import PROTOCOLS
 
     resolved, joint, fixed = resolve_device(device), *runs.load_methods(method, mask_method)
     whole_factor(fixed.mask_nm, MASK_FILE_PIXEL_NM)
-    read = read_optics(optics, field_nm=field_nm)
-    require_steps(read.field_nm, common_multiple_nm(joint.field_step_nm, fixed.field_step_nm), f"method {method}")
-    PROTOCOLS["default"].require(read.field_nm, read.mask)
-    clips = files.load_clips(layouts, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
-    process = built(read)
+    step_nm = common_multiple_nm(joint.field_step_nm, fixed.field_step_nm)
+    optics, clips = read_clips(run_input, {f"method {method}": step_nm})
+    process = built(optics)
     simulator = runs.trainable_source(process, **source).to(resolved)
     own(out)
     warn_of_border(process, [clip.placed for clip in clips], optimised=True)
@@ -122,7 +115,8 @@ def smo(
     if figures:
         runs.draw_sources(out, process, simulator, solution, method)
     run = {
-        **{"optics": optics, "mask_field": process.mask.field, "method": method, "mask_method": mask_method or method},
+        **{"optics": run_input.optics, "mask_field": process.mask.field, "method": method},
+        "mask_method": mask_method or method,
         **{**source, "recipe": str(recipe)},
         **{"pupil_fill": simulator.fill(), "source_seconds": solution.seconds, "status": solution.status, "clips": []},
     }

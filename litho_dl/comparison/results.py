@@ -6,6 +6,7 @@ from typing import Any
 
 from litho_dl.comparison.suite import Suite
 from litho_dl.report.published import PUBLISHED, Published
+from litho_dl.report.table import shared_clips
 from litho_dl.runs.optimize import ScoredMask
 
 SCORES = ("l2_nm2", "pvb_nm2", "epe_violations", "epe_violations_neuralilt", "shots", "mrc_violations")
@@ -34,14 +35,6 @@ def edge_columns(scored: ScoredMask) -> Row:
     """The mask's edge scores, where its protocol measures them."""
     edges = scored.evaluation.scorecard.edges
     return {} if edges is None else {key: getattr(edges, key) for key in EDGES}
-
-
-def shared_clips(rows: Iterable[Row], column: str = "run") -> set[str]:
-    """The clips that every run has a row of."""
-    clips: dict[str, set[str]] = {}
-    for row in rows:
-        clips.setdefault(row[column], set()).add(row["clip"])
-    return set.intersection(*clips.values()) if clips else set()
 
 
 def mean_row(rows: Iterable[Row], name: str, raster: str, column: str = "run") -> dict[str, float | None]:

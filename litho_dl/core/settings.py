@@ -1,14 +1,17 @@
 """Settings in TOML: files that ship with the package and the user's own, validated with clear messages."""
 
 import difflib
+import re
 import tomllib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, PydanticKnownError
+from pydantic_core.core_schema import no_info_before_validator_function
 
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.io import plain_file
@@ -23,7 +26,8 @@ NOUNS: dict[Kind, str] = {
     "generators": "training recipe",
     "studies": "study",
 }
-UNKNOWN_KEY = "extra_forbidden"  # pydantic's name of the fault
+UNKNOWN_KEY, NO_CHOICE = "extra_forbidden", "literal_error"  # pydantic's names of the faults
+QUOTED = re.compile(r"'([^']*)'")
 MOST_FAULTS, LONGEST_PART, LONGEST_MESSAGE = 8, 80, 400  # messages may quote a stranger's file
 Model = TypeVar("Model", bound=BaseModel)
 # Bounds beyond which nobody can mean a value: a misplaced exponent is refused before work starts.
@@ -36,10 +40,43 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 ProperFraction = Annotated[float, Field(ge=0, lt=1)]
 
 
+def _number(fault: Literal["int_type", "float_type"]) -> Callable[[Any], Any]:
+    """A check that lets everything pass but text, which pydantic would read as a number."""
+
+    def checked(value: Any) -> Any:
+        if isinstance(value, str):
+            raise PydanticKnownError(fault)
+        return value
+
+    return checked
+
+
+NUMBERS = {"int": _number("int_type"), "float": _number("float_type")}
+
+
+def _refusing_text(schema: Any, own: type[BaseModel]) -> Any:
+    """The schema of a model with `NUMBERS` before its numbers.
+
+    Keys of tables, which are text in TOML, stay as they are; models in its fields have schemas of their own.
+    """
+    if isinstance(schema, list):
+        return [_refusing_text(part, own) for part in schema]
+    if not isinstance(schema, dict) or (schema.get("type") == "model" and schema["cls"] is not own):
+        return schema
+    kind = schema.get("type")  # no text in a table of fields of which one is named `type`
+    if isinstance(kind, str) and kind in NUMBERS:
+        return no_info_before_validator_function(NUMBERS[kind], schema)
+    return {key: part if key == "keys_schema" else _refusing_text(part, own) for key, part in schema.items()}
+
+
 class Settings(BaseModel):
-    """Base of all settings: frozen, with finite numbers and no unknown keys."""
+    """Base of all settings: frozen, with finite numbers, which no text stands for, and no unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return _refusing_text(handler(source), cls)
 
 
 class TomlTable(NamedTuple):
@@ -236,6 +273,8 @@ def _explain(entry: Any, meant: str) -> str:
         return f"{where}: unknown key; " + (f"did you mean {meant}?" if meant else "check the spelling")
     message = entry["msg"].removeprefix("Value error, ")[:LONGEST_MESSAGE]
     shown = "" if entry["type"] in ("missing", "value_error") else f", got {entry['input']!r:.60}"
+    if entry["type"] == NO_CHOICE and (nearest := _meant(entry["input"], QUOTED.findall(entry["ctx"]["expected"]))):
+        shown += f"; did you mean {nearest}?"
     return f"{where}: {message}{shown}" if where else f"{message}{shown}"
 
 

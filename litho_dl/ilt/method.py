@@ -9,7 +9,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, field_validator, mode
 
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.grid import common_multiple_nm, whole_ratio
-from litho_dl.core.settings import Length, Positive, Rate, Settings, Slope, Weight, load_settings, validated
+from litho_dl.core.settings import Length, Positive, Rate, Settings, Slope, Weight, load_settings, suggestion, validated
 from litho_dl.ilt.fragmentation import Fragmentation
 from litho_dl.ilt.objective import RULE_TERMS, TERMS
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS
@@ -315,7 +315,7 @@ def require_known_terms(weights: dict[str, float]) -> dict[str, float]:
     """
     unknown = sorted(set(weights) - set(TERMS))
     if unknown:
-        raise ValueError(f"unknown terms {', '.join(unknown)}; known: {', '.join(TERMS)}")
+        raise ValueError(f"unknown terms {', '.join(unknown)}; {suggestion(unknown[0], TERMS)}")
     if not any(weights.values()):
         raise ValueError("expected a weight above 0, got none: such an objective is met by any mask")
     return weights

@@ -67,14 +67,13 @@ def _slanted_rectangles(
     if area < settings.assist_area_nm2 or len(centres) < 2:
         return []
     middle = centres.mean(0)
-    axes = np.linalg.eigh(np.cov((centres - middle).T))[1][:, ::-1]  # columns: the longest extent, then across it
+    x, y = np.linalg.eigh(np.cov((centres - middle).T))[1][:, 1]  # along the longest extent
+    axes = np.array([[x, -y], [y, x]])  # columns: along it and, to its left, across it
     places = (centres - middle) @ axes
     length, across = np.ptp(places, axis=0) + pixel_nm
     half = np.array([length, max(area / length, settings.assist_width_nm)]) / 2
     centre = middle + axes @ (places.max(0) + places.min(0)) / 2
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
-    if np.linalg.det(axes) < 0:
-        corners = corners[::-1]
     rectangle = np.round(centre + corners @ axes.T, 2)
     if area >= FILLED * length * across and _is_clear(rectangle, far, drawn_nm):
         return [rectangle]

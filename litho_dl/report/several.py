@@ -9,7 +9,7 @@ from litho_dl.core.errors import ReportError
 from litho_dl.core.naming import require_name
 from litho_dl.report.names import MRC
 from litho_dl.report.run import COMPARISON, SCORES, Run, read_run
-from litho_dl.report.table import Record, Table, make_table, mean
+from litho_dl.report.table import Record, Table, make_table, mean, shared_clips
 
 MEANS = ("l2_nm2", "pvb_nm2", "sum_nm2", "epe_violations", MRC, "shots", "edges.epe_3sigma_nm", "edges.nils")
 OWN = ("comparison: means", "comparison: clips", "comparison.csv")  # what is made anew from the runs
@@ -77,11 +77,6 @@ def drawing_name(record: Record) -> str:
     return f"{record['clip']}, {record['run']}" if "run" in record else str(record.get("clip"))
 
 
-def shared_clips(records: Sequence[Record], runs: Sequence[str]) -> set[Any]:
-    """The clips that all runs have a record of."""
-    return set.intersection(*({r["clip"] for r in records if r["run"] == run} for run in runs))
-
-
 def _of_run(record: Record, name: str) -> Record:
     """The record with its run after its clip."""
     return {"clip": record["clip"], "run": name, **{key: value for key, value in record.items() if key != "clip"}}
@@ -98,7 +93,7 @@ def _agreed(facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _comparison(records: Sequence[Record], runs: Sequence[str]) -> Table:
     """Means over the clips that all runs have, one row a run, with the best and the worst marked."""
-    clips = shared_clips(records, runs)
+    clips = shared_clips(records)
     rows = []
     for run in runs:
         own = [record for record in records if record["run"] == run and record["clip"] in clips]

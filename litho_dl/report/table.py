@@ -1,6 +1,6 @@
 """Sortable tables of numbers and words, with the best and the worst values and the means."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -106,6 +106,22 @@ def mean(records: Sequence[Record], key: str) -> float | None:
     """
     values = [record[key] for record in records if is_number(record.get(key))]
     return sum(values) / len(values) if values else None
+
+
+def shared_clips(records: Iterable[Record], column: str = "run") -> set[str]:
+    """The clips that every run has a record of.
+
+    Args:
+        records: Records of any runs, each of one `clip`.
+        column: Where a record names its run.
+
+    Returns:
+        The clips' names.
+    """
+    clips: dict[str, set[str]] = {}
+    for record in records:
+        clips.setdefault(record[column], set()).add(record["clip"])
+    return set.intersection(*clips.values()) if clips else set()
 
 
 def is_number(value: Any) -> bool:

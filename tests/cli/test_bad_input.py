@@ -88,8 +88,9 @@ BAD = {
     ): r"No ILT method or file named 'mosaick'; did you mean mosaic\?",
     OPTIMIZE.format("cross.glp").replace("few", "none"): "none.toml: no such file",
     OPTIMIZE.format("cross.glp").replace("few", "misspelt-method"): "optimiser: unknown key",
-    OPTIMIZE.format("cross.glp").replace("few", "unknown-term"): "unknown terms pbv; known: l2",
-    OPTIMIZE.format("cross.glp").replace("few", "unknown-optimizer"): "optimizer: .*'adams'",
+    OPTIMIZE.format("cross.glp").replace("few", "unknown-term"): r"unknown terms pbv; did you mean pvb\? known: l2",
+    OPTIMIZE.format("cross.glp").replace("few", "unknown-optimizer"): r"optimizer: .*'adams'; did you mean adam\?",
+    OPTIMIZE.format("cross.glp").replace("few", "number-as-text"): "levels.0.steps: .*valid integer, got '4'",
     OPTIMIZE.format("cross.glp").replace("small.safetensors", "alternating.toml"): "Alternating masks",
     # kernels, recipes, demo
     "kernels build none --out OUT/k.safetensors": "No optics recipe or file named 'none'",

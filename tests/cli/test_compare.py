@@ -71,6 +71,7 @@ class TestCompare:
         assert {"few/cross.mask.oas", "few/scores.json", "mine/scores.json"} <= files_below(out)
         assert "mine/cross.mask.png" not in files_below(out)
         assert [line.split()[0] for line in result.out.splitlines()[:3]] == ["mean", "few", "mine"]
+        assert result.out.endswith(f"\nWrote {out / 'comparison.csv'}, .json, .md and .png\n")
         with open(out / "comparison.csv", newline="") as file:
             assert [row["run"] for row in csv.DictReader(file)] == ["few", "mine"]
         html = (out / "report.html").read_text(encoding="utf-8")

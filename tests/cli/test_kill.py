@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scenes.command_line import METHOD, files_below
+from scenes.command_line import METHOD, STUDY, files_below
 from scenes.generators import write_recipe
 from scenes.killed import kill_all, started
 from scenes.pairs import digests
@@ -28,14 +28,6 @@ pytestmark = [
 ROUNDS, KILLS = 3, 2  # kills in a row, then the command to its end
 PATIENCE_S = 240
 TRIALS = 6
-STUDY = """
-method = "few.toml"
-optics = "small.safetensors"
-layouts = ["cross.glp"]
-validation = ["lines.glp"]
-[space]
-"levels[0].steps" = { low = 1, high = 60 }
-"""
 COMMANDS = {
     "dataset": ("dataset", "build", "SET_RECIPE", "--out", "OUT", "--workers", 2),
     "fullchip": (
@@ -94,7 +86,7 @@ def _places(folder: Path, pair_recipe: Path, pair_set: Path) -> dict[str, object
     from litho_dl.layout.layout import Layout
 
     (folder / "more.toml").write_text(METHOD.replace("steps = 4", "steps = 40"))
-    (folder / "study.toml").write_text(STUDY)
+    (folder / "study.toml").write_text(STUDY.replace("high = 6", "high = 60"))
     bars = tuple(box(x, y, x + 90, y + 900) for x in range(0, 3600, 180) for y in (0, 1000, 2000))
     write_layout(folder / "chip.gds", Layout("chip", bars))
     return {"SET_RECIPE": pair_recipe, "SET": pair_set, "TRAINING": write_recipe(folder)}

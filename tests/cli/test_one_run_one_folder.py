@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from scenes.command_line import METHOD, files_below, litho, refused
+from scenes.command_line import METHOD, STUDY, files_below, litho, refused
 from scenes.generators import write_model, write_recipe
 from scenes.idx_files import write_set
 
@@ -28,14 +28,6 @@ COMMANDS = {
     "mnist": ("mnist", "--model", "perceptron", "--data-dir", "MNIST", "--out", "OUT"),
     "tune": ("tune", "study.toml", "--out", "OUT", "--trials", 1),
 }
-STUDY = """
-method = "few.toml"
-optics = "small.safetensors"
-layouts = ["cross.glp"]
-validation = ["lines.glp"]
-[space]
-"levels[0].steps" = { low = 1, high = 60 }
-"""
 PAIRS = """
 optics = "small.safetensors"
 method = "few.toml"

@@ -75,7 +75,8 @@ class TestOptimize:
         options = ("--optics", "small.safetensors", "--method", "few.toml", "--no-figures", "--out", tmp_path / "out")
         result = litho("optimize", tmp_path / f"{name}.glp", "cross.glp", *options)
         assert result.code == 0
-        assert [line.split()[0] for line in result.out.splitlines()] == ["clip", "métal", "cross", "mean"]
+        assert [line.split()[0] for line in result.out.splitlines()] == ["clip", "métal", "cross", "mean", "Wrote"]
+        assert result.out.endswith(f"\nWrote {tmp_path / 'out' / 'scores.json'} and 2 masks\n")
         assert files_below(tmp_path / "out") == {
             *(f"{n}{suffix}" for n in (name, "cross") for suffix in (".mask.png", ".mask.oas")),
             "scores.json",
@@ -213,7 +214,8 @@ class TestCurvesAndShots:
 
     def test_both_counts_of_a_curves_rectangles_are_named(self, here, tmp_path):
         options = ("optimize", "cross.glp", "lines.glp", *self.OPTIONS, "--curves", "0.5", "--out", tmp_path)
-        table, cost, kinds = litho(*options).out.rsplit("\n", 3)[:3]
+        table, cost, kinds, wrote = litho(*options).out.rsplit("\n", 4)[:4]
+        assert wrote == f"Wrote {tmp_path / 'scores.json'}, 2 masks and shots"
         rows = json.loads((tmp_path / "scores.json").read_text())["clips"]
         assert all(row["shots"] > row["fracture_shots"] for row in rows)
         header, cross, *_ = (line.split() for line in table.splitlines())

@@ -7,7 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from scenes.command_line import METHOD, files_below, litho, refused, succeeded
+from scenes.command_line import METHOD, STUDY, files_below, litho, refused, succeeded
 from scenes.places import LAYOUTS
 
 from litho_dl.core.errors import MaskError
@@ -16,16 +16,11 @@ from litho_dl.tuning.measure import Suite
 
 pytest.importorskip("optuna")
 
-STUDY = """
+OWN = f"""
 description = "steps of a small clip"
-method = "few.toml"
-optics = "small.safetensors"
-layouts = ["cross.glp"]
-validation = ["lines.glp"]
 rounds = 2
-[space]
-"levels[0].steps" = { low = 1, high = 6 }
-"levels[0].learning_rate[0]" = { low = 0.01, high = 0.5, log = true }
+{STUDY}
+"levels[0].learning_rate[0]" = {{ low = 0.01, high = 0.5, log = true }}
 """
 
 
@@ -34,7 +29,7 @@ def study(inputs, tmp_path) -> Path:
     for name in ("cross.glp", "lines.glp", "small.safetensors"):
         (tmp_path / name).write_bytes((inputs / name).read_bytes())
     (tmp_path / "few.toml").write_text(METHOD)
-    (tmp_path / "own.toml").write_text(STUDY)
+    (tmp_path / "own.toml").write_text(OWN)
     return tmp_path / "own.toml"
 
 
@@ -89,7 +84,7 @@ def test_a_study(study, tmp_path):
     assert not warming.called
     assert refused(refused_again) == "Error: no"
 
-    study.write_text(STUDY.replace("high = 6", "high = 7"))
+    study.write_text(OWN.replace("high = 6", "high = 7"))
     assert "got one of another method, space, seed" in refused(litho("tune", study, "--out", out, "--trials", 4))
     assert len(table(out / "trials.csv")) == 4
 
@@ -103,7 +98,7 @@ def test_failed_trials_are_listed(study, tmp_path):
     levels = [second.replace("pixel_nm = 8.0", f"pixel_nm = {pixel}") for pixel in (32, 4)]
     (tmp_path / "few.toml").write_text("[[levels]]".join([first, *levels]))
     space = '"levels[0].pixel_nm" = { choices = [4, 8, 32] }\n"levels[1].pixel_nm" = { choices = [4, 16, 32] }\n'
-    study.write_text(STUDY[: STUDY.index('"levels[0].steps"')] + space)
+    study.write_text(OWN[: OWN.index('"levels[0].steps"')] + space)
     found = succeeded("tune", study, "--out", tmp_path / "out", "--trials", 12)
     failures = [row for row in table(tmp_path / "out" / "trials.csv") if row["failure"]]
     assert 0 < found["failed"] == len(failures) < 12

@@ -1,5 +1,6 @@
 """HDF5 files of strangers: only what lies in them, of the expected kind and shape, is read."""
 
+import struct
 import zlib
 
 import h5py
@@ -151,6 +152,36 @@ class TestSizes:
             file.create_dataset("a", (rows, 3), "f8", chunks=(1000, 3), compression="gzip")
 
         assert "for a, got " in written(tmp_path / "a.h5", make)
+
+    def test_a_chunk_that_cannot_hold_its_numbers(self, tmp_path):
+        """Though the file, most of which is another chunk, could."""
+
+        def make(file):
+            data = file.create_dataset("a", (2000, 3), "f8", chunks=(1000, 3), compression="gzip")
+            data.id.write_direct_chunk((0, 0), bytes(5000))
+            data.id.write_direct_chunk((1000, 0), bytes(20))
+
+        assert "a size that fits for a, got (2000, 3)" in written(tmp_path / "a.h5", make)
+
+    def test_chunks_that_share_their_bytes(self, tmp_path):
+        """A bomb of few bytes that are named often: here a small chunk is made to be the large one."""
+        path = tmp_path / "a.h5"
+        with h5py.File(path, "w") as file:
+            file.attrs["format"] = KIND
+            data = file.create_dataset("a", (2000, 3), "f8", chunks=(1000, 3), compression="gzip")
+            for row, size in ((0, 50_000), (1000, 333)):
+                data.id.write_direct_chunk((row, 0), bytes(size))
+            large, small = (data.id.get_chunk_info(number) for number in range(2))
+        content = path.read_bytes()
+        for old, new in (
+            (struct.pack("<Q", small.byte_offset), struct.pack("<Q", large.byte_offset)),
+            (struct.pack("<II", small.size, 0), struct.pack("<II", large.size, 0)),
+        ):
+            assert content.count(old) == 1
+            content = content.replace(old, new)
+        path.write_bytes(content)
+        with pytest.raises(DatasetError, match=r"a size that fits for a, got \(2000, 3\)"):
+            read(path)
 
     def test_a_chunk_that_grows(self, tmp_path):
         """A bomb: few bytes that unpack to many more than the chunk has."""

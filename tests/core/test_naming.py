@@ -24,3 +24,11 @@ def test_other_names_are_kept(name):
 def test_the_length_is_that_in_bytes(name):
     with pytest.raises(DatasetError, match=r"of 1 to 200 bytes in UTF-8, got 20[12] bytes"):
         require_name(name, "a name", DatasetError)
+
+
+@pytest.mark.parametrize("name", [5, None, b"a"])
+def test_what_is_no_text_is_no_name(name):
+    with pytest.raises(
+        DatasetError, match=f"^Expected the name of a pair of 1 to 200 bytes .*, got {name!r}; rename it"
+    ):
+        require_name(name, "the name of a pair", DatasetError)

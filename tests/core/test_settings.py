@@ -1,8 +1,11 @@
 """Settings as TOML text, and what is told of faults in them."""
 
 import tomllib
+from typing import Literal
 
+import numpy as np
 import pytest
+from pydantic import Field
 
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.settings import Settings, toml_text, validated
@@ -16,11 +19,14 @@ def test_toml_leaves_out_none_at_any_depth():
 class Wheel(Settings):
     radius_mm: float
     spokes: int = 0
+    type: Literal["front", "rear"] | None = None
 
 
 class Bicycle(Settings):
     name: str
     wheels: tuple[Wheel, ...]
+    gears: dict[int, float] = Field(default_factory=dict)
+    size: float | Literal["large"] = "large"
 
 
 @pytest.mark.parametrize(
@@ -40,3 +46,38 @@ def test_a_misspelt_key_is_one_fault(table, message):
     with pytest.raises(RecipeError) as raised:
         validated(Bicycle, table, "mine")
     assert str(raised.value) == f"mine: {message}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"wheels": [{"radius_mm": "340"}]}, "wheels.0.radius_mm: Input should be a valid number, got '340'"),
+        ({"wheels": [{"radius_mm": 1, "spokes": "36"}]}, "wheels.0.spokes: Input should be a valid integer, got '36'"),
+        ({"wheels": [{"radius_mm": 1, "spokes": [36]}]}, "wheels.0.spokes: Input should be a valid integer, got [36]"),
+        ({"gears": {"1": "2.5"}}, "gears.1: Input should be a valid number, got '2.5'"),
+        (
+            {"wheels": [{"radius_mm": "1", "spokes": "36"}]},
+            "wheels.0.radius_mm: Input should be a valid number, got '1'; "
+            "wheels.0.spokes: Input should be a valid integer, got '36'",
+        ),
+    ],
+)
+def test_text_is_no_number(changes, message):
+    with pytest.raises(RecipeError) as raised:
+        validated(Bicycle, {"name": "a", "wheels": []} | changes, "mine")
+    assert str(raised.value) == f"mine: {message}"
+
+
+def test_numbers_of_any_kind_are_numbers():
+    wheels = [{"radius_mm": 340, "spokes": 36.0}, {"radius_mm": np.float32(0.5), "spokes": np.int64(3)}]
+    found = validated(Bicycle, {"name": "1", "wheels": wheels, "gears": {"1": 2}, "size": 3}, "mine")
+    assert [(wheel.radius_mm, wheel.spokes) for wheel in found.wheels] == [(340.0, 36), (0.5, 3)]
+    assert (found.name, found.gears, found.size) == ("1", {1: 2.0}, 3.0)
+    assert validated(Bicycle, {"name": "a", "wheels": [], "size": "large"}, "mine").size == "large"
+
+
+@pytest.mark.parametrize(("given", "hint"), [("frnt", "; did you mean front?"), ("left", ""), (5, "")])
+def test_a_misspelt_choice_is_told_with_the_nearest(given, hint):
+    with pytest.raises(RecipeError) as raised:
+        validated(Wheel, {"radius_mm": 1, "type": given}, "mine")
+    assert str(raised.value) == f"mine: type: Input should be 'front' or 'rear', got {given!r}{hint}"

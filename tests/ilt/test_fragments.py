@@ -103,6 +103,12 @@ class TestReach:
             shape = drawn((60, 60, 150, 150), (210, top, 300, top + 90))
             assert self.limits(shape, (1, 0), 150)[1] == expected
 
+    def test_the_steps_of_a_staircase_stay_steps(self):
+        """Of 50 and 100 nm: each side gets half of what a step has beyond 24 nm, so that none passes the next."""
+        stairs = drawn((60, 60, 200, 150), (200, 60, 250, 200), (250, 60, 340, 300))
+        assert self.limits(stairs, (0, 1), 200) == (-(50 - 24) / 2, (100 - 24) / 2)
+        assert self.limits(stairs, (-1, 0), 200) == (-(50 - 24) / 2, 40)
+
     @shapes
     def test_widths_and_spaces_are_kept(self, shape):
         """With every edge as far as it may go, out or in, no strip of the field along x or y is thinner."""

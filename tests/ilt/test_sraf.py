@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scenes.slanted import rotated
 from scipy import ndimage
 
 from litho_dl.ilt.fragmentation import Fragmentation
@@ -102,6 +103,19 @@ def test_noise(seed):
         assert min(x0, y0) > -SETTINGS.assist_width_nm / 2
         assert max(x1, y1) < SIDE + SETTINGS.assist_width_nm / 2
         assert apart[max(int(y0), 0) : int(y1), max(int(x0), 0) : int(x1)].min() > SETTINGS.assist_clearance_nm
+
+
+@pytest.mark.parametrize("angle_deg", range(0, 180, 15))
+def test_slanted_bars(angle_deg):
+    """Along the bar, counter-clockwise, of its area."""
+    y, x = (np.indices((100, 100)) + 0.5) * NM - 180
+    along, across = rotated(np.stack((x.ravel(), y.ravel()), axis=1), -angle_deg, 1e-6).T
+    bar = ((np.abs(along) < 100) & (np.abs(across) < 25)).reshape(100, 100)
+    target = image((396, 396, 400, 400)) > 0.5
+    (rectangle,) = assist_rectangles(bar.astype(float), NM, target, NM, SETTINGS, slanted=True)
+    ahead, aside, _, _ = np.roll(rectangle.hull, -1, axis=0) - rectangle.hull
+    assert ahead[0] * aside[1] - ahead[1] * aside[0] == pytest.approx(bar.sum() * NM**2, rel=0.02)
+    assert abs(float(ahead @ rotated(np.array([[0.0, 1.0]]), angle_deg, 1e-9)[0])) < 2 * NM
 
 
 def test_coarser_drawn_pixels():

@@ -83,3 +83,32 @@ def test_coarse_grids_make_no_stairs_of_a_circle(grid_nm):
     cosines = (edge.normals(arcs) * spokes).sum(1) / np.hypot(*spokes.T)
     assert edge.closed
     assert np.median(cosines) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("jog_nm", "shift_nm", "lengths"),
+    [
+        (5, 0, [151, 5, 150, 200, 331, 203]),
+        (3, 0, [304, 202, 331, 203]),  # fewer than four units: perhaps a rounded slope
+        (3, 0.005, [151, 3, 150, 202, 331, 203]),  # in much finer units it is drawn so
+    ],
+)
+def test_a_jog_of_a_few_database_units_is_no_edge(jog_nm, shift_nm, lengths):
+    loop = np.array([(0, 0), (151, 0), (151, jog_nm), (301, jog_nm), (331, 203), (0, 203)], dtype=float) + shift_nm
+    assert [round(edge.length_nm) for edge in drawn_edges(loop)] == lengths
+
+
+@pytest.mark.parametrize("blunt", [[(297, 0), (300, 1)], [(299, 0), (300, 3)]], ids=["before", "after"])
+def test_a_corner_that_was_rounded_to_the_grid_is_one(blunt):
+    """Of two vertices with a short segment between them, the sharper."""
+    loop = np.array([(0, 0), *blunt, (300, 200), (0, 200)], dtype=float)
+    assert [edge.length_nm for edge in drawn_edges(loop)] == pytest.approx([300, 200, 300, 200], abs=1)
+
+
+def test_normals_near_the_ends_of_a_curve_are_its_own():
+    """Of a quarter of a ring: radial from 0.5 nm before the corner on."""
+    angles = np.linspace(0, np.pi / 2, 3000)
+    outer, inner = (radius * np.stack((np.cos(angles), np.sin(angles)), axis=1) for radius in (60.0, 20.0))
+    edge = drawn_edges(np.concatenate((outer, inner[::-1])))[0]
+    arcs = np.array([0.5, 1.5, edge.length_nm - 1.5, edge.length_nm - 0.5])
+    np.testing.assert_allclose(edge.normals(arcs), edge.at(arcs) / 60, atol=1e-3)

@@ -164,6 +164,18 @@ def test_a_window_in_a_cell_far_larger_than_drawn(tmp_path):
         )
 
 
+def test_a_window_at_the_tip_of_a_cell_that_is_turned_and_then_magnified(tmp_path):
+    """klayout rounds the extent of the turned cell, here to 1 of 1.41 units, before it magnifies it."""
+    source, cell, layer, save = stream(tmp_path)
+    cell.shapes(layer).insert(db.Box(0, 0, 1, 1))
+    for magnification, degrees in ((1, 45), (20, 0)):
+        upper = source.create_cell(f"UP{degrees}")
+        upper.insert(db.CellInstArray(cell.cell_index(), db.ICplxTrans(magnification, degrees, False, 0, 0)))
+        cell = upper
+    window = (-100, 20 * np.sqrt(2) - 3, 100, 100)
+    assert read_gds(save(), window_nm=window).area_nm2 == pytest.approx(9, abs=0.1)
+
+
 def test_shapes_over_many_centimetres_keep_the_files_grid_or_are_refused(tmp_path):
     _, top, layer, save = stream(tmp_path)
     top.shapes(layer).insert(db.Box(0, 0, 45, 45))

@@ -227,3 +227,19 @@ def test_a_window_of_a_huge_array_is_counted_there(stream):
         read_gds(path)
     with pytest.raises(LayoutError, match="at most 5,000,000 shapes, got more; read a smaller window"):
         read_gds(path, window_nm=(0, 0, 900_000, 900_000))
+
+
+def test_of_several_empty_top_cells_any_will_do(stream):
+    source, save = stream
+    for name in ("ONE", "TWO"):
+        source.create_cell(name)
+    with pytest.raises(LayoutError, match="got a cell without any"):
+        read_gds(save())
+
+
+def test_an_array_whose_rows_run_along_its_columns_is_counted_in_full(stream):
+    source, save = stream
+    top, cell = source.create_cell("TOP"), box_cell(source, "CELL")
+    top.insert(db.CellInstArray(cell.cell_index(), db.Trans(), db.Vector(20, 0), db.Vector(30, 0), 3000, 2000))
+    with pytest.raises(LayoutError, match="at most 5,000,000 shapes, got more; read a smaller window"):
+        read_gds(save(), window_nm=(0, 0, 100, 100))

@@ -75,6 +75,7 @@ def test_main_assist_and_target_are_on_layers_of_their_own(tmp_path, suffix):
     assert read_mask(path).area_nm2 == MASK.area_nm2
     assert read_mask(path, layer="1/1").area_nm2 == area(*ASSIST)
     assert read_mask(path, window_nm=(150.0, 0.0, 250.0, 100.0)).area_nm2 == 40 * 100
+    assert read_mask(path.rename(tmp_path / f"MASK.{suffix.upper()}")).area_nm2 == MASK.area_nm2
 
     form = MaskForm(main=(20, 3), target=(7, 0))
     write_mask(path, MASK, DRAWN, form, cell="CHIP", source_nm=0.25)
@@ -98,6 +99,7 @@ def test_a_target_on_the_masks_layers_is_refused(target):
         (4.0, 5.0, 1.0),
         (0.5, 1.0, 0.5),
         (1.0, 0.25, 0.25),
+        (1.01, 1.0, 0.01),
         (1 / 3, 1.0, 0.1),
         (1 / 3, 0.05, 0.05),
         (4.0, None, 0.1),

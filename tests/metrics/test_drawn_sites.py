@@ -7,6 +7,7 @@ from scenes.shapes import box
 from scenes.slanted import circle, rotated, turned
 
 from litho_dl.core.grid import Grid
+from litho_dl.layout.edges import Edge
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.raster import rasterize
@@ -107,3 +108,40 @@ def test_widths_reach_across_the_border_where_shapes_do():
     assert set(sites.normals[:, 1]) == {-1, 0, 1}
     assert set(sites.points[sites.normals[:, 1] != 0, 1]) == {30, 974}
     np.testing.assert_allclose(drawn_widths_nm(edges, sites, 1.0, FIELD_NM), 80)
+
+
+def test_edges_shorter_than_half_a_pixel_have_no_site():
+    """A box of 0.4 x 100 pixels, as drawn and on pixels."""
+    edges = field_edges((box(100.55, 100, 100.95, 200),))
+    for on_pixels in (False, True):
+        sites = drawn_sites(edges, OPENILT, 1.0, SHAPE, on_pixels=on_pixels)
+        assert set(sites.normals[:, 0]) == {0}
+
+
+def test_a_curve_shorter_than_a_pixel_has_its_site_on_it():
+    """From an inner corner on, where edges are longer by the corner's pixel."""
+    points = np.array([(100, 100), (103, 100), (106, 101)], dtype=float)
+    curve = Edge(points, np.array([0, 3, 3 + np.hypot(3, 1)]), closed=False, convex=(False, True))
+    sites = drawn_sites([curve], NEURALILT, 10.0, SHAPE)
+    assert sites.positions_nm(10.0).tolist() == [[100, 100]]
+    np.testing.assert_allclose(sites.normals, [(-1, 0)])
+
+
+def test_pixels_that_are_half_covered_count():
+    halves = (box(100.5, 100.5, 300.5, 160.5),)
+    target = rasterize(Layout("halves", halves), Grid.of_field(FIELD_NM, 1.0)) >= 0.25  # a quarter in the corners
+    found = drawn_sites(field_edges(halves), OPENILT, 1.0, SHAPE, on_pixels=True)
+    assert as_set(found) == as_set(find_sites(target, OPENILT))
+
+
+def test_sites_beyond_the_field_are_left_out():
+    found = drawn_sites(field_edges((box(-60, -60, 60, 60), box(964, 964, 1084, 1084))), OPENILT, 1.0, SHAPE)
+    assert as_set(found) == {(60, 19.5, 1, 0), (19.5, 60, 0, 1), (964, 1004.5, -1, 0), (1004.5, 964, 0, -1)}
+
+
+def test_widths_are_at_most_the_field():
+    """The field but for a diamond: at 45 degrees, the next edge is that of a diamond beyond the field's corner."""
+    diamond = np.array([(512, 412), (412, 512), (512, 612), (612, 512)], dtype=float)
+    edges = field_edges((Polygon(box(0, 0, 1024, 1024).hull, (diamond,)),), FIELD_NM)
+    sites = drawn_sites(edges, OPENILT, 1.0, SHAPE)
+    assert drawn_widths_nm(edges, sites, 1.0, FIELD_NM).tolist() == [1024] * 8

@@ -120,3 +120,18 @@ def test_an_empty_target_has_no_sites():
     profile = edge_profile(np.ones(empty.shape), sites, np.zeros(0), 0.5, 1.0)
     assert len(sites) == len(violations(empty, sites, OPENILT, 0.5)) == 0
     assert profile.epe_nm.shape == profile.ils_per_um.shape == profile.nils.shape == (0,)
+
+
+def test_runs_of_neighbouring_rows_are_edges_of_their_own():
+    """One ends at the right border, and one begins at the left border a row above."""
+    right, left = (300, 100, 400, 101), (0, 101, 81, 102)
+    found = find_sites(drawn(right, left), OPENILT)
+    alone = [find_sites(drawn(each), OPENILT) for each in (right, left)]
+    assert by_normal(found, found.pixels)[UP] == [pixels for one in alone for pixels in by_normal(one, one.pixels)[UP]]
+
+
+def test_the_threshold_itself_prints():
+    """At the inner probe nothing is missing; at the outer one there is extra."""
+    sites = find_sites(drawn((100, 100, 180, 180)), OPENILT)
+    for rule in (OPENILT, NEURALILT):
+        assert violations(np.full((400, 400), 0.25), sites, rule, 0.25).tolist() == [1] * 4

@@ -58,6 +58,12 @@ class TestGauges:
         found = [(g.kind, g.start_nm, g.end_nm) for g in default_gauges(Layout("via", (box(0, 0, 80, 80),)))]
         assert sorted(found) == [("line", (0, 40), (80, 40)), ("line", (40, 0), (40, 80))]
 
+    @pytest.mark.parametrize(("overlap_nm", "spaces"), [(20, 0), (30, 1)])
+    def test_corners_beside_each_other_are_no_space(self, overlap_nm, spaces):
+        """Edges 50 nm apart that face each other over less than half of that."""
+        corners = Layout("corners", (box(0, 0, 100, 100), box(100 - overlap_nm, 150, 200, 250)))
+        assert sum(gauge.kind == "space" for gauge in default_gauges(corners)) == spaces
+
     def test_of_equal_widths_the_longest_then_the_most_central_counts(self):
         lines = (box(0, 0, 60, 300), box(200, 0, 260, 400), box(400, 0, 460, 400), box(620, 0, 680, 400))
         gauges = default_gauges(Layout("lines", lines))

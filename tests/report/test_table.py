@@ -3,7 +3,7 @@
 import pytest
 
 from litho_dl.report.names import better, titled
-from litho_dl.report.table import make_table, shown
+from litho_dl.report.table import make_table, shared_clips, shown
 
 
 class TestTable:
@@ -48,3 +48,12 @@ class TestTable:
     )
     def test_names(self, key, title, sign):
         assert (titled(key), better(key)) == (title, sign)
+
+
+def test_shared_clips_are_those_of_every_run():
+    clips = {"few": "abc", "mine": "bca", "net": "cb"}
+    records = [{"clip": clip, "run": run} for run, names in clips.items() for clip in names]
+    assert shared_clips(records) == {"b", "c"}
+    assert shared_clips([*records, {"clip": "d", "run": "opc"}]) == set()
+    assert shared_clips(({"clip": record["clip"], "method": "m"} for record in records), "method") == {"a", "b", "c"}
+    assert shared_clips([]) == set()

@@ -22,6 +22,7 @@ from litho_dl.simulation.simulator import Simulator
 
 FIELD = (1280.0, 1280.0)
 QUANTUM_NM = 0.1  # by which rounding to pixels moves the edges of straight prints, which all round alike
+PHASES_NM = ((0.0, 0.0), (0.3, 0.6), (0.5, 0.2), (0.8, 0.9))  # of a layout on the pixels; their mean rounds nothing
 
 
 @cache
@@ -30,9 +31,10 @@ def annular() -> Simulator:
     return Simulator(build_process(recipe, field_nm=FIELD, count=120), dtype=torch.float64)
 
 
-def score(polygons: tuple[Polygon, ...], name: str) -> Scorecard:
+def score(polygons: tuple[Polygon, ...], name: str, phase_nm: tuple[float, float] = (0.0, 0.0)) -> Scorecard:
     """The score of a layout drawn as its own mask, in the middle of the field, as far from its images as can be."""
-    layout = Layout(name, polygons).centred(FIELD)
+    centred = Layout(name, polygons).centred(FIELD)
+    layout = Layout(name, tuple(polygon.mapped(lambda points: points + phase_nm) for polygon in centred.polygons))
     masks = drawn_masks([layout], Grid.of_field(FIELD, 1.0))
     return evaluate_mask(masks.mask[0], 1.0, layout, annular(), PROTOCOLS["default"], drawn=True).scorecard
 
@@ -69,6 +71,17 @@ def test_a_turned_layout_scores_as_the_straight_one(seed):
         assert found.edges.epe_mean_nm == pytest.approx(expected.edges.epe_mean_nm, abs=0.2)
         assert found.edges.ils_per_um == pytest.approx(expected.edges.ils_per_um, rel=0.02)
         assert found.edges.nils == pytest.approx(expected.edges.nils, rel=0.02)
+
+
+@pytest.mark.parametrize("angle_deg", [17.0, 45.0])
+def test_areas_are_alike_to_two_percent_once_no_phase_of_the_pixels_is_preferred(angle_deg):
+    """Edges of a straight layout, and those at 45 degrees, round to whole pixels all alike at any one phase."""
+    straight = layout(1)
+    expected, found = (
+        np.mean([(card.l2_nm2, card.pvb_nm2) for card in (score(drawn, "", phase) for phase in PHASES_NM)], axis=0)
+        for drawn in (straight, turned(straight, angle_deg, 0.1))
+    )
+    assert found == pytest.approx(expected, rel=0.02)
 
 
 def test_a_turned_and_magnified_cell_scores_as_the_straight_layout(tmp_path):

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 from click.testing import CliRunner
-from scenes.command_line import METHOD
+from scenes.command_line import METHOD, STUDY
 
 pytest.importorskip("optuna")
 import tune
@@ -12,15 +12,10 @@ import tune
 from litho_dl.tuning.measure import Suite
 from litho_dl.tuning.trial import Score
 
-STUDY = """
+OWN = f"""
 description = "steps of a small clip"
-method = "few.toml"
-optics = "small.safetensors"
-layouts = ["cross.glp"]
-validation = ["lines.glp"]
-[space]
-"levels[0].steps" = { low = 1, high = 6 }
-"levels[0].learning_rate[0]" = { low = 0.01, high = 0.5, log = true }
+{STUDY}
+"levels[0].learning_rate[0]" = {{ low = 0.01, high = 0.5, log = true }}
 """
 
 
@@ -38,7 +33,7 @@ def test_the_tables_are_the_trials(inputs, tmp_path, monkeypatch):
     monkeypatch.setattr(Suite, "compare", compared)
     monkeypatch.setattr(Suite, "warm_up", lambda suite, method: None)
     (tmp_path / "few.toml").write_text(METHOD)
-    (tmp_path / "own.toml").write_text(STUDY)
+    (tmp_path / "own.toml").write_text(OWN)
     (tmp_path / "small.safetensors").write_bytes((inputs / "small.safetensors").read_bytes())
     study = tmp_path / "own.toml"
     arguments = ["--study", study, "--layouts", inputs, "--trials", 8, "--folder", tmp_path / "f", "--out", tmp_path]

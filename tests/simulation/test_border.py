@@ -77,6 +77,13 @@ def test_the_field_that_is_named_holds_the_layout(gap_nm, moves):
         assert border_shift_nm(optics, layout) == 0
 
 
+def test_a_feature_too_small_to_print_hardly_counts(small):
+    """The image has almost no slope at its edges, so that they would move far."""
+    square, dot = box(0, 0, 600, 600), box(670, 0, 690, 20)
+    alone = border_shift_nm(small, Layout("square", (square,)))
+    assert border_shift_nm(small, Layout("both", (square, dot))) == pytest.approx(alone, rel=0.05)
+
+
 def test_a_target_that_fills_the_field_has_no_edge_to_move(small):
     assert border_shift_nm(small, Layout("full", (box(0, 0, 1024, 1024),))) == 0
 

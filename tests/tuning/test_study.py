@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scenes.command_line import METHOD
+from scenes.command_line import METHOD, STUDY
 from scenes.places import LAYOUTS
 
 from litho_dl.core.errors import LithoError, RecipeError
@@ -17,15 +17,7 @@ from litho_dl.layout.polygon import Polygon
 from litho_dl.process.files import load_kernels
 from litho_dl.tuning.study import Study, load_study
 
-STUDY = """
-method = "few.toml"
-optics = "small.safetensors"
-layouts = ["cross.glp"]
-validation = ["lines.glp"]
-[space]
-"levels[0].steps" = { low = 1, high = 6 }
-"levels[0].learning_rate[1]" = { low = 0.05, high = 0.2, log = true }
-"""
+RATE = '"levels[0].learning_rate[1]" = { low = 0.05, high = 0.2, log = true }'
 
 
 @pytest.fixture
@@ -37,7 +29,7 @@ def folder(inputs, tmp_path) -> Path:
 
 
 def loaded(folder: Path, *changes: tuple[str, str]) -> Study:
-    text = STUDY
+    text = STUDY + RATE
     for old, new in changes:
         assert old in text
         text = text.replace(old, new)

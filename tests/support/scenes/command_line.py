@@ -35,6 +35,14 @@ learning_rate = [0.1, 0.1]
 mask_sharpness = [8.0, 8.0]
 resist_steepness = [50.0, 50.0]
 """
+STUDY = """
+method = "few.toml"
+optics = "small.safetensors"
+layouts = ["cross.glp"]
+validation = ["lines.glp"]
+[space]
+"levels[0].steps" = { low = 1, high = 6 }
+"""
 GLP = """BEGIN
 EQUIV  1  {units}  MICRON  +X,+Y
 CNAME TOP
@@ -119,6 +127,7 @@ def write_inputs(folder: Path) -> None:
         "misspelt-method.toml": METHOD.replace("optimizer", "optimiser"),
         "unknown-term.toml": METHOD.replace("pvb", "pbv"),
         "unknown-optimizer.toml": METHOD.replace("adam", "adams"),
+        "number-as-text.toml": METHOD.replace("steps = 4", 'steps = "4"'),
         "fine.toml": METHOD.replace("8.0\nsteps", "0.5\nsteps"),
         "drawn.toml": METHOD.replace('"pixel"', '"multilevel"').replace("optimizer", "mask_pixel_nm = 0.5\noptimizer"),
         "small.toml": small,

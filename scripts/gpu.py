@@ -90,7 +90,9 @@ class WrappedSimulator(Simulator):
                 lambda values: tuple(plain(values, pixel_nm, out_pixel_nm=out_pixel_nm).intensity.values()), mask
             )
         intensity = dict(zip(self.passband.kernels, self._wrapped[key](mask), strict=True))
-        return Exposure(intensity, {}, self.process.corners, self.process.resist, self.field_nm)
+        return Exposure(
+            intensity, {}, self.process.corners, self.process.resist, self.field_nm, self.process.mask.field
+        )
 
 
 def graphed(imaging: Imaging, mask: Tensor) -> Imaging:

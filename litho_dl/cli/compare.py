@@ -127,6 +127,7 @@ def compare(
         raise
     settings = {**run_input.settings(), "optics": name, "protocol": suite.protocol.name}
     settings |= {"mask_rules": str(suite.protocol.rules), "device": str(resolved)}
+    settings |= {"mask_field": suite.simulator.process.mask.field}
     write_comparison(found, out, command, settings, figures=figures)
     means = mean_rows(suite, found.rows)
     click.echo(

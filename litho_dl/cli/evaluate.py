@@ -71,7 +71,7 @@ def evaluate(
     from litho_dl.layout.clips import load_clip
     from litho_dl.process.files import read_optics
     from litho_dl.runs.border import warn_of_border
-    from litho_dl.runs.files import warn_of_pixel_edges, warn_of_unlike_print
+    from litho_dl.runs.files import warn_of_nothing_printed, warn_of_pixel_edges, warn_of_unlike_print
     from litho_dl.runs.masks import read_given_mask
     from litho_dl.runs.optimize import score_masks
     from litho_dl.scoring.protocol import PROTOCOLS
@@ -96,6 +96,7 @@ def evaluate(
 
         save_figure(mask_figure(scored, process.resist.threshold, f"{clip.name}: {mask.name}"), figure)
     warn_of_border(process, [clip.placed], optimised=True)
+    warn_of_nothing_printed(scored)
     warn_of_unlike_print(scored)
     card = {"mask_pixel_nm": masks.pixel_nm, "mask_rules": str(scoring.rules), **scored.evaluation.scorecard.as_dict()}
     click.echo(json.dumps(card, indent=2) if as_json else as_lines(card))

@@ -18,7 +18,7 @@ def export(model: str, optics: str, field_nm: float | None, out: Path, force: bo
     """Write a trained network as ONNX or as a torch.export program, for the field of the optics, and check it.
 
     Input: targets (B, 1, h, w), area coverage on the network's target pixel. Output: logits (B, H, W) on its mask
-    pixel; the mask is open where they are positive.
+    pixel; the mask has shapes where they are positive.
 
     Example: litho-dl export --model unet --optics iccad13-like --out unet.onnx
     """

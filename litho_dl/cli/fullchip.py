@@ -210,6 +210,7 @@ def _job(
     process = built(read)
     default_protocol(process)
     labels = {"layout": layout.name, "layer": layer, "cell": cell, "optics": optics, "method": name, "model": model}
+    labels |= {"mask_field": read.mask.field}
     reach = TOLERANCE if tolerance is None else tolerance
     counted = RULES if rules is None else rules
     return Job(chip, process, chosen, generator, steps, passes, batch, window_nm, core_nm, reach, labels, counted)

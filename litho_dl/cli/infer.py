@@ -94,6 +94,7 @@ def infer(
     prediction, solution = predict(generator, clips, resolved), None
     title, trained_for = generator.card.recipe.network, generator.card.optics.name
     settings = {**run_input.settings(), "model": model, "mask_rules": str(run.protocol.rules)}
+    settings |= {"mask_field": optics.mask.field}
     settings |= {"network": title, "trained_for": trained_for, "network_seconds": prediction.seconds}
     if steps is not None:
         with progress_bar(f"Refining {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:

@@ -105,6 +105,8 @@ def report(process: "ProcessModel", as_json: bool, **more: Any) -> None:
         "field_nm": list(process.field_nm),
         "threshold": process.resist.threshold,
         "mask": process.mask.type,
+        "mask_field": process.mask.field,
+        "resist_tone": process.resist.tone,
         "corners": {name: f"dose {c.dose:g}, {c.kernels}" for name, c in process.corners.items()},
         "kernels": {
             name: {

@@ -49,9 +49,9 @@ def mrc(
 ) -> None:
     """Check a mask's least width, space, area and curvature radius.
 
-    MASK is an image, open where its value is at least half of the range, or polygons (.glp, .gds, .oas). With --out,
-    writes NAME.mrc.png, the mask with markers and the worst places enlarged; NAME.mrc.oas (or .gds), the mask on layer
-    1/0 and markers of width, space, area and radius on 101/0 to 104/0; and NAME.mrc.json, all places.
+    MASK is an image, whose shapes are where its value is at least half of the range, or polygons (.glp, .gds, .oas).
+    With --out, writes NAME.mrc.png, the mask with markers and the worst places enlarged; NAME.mrc.oas (or .gds), the
+    mask on layer 1/0 and markers of width, space, area and radius on 101/0 to 104/0; and NAME.mrc.json, all places.
 
     Features that the border of an image or of the --window cuts are checked as they are, and their violations are
     counted separately, as they may be parts of larger features.

@@ -87,11 +87,12 @@ def optimize(
 ) -> None:
     """Find the masks that print LAYOUT..., all as one batch, each centred on the field by its bounding box.
 
-    Writes for each layout OUT/NAME.mask.png (the field at 1 nm, 255 = open, first row = lowest y), OUT/NAME.mask.oas
+    Writes for each layout OUT/NAME.mask.png (the field at 1 nm, 255 = shapes, first row = lowest y), OUT/NAME.mask.oas
     (polygons in the layout's own coordinates, unit and cell: on layer 1/0 what overlaps a drawn feature, on 1/1 assist
     features) and the picture OUT/NAME.png; for the run OUT/scores.json and OUT/convergence.png and .csv;
-    OUT/NAME.layers.oas holds target, mask, print and PV band as polygons on layers 1/0 to
-    4/0. Ctrl-C stops early and writes the best masks found so far.
+    OUT/NAME.layers.oas holds target, mask, print and PV band as polygons on layers 1/0 to 4/0. A mask's shapes are
+    openings, or absorber in a clear field (mask_field in OUT/scores.json). Ctrl-C stops early and writes the best masks
+    found so far.
 
     With --init, only the method's last level is run, from the given masks.
     """
@@ -121,6 +122,7 @@ def optimize(
             written.update(files.write_fracture(scored, out, curves_nm))
         results.append({**written, "diverged": diverged, "solve_seconds_per_clip": solution.seconds / len(clips)})
     settings = {**run_input.settings(), "method": method, "mask_rules": str(run.protocol.rules)}
+    settings |= {"mask_field": optics.mask.field}
     files.write_run(out, command_line(), results, solution, settings, figures=figures)
     click.echo(json.dumps(results, indent=2) if as_json else tables.score_table(results))
     if curves_nm is not None and not as_json:

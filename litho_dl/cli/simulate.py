@@ -57,7 +57,7 @@ def simulate(
     from litho_dl.layout.mask_file import read_mask
     from litho_dl.process.files import read_optics
     from litho_dl.runs.border import warn_of_border
-    from litho_dl.runs.exposure import write_exposure
+    from litho_dl.runs.exposure import warn_of_nothing_printed, write_exposure
     from litho_dl.runs.summary import write_summary
     from litho_dl.scoring.scorecard import as_lines
     from litho_dl.simulation.simulator import Simulator
@@ -83,6 +83,7 @@ def simulate(
     warn_of_border(process, drawn, optimised=False)
     with torch.no_grad():
         exposure = simulator(mask, mask_pixel_nm, out_pixel_nm=pixel_nm)
+    warn_of_nothing_printed(simulator, exposure, mask, name)
     summary = write_exposure(exposure, mask, pixel_nm, out, name, title=f"{name}, {Path(optics).name}")
     summary = {"name": name, "optics": optics, "field_nm": field, "mask_pixel_nm": mask_pixel_nm, **summary}
     write_summary(out / f"{name}.simulate.json", command_line(), summary)

@@ -115,7 +115,8 @@ def smo(
     if figures:
         runs.draw_sources(out, process, simulator, solution, method)
     run = {
-        **{"optics": run_input.optics, "method": method, "mask_method": mask_method or method},
+        **{"optics": run_input.optics, "mask_field": process.mask.field, "method": method},
+        "mask_method": mask_method or method,
         **{**source, "recipe": str(recipe)},
         **{"pupil_fill": simulator.fill(), "source_seconds": solution.seconds, "status": solution.status, "clips": []},
     }

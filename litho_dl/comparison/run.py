@@ -132,7 +132,13 @@ def _written(scored: ScoredMask, candidate: Candidate, made: Made, folder: Path,
 def _settings(suite: Suite, candidate: Candidate) -> dict[str, Any]:
     rules = suite.protocol.rules
     limits = None if rules is None else rules.limits
-    return {"optics": Path(suite.optics).name, candidate.kind: candidate.name, "mask_rules": limits}
+    field = suite.simulator.process.mask.field
+    return {
+        "optics": Path(suite.optics).name,
+        "mask_field": field,
+        candidate.kind: candidate.name,
+        "mask_rules": limits,
+    }
 
 
 def _fail(found: Comparison, name: str, clip: str, fault: str) -> None:

@@ -19,7 +19,7 @@ FIELDS = 2  # width of the simulated field, in fields of the kernels
 def influence(process: ProcessModel) -> torch.Tensor:
     """The change of the image inside a straight border by masks beyond it, as a function of distance from the border.
 
-    Two masks of random squares of 64 nm, half of them open, are equal on one half of a field and independent on the
+    Two masks of random squares of 64 nm, half of them drawn, are equal on one half of a field and independent on the
     other. The change is the r.m.s. difference of their images along the border over a clear mask's intensity, and the
     largest of all focus settings.
 

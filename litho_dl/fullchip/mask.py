@@ -91,7 +91,7 @@ def read_mask(folder: Path, tile: Tile, number: int, plan: Plan) -> tuple[np.nda
 
 
 def window_mask(context: WorkerContext, folder: Path, tile: Tile, passes: dict[Tile, int]) -> tuple[np.ndarray, float]:
-    """The chip's mask in a tile's window, dark beyond the tiling's area.
+    """The chip's mask in a tile's window, with no shapes beyond the tiling's area.
 
     Args:
         context: The run.

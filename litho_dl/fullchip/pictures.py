@@ -140,6 +140,7 @@ def _draw_spot(folder: Path, name: str, context: "WorkerContext", mask: "Chip", 
         target=target_print(context.chip, box),
         aerial=aerial[cut],
         origin_nm=box[:2],
+        mask_field=exposure.mask_field,
     )
     inside = ((sites.xy_nm >= box[:2]) & (sites.xy_nm <= box[2:])).all(1)
     figure = clip_figure(

@@ -156,14 +156,14 @@ def score_tile(context: WorkerContext, folder: Path, tile: Tile) -> TileScore:
     target = target_print(context.chip, inside)
     edges = field_edges(context.chip.whole(window))
     sites = _within(drawn_sites(edges, OPENILT, PIXEL_NM, (nominal.shape[0], nominal.shape[1])), wanted)
-    aerial, threshold = exposure.aerial("nominal").cpu().numpy(), exposure.resist.threshold
+    aerial, (threshold, field) = exposure.aerial("nominal").cpu().numpy(), exposure.rule
     return TileScore(
         l2_nm2(nominal[wanted], target, PIXEL_NM),
         pvb_nm2(prints["outer"], prints["inner"], PIXEL_NM),
         float(target.sum()) * PIXEL_NM**2,
         sites.positions_nm(PIXEL_NM) + np.array(window[:2]),
-        edge_placement(aerial, sites, threshold, PIXEL_NM),
-        violations(aerial, sites, OPENILT, threshold),
+        edge_placement(aerial, sites, threshold, PIXEL_NM, field),
+        violations(aerial, sites, OPENILT, threshold, field),
         places,
     )
 

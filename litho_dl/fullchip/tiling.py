@@ -26,7 +26,7 @@ class Tiling:
 
     Attributes:
         wanted_nm: The box to write and score, in whole nm.
-        area_nm: The box in which the mask may be open; cores cover it, and the last ones may extend beyond it.
+        area_nm: The box in which the mask may have shapes; cores cover it, and the last ones may extend beyond it.
         core_nm: Side of a core.
         halo_nm: Width of the frame around a core.
     """

@@ -22,7 +22,7 @@ TOLERANCE = 1e-4  # largest error of the logits, over the largest logit
 
 
 class MaskLogits(nn.Module):
-    """The exported module: target (B, 1, h, w), area coverage, to mask logits (B, H, W), positive where it is open.
+    """The exported module: target (B, 1, h, w), area coverage, to mask logits (B, H, W), positive in shapes.
 
     Args:
         network: Targets to logits on the network's pixel.

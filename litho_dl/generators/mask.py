@@ -8,7 +8,7 @@ from litho_dl.ilt.parameterization.multilevel import interpolated
 def mask_logits(network: nn.Module, target: Tensor, ratio: int) -> Tensor:
     """Logits of the mask on pixels `ratio` times smaller than the network's, interpolated between pixel centres.
 
-    The mask is open where they are positive, so its edges are finer than the network's pixels. The refinement by ILT
+    The mask has shapes where they are positive, so its edges are finer than the network's pixels. The refinement by ILT
     (`ilt.parameterization.multilevel`) interpolates in the same way.
 
     Args:

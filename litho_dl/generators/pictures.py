@@ -84,7 +84,8 @@ def print_gallery(run: "GeneratorRun", pairs: "PairSet") -> list[GalleryClip]:
     true = Simulator(pairs.process)(masks, pixel_nm).binary_print()
     clips = []
     for row, mask, printed, wanted in zip(rows, masks, predicted, true, strict=True):
-        images = ClipImages(pixel_nm=pixel_nm, mask=mask.numpy(), target=wanted.numpy(), nominal=printed.numpy())
+        field = pairs.process.mask.field
+        images = ClipImages(pixel_nm, mask.numpy(), printed.numpy(), target=wanted.numpy(), mask_field=field)
         wrong_nm2 = float((printed != wanted).sum()) * pixel_nm**2
         clips.append(GalleryClip(f"test mask {row}", images, score={"wrong (nm²)": wrong_nm2}))
     return clips
@@ -119,6 +120,7 @@ def mask_gallery(run: "GeneratorRun", pairs: "PairSet") -> list[GalleryClip]:
         }
         step = recipe.ratio
         mask = masks[index].float().reshape(len(target), step, -1, step).mean((1, 3)).numpy()
-        images = ClipImages(pixel_nm=recipe.pixel_nm, mask=mask, target=target, **own)
+        field = pairs.process.mask.field
+        images = ClipImages(pixel_nm=recipe.pixel_nm, mask=mask, target=target, mask_field=field, **own)
         clips.append(GalleryClip(f"test pair {rows[index]}", images, score=score))
     return clips

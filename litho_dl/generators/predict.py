@@ -31,7 +31,7 @@ class Prediction:
 
     Attributes:
         mask: Binary masks, bool (B, H, W), on the CPU.
-        logits: Their logits, float32 (B, H, W), positive where the mask is open.
+        logits: Their logits, float32 (B, H, W), positive in the mask's shapes.
         pixel_nm: Pixel of masks and logits.
         seconds: Wall time of the network for all clips.
     """

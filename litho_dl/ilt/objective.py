@@ -10,10 +10,11 @@ from torch.nn.functional import mse_loss
 from litho_dl.ilt.morphology import closed, opened, small_parts
 from litho_dl.layout.rules import MaskRules
 from litho_dl.metrics.epe import OPENILT
+from litho_dl.optics.print_rule import PrintRule
 from litho_dl.simulation.exposure import Exposure
 
 PROBE_NM2 = OPENILT.spacing_px * OPENILT.probe_px * 1.0  # area of the strip of edge that a probe represents
-STRAY_LIMIT = 0.9  # of the threshold
+STRAY_LIMIT = 0.9  # of the threshold; in a clear field, the background stays as far above it
 CLEARANCE_NM = 40.0
 FLATTEST_PER_NM = 0.002  # least log-slope that an edge displacement is computed with
 
@@ -112,9 +113,13 @@ def contour_epe(inputs: ObjectiveInputs) -> Tensor:
 def stray(inputs: ObjectiveInputs) -> Tensor:
     """(I / I_th - 0.9)^2 where it is positive at the outer corner in the background: assist features must not print.
 
+    In a clear field they print where it is dark, and the term is (1.1 - I / I_th)^2.
+
     Unlike a print it does not saturate, so that it acts on all of a feature that prints.
     """
-    excess = inputs.exposure.aerial("outer") / inputs.exposure.resist.threshold - STRAY_LIMIT
+    field = inputs.exposure.mask_field
+    limit = PrintRule(STRAY_LIMIT if field == "dark" else 2 - STRAY_LIMIT, field)
+    excess = limit.excess(inputs.exposure.aerial("outer") / inputs.exposure.resist.threshold)
     return _printed(inputs, (inputs.background * excess.clamp(min=0)).square())
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from litho_dl.metrics.sampling import sampled
+from litho_dl.optics.print_rule import MaskField, PrintRule
 
 
 @dataclass(frozen=True)
@@ -122,20 +123,24 @@ def site_offsets(span: int, rule: EpeRule) -> list[int]:
     return sorted({*offsets, *(span - offset for offset in offsets)})
 
 
-def violations(image: np.ndarray, sites: EpeSites, rule: EpeRule, threshold: float) -> np.ndarray:
+def violations(
+    image: np.ndarray, sites: EpeSites, rule: EpeRule, threshold: float, field: MaskField = "dark"
+) -> np.ndarray:
     """EPE violations at each site: the print is missing at the inner probe, or present at the outer one.
 
     Args:
         image: Intensity (H, W) of a periodic field.
         sites: The sites to test.
         rule: Where the probes are and how they count.
-        threshold: Intensity above which the resist prints.
+        threshold: Intensity at which the resist prints.
+        field: The mask's field, which says on which side of the threshold.
 
     Returns:
         (n,) int: 0, 1, or 2 where both probes count.
     """
-    inner, outer = (sampled(image, sites.probes(side * rule.probe_px)) for side in (-1, 1))
-    missing, extra = inner < threshold, outer >= threshold
+    printed = PrintRule(threshold, field).printed
+    inner, outer = (printed(sampled(image, sites.probes(side * rule.probe_px))) for side in (-1, 1))
+    missing, extra = ~inner, outer
     return missing.astype(int) + extra if rule.per_probe else (missing | extra).astype(int)
 
 

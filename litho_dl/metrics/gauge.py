@@ -22,7 +22,7 @@ class Gauge:
 
     Attributes:
         name: Its name in reports.
-        kind: "line" (bright where it prints) or "space".
+        kind: "line", across a drawn shape, or "space", between shapes; what the resist forms there depends on its tone.
         start_nm: (x, y) on one drawn edge.
         end_nm: (x, y) on the other.
         reach_nm: Largest distance of a printed edge before the start and after the end: up to the neighbours' edges.

@@ -1,7 +1,7 @@
 """Process windows: critical dimension (CD) against focus and dose, from intensity profiles along gauges.
 
-Dose multiplies intensity, so at dose d a resist of threshold t prints where I >= t / d. Dose limits are computed from
-the profiles directly and do not depend on a list of sampled doses.
+Dose multiplies intensity, so at dose d a bright feature is where I >= t / d, for the resist's threshold t. Dose limits
+are computed from the profiles directly and do not depend on a list of sampled doses.
 """
 
 import math
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from litho_dl.core.errors import LithoError
+from litho_dl.optics.print_rule import PrintRule
 
 BISECTIONS = 50
 DARKEST = 1e-6  # of the brightest intensity; keeps the search for a dose finite where a profile is dark
@@ -26,7 +27,7 @@ class GaugeProfile:
         intensity: (F, P), one row per focus.
         positions_nm: (P,) equidistant; they include 0, the middle of the drawn feature.
         target_nm: Drawn CD.
-        bright: True if the feature prints where it is bright (a line of positive tone), False for a space.
+        bright: True if the feature is where the image is bright, as a line of a dark field or a space of a clear one.
         threshold: Intensity at which the resist prints at dose 1.
     """
 
@@ -48,8 +49,8 @@ class GaugeProfile:
 
     def __repr__(self) -> str:
         foci, samples = self.intensity.shape
-        tone = "line" if self.bright else "space"
-        return f"GaugeProfile({tone} of {self.target_nm:.4g} nm, {samples} samples at {foci} foci)"
+        side = "bright" if self.bright else "dark"
+        return f"GaugeProfile({side} feature of {self.target_nm:.4g} nm, {samples} samples at {foci} foci)"
 
     def cd_nm(self, doses: np.ndarray) -> np.ndarray:
         """CD (F, D) at doses (D,), or at doses (F, D) that differ from focus to focus.
@@ -58,7 +59,7 @@ class GaugeProfile:
         print, and infinite if the feature reaches the end of the profile. Linear interpolation between samples.
         """
         rises = np.broadcast_to(doses, (len(self.intensity), np.shape(doses)[-1]))[..., None] * self.intensity[:, None]
-        above = (rises - self.threshold) * (1 if self.bright else -1)
+        above = PrintRule(self.threshold, "dark" if self.bright else "clear").excess(rises)
         middle = int(np.abs(self.positions_nm).argmin())
         after, before = _samples_inside(above[..., middle:]), _samples_inside(above[..., middle::-1])
         return (after + before) * (self.positions_nm[1] - self.positions_nm[0])
@@ -124,7 +125,7 @@ def dose_window(profile: GaugeProfile, foci_nm: np.ndarray, tolerance: float = 0
 
 
 def _dose_at(profile: GaugeProfile, cd_nm: float) -> np.ndarray:
-    """The dose (F,) at which the CD has a value, by bisection; CDs of lines rise with dose, those of spaces fall."""
+    """The dose (F,) at which the CD has a value, by bisection; CDs of bright features rise with dose, of dark fall."""
     brightest = profile.intensity.max(axis=1)
     darkest = np.maximum(profile.intensity.min(axis=1), DARKEST * brightest)
     low, high = np.log(profile.threshold / brightest / 2), np.log(2 * profile.threshold / darkest)
@@ -247,18 +248,18 @@ def _width_at(dof_nm: np.ndarray, el_percent: np.ndarray, least: float, enough: 
     return float(dof_nm[enough - 1] + share * (dof_nm[enough] - dof_nm[enough - 1]))
 
 
-def mask_error_factor(cd_grown_nm: float, cd_shrunk_nm: float, bias_nm: float, *, bright: bool) -> float | None:
+def mask_error_factor(cd_grown_nm: float, cd_shrunk_nm: float, bias_nm: float, *, grows: bool) -> float | None:
     """Mask error enhancement factor, MEEF = dCD(wafer) / dCD(mask), from a grown and a shrunk mask.
 
     Args:
         cd_grown_nm: CD printed by the mask whose edges were moved outwards.
         cd_shrunk_nm: CD printed by the mask whose edges were moved inwards.
         bias_nm: Distance by which the edges were moved, at wafer scale.
-        bright: True for a line, which is wider on the grown mask; False for a space, which is narrower.
+        grows: True for a line, which is wider on the grown mask; False for a space, which is narrower.
 
     Returns:
         The MEEF; None if one of the CDs is 0 or infinite.
     """
     if not all(math.isfinite(cd) and cd > 0 for cd in (cd_grown_nm, cd_shrunk_nm)):
         return None
-    return (cd_grown_nm - cd_shrunk_nm) / (4 * bias_nm if bright else -4 * bias_nm)
+    return (cd_grown_nm - cd_shrunk_nm) / (4 * bias_nm if grows else -4 * bias_nm)

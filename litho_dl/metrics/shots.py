@@ -14,7 +14,7 @@ def shot_count(binary: np.ndarray, pixel_nm: float) -> int:
     number.
 
     Args:
-        binary: (H, W) mask; pixels > 0.5 (or True) are open.
+        binary: (H, W) mask; pixels > 0.5 (or True) are in its shapes.
         pixel_nm: Pixel size of the mask.
 
     Returns:

@@ -37,7 +37,7 @@ SEGMENTERS: dict[str, Callable[[], nn.Module]] = {"fcn_small": fcn_small}
 # Coarse image (B, 1, 28, 28) -> sharp image (B, 1, 28, 28) in [0, 1]
 SHARPENERS: dict[str, Callable[[], nn.Module]] = {"digit_generator": digit_generator}
 # Target (B, 1, H, W), area coverage -> logits of the mask (B, 1, H, W): their sigmoid is the mask's area coverage, and
-# the mask is open where they are positive. Cross-entropy and the gradual sharpening of masks work on logits.
+# the mask has shapes where they are positive. Cross-entropy and the gradual sharpening of masks work on logits.
 GENERATORS: dict[str, Callable[[], nn.Module]] = {
     "fcn_mask": fcn_mask,
     "fcn_mask_small": fcn_mask_small,

@@ -1,24 +1,50 @@
 """Mask types: from area coverage to transmitted amplitude."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from torch import Tensor
 
 from litho_dl.core.settings import Settings
+from litho_dl.optics.print_rule import MaskField
 
 
 class MaskType(Settings):
-    """The meaning of a mask value m.
+    """The meaning of a mask value m, which for masks of two values is the area coverage of the drawn shapes.
 
-    - binary: m in [0, 1] is the clear share of the area; the amplitude is m.
-    - attenuated: the background transmits the share T = `transmission` of the intensity at a phase of 180 degrees; the
-      amplitude is m - sqrt(T) (1 - m).
-    - alternating: m in [-1, 1]; clear areas have a phase of 0 (+1) or 180 degrees (-1); the amplitude is m.
+    In a dark field, shapes are openings; the background transmits nothing (binary), or the share T = `transmission` of
+    the intensity at a phase of 180 degrees (attenuated). In a clear field, shapes are such a background's absorber, and
+    all else is open.
+
+    - binary: the amplitude is m, in a clear field 1 - m.
+    - attenuated: the amplitude is m - sqrt(T) (1 - m), in a clear field 1 - (1 + sqrt(T)) m.
+    - alternating: m in [-1, 1]; clear areas have a phase of 0 (+1) or 180 degrees (-1); the amplitude is m. There is no
+      clear field, as values say themselves what is open.
     """
 
     type: Literal["binary", "attenuated", "alternating"] = "binary"
     transmission: Annotated[float, Field(gt=0, lt=1)] = 0.06
+    field: MaskField = "dark"
+
+    @model_validator(mode="after")
+    def _meaningful(self) -> Self:
+        if self.type == "alternating" and self.field == "clear":
+            raise ValueError(
+                'field = "clear" has no meaning for an alternating mask, whose values are amplitudes; draw its clear '
+                'areas as +1 and -1, or choose type = "binary" or "attenuated"'
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plain values, without `field` if it is dark: digests of dark fields are those of versions without the key."""
+        table: dict[str, Any] = dump(self)
+        if self.field == "dark":
+            table.pop("field", None)
+        return table
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.field}-field mask" if self.field == "clear" else f"{self.type} mask"
 
     @property
     def lowest(self) -> float:
@@ -27,7 +53,7 @@ class MaskType(Settings):
 
     def amplitude(self, mask: Tensor) -> Tensor:
         """Transmitted amplitude of mask values, real, same shape."""
-        if self.type != "attenuated":
-            return mask
-        background = self.transmission**0.5
-        return mask * (1 + background) - background
+        background = self.transmission**0.5 if self.type == "attenuated" else 0.0
+        if self.field == "clear":
+            return 1 - mask * (1 + background)
+        return mask * (1 + background) - background if background else mask

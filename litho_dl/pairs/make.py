@@ -104,9 +104,9 @@ def make_shard(task: ShardTask) -> ShardReport:
     scores = {}
     for index, mask, failed in zip(solved, masks, diverged, strict=True):
         scores[index] = _score(context, clips[index], mask, mask_nm)
-        has_openings = _bytes(on_pixel(mask, mask_nm, recipe.pixel_nm)).any()
+        has_shapes = _bytes(on_pixel(mask, mask_nm, recipe.pixel_nm)).any()
         limit = "diverged" if failed else violated_limit(scores[index], recipe.quality)
-        violated[index] = limit if has_openings else "empty_mask"
+        violated[index] = limit if has_shapes else "empty_mask"
     timer.finish("score")
     kept = [index for index, limit in enumerate(violated) if limit is None]
     rows = [row for row, index in enumerate(solved) if violated[index] is None]

@@ -35,7 +35,8 @@ def draw_pairs(path: Path, folder: Path, manifest: Manifest, count: int = 10) ->
         with torch.no_grad():
             exposure = simulator(torch.from_numpy(mask).to(simulator.dtype), pixel_nm, out_pixel_nm=pixel_nm)
         prints = {corner: exposure.binary_print(corner).numpy() for corner in ("nominal", "outer", "inner")}
-        images = ClipImages(pixel_nm=pixel_nm, mask=mask, target=target, **prints)
+        field = simulator.process.mask.field
+        images = ClipImages(pixel_nm=pixel_nm, mask=mask, target=target, mask_field=field, **prints)
         shown = {"L2": pair.score["l2_nm2"], "PVB": pair.score["pvb_nm2"], "EPE": pair.score["epe_violations"]}
         drawn.append(GalleryClip(pair.name, images, score=shown))
     save_figure(gallery_figure(drawn, title=manifest.settings["recipe"]["description"]), path)

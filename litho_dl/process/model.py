@@ -11,6 +11,7 @@ from litho_dl.core.naming import require_name
 from litho_dl.optics.extend import extended
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
+from litho_dl.optics.print_rule import PrintRule
 from litho_dl.optics.pupil import sampled_pupil
 from litho_dl.optics.socs import build_socs
 from litho_dl.optics.source import sample_source
@@ -19,6 +20,8 @@ from litho_dl.process.resist import Resist
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_MORE = {"dark": "higher", "clear": "lower"}  # the dose of the larger print
 
 
 class Corner(NamedTuple):
@@ -41,11 +44,12 @@ class ProcessModel:
         kernels: Coherent kernels of each focus, all of the same field and size; `focus` is best focus.
         mask: The mask technology.
         resist: The resist.
-        corners: Process conditions; the metrics use `nominal`, `outer` and `inner`.
+        corners: Process conditions; the metrics use `nominal`, `outer` (the larger print) and `inner` (the smaller).
         recipe: The recipe that the kernels were built from; None for imported kernels.
 
     Raises:
-        KernelError: There are no kernels or corners, or they do not fit each other.
+        KernelError: There are no kernels or corners, they do not fit each other, or `outer` has a dose that prints less
+            than that of `inner`.
         GridMismatchError: The kernels have different fields.
     """
 
@@ -75,6 +79,12 @@ class ProcessModel:
                 )
             if not 0 < corner.dose < math.inf:
                 raise KernelError(f"Expected a positive dose, got {corner.dose} for corner {name!r}.")
+        if self.corners != largest_outside(self.corners, self.mask):
+            outer, inner = (self.corners[name].dose for name in ("outer", "inner"))
+            raise KernelError(
+                f"Expected an outer corner that prints more than the inner one, in a {self.mask.field} field by a "
+                f"{_MORE[self.mask.field]} dose, got doses {outer:g} and {inner:g}; exchange the two."
+            )
 
     def __repr__(self) -> str:
         kernels = ", ".join(f"{name} {len(kernels.weights)}" for name, kernels in self.kernels.items())
@@ -88,13 +98,13 @@ class ProcessModel:
     def optics_summary(self) -> str:
         """Wavelength, aperture, source, mask technology, and vector imaging and films if there are any, as text."""
         if self.recipe is None:
-            return f"imported kernels, {self.mask.type} mask"
+            return f"imported kernels, {self.mask}"
         pupil = self.recipe.pupil
         medium = f" in n = {pupil.immersion_index:g}" if pupil.immersion_index != 1 else ""
         source, film = self.recipe.source, self.recipe.film
         kinds = sorted(source.polarizations - {"unpolarized"})
         light = f"{'/'.join(kinds)}-polarized {source.shape}" if kinds else source.shape
-        parts = [f"{pupil.wavelength_nm:g} nm", f"NA {pupil.na:g}{medium}", f"{light} source", f"{self.mask.type} mask"]
+        parts = [f"{pupil.wavelength_nm:g} nm", f"NA {pupil.na:g}{medium}", f"{light} source", str(self.mask)]
         if pupil.imaging == "vector":
             parts.append("vector imaging")
         if film is not None:
@@ -233,8 +243,26 @@ def build_process(
 
 
 def recipe_corners(recipe: Recipe) -> dict[str, Corner]:
-    """The corners of the process that a recipe describes, by name."""
-    return {name: Corner(corner.dose, kernel_name(corner.defocus_nm)) for name, corner in recipe.corners.items()}
+    """The corners of the process that a recipe describes, by name; see `largest_outside`."""
+    corners = {name: Corner(corner.dose, kernel_name(corner.defocus_nm)) for name, corner in recipe.corners.items()}
+    return largest_outside(corners, recipe.mask)
+
+
+def largest_outside(corners: dict[str, Corner], mask: MaskType) -> dict[str, Corner]:
+    """Corners of which `outer` has the dose of the larger print, whichever way the two are named.
+
+    Args:
+        corners: Process conditions by name.
+        mask: The mask technology; in a clear field, the lower dose prints larger shapes.
+
+    Returns:
+        The corners, `outer` and `inner` exchanged if `inner` has that dose.
+    """
+    if not {"outer", "inner"} <= set(corners):
+        return corners
+    outer, inner = corners["outer"], corners["inner"]
+    named_right = not PrintRule(1.0, mask.field).prints_more(inner.dose, outer.dose)
+    return corners if named_right else {**corners, "outer": inner, "inner": outer}
 
 
 def kernel_name(defocus_nm: float) -> str:

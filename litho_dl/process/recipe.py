@@ -56,7 +56,8 @@ class Recipe(Settings):
         source: The illumination.
         mask: The mask technology.
         resist: The resist.
-        corners: Process conditions by name, among them `nominal`, `outer` and `inner`.
+        corners: Process conditions by name, among them `nominal`, `outer` and `inner`; of these two, `outer` is the one
+            whose dose prints more, whichever way they are named: the higher dose, in a clear field the lower.
         kernels: Numerical settings.
         film: Films on the wafer, whose resist holds the image; None: the image in the immersion medium.
     """

@@ -1,26 +1,54 @@
 """The resist model: from intensity to print."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from torch import Tensor
 
 from litho_dl.core.settings import Settings, Slope
+from litho_dl.optics.print_rule import MaskField, PrintRule
+
+ResistShape = Literal["line", "trench"]
 
 
 class Resist(Settings):
-    """Constant-threshold resist; intensities of at least `threshold` print (clear mask areas print as features).
+    """Constant-threshold resist, which changes where the intensity reaches `threshold`; see `optics.print_rule`.
 
     Attributes:
         threshold: Intensity at which the resist prints; a clear mask has intensity 1.
         steepness: Slope of the sigmoid that replaces the threshold where gradients are needed, per unit intensity.
         diffusion_nm: Standard deviation of the Gaussian acid diffusion.
+        tone: Whether developing removes the resist where light fell (`positive`), or where none did (`negative`). It
+            decides only whether a print is a line or a trench (or hole) of resist, not where it is.
     """
 
     threshold: Annotated[float, Field(gt=0, le=100)]
     steepness: Slope = 50.0
     diffusion_nm: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    tone: Literal["positive", "negative"] = "positive"
+
+    @model_serializer(mode="wrap")
+    def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plain values, without `tone` if it is positive: digests are then those of versions without the key."""
+        table: dict[str, Any] = dump(self)
+        if self.tone == "positive":
+            table.pop("tone", None)
+        return table
+
+    def shape_of(self, field: MaskField, *, drawn: bool = True) -> ResistShape:
+        """What the resist forms where something is drawn, or beside it.
+
+        Args:
+            field: The mask's field.
+            drawn: Whether it is asked for the drawn shapes; otherwise for the spaces between them.
+
+        Returns:
+            `line` where the resist stays: in the shapes of a dark field if it is negative, of a clear one if positive;
+            `trench` where it goes, which is a hole if it is short.
+        """
+        stays = (field == "clear") == (self.tone == "positive")
+        return "line" if stays == drawn else "trench"
 
 
 def diffusion_transfer(half: tuple[int, int], field_nm: tuple[float, float], diffusion_nm: float) -> Tensor:
@@ -54,30 +82,33 @@ def with_flare(transfer: Tensor, flare: float) -> Tensor:
     return flared
 
 
-def sigmoid_print(intensity: Tensor, resist: Resist, dose: float = 1.0) -> Tensor:
-    """The differentiable print sigmoid(steepness (dose I - threshold)).
+def sigmoid_print(intensity: Tensor, resist: Resist, dose: float = 1.0, field: MaskField = "dark") -> Tensor:
+    """The differentiable print, sigmoid(steepness (dose I - threshold)); of a clear field, 1 minus that.
 
     Args:
         intensity: Image I at dose 1, any shape.
         resist: The resist.
         dose: Factor on the intensity; > 0.
+        field: The mask's field.
 
     Returns:
         Values in (0, 1), of the same shape.
     """
-    bias = intensity.new_full((), -resist.steepness * resist.threshold)
-    return torch.sigmoid(torch.add(bias, intensity, alpha=resist.steepness * dose))  # sum and product in one pass
+    steepness = PrintRule(resist.threshold, field).sign * resist.steepness
+    bias = intensity.new_full((), -steepness * resist.threshold)
+    return torch.sigmoid(torch.add(bias, intensity, alpha=steepness * dose))  # sum and product in one pass
 
 
-def threshold_print(intensity: Tensor, resist: Resist, dose: float = 1.0) -> Tensor:
-    """The binary print, dose I >= threshold.
+def threshold_print(intensity: Tensor, resist: Resist, dose: float = 1.0, field: MaskField = "dark") -> Tensor:
+    """The binary print, dose I >= threshold; of a clear field, dose I < threshold.
 
     Args:
         intensity: Image I at dose 1, any shape.
         resist: The resist.
         dose: Factor on the intensity; > 0.
+        field: The mask's field.
 
     Returns:
         bool, of the same shape.
     """
-    return intensity >= resist.threshold / dose
+    return PrintRule(resist.threshold, field).printed(intensity, dose)

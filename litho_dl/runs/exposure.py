@@ -1,5 +1,6 @@
-"""Files of an exposure: aerial image, prints and picture."""
+"""Files of an exposure: aerial image, prints and picture; and a warning where nothing prints."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from litho_dl.core.io import atomic_path, write_png
 from litho_dl.core.naming import require_name
 from litho_dl.runs.pictures import sampled
 from litho_dl.simulation.exposure import Exposure
+from litho_dl.simulation.other_field import other_field_hint, other_field_nm2
+from litho_dl.simulation.simulator import Simulator
 from litho_dl.viz.clip import clip_figure
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.images import ClipImages
@@ -49,14 +52,33 @@ def write_exposure(
         outer=prints.get("outer"),
         inner=prints.get("inner"),
         aerial=aerial,
+        mask_field=exposure.mask_field,
     )
     figure = out / f"{name}.simulate.png"
     save_figure(clip_figure(images, threshold=exposure.resist.threshold, title=title), figure)
     return {
         "pixel_nm": pixel_nm,
         "threshold": exposure.resist.threshold,
+        "mask_field": exposure.mask_field,
         "intensity_min": float(aerial.min()),
         "intensity_max": float(aerial.max()),
         "printed_nm2": {corner: float(printed.sum()) * pixel_nm**2 for corner, printed in prints.items()},
         "figure": str(figure),
     }
+
+
+def warn_of_nothing_printed(simulator: Simulator, exposure: Exposure, mask: Tensor, name: str) -> None:
+    """Warns on standard error of a mask that prints nothing, but would in a field of the other kind.
+
+    Args:
+        simulator: The process.
+        exposure: The exposure of the one mask by it.
+        mask: The mask's values (h, w).
+        name: Its name.
+    """
+    if exposure.binary_print().any():
+        return
+    pixel_nm = simulator.field_nm[0] / mask.shape[-2]
+    hint = other_field_hint(exposure.mask_field, other_field_nm2(simulator, mask, pixel_nm, exposure.pixel_nm))
+    if hint:
+        print(f"Warning: {name}: nothing prints at nominal conditions; {hint}.", file=sys.stderr)

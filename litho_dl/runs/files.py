@@ -23,6 +23,7 @@ from litho_dl.runs.optimize import ScoredMask
 from litho_dl.runs.summary import write_summary
 from litho_dl.runs.tables import headline_scores, shot_tolerance_nm
 from litho_dl.scoring.protocol import Protocol
+from litho_dl.simulation.other_field import other_field_hint
 
 SHOT_GRID_NM = 0.5
 UNLIKE = 0.5  # share of a target's area by which prints of its own masks seldom differ
@@ -241,9 +242,10 @@ def write_clip(
 def warn_of_nothing_printed(scored: ScoredMask) -> None:
     """Warns on standard error of a mask that prints nothing."""
     if not scored.evaluation.prints["nominal"].any():
+        hint = other_field_hint(scored.evaluation.mask_field, scored.evaluation.other_field_nm2)
         print(
-            f"Warning: {scored.clip.name}: its mask prints nothing at nominal conditions; take another method or start "
-            f"mask.",
+            f"Warning: {scored.clip.name}: its mask prints nothing at nominal conditions; "
+            f"{hint or 'take another method or start mask'}.",
             file=sys.stderr,
         )
 

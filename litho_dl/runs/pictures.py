@@ -71,6 +71,7 @@ def clip_images(evaluation: Evaluation, mask: Tensor) -> ClipImages:
         target=evaluation.target,
         aerial=evaluation.aerial,
         reach_nm=evaluation.reach_nm,
+        mask_field=evaluation.mask_field,
     )
 
 

@@ -173,6 +173,7 @@ def window_summary(result: FocusExposure, clip: Clip) -> dict[str, Any]:
             {
                 "gauge": gauge.name,
                 "kind": gauge.kind,
+                "resist": measured.resist,
                 "edges_nm": [round(value, 3) for value in (x0 - dx, y0 - dy, x1 - dx, y1 - dy)],
                 "target_cd_nm": gauge.target_nm,
                 "cd_nominal_nm": _measured(measured.cd_nominal_nm),
@@ -216,14 +217,15 @@ def window_text(summary: dict[str, Any]) -> str:
         "best_dose": ("best dose", ".3f"),
     }
     widths = {key: max(9, len(title) + 3) for key, (title, _) in columns.items()}
-    lines = [f"{'gauge':<10}" + "".join(f"{title:>{widths[key]}}" for key, (title, _) in columns.items())]
+    titles = "".join(f"{title:>{widths[key]}}" for key, (title, _) in columns.items())
+    lines = [f"{'gauge':<10}{titles}   in resist"]
     for row in [*summary["gauges"], {"gauge": "common", "kind": "", **summary["common"]}]:
         cells = ""
         for key, (_, form) in columns.items():
             shown = "-" if row.get(key) is None else format(round(row[key], int(form[1])) + 0.0, form)
             shown = f">={shown}" if key == dof and row["dof_limited_by_sweep"] else shown
             cells += f"{shown:>{widths[key]}}"
-        lines.append(f"{row['gauge']} {row['kind']}".ljust(10) + cells)
+        lines.append(f"{row['gauge']} {row['kind']}".ljust(10) + cells + f"   {row.get('resist', '')}".rstrip())
     if not summary["common"]["max_el_percent"]:
         lines.append("No dose and focus prints every gauge in tolerance.")
     return "\n".join([*lines, f"Lengths in nm; see {summary['figure']}"])

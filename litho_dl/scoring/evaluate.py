@@ -19,9 +19,11 @@ from litho_dl.metrics.epe import NEURALILT, OPENILT, EpeRule, EpeSites, find_sit
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
 from litho_dl.metrics.mrc import mask_violations
 from litho_dl.metrics.shots import shot_count
+from litho_dl.optics.print_rule import MaskField
 from litho_dl.process.identity import finest_period_nm
 from litho_dl.scoring.protocol import Protocol
 from litho_dl.scoring.scorecard import EdgeScore, Scorecard
+from litho_dl.simulation.other_field import other_field_nm2
 from litho_dl.simulation.simulator import Simulator
 
 RasterConvention = Literal["exact", "inclusive"]
@@ -42,6 +44,8 @@ class Evaluation:
         violation_epe_nm: Signed edge placement errors of these sites, (n,) in nm; NaN where no printed edge is near.
             None under `iccad13`.
         reach_nm: Distance up to which features of the mask act on a print, `REACH_PERIODS` of the finest period.
+        mask_field: The mask's field.
+        other_field_nm2: Area that the mask would print in the other field, if it prints nothing; otherwise 0.
     """
 
     scorecard: Scorecard
@@ -52,6 +56,8 @@ class Evaluation:
     violations_nm: np.ndarray
     violation_epe_nm: np.ndarray | None
     reach_nm: float
+    mask_field: MaskField = "dark"
+    other_field_nm2: float = 0.0
 
     def __repr__(self) -> str:
         height, width = self.target.shape
@@ -102,15 +108,15 @@ def evaluate_mask(
         imaged = (mask if drawn else binary).to(simulator.dtype)
         exposure = simulator(imaged, pixel_nm, out_pixel_nm=protocol.pixel_nm)
     prints = {name: exposure.binary_print(name).cpu().numpy() for name in exposure.corners}
-    nominal, threshold = exposure.aerial("nominal").cpu().numpy(), exposure.resist.threshold
+    nominal, (threshold, field) = exposure.aerial("nominal").cpu().numpy(), exposure.rule
     edges = field_edges(target.merged().polygons, simulator.process.field_nm) if protocol.drawn_edges else None
     sites, neuralilt = (_sites(wanted, edges, rule, protocol.pixel_nm) for rule in (OPENILT, NEURALILT))
-    violated = violations(nominal, sites, OPENILT, threshold)
+    violated = violations(nominal, sites, OPENILT, threshold, field)
     pixels = binary.cpu().numpy()
     profile = None
     if edges is not None:
         widths_nm = drawn_widths_nm(edges, sites, protocol.pixel_nm, simulator.process.field_nm)
-        profile = edge_profile(nominal, sites, widths_nm, threshold, protocol.pixel_nm)
+        profile = edge_profile(nominal, sites, widths_nm, threshold, protocol.pixel_nm, field)
     scorecard = Scorecard(
         clip=target.name,
         protocol=f"{protocol.name}/{protocol.version}",
@@ -118,7 +124,7 @@ def evaluate_mask(
         l2_nm2=l2_nm2(prints["nominal"], wanted, protocol.pixel_nm),
         pvb_nm2=pvb_nm2(prints["outer"], prints["inner"], protocol.pixel_nm),
         epe_violations=int(violated.sum()),
-        epe_violations_neuralilt=int(violations(nominal, neuralilt, NEURALILT, threshold).sum()),
+        epe_violations_neuralilt=int(violations(nominal, neuralilt, NEURALILT, threshold, field).sum()),
         epe_sites=len(sites),
         shots=shot_count(pixels, pixel_nm),
         edges=_edge_score(profile) if profile else None,
@@ -128,7 +134,18 @@ def evaluate_mask(
     violations_nm = sites.positions_nm(protocol.pixel_nm)[violated > 0]
     epe_nm = profile.epe_nm[violated > 0] if profile else None
     reach_nm = REACH_PERIODS * finest_period_nm(simulator.process)
-    return Evaluation(scorecard, protocol.pixel_nm, wanted, nominal, prints, violations_nm, epe_nm, reach_nm)
+    return Evaluation(
+        scorecard,
+        protocol.pixel_nm,
+        wanted,
+        nominal,
+        prints,
+        violations_nm,
+        epe_nm,
+        reach_nm,
+        field,
+        0.0 if prints["nominal"].any() else other_field_nm2(simulator, imaged, pixel_nm, protocol.pixel_nm),
+    )
 
 
 def _sites(wanted: np.ndarray, edges: list[Edge] | None, rule: EpeRule, pixel_nm: float) -> EpeSites:

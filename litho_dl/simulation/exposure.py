@@ -12,6 +12,7 @@ from litho_dl.core.dft import synthesis, synthesise, synthesise_at
 from litho_dl.core.errors import KernelError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.layout.layout import Layout
+from litho_dl.optics.print_rule import MaskField, PrintRule
 from litho_dl.process.model import Corner
 from litho_dl.process.resist import Resist, sigmoid_print, threshold_print
 
@@ -32,6 +33,7 @@ class Exposure:
         corners: Process conditions by name.
         resist: The resist.
         field_nm: (height, width) of the periodic field.
+        mask_field: The mask's field: whether it prints where it is bright (`dark`) or where it is dark (`clear`).
     """
 
     intensity: dict[str, Tensor]
@@ -39,6 +41,7 @@ class Exposure:
     corners: dict[str, Corner]
     resist: Resist
     field_nm: tuple[float, float]
+    mask_field: MaskField = "dark"
 
     def __repr__(self) -> str:
         shape = next(iter(self.intensity.values())).shape
@@ -49,6 +52,11 @@ class Exposure:
     def pixel_nm(self) -> float:
         """Pixel of the images in nm."""
         return self.field_nm[0] / next(iter(self.intensity.values())).shape[-2]
+
+    @property
+    def rule(self) -> PrintRule:
+        """Which intensities print, of an image at its corner's dose."""
+        return PrintRule(self.resist.threshold, self.mask_field)
 
     def aerial(self, corner: str = "nominal") -> Tensor:
         """Intensity at the corner's focus and dose, (..., H, W); a clear mask at dose 1 is 1.
@@ -66,7 +74,7 @@ class Exposure:
             KernelError: There is no such corner.
         """
         condition = self._condition(corner)
-        return sigmoid_print(self.intensity[condition.kernels], self.resist, condition.dose)
+        return sigmoid_print(self.intensity[condition.kernels], self.resist, condition.dose, self.mask_field)
 
     def binary_print(self, corner: str = "nominal") -> Tensor:
         """Binary print, bool (..., H, W).
@@ -75,7 +83,7 @@ class Exposure:
             KernelError: There is no such corner.
         """
         condition = self._condition(corner)
-        return threshold_print(self.intensity[condition.kernels], self.resist, condition.dose)
+        return threshold_print(self.intensity[condition.kernels], self.resist, condition.dose, self.mask_field)
 
     def contours(self, corner: str = "nominal") -> tuple[Layout, ...]:
         """The printed shapes of each mask as polygons in nm, between the pixels of the images.
@@ -94,10 +102,9 @@ class Exposure:
         """
         from litho_dl.layout.contour import contour_polygons  # loads SciPy
 
-        return tuple(
-            Layout(corner, contour_polygons(*self._resampled(corner, index), self.resist.threshold))
-            for index in range(self._count)
-        )
+        images = (self._resampled(corner, index) for index in range(self._count))
+        sign, level = self.rule.sign, self.rule.sign * self.resist.threshold
+        return tuple(Layout(corner, contour_polygons(sign * image, pixel_nm, level)) for image, pixel_nm in images)
 
     @torch.no_grad()
     def cd(self, start_nm: tuple[float, float], end_nm: tuple[float, float], corner: str = "nominal") -> Tensor:
@@ -133,7 +140,7 @@ class Exposure:
         points = torch.from_numpy((1 - share) * np.array(start_nm) + share * np.array(end_nm))
         spectrum = self.spectra[condition.kernels]
         values = condition.dose * synthesise_at(spectrum, points.to(spectrum.device), self.field_nm).cpu().double()
-        profiles = values.reshape(-1, len(points)).numpy() - self.resist.threshold
+        profiles = self.rule.excess(values.reshape(-1, len(points)).numpy())
         found = [_printed_runs(profile, length / (len(points) - 1)) for profile in profiles]
         for index, (lengths, ends) in enumerate(found):
             if len(lengths) != 1 or ends:
@@ -166,9 +173,9 @@ class Exposure:
         names = [name for name in ("nominal", "outer", "inner") if name in self.corners]
         images = {name: self._resampled(name, index) for name in dict.fromkeys(("nominal", *names))}
         aerial, pixel_nm = images["nominal"]
-        prints = [images[name][0] >= self.resist.threshold if name in images else None for name in ("outer", "inner")]
-        nominal = aerial >= self.resist.threshold
-        drawn = ClipImages(pixel_nm, nominal=nominal, outer=prints[0], inner=prints[1], aerial=aerial)
+        prints = {name: self.rule.printed(images[name][0]) for name in images}
+        outer, inner = prints.get("outer"), prints.get("inner")
+        drawn = ClipImages(pixel_nm, nominal=prints["nominal"], outer=outer, inner=inner, aerial=aerial)
         return clip_figure(drawn, threshold=self.resist.threshold)
 
     @property

@@ -26,6 +26,7 @@ from litho_dl.metrics.process_window import (
     mask_error_factor,
 )
 from litho_dl.process.model import ProcessModel
+from litho_dl.process.resist import ResistShape
 from litho_dl.simulation.exposure import CUT_STEP_NM
 from litho_dl.simulation.simulator import Simulator
 
@@ -41,6 +42,7 @@ class GaugeResult:
 
     Attributes:
         gauge: The gauge.
+        resist: What the resist forms there: a line, where it stays, or a trench (or hole), where it goes.
         cd_nm: CD (F, D); 0 where the feature is lost, infinity where it merges with a neighbour.
         window: Doses within the tolerance, at each focus.
         latitude: Exposure latitude (EL) against depth of focus (DOF).
@@ -51,6 +53,7 @@ class GaugeResult:
     """
 
     gauge: Gauge
+    resist: ResistShape
     cd_nm: np.ndarray
     window: ProcessWindow
     latitude: Latitude
@@ -61,9 +64,9 @@ class GaugeResult:
     def __repr__(self) -> str:
         meef = "none" if self.meef is None else f"{self.meef:.2f}"
         return (
-            f"GaugeResult({self.gauge.name}: {self.gauge.kind}, target {self.gauge.target_nm:.4g} nm, CD "
-            f"{self.cd_nominal_nm:.4g} nm, EL up to {self.latitude.max_el_percent:.1f} %, NILS {self.nils:.2f}, MEEF "
-            f"{meef})"
+            f"GaugeResult({self.gauge.name}: {self.gauge.kind} ({self.resist} in resist), target "
+            f"{self.gauge.target_nm:.4g} nm, CD {self.cd_nominal_nm:.4g} nm, EL up to "
+            f"{self.latitude.max_el_percent:.1f} %, NILS {self.nils:.2f}, MEEF {meef})"
         )
 
 
@@ -125,7 +128,7 @@ class FocusExposure:
 
         gauges = [
             GaugeCurves(
-                f"{m.gauge.name}: {m.gauge.kind} {m.gauge.target_nm:.4g} nm",
+                f"{m.gauge.name}: {m.gauge.kind} {m.gauge.target_nm:.4g} nm ({m.resist} in resist)",
                 m.gauge.target_nm,
                 m.gauge.start_nm,
                 m.gauge.end_nm,
@@ -223,15 +226,16 @@ def expose_through_focus(
     if process.mask.type == "alternating":
         raise MaskError("Alternating masks have three values; process windows take binary and attenuated masks.")
     swept, at_nominal = _expose(mask, gauges, process, foci_nm, float(nominal[0]), device, advance)
-    threshold = process.resist.threshold
+    resist, field = process.resist, process.mask.field
     results = []
     for gauge, sweep, trio in zip(gauges, swept, at_nominal, strict=True):
-        x = gauge.positions_nm(CUT_STEP_NM)
+        x, drawn = gauge.positions_nm(CUT_STEP_NM), gauge.kind == "line"
+        bright = drawn == (field == "dark")
         profile, biased = (
-            GaugeProfile(intensity, x, gauge.target_nm, gauge.kind == "line", threshold) for intensity in (sweep, trio)
+            GaugeProfile(intensity, x, gauge.target_nm, bright, resist.threshold) for intensity in (sweep, trio)
         )
-        window = dose_window(profile, foci_nm, tolerance)
-        results.append(_result(gauge, profile, biased, window, doses, nominal[1], least_el_percent))
+        window, shape = dose_window(profile, foci_nm, tolerance), resist.shape_of(field, drawn=drawn)
+        results.append(_result(gauge, shape, profile, biased, window, doses, nominal[1], least_el_percent))
     common = common_window([result.window for result in results])
     return FocusExposure(foci_nm, doses, nominal, tuple(results), common, latitude(common, least_el_percent), tolerance)
 
@@ -275,6 +279,7 @@ def _spectrum(mask: Layout, bias_nm: float, simulator: Simulator) -> Tensor:
 
 def _result(
     gauge: Gauge,
+    resist: ResistShape,
     profile: GaugeProfile,
     biased: GaugeProfile,
     window: ProcessWindow,
@@ -288,10 +293,11 @@ def _result(
     best_nm = 0.0 if latitudes.best_focus_nm is None else latitudes.best_focus_nm
     return GaugeResult(
         gauge=gauge,
+        resist=resist,
         cd_nm=profile.cd_nm(doses),
         window=window,
         latitude=latitudes,
         cd_nominal_nm=float(nominal),
         nils=float(np.interp(best_nm, window.foci_nm, profile.nils())),
-        meef=mask_error_factor(grown, shrunk, BIAS_NM, bright=gauge.kind == "line"),
+        meef=mask_error_factor(grown, shrunk, BIAS_NM, grows=gauge.kind == "line"),
     )

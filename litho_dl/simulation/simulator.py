@@ -236,7 +236,8 @@ class Simulator(nn.Module):
         transform = self._transform("synthesis", pixel_nm if out_pixel_nm is None else out_pixel_nm)
         spectra = {name: self.intensity_spectrum(spectrum, name) for name in self._buffer_names}
         intensity = {name: synthesise(image, transform) for name, image in spectra.items()}
-        return Exposure(intensity, spectra, self.process.corners, self.process.resist, self.field_nm)
+        process = self.process
+        return Exposure(intensity, spectra, process.corners, process.resist, self.field_nm, process.mask.field)
 
     def in_double(self) -> "Simulator":
         """The same simulator in float64, on the same device; scores are computed with it."""

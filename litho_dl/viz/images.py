@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +17,7 @@ class ClipImages:
 
     Attributes:
         pixel_nm: Pixel side in nm.
-        mask: Transmission, in [0, 1], or down to -1 for phase-shifting masks.
+        mask: Drawn shapes, in [0, 1], or down to -1 for alternating masks.
         nominal: Print at the nominal corner, boolean or in [0, 1].
         outer: Print at the corner of the largest print.
         inner: Print at the corner of the smallest print.
@@ -25,6 +25,7 @@ class ClipImages:
         aerial: Intensity; a clear mask images to 1.
         origin_nm: (x, y) of the lower-left corner of the first pixel in nm.
         reach_nm: Distance from the target up to which features of the mask belong to the clip, as assist features do.
+        mask_field: Whether the mask's shapes are openings (`dark`) or absorber (`clear`).
     """
 
     pixel_nm: float
@@ -36,6 +37,7 @@ class ClipImages:
     aerial: ArrayLike | None = None
     origin_nm: tuple[float, float] = (0.0, 0.0)
     reach_nm: float = 0.0
+    mask_field: Literal["dark", "clear"] = "dark"
 
     def __post_init__(self) -> None:
         shapes = {name: np.shape(image) for name, image in self._present()}
@@ -45,7 +47,7 @@ class ClipImages:
     def _present(self) -> Iterator[tuple[str, ArrayLike]]:
         for field in fields(self):
             image = getattr(self, field.name)
-            if field.name not in ("pixel_nm", "origin_nm", "reach_nm") and image is not None:
+            if field.name not in ("pixel_nm", "origin_nm", "reach_nm", "mask_field") and image is not None:
                 yield field.name, image
 
     @property

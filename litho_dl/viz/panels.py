@@ -12,6 +12,7 @@ from litho_dl.viz.images import ClipImages
 
 TARGET_COLOUR, BAND_COLOUR, PRINT_COLOUR, VIOLATION_COLOUR = GREY, VERMILION, SKY, BLACK
 TARGET_ALPHA, PRINT_ALPHA = 0.4, 0.5
+SHAPES = {"dark": ("black: open", "mask opening"), "clear": ("black: absorber", "mask absorber")}
 
 
 def tint(image: ArrayLike, colour: str, alpha: float) -> NDArray:
@@ -61,7 +62,7 @@ def target_panel(axes: Axes, images: ClipImages, title: str = "Target") -> None:
 
 
 def mask_panel(axes: Axes, images: ClipImages, title: str | None = None) -> list[Artist]:
-    """Draws the mask's transmission, open parts black, with the target's outline.
+    """Draws the mask's shapes black, openings or in a clear field absorber, with the target's outline.
 
     Args:
         axes: Where to draw.
@@ -69,15 +70,17 @@ def mask_panel(axes: Axes, images: ClipImages, title: str | None = None) -> list
         title: Title of the panel; None: one that explains the colours.
 
     Returns:
-        The legend entry of open parts.
+        The legend entry of the shapes.
     """
     mask = np.asarray(images.mask, dtype=np.float32)
     lowest = min(0.0, float(mask.min()))
-    meaning = "black: open" if lowest == 0 else "black: open, white: open, 180°"
+    meaning, shapes = SHAPES[images.mask_field]
+    if lowest < 0:
+        meaning += ", white: open, 180°"
     image_panel(axes, mask, images.extent, f"Mask ({meaning})" if title is None else title, vmin=lowest, vmax=1.0)
     if images.target is not None:
         outline(axes, images, images.target, 0.5, BLUE, width=0.7)
-    return [Patch(facecolor="black", label="mask opening")]
+    return [Patch(facecolor="black", label=shapes)]
 
 
 def aerial_panel(axes: Axes, images: ClipImages, threshold: float | None = None, title: str = "Aerial image") -> None:

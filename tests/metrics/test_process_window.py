@@ -149,7 +149,7 @@ class TestWindow:
             dose_window(sinusoid(focus_contrast=(1.0, 1.0)), np.array([0.0, 0.0]))
 
     def test_mask_error_factor(self):
-        assert mask_error_factor(106, 98, 1.0, bright=True) == 2.0
-        assert mask_error_factor(98, 106, 1.0, bright=False) == 2.0
-        assert mask_error_factor(98, 0, 1.0, bright=False) is None
-        assert mask_error_factor(np.inf, 98, 1.0, bright=True) is None
+        assert mask_error_factor(106, 98, 1.0, grows=True) == 2.0
+        assert mask_error_factor(98, 106, 1.0, grows=False) == 2.0
+        assert mask_error_factor(98, 0, 1.0, grows=False) is None
+        assert mask_error_factor(np.inf, 98, 1.0, grows=True) is None

@@ -48,13 +48,14 @@ def refusal(path) -> str | None:
 
 @pytest.mark.parametrize("name", packaged_names("optics"))
 def test_shipped_recipes_image_a_clear_mask_to_one(name):
-    """At every focus, the kernel sets of a truncated recipe as well; diffusion leaves a constant alone."""
+    """All drawn in a dark field, nothing in a clear one; at every focus, of truncated kernels, and with diffusion."""
     recipe = load_recipe(name)
     process = build_process(recipe, field_nm=(300.0, 400.0))
     assert process.recipe is recipe
     assert process.resist == recipe.resist
     assert process.mask == recipe.mask
-    images = Simulator(process, dtype=torch.float64).expose(torch.ones(15, 20, dtype=torch.float64), 20.0).intensity
+    mask = torch.full((15, 20), 1.0 if recipe.mask.field == "dark" else 0.0, dtype=torch.float64)
+    images = Simulator(process, dtype=torch.float64).expose(mask, 20.0).intensity
     assert set(images) == {kernel_name(corner.defocus_nm) for corner in recipe.corners.values()}
     for image in images.values():
         np.testing.assert_allclose(image.numpy(), 1, atol=1e-12)

@@ -81,7 +81,7 @@ class Parameterization(abc.ABC):
 
     @abc.abstractmethod
     def open_pixels(self, parameters: Tensor, finer: int = 1) -> Tensor:
-        """Where the masks are at least half open.
+        """Where shapes of the masks cover at least half of a pixel.
 
         Args:
             parameters: (B, ...).

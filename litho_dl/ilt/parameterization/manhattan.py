@@ -15,6 +15,7 @@ from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.edges import is_manhattan
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
+from litho_dl.optics.print_rule import MaskField, PrintRule
 from litho_dl.simulation.exposure import Exposure
 
 WRITING_GRID_NM = 1.0
@@ -137,7 +138,7 @@ class Manhattan(EdgeParameterization):
         offsets = torch.linspace(-SEARCH_NM, SEARCH_NM, SAMPLES, device=image.device, dtype=image.dtype)
         places = self._sites[:, :, None] + offsets[:, None] * self._normals[:, :, None]  # (B, n, samples, 2)
         profile = sampled(image, places / image_nm)
-        return nearest_crossing(profile, exposure.resist.threshold, offsets)
+        return nearest_crossing(profile, exposure.resist.threshold, offsets, exposure.mask_field)
 
 
 def _corner_signs(clip: Fragments) -> np.ndarray:
@@ -187,8 +188,8 @@ def sampled(image: Tensor, places: Tensor) -> Tensor:
     return grid_sample(wrapped, torch.stack(normalised, -1), mode="bicubic", align_corners=False)[:, 0]
 
 
-def nearest_crossing(profile: Tensor, threshold: float, offsets: Tensor) -> Tensor:
-    """The offset nearest to 0 at which a profile falls below the threshold.
+def nearest_crossing(profile: Tensor, threshold: float, offsets: Tensor, field: MaskField = "dark") -> Tensor:
+    """The offset nearest to 0 at which the print of a profile ends, going outwards.
 
     Without a crossing it is the end of the search: inwards if nothing prints at the site, outwards if everything does.
 
@@ -196,14 +197,16 @@ def nearest_crossing(profile: Tensor, threshold: float, offsets: Tensor) -> Tens
         profile: Intensity (..., m) at the offsets.
         threshold: Intensity at which the resist prints.
         offsets: (m,) in nm, equidistant and rising, outwards positive.
+        field: The mask's field, which says on which side of the threshold.
 
     Returns:
         (...) in nm, by linear interpolation.
     """
+    printed = PrintRule(threshold, field).printed(profile)
     before, after = profile[..., :-1], profile[..., 1:]
-    falls = (before >= threshold) & (after < threshold)
-    share = (before - threshold) / (before - after).where(falls, torch.ones_like(before))
-    crossing = (offsets[:-1] + share * (offsets[1] - offsets[0])).where(falls, torch.full_like(before, torch.inf))
+    ends = printed[..., :-1] & ~printed[..., 1:]
+    share = (before - threshold) / (before - after).where(ends, torch.ones_like(before))
+    crossing = (offsets[:-1] + share * (offsets[1] - offsets[0])).where(ends, torch.full_like(before, torch.inf))
     nearest = crossing.gather(-1, crossing.abs().argmin(-1, keepdim=True))[..., 0]
-    printed = profile[..., profile.shape[-1] // 2] >= threshold
-    return torch.where(nearest.isinf(), torch.where(printed, offsets[-1], offsets[0]), nearest)
+    at_site = printed[..., profile.shape[-1] // 2]
+    return torch.where(nearest.isinf(), torch.where(at_site, offsets[-1], offsets[0]), nearest)

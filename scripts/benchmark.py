@@ -30,7 +30,7 @@ from litho_dl.core.io import write_csv, write_text
 from litho_dl.core.memory import keep_memory
 from litho_dl.optics.abbe import abbe_intensity_spectrum
 from litho_dl.optics.source import sample_source
-from litho_dl.process.files import load_kernels, save_kernels
+from litho_dl.process.kernel_file import load_kernels, save_kernels
 from litho_dl.process.model import build_process
 from litho_dl.process.recipe import load_recipe
 from litho_dl.simulation.simulator import Simulator
@@ -127,7 +127,7 @@ def build_abbe(case: Case, mask: Tensor) -> Images:
     process = load_kernels(case.kernels)
     recipe = process.recipe
     assert recipe is not None
-    source = sample_source(recipe.source, recipe.kernels.source_samples)
+    source = sample_source(recipe.source, recipe.source_samples())
     grid, half = Grid(tuple(mask.shape[-2:]), PIXEL_NM), process.half
     settings: dict[str, Any] = {"dtype": torch.float32, "device": mask.device}
     into = analysis(grid, half, reference_nm=process.mask_pixel_nm, **settings)

@@ -227,7 +227,7 @@ def main(data: Path, out: Path) -> None:
     require_writable_folder(out)
     theirs, recipe = import_contest(data), load_recipe(RECIPE)
     contest = {name: factor(kernels) for name, kernels in theirs.kernels.items()}
-    samples = recipe.kernels.source_samples
+    samples = recipe.source_samples()
     fits = [fit(variant, contest, samples) for variant in VARIANTS]
     click.echo(fit_table(fits))
     chosen = System(recipe.source, recipe.pupil, recipe.corners["inner"].defocus_nm)

@@ -93,7 +93,7 @@ def measure(layer: Layer, method: str, mask_method: str, out: Path) -> Outcome:
     path = save_freeform(folder, process.recipe, simulator.source_map(), field_nm=process.field_nm[0])
     processes = {"recipe": process, "rival": build_process(rival), "SMO": load_process(path)}
     rows = [row for name, one in processes.items() for row in solved(layer, name, one, clips, mask_method)]
-    before = sample_source(process.recipe.source, process.recipe.kernels.source_samples)
+    before = sample_source(process.recipe.source, process.recipe.source_samples(process.field_nm))
     return Outcome(layer, rows, {"recipe": before, "SMO": simulator.source()}, simulator.fill(), joint.seconds)
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,11 @@ from hypothesis import settings
 # Small tensors gain nothing from threads, and threads that spin lose much on shared cores. Said before torch loads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# Kernels that one test builds serve all others of a run, whose processes inherit the folder; none is the user's.
+if "LITHO_DL_CACHE" not in os.environ:
+    CACHE = tempfile.TemporaryDirectory(prefix="litho_dl-kernels-")
+    os.environ["LITHO_DL_CACHE"] = CACHE.name
 
 
 @pytest.fixture(scope="session")

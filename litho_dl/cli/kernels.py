@@ -35,7 +35,7 @@ def build(recipe: str, out: Path, field_nm: float | None, count: int | None, as_
     """Build the kernels of RECIPE (a name or a .toml file) for every focus of its corners."""
     from litho_dl.core.grid import Grid
     from litho_dl.core.io import require_writable_folder
-    from litho_dl.process.files import save_kernels
+    from litho_dl.process.kernel_file import save_kernels
     from litho_dl.process.model import build_process
     from litho_dl.process.recipe import load_recipe
 
@@ -55,7 +55,8 @@ def build(recipe: str, out: Path, field_nm: float | None, count: int | None, as_
 @json_option
 def import_(folder: Path, out: Path, as_json: bool) -> None:
     """Import the kernels of the ICCAD 2013 contest from FOLDER (kernels/*.pt, scales/*.pt) into one file."""
-    from litho_dl.process.files import import_contest, save_kernels
+    from litho_dl.process.files import import_contest
+    from litho_dl.process.kernel_file import save_kernels
 
     require_suffix(out)
     process = import_contest(folder)

@@ -14,8 +14,8 @@ from litho_dl.generators.model import Generator
 from litho_dl.ilt.method import Method
 from litho_dl.layout.layout import Box
 from litho_dl.layout.rules import MaskRules
-from litho_dl.process.files import load_kernels, save_kernels
 from litho_dl.process.identity import process_digest
+from litho_dl.process.kernel_file import load_kernels, save_kernels
 from litho_dl.process.model import ProcessModel
 from litho_dl.scoring.protocol import RULES
 

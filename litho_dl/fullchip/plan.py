@@ -22,7 +22,7 @@ from litho_dl.fullchip.tiling import LARGEST_TILE_NM, Tile, Tiling
 from litho_dl.generators.model import Generator, load_generator
 from litho_dl.ilt.method import Method
 from litho_dl.layout.rules import MaskRules
-from litho_dl.process.files import load_kernels
+from litho_dl.process.kernel_file import load_kernels
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulation.simulator import Simulator
 

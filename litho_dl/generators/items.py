@@ -14,7 +14,8 @@ from litho_dl.core.grid import same_length
 from litho_dl.generators.recipe import GeneratorRecipe, fitting_text
 from litho_dl.pairs.dataset import PairDataset
 from litho_dl.pairs.shard import OPTICS
-from litho_dl.process.files import load_kernels, read_optics
+from litho_dl.process.files import read_optics
+from litho_dl.process.kernel_file import load_kernels
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulation.symmetry import imaging_symmetries
 from litho_dl.training.batches import Order

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torch.utils.checkpoint import checkpoint
 
-from litho_dl.optics.columns import PointPupils
+from litho_dl.optics.columns import Columns, PointPupils
 from litho_dl.optics.film import Film
 from litho_dl.optics.imaging import fft_length, low_frequencies
 from litho_dl.optics.pupil import Pupil
@@ -84,10 +84,25 @@ def abbe_intensity_spectrum(
     Raises:
         KernelError: The field needs more memory for the pupils than is allowed, or there is a film in scalar imaging.
     """
-    values, places, clear = focus_columns(source, pupil, field_nm, film=film, defocus_nm=defocus_nm).all()
+    return columns_intensity_spectrum(
+        spectrum, focus_columns(source, pupil, field_nm, film=film, defocus_nm=defocus_nm)
+    )
+
+
+def columns_intensity_spectrum(spectrum: Tensor, columns: Columns) -> Tensor:
+    """`abbe_intensity_spectrum` of the columns of one focus.
+
+    Args:
+        spectrum: Mask spectrum (..., 2 h_y + 1, 2 h_x + 1) on the columns' frequencies.
+        columns: The columns of A.
+
+    Returns:
+        Half spectrum of the intensity, (..., 4 h_y + 1, 2 h_x + 1).
+    """
+    values, places, clear = columns.all()
     points = PointPupils(
         values.to(spectrum), places.to(spectrum.device), clear.to(spectrum.device, spectrum.real.dtype)
     )
-    image = points_intensity_spectrum(spectrum, points, torch.from_numpy(source.weights).to(points.clear))
-    rows, columns = spectrum.shape[-2] - 1 - image.shape[-2] // 2, spectrum.shape[-1] - image.shape[-1]
-    return pad(image, (0, columns, rows, rows))
+    image = points_intensity_spectrum(spectrum, points, torch.from_numpy(columns.source.weights).to(points.clear))
+    rows, more = spectrum.shape[-2] - 1 - image.shape[-2] // 2, spectrum.shape[-1] - image.shape[-1]
+    return pad(image, (0, more, rows, rows))

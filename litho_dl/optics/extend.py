@@ -8,6 +8,7 @@ from torch import Tensor
 
 from litho_dl.core.errors import GridMismatchError
 from litho_dl.optics.kernels import SocsKernels
+from litho_dl.optics.tail import carried
 
 FADE = 0.5  # share of the reach over which kernels fall to zero; closer to the centre they are unchanged
 OVERSAMPLING = 2  # of the kernels in space, so that fading them causes no aliasing
@@ -58,7 +59,16 @@ def extended(kernels: SocsKernels, field_nm: tuple[float, float]) -> SocsKernels
         faded = (rows @ spectrum @ columns.T) * fade
         lost = spectrum[kernels.half] / cell - faded.sum()
         spectra.append(cell * (back_rows @ (faded + lost * ring) @ back_columns.T))
-    return replace(kernels, spectra=torch.stack(spectra).to(kernels.spectra.dtype), field_nm=field_nm)
+    larger = replace(
+        kernels,
+        spectra=torch.stack(spectra).to(kernels.spectra.dtype),
+        field_nm=field_nm,
+        tail=None,
+        edge_error_nm=None,
+    )
+    if kernels.tail is None:
+        return larger
+    return replace(larger, tail=carried(kernels.tail, kernels.diagonal, kernels.field_nm, larger.diagonal, field_nm))
 
 
 def _positions(reach: float, highest: float) -> Tensor:

@@ -50,6 +50,8 @@ def paired(kernels: Tensor) -> Tensor:
         At most K kernels, complex128; the given ones if fewer do not suffice.
     """
     kernels = kernels.to(torch.complex128)
+    if not len(kernels):
+        return kernels
     mirrored = kernels.flip(-2, -1).conj()
     real_fields = torch.cat(((kernels + mirrored) / 2, (kernels - mirrored) / 2j)).flatten(1)
     energies, turn = torch.linalg.eigh((real_fields.conj() @ real_fields.T).real)
@@ -75,6 +77,8 @@ def intensity_spectrum(spectrum: Tensor, kernels: Tensor) -> Tensor:
     Source: H. H. Hopkins, Proc. R. Soc. A 217, 408 (1953); N. Cobb, PhD thesis, UC Berkeley (1998), ch. 3.
     """
     double_y, double_x = kernels.shape[-2] - 1, kernels.shape[-1] - 1
+    if not len(kernels):
+        return spectrum.new_zeros(*spectrum.shape[:-2], 2 * double_y + 1, double_x + 1)
     size = fft_length(2 * double_y + 1), fft_length(2 * double_x + 1)
     return low_frequencies(_CoherentSum.apply(spectrum, kernels, size), (double_y, double_x))
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,17 +11,32 @@ from litho_dl.core.errors import GridMismatchError, KernelError
 from litho_dl.core.grid import same_length
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class SocsKernels:
-    """I = sum_k weights_k |F^-1{spectra_k S}|^2 for a mask of spectrum S.
+class Tail(NamedTuple):
+    """What truncated kernels lack, see `optics.tail`.
 
     Attributes:
-        spectra: (K, 2 h_y + 1, 2 h_x + 1) complex; zero frequency in the centre, axes (fy, fx), step 1 / field.
+        linear: Transfer function of |t|^2, half spectrum (4 h_y + 1, 2 h_x + 1) complex.
+        energy: The TCC's diagonal without that of the kernels, (2 h_y + 1, 2 h_x + 1) real.
+    """
+
+    linear: Tensor
+    energy: Tensor
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SocsKernels:
+    """I = sum_k weights_k |F^-1{spectra_k S}|^2 for a mask of spectrum S, and what a tail adds.
+
+    Attributes:
+        spectra: (K, 2 h_y + 1, 2 h_x + 1) complex; zero frequency in the centre, axes (fy, fx), step 1 / field. K may
+            be 0 where there is a tail.
         weights: (K,) real, >= 0, in descending order.
         field_nm: (height, width) of the periodic field; the kernels are valid for this field only.
         mask_pixel_nm: Pixel of the sampled mask whose discrete transform is S (see `core.dft`); 0: S is the exact
             Fourier series.
         discarded_energy: Share of the TCC's trace that was dropped by truncation; None if unknown (imported kernels).
+        tail: What the dropped kernels add; None: nothing.
+        edge_error_nm: How close 99 % of edges lie to the exact image's, by `process.accuracy`; None: unknown.
     """
 
     spectra: Tensor
@@ -28,6 +44,8 @@ class SocsKernels:
     field_nm: tuple[float, float]
     mask_pixel_nm: float = 0.0
     discarded_energy: float | None = None
+    tail: Tail | None = None
+    edge_error_nm: float | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.spectra.shape)
@@ -42,17 +60,33 @@ class SocsKernels:
             )
         if not (torch.isfinite(self.spectra).all() and torch.isfinite(self.weights).all()):
             raise KernelError("Expected finite kernels and weights, got NaN or infinity; the file is damaged.")
-        if (self.weights < 0).any() or not (self.weights > 0).any():
+        if (self.weights < 0).any() or not ((self.weights > 0).any() or self.tail is not None):
             raise KernelError("Expected kernel weights >= 0, at least one of them positive; the file is damaged.")
+        self._require_tail()
         if not (all(0 < side < math.inf for side in self.field_nm) and 0 <= self.mask_pixel_nm < math.inf):
             raise KernelError(
                 f"Expected a positive field and a mask pixel >= 0, got {self.field_nm} nm and {self.mask_pixel_nm} nm."
             )
 
+    def _require_tail(self) -> None:
+        if self.tail is None:
+            return
+        linear, energy = self.tail
+        expected = (4 * self.half[0] + 1, 2 * self.half[1] + 1), tuple(self.spectra.shape[1:])
+        got = tuple(linear.shape), tuple(energy.shape)
+        if got != expected or not linear.is_complex() or energy.is_complex():
+            raise KernelError(
+                f"Expected a tail of a complex {expected[0]} and a real {expected[1]} part, got {linear.dtype} "
+                f"{got[0]} and {energy.dtype} {got[1]}; the file is damaged."
+            )
+        if not (torch.isfinite(linear).all() and torch.isfinite(energy).all()):
+            raise KernelError("Expected a finite tail, got NaN or infinity; the file is damaged.")
+
     def __repr__(self) -> str:
         count, rows, columns = self.spectra.shape
         height, width = self.field_nm
-        return f"SocsKernels({count} of {rows} x {columns}, field {width:g} x {height:g} nm)"
+        tail = "" if self.tail is None else " and a tail"
+        return f"SocsKernels({count} of {rows} x {columns}{tail}, field {width:g} x {height:g} nm)"
 
     @property
     def half(self) -> tuple[int, int]:
@@ -65,14 +99,23 @@ class SocsKernels:
         return self.spectra * self.weights.sqrt()[:, None, None]
 
     @property
+    def diagonal(self) -> Tensor:
+        """The TCC's diagonal that the kernels hold, sum_k w_k |K_k(f)|^2, (2 h_y + 1, 2 h_x + 1)."""
+        return (self.weights[:, None, None] * self.spectra.abs().square()).sum(0)
+
+    @property
     def open_frame(self) -> float:
         """Intensity of a clear mask."""
         dc = self.spectra[:, self.half[0], self.half[1]]
-        return float((self.weights * dc.abs().square()).sum())
+        kept = float((self.weights * dc.abs().square()).sum())
+        if self.tail is None:
+            return kept
+        return kept + float(self.tail.linear[2 * self.half[0], 0].real + self.tail.energy[self.half])
 
     def scaled(self, factor: float) -> "SocsKernels":
-        """The same kernels with every weight multiplied by `factor`."""
-        return replace(self, weights=self.weights * factor)
+        """The same kernels with every weight, and the tail, multiplied by `factor`."""
+        tail = None if self.tail is None else Tail(*(part * factor for part in self.tail))
+        return replace(self, weights=self.weights * factor, tail=tail)
 
     def require_field(self, field_nm: tuple[float, float]) -> None:
         """Checks that the kernels were made for a field.

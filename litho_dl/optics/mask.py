@@ -57,3 +57,20 @@ class MaskType(Settings):
         if self.field == "clear":
             return 1 - mask * (1 + background)
         return mask * (1 + background) - background if background else mask
+
+    def transmitted(self, mask: Tensor) -> Tensor:
+        """Transmitted intensity |t|^2, real, same shape: linear in coverage, so that it holds for pixels on edges."""
+        if self.type == "alternating":
+            return mask.abs()
+        background = self.transmission if self.type == "attenuated" else 0.0
+        if self.field == "clear":
+            return 1 - mask * (1 - background)
+        return mask * (1 - background) + background if background else mask
+
+    @property
+    def amplitude_of_intensity(self) -> tuple[float, float] | None:
+        """(slope, offset) of the amplitude as a function of |t|^2 on areas of two values; None for alternating masks."""
+        if self.type == "alternating":
+            return None
+        background = self.transmission**0.5 if self.type == "attenuated" else 0.0
+        return 1 / (1 - background), -background / (1 - background)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from litho_dl.core.errors import KernelError
-from litho_dl.optics.columns import Columns, clear_image
+from litho_dl.optics.columns import Columns, clear_image, clear_intensity
 from litho_dl.optics.film import Film
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.modes import MOST_VALUES, coherent_modes
@@ -109,11 +109,11 @@ def build_socs(
     defocus_nm: float = 0.0,
     count: int | None = None,
     energy: float | None = None,
+    rescaled: bool = True,
 ) -> SocsKernels:
     """SOCS kernels by the singular value decomposition of A, in complex128.
 
-    Weights are rescaled so that a clear mask images to the same after truncation: to 1, or in a film to the energy that
-    the resist sees per incident dose; `discarded_energy` is the share of the TCC's trace that was dropped.
+    `discarded_energy` is the share of the TCC's trace that was dropped by truncation.
 
     Args:
         source: Source points and weights.
@@ -124,6 +124,8 @@ def build_socs(
         count: Keep at most this many kernels, at least 1.
         energy: Keep the fewest kernels that hold this share, in (0, 1], of the TCC's trace.
             With neither `count` nor `energy`, every kernel of nonzero weight is kept.
+        rescaled: Whether weights are rescaled so that a clear mask images to the same after truncation: to 1, or in a
+            film to the energy that the resist sees per incident dose. Otherwise a tail (`optics.tail`) makes that up.
 
     Returns:
         The kernels for this field, the one of largest weight first.
@@ -155,7 +157,10 @@ def build_socs(
         field_nm,
         discarded_energy=max(0.0, 1 - float(share[kept - 1])),
     )
-    return kernels.scaled(clear_image(source, pupil, film) / kernels.open_frame)
+    if rescaled:
+        return kernels.scaled(clear_image(source, pupil, film) / kernels.open_frame)
+    clear = clear_intensity(source, pupil) @ torch.from_numpy(source.weights)
+    return kernels.scaled(1 / float(clear))
 
 
 def tcc_matrix(kernels: SocsKernels) -> Tensor:

@@ -29,7 +29,7 @@ from litho_dl.pairs.plan import plan_clips, read_columns, write_clips
 from litho_dl.pairs.recipe import DatasetRecipe
 from litho_dl.pairs.resolve import ResolvedRecipe, resolve_recipe
 from litho_dl.pairs.shard import SHARDS, read_settings
-from litho_dl.process.files import save_kernels
+from litho_dl.process.kernel_file import save_kernels
 from litho_dl.runs.border import warn_of_border
 from litho_dl.simulation.border import image_gap_nm
 

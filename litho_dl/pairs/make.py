@@ -23,7 +23,7 @@ from litho_dl.pairs.manifest import CLIPS, MANIFEST, OPTICS, ShardEntry, read_ma
 from litho_dl.pairs.plan import read_clips
 from litho_dl.pairs.recipe import DatasetRecipe, Quality
 from litho_dl.pairs.shard import SPLITS, PairBlock, write_shard
-from litho_dl.process.files import load_kernels
+from litho_dl.process.kernel_file import load_kernels
 from litho_dl.runs.optimize import solve
 from litho_dl.scoring.evaluate import Evaluation, evaluate_mask
 from litho_dl.scoring.protocol import Protocol, default_protocol

@@ -6,7 +6,7 @@ import torch
 
 from litho_dl.pairs.manifest import OPTICS, Manifest
 from litho_dl.pairs.summary import read_scores, sample_pairs
-from litho_dl.process.files import load_kernels
+from litho_dl.process.kernel_file import load_kernels
 from litho_dl.simulation.simulator import Simulator
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.gallery import GalleryClip, gallery_figure

@@ -1,34 +1,27 @@
-"""Process models on disk: safetensors files of this package, and the kernel folder of the ICCAD 2013 contest."""
+"""The optics that a name or path stands for: recipes, kernel files, and the kernel folder of the ICCAD 2013 contest."""
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
 
-import torch
-from pydantic import Field
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from litho_dl.core.arguments import require_numbers
-from litho_dl.core.errors import KernelError, LithoError
+from litho_dl.core.errors import KernelError
 from litho_dl.core.grid import Grid
-from litho_dl.core.io import atomic_path, plain_file
-from litho_dl.core.settings import Positive
-from litho_dl.core.stored import Stored, checked, parse_json
+from litho_dl.core.io import plain_file
 from litho_dl.core.tensor_file import load_tensors
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.socs import passed_half
 from litho_dl.optics.source import sample_source
+from litho_dl.process.cache import cached_process
 from litho_dl.process.identity import finest_period_nm, process_digest, recipe_digest
-from litho_dl.process.model import Corner, ProcessModel, build_process
+from litho_dl.process.kernel_file import load_kernels
+from litho_dl.process.model import Corner, ProcessModel
 from litho_dl.process.recipe import Recipe, load_recipe
 from litho_dl.process.resist import Resist
 
-FORMAT = "litho_dl.kernels/1"
 CONTEST_FIELD_NM = 2048.0
 CONTEST_RESIST = Resist(threshold=0.225)
 # The contest varies the mask's amplitude by 2 %; the dose is its square.
@@ -68,7 +61,7 @@ class Optics:
     @cached_property
     def _built(self) -> ProcessModel:
         assert isinstance(self.content, Recipe)
-        return build_process(self.content, field_nm=self.field_nm)
+        return cached_process(self.content, self.field_nm)
 
     def digest(self) -> str:
         """`process.identity.process_digest`; kernels are built only if the recipe reads files."""
@@ -81,7 +74,7 @@ class Optics:
         if isinstance(self.content, ProcessModel):
             return finest_period_nm(self.content)
         recipe = self.content
-        sigma_max = sample_source(recipe.source, recipe.kernels.source_samples).sigma_max
+        sigma_max = sample_source(recipe.source, recipe.source_samples(self.field_nm)).sigma_max
         half = passed_half(recipe.pupil, sigma_max, self.field_nm)
         return min(side / count for side, count in zip(self.field_nm, half, strict=True))
 
@@ -179,95 +172,3 @@ def _load_tensor(path: Path) -> Tensor:
     if not isinstance(tensor, Tensor):
         raise KernelError(f"{path}: expected a tensor, got {type(tensor).__name__}.")
     return tensor
-
-
-def save_kernels(path: str | Path, process: ProcessModel) -> None:
-    """Writes a process model as safetensors, with the recipe and all settings in the metadata.
-
-    Args:
-        path: The file.
-        process: The process model.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
-    tensors: dict[str, Tensor] = {}
-    for name, kernels in process.kernels.items():
-        # Copies, because the format refuses tensors that share memory, as two names of one kernel set would.
-        tensors[f"{name}.spectra"] = torch.view_as_real(kernels.spectra.resolve_conj().clone()).contiguous()
-        tensors[f"{name}.weights"] = kernels.weights.clone().contiguous()
-    first = next(iter(process.kernels.values()))
-    settings = {
-        "field_nm": first.field_nm,
-        "mask_pixel_nm": first.mask_pixel_nm,
-        "discarded_energy": {name: kernels.discarded_energy for name, kernels in process.kernels.items()},
-        "mask": process.mask.model_dump(),
-        "resist": process.resist.model_dump(),
-        "corners": {name: corner._asdict() for name, corner in process.corners.items()},
-        "recipe": process.recipe.model_dump(mode="json") if process.recipe else None,
-    }
-    with atomic_path(path) as temporary:
-        # One entry, because safetensors writes several in any order, and the same kernels must give the same bytes.
-        temporary.write_bytes(save(tensors, metadata={FORMAT: json.dumps(settings)}))
-
-
-def load_kernels(path: str | Path) -> ProcessModel:
-    """Reads a file of `save_kernels`.
-
-    Raises:
-        KernelError: The file is missing, damaged, or of another format.
-    """
-    path = plain_file(path, KernelError)
-    if not path.is_file():
-        raise KernelError(f"{path}: no such file.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if FORMAT not in metadata:
-                raise KernelError(
-                    f"{path}: expected a kernel file of format {FORMAT}, got {', '.join(metadata) or 'no settings'}; "
-                    f"make one with litho-dl kernels build or import."
-                )
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        table = parse_json(metadata[FORMAT], str(path), KernelError)
-        return _assemble(checked(_Settings, table, str(path), KernelError), tensors)
-    except LithoError as error:
-        raise KernelError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
-    except OSError as error:
-        raise KernelError(f"{path}: cannot be read ({error.strerror or error}).") from error
-    except (SafetensorError, KeyError, RuntimeError, ValueError) as error:  # tensors that are missing or misshapen
-        raise KernelError(f"{path}: the kernel file is damaged ({type(error).__name__}: {error}).") from error
-
-
-class _Corner(Stored):
-    """The stored form of a `Corner`."""
-
-    dose: Positive
-    kernels: str
-
-
-class _Settings(Stored):
-    """The metadata of a kernel file."""
-
-    field_nm: tuple[Positive, Positive]
-    mask_pixel_nm: Annotated[float, Field(ge=0)]
-    discarded_energy: dict[str, float | None]
-    mask: MaskType
-    resist: Resist
-    corners: dict[str, _Corner]
-    recipe: Recipe | None
-
-
-def _assemble(settings: _Settings, tensors: dict[str, Tensor]) -> ProcessModel:
-    kernels = {
-        name: SocsKernels(
-            torch.view_as_complex(tensors[f"{name}.spectra"]),
-            tensors[f"{name}.weights"],
-            settings.field_nm,
-            settings.mask_pixel_nm,
-            discarded,
-        )
-        for name, discarded in settings.discarded_energy.items()
-    }
-    corners = {name: Corner(corner.dose, corner.kernels) for name, corner in settings.corners.items()}
-    return ProcessModel(kernels, settings.mask, settings.resist, corners, settings.recipe)

@@ -49,7 +49,7 @@ def save_freeform(folder: str | Path, recipe: Recipe, image: np.ndarray, *, fiel
             "kernels": recipe.kernels.model_copy(
                 update={
                     "field_nm": field_nm,
-                    "source_samples": samples * math.ceil(recipe.kernels.source_samples / samples),
+                    "source_samples": samples * math.ceil(recipe.source_samples((field_nm, field_nm)) / samples),
                 }
             ),
         }

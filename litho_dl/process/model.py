@@ -15,6 +15,7 @@ from litho_dl.optics.print_rule import PrintRule
 from litho_dl.optics.pupil import sampled_pupil
 from litho_dl.optics.socs import build_socs
 from litho_dl.optics.source import sample_source
+from litho_dl.process.accuracy import accurate_kernels
 from litho_dl.process.recipe import Recipe
 from litho_dl.process.resist import Resist
 
@@ -163,7 +164,7 @@ class ProcessModel:
             raise KernelError(f"Expected one of the kernel sets {', '.join(self.kernels)}, got {kernels!r}.")
         shown, recipe = self.kernels[kernels], self.recipe
         focus_nm = named_focus(kernels) if recipe else None
-        source = sample_source(recipe.source, recipe.kernels.source_samples) if recipe else None
+        source = sample_source(recipe.source, recipe.source_samples(self.field_nm)) if recipe else None
         return optics_figure(
             shown.spectra.numpy(),
             shown.weights.numpy(),
@@ -200,15 +201,9 @@ class ProcessModel:
                 f"kernels for other foci are built from a recipe: give one, or leave out the focus sweep."
             )
         settings = self.recipe.kernels
-        return build_socs(
-            sample_source(self.recipe.source, settings.source_samples),
-            self.recipe.pupil,
-            self.field_nm,
-            film=self.recipe.film,
-            defocus_nm=defocus_nm,
-            count=max(len(kernels.weights) for kernels in self.kernels.values()) if settings.energy is None else None,
-            energy=settings.energy,
-        )
+        most = max(len(kernels.weights) for kernels in self.kernels.values())
+        counted = settings.energy is None and settings.edge_error_nm is None
+        return focus_kernels(self.recipe, self.field_nm, defocus_nm, most if counted else None)
 
 
 def build_process(
@@ -224,22 +219,37 @@ def build_process(
     Returns:
         The process model.
     """
-    settings = recipe.kernels
-    field_nm = field_nm or (settings.field_nm, settings.field_nm)
-    source = sample_source(recipe.source, settings.source_samples)
+    field_nm = field_nm or (recipe.kernels.field_nm, recipe.kernels.field_nm)
     kernels = {
-        kernel_name(defocus_nm): build_socs(
-            source,
-            recipe.pupil,
-            field_nm,
-            film=recipe.film,
-            defocus_nm=defocus_nm,
-            count=settings.count if count is None else count,
-            energy=settings.energy,
-        )
+        kernel_name(defocus_nm): focus_kernels(recipe, field_nm, defocus_nm, count)
         for defocus_nm in dict.fromkeys(corner.defocus_nm for corner in recipe.corners.values())
     }
     return ProcessModel(kernels, recipe.mask, recipe.resist, recipe_corners(recipe), recipe)
+
+
+def focus_kernels(
+    recipe: Recipe, field_nm: tuple[float, float], defocus_nm: float, count: int | None = None
+) -> SocsKernels:
+    """The kernels of one focus: as accurate, or as many, as a recipe asks for.
+
+    Args:
+        recipe: The recipe.
+        field_nm: (height, width) of the field.
+        defocus_nm: Distance of the image plane from best focus.
+        count: Keep this many kernels, without a tail; None: what the recipe says.
+    """
+    settings = recipe.kernels
+    if count is None and settings.edge_error_nm is not None:
+        return accurate_kernels(recipe, field_nm, defocus_nm, settings.edge_error_nm)
+    return build_socs(
+        sample_source(recipe.source, recipe.source_samples(field_nm)),
+        recipe.pupil,
+        field_nm,
+        film=recipe.film,
+        defocus_nm=defocus_nm,
+        count=settings.count if count is None else count,
+        energy=settings.energy,
+    )
 
 
 def recipe_corners(recipe: Recipe) -> dict[str, Corner]:

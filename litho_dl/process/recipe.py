@@ -1,12 +1,13 @@
 """Optics recipes: all optical and process settings of an experiment, as TOML."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from litho_dl.core.naming import FileName
-from litho_dl.core.settings import Length, Settings, read_toml, validated
+from litho_dl.core.settings import Length, Positive, Settings, read_toml, validated
 from litho_dl.optics.film import Film
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.pupil import Pupil
@@ -15,6 +16,8 @@ from litho_dl.optics.source import Freeform, SourceSpec
 from litho_dl.process.resist import Resist
 
 REQUIRED_CORNERS = ("nominal", "outer", "inner")
+FEWEST_SAMPLES, MOST_SAMPLES = 81, 501
+PERIODS = 1.25  # of the field, at which source points on a square grid light a mask coherently again
 
 
 class RecipeCorner(Settings):
@@ -32,19 +35,32 @@ class RecipeCorner(Settings):
 class KernelSettings(Settings):
     """Numerical settings of the kernels, apart from the physics.
 
-    With `count` and `energy` both given, the smaller set of kernels is kept.
+    Either the wanted accuracy is given, and the builder chooses samples and kernels, or their number: of `count` and
+    `energy` both, the smaller set of kernels is kept.
 
     Attributes:
         field_nm: Side of the square field.
-        source_samples: Sampling points of the source on a side, from 3 to 501.
+        source_samples: Sampling points of the source on a side, from 3 to 501; needed without `edge_error_nm`.
+        edge_error_nm: How close to the exact image's 99 % of edges must lie (see `process.accuracy`). 0.25 nm at NA
+            1.35 and 193 nm is 0.0017 lambda / NA.
         count: Kernels per focus.
         energy: Share of the energy that the kept kernels must hold, in (0, 1].
     """
 
     field_nm: Length
-    source_samples: Annotated[int, Field(ge=3, le=501)]
+    source_samples: Annotated[int, Field(ge=3, le=MOST_SAMPLES)] | None = None
+    edge_error_nm: Positive | None = None
     count: Annotated[int, Field(ge=1, le=100_000)] | None = None
     energy: Annotated[float, Field(gt=0, le=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        counted = self.count is not None or self.energy is not None
+        if self.edge_error_nm is not None and counted:
+            raise ValueError("give edge_error_nm, or count and energy; the accuracy decides how many kernels are kept")
+        if self.edge_error_nm is None and self.source_samples is None:
+            raise ValueError("give edge_error_nm, or source_samples with count or energy")
+        return self
 
 
 class Recipe(Settings):
@@ -75,6 +91,18 @@ class Recipe(Settings):
         return f"Recipe({self.description})"
 
     __str__ = __repr__
+
+    def source_samples(self, field_nm: tuple[float, float] | None = None) -> int:
+        """Cells of the source on a side: the recipe's, or as many as images on a field need to converge.
+
+        Args:
+            field_nm: (height, width) of the field; None: the recipe's.
+        """
+        if self.kernels.source_samples is not None:
+            return self.kernels.source_samples
+        side = self.kernels.field_nm if field_nm is None else max(field_nm)
+        periodic = PERIODS * 2 * self.pupil.na / self.pupil.wavelength_nm * side
+        return min(MOST_SAMPLES, max(FEWEST_SAMPLES, 2 * math.ceil(periodic / 2) + 1))
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -104,7 +104,7 @@ def study_film(recipe: Recipe, *, pitch_nm: float | None = None) -> FilmStudy:
     pitch = round(PITCH * pupil.wavelength_nm / pupil.na) if pitch_nm is None else pitch_nm
     if not LIMITS_NM[0] <= pitch <= LIMITS_NM[1]:
         raise LithoError(f"Expected a pitch from {LIMITS_NM[0]:g} nm to 0.1 mm, got {pitch:g} nm.")
-    source = sample_source(recipe.source, recipe.kernels.source_samples)
+    source = sample_source(recipe.source, recipe.source_samples())
     thickness, period = film.resist.thickness_nm, pupil.wavelength_nm / (2 * film.resist.n)
     reach = SWING_PERIODS * period
     thicknesses = np.linspace(max(thickness / 10, thickness - reach), thickness + reach, POINTS)

@@ -127,7 +127,7 @@ def draw_sources(out: Path, process: ProcessModel, simulator: SourceSimulator, s
     from litho_dl.viz.optics import sources_figure
 
     assert process.recipe is not None
-    before = sample_source(process.recipe.source, process.recipe.kernels.source_samples)
+    before = sample_source(process.recipe.source, process.recipe.source_samples(process.field_nm))
     after = simulator.source()
     panels = [("Recipe", before.points, before.weights), ("Optimised", after.points, after.weights)]
     save_figure(sources_figure(panels, title=f"Source, {method}"), out / "source.png")

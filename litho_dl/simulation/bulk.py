@@ -63,7 +63,7 @@ def bulk_images(
     require_depths(film, depths)
     values = mask_tensor(mask, lowest=recipe.mask.lowest).double().cpu()
     grid = Grid((values.shape[-2], values.shape[-1]), pixel_nm)
-    source, pupil = sample_source(recipe.source, recipe.kernels.source_samples), recipe.pupil
+    source, pupil = sample_source(recipe.source, recipe.source_samples()), recipe.pupil
     half = passed_half(pupil, source.sigma_max, grid.field_nm)
     transform = analysis(grid, half, reference_nm=0.0, dtype=values.dtype, device=values.device)
     spectrum = full_spectrum(analyse(recipe.mask.amplitude(values), transform))

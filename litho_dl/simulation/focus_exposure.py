@@ -255,13 +255,14 @@ def _expose(
         for focus_nm in wanted:  # refuse now what would fail later
             process.at_focus(focus_nm)
     simulator = Simulator(process, dtype=torch.float64).to(device)
-    spectra = torch.stack([_spectrum(mask, bias_nm, simulator) for bias_nm in (0.0, BIAS_NM, -BIAS_NM)])
+    rasters = torch.stack([_raster(mask, bias_nm, simulator) for bias_nm in (0.0, BIAS_NM, -BIAS_NM)])
+    spectra = simulator.spectrum(rasters, MASK_FILE_PIXEL_NM)
     points = [gauge.points_nm(gauge.positions_nm(CUT_STEP_NM)) for gauge in gauges]
     everywhere = torch.from_numpy(np.concatenate(points)).to(device)
     through: dict[float, np.ndarray] = {}
     for done, focus_nm in enumerate(wanted, start=1):
         only = Simulator(process.at_focus(focus_nm), dtype=torch.float64).to(device)
-        images = only.intensity_spectrum(spectra if focus_nm == nominal_nm else spectra[:1], "focus")
+        images = only.intensity_spectrum(spectra if focus_nm == nominal_nm else spectra.part(slice(1)), "focus")
         through[focus_nm] = synthesise_at(images, everywhere, process.field_nm).cpu().numpy()
         advance(done, len(wanted), focus_nm)
     ends = np.cumsum([len(own) for own in points])[:-1]
@@ -269,12 +270,11 @@ def _expose(
     return np.split(swept, ends, axis=-1), np.split(through[nominal_nm], ends, axis=-1)
 
 
-def _spectrum(mask: Layout, bias_nm: float, simulator: Simulator) -> Tensor:
-    """The spectrum of a biased mask, clipped at the border of the field."""
+def _raster(mask: Layout, bias_nm: float, simulator: Simulator) -> Tensor:
+    """A biased mask, clipped at the border of the field."""
     height, width = simulator.process.field_nm
-    grid = Grid.of_field((height, width), MASK_FILE_PIXEL_NM)
     biased = mask.biased(bias_nm).clipped((0.0, 0.0, width, height)) if bias_nm else mask
-    return simulator.spectrum(torch.from_numpy(rasterize(biased, grid)), grid.pixel_nm)
+    return torch.from_numpy(rasterize(biased, Grid.of_field((height, width), MASK_FILE_PIXEL_NM)))
 
 
 def _result(

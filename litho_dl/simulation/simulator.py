@@ -1,9 +1,9 @@
 """The differentiable lithography simulator."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -14,6 +14,8 @@ from litho_dl.core.dft import PartialDft, analyse, analysis, full_spectrum, synt
 from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.optics.imaging import intensity_spectrum, paired
+from litho_dl.optics.kernels import Tail
+from litho_dl.optics.tail import tail_image
 from litho_dl.process.files import load_process
 from litho_dl.process.model import ProcessModel
 from litho_dl.process.resist import diffusion_transfer, with_flare
@@ -26,6 +28,23 @@ VALUE_TOLERANCE = 1e-6  # by which mask values may exceed their range
 MaskValues = Tensor | np.ndarray
 
 
+class MaskSpectrum(NamedTuple):
+    """The spectra of what masks transmit.
+
+    Attributes:
+        amplitude: Of t, (..., 2 h_y + 1, 2 h_x + 1) complex, zero frequency in the centre.
+        intensity: Of |t|^2 up to the band of images, half spectra (..., 4 h_y + 1, 2 h_x + 1) complex; None where no
+            kernels have a tail.
+    """
+
+    amplitude: Tensor
+    intensity: Tensor | None
+
+    def part(self, which: slice) -> "MaskSpectrum":
+        """The spectra of some masks of a batch."""
+        return MaskSpectrum(self.amplitude[which], None if self.intensity is None else self.intensity[which])
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Passband:
     """The kernels of a simulator, and the frequencies of mask and image that it keeps.
@@ -34,11 +53,13 @@ class Passband:
         kernels: Complex kernels or pupils of each focus, in float64 precision.
         half: (h_y, h_x), the highest frequencies of the mask.
         intensity_half: The highest frequencies of the intensity.
+        tails: The tails of the kernels that have one, in float64 precision.
     """
 
     kernels: dict[str, Tensor]
     half: tuple[int, int]
     intensity_half: tuple[int, int]
+    tails: dict[str, Tail] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         kernels = ", ".join(f"{name} {len(kernels)}" for name, kernels in self.kernels.items())
@@ -49,7 +70,8 @@ def socs_passband(process: ProcessModel) -> Passband:
     """The kernels of a process, or fewer kernels that give the same images of real masks."""
     half_y, half_x = process.half
     kernels = {name: paired(kernels.weighted_spectra) for name, kernels in process.kernels.items()}
-    return Passband(kernels, (half_y, half_x), (2 * half_y, 2 * half_x))
+    tails = {name: kernels.tail for name, kernels in process.kernels.items() if kernels.tail is not None}
+    return Passband(kernels, (half_y, half_x), (2 * half_y, 2 * half_x), tails)
 
 
 class Simulator(nn.Module):
@@ -138,6 +160,10 @@ class Simulator(nn.Module):
         for name, kernels in self.passband.kernels.items():
             pairs = torch.view_as_real(kernels.to(device, complex_dtype).resolve_conj())
             self.register_buffer(self._buffer_names[name], pairs)
+        for name, tail in self.passband.tails.items():
+            linear = torch.view_as_real(tail.linear.to(device, complex_dtype).resolve_conj())
+            self.register_buffer(f"{self._buffer_names[name]}_linear", linear)
+            self.register_buffer(f"{self._buffer_names[name]}_energy", tail.energy.to(device, dtype))
         transfer = diffusion_transfer(
             self.passband.intensity_half, self.process.field_nm, self.process.resist.diffusion_nm
         )
@@ -160,35 +186,61 @@ class Simulator(nn.Module):
         """
         return Grid.of_field(self.process.field_nm, pixel_nm)
 
-    def spectrum(self, mask: Tensor, pixel_nm: float) -> Tensor:
-        """The spectrum of the amplitude that a mask transmits.
+    def spectrum(self, mask: Tensor, pixel_nm: float) -> MaskSpectrum:
+        """The spectra of the amplitude and, if kernels have a tail, the intensity that masks transmit.
 
         Args:
             mask: Real mask values (..., H, W) that fill the field.
             pixel_nm: The mask's pixel.
-
-        Returns:
-            Complex, (..., 2 h_y + 1, 2 h_x + 1), zero frequency in the centre.
 
         Raises:
             MaskError: The mask is not a real tensor of at least two dimensions.
             GridMismatchError: The mask does not fill the kernels' field.
         """
         self.require_grid(mask, pixel_nm)
-        amplitude = self.process.mask.amplitude(mask.to(self.device, self.dtype))
-        return full_spectrum(analyse(amplitude, self._transform("analysis", pixel_nm)))
+        technology, values = self.process.mask, mask.to(self.device, self.dtype)
+        if not self.passband.tails:
+            return MaskSpectrum(self._amplitude(values, pixel_nm), None)
+        intensity = analyse(technology.transmitted(values), self._transform("intensity", pixel_nm))
+        line = technology.amplitude_of_intensity
+        if line is None:
+            return MaskSpectrum(self._amplitude(values, pixel_nm), intensity)
+        # One analysis is enough where t is a line in |t|^2.
+        (half_y, half_x), middle = self.passband.half, intensity.shape[-2] // 2
+        amplitude = line[0] * full_spectrum(intensity[..., middle - half_y : middle + half_y + 1, : half_x + 1])
+        if line[1]:
+            place = torch.zeros_like(amplitude)
+            place[..., half_y, half_x] = line[1]
+            amplitude = amplitude + place
+        return MaskSpectrum(amplitude, intensity)
 
-    def intensity_spectrum(self, spectrum: Tensor, kernels: str) -> Tensor:
+    def _amplitude(self, values: Tensor, pixel_nm: float) -> Tensor:
+        """The spectrum of the amplitude, on its own."""
+        return full_spectrum(analyse(self.process.mask.amplitude(values), self._transform("analysis", pixel_nm)))
+
+    def intensity_spectrum(self, spectrum: MaskSpectrum, kernels: str) -> Tensor:
         """The half spectrum of the image in resist.
 
         Args:
-            spectrum: The mask's spectrum, as `spectrum` returns it.
+            spectrum: The masks' spectra, as `spectrum` returns them.
             kernels: Name of the kernels, i.e. of the focus.
 
         Returns:
             Complex, (..., 4 h_y + 1, 2 h_x + 1).
         """
-        return intensity_spectrum(spectrum, self.kernels(kernels)) * self.diffusion
+        image = intensity_spectrum(spectrum.amplitude, self.kernels(kernels))
+        tail = self.tail(kernels)
+        if tail is not None:
+            assert spectrum.intensity is not None
+            image = image + tail_image(spectrum.amplitude, spectrum.intensity, tail)
+        return image * self.diffusion
+
+    def tail(self, name: str) -> Tail | None:
+        """What the kernels of one focus lack, on the simulator's device; None: nothing."""
+        if name not in self.passband.tails:
+            return None
+        buffer = self._buffer_names[name]
+        return Tail(torch.view_as_complex(self.get_buffer(f"{buffer}_linear")), self.get_buffer(f"{buffer}_energy"))
 
     def kernels(self, name: str) -> Tensor:
         """The complex kernels of one focus, on the simulator's device."""
@@ -255,7 +307,8 @@ class Simulator(nn.Module):
         if kind == "synthesis":
             return synthesis(grid, self.passband.intensity_half, dtype=self.dtype, device=self.device)
         reference_nm = self.process.mask_pixel_nm
-        return analysis(grid, self.passband.half, reference_nm=reference_nm, dtype=self.dtype, device=self.device)
+        half = self.passband.half if kind == "analysis" else self.passband.intensity_half
+        return analysis(grid, half, reference_nm=reference_nm, dtype=self.dtype, device=self.device)
 
     def require_grid(self, mask: Tensor, pixel_nm: float) -> None:
         """Checks that a mask fills the field.

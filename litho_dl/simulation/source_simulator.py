@@ -15,7 +15,7 @@ from litho_dl.optics.socs import focus_columns, passed_half
 from litho_dl.optics.source import Conventional, Source, SourceShape, sample_source
 from litho_dl.process.model import ProcessModel, kernel_name
 from litho_dl.process.recipe import Recipe
-from litho_dl.simulation.simulator import Passband, Simulator, process_of
+from litho_dl.simulation.simulator import MaskSpectrum, Passband, Simulator, process_of
 
 Symmetry = Literal["none", "xy"]
 MIRRORS: dict[str, tuple[tuple[int, ...], ...]] = {"none": ((),), "xy": ((), (0,), (1,), (0, 1))}
@@ -110,10 +110,11 @@ class SourceSimulator(Simulator):
         logits = self.start_logits + self.spread @ self.source_logits.flatten()
         return torch.sigmoid(logits + fill_shift(logits, self.coverage, self.minimum_fill))
 
-    def intensity_spectrum(self, spectrum: Tensor, kernels: str) -> Tensor:
+    def intensity_spectrum(self, spectrum: MaskSpectrum, kernels: str) -> Tensor:
         """The half spectrum of the image in resist, with the present source; see `Simulator.intensity_spectrum`."""
         points = PointPupils(self.kernels(kernels), self.spectrum_places, self.clear)
-        return points_intensity_spectrum(spectrum, points, self.coverage * self.brightness()) * self.diffusion
+        weights = self.coverage * self.brightness()
+        return points_intensity_spectrum(spectrum.amplitude, points, weights) * self.diffusion
 
     def fill(self) -> float:
         """Pupil fill: the source's light divided by that with every pixel at 1, in (0, 1)."""

@@ -221,7 +221,7 @@ class TestFaults:
         ],
     )
     def test_what_cannot_work_is_refused_before_kernels_are_built(self, here, tmp_path, arguments, message):
-        with mock.patch("litho_dl.process.files.build_process") as building:
+        with mock.patch("litho_dl.process.files.cached_process") as building:
             options = ("--optics", "small.toml", "--out", tmp_path / "out")
             assert message in refused(litho("compare", "cross.glp", *arguments, *options))
         building.assert_not_called()

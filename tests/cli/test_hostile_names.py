@@ -19,7 +19,7 @@ from litho_dl.pairs.manifest import read_manifest, write_manifest
 from litho_dl.pairs.plan import PlannedClip, read_clips, write_clips
 from litho_dl.pairs.shard import PairBlock, read_settings, read_shard, write_shard
 from litho_dl.pairs.verify import repeated
-from litho_dl.process.files import load_kernels, save_kernels
+from litho_dl.process.kernel_file import load_kernels, save_kernels
 from litho_dl.runs.collection import Collection
 from litho_dl.runs.mask_rules import write_check
 from litho_dl.runs.optics import draw_kernels

@@ -73,7 +73,7 @@ class TestCommand:
         ],
     )
     def test_what_does_not_ship_or_fit_is_told_before_kernels_are_built(self, here, tmp_path, model, message):
-        with mock.patch("litho_dl.process.files.build_process") as building:
+        with mock.patch("litho_dl.process.files.cached_process") as building:
             options = ("--model", model, "--optics", "small.toml", "--out", tmp_path / "out")
             assert message in refused(litho("infer", "cross.glp", *options))
         building.assert_not_called()

@@ -4,7 +4,7 @@ import pytest
 import torch
 from scenes.command_line import RECIPE, files_below, litho, succeeded
 
-from litho_dl.process.files import load_kernels
+from litho_dl.process.kernel_file import load_kernels
 from litho_dl.process.recipe import load_recipe
 
 

@@ -8,7 +8,7 @@ from scenes.generators import write_model, write_recipe
 from scenes.idx_files import write_set
 
 from litho_dl.core.lock import LOCK
-from litho_dl.process.files import load_kernels
+from litho_dl.process.kernel_file import load_kernels
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="holds a lock by flock")
 LEFT = ".a.0123456789abcdef.part.png"

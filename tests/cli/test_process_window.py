@@ -14,7 +14,7 @@ from litho_dl import __version__
 from litho_dl.core.grid import Grid
 from litho_dl.core.io import write_png
 from litho_dl.layout.clips import load_clip, load_mask_polygons
-from litho_dl.process.files import save_kernels
+from litho_dl.process.kernel_file import save_kernels
 from litho_dl.process.model import build_process
 
 

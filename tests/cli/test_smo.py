@@ -9,7 +9,8 @@ from scenes.command_line import GLP, METHOD, litho, succeeded
 
 from litho_dl.core.settings import packaged_text
 from litho_dl.optics.source import sample_source
-from litho_dl.process.files import load_process, save_kernels
+from litho_dl.process.files import load_process
+from litho_dl.process.kernel_file import save_kernels
 from litho_dl.process.model import ProcessModel
 from litho_dl.process.recipe import load_recipe
 

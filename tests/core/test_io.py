@@ -27,7 +27,7 @@ from litho_dl.core.io import (
 )
 from litho_dl.core.settings import read_toml
 from litho_dl.mnist.files import read_idx
-from litho_dl.process.files import load_kernels
+from litho_dl.process.kernel_file import load_kernels
 from litho_dl.training.checkpoint import load_checkpoint, read_weights
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 7)).astype(np.uint8)

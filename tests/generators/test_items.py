@@ -69,6 +69,6 @@ class TestItems:
         assert said.endswith("pairs on 8 nm can train doinn_small, lithogan, lithogan_small.")
 
     def test_optics_of_another_field_are_refused_before_kernels_are_built(self, pair_set, inputs, monkeypatch):
-        monkeypatch.setattr("litho_dl.process.files.build_process", lambda *a, **k: pytest.fail("built"))
+        monkeypatch.setattr("litho_dl.process.files.cached_process", lambda *a, **k: pytest.fail("built"))
         with pytest.raises(LithoError):
             load_pair_set(pair_set, recipe({"bce": 1.0}), str(inputs / "no.toml"))

@@ -24,7 +24,7 @@ from litho_dl.pairs.plan import read_clips
 from litho_dl.pairs.recipe import Quality
 from litho_dl.pairs.shard import read_settings, read_shard
 from litho_dl.pairs.verify import verify
-from litho_dl.process.files import load_kernels
+from litho_dl.process.kernel_file import load_kernels
 from litho_dl.runs.optimize import solve
 from litho_dl.scoring.evaluate import evaluate_mask
 from litho_dl.scoring.protocol import PROTOCOLS

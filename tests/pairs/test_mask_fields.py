@@ -8,7 +8,7 @@ from scenes.pairs import FIELD, built, write_recipe
 from litho_dl.pairs.dataset import PairDataset
 from litho_dl.pairs.manifest import OPTICS
 from litho_dl.pairs.pictures import draw_pairs
-from litho_dl.process.files import load_kernels, save_kernels
+from litho_dl.process.kernel_file import load_kernels, save_kernels
 from litho_dl.process.model import build_process
 from litho_dl.process.recipe import load_recipe
 from litho_dl.simulation.simulator import Simulator

@@ -15,7 +15,8 @@ from litho_dl.layout.polygon import Polygon
 from litho_dl.pairs.plan import plan_clips
 from litho_dl.pairs.recipe import load_dataset_recipe
 from litho_dl.pairs.resolve import resolve_recipe
-from litho_dl.process.files import load_process, save_kernels
+from litho_dl.process.files import load_process
+from litho_dl.process.kernel_file import save_kernels
 from litho_dl.process.model import build_process
 from litho_dl.process.recipe import load_recipe
 

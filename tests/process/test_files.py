@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from litho_dl.core.errors import GridMismatchError, KernelError, LithoError, OutputError
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
-from litho_dl.process.files import import_contest, load_kernels, load_process, save_kernels
+from litho_dl.process.files import import_contest, load_process
+from litho_dl.process.kernel_file import load_kernels, save_kernels
 from litho_dl.process.model import Corner, ProcessModel, build_process
 from litho_dl.process.recipe import load_recipe
 from litho_dl.process.resist import Resist

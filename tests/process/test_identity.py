@@ -8,8 +8,9 @@ from scenes.ilt import RECIPE, small_simulator
 from scenes.vector_optics import STACK
 
 from litho_dl.optics.source import Multipole
-from litho_dl.process.files import Optics, load_kernels, save_kernels
+from litho_dl.process.files import Optics
 from litho_dl.process.identity import finest_period_nm, process_digest, recipe_digest
+from litho_dl.process.kernel_file import load_kernels, save_kernels
 from litho_dl.process.model import build_process
 from litho_dl.process.recipe import load_recipe
 
@@ -117,7 +118,7 @@ class TestOptics:
     @pytest.mark.parametrize("field_nm", [512.0, 700.0])
     def test_a_recipe_s_are_known_without_kernels(self, field_nm, monkeypatch):
         process = build_process(RECIPE, field_nm=(field_nm, field_nm), count=3)
-        monkeypatch.setattr("litho_dl.process.files.build_process", lambda *a, **k: pytest.fail("built"))
+        monkeypatch.setattr("litho_dl.process.files.cached_process", lambda *a, **k: pytest.fail("built"))
         optics = Optics((field_nm, field_nm), RECIPE)
         assert optics.digest() == process_digest(process)
         assert optics.finest_period_nm() == pytest.approx(finest_period_nm(process))

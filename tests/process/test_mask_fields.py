@@ -7,8 +7,8 @@ from scenes.mask_fields import process_of, recipe_of
 
 from litho_dl.core.errors import KernelError, RecipeError
 from litho_dl.core.settings import packaged_text
-from litho_dl.process.files import load_kernels, save_kernels
 from litho_dl.process.identity import process_digest, recipe_digest
+from litho_dl.process.kernel_file import load_kernels, save_kernels
 from litho_dl.process.model import Corner, build_process, recipe_corners
 from litho_dl.process.recipe import load_recipe
 

@@ -13,9 +13,10 @@ from litho_dl.core.settings import packaged_names, packaged_text, validated
 from litho_dl.optics.columns import clear_image
 from litho_dl.optics.socs import build_socs, tcc_matrix
 from litho_dl.optics.source import sample_source
-from litho_dl.process.files import load_kernels, load_process, save_kernels
+from litho_dl.process.files import load_process
 from litho_dl.process.freeform import save_freeform
 from litho_dl.process.identity import process_digest, recipe_digest
+from litho_dl.process.kernel_file import load_kernels, save_kernels
 from litho_dl.process.model import ProcessModel, build_process, kernel_name
 from litho_dl.process.recipe import Recipe, load_recipe
 from litho_dl.simulation.simulator import Simulator

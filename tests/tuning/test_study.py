@@ -14,7 +14,7 @@ from litho_dl.ilt.method import load_method
 from litho_dl.layout.files import read_layout, write_layout
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
-from litho_dl.process.files import load_kernels
+from litho_dl.process.kernel_file import load_kernels
 from litho_dl.tuning.study import Study, load_study
 
 RATE = '"levels[0].learning_rate[1]" = { low = 0.05, high = 0.2, log = true }'

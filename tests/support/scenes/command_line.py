@@ -18,7 +18,7 @@ from litho_dl.core.settings import packaged_text
 from litho_dl.layout.files import write_layout
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
-from litho_dl.process.files import save_kernels
+from litho_dl.process.kernel_file import save_kernels
 from litho_dl.process.model import build_process
 from litho_dl.process.recipe import load_recipe
 

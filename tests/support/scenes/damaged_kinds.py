@@ -32,7 +32,8 @@ from litho_dl.pairs.recipe import load_dataset_recipe
 from litho_dl.pairs.shard import PairBlock, read_shard, write_shard
 from litho_dl.pairs.summary import set_text
 from litho_dl.pairs.verify import verify
-from litho_dl.process.files import import_contest, load_kernels, save_kernels
+from litho_dl.process.files import import_contest
+from litho_dl.process.kernel_file import load_kernels, save_kernels
 from litho_dl.process.recipe import load_recipe
 from litho_dl.report.page import render
 from litho_dl.report.run import read_run

@@ -6,7 +6,7 @@ from pathlib import Path
 from litho_dl.pairs.build import build
 from litho_dl.pairs.manifest import Manifest
 from litho_dl.pairs.recipe import load_dataset_recipe
-from litho_dl.process.files import save_kernels
+from litho_dl.process.kernel_file import save_kernels
 from litho_dl.process.model import build_process
 from litho_dl.process.recipe import load_recipe
 

@@ -1,0 +1,141 @@
+"""The tail of truncated kernels: what was dropped, at the cost of two products.
+
+What truncation drops is nearly incoherent light. Incoherent light is linear in |t|^2, and so for a mask of two values
+linear in the mask: F^-1{g(f) S_2(f)}. g is fitted to the images of example masks, on rings of equal |f|; around a ring
+it may vary as the first harmonics of the angle, as it does for sources with poles. The image's mean, where the dropped
+light of a whole field gathers, needs no fit: it is the sum of |S(f)|^2 times the TCC's diagonal, whose part that the
+kernels lack is known. So the energy of every mask's image is exact, and with it that of a clear one.
+
+For masks of grey values, as an optimisation makes them, g is an approximation of another kind, and images may become
+slightly negative.
+"""
+
+import torch
+from torch import Tensor
+
+from litho_dl.optics.columns import Columns
+from litho_dl.optics.kernels import Tail
+
+HARMONICS = 4  # highest harmonic of the angle
+RIDGE = 0.03  # of a ring's energy: what a harmonic must explain to be taken
+
+
+def tail_image(amplitude: Tensor, transmitted: Tensor, tail: Tail) -> Tensor:
+    """What the tail adds to images.
+
+    Args:
+        amplitude: Spectra of t, (..., 2 h_y + 1, 2 h_x + 1) complex, zero frequency in the centre.
+        transmitted: Half spectra of |t|^2, (..., 4 h_y + 1, 2 h_x + 1) complex.
+        tail: On the same frequencies, dtype and device.
+
+    Returns:
+        Half spectra, (..., 4 h_y + 1, 2 h_x + 1) complex.
+    """
+    mean = (tail.energy * (amplitude.real.square() + amplitude.imag.square())).sum((-2, -1), keepdim=True)
+    place = torch.zeros_like(tail.linear)
+    place[place.shape[0] // 2, 0] = 1
+    return tail.linear * transmitted + place * mean
+
+
+def diagonal(columns: Columns) -> Tensor:
+    """The TCC's diagonal, sum_{s,q} J_s |H_q(f + s)|^2, for a clear mask's image of 1 without films.
+
+    Args:
+        columns: The columns of A.
+
+    Returns:
+        (2 h_y + 1, 2 h_x + 1) float64, zero frequency in the centre.
+    """
+    weights, start = torch.from_numpy(columns.source.weights), 0
+    total, clear = torch.zeros(len(columns.passed), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+    for block in columns.blocks():
+        own = weights[start : start + len(block.values)]
+        energy = own[:, None, None] * block.values.abs().square().sum(1)
+        total.index_add_(0, block.places.flatten(), energy.flatten())
+        clear, start = clear + own @ block.clear, start + len(own)
+    return (total / clear).view([2 * half + 1 for half in columns.half])
+
+
+def fit_linear(rest: Tensor, transmitted: Tensor, field_nm: tuple[float, float]) -> Tensor:
+    """The transfer function g of |t|^2 with the least squared error over some masks; 0 at frequency 0.
+
+    Args:
+        rest: What the kernels lack of the masks' images, half spectra (B, 2 h_y + 1, h_x + 1) complex.
+        transmitted: The masks' |t|^2, half spectra of the same shape.
+        field_nm: (height, width) of the field.
+
+    Returns:
+        g on a half spectrum, (2 h_y + 1, h_x + 1) complex128.
+    """
+    radius, angle = _polar(rest.shape[-2] // 2, rest.shape[-1] - 1, field_nm)
+    rings = radius.round().long().flatten()
+    waves = _waves(angle).flatten(1)
+    energy = transmitted.abs().square().sum(0).double().flatten()
+    wanted = (rest * transmitted.conj()).sum(0).to(torch.complex128).flatten()
+    count = int(rings.max()) + 1
+    products = (waves[:, None].conj() * waves).real * energy
+    normal = products.new_zeros(count, *products.shape[:2]).index_add_(0, rings, products.permute(2, 0, 1))
+    right = products.new_zeros(count, len(waves)).index_add_(0, rings, (waves.conj() * wanted).real.T)
+    scale = normal[:, 0, 0].clamp(min=torch.finfo(normal.dtype).tiny)
+    ridge = torch.full((len(waves),), RIDGE, dtype=normal.dtype)
+    ridge[0] = 0
+    solved = torch.linalg.solve(normal / scale[:, None, None] + torch.diag(ridge + 1e-12), right / scale[:, None])
+    tail = (solved[rings].T * waves).sum(0).view(radius.shape)
+    tail[rest.shape[-2] // 2, 0] = 0
+    return tail
+
+
+def carried(
+    tail: Tail, kept: Tensor, field_nm: tuple[float, float], kernels: Tensor, to_nm: tuple[float, float]
+) -> Tail:
+    """The tail of kernels that were carried to another field.
+
+    The TCC's diagonal and the linear part are interpolated between frequencies; the linear part is unknown below the
+    lowest frequency of the old field, where it is taken to be constant. The mean of images stays exact.
+
+    Args:
+        tail: The tail on the old field.
+        kept: sum_k w_k |K_k(f)|^2 of the kernels on the old field, (2 h_y + 1, 2 h_x + 1).
+        field_nm: (height, width) of the old field.
+        kernels: The same sum of the carried kernels.
+        to_nm: (height, width) of the new field.
+    """
+    half = kernels.shape[0] // 2, kernels.shape[1] // 2
+    linear, middle = tail.linear.clone(), tail.linear.shape[0] // 2
+    linear[middle, 0] = (linear[middle - 1, 0] + linear[middle + 1, 0] + 2 * linear[middle, 1].real) / 4
+    ratio_y, ratio_x = field_nm[0] / to_nm[0], field_nm[1] / to_nm[1]
+    rows = torch.arange(-2 * half[0], 2 * half[0] + 1, dtype=torch.float64) * ratio_y + middle
+    linear = _between(_between(linear, 0, rows), 1, torch.arange(2 * half[1] + 1, dtype=torch.float64) * ratio_x)
+    linear[2 * half[0], 0] = 0
+    energy = tail.energy + kept
+    rows = torch.arange(-half[0], half[0] + 1, dtype=torch.float64) * ratio_y + energy.shape[0] // 2
+    columns = torch.arange(-half[1], half[1] + 1, dtype=torch.float64) * ratio_x + energy.shape[1] // 2
+    return Tail(linear, _between(_between(energy, 0, rows), 1, columns) - kernels)
+
+
+def _between(values: Tensor, dim: int, places: Tensor) -> Tensor:
+    """Values between those along a dimension, at fractional indices; 0 outside."""
+    last = values.shape[dim] - 1
+    inside = (places >= 0) & (places <= last)
+    low = places.floor().clamp(0, max(last - 1, 0)).long()
+    share = (places - low).view([-1 if d == dim else 1 for d in range(values.ndim)])
+    first, second = values.index_select(dim, low), values.index_select(dim, (low + 1).clamp(max=last))
+    return ((1 - share) * first + share * second) * inside.view(share.shape)
+
+
+def _polar(half_y: int, half_x: int, field_nm: tuple[float, float]) -> tuple[Tensor, Tensor]:
+    """|f| in steps of 1 / the smaller side, and the angle of f, on a half spectrum."""
+    smaller = min(field_nm)
+    y = torch.arange(-half_y, half_y + 1, dtype=torch.float64) * (smaller / field_nm[0])
+    x = torch.arange(half_x + 1, dtype=torch.float64) * (smaller / field_nm[1])
+    y, x = torch.meshgrid(y, x, indexing="ij")
+    return torch.hypot(x, y), torch.atan2(y, x)
+
+
+def _waves(angle: Tensor) -> Tensor:
+    """Harmonics of the angle, (n, ...): even ones real and odd ones imaginary, as g(-f) is the conjugate of g(f)."""
+    waves = [torch.ones_like(angle).to(torch.complex128)]
+    for order in range(1, HARMONICS + 1):
+        phase = 1j if order % 2 else 1.0
+        waves += [phase * torch.cos(order * angle), phase * torch.sin(order * angle)]
+    return torch.stack([wave.to(torch.complex128) for wave in waves])

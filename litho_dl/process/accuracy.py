@@ -1,0 +1,187 @@
+"""Kernels of a stated accuracy: as few as place edges within a tolerance of Abbe's image, with a fitted tail.
+
+The error of an edge is the image's error over its slope, where it crosses the threshold. It is measured against Abbe's
+sum over a source sampled `FINER` times as finely, on masks that the tail was not fitted to.
+"""
+
+import math
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from litho_dl.core.dft import analyse, analysis, full_spectrum, synthesis, synthesise
+from litho_dl.core.errors import KernelError
+from litho_dl.core.grid import Grid
+from litho_dl.optics.abbe import columns_intensity_spectrum
+from litho_dl.optics.columns import Columns
+from litho_dl.optics.imaging import intensity_spectrum, paired
+from litho_dl.optics.kernels import SocsKernels, Tail
+from litho_dl.optics.socs import build_socs, focus_columns
+from litho_dl.optics.source import sample_source
+from litho_dl.optics.tail import diagonal, fit_linear, tail_image
+from litho_dl.process.ensemble import drawn_masks, ensemble_grid, optimised_masks
+from litho_dl.process.recipe import MOST_SAMPLES, Recipe
+from litho_dl.process.resist import diffusion_transfer
+
+COUNTS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+FINER = 2
+FITTED, HELD_OUT, SEED = 4, 3, 20
+SHARE = 0.99  # of the edges
+LEAST_NILS = 1.0  # of edges that count, for features of `FEATURE`
+FEATURE = 0.42  # lambda / NA; 60 nm at NA 1.35 and 193 nm
+FEW = 16  # kernels that optimise the ensemble's masks
+
+
+class Examples(NamedTuple):
+    """Masks, and their exact images, or some of them.
+
+    Attributes:
+        amplitude: Spectra of t, (B, 2 h_y + 1, 2 h_x + 1) complex.
+        transmitted: Half spectra of |t|^2, (B, 4 h_y + 1, 2 h_x + 1) complex.
+        exact: Half spectra of the images, of the same shape.
+    """
+
+    amplitude: Tensor
+    transmitted: Tensor
+    exact: Tensor
+
+    def part(self, which: slice) -> "Examples":
+        """Some of them."""
+        return Examples(*(values[which] for values in self))
+
+
+def accurate_kernels(
+    recipe: Recipe, field_nm: tuple[float, float], defocus_nm: float, edge_error_nm: float
+) -> SocsKernels:
+    """The fewest kernels that, with a tail, place 99 % of edges within a tolerance.
+
+    Args:
+        recipe: Optics, mask technology and resist.
+        field_nm: (height, width) of the field.
+        defocus_nm: Distance of the image plane from best focus.
+        edge_error_nm: The tolerance.
+
+    Returns:
+        Kernels with a tail, and their measured `edge_error_nm`.
+
+    Raises:
+        KernelError: The tolerance is not met by the largest number of kernels, or no edge prints.
+    """
+    samples = recipe.source_samples(field_nm)
+    source = sample_source(recipe.source, samples)
+    every = build_socs(
+        source, recipe.pupil, field_nm, film=recipe.film, defocus_nm=defocus_nm, count=COUNTS[-1], rescaled=False
+    )
+    finer = sample_source(recipe.source, min(FINER * samples + 1, MOST_SAMPLES))
+    exact = focus_columns(finer, recipe.pupil, field_nm, film=recipe.film, defocus_nm=defocus_nm)
+    grid = ensemble_grid(recipe, field_nm)
+    examples = _examples(recipe, grid, every, exact)
+    fitted, held_out = examples.part(slice(None, None, 2)), examples.part(slice(1, None, 2))
+    energy, measured = _cropped_centre(diagonal(exact), every.half), math.inf
+    for count in COUNTS:
+        kernels = with_tail(_first(every, count), energy, fitted)
+        measured = edge_error(held_out, kernels, recipe, grid)
+        if measured <= edge_error_nm:
+            return replace(kernels, edge_error_nm=measured)
+        if count >= len(every.weights):
+            break
+    raise KernelError(
+        f"Expected kernels with edges within {edge_error_nm:g} nm, got {measured:.3g} nm with {len(kernels.weights)} "
+        f"of them and {samples} source samples; raise edge_error_nm in [kernels]."
+    )
+
+
+def with_tail(kernels: SocsKernels, energy: Tensor, fitted: Examples) -> SocsKernels:
+    """Kernels with the tail that suits some masks best.
+
+    Args:
+        kernels: Kernels without a tail, not rescaled.
+        energy: The TCC's diagonal, as `optics.tail.diagonal` has it.
+        fitted: The masks.
+    """
+    lacking = energy - kernels.diagonal
+    mean = replace(kernels, tail=Tail(torch.zeros_like(fitted.transmitted[0]), lacking))
+    linear = fit_linear(fitted.exact - _images(fitted, mean), fitted.transmitted, kernels.field_nm)
+    return replace(kernels, tail=Tail(linear, lacking))
+
+
+def _first(kernels: SocsKernels, count: int) -> SocsKernels:
+    """The first kernels, without a tail."""
+    kept = kernels.weights[:count].sum() / kernels.weights.sum() * (1 - (kernels.discarded_energy or 0.0))
+    return SocsKernels(
+        kernels.spectra[:count], kernels.weights[:count], kernels.field_nm, discarded_energy=max(0.0, 1 - float(kept))
+    )
+
+
+def _examples(recipe: Recipe, grid: Grid, kernels: SocsKernels, exact: Columns) -> Examples:
+    """Drawn and optimised masks; every second one is for fitting."""
+    drawn = drawn_masks(recipe, grid, FITTED + HELD_OUT, SEED)
+    masks = torch.cat((drawn, optimised_masks(drawn, grid, _first(kernels, FEW), recipe)))
+    images = columns_intensity_spectrum(_amplitude(masks, grid, exact.half, recipe).to(torch.complex64), exact)
+    band = 2 * kernels.half[0], 2 * kernels.half[1]
+    wide = analysis(grid, band, reference_nm=0.0, dtype=torch.float64, device=masks.device)
+    return Examples(
+        _amplitude(masks, grid, kernels.half, recipe),
+        analyse(recipe.mask.transmitted(masks), wide),
+        _cropped(images.to(torch.complex128), band),
+    )
+
+
+def _amplitude(masks: Tensor, grid: Grid, half: tuple[int, int], recipe: Recipe) -> Tensor:
+    forward = analysis(grid, half, reference_nm=0.0, dtype=torch.float64, device=masks.device)
+    return full_spectrum(analyse(recipe.mask.amplitude(masks), forward))
+
+
+def _cropped(image: Tensor, half: tuple[int, int]) -> Tensor:
+    """Half spectra on fewer, or more, frequencies; the latter are 0."""
+    rows, columns = half[0] - image.shape[-2] // 2, half[1] + 1 - image.shape[-1]
+    return pad(image, (0, columns, rows, rows))
+
+
+def _cropped_centre(values: Tensor, half: tuple[int, int]) -> Tensor:
+    """Values on all frequencies, on fewer of them."""
+    rows, columns = values.shape[-2] // 2 - half[0], values.shape[-1] // 2 - half[1]
+    return values[..., rows : rows + 2 * half[0] + 1, columns : columns + 2 * half[1] + 1]
+
+
+def _images(examples: Examples, kernels: SocsKernels) -> Tensor:
+    """Half spectra of the images."""
+    few = paired(kernels.weighted_spectra).to(torch.complex64)
+    images = intensity_spectrum(examples.amplitude.to(torch.complex64), few).to(torch.complex128)
+    if kernels.tail is None:
+        return images
+    return images + tail_image(examples.amplitude, examples.transmitted, kernels.tail)
+
+
+def edge_error(examples: Examples, kernels: SocsKernels, recipe: Recipe, grid: Grid) -> float:
+    """99 % of the edges of some masks lie closer than this to the exact image's, in nm.
+
+    Args:
+        examples: The masks with their exact images.
+        kernels: The kernels.
+        recipe: The resist.
+        grid: Pixels of the field.
+
+    Raises:
+        KernelError: No image crosses the threshold.
+    """
+    half, resist = (2 * kernels.half[0], 2 * kernels.half[1]), recipe.resist
+    back = synthesis(grid, half, dtype=torch.float64, device=examples.exact.device)
+    blur = diffusion_transfer(half, grid.field_nm, resist.diffusion_nm)
+    exact = synthesise(examples.exact * blur, back)
+    error = synthesise(_images(examples, kernels) * blur, back) - exact
+    step = 2 * grid.pixel_nm
+    slope = torch.hypot(*((exact.roll(-1, axis) - exact.roll(1, axis)) / step for axis in (-1, -2)))
+    feature_nm = FEATURE * recipe.pupil.wavelength_nm / recipe.pupil.na
+    edges = ((exact - resist.threshold).abs() < slope * grid.pixel_nm / 2) & (
+        slope * feature_nm >= LEAST_NILS * resist.threshold
+    )
+    if not edges.any():
+        raise KernelError(
+            f"Expected images of the ensemble that cross the threshold {resist.threshold:g}, got none; choose a "
+            f"threshold between the dark and the bright parts, or give `count` in [kernels]."
+        )
+    return float((error[edges] / slope[edges]).abs().quantile(SHARE))

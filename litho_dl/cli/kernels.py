@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.options import built, complete_names, json_option
+from litho_dl.cli.options import built, complete_names, json_option, no_cache_option
 from litho_dl.core.errors import KernelError
 from litho_dl.core.progress import progress_bar
 from litho_dl.scoring.scorecard import as_lines
@@ -67,6 +67,7 @@ def import_(folder: Path, out: Path, as_json: bool) -> None:
 @kernels.command()
 @click.argument("optics", shell_complete=complete_names("optics"))
 @field_option
+@no_cache_option
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for a picture of each focus.")
 @json_option
 def show(optics: str, field_nm: float | None, out: Path | None, as_json: bool) -> None:
@@ -115,6 +116,8 @@ def report(process: "ProcessModel", as_json: bool, **more: Any) -> None:
                 "size": f"{k.spectra.shape[1]} x {k.spectra.shape[2]}",
                 "open_frame": k.open_frame,
                 "discarded_energy": k.discarded_energy,
+                "tail": k.tail is not None,
+                "edge_error_nm": k.edge_error_nm,
             }
             for name, k in process.kernels.items()
         },

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import os
 import re
 import shlex
 import sys
@@ -100,6 +101,19 @@ def stacked(*decorators: Callable[[Command], Command]) -> Callable[[Command], Co
     return decorate
 
 
+def _without_cache(context: click.Context, parameter: click.Parameter, chosen: bool) -> None:
+    """Names no folder for built kernels, for this command and the processes that it starts."""
+    if chosen:
+        os.environ["LITHO_DL_CACHE"] = ""
+
+
+no_cache_option = click.option(
+    "--no-cache",
+    is_flag=True,
+    expose_value=False,
+    callback=_without_cache,
+    help="Build the kernels of a recipe anew, and do not keep them.",
+)
 optics_option = stacked(
     click.option(
         "--optics",
@@ -110,6 +124,7 @@ optics_option = stacked(
         "or a folder of contest kernels.",
     ),
     click.option("--field", "field_nm", type=float, metavar="NM", help="Side of the field.  [default: the recipe's]"),
+    no_cache_option,
 )
 missing_option = click.option(
     "--allow-missing", is_flag=True, help="Read on where the layout refers to cells that are not in its file."

@@ -69,7 +69,7 @@ class MaskType(Settings):
 
     @property
     def amplitude_of_intensity(self) -> tuple[float, float] | None:
-        """(slope, offset) of the amplitude as a function of |t|^2 on areas of two values; None for alternating masks."""
+        """(slope, offset) of the amplitude as a line in |t|^2 on areas of two values; None for alternating masks."""
         if self.type == "alternating":
             return None
         background = self.transmission**0.5 if self.type == "attenuated" else 0.0

@@ -1,4 +1,4 @@
-"""Example masks at the scale of an optical system: drawn ones, and ones as an optimisation makes them.
+"""Example masks at the scale of an optical system: gratings, drawn ones, and ones as an optimisation makes them.
 
 Kernels are truncated, and their tails fitted, by what these masks need; see `process.accuracy`. All lengths are in
 units of lambda / NA, so every system gets masks of like difficulty.
@@ -19,6 +19,8 @@ from litho_dl.process.resist import diffusion_transfer, sigmoid_print
 FINEST = 0.056  # pixel; 8 nm at NA 1.35 and 193 nm
 WIRE, VIA = (0.42, 0.75), (0.6, 0.8)  # widths
 SPACE, LENGTH = (0.42, 1.6), (1.0, 5.0)
+FINEST_PITCH, PITCHES = 0.65, 6
+DUTIES = (0.5, 0.25)
 DRAWN_SHARE = 0.7  # of the field's side that shapes fill
 STEPS, RATE, MOMENTS = 50, 0.1, (0.9, 0.999)  # of the optimisation, by Adam
 MASK_SHARPNESS, RESIST_STEEPNESS = 4.0, 40.0
@@ -38,6 +40,30 @@ def ensemble_grid(recipe: Recipe, field_nm: tuple[float, float]) -> Grid:
     while abs(rows * width / height - round(rows * width / height)) > 1e-9 * rows:
         rows += 1
     return Grid.of_field(field_nm, height / rows)
+
+
+def gratings(recipe: Recipe, grid: Grid) -> Tensor:
+    """Lines through pitch, 1:1 and 1:3, along y and x by turns, with whole numbers of periods on the field.
+
+    Args:
+        recipe: Wavelength and aperture.
+        grid: Pixels of the field.
+
+    Returns:
+        Coverage (2 `PITCHES`, H, W) in [0, 1], float64.
+    """
+    finest_nm, masks = FINEST_PITCH * recipe.pupil.wavelength_nm / recipe.pupil.na, []
+    for index in range(PITCHES):
+        along_y = index % 2 == 0
+        pixels, side_nm = grid.shape[along_y], grid.field_nm[along_y]
+        most = max(1, math.floor(side_nm / finest_nm))
+        periods = max(1, round(most ** (1 - index / (PITCHES - 1))))
+        for duty in DUTIES:
+            edges = torch.arange(pixels + 1, dtype=torch.float64) * periods / pixels
+            open_until = edges.floor() * duty + (edges - edges.floor()).clamp(max=duty)  # open length up to an edge
+            line = (open_until[1:] - open_until[:-1]) * pixels / periods
+            masks.append(line.expand(grid.shape) if along_y else line[:, None].expand(grid.shape))
+    return torch.stack(masks)
 
 
 def drawn_masks(recipe: Recipe, grid: Grid, count: int, seed: int) -> Tensor:

@@ -1,0 +1,178 @@
+"""The tail of truncated kernels: exact means, planted transfer functions, other fields, and gradients."""
+
+import pytest
+import torch
+
+from litho_dl.core.errors import KernelError
+from litho_dl.core.grid import Grid
+from litho_dl.optics.columns import Columns
+from litho_dl.optics.extend import extended
+from litho_dl.optics.kernels import SocsKernels, Tail
+from litho_dl.optics.mask import MaskType
+from litho_dl.optics.pupil import Pupil
+from litho_dl.optics.socs import build_socs, focus_columns
+from litho_dl.optics.source import Annular, Dipole, Source, sample_source
+from litho_dl.optics.tail import diagonal, fit_linear
+from litho_dl.process.model import Corner, ProcessModel
+from litho_dl.process.resist import Resist
+from litho_dl.simulation.simulator import Simulator
+
+WET = Pupil(wavelength_nm=193.0, na=1.35, immersion_index=1.44, zernike_waves={7: 0.03})
+FIELD = (360.0, 480.0)
+GRID = Grid.of_field(FIELD, 12.0)
+MASKS = {
+    "binary": MaskType(),
+    "attenuated": MaskType(type="attenuated"),
+    "clear field": MaskType(type="attenuated", field="clear"),
+    "alternating": MaskType(type="alternating"),
+}
+
+
+def ring() -> Source:
+    return sample_source(Annular(sigma_inner=0.5, sigma_outer=0.9), 15)
+
+
+def columns() -> Columns:
+    return focus_columns(ring(), WET, FIELD, defocus_nm=30.0)
+
+
+def with_tail(count: int, linear: torch.Tensor | None = None) -> SocsKernels:
+    kernels = build_socs(ring(), WET, FIELD, defocus_nm=30.0, count=count, rescaled=False)
+    if linear is None:
+        linear = torch.zeros(4 * kernels.half[0] + 1, 2 * kernels.half[1] + 1, dtype=torch.complex128)
+    tail = Tail(linear, diagonal(columns()) - kernels.diagonal)
+    return SocsKernels(kernels.spectra, kernels.weights, FIELD, tail=tail)
+
+
+def simulator(kernels: SocsKernels, mask: MaskType = MASKS["binary"]) -> Simulator:
+    process = ProcessModel({"focus": kernels}, mask, Resist(threshold=0.3), {"nominal": Corner(1.0, "focus")})
+    return Simulator(process, dtype=torch.float64)
+
+
+def random_masks(count: int = 2, *, grey: bool = False) -> torch.Tensor:
+    values = torch.rand(count, *GRID.shape, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    return values if grey else (values > 0.6).double()
+
+
+@pytest.mark.parametrize("count", [1, 4, 20])
+@pytest.mark.parametrize("mask", ["binary", "attenuated", "clear field"])
+def test_means_are_exact_for_every_mask(count, mask):
+    """Grey ones and a clear one too: the mean needs |S|^2 alone."""
+    opened = 0.0 if mask == "clear field" else 1.0
+    masks = torch.cat((random_masks(), random_masks(grey=True), torch.full((1, *GRID.shape), opened).double()))
+    exact = simulator(build_socs(ring(), WET, FIELD, defocus_nm=30.0, rescaled=False), MASKS[mask])
+    found = simulator(with_tail(count), MASKS[mask])
+    means = [one(masks, 12.0).aerial("nominal").mean((1, 2)) for one in (exact, found)]
+    torch.testing.assert_close(means[1], means[0], rtol=1e-12, atol=0)
+    assert float(means[1][-1]) == pytest.approx(1, abs=1e-12)
+    assert with_tail(count).open_frame == pytest.approx(1, abs=1e-12)
+
+
+def test_all_kernels_leave_no_tail():
+    kernels = with_tail(10_000)
+    assert kernels.tail is not None
+    assert kernels.tail.energy.abs().max() < 1e-12
+
+
+def planted(harmonic: int) -> torch.Tensor:
+    """A smooth transfer function, and its variation around the rings."""
+    rows, columns = 4 * with_tail(1).half[0] + 1, 2 * with_tail(1).half[1] + 1
+    y = (torch.arange(rows, dtype=torch.float64) - rows // 2) / FIELD[0]
+    x = torch.arange(columns, dtype=torch.float64) / FIELD[1]
+    radius, angle = torch.hypot(y[:, None], x[None]), torch.atan2(y[:, None], x[None])
+    phase = 1j if harmonic % 2 else 1.0
+    rings = (radius * min(FIELD)).round() / min(FIELD)
+    linear = torch.exp(-((rings * 80) ** 2)) * (1 + 0.5 * phase * torch.cos(harmonic * angle))
+    linear = linear.to(torch.complex128)
+    linear[rows // 2, 0] = 0
+    return linear
+
+
+@pytest.mark.parametrize(("harmonic", "off"), [(0, 1e-9), (1, 0.1), (2, 0.06), (4, 0.06)])
+def test_a_planted_transfer_function_is_found(harmonic, off):
+    """Constant on rings to rounding, harmonics but for the ridge."""
+    linear, maker = planted(harmonic), simulator(with_tail(1))
+    intensity = maker.spectrum(random_masks(8), 12.0).intensity
+    assert intensity is not None
+    found = fit_linear(linear * intensity, intensity, FIELD)
+    assert (found - linear).abs().max() <= off * linear.abs().max()
+
+
+@pytest.mark.parametrize("mask", list(MASKS))
+def test_the_tail_adds_its_image_of_the_transmitted_intensity(mask):
+    """Its linear part filters |t|^2, whatever the mask technology; gradients are exact."""
+    linear, kind = planted(2), MASKS[mask]
+    values = random_masks(1, grey=True) * (2 if kind.lowest < 0 else 1) + kind.lowest
+    with_linear, without = (simulator(with_tail(3, part), kind) for part in (linear, 0 * linear))
+    added = with_linear(values, 12.0).spectra["focus"] - without(values, 12.0).spectra["focus"]
+    incoherent = simulator(
+        SocsKernels(
+            torch.zeros(0, *with_tail(1).spectra.shape[1:], dtype=torch.complex128),
+            torch.zeros(0, dtype=torch.float64),
+            FIELD,
+            tail=Tail(linear, torch.zeros(with_tail(1).spectra.shape[1:]).double()),
+        )
+    )
+    intensity = values.abs() if mask == "alternating" else kind.transmitted(values)
+    expected = incoherent.expose(intensity, 12.0).spectra["focus"]
+    torch.testing.assert_close(added, expected, rtol=0, atol=1e-14)
+    small = values.requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda m: with_linear.expose(m, 12.0).intensity["focus"], (small,), fast_mode=True, atol=1e-8
+    )
+
+
+def test_amplitude_follows_from_intensity_on_areas_of_two_values():
+    areas = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    for mask in MASKS.values():
+        line = mask.amplitude_of_intensity
+        if line is None:
+            assert mask.type == "alternating"
+            continue
+        torch.testing.assert_close(line[0] * mask.transmitted(areas) + line[1], mask.amplitude(areas))
+        torch.testing.assert_close(mask.transmitted(areas), mask.amplitude(areas).square())
+
+
+def test_a_larger_field_keeps_the_mean_of_a_clear_mask():
+    kernels = build_socs(ring(), WET, (400.0, 400.0), count=5, rescaled=False)
+    exact = focus_columns(ring(), WET, (400.0, 400.0))
+    linear = torch.zeros(4 * kernels.half[0] + 1, 2 * kernels.half[1] + 1, dtype=torch.complex128)
+    tailed = SocsKernels(
+        kernels.spectra,
+        kernels.weights,
+        (400.0, 400.0),
+        tail=Tail(linear + 0.01, diagonal(exact) - kernels.diagonal),
+        edge_error_nm=0.1,
+    )
+    larger = extended(tailed, (600.0, 800.0))
+    assert larger.open_frame == pytest.approx(1, abs=1e-9)
+    assert larger.edge_error_nm is None
+    assert larger.tail is not None
+    middle = larger.tail.linear.shape[0] // 2
+    assert larger.tail.linear[middle, 0] == 0
+    torch.testing.assert_close(larger.tail.linear[middle, 1:6].real, torch.full((5,), 0.01, dtype=torch.float64))
+    truth = diagonal(focus_columns(ring(), WET, (600.0, 800.0)))
+    found = larger.tail.energy + larger.diagonal
+    rows, columns = ((n - m) // 2 for n, m in zip(found.shape, truth.shape, strict=True))
+    inner = found[rows : rows + truth.shape[0], columns : columns + truth.shape[1]]
+    assert (inner - truth).abs().mean() < 0.02  # interpolated between frequencies
+
+
+def test_a_dipole_takes_light_of_its_own_direction():
+    """Not radial: along its axis the diagonal reaches further."""
+    source = sample_source(Dipole(sigma_inner=0.6, sigma_outer=0.9, opening_deg=30, axis="x"), 31)
+    values = diagonal(focus_columns(source, WET, (400.0, 400.0)))
+    middle = values.shape[0] // 2
+    assert (values[middle] > 0.1).sum() > (values[:, middle] > 0.1).sum()
+    assert float(values[middle, middle]) == pytest.approx(1)
+
+
+def test_tails_of_another_shape_are_refused():
+    kernels = with_tail(2)
+    assert kernels.tail is not None
+    linear, energy = kernels.tail
+    for wrong in (Tail(linear[1:], energy), Tail(linear, energy[1:]), Tail(linear.real, energy)):
+        with pytest.raises(KernelError, match="Expected a tail of a complex"):
+            SocsKernels(kernels.spectra, kernels.weights, FIELD, tail=wrong)
+    with pytest.raises(KernelError, match="finite tail"):
+        SocsKernels(kernels.spectra, kernels.weights, FIELD, tail=Tail(linear * float("nan"), energy))

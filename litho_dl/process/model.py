@@ -118,6 +118,11 @@ class ProcessModel:
         return 0.0 if self.recipe is None else self.recipe.pupil.flare
 
     @property
+    def scale(self) -> float:
+        """What lengths chosen for some 50 nm of resolution are multiplied by; see `Recipe`; 1 for imported kernels."""
+        return 1.0 if self.recipe is None else self.recipe.scale
+
+    @property
     def field_nm(self) -> tuple[float, float]:
         """(height, width) of the periodic field."""
         return next(iter(self.kernels.values())).field_nm

@@ -23,6 +23,8 @@ def influence(process: ProcessModel) -> torch.Tensor:
     other. The change is the r.m.s. difference of their images along the border over a clear mask's intensity, and the
     largest of all focus settings.
 
+    Flare, which is taken as the mean over a tile's own field, is left out.
+
     Args:
         process: The process; the simulated field is twice its field, and all lengths here are times its scale.
 
@@ -32,7 +34,7 @@ def influence(process: ProcessModel) -> torch.Tensor:
     side = FIELDS * max(process.field_nm)
     pixel_nm, feature_nm = PIXEL_NM * process.scale, FEATURE_NM * process.scale
     grid = Grid.of_field((side, side), pixel_nm)
-    simulator = Simulator(process.on_field(grid.field_nm))
+    simulator = Simulator(process.without_flare().on_field(grid.field_nm))
     blocks, repeat = math.ceil(side / feature_nm), round(feature_nm / pixel_nm)
     random = torch.rand(2, blocks, blocks, generator=torch.Generator().manual_seed(SEED)) < 0.5
     masks = random.repeat_interleave(repeat, 1).repeat_interleave(repeat, 2)[:, : grid.shape[0], : grid.shape[1]]

@@ -181,6 +181,13 @@ class ProcessModel:
             title=title,
         )
 
+    def without_flare(self) -> "ProcessModel":
+        """The process without flare, which is a mean over the field and so no influence of near masks."""
+        if self.recipe is None or not self.flare:
+            return self
+        pupil = self.recipe.pupil.model_copy(update={"flare": 0.0})
+        return replace(self, recipe=self.recipe.model_copy(update={"pupil": pupil}))
+
     def on_field(self, field_nm: tuple[float, float]) -> "ProcessModel":
         """The process on a larger field of (height, width) nm, with its kernels extended; see `optics.extend.extended`.
 

@@ -79,7 +79,8 @@ def _wide(process: ProcessModel) -> ProcessModel:
         height, width = process.field_nm
         process = build_process(recipe, field_nm=(times * height, times * width), count=count)
         corner = process.corners["nominal"]
-    return replace(process, kernels={corner.kernels: process.kernels[corner.kernels]}, corners={"nominal": corner})
+    own = replace(process, kernels={corner.kernels: process.kernels[corner.kernels]}, corners={"nominal": corner})
+    return own.without_flare()  # the mean over the field, which a larger one would change
 
 
 def _shift_nm(wide: ProcessModel, target: Layout, field_nm: tuple[float, float]) -> float:

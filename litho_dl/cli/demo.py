@@ -37,7 +37,8 @@ def demo(out: Path, layouts: Path, device: str) -> None:
     """
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import write_text
-    from litho_dl.layout.clips import file_pixel_nm, load_clip
+    from litho_dl.layout.clips import load_clip
+    from litho_dl.layout.file_pixel import file_pixel_nm
     from litho_dl.process.files import read_optics
     from litho_dl.runs.files import layout_settings, write_clip, write_run
     from litho_dl.runs.optics import draw_kernels

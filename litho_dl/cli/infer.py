@@ -76,7 +76,7 @@ def infer(
     from litho_dl.generators.model import field_step_nm, load_generator
     from litho_dl.generators.predict import predict, refine
     from litho_dl.ilt.method import load_method
-    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, whole_factor
+    from litho_dl.layout.file_pixel import MASK_FILE_PIXEL_NM, whole_factor
     from litho_dl.runs import files
     from litho_dl.runs.optimize import score_masks
     from litho_dl.runs.tables import score_table

@@ -98,7 +98,7 @@ def optimize(
     """
     from litho_dl.core.device import resolve_device
     from litho_dl.ilt.method import load_method
-    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, whole_factor
+    from litho_dl.layout.file_pixel import MASK_FILE_PIXEL_NM, whole_factor
     from litho_dl.runs import files, tables
     from litho_dl.runs.optimize import score_masks, solve
 

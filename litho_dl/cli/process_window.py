@@ -85,7 +85,8 @@ def process_window(
     """
     from litho_dl.core.device import resolve_device
     from litho_dl.core.grid import require_steps
-    from litho_dl.layout.clips import file_pixel_nm, load_clip, load_mask_polygons
+    from litho_dl.layout.clips import load_clip, load_mask_polygons
+    from litho_dl.layout.file_pixel import file_pixel_nm
     from litho_dl.process.files import read_optics
     from litho_dl.runs import process_window as runs
     from litho_dl.runs.border import warn_of_border

@@ -56,7 +56,8 @@ def simulate(
     from litho_dl.core.grid import Grid, require_steps
     from litho_dl.core.io import IMAGE_SUFFIXES
     from litho_dl.core.naming import require_name
-    from litho_dl.layout.clips import file_pixel_nm, file_stem, load_mask_image, pixel_of, place
+    from litho_dl.layout.clips import file_stem, load_mask_image, pixel_of, place
+    from litho_dl.layout.file_pixel import file_pixel_nm
     from litho_dl.layout.mask_file import read_mask
     from litho_dl.process.files import read_optics
     from litho_dl.runs.border import warn_of_border

@@ -17,7 +17,8 @@ from litho_dl.generators.predict import predict, refine
 from litho_dl.generators.weights import SUFFIX
 from litho_dl.ilt.method import Method
 from litho_dl.ilt.solve import Solution
-from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip, file_pixel_nm, on_pixel, whole_factor
+from litho_dl.layout.clips import Clip, on_pixel
+from litho_dl.layout.file_pixel import MASK_FILE_PIXEL_NM, file_pixel_nm, whole_factor
 from litho_dl.runs.files import mask_file
 from litho_dl.runs.masks import GivenMasks, Masks, read_given_mask
 

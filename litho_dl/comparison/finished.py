@@ -13,7 +13,8 @@ from litho_dl.comparison.suite import Suite
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import write_text
 from litho_dl.core.settings import Positive, Settings, validated
-from litho_dl.layout.clips import Clip, file_pixel_nm, load_mask_image, on_pixel
+from litho_dl.layout.clips import Clip, load_mask_image, on_pixel
+from litho_dl.layout.file_pixel import file_pixel_nm
 from litho_dl.process.identity import kernels_digest, process_digest
 from litho_dl.runs.masks import GivenMasks
 

@@ -20,13 +20,13 @@ from litho_dl.core.io import IMAGE_SUFFIXES, read_image
 from litho_dl.core.naming import require_name
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.edges import is_manhattan
+from litho_dl.layout.file_pixel import file_pixel_nm, whole_factor
 from litho_dl.layout.files import read_layout
 from litho_dl.layout.layout import Box, Layout
 from litho_dl.layout.mask_file import read_mask
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.raster import rasterize, require_inside
 
-MASK_FILE_PIXEL_NM = 1.0
 FAINTEST = 1 / 32  # brightest value of an image below which it holds numbers, such as 0 and 1, in place of greys
 
 
@@ -79,11 +79,6 @@ def drawn_polygons(clip: Clip) -> tuple[Polygon, ...] | None:
     loops = (loop / pixel_nm for polygon in merged for loop in polygon.loops)
     on_pixels = all(bool((loop == np.rint(loop)).all()) for loop in loops)
     return None if on_pixels and is_manhattan(merged) else merged
-
-
-def file_pixel_nm(optics: HasField) -> float:
-    """Pixel in nm of mask files, and of images that polygons are read as."""
-    return MASK_FILE_PIXEL_NM * scale_of(optics)
 
 
 def place(layout: Layout, optics: HasField, name: str) -> Clip:
@@ -387,22 +382,3 @@ def _nested(one_nm: float, other_nm: float) -> bool:
     """True if one of two pixels is a whole multiple of the other."""
     fine_nm, coarse_nm = sorted((one_nm, other_nm))
     return whole_ratio(coarse_nm, fine_nm) is not None
-
-
-def whole_factor(pixel_nm: float, fine_nm: float) -> int:
-    """How many times a pixel is coarser than another.
-
-    Args:
-        pixel_nm: The coarse pixel.
-        fine_nm: The fine pixel.
-
-    Returns:
-        A whole number of at least 1.
-
-    Raises:
-        MaskError: The coarse pixel is not a whole multiple of the fine one.
-    """
-    factor = whole_ratio(pixel_nm, fine_nm)
-    if factor is None:
-        raise MaskError(f"Expected a mask pixel that is a multiple of {fine_nm:g} nm, got {pixel_nm:g} nm.")
-    return factor

@@ -8,8 +8,9 @@ import numpy as np
 from torch import Tensor
 
 from litho_dl.core.io import write_png
-from litho_dl.layout.clips import Clip, file_pixel_nm, magnified
+from litho_dl.layout.clips import Clip, magnified
 from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.file_pixel import file_pixel_nm
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.mask_file import PLAIN_FORM, MaskForm, write_mask
 from litho_dl.layout.polygon import Polygon

@@ -13,8 +13,8 @@ from litho_dl.core.grid import Grid, require_steps
 from litho_dl.core.io import file_digest
 from litho_dl.core.workers import on_one_thread
 from litho_dl.ilt.method import Method, load_method
-from litho_dl.layout.clips import whole_factor
 from litho_dl.layout.design_rules import load_rules
+from litho_dl.layout.file_pixel import whole_factor
 from litho_dl.pairs.recipe import DatasetRecipe, GeneratedClips, LayoutClips
 from litho_dl.process.files import Optics, read_optics
 from litho_dl.process.identity import kernels_digest

@@ -12,8 +12,9 @@ from torch import Tensor
 from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
 from litho_dl.core.grid import Grid, HasField, same_length
 from litho_dl.core.io import IMAGE_SUFFIXES
-from litho_dl.layout.clips import Clip, file_pixel_nm, load_mask, pixel_of
+from litho_dl.layout.clips import Clip, load_mask, pixel_of
 from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.file_pixel import file_pixel_nm
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
 from litho_dl.simulation.simulator import Simulator, mask_tensor

@@ -14,9 +14,10 @@ from litho_dl.core.errors import LithoError, MaskError
 from litho_dl.core.settings import suggestion
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.ilt.solve import OnStep, Solution, solve_targets
-from litho_dl.layout.clips import Clip, drawn_polygons, file_pixel_nm, on_pixel
+from litho_dl.layout.clips import Clip, drawn_polygons, on_pixel
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.curves import curved_polygons
+from litho_dl.layout.file_pixel import file_pixel_nm
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.saved_mask import save_mask

@@ -12,7 +12,8 @@ from litho_dl.core.dft import synthesise_at
 from litho_dl.core.errors import LayoutError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.core.progress import Advance
-from litho_dl.layout.clips import Clip, file_pixel_nm
+from litho_dl.layout.clips import Clip
+from litho_dl.layout.file_pixel import file_pixel_nm
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
 from litho_dl.metrics.gauge import Gauge, default_gauges, gauge_along

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from litho_dl.cli.options import (
+    GivenRules,
     built,
     command_line,
     complete_names,
@@ -26,7 +27,6 @@ from litho_dl.cli.preparation import RunInput, with_run_input
 
 if TYPE_CHECKING:
     from litho_dl.comparison.candidates import Candidate
-    from litho_dl.layout.rules import MaskRules
     from litho_dl.process.files import Optics
 
 REFINING = "fast"
@@ -83,7 +83,7 @@ candidate_options = stacked(
 def compare(
     run_input: RunInput,
     protocol: str | None,
-    rules: "MaskRules | None",
+    rules: GivenRules,
     out: Path,
     device: str,
     figures: bool,
@@ -111,13 +111,13 @@ def compare(
 
     resolved, name = resolve_device(device), Path(run_input.optics).name
     read = read_optics(run_input.optics, field_nm=run_input.field_nm)
-    PROTOCOLS[protocol or "default"].require(read.field_nm, read.mask)
+    PROTOCOLS[protocol or "default"].scaled(read.scale).require(read.field_nm, read.mask)
     candidates = _candidates(read, rules, allow_missing=run_input.allow_missing, **chosen)
     clips = run_input.clips(read)
     own(out)
     process = built(read)
     warn_of_border(process, [clip.placed for clip in clips], optimised=True)
-    suite = suite_of(name, Simulator(process).to(resolved), clips, protocol, rules)
+    suite = suite_of(name, Simulator(process).to(resolved), clips, protocol, rules.at(read.scale))
     files.warn_of_pixel_edges(suite.protocol, clips)
     command = command_line()
     try:
@@ -143,7 +143,7 @@ def compare(
 
 def _candidates(
     optics: "Optics",
-    rules: "MaskRules | None",
+    rules: GivenRules,
     *,
     allow_missing: bool,
     methods: str | None,
@@ -169,13 +169,13 @@ def _candidates(
         raise click.UsageError("--refine goes with --models.")
     found: list[Candidate] = []
     for name in methods.split(",") if methods else ():
-        found.append(MethodCandidate(Path(name).stem, method_with(load_method(name), name, rules)))
-    refining = None if steps is None else method_with(load_method(REFINING), REFINING, rules)
+        found.append(MethodCandidate(Path(name).stem, method_with(load_method(name), name, rules, optics.scale)))
+    refining = None if steps is None else method_with(load_method(REFINING), REFINING, rules, optics.scale)
     for name in models.split(",") if models else ():
         generator, label = load_generator(name, optics, force=force), label_of(name)
-        found.append(NetworkCandidate(label, generator))
+        found.append(NetworkCandidate(label, generator, scale=optics.scale))
         if refining is not None:
-            found.append(NetworkCandidate(f"{label}+{steps}", generator, steps, refining))
+            found.append(NetworkCandidate(f"{label}+{steps}", generator, steps, refining, scale=optics.scale))
     for entry in given:
         name, equals, folder = entry.partition("=")
         if not (name and equals and folder):

@@ -37,7 +37,8 @@ def demo(out: Path, layouts: Path, device: str) -> None:
     """
     from litho_dl.core.device import resolve_device
     from litho_dl.core.io import write_text
-    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, load_clip
+    from litho_dl.layout.clips import load_clip
+    from litho_dl.layout.file_pixel import file_pixel_nm
     from litho_dl.process.files import read_optics
     from litho_dl.runs.files import layout_settings, write_clip, write_run
     from litho_dl.runs.optics import draw_kernels
@@ -68,8 +69,8 @@ def demo(out: Path, layouts: Path, device: str) -> None:
     for scored in score_masks(simulator, clips, solution, protocol):
         clip, evaluation = scored.clip, scored.evaluation
         results.append(write_clip(scored, process.resist.threshold, out, METHOD))
-        coverage = clip.coverage(MASK_FILE_PIXEL_NM)
-        as_drawn = evaluate_mask(coverage, MASK_FILE_PIXEL_NM, clip.placed, precise, protocol)
+        coverage = clip.coverage(file_pixel_nm(clip))
+        as_drawn = evaluate_mask(coverage, file_pixel_nm(clip), clip.placed, precise, protocol)
         drawn.append(as_drawn.scorecard.as_dict())
         gallery.append(
             (clip.name, clip_images(evaluation, scored.mask), evaluation.scorecard, evaluation.violations_nm)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from litho_dl.cli.options import (
+    GivenRules,
     built,
     device_option,
     json_option,
@@ -17,7 +18,7 @@ from litho_dl.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from litho_dl.layout.rules import MaskRules
+    pass
 
 
 @click.command()
@@ -52,7 +53,7 @@ def evaluate(
     field_nm: float | None,
     protocol: str,
     raster: Literal["exact", "inclusive"],
-    rules: "MaskRules | None",
+    rules: GivenRules,
     layer: str | None,
     cell: str | None,
     window_nm: tuple[float, float, float, float] | None,
@@ -83,7 +84,7 @@ def evaluate(
         require_figure_suffix(figure)
     resolved = resolve_device(device)
     read = read_optics(optics, field_nm=field_nm)
-    scoring = PROTOCOLS[protocol].counting(rules)
+    scoring = PROTOCOLS[protocol].scaled(read.scale).counting(rules.at(read.scale))
     scoring.require(read.field_nm, read.mask)
     clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     masks = read_given_mask(mask, clip, layer=mask_layer, cell=mask_cell, allow_missing=allow_missing)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from litho_dl.cli.options import (
+    GivenRules,
     built,
     command_line,
     complete_names,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from litho_dl.fullchip.job import Job
     from litho_dl.fullchip.run import ChipRun
     from litho_dl.layout.mask_file import MaskForm
-    from litho_dl.layout.rules import MaskRules
 
 GPU_BATCH = 8  # tiles
 
@@ -108,7 +108,7 @@ def fullchip(
     passes: int,
     batch: int | None,
     tolerance: float | None,
-    rules: "MaskRules | None",
+    rules: GivenRules,
     workers: int | None,
     scheduler: str | None,
     device: str,
@@ -184,7 +184,7 @@ def _job(
     passes: int,
     batch: int,
     tolerance: float | None,
-    rules: "MaskRules | None",
+    rules: GivenRules,
 ) -> "Job":
     """Reads and checks all input, before anything is written."""
     from litho_dl.fullchip.chip import Chip
@@ -200,9 +200,9 @@ def _job(
     if model is not None and steps is None and method is not None:
         raise click.UsageError("--model with --method needs --refine STEPS.")
     name = "fast" if method is None and steps is not None else method
-    chosen = None if name is None else method_with(load_method(name), name, rules)
     read = read_optics(optics)
-    PROTOCOLS["default"].require(read.field_nm, read.mask)
+    chosen = None if name is None else method_with(load_method(name), name, rules, read.scale)
+    PROTOCOLS["default"].scaled(read.scale).require(read.field_nm, read.mask)
     generator = None if model is None else load_generator(model, read, force=force)
     if generator is not None:
         generator.require_masks()
@@ -212,7 +212,7 @@ def _job(
     labels = {"layout": layout.name, "layer": layer, "cell": cell, "optics": optics, "method": name, "model": model}
     labels |= {"mask_field": read.mask.field}
     reach = TOLERANCE if tolerance is None else tolerance
-    counted = RULES if rules is None else rules
+    counted = rules.at(read.scale) or RULES.scaled(read.scale)
     return Job(chip, process, chosen, generator, steps, passes, batch, window_nm, core_nm, reach, labels, counted)
 
 

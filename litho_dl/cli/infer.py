@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from litho_dl.cli.options import (
+    GivenRules,
     command_line,
     complete_names,
     device_option,
@@ -25,7 +26,6 @@ from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
     from litho_dl.layout.mask_file import MaskForm
-    from litho_dl.layout.rules import MaskRules
 
 
 @click.command()
@@ -59,7 +59,7 @@ def infer(
     device: str,
     steps: int | None,
     method: str,
-    rules: "MaskRules | None",
+    rules: GivenRules,
     form: "MaskForm",
     force: bool,
     figures: bool,
@@ -76,20 +76,21 @@ def infer(
     from litho_dl.generators.model import field_step_nm, load_generator
     from litho_dl.generators.predict import predict, refine
     from litho_dl.ilt.method import load_method
-    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, whole_factor
+    from litho_dl.layout.file_pixel import MASK_FILE_PIXEL_NM, whole_factor
     from litho_dl.runs import files
     from litho_dl.runs.optimize import score_masks
     from litho_dl.runs.tables import score_table
 
     resolved, chosen = resolve_device(device), load_method(method)
-    if steps is not None:
-        chosen = method_with(chosen, method, rules)
     optics, clips = read_clips(run_input, {} if steps is None else {f"method {method}": chosen.field_step_nm})
+    if steps is not None:
+        chosen = method_with(chosen, method, rules, optics.scale)
     require_steps(optics.field_nm, field_step_nm(model), f"network {model}")
     generator = load_generator(model, optics, force=force)
     generator.require_masks()
     # Refuse now a pixel on which masks could not be saved later.
-    whole_factor(generator.card.recipe.mask_pixel_nm if steps is None else chosen.mask_nm, MASK_FILE_PIXEL_NM)
+    own_nm = chosen.mask_nm * optics.scale if steps is not None else generator.card.recipe.mask_pixel_nm
+    whole_factor(own_nm, MASK_FILE_PIXEL_NM * optics.scale)
     run = prepared_run(optics, clips, out, resolved, rules)
     prediction, solution = predict(generator, clips, resolved), None
     title, trained_for = generator.card.recipe.network, generator.card.optics.name

@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litho_dl.cli.options import command_line, json_option, own, read_mask_options, report_option, rules_options
+from litho_dl.cli.options import (
+    GivenRules,
+    command_line,
+    json_option,
+    own,
+    read_mask_options,
+    report_option,
+    rules_options,
+)
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
-    from litho_dl.layout.rules import MaskRules
+    pass
 
 
 @click.command()
@@ -36,7 +44,7 @@ if TYPE_CHECKING:
 def mrc(
     mask: Path,
     pixel_nm: float | None,
-    rules: "MaskRules | None",
+    rules: GivenRules,
     smooth_nm: float | None,
     out: Path | None,
     markers: str,
@@ -70,7 +78,7 @@ def mrc(
     from litho_dl.runs.summary import write_summary
     from litho_dl.scoring.protocol import RULES
 
-    limits = RULES if rules is None else rules
+    limits = rules.at(1.0) or RULES
     if out is not None:
         require_name(file_stem(mask), "the name of a mask")
         own(out)

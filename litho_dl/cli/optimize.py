@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from litho_dl.cli.options import (
+    GivenRules,
     command_line,
     complete_names,
     device_option,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from litho_dl.layout.clips import Clip
     from litho_dl.layout.mask_file import MaskForm
-    from litho_dl.layout.rules import MaskRules
 
 LARGEST_TOLERANCE_NM = 10.0
 
@@ -79,7 +79,7 @@ def optimize(
     mask_layer: str | None,
     mask_cell: str | None,
     curves_nm: float | None,
-    rules: "MaskRules | None",
+    rules: GivenRules,
     form: "MaskForm",
     shots: bool,
     figures: bool,
@@ -98,19 +98,20 @@ def optimize(
     """
     from litho_dl.core.device import resolve_device
     from litho_dl.ilt.method import load_method
-    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, whole_factor
+    from litho_dl.layout.file_pixel import MASK_FILE_PIXEL_NM, whole_factor
     from litho_dl.runs import files, tables
     from litho_dl.runs.optimize import score_masks, solve
 
     if curves_nm is not None and not 0 < curves_nm <= LARGEST_TOLERANCE_NM:
         raise LithoError(f"Expected --curves above 0 and at most {LARGEST_TOLERANCE_NM:g} nm, got {curves_nm:g}.")
-    resolved, chosen = resolve_device(device), method_with(load_method(method), method, rules)
+    resolved, chosen = resolve_device(device), load_method(method)
     whole_factor(chosen.mask_nm, MASK_FILE_PIXEL_NM)  # refuse now a pixel on which masks could not be saved
     optics, clips = read_clips(run_input, {f"method {method}": chosen.field_step_nm})
+    chosen = method_with(chosen, method, rules, optics.scale)
     masks = None
     if start_masks:
         part = (mask_layer, mask_cell, run_input.allow_missing)
-        masks = _start_masks(start_masks, clips, chosen.target_nm, *part)
+        masks = _start_masks(start_masks, clips, chosen.target_nm * optics.scale, *part)
     run = prepared_run(optics, clips, out, resolved, rules)
     with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
         solution = solve(run.simulator, clips, chosen, advance, masks=masks)

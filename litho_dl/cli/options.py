@@ -7,7 +7,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -253,17 +253,39 @@ def report_on(folder_of: Callable[[dict[str, Any]], Path | None]) -> Callable[[C
     return decorate
 
 
+@dataclass(frozen=True)
+class GivenRules:
+    """The limits of mask rules on the command line, by the names of `MaskRules`."""
+
+    limits: dict[str, float]
+
+    def at(self, scale: float) -> "MaskRules | None":
+        """The rules, those not given by default for a process of a scale; None if none is given."""
+        from litho_dl.scoring.protocol import RULES
+
+        return replace(RULES.scaled(scale), **self.limits) if self.limits else None
+
+
 def rules_options(command: Command) -> Command:
-    """Adds `--width`, `--space`, `--area` and `--radius`; the command gets `rules`, None if none is given."""
+    """Adds `--width`, `--space`, `--area` and `--radius`; the command gets `rules`, a `GivenRules`."""
 
     @click.option(
-        "--width", type=float, metavar="NM", help="Mask rule, at wafer scale: least width; 0: off.  [default: 20]"
+        "--width",
+        type=float,
+        metavar="NM",
+        help="Mask rule, at wafer scale: least width; 0: off.  [default: 20 times the optics' scale]",
     )
     @click.option(
-        "--space", type=float, metavar="NM", help="Mask rule, at wafer scale: least space; 0: off.  [default: 20]"
+        "--space",
+        type=float,
+        metavar="NM",
+        help="Mask rule, at wafer scale: least space; 0: off.  [default: 20 times the optics' scale]",
     )
     @click.option(
-        "--area", type=float, metavar="NM2", help="Mask rule, at wafer scale: least area; 0: off.  [default: 1000]"
+        "--area",
+        type=float,
+        metavar="NM2",
+        help="Mask rule, at wafer scale: least area; 0: off.  [default: 1000 times the optics' scale squared]",
     )
     @click.option(
         "--radius",
@@ -275,31 +297,30 @@ def rules_options(command: Command) -> Command:
     def with_rules(
         *args: Any, width: float | None, space: float | None, area: float | None, radius: float | None, **options: Any
     ) -> None:
-        from litho_dl.scoring.protocol import RULES
-
         given = {"min_width_nm": width, "min_space_nm": space, "min_area_nm2": area, "min_radius_nm": radius}
         limits = {name: value for name, value in given.items() if value is not None}
-        command(*args, rules=replace(RULES, **limits) if limits else None, **options)
+        command(*args, rules=GivenRules(limits), **options)
 
     return with_rules
 
 
-def method_with(method: "Method", name: str, rules: "MaskRules | None") -> "Method":
-    """A method with the mask rules of the command line; says on standard error what it cannot keep.
+def method_with(method: "Method", name: str, given: GivenRules, scale: float) -> "Method":
+    """A method, for a process of a scale, with the mask rules of the command line; tells what it cannot keep.
 
     Raises:
         RecipeError: A limit that the method keeps is 0.
     """
+    rules = given.at(scale)
     if rules is None:
         return method
     if not method.keeps_rules:
         click.echo(f"{name}: keeps no mask rules; violations of {rules} are counted only.", err=True)
     elif rules.min_radius_nm > 0:
         click.echo(f"{name}: keeps no radius; tighter bends are counted only.", err=True)
-    kept = method.keeping(rules)
-    if method.rules is not None and kept.rules is not None:
-        limits = zip(method.rules.model_dump().items(), kept.rules.model_dump().values(), strict=True)
-        lowered = [f"{key} {own:g} to {limit:g}" for (key, own), limit in limits if limit < own]
+    kept = method.keeping(rules.scaled(1 / scale))
+    if method.rules is not None and kept is not method:
+        own = asdict(method.rules.mask_rules().scaled(scale))
+        lowered = [f"{key} {own[key]:g} to {limit:g}" for key, limit in asdict(rules).items() if limit < own[key]]
         if lowered:
             click.echo(f"{name}: its own rules are lowered: {', '.join(lowered)}.", err=True)
     return kept

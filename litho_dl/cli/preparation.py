@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from litho_dl.cli.options import Command, built, own
+from litho_dl.cli.options import Command, GivenRules, built, own
 
 if TYPE_CHECKING:
     import torch
 
     from litho_dl.layout.clips import Clip
-    from litho_dl.layout.rules import MaskRules
     from litho_dl.process.files import Optics
     from litho_dl.scoring.protocol import Protocol
     from litho_dl.simulation.simulator import Simulator
@@ -104,7 +103,8 @@ def read_clips(run_input: RunInput, steps_nm: Mapping[str, float]) -> "tuple[Opt
 
     Args:
         run_input: The input.
-        steps_nm: Lengths of which the field must be a whole multiple, by what needs them, such as `method fast`.
+        steps_nm: Lengths of which the field must be a whole multiple, at a scale of 1, by what needs them, such as
+            `method fast`.
 
     Returns:
         The optics, and one clip for each layout.
@@ -120,13 +120,13 @@ def read_clips(run_input: RunInput, steps_nm: Mapping[str, float]) -> "tuple[Opt
 
     optics = read_optics(run_input.optics, field_nm=run_input.field_nm)
     for needed_for, step_nm in steps_nm.items():
-        require_steps(optics.field_nm, step_nm, needed_for)
-    PROTOCOLS["default"].require(optics.field_nm, optics.mask)
+        require_steps(optics.field_nm, step_nm * optics.scale, needed_for)
+    PROTOCOLS["default"].scaled(optics.scale).require(optics.field_nm, optics.mask)
     return optics, run_input.clips(optics)
 
 
 def prepared_run(
-    optics: "Optics", clips: "list[Clip]", out: Path, device: "torch.device", rules: "MaskRules | None"
+    optics: "Optics", clips: "list[Clip]", out: Path, device: "torch.device", rules: GivenRules
 ) -> PreparedRun:
     """Builds the kernels, takes the folder of the run, and warns of clips that would be scored or printed wrongly.
 
@@ -135,7 +135,7 @@ def prepared_run(
         clips: The clips, as read.
         out: The folder, which nothing else may write to until the command ends.
         device: Device to compute on.
-        rules: Mask rules to count; None: the protocol's.
+        rules: Mask rules to count; those not given are the protocol's.
 
     Returns:
         The simulator and the protocol.
@@ -150,7 +150,7 @@ def prepared_run(
     from litho_dl.simulation.simulator import Simulator
 
     process = built(optics)
-    protocol = default_protocol(process).counting(rules)
+    protocol = default_protocol(process).counting(rules.at(optics.scale))
     warn_of_pixel_edges(protocol, clips)
     own(out)
     warn_of_border(process, [clip.placed for clip in clips], optimised=True)

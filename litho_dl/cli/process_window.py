@@ -85,7 +85,8 @@ def process_window(
     """
     from litho_dl.core.device import resolve_device
     from litho_dl.core.grid import require_steps
-    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, load_clip, load_mask_polygons
+    from litho_dl.layout.clips import load_clip, load_mask_polygons
+    from litho_dl.layout.file_pixel import file_pixel_nm
     from litho_dl.process.files import read_optics
     from litho_dl.runs import process_window as runs
     from litho_dl.runs.border import warn_of_border
@@ -96,7 +97,7 @@ def process_window(
         raise click.BadParameter("expected positive doses", param_hint="'--dose'")
     resolved = resolve_device(device)
     read = read_optics(optics, field_nm=field_nm)
-    require_steps(read.field_nm, MASK_FILE_PIXEL_NM, "a process window")
+    require_steps(read.field_nm, file_pixel_nm(read), "a process window")
     clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     polygons = clip.placed
     if mask is not None:

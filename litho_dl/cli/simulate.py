@@ -17,15 +17,18 @@ from litho_dl.cli.options import (
     report_option,
 )
 
-LAYOUT_PIXEL_NM = 1.0
-
 
 @click.command()
 @click.argument("layout", type=click.Path(path_type=Path))
 @optics_option
 @out_option
 @read_mask_options
-@click.option("--pixel", "pixel_nm", type=float, help="Pixel of the images in nm. Default: 1, or the mask image's.")
+@click.option(
+    "--pixel",
+    "pixel_nm",
+    type=float,
+    help="Pixel of the images in nm. Default: 1 times the optics' scale, or the mask image's.",
+)
 @device_option
 @report_option
 @json_option
@@ -54,6 +57,7 @@ def simulate(
     from litho_dl.core.io import IMAGE_SUFFIXES
     from litho_dl.core.naming import require_name
     from litho_dl.layout.clips import file_stem, load_mask_image, pixel_of, place
+    from litho_dl.layout.file_pixel import file_pixel_nm
     from litho_dl.layout.mask_file import read_mask
     from litho_dl.process.files import read_optics
     from litho_dl.runs.border import warn_of_border
@@ -70,8 +74,8 @@ def simulate(
         mask_pixel_nm = pixel_of(mask, read)
     else:
         if pixel_nm is None:
-            require_steps(field, LAYOUT_PIXEL_NM, f"pixels of {LAYOUT_PIXEL_NM:g} nm")
-        mask_pixel_nm = LAYOUT_PIXEL_NM if pixel_nm is None else pixel_nm
+            require_steps(field, file_pixel_nm(read), f"pixels of {file_pixel_nm(read):g} nm")
+        mask_pixel_nm = file_pixel_nm(read) if pixel_nm is None else pixel_nm
         polygons = read_mask(layout, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
         clip = place(polygons, read, name)
         mask, drawn = clip.coverage(mask_pixel_nm), [clip.placed]

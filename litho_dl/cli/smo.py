@@ -91,7 +91,7 @@ def smo(
     """
     from litho_dl.core.device import resolve_device
     from litho_dl.core.grid import common_multiple_nm
-    from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, whole_factor
+    from litho_dl.layout.file_pixel import MASK_FILE_PIXEL_NM, whole_factor
     from litho_dl.process.files import read_optics
     from litho_dl.process.freeform import save_freeform
     from litho_dl.runs import files

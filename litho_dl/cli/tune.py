@@ -53,7 +53,9 @@ def tune(study: str, out: Path, trials: int, layouts: Path | None, device: str, 
     from litho_dl.tuning.study import load_study
 
     loaded = load_study(study, layouts)
-    require_steps(loaded.optics.field_nm, loaded.start.field_step_nm, f"method {loaded.recipe.method}")
+    require_steps(
+        loaded.optics.field_nm, loaded.start.field_step_nm * loaded.optics.scale, f"method {loaded.recipe.method}"
+    )
     process = built(loaded.optics)
     warn_of_border(process, [clip.placed for clip in loaded.clips], optimised=True)
     simulator = Simulator(process).to(resolve_device(device))

@@ -17,7 +17,8 @@ from litho_dl.generators.predict import predict, refine
 from litho_dl.generators.weights import SUFFIX
 from litho_dl.ilt.method import Method
 from litho_dl.ilt.solve import Solution
-from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip, on_pixel, whole_factor
+from litho_dl.layout.clips import Clip, on_pixel
+from litho_dl.layout.file_pixel import MASK_FILE_PIXEL_NM, file_pixel_nm, whole_factor
 from litho_dl.runs.files import mask_file
 from litho_dl.runs.masks import GivenMasks, Masks, read_given_mask
 
@@ -104,13 +105,14 @@ class MethodCandidate(Candidate):
 
 @dataclass(frozen=True, eq=False)
 class NetworkCandidate(Candidate):
-    """A trained network, whose masks a method may refine in some steps."""
+    """A trained network, whose masks a method may refine in some steps; for a process of a scale."""
 
     name: str
     generator: Generator
     steps: int | None = None
     method: Method | None = None
     kind: str = "network"
+    scale: float = 1.0
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -119,8 +121,10 @@ class NetworkCandidate(Candidate):
 
     def require(self) -> None:
         self.generator.require_masks()
-        own_nm = self.generator.card.recipe.mask_pixel_nm if self.method is None else self.method.mask_nm
-        whole_factor(own_nm, MASK_FILE_PIXEL_NM)
+        own_nm = self.generator.card.recipe.mask_pixel_nm
+        if self.method is not None:
+            own_nm = self.method.mask_nm * self.scale
+        whole_factor(own_nm, MASK_FILE_PIXEL_NM * self.scale)
 
     def make(self, suite: Suite) -> Made:
         device = suite.simulator.device
@@ -173,8 +177,9 @@ class GivenCandidate(Candidate):
 
 def _require_upright(masks: GivenMasks, clip: Clip, path: Path) -> None:
     """Refuses a mask that would cover more of its target if it were turned, as of a program with other axes."""
-    own = on_pixel((masks.mask[0] >= 0.5).float(), masks.pixel_nm, MASK_FILE_PIXEL_NM)
-    target = clip.coverage(MASK_FILE_PIXEL_NM)
+    file_nm = file_pixel_nm(clip)
+    own = on_pixel((masks.mask[0] >= 0.5).float(), masks.pixel_nm, file_nm)
+    target = clip.coverage(file_nm)
     turned = {"upside down": own.flip(0), "mirrored": own.flip(1), "turned by 180 degrees": own.flip((0, 1))}
     if own.shape[0] == own.shape[1]:
         turned["with x and y exchanged"] = own.mT

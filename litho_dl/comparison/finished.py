@@ -13,7 +13,8 @@ from litho_dl.comparison.suite import Suite
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import write_text
 from litho_dl.core.settings import Positive, Settings, validated
-from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip, load_mask_image, on_pixel
+from litho_dl.layout.clips import Clip, load_mask_image, on_pixel
+from litho_dl.layout.file_pixel import file_pixel_nm
 from litho_dl.process.identity import kernels_digest, process_digest
 from litho_dl.runs.masks import GivenMasks
 
@@ -25,7 +26,7 @@ class Finished(Settings):
 
     Attributes:
         digest: `work_digest` of what they were made from.
-        pixel_nm: Their pixel; the files are on 1 nm.
+        pixel_nm: Their pixel; the files are on finer ones.
         seconds: Wall time a clip from drawn shapes to masks.
     """
 
@@ -81,4 +82,4 @@ def finished_masks(folder: Path, candidate: Candidate, suite: Suite) -> Made | N
 def _written(folder: Path, clip: Clip, pixel_nm: float) -> GivenMasks:
     """A mask file on the pixel that the mask was made on."""
     values = load_mask_image(folder / f"{clip.name}.mask.png", clip)
-    return GivenMasks((on_pixel(values, MASK_FILE_PIXEL_NM, pixel_nm) >= 0.5)[None], pixel_nm)
+    return GivenMasks((on_pixel(values, file_pixel_nm(clip), pixel_nm) >= 0.5)[None], pixel_nm)

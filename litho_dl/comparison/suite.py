@@ -74,6 +74,6 @@ def suite_of(
     Raises:
         KernelError: The process lacks a corner that scoring needs.
     """
-    own = default_protocol(simulator.process) if protocol is None else PROTOCOLS[protocol]
+    own = default_protocol(simulator.process) if protocol is None else PROTOCOLS[protocol].scaled(simulator.scale)
     suite = Suite("clip" if len(clips) == 1 else f"{len(clips)} clips", optics, simulator, clips, own.counting(rules))
     return replace(suite, rasters=("exact", "inclusive")) if suite.is_contest else suite

@@ -46,7 +46,13 @@ class PartialDft(NamedTuple):
 
 
 def analysis(
-    grid: Grid, half: tuple[int, int], *, reference_nm: float, dtype: torch.dtype, device: torch.device
+    grid: Grid,
+    half: tuple[int, int],
+    *,
+    reference_nm: float,
+    dtype: torch.dtype,
+    device: torch.device,
+    blur_nm: float = 0.0,
 ) -> PartialDft:
     """The transform from a real image on `grid` to its half spectrum.
 
@@ -56,6 +62,7 @@ def analysis(
         reference_nm: Pixel r in nm at which the image counts as sampled; 0 for the exact Fourier series.
         dtype: float32 or float64.
         device: Where the matrices are stored; they are always computed in float64 on the CPU.
+        blur_nm: Standard deviation of a Gaussian that the image is convolved with.
 
     Returns:
         The matrices, for `analyse`.
@@ -64,7 +71,8 @@ def analysis(
     def axis(n: int, side_nm: float, half: int) -> Waves:
         f = torch.arange(half + 1, dtype=torch.float64)
         ratio = torch.sinc(f * grid.pixel_nm / side_nm) / torch.sinc(f * reference_nm / side_nm)
-        return _waves(n, ratio / n, dtype, device)
+        blur = torch.exp(-2 * (torch.pi * blur_nm * f / side_nm).square())
+        return _waves(n, blur * ratio / n, dtype, device)
 
     return PartialDft(*map(axis, grid.shape, grid.field_nm, half))
 

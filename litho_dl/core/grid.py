@@ -83,6 +83,11 @@ class HasField(Protocol):
         """(height, width) in nm."""
 
 
+def scale_of(optics: HasField) -> float:
+    """What lengths chosen for some 50 nm of resolution are multiplied by; 1 for a bare field, see `Recipe`."""
+    return float(getattr(optics, "scale", 1.0))
+
+
 @dataclass(frozen=True)
 class Grid:
     """Square pixels that tile a periodic field of (H p, W p) nm.

@@ -23,22 +23,25 @@ def influence(process: ProcessModel) -> torch.Tensor:
     other. The change is the r.m.s. difference of their images along the border over a clear mask's intensity, and the
     largest of all focus settings.
 
+    Flare, which is taken as the mean over a tile's own field, is left out.
+
     Args:
-        process: The process; the simulated field is twice its field.
+        process: The process; the simulated field is twice its field, and all lengths here are times its scale.
 
     Returns:
         (n,): the largest r.m.s. change at distances of (i + 1/2) * 8 nm or more, up to half the kernels' field.
     """
     side = FIELDS * max(process.field_nm)
-    grid = Grid.of_field((side, side), PIXEL_NM)
-    simulator = Simulator(process.on_field(grid.field_nm))
-    blocks, repeat = math.ceil(side / FEATURE_NM), round(FEATURE_NM / PIXEL_NM)
+    pixel_nm, feature_nm = PIXEL_NM * process.scale, FEATURE_NM * process.scale
+    grid = Grid.of_field((side, side), pixel_nm)
+    simulator = Simulator(process.without_flare().on_field(grid.field_nm))
+    blocks, repeat = math.ceil(side / feature_nm), round(feature_nm / pixel_nm)
     random = torch.rand(2, blocks, blocks, generator=torch.Generator().manual_seed(SEED)) < 0.5
     masks = random.repeat_interleave(repeat, 1).repeat_interleave(repeat, 2)[:, : grid.shape[0], : grid.shape[1]]
     width = grid.shape[1]
     masks[1, :, : width // 2] = masks[0, :, : width // 2]
     with torch.no_grad():
-        images = simulator.expose(masks.float(), PIXEL_NM).intensity
+        images = simulator.expose(masks.float(), pixel_nm).intensity
     clear = {name: kernels.open_frame for name, kernels in process.kernels.items()}
     changes = []
     for name, image in images.items():
@@ -70,4 +73,4 @@ def halo_nm(process: ProcessModel, tolerance: float) -> float:
             f"Expected kernels that fall to {tolerance:g} of a clear mask's intensity within half their field of "
             f"{max(process.field_nm):g} nm, got longer ones; build them for a larger field or raise the tolerance."
         )
-    return (float(within[0]) + 0.5) * PIXEL_NM
+    return (float(within[0]) + 0.5) * PIXEL_NM * process.scale

@@ -79,7 +79,7 @@ class Job:
         if self.method.damping is None and self.method.uses_adam:
             settings["damping"] = DAMPING
         if self.method.mask_pixel_nm is None and self.method.can_write_finer:
-            finest_nm = self.method.target_nm
+            finest_nm = self.method.target_nm  # at a scale of 1, as `MASK_NM` is
             settings["mask_pixel_nm"] = finest_nm / max(1, round(finest_nm / MASK_NM))
         return self.method.model_copy(update=settings)
 

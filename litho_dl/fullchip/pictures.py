@@ -113,8 +113,7 @@ def draw_spots(folder: Path, run: "ChipRun", sites: "Sites") -> None:
 
 def _draw_spot(folder: Path, name: str, context: "WorkerContext", mask: "Chip", sites: "Sites", index: int) -> None:
     """Draws the surroundings of a site, from its tile's images."""
-    from litho_dl.fullchip.score import PIXEL_NM, expose_tile, target_print
-    from litho_dl.fullchip.tiling import grown
+    from litho_dl.fullchip.score import expose_tile, target_print
     from litho_dl.layout.contour import pixel_polygons
     from litho_dl.layout.layout import Layout
     from litho_dl.layout.stack import SUFFIX, write_stack
@@ -126,18 +125,20 @@ def _draw_spot(folder: Path, name: str, context: "WorkerContext", mask: "Chip", 
     x, y = (float(coordinate) for coordinate in sites.xy_nm[index])
     tiling = context.plan.tiling
     tile = tiling.tile_at(x, y)
-    exposed, limits = expose_tile(context, folder, tile), grown(tiling.core(tile), tiling.halo_nm / 2)
-    box = _around(x, y, tiling.wanted_nm, limits)
+    exposed, margin_nm = expose_tile(context, folder, tile), tiling.halo_nm / 2
+    pixel_nm, (x0, y0, x1, y1) = exposed.pixel_nm, tiling.core(tile)
+    limits = (x0 - margin_nm, y0 - margin_nm, x1 + margin_nm, y1 + margin_nm)
+    box = _around(x, y, SPOT_VIEW_NM * context.process.scale, pixel_nm, tiling.wanted_nm, limits)
     cut, exposure = exposed.pixels(box), exposed.exposure
     aerial = exposure.aerial().cpu().numpy()
     prints = {corner: exposure.binary_print(corner)[cut].cpu().numpy() for corner in ("nominal", "outer", "inner")}
     images = ClipImages(
-        PIXEL_NM,
+        pixel_nm,
         sampled(exposed.mask, aerial.shape)[cut],
         nominal=prints["nominal"],
         outer=prints["outer"],
         inner=prints["inner"],
-        target=target_print(context.chip, box),
+        target=target_print(context.chip, box, pixel_nm),
         aerial=aerial[cut],
         origin_nm=box[:2],
         mask_field=exposure.mask_field,
@@ -154,20 +155,20 @@ def _draw_spot(folder: Path, name: str, context: "WorkerContext", mask: "Chip", 
     stack = {
         "target": context.chip.clipped(box),
         "mask": mask.clipped(box),
-        "nominal": Layout("nominal", pixel_polygons(prints["nominal"], PIXEL_NM)),
-        "band": Layout("band", pixel_polygons(prints["outer"] ^ prints["inner"], PIXEL_NM)),
+        "nominal": Layout("nominal", pixel_polygons(prints["nominal"], pixel_nm)),
+        "band": Layout("band", pixel_polygons(prints["outer"] ^ prints["inner"], pixel_nm)),
     }
     placed = {layer: layout.translated(box[0], box[1]) for layer, layout in stack.items()}
     write_stack(folder / f"{name}{SUFFIX}", placed, cell=name)
 
 
-def _around(x_nm: float, y_nm: float, *limits_nm: "Box") -> "Box":
-    """A square of whole nm around a point, cut by boxes."""
+def _around(x_nm: float, y_nm: float, side_nm: float, pixel_nm: float, *limits_nm: "Box") -> "Box":
+    """A square of whole pixels around a point, cut by boxes."""
     low_x, low_y, high_x, high_y = zip(*limits_nm, strict=True)
-    left, bottom = round(x_nm - SPOT_VIEW_NM / 2), round(y_nm - SPOT_VIEW_NM / 2)
+    left, bottom = (round((middle - side_nm / 2) / pixel_nm) * pixel_nm for middle in (x_nm, y_nm))
     return (
         max(left, *low_x),
         max(bottom, *low_y),
-        min(left + SPOT_VIEW_NM, *high_x),
-        min(bottom + SPOT_VIEW_NM, *high_y),
+        min(left + side_nm, *high_x),
+        min(bottom + side_nm, *high_y),
     )

@@ -178,8 +178,9 @@ def run_fullchip(
         least_field_nm=max(job.process.field_nm),
         window_nm=job.window_nm,
         core_nm=job.core_nm,
+        scale=job.process.scale,
     )
-    contents = _tile_contents(job.chip, tiling)
+    contents = _tile_contents(job.chip, tiling, job.process.scale)
     steps = list(pass_steps(contents, tiling, job.passes))
     with owned(folder.absolute(), TILES) as folder:
         plan = start_or_resume(job, tiling, folder, device.partition(":")[0])
@@ -214,14 +215,16 @@ def _solve_progress(before: int, total: int, done: int) -> Progress:
     return Progress("solve", before + done, total)
 
 
-def _tile_contents(chip: Chip, tiling: Tiling) -> dict[Tile, str]:
+def _tile_contents(chip: Chip, tiling: Tiling, scale: float) -> dict[Tile, str]:
     """The digests of all tiles' windows that contain shapes.
 
     Raises:
         LayoutError: None of these tiles has a part to write.
     """
     windows = {tile: tiling.window(tile) for tile in tiling.tiles}
-    contents = {tile: chip.content_digest(window) for tile, window in windows.items() if chip.clipped(window).polygons}
+    contents = {
+        tile: chip.content_digest(window, scale) for tile, window in windows.items() if chip.clipped(window).polygons
+    }
     if not any(_has_area(tiling.inside(tile)) for tile in contents):
         wanted = ",".join(f"{edge:g}" for edge in tiling.wanted_nm)
         raise LayoutError(f"Expected shapes in the window {wanted} nm or near it, got none; move the window.")

@@ -83,12 +83,14 @@ class ExposedTile:
         window_nm: The window, in layout coordinates.
         mask: The mask, bool (n, n).
         mask_pixel_nm: Its pixel.
-        exposure: The exposure, with images at `PIXEL_NM`.
+        pixel_nm: The pixel of the images, `PIXEL_NM` times the process's scale.
+        exposure: The exposure.
     """
 
     window_nm: Box
     mask: np.ndarray
     mask_pixel_nm: float
+    pixel_nm: float
     exposure: Exposure
 
     def __repr__(self) -> str:
@@ -97,7 +99,7 @@ class ExposedTile:
     def pixels(self, box_nm: Box) -> tuple[slice, slice]:
         """Rows and columns of a box, in layout coordinates, in the images."""
         (left, right), (bottom, top) = (
-            tuple(round((edge - self.window_nm[axis]) / PIXEL_NM) for edge in box_nm[axis::2]) for axis in (0, 1)
+            tuple(round((edge - self.window_nm[axis]) / self.pixel_nm) for edge in box_nm[axis::2]) for axis in (0, 1)
         )
         return slice(bottom, top), slice(left, right)
 
@@ -126,9 +128,10 @@ def _window_mask(context: WorkerContext, folder: Path, tile: Tile) -> tuple[np.n
 
 
 def _expose(context: WorkerContext, tile: Tile, mask: np.ndarray, pixel_nm: float) -> ExposedTile:
+    scored_nm = PIXEL_NM * context.process.scale
     with torch.no_grad():
-        exposure = context.simulator(torch.from_numpy(mask), pixel_nm, out_pixel_nm=PIXEL_NM)
-    return ExposedTile(context.plan.tiling.window(tile), mask, pixel_nm, exposure)
+        exposure = context.simulator(torch.from_numpy(mask), pixel_nm, out_pixel_nm=scored_nm)
+    return ExposedTile(context.plan.tiling.window(tile), mask, pixel_nm, scored_nm, exposure)
 
 
 def score_tile(context: WorkerContext, folder: Path, tile: Tile) -> TileScore:
@@ -147,38 +150,39 @@ def score_tile(context: WorkerContext, folder: Path, tile: Tile) -> TileScore:
     """
     tiling, mask = context.plan.tiling, _window_mask(context, folder, tile)
     inside, window = tiling.inside(tile), tiling.window(tile)
-    places = _rule_places(*mask, inside, window, context.plan.rules)
+    places = _rule_places(*mask, inside, window, context.plan.rules, RULE_MARGIN_NM * context.process.scale)
     release_memory()  # before the images are allocated
     exposed = _expose(context, tile, *mask)
-    exposure, wanted = exposed.exposure, exposed.pixels(inside)
+    exposure, wanted, pixel_nm = exposed.exposure, exposed.pixels(inside), exposed.pixel_nm
     prints = {name: exposure.binary_print(name)[wanted].cpu().numpy() for name in ("outer", "inner")}
     nominal = exposure.binary_print("nominal").cpu().numpy()
-    target = target_print(context.chip, inside)
+    target = target_print(context.chip, inside, pixel_nm)
     edges = field_edges(context.chip.whole(window))
-    sites = _within(drawn_sites(edges, OPENILT, PIXEL_NM, (nominal.shape[0], nominal.shape[1])), wanted)
+    sites = _within(drawn_sites(edges, OPENILT, pixel_nm, (nominal.shape[0], nominal.shape[1])), wanted)
     aerial, (threshold, field) = exposure.aerial("nominal").cpu().numpy(), exposure.rule
     return TileScore(
-        l2_nm2(nominal[wanted], target, PIXEL_NM),
-        pvb_nm2(prints["outer"], prints["inner"], PIXEL_NM),
-        float(target.sum()) * PIXEL_NM**2,
-        sites.positions_nm(PIXEL_NM) + np.array(window[:2]),
-        edge_placement(aerial, sites, threshold, PIXEL_NM, field),
+        l2_nm2(nominal[wanted], target, pixel_nm),
+        pvb_nm2(prints["outer"], prints["inner"], pixel_nm),
+        float(target.sum()) * pixel_nm**2,
+        sites.positions_nm(pixel_nm) + np.array(window[:2]),
+        edge_placement(aerial, sites, threshold, pixel_nm, field),
         violations(aerial, sites, OPENILT, threshold, field),
         places,
     )
 
 
-def target_print(chip: Chip, box_nm: Box) -> np.ndarray:
+def target_print(chip: Chip, box_nm: Box, pixel_nm: float) -> np.ndarray:
     """The target in a box.
 
     Args:
         chip: The layer.
-        box_nm: The box, in layout coordinates and of whole pixels of `PIXEL_NM`.
+        box_nm: The box, in layout coordinates and of whole pixels.
+        pixel_nm: The pixel.
 
     Returns:
         True where shapes cover one half or more of a pixel, bool (H, W).
     """
-    grid = Grid.of_field((box_nm[3] - box_nm[1], box_nm[2] - box_nm[0]), PIXEL_NM)
+    grid = Grid.of_field((box_nm[3] - box_nm[1], box_nm[2] - box_nm[0]), pixel_nm)
     return rasterize(chip.clipped(box_nm), grid) >= 0.5
 
 
@@ -190,13 +194,13 @@ def _within(sites: EpeSites, wanted: tuple[slice, slice]) -> EpeSites:
 
 
 def _rule_places(
-    mask: np.ndarray, pixel_nm: float, inside: Box, window: Box, rules: MaskRules
+    mask: np.ndarray, pixel_nm: float, inside: Box, window: Box, rules: MaskRules, least_margin_nm: float
 ) -> dict[str, np.ndarray]:
     """Boxes of the rule violations whose centres are inside a box, in layout coordinates."""
     low = np.array(inside[:2]) - window[:2]
     high = np.array(inside[2:]) - window[:2]
     longest_nm = max(rules.min_width_nm, rules.min_space_nm, rules.min_radius_nm, rules.min_area_nm2**0.5)
-    margin_nm = max(RULE_MARGIN_NM, 4 * longest_nm)
+    margin_nm = max(least_margin_nm, 4 * longest_nm)
     first = np.maximum(np.floor((low - margin_nm) / pixel_nm), 0).astype(int)
     last = np.ceil((high + margin_nm) / pixel_nm).astype(int)
     cut = mask[first[1] : last[1], first[0] : last[0]]

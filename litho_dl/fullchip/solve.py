@@ -33,10 +33,12 @@ class _Windows:
     Attributes:
         clips: The shapes cut to each window.
         whole: The whole polygons that touch each window, in its coordinates.
+        scale: The process's scale.
     """
 
     clips: list[Clip]
     whole: list[tuple[Polygon, ...]]
+    scale: float
 
     @classmethod
     def of(cls, context: WorkerContext, tiles: Sequence[Tile]) -> "_Windows":
@@ -45,13 +47,16 @@ class _Windows:
         for tile in tiles:
             window = tiling.window(tile)
             layout, shift = chip.clipped(window), (-window[0], -window[1])
-            clips.append(Clip(f"tile {tile.row}, {tile.column}", layout, shift, tiling.field_nm))
+            clips.append(
+                Clip(f"tile {tile.row}, {tile.column}", layout, shift, tiling.field_nm, scale=context.process.scale)
+            )
             whole.append(chip.whole(window))
-        return cls(clips, whole)
+        return cls(clips, whole, context.process.scale)
 
     def chosen(self, indices: list[int]) -> "_Windows":
         """The windows of some indices."""
-        return _Windows([self.clips[index] for index in indices], [self.whole[index] for index in indices])
+        clips, whole = [self.clips[index] for index in indices], [self.whole[index] for index in indices]
+        return _Windows(clips, whole, self.scale)
 
     def coverage(self, pixel_nm: float) -> tuple[Tensor, list[int]]:
         """Area coverage (B, H, W) of the windows that are not empty on this pixel, and their indices."""
@@ -61,7 +66,7 @@ class _Windows:
 
     def probes(self, target: Tensor, pixel_nm: float) -> Tensor:
         """As `ilt.probes.epe_probes`, with sites placed on whole edges."""
-        return epe_probes(target, pixel_nm, [field_edges(polygons) for polygons in self.whole])
+        return epe_probes(target, pixel_nm, [field_edges(polygons) for polygons in self.whole], self.scale)
 
 
 def make_masks(task: TileTask) -> TileReport:
@@ -94,14 +99,14 @@ def _solve_alone(context: WorkerContext, windows: _Windows) -> tuple[Tensor, flo
     if method is None:
         assert prediction is not None
         return prediction.mask, prediction.pixel_nm
-    target, indices = windows.coverage(method.target_nm)
+    target_nm, mask_nm = (length * simulator.scale for length in (method.target_nm, method.mask_nm))
+    target, indices = windows.coverage(target_nm)
     if not indices:
-        grid = simulator.grid(method.mask_nm)
-        return torch.zeros(len(windows.clips), *grid.shape, dtype=torch.bool), method.mask_nm
+        return torch.zeros(len(windows.clips), *simulator.grid(mask_nm).shape, dtype=torch.bool), mask_nm
     nonempty = windows.chosen(indices)
     if prediction is None:
         drawn = [drawn_polygons(clip) for clip in nonempty.clips]
-        solution = solve_targets(simulator, target, method.target_nm, method, polygons=drawn, probes=nonempty.probes)
+        solution = solve_targets(simulator, target, target_nm, method, polygons=drawn, probes=nonempty.probes)
     else:
         assert context.plan.steps is not None
         start = replace(prediction, mask=prediction.mask[indices], logits=prediction.logits[indices])
@@ -132,18 +137,17 @@ def _solve_beside_neighbours(
 ) -> Tensor:
     """The windows' masks, bool (B, H, W), from those of the previous pass, which are fixed where they are not free."""
     assert context.plan.method is not None
-    method = context.plan.method.on_second_half
-    target, indices = windows.coverage(method.target_nm)
+    method, simulator = context.plan.method.on_second_half, context.simulator
+    target_nm = method.target_nm * simulator.scale
+    target, indices = windows.coverage(target_nm)
     if not indices:
         return before
     start, free_share = (
-        torch.stack([on_pixel(part[index], pixel_nm, method.target_nm) for index in indices]) for part in (before, free)
+        torch.stack([on_pixel(part[index], pixel_nm, target_nm) for index in indices]) for part in (before, free)
     )
     around = Surroundings(start, free_share > 1 - 1e-6, UNCOUNTED * context.plan.tiling.halo_nm)
     probes = windows.chosen(indices).probes
-    solution = solve_targets(
-        context.simulator, target, method.target_nm, method, init=start, probes=probes, surroundings=around
-    )
+    solution = solve_targets(simulator, target, target_nm, method, init=start, probes=probes, surroundings=around)
     after = before.clone()
     after[indices] = solution.require_finished().mask.cpu()
     warn_of_divergence(solution, [windows.clips[index].name for index in indices])

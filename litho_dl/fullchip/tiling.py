@@ -25,7 +25,7 @@ class Tiling:
     """Cores that cover an area without gaps, each with a halo around it.
 
     Attributes:
-        wanted_nm: The box to write and score, in whole nm.
+        wanted_nm: The box to write and score, in whole nm, or in whole pixels of a process of another scale.
         area_nm: The box in which the mask may have shapes; cores cover it, and the last ones may extend beyond it.
         core_nm: Side of a core.
         halo_nm: Width of the frame around a core.
@@ -43,6 +43,11 @@ class Tiling:
                 f"Expected a tile whose core is at least as wide as its halo, got {self.core_nm:g} and "
                 f"{self.halo_nm:g} nm; enlarge the tile."
             )
+
+    def scaled(self, scale: float) -> "Tiling":
+        """The tiling with all lengths times a factor."""
+        wanted, area = (_times(box, scale) for box in (self.wanted_nm, self.area_nm))
+        return self if scale == 1 else Tiling(wanted, area, self.core_nm * scale, self.halo_nm * scale)
 
     @property
     def field_nm(self) -> tuple[float, float]:
@@ -116,6 +121,7 @@ def plan_tiling(
     least_field_nm: float = 0.0,
     window_nm: Box | None = None,
     core_nm: float | None = None,
+    scale: float = 1.0,
 ) -> Tiling:
     """The tiling with the smallest estimated computing time, halos included.
 
@@ -127,6 +133,7 @@ def plan_tiling(
         window_nm: The box to write and score; None: the layout and its assist features. Cores also cover the width of
             a halo around it, so that its print is that beside the rest of the chip.
         core_nm: Side of the cores, a multiple of `STEP_NM`, such as the pitch of an array; None: the best one.
+        scale: Scale of the process, by which `STEP_NM` and all other lengths of this file are multiplied.
 
     Returns:
         The tiling.
@@ -135,6 +142,15 @@ def plan_tiling(
         LayoutError: The core is not a multiple of `STEP_NM`, narrower than the halo, or too small for the field; or the
             window has no area.
     """
+    if scale != 1:
+        one = plan_tiling(
+            _times(layout_nm, 1 / scale),
+            halo_nm / scale,
+            least_field_nm=least_field_nm / scale,
+            window_nm=None if window_nm is None else _times(window_nm, 1 / scale),
+            core_nm=None if core_nm is None else core_nm / scale,
+        )
+        return one.scaled(scale)
     halo = math.ceil(halo_nm / (STEP_NM / 2) - 1e-9) * STEP_NM / 2
     wanted = area = grown(layout_nm, min(halo, ASSIST_NM))
     if window_nm is not None:
@@ -177,6 +193,11 @@ def grown(box_nm: Box, margin_nm: float) -> Box:
         math.ceil(x1 + margin_nm),
         math.ceil(y1 + margin_nm),
     )
+
+
+def _times(box_nm: Box, factor: float) -> Box:
+    x0, y0, x1, y1 = box_nm
+    return x0 * factor, y0 * factor, x1 * factor, y1 * factor
 
 
 def _common(box_nm: Box, other_nm: Box) -> Box:

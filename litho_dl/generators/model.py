@@ -13,7 +13,7 @@ from litho_dl.core.settings import Positive, packaged_names, suggestion
 from litho_dl.core.stored import AnyFloat, Count, Stored, checked
 from litho_dl.generators.recipe import GeneratorRecipe
 from litho_dl.generators.weights import SUFFIX, packaged_models
-from litho_dl.layout.clips import MASK_FILE_PIXEL_NM
+from litho_dl.layout.file_pixel import MASK_FILE_PIXEL_NM
 from litho_dl.models.registry import GENERATORS, SURROGATES
 from litho_dl.nn.periodic import periodic
 from litho_dl.nn.registry import choose

@@ -130,11 +130,10 @@ def refine(
     clips = clips_on_field(simulator, clips)
     masks_of_clips(simulator, prediction, clips)
     method = (method if isinstance(method, Method) else load_method(method)).in_steps(steps, START_FRACTION)
-    targets = torch.stack([clip.coverage(method.target_nm) for clip in clips])
+    target_nm = method.target_nm * simulator.scale
+    targets = torch.stack([clip.coverage(target_nm) for clip in clips])
     soft = (0.5 + prediction.logits / method.levels[0].mask_sharpness[0]).clamp(0, 1)
-    masks = torch.stack([on_pixel(mask, prediction.pixel_nm, method.target_nm) for mask in soft])
+    masks = torch.stack([on_pixel(mask, prediction.pixel_nm, target_nm) for mask in soft])
     polygons = [drawn_polygons(clip) for clip in clips]
-    found = solve_targets(
-        simulator, targets, method.target_nm, method, on_step, init=masks, polygons=polygons, probes=probes
-    )
+    found = solve_targets(simulator, targets, target_nm, method, on_step, init=masks, polygons=polygons, probes=probes)
     return ClipSolution.of(found, clips, simulator)

@@ -9,7 +9,7 @@ from litho_dl.core.errors import MaskError
 from litho_dl.core.grid import whole_ratio
 from litho_dl.core.settings import Length, Positive, Settings, Slope, load_settings, packaged_names
 from litho_dl.generators.terms import ADVERSARIAL, LITHO_TERMS, PIXEL_TERMS, SURROGATE_TERMS
-from litho_dl.layout.clips import whole_factor
+from litho_dl.layout.file_pixel import whole_factor
 from litho_dl.models.registry import DISCRIMINATORS, GENERATORS, SURROGATES
 from litho_dl.training.adversarial import LossKind
 from litho_dl.training.recipe import TrainingSettings, with_changes

@@ -13,18 +13,21 @@ from litho_dl.metrics.epe import OPENILT, EpeRule, EpeSites, find_sites
 Probes = Callable[[Tensor, float], Tensor]  # as `epe_probes`
 
 
-def epe_probes(target: Tensor, pixel_nm: float, edges: Sequence[Sequence[Edge] | None] | None = None) -> Tensor:
+def epe_probes(
+    target: Tensor, pixel_nm: float, edges: Sequence[Sequence[Edge] | None] | None = None, scale: float = 1.0
+) -> Tensor:
     """The probes of the `openilt` EPE rule, inside and outside the target's edges, on pixels of up to 15 nm.
 
     Args:
         target: Area coverage (B, H, W).
         pixel_nm: Its pixel.
         edges: The drawn edges of each target, in nm; None, or None for some targets: those of the target's pixels.
+        scale: Scale of the process, with which the rule's lengths grow.
 
     Returns:
         Number of probes in each pixel, (B, H, W).
     """
-    rule, shape = probe_rule(pixel_nm), (target.shape[-2], target.shape[-1])
+    rule, shape = probe_rule(pixel_nm / scale), (target.shape[-2], target.shape[-1])
     covered = (target >= 0.5).cpu().numpy()
     sites = [
         find_sites(image, rule) if drawn is None else drawn_sites(drawn, rule, pixel_nm, shape, on_pixels=True)

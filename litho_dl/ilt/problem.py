@@ -54,6 +54,8 @@ class Surroundings:
 class LevelProblem:
     """The optimisation problem of one level, whose sharpness and steepness depend on the level's progress.
 
+    All lengths are those of a process of scale 1, as methods state them; only exposures and probes are in nm.
+
     Attributes:
         level: The level.
         progress: Progress through the level, in [0, 1]; see `begin_step`.
@@ -84,10 +86,11 @@ class LevelProblem:
         self.level, self.progress = level, 0.0
         self.terms: dict[str, Tensor] = {}
         self._simulator, self._parameterization, self._target = simulator, parameterization, target
+        self._scale = simulator.scale
         self._weights = level.objective or method.objective
         self._final_weights = method.objective
         self._rules = None if method.rules is None else method.rules.mask_rules()
-        self._probes = probes(target, level.image_nm)
+        self._probes = probes(target, level.image_nm * self._scale)
         self._background = background(target, level.image_nm)
         self._allowed = self._allowed_area() if method.clean and surroundings is None else None
         self._around = surroundings
@@ -224,7 +227,8 @@ class LevelProblem:
         )
 
     def _expose(self, mask: Tensor) -> Exposure:
-        return self._simulator.expose(mask, self.level.pixel_nm, out_pixel_nm=self.level.image_nm)
+        level, scale = self.level, self._scale
+        return self._simulator.expose(mask, level.pixel_nm * scale, out_pixel_nm=level.image_nm * scale)
 
 
 def _within(like: Tensor, frame: float) -> Tensor:

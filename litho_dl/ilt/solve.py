@@ -3,7 +3,7 @@
 import copy
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Self
 
@@ -94,6 +94,9 @@ def solve_targets(
 ) -> Solution:
     """Finds masks whose prints match the targets.
 
+    The method's lengths are multiplied by the process's scale. An image depends on lengths over wavelength only, so all
+    is computed in lengths over the scale, as for a process of scale 1.
+
     Args:
         simulator: The process; its trainable parameters are optimised with the masks if the method has a
             `source_learning_rate`. As the source then changes after a check, the latest masks are kept, not the best.
@@ -105,8 +108,9 @@ def solve_targets(
             level converts them to its parameters; see `Method.on_last_level` and `Method.in_steps`.
         polygons: The drawn polygons of each target, merged, in field coordinates in nm, whose edges EPE probes and edge
             fragments then follow at any angle; None, or None for some targets: the edges of the target's pixels.
-        probes: Function of target and pixel that counts the EPE probes in each pixel, for the term `epe`, in place of
-            the polygons' own; a field that is a tile of a larger layout needs it, as its edges are cut at the border.
+        probes: Function of target and pixel in nm that counts the EPE probes in each pixel, for the term `epe`, in
+            place of the polygons' own; a field that is a tile of a larger layout needs it, as its edges are cut at the
+            border.
         surroundings: Fixed masks around the optimised part of the field, on the target's pixel; None: all is optimised.
 
     Returns:
@@ -119,13 +123,19 @@ def solve_targets(
     """
     started = time.perf_counter()
     _require_target(simulator, target, pixel_nm, method, init, surroundings)
+    scale = simulator.scale
+    unit_nm = pixel_nm / scale
     target = target.to(simulator.device, simulator.dtype)
-    begin = biased(target, pixel_nm, method.bias_nm) if init is None else init.to(target)
+    begin = biased(target, unit_nm, method.bias_nm) if init is None else init.to(target)
     drawn = [None] * len(target) if polygons is None else polygons
     if probes is None:
-        field_nm = simulator.process.field_nm
-        probes = partial(epe_probes, edges=[None if some is None else field_edges(some, field_nm) for some in drawn])
-    run = _Run(simulator, target, pixel_nm, method, on_step, drawn, probes, surroundings)
+        edges = [None if some is None else field_edges(some, simulator.field_nm) for some in drawn]
+        probes = partial(epe_probes, edges=edges, scale=scale)
+    if surroundings is not None:
+        surroundings = replace(surroundings, uncounted_nm=surroundings.uncounted_nm / scale)
+    drawn = [None if some is None else [polygon.mapped(lambda p: p / scale) for polygon in some] for some in drawn]
+    told = on_step and (lambda step, steps, objective: on_step(step, steps, objective * scale**2))
+    run = _Run(simulator, target, unit_nm, method, told, drawn, probes, surroundings)
     status: Status = "finished"
     try:
         for level in method.levels:
@@ -140,10 +150,10 @@ def solve_targets(
     assert run.best is not None
     return Solution(
         mask=mask,
-        pixel_nm=mask_nm,
+        pixel_nm=mask_nm * scale,
         parameters=run.best.parameters,
-        history={name: values[: run.steps_done].cpu() for name, values in run.history.items()},
-        checks=run.checks[: len(run.check_steps)].cpu(),
+        history={name: values[: run.steps_done].cpu() * scale**2 for name, values in run.history.items()},
+        checks=run.checks[: len(run.check_steps)].cpu() * scale**2,
         check_steps=tuple(run.check_steps),
         level_starts=tuple(run.level_starts),
         diverged=run.diverged().cpu(),
@@ -303,10 +313,10 @@ def _require_target(
 ) -> None:
     if target.ndim != 3 or not target.numel():
         raise MaskError(f"Expected one or more targets (B, H, W), got shape {tuple(target.shape)}.")
-    if abs(method.bias_nm) > min(target.shape[1:]) * pixel_nm / 2:
+    if abs(method.bias_nm) * simulator.scale > min(target.shape[1:]) * pixel_nm / 2:
         raise MaskError(
             f"Expected a bias_nm of up to half the field of {min(target.shape[1:]) * pixel_nm:g} nm, got "
-            f"{method.bias_nm:g} nm."
+            f"{method.bias_nm * simulator.scale:g} nm."
         )
     around = None if surroundings is None else surroundings.mask
     if surroundings is not None:

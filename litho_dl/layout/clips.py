@@ -15,18 +15,18 @@ from torch.nn.functional import avg_pool2d
 
 from litho_dl.core.arguments import require_paths
 from litho_dl.core.errors import GridMismatchError, LayoutError, LithoError, MaskError
-from litho_dl.core.grid import Grid, HasField, whole_ratio
+from litho_dl.core.grid import Grid, HasField, scale_of, whole_ratio
 from litho_dl.core.io import IMAGE_SUFFIXES, read_image
 from litho_dl.core.naming import require_name
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.edges import is_manhattan
+from litho_dl.layout.file_pixel import file_pixel_nm, whole_factor
 from litho_dl.layout.files import read_layout
 from litho_dl.layout.layout import Box, Layout
 from litho_dl.layout.mask_file import read_mask
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.raster import rasterize, require_inside
 
-MASK_FILE_PIXEL_NM = 1.0
 FAINTEST = 1 / 32  # brightest value of an image below which it holds numbers, such as 0 and 1, in place of greys
 
 
@@ -42,6 +42,7 @@ class Clip:
         window_nm: x0, y0, x1, y1 in the layout's own coordinates, where shapes were cut; None: nothing was.
         cell: The layout's own name, such as its cell's; empty: `name`.
         unit_nm: Database unit of the layout's file; None: unknown.
+        scale: Scale of the process that the field is of; its mask files have pixels of `MASK_FILE_PIXEL_NM` times it.
 
     Raises:
         LayoutError: The name cannot be part of a file name.
@@ -54,6 +55,7 @@ class Clip:
     window_nm: Box | None = None
     cell: str = ""
     unit_nm: float | None = None
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         require_name(self.name, "the name of a clip", LayoutError)
@@ -72,9 +74,10 @@ class Clip:
 
 
 def drawn_polygons(clip: Clip) -> tuple[Polygon, ...] | None:
-    """The merged polygons of a clip, in field coordinates in nm; None if pixels of 1 nm hold all of their edges."""
-    merged = clip.placed.merged().polygons
-    on_pixels = all(bool((loop == np.rint(loop)).all()) for polygon in merged for loop in polygon.loops)
+    """The merged polygons of a clip on the field, in nm; None if pixels of its files hold all of their edges."""
+    merged, pixel_nm = clip.placed.merged().polygons, file_pixel_nm(clip)
+    loops = (loop / pixel_nm for polygon in merged for loop in polygon.loops)
+    on_pixels = all(bool((loop == np.rint(loop)).all()) for loop in loops)
     return None if on_pixels and is_manhattan(merged) else merged
 
 
@@ -95,7 +98,7 @@ def place(layout: Layout, optics: HasField, name: str) -> Clip:
     field_nm = _field_of(optics)
     shift = layout.centring_shift(field_nm)
     placed = Layout(name, layout.translated(*shift).polygons)
-    return Clip(name, placed, shift, field_nm, cell=layout.name, unit_nm=layout.unit_nm)
+    return Clip(name, placed, shift, field_nm, cell=layout.name, unit_nm=layout.unit_nm, scale=scale_of(optics))
 
 
 def _field_of(optics: HasField) -> tuple[float, float]:
@@ -164,7 +167,8 @@ def load_mask_image(path: str | Path, optics: HasField, *, lowest: float = 0.0) 
     Raises:
         LithoError: The file cannot be read.
         MaskError: Values are not finite or lie outside [lowest, 1] (a .png's 255 is 1).
-        GridMismatchError: It does not fill the field with square pixels of whole nm or of a whole fraction of 1 nm.
+        GridMismatchError: It does not fill the field with square pixels of a whole multiple or fraction of
+            `file_pixel_nm`.
     """
     field_nm, values = _field_of(optics), load_mask_values(path, lowest=lowest)
     height, width = values.shape
@@ -172,11 +176,12 @@ def load_mask_image(path: str | Path, optics: HasField, *, lowest: float = 0.0) 
         pixel_nm = Grid.of_shape((height, width), field_nm).pixel_nm
     except LithoError as error:
         raise type(error)(f"{path}: {error}") from error
-    if not _nested(pixel_nm, MASK_FILE_PIXEL_NM):
+    file_nm = file_pixel_nm(optics)
+    if not _nested(pixel_nm, file_nm):
         raise GridMismatchError(
             f"{path}: expected an image of the whole field of {field_nm[0]:g} x {field_nm[1]:g} nm on pixels of whole "
-            f"nm, or of 1 nm over a whole number, got {height} x {width} pixels of {pixel_nm:.6g} nm; pad or resample "
-            f"it, or give its field (--field)."
+            f"{'' if file_nm == 1 else f'multiples of {file_nm:g} '}nm, or of {file_nm:g} nm over a whole number, got "
+            f"{height} x {width} pixels of {pixel_nm:.6g} nm; pad or resample it, or give its field (--field)."
         )
     return values
 
@@ -247,7 +252,7 @@ def load_mask(
         allow_missing: Read on where cells are referred to that are not in the file.
 
     Returns:
-        (H, W) values in [0, 1], float32, that fill the field; of polygons, their area coverage on 1 nm pixels.
+        (H, W) values in [0, 1], float32, that fill the field; of polygons, their coverage on pixels of `file_pixel_nm`.
 
     Raises:
         LithoError: As `load_mask_image` and `layout.files.read_layout`, or the polygons leave the field.
@@ -257,7 +262,7 @@ def load_mask(
     if Path(path).suffix.lower() in IMAGE_SUFFIXES:
         return load_mask_image(path, clip)
     placed = _placed_mask(path, clip, layer, cell, allow_missing=allow_missing)
-    return torch.from_numpy(rasterize(placed, Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM)))
+    return torch.from_numpy(rasterize(placed, Grid.of_field(clip.field_nm, file_pixel_nm(clip))))
 
 
 def load_mask_polygons(
@@ -292,7 +297,7 @@ def load_mask_polygons(
 def _placed_mask(path: str | Path, clip: Clip, layer: str | None, cell: str | None, *, allow_missing: bool) -> Layout:
     placed = read_mask(path, layer=layer, cell=cell, allow_missing=allow_missing).translated(*clip.shift_nm)
     try:
-        require_inside(placed, Grid.of_field(clip.field_nm, MASK_FILE_PIXEL_NM))
+        require_inside(placed, Grid.of_field(clip.field_nm, file_pixel_nm(clip)))
     except LithoError as error:
         raise MaskError(f"{path}: {error} Mask polygons are in the target layout's coordinates.") from error
     return placed
@@ -377,22 +382,3 @@ def _nested(one_nm: float, other_nm: float) -> bool:
     """True if one of two pixels is a whole multiple of the other."""
     fine_nm, coarse_nm = sorted((one_nm, other_nm))
     return whole_ratio(coarse_nm, fine_nm) is not None
-
-
-def whole_factor(pixel_nm: float, fine_nm: float) -> int:
-    """How many times a pixel is coarser than another.
-
-    Args:
-        pixel_nm: The coarse pixel.
-        fine_nm: The fine pixel.
-
-    Returns:
-        A whole number of at least 1.
-
-    Raises:
-        MaskError: The coarse pixel is not a whole multiple of the fine one.
-    """
-    factor = whole_ratio(pixel_nm, fine_nm)
-    if factor is None:
-        raise MaskError(f"Expected a mask pixel that is a multiple of {fine_nm:g} nm, got {pixel_nm:g} nm.")
-    return factor

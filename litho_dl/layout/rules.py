@@ -54,6 +54,15 @@ class MaskRules:
         values = (self.min_width_nm, self.min_space_nm, self.min_area_nm2, self.min_radius_nm)
         return dict(zip(UNITS, values, strict=True))
 
+    def scaled(self, scale: float) -> "MaskRules":
+        """The rules with all lengths times a factor, and the area times its square."""
+        return MaskRules(
+            self.min_width_nm * scale,
+            self.min_space_nm * scale,
+            self.min_area_nm2 * scale**2,
+            self.min_radius_nm * scale,
+        )
+
     def __str__(self) -> str:
         """The limits that are on, in words."""
         limits = (f"{rule} {limit:,g} {UNITS[rule]}" for rule, limit in self.limits.items() if limit)

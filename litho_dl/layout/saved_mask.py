@@ -8,8 +8,9 @@ import numpy as np
 from torch import Tensor
 
 from litho_dl.core.io import write_png
-from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip, magnified
+from litho_dl.layout.clips import Clip, magnified
 from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.file_pixel import file_pixel_nm
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.mask_file import PLAIN_FORM, MaskForm, write_mask
 from litho_dl.layout.polygon import Polygon
@@ -31,11 +32,11 @@ def save_mask(
     polygons: Sequence[Polygon] | None = None,
     form: MaskForm = PLAIN_FORM,
 ) -> SavedMask:
-    """Writes NAME.mask.png, the field at 1 nm, and NAME.mask.oas (or .gds), in layout coordinates.
+    """Writes NAME.mask.png, the field at 1 nm times its scale, and NAME.mask.oas (or .gds), in layout coordinates.
 
     Args:
         mask: Binary mask, bool (h, w).
-        pixel_nm: Its pixel; a whole number of nm.
+        pixel_nm: Its pixel; a whole multiple of the file's.
         clip: The clip that it is the mask of.
         folder: Folder to write to.
         polygons: The mask as polygons on the field; None: the outline along its pixels.
@@ -45,13 +46,13 @@ def save_mask(
         The files.
 
     Raises:
-        MaskError: The pixel is not a whole number of nm.
+        MaskError: The pixel is no whole multiple of the file's.
         LayoutError: The form's layers do not fit into the format.
         OutputError: A file cannot be written.
     """
     folder = Path(folder)
     image, drawing = folder / f"{clip.name}.mask.png", folder / f"{clip.name}.mask.{form.suffix}"
-    at_file_pixel = magnified(mask, pixel_nm, MASK_FILE_PIXEL_NM).numpy()
+    at_file_pixel = magnified(mask, pixel_nm, file_pixel_nm(clip)).numpy()
     write_png(image, at_file_pixel.astype(np.uint8) * 255)
     if polygons is None:
         polygons = pixel_polygons(mask.cpu().numpy(), pixel_nm)

@@ -8,6 +8,8 @@ from torch import Tensor
 from litho_dl.core.settings import Settings
 from litho_dl.optics.print_rule import MaskField
 
+LATER = (("field", "dark"), ("blur_nm", 0.0))
+
 
 class MaskType(Settings):
     """The meaning of a mask value m, which for masks of two values is the area coverage of the drawn shapes.
@@ -20,11 +22,15 @@ class MaskType(Settings):
     - attenuated: the amplitude is m - sqrt(T) (1 - m), in a clear field 1 - (1 + sqrt(T)) m.
     - alternating: m in [-1, 1]; clear areas have a phase of 0 (+1) or 180 degrees (-1); the amplitude is m. There is no
       clear field, as values say themselves what is open.
+
+    The mask's writer rounds corners: the amplitude is that of the drawn shapes, convolved with a Gaussian of the
+    standard deviation `blur_nm` (wafer scale). The mask itself, and so its files, shots and rules, stays as drawn.
     """
 
     type: Literal["binary", "attenuated", "alternating"] = "binary"
     transmission: Annotated[float, Field(gt=0, lt=1)] = 0.06
     field: MaskField = "dark"
+    blur_nm: Annotated[float, Field(ge=0, le=1e5)] = 0.0
 
     @model_validator(mode="after")
     def _meaningful(self) -> Self:
@@ -37,11 +43,9 @@ class MaskType(Settings):
 
     @model_serializer(mode="wrap")
     def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Plain values, without `field` if it is dark: digests of dark fields are those of versions without the key."""
+        """Plain values, without keys that earlier versions lacked if they stand at their defaults, as digests did."""
         table: dict[str, Any] = dump(self)
-        if self.field == "dark":
-            table.pop("field", None)
-        return table
+        return {key: value for key, value in table.items() if (key, value) not in LATER}
 
     def __str__(self) -> str:
         return f"{self.type} {self.field}-field mask" if self.field == "clear" else f"{self.type} mask"

@@ -13,8 +13,8 @@ from litho_dl.core.grid import Grid, require_steps
 from litho_dl.core.io import file_digest
 from litho_dl.core.workers import on_one_thread
 from litho_dl.ilt.method import Method, load_method
-from litho_dl.layout.clips import whole_factor
 from litho_dl.layout.design_rules import load_rules
+from litho_dl.layout.file_pixel import whole_factor
 from litho_dl.pairs.recipe import DatasetRecipe, GeneratedClips, LayoutClips
 from litho_dl.process.files import Optics, read_optics
 from litho_dl.process.identity import kernels_digest
@@ -54,7 +54,7 @@ def resolve_recipe(recipe: DatasetRecipe) -> ResolvedRecipe:
     _require_disjoint_splits(recipe)
     method = load_method(recipe.located(recipe.method, "ilt"))
     optics = read_optics(recipe.located(recipe.optics, "optics"))
-    PROTOCOLS["default"].require(optics.field_nm, optics.mask)
+    PROTOCOLS["default"].scaled(optics.scale).require(optics.field_nm, optics.mask)
     for source in recipe.clips:
         side = source.extent_nm if isinstance(source, GeneratedClips) else source.window_nm
         if side > min(optics.field_nm):
@@ -63,8 +63,8 @@ def resolve_recipe(recipe: DatasetRecipe) -> ResolvedRecipe:
                 f"some 350 nm on each side for the optical range."
             )
     Grid.of_field(optics.field_nm, recipe.pixel_nm)
-    require_steps(optics.field_nm, method.field_step_nm, f"method {recipe.method}")
-    finer_nm, coarser_nm = sorted((recipe.pixel_nm, method.mask_nm))
+    require_steps(optics.field_nm, method.field_step_nm * optics.scale, f"method {recipe.method}")
+    finer_nm, coarser_nm = sorted((recipe.pixel_nm, method.mask_nm * optics.scale))
     whole_factor(coarser_nm, finer_nm)
     plain, clips = recipe.model_dump(mode="json"), [_source(recipe, source) for source in recipe.clips]
     process = on_one_thread(Optics.process, optics)  # so that sums are taken in the same order on any machine

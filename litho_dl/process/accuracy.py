@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from litho_dl.core.dft import analyse, analysis, full_spectrum, synthesis, synthesise
+from litho_dl.core.dft import PartialDft, analyse, analysis, full_spectrum, synthesis, synthesise
 from litho_dl.core.errors import KernelError
 from litho_dl.core.grid import Grid
 from litho_dl.optics.abbe import columns_intensity_spectrum
@@ -130,7 +130,7 @@ def _examples(recipe: Recipe, grid: Grid, kernels: SocsKernels, exact: Columns) 
     with torch.no_grad():
         images = columns_intensity_spectrum(_amplitude(masks, grid, exact.half, recipe).to(torch.complex64), exact)
     band = 2 * kernels.half[0], 2 * kernels.half[1]
-    wide = analysis(grid, band, reference_nm=0.0, dtype=torch.float64, device=masks.device)
+    wide = _forward(grid, band, recipe)
     return Examples(
         _amplitude(masks, grid, kernels.half, recipe),
         analyse(recipe.mask.transmitted(masks), wide),
@@ -139,8 +139,12 @@ def _examples(recipe: Recipe, grid: Grid, kernels: SocsKernels, exact: Columns) 
 
 
 def _amplitude(masks: Tensor, grid: Grid, half: tuple[int, int], recipe: Recipe) -> Tensor:
-    forward = analysis(grid, half, reference_nm=0.0, dtype=torch.float64, device=masks.device)
-    return full_spectrum(analyse(recipe.mask.amplitude(masks), forward))
+    return full_spectrum(analyse(recipe.mask.amplitude(masks), _forward(grid, half, recipe)))
+
+
+def _forward(grid: Grid, half: tuple[int, int], recipe: Recipe) -> PartialDft:
+    f64, blur_nm = torch.float64, recipe.mask.blur_nm
+    return analysis(grid, half, reference_nm=0.0, dtype=f64, device=torch.device("cpu"), blur_nm=blur_nm)
 
 
 def _cropped(image: Tensor, half: tuple[int, int]) -> Tensor:

@@ -140,8 +140,9 @@ def optimised_masks(drawn: Tensor, grid: Grid, kernels: SocsKernels, recipe: Rec
         Coverage of 0 and 1, of the same shape and dtype.
     """
     target, (half_y, half_x) = drawn.float(), kernels.half
-    forward = analysis(grid, kernels.half, reference_nm=0.0, dtype=torch.float32, device=drawn.device)
-    back = synthesis(grid, (2 * half_y, 2 * half_x), dtype=torch.float32, device=drawn.device)
+    f32, blur_nm = torch.float32, recipe.mask.blur_nm
+    forward = analysis(grid, kernels.half, reference_nm=0.0, dtype=f32, device=drawn.device, blur_nm=blur_nm)
+    back = synthesis(grid, (2 * half_y, 2 * half_x), dtype=f32, device=drawn.device)
     few = paired(kernels.weighted_spectra).to(torch.complex64)
     blur = diffusion_transfer((2 * half_y, 2 * half_x), grid.field_nm, recipe.resist.diffusion_nm).float()
     resist = recipe.resist.model_copy(update={"steepness": RESIST_STEEPNESS})

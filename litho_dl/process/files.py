@@ -50,6 +50,11 @@ class Optics:
         return self.content.mask
 
     @property
+    def scale(self) -> float:
+        """What lengths chosen for some 50 nm of resolution are multiplied by; see `Recipe`."""
+        return self.content.scale
+
+    @property
     def built(self) -> bool:
         """True if the kernels exist already."""
         return isinstance(self.content, ProcessModel) or "_built" in vars(self)

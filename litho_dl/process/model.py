@@ -119,6 +119,11 @@ class ProcessModel:
         return 0.0 if self.recipe is None else self.recipe.pupil.flare
 
     @property
+    def scale(self) -> float:
+        """What lengths chosen for some 50 nm of resolution are multiplied by; see `Recipe`; 1 for imported kernels."""
+        return 1.0 if self.recipe is None else self.recipe.scale
+
+    @property
     def field_nm(self) -> tuple[float, float]:
         """(height, width) of the periodic field."""
         return next(iter(self.kernels.values())).field_nm
@@ -176,6 +181,13 @@ class ProcessModel:
             discarded_energy=shown.discarded_energy,
             title=title,
         )
+
+    def without_flare(self) -> "ProcessModel":
+        """The process without flare, which is a mean over the field and so no influence of near masks."""
+        if self.recipe is None or not self.flare:
+            return self
+        pupil = self.recipe.pupil.model_copy(update={"flare": 0.0})
+        return replace(self, recipe=self.recipe.model_copy(update={"pupil": pupil}))
 
     def on_field(self, field_nm: tuple[float, float]) -> "ProcessModel":
         """The process on a larger field of (height, width) nm, with its kernels extended; see `optics.extend.extended`.

@@ -2,9 +2,9 @@
 
 import math
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from litho_dl.core.naming import FileName
 from litho_dl.core.settings import Length, Positive, Settings, read_toml, validated
@@ -76,6 +76,9 @@ class Recipe(Settings):
             whose dose prints more, whichever way they are named: the higher dose, in a clear field the lower.
         kernels: Numerical settings.
         film: Films on the wafer, whose resist holds the image; None: the image in the immersion medium.
+        scale: What lengths that are chosen for a resolution of some 50 nm are multiplied by: the pixel of scores and of
+            mask files (1 nm), the limit of EPE violations (15 nm), default mask rules (20 nm, 20 nm, 1000 nm^2), and
+            all lengths of ILT methods.
     """
 
     description: str
@@ -86,6 +89,15 @@ class Recipe(Settings):
     corners: dict[FileName, RecipeCorner]
     kernels: KernelSettings
     film: Film | None = None
+    scale: Annotated[float, Field(ge=0.01, le=1000)] = 1.0
+
+    @model_serializer(mode="wrap")
+    def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plain values, without a scale of 1, which is that of recipes from before there was the key."""
+        table: dict[str, Any] = dump(self)
+        if self.scale == 1:
+            table.pop("scale", None)
+        return table
 
     def __repr__(self) -> str:
         return f"Recipe({self.description})"

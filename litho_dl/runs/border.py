@@ -31,13 +31,13 @@ def warn_of_border(process: ProcessModel, layouts: Sequence[Layout], *, optimise
     """
     if "nominal" not in process.corners or process.mask.type == "alternating":
         return  # no nominal edge, or a layout that is no mask
-    near = []
+    near, scale = [], process.scale
     for layout in layouts:
         if not layout.polygons:
             continue
         gap_nm, shift_nm = image_gap_nm(layout, process.field_nm), border_shift_nm(process, layout)
-        shift_nm *= OPTIMISED if optimised and gap_nm < AMPLE_GAP_NM else 1.0
-        if shift_nm > TOLERANCE_NM:
+        shift_nm *= OPTIMISED if optimised and gap_nm < AMPLE_GAP_NM * scale else 1.0
+        if shift_nm > TOLERANCE_NM * scale:
             near.append((shift_nm, gap_nm, layout))
     if not near:
         return
@@ -45,7 +45,7 @@ def warn_of_border(process: ProcessModel, layouts: Sequence[Layout], *, optimise
     shift_nm, gap_nm, worst = near[0]
     field_nm = max(sufficient_field_nm(process, layout) for _, _, layout in near[:SIZED])
     others = f" and {len(near) - 1} more layouts" if len(near) > 1 else ""
-    least = f"more than {LARGEST_SHIFT_NM:g}" if shift_nm > LARGEST_SHIFT_NM else f"some {shift_nm:.2g}"
+    least = f"more than {LARGEST_SHIFT_NM * scale:g}" if shift_nm > LARGEST_SHIFT_NM * scale else f"some {shift_nm:.2g}"
     print(
         f"Warning: {worst.name}{others}: the field is periodic, and images {gap_nm:.4g} nm away move edges by {least} "
         f"nm; a field of {field_nm:g} nm (--field, or kernels built for it) keeps them away.",

@@ -31,14 +31,14 @@ BORDER_NM = 1e-3
 
 
 def check_mask_rules(
-    simulator: Simulator, masks: Masks | Tensor | np.ndarray | Layout, rules: MaskRules = RULES
+    simulator: Simulator, masks: Masks | Tensor | np.ndarray | Layout, rules: MaskRules | None = None
 ) -> list[RuleViolations]:
     """Finds the places where masks violate rules: least width, space, area and curvature radius.
 
     Args:
         simulator: A simulator with the field that the masks fill.
         masks: A `Solution`, a network's `Prediction`, or mask values (H, W) or (B, H, W) in [0, 1]; binarised at 0.5.
-        rules: The limits; by default those of the protocols.
+        rules: The limits; None: those of the protocol `default` at the process's scale.
 
     Returns:
         The violations of each mask, in the order of the batch; one mask gives a list of one.
@@ -48,9 +48,10 @@ def check_mask_rules(
         GridMismatchError: They do not fill the field.
         LithoError: The rules are not `MaskRules`.
     """
-    if not isinstance(rules, MaskRules):
+    if rules is not None and not isinstance(rules, MaskRules):
         raise LithoError(f"Expected MaskRules, got {type(rules).__name__}; make them by MaskRules(20, 20, 1000).")
     given = masks_on_pixel(simulator, masks)
+    rules = RULES.scaled(simulator.scale) if rules is None else rules
     return [mask_violations(mask.cpu().numpy(), given.pixel_nm, rules) for mask in given.mask >= 0.5]
 
 

@@ -12,8 +12,9 @@ from torch import Tensor
 from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
 from litho_dl.core.grid import Grid, HasField, same_length
 from litho_dl.core.io import IMAGE_SUFFIXES
-from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip, load_mask, pixel_of
+from litho_dl.layout.clips import Clip, load_mask, pixel_of
 from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.file_pixel import file_pixel_nm
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
 from litho_dl.simulation.simulator import Simulator, mask_tensor
@@ -59,14 +60,14 @@ def drawn_masks(layouts: Sequence[Layout], optics: HasField) -> GivenMasks:
         optics: A simulator, clip or other object with the field.
 
     Returns:
-        Their area coverage on pixels of `MASK_FILE_PIXEL_NM`.
+        Their area coverage on pixels of `file_pixel_nm`.
 
     Raises:
         LayoutError: Polygons leave the field.
     """
-    grid = Grid.of_field(optics.field_nm, MASK_FILE_PIXEL_NM)
+    grid = Grid.of_field(optics.field_nm, file_pixel_nm(optics))
     coverage = torch.from_numpy(np.stack([rasterize(layout, grid) for layout in layouts]))
-    return GivenMasks(coverage, MASK_FILE_PIXEL_NM, drawn=True)
+    return GivenMasks(coverage, grid.pixel_nm, drawn=True)
 
 
 def read_given_mask(

@@ -14,9 +14,10 @@ from litho_dl.core.errors import LithoError, MaskError
 from litho_dl.core.settings import suggestion
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.ilt.solve import OnStep, Solution, solve_targets
-from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip, drawn_polygons, on_pixel
+from litho_dl.layout.clips import Clip, drawn_polygons, on_pixel
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.curves import curved_polygons
+from litho_dl.layout.file_pixel import file_pixel_nm
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.saved_mask import save_mask
@@ -78,7 +79,7 @@ class ClipSolution(Solution):
         return convergence_figure(self)
 
     def save(self, folder: str | Path) -> list[Path]:
-        """Writes each clip's mask: NAME.mask.png, the field at 1 nm, and NAME.mask.oas, in layout coordinates.
+        """Writes each clip's mask: NAME.mask.png, the field at 1 nm times its scale, and NAME.mask.oas.
 
         Args:
             folder: Folder to write to; made if it does not exist.
@@ -87,7 +88,7 @@ class ClipSolution(Solution):
             The files.
 
         Raises:
-            MaskError: The pixel is not a whole number of nm.
+            MaskError: The pixel is no multiple of that.
             OutputError: A file cannot be written.
         """
         pairs = zip(self.clips, self.mask, strict=True)
@@ -151,7 +152,7 @@ def solve(
     require_functions(on_step=on_step)
     several = clips_on_field(simulator, clips)
     chosen = method if isinstance(method, Method) else load_method(method)
-    target_nm = chosen.target_nm  # of all levels, also where only the last one is run
+    target_nm = chosen.target_nm * simulator.scale  # of all levels, also where only the last one is run
     targets = torch.stack([clip.coverage(target_nm) for clip in several])
     init = None
     if masks is not None:
@@ -272,7 +273,7 @@ def score_masks(
     Raises:
         LithoError: As `scoring.evaluate.evaluate_mask`.
     """
-    precise = simulator.in_double()
+    precise, file_nm = simulator.in_double(), file_pixel_nm(simulator)
     for clip, mask in zip(clips, masks.mask, strict=True):
         drawn = getattr(masks, "drawn", False)
         evaluation = evaluate_mask(mask, masks.pixel_nm, clip.placed, precise, protocol, raster=raster, drawn=drawn)
@@ -283,8 +284,8 @@ def score_masks(
             continue
         polygons = curved_polygons(binary.cpu().numpy(), masks.pixel_nm, curves_nm)
         (coverage,) = drawn_masks([Layout(clip.name, polygons)], clip).mask
-        curved = evaluate_mask(coverage, MASK_FILE_PIXEL_NM, clip.placed, precise, protocol, raster=raster, drawn=True)
-        yield ScoredMask(clip, coverage >= 0.5, MASK_FILE_PIXEL_NM, polygons, curved, evaluation)
+        curved = evaluate_mask(coverage, file_nm, clip.placed, precise, protocol, raster=raster, drawn=True)
+        yield ScoredMask(clip, coverage >= 0.5, file_nm, polygons, curved, evaluation)
 
 
 def _protocol(simulator: Simulator, protocol: str | ScoringProtocol | None) -> ScoringProtocol:
@@ -294,4 +295,4 @@ def _protocol(simulator: Simulator, protocol: str | ScoringProtocol | None) -> S
         return protocol
     if not isinstance(protocol, str) or protocol not in PROTOCOLS:
         raise LithoError(f"No protocol named {protocol!r:.60}; {suggestion(str(protocol), PROTOCOLS)}")
-    return PROTOCOLS[protocol]
+    return PROTOCOLS[protocol].scaled(simulator.scale)

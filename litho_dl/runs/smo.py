@@ -92,7 +92,7 @@ def compare(
         with progress_bar(f"Solving masks, {name} source") as advance:
             simulator = Simulator(process).to(device)
             solution = solve(simulator, clips, method, advance)
-        for scored in score_masks(simulator, clips, solution, PROTOCOLS["default"]):
+        for scored in score_masks(simulator, clips, solution, PROTOCOLS["default"].scaled(simulator.scale)):
             written = write_clip(scored, process.resist.threshold, out, title) if index == 0 else {}
             rows.append({"source": name, **written, **_scores(scored.evaluation.scorecard)})
             rows[-1]["solve_seconds_per_clip"] = solution.seconds / len(clips)

@@ -38,6 +38,16 @@ class Protocol:
         """True if the protocol applies to a field of (height, width) nm."""
         return self.field_nm is None or all(same_length(side, self.field_nm) for side in field_nm)
 
+    def scaled(self, scale: float) -> "Protocol":
+        """The protocol for a process of a scale: pixel and rules follow, and with the pixel the limit of EPE.
+
+        A protocol of one field stays as it is.
+        """
+        if self.field_nm is not None:
+            return self
+        rules = None if self.rules is None else self.rules.scaled(scale)
+        return replace(self, pixel_nm=self.pixel_nm * scale, rules=rules)
+
     def counting(self, rules: MaskRules | None) -> "Protocol":
         """The protocol with other mask rules; None: itself."""
         return self if rules is None else replace(self, rules=rules)
@@ -67,13 +77,13 @@ RULES = MaskRules(20.0, 20.0, 1000.0)
 PROTOCOLS = {
     # The scores of the ICCAD 2013 contest; published tables use its kernels (threshold 0.225, amplitude +-2 %).
     "iccad13": Protocol("iccad13", version=1, pixel_nm=1.0, field_nm=2048.0, rules=RULES, drawn_edges=False),
-    # The same scores on any optics, and edges measured to a fraction of a nm.
+    # The same scores on any optics, at their scale, and edges measured to a fraction of a nm.
     "default": Protocol("default", version=3, pixel_nm=1.0, field_nm=None, rules=RULES, drawn_edges=True),
 }
 
 
 def default_protocol(process: ProcessModel) -> Protocol:
-    """The protocol `iccad13` for kernels without a recipe on its field, otherwise `default`.
+    """The protocol `iccad13` for kernels without a recipe on its field, otherwise `default` at the process's scale.
 
     Raises:
         KernelError: The process lacks a corner that scoring needs.
@@ -83,4 +93,4 @@ def default_protocol(process: ProcessModel) -> Protocol:
         raise KernelError(f"Expected a process with corners {', '.join(REQUIRED_CORNERS)}, got no {missing[0]}.")
     iccad13 = PROTOCOLS["iccad13"]
     contest_like = process.recipe is None and iccad13.defined_for(process.field_nm)
-    return iccad13 if contest_like else PROTOCOLS["default"]
+    return iccad13 if contest_like else PROTOCOLS["default"].scaled(process.scale)

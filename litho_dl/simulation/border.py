@@ -13,6 +13,7 @@ from litho_dl.layout.raster import rasterize
 from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.simulation.simulator import Simulator
 
+# Lengths at a scale of 1; see `process.recipe.Recipe`.
 TOLERANCE_NM = 0.25  # largest shift of an edge that is not worth a warning
 OPTIMISED = 5.0  # optimised masks, with assist features up to the border, move edges by up to so much more
 PIXEL_NM = 8.0
@@ -35,7 +36,7 @@ def border_shift_nm(process: ProcessModel, target: Layout) -> float:
     Returns:
         The largest shift over the drawn edges, in nm; 0 where the images are beyond the range of the optics.
     """
-    if image_gap_nm(target, process.field_nm) >= RANGE_NM:
+    if image_gap_nm(target, process.field_nm) >= RANGE_NM * process.scale:
         return 0.0
     return _shift_nm(_wide(process), target, process.field_nm)
 
@@ -51,10 +52,13 @@ def sufficient_field_nm(process: ProcessModel, target: Layout) -> float:
         The side in nm, larger than the process's field.
     """
     wide, side = _wide(process), max(process.field_nm)
+    step_nm, range_nm, allowed_nm = (
+        length * process.scale for length in (FIELD_STEP_NM, RANGE_NM, TOLERANCE_NM / OPTIMISED)
+    )
     while True:
-        side = (math.floor(side / FIELD_STEP_NM + 1e-9) + 1) * FIELD_STEP_NM
+        side = (math.floor(side / step_nm + 1e-9) + 1) * step_nm
         gap_nm = image_gap_nm(target, (side, side))
-        if gap_nm >= RANGE_NM or (gap_nm > 0 and _shift_nm(wide, target, (side, side)) <= TOLERANCE_NM / OPTIMISED):
+        if gap_nm >= range_nm or (gap_nm > 0 and _shift_nm(wide, target, (side, side)) <= allowed_nm):
             return side
 
 
@@ -67,14 +71,16 @@ def image_gap_nm(target: Layout, field_nm: tuple[float, float]) -> float:
 @lru_cache(maxsize=1)  # for the layouts of one command
 def _wide(process: ProcessModel) -> ProcessModel:
     """The nominal corner of a process; kernels of small fields, which end too near, are built for a larger one."""
-    corner, times = process.corners["nominal"], math.ceil(2 * RANGE_NM / max(process.field_nm) - 1e-9)
+    range_nm = RANGE_NM * process.scale
+    corner, times = process.corners["nominal"], math.ceil(2 * range_nm / max(process.field_nm) - 1e-9)
     if times > 1 and process.recipe is not None:
         recipe = process.recipe.model_copy(update={"corners": {"nominal": process.recipe.corners["nominal"]}})
         count = max(len(kernels.weights) for kernels in process.kernels.values())
         height, width = process.field_nm
         process = build_process(recipe, field_nm=(times * height, times * width), count=count)
         corner = process.corners["nominal"]
-    return replace(process, kernels={corner.kernels: process.kernels[corner.kernels]}, corners={"nominal": corner})
+    own = replace(process, kernels={corner.kernels: process.kernels[corner.kernels]}, corners={"nominal": corner})
+    return own.without_flare()  # the mean over the field, which a larger one would change
 
 
 def _shift_nm(wide: ProcessModel, target: Layout, field_nm: tuple[float, float]) -> float:
@@ -84,7 +90,7 @@ def _shift_nm(wide: ProcessModel, target: Layout, field_nm: tuple[float, float])
     around = (copies * height, copies * width)
     own = all(same_length(side, other) for side, other in zip(wide.field_nm, around, strict=True))
     simulator = Simulator(wide if own else wide.on_field(around))
-    grid = Grid.of_field(field_nm, _pixel_nm(field_nm))
+    grid = Grid.of_field(field_nm, _pixel_nm(field_nm, PIXEL_NM * wide.scale))
     x0, y0, x1, y1 = target.bbox_nm
     tile = rasterize(target.translated((width - x1 - x0) / 2, (height - y1 - y0) / 2), grid)
     repeated = np.tile(tile, (copies, copies))
@@ -100,10 +106,10 @@ def _shift_nm(wide: ProcessModel, target: Layout, field_nm: tuple[float, float])
     return float((np.abs(among - single)[edges] / np.maximum(slope, LEAST_SLOPE * np.median(slope))).max())
 
 
-def _pixel_nm(field_nm: tuple[float, float]) -> float:
-    """The pixel nearest to `PIXEL_NM`, or smaller, that divides both sides of a field."""
+def _pixel_nm(field_nm: tuple[float, float], wanted_nm: float) -> float:
+    """The pixel nearest to a wanted one, or smaller, that divides both sides of a field."""
     common = math.gcd(*(round(side / FIELD_UNIT_NM) for side in field_nm)) * FIELD_UNIT_NM
-    return common / max(1, math.ceil(common / PIXEL_NM - 0.5))
+    return common / max(1, math.ceil(common / wanted_nm - 0.5))
 
 
 def _edges(inside: np.ndarray) -> np.ndarray:

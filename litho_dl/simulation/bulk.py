@@ -65,7 +65,8 @@ def bulk_images(
     grid = Grid((values.shape[-2], values.shape[-1]), pixel_nm)
     source, pupil = sample_source(recipe.source, recipe.source_samples()), recipe.pupil
     half = passed_half(pupil, source.sigma_max, grid.field_nm)
-    transform = analysis(grid, half, reference_nm=0.0, dtype=values.dtype, device=values.device)
+    blur_nm = recipe.mask.blur_nm
+    transform = analysis(grid, half, reference_nm=0.0, dtype=values.dtype, device=values.device, blur_nm=blur_nm)
     spectrum = full_spectrum(analyse(recipe.mask.amplitude(values), transform))
     transfer = with_flare(torch.ones(4 * half[0] + 1, 2 * half[1] + 1, dtype=values.dtype), pupil.flare)
     back = synthesis(grid, (2 * half[0], 2 * half[1]), dtype=values.dtype, device=values.device)

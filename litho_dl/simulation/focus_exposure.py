@@ -12,7 +12,8 @@ from litho_dl.core.dft import synthesise_at
 from litho_dl.core.errors import LayoutError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.core.progress import Advance
-from litho_dl.layout.clips import MASK_FILE_PIXEL_NM, Clip
+from litho_dl.layout.clips import Clip
+from litho_dl.layout.file_pixel import file_pixel_nm
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
 from litho_dl.metrics.gauge import Gauge, default_gauges, gauge_along
@@ -229,13 +230,14 @@ def expose_through_focus(
     resist, field = process.resist, process.mask.field
     results = []
     for gauge, sweep, trio in zip(gauges, swept, at_nominal, strict=True):
-        x, drawn = gauge.positions_nm(CUT_STEP_NM), gauge.kind == "line"
+        x, drawn = gauge.positions_nm(CUT_STEP_NM * process.scale), gauge.kind == "line"
         bright = drawn == (field == "dark")
         profile, biased = (
             GaugeProfile(intensity, x, gauge.target_nm, bright, resist.threshold) for intensity in (sweep, trio)
         )
         window, shape = dose_window(profile, foci_nm, tolerance), resist.shape_of(field, drawn=drawn)
-        results.append(_result(gauge, shape, profile, biased, window, doses, nominal[1], least_el_percent))
+        bias_nm = BIAS_NM * process.scale
+        results.append(_result(gauge, shape, profile, biased, bias_nm, window, doses, nominal[1], least_el_percent))
     common = common_window([result.window for result in results])
     return FocusExposure(foci_nm, doses, nominal, tuple(results), common, latitude(common, least_el_percent), tolerance)
 
@@ -255,9 +257,10 @@ def _expose(
         for focus_nm in wanted:  # refuse now what would fail later
             process.at_focus(focus_nm)
     simulator = Simulator(process, dtype=torch.float64).to(device)
-    rasters = torch.stack([_raster(mask, bias_nm, simulator) for bias_nm in (0.0, BIAS_NM, -BIAS_NM)])
-    spectra = simulator.spectrum(rasters, MASK_FILE_PIXEL_NM)
-    points = [gauge.points_nm(gauge.positions_nm(CUT_STEP_NM)) for gauge in gauges]
+    bias_nm, step_nm = BIAS_NM * process.scale, CUT_STEP_NM * process.scale
+    rasters = torch.stack([_raster(mask, own_nm, simulator) for own_nm in (0.0, bias_nm, -bias_nm)])
+    spectra = simulator.spectrum(rasters, file_pixel_nm(simulator))
+    points = [gauge.points_nm(gauge.positions_nm(step_nm)) for gauge in gauges]
     everywhere = torch.from_numpy(np.concatenate(points)).to(device)
     through: dict[float, np.ndarray] = {}
     for done, focus_nm in enumerate(wanted, start=1):
@@ -273,8 +276,9 @@ def _expose(
 def _raster(mask: Layout, bias_nm: float, simulator: Simulator) -> Tensor:
     """A biased mask, clipped at the border of the field."""
     height, width = simulator.process.field_nm
+    grid = Grid.of_field((height, width), file_pixel_nm(simulator))
     biased = mask.biased(bias_nm).clipped((0.0, 0.0, width, height)) if bias_nm else mask
-    return torch.from_numpy(rasterize(biased, Grid.of_field((height, width), MASK_FILE_PIXEL_NM)))
+    return torch.from_numpy(rasterize(biased, grid))
 
 
 def _result(
@@ -282,6 +286,7 @@ def _result(
     resist: ResistShape,
     profile: GaugeProfile,
     biased: GaugeProfile,
+    bias_nm: float,
     window: ProcessWindow,
     doses: np.ndarray,
     nominal_dose: float,
@@ -299,5 +304,5 @@ def _result(
         latitude=latitudes,
         cd_nominal_nm=float(nominal),
         nils=float(np.interp(best_nm, window.foci_nm, profile.nils())),
-        meef=mask_error_factor(grown, shrunk, BIAS_NM, grows=gauge.kind == "line"),
+        meef=mask_error_factor(grown, shrunk, bias_nm, grows=gauge.kind == "line"),
     )

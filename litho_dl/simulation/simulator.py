@@ -145,6 +145,11 @@ class Simulator(nn.Module):
         return self.process.field_nm
 
     @property
+    def scale(self) -> float:
+        """What lengths chosen for some 50 nm of resolution are multiplied by; see `process.recipe.Recipe`."""
+        return self.process.scale
+
+    @property
     def device(self) -> torch.device:
         """The device of the kernels."""
         return self.diffusion.device
@@ -306,9 +311,14 @@ class Simulator(nn.Module):
     def _make_transform(self, kind: str, grid: Grid) -> PartialDft:
         if kind == "synthesis":
             return synthesis(grid, self.passband.intensity_half, dtype=self.dtype, device=self.device)
-        reference_nm = self.process.mask_pixel_nm
-        half = self.passband.half if kind == "analysis" else self.passband.intensity_half
-        return analysis(grid, half, reference_nm=reference_nm, dtype=self.dtype, device=self.device)
+        return analysis(
+            grid,
+            self.passband.half if kind == "analysis" else self.passband.intensity_half,
+            reference_nm=self.process.mask_pixel_nm,
+            dtype=self.dtype,
+            device=self.device,
+            blur_nm=self.process.mask.blur_nm,
+        )
 
     def require_grid(self, mask: Tensor, pixel_nm: float) -> None:
         """Checks that a mask fills the field.

@@ -154,7 +154,7 @@ class TestRepeated:
         layer = array(3, 3)
         (tmp_path / "each").mkdir()
         once = run(job(layer), tmp_path)
-        with mock.patch.object(Chip, "content_digest", lambda self, window: str(window)):
+        with mock.patch.object(Chip, "content_digest", lambda self, window, scale: str(window)):
             each = run(job(layer), tmp_path / "each")
         assert each.tiles == {"solved": 16, "found": 0, "repeated": 0, "empty": 0}
         assert once.tiles["repeated"] >= 3

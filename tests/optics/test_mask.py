@@ -37,11 +37,12 @@ class TestMaskType:
         with pytest.raises(ValidationError, match="no meaning for an alternating mask"):
             MaskType(type="alternating", field="clear")
 
-    def test_a_dark_field_is_written_as_before_there_was_the_key(self):
+    def test_defaults_are_written_as_before_there_were_the_keys(self):
         assert MaskType(type="attenuated").model_dump() == {"type": "attenuated", "transmission": 0.06}
         clear = MaskType(field="clear")
         assert clear.model_dump(mode="json") == {"type": "binary", "transmission": 0.06, "field": "clear"}
         assert MaskType.model_validate(clear.model_dump()) == clear
+        assert MaskType(blur_nm=8.0).model_dump() == {"type": "binary", "transmission": 0.06, "blur_nm": 8.0}
 
     def test_words(self):
         assert str(MaskType(type="attenuated")) == "attenuated mask"

@@ -49,17 +49,22 @@ def refusal(path) -> str | None:
 
 @pytest.mark.parametrize("name", packaged_names("optics"))
 def test_shipped_recipes_image_a_clear_mask_to_one(name):
-    """All drawn in a dark field, nothing in a clear one; at every focus, of truncated kernels, and with diffusion."""
+    """All drawn in a dark field, nothing in a clear one; at every focus, of truncated kernels, and with diffusion.
+
+    With films, which reflect and absorb, to what the film says.
+    """
     recipe = load_recipe(name)
-    process = build_process(recipe, field_nm=(300.0, 400.0))
+    process = build_process(recipe, field_nm=(300.0 * recipe.scale, 400.0 * recipe.scale))
     assert process.recipe is recipe
     assert process.resist == recipe.resist
     assert process.mask == recipe.mask
     mask = torch.full((15, 20), 1.0 if recipe.mask.field == "dark" else 0.0, dtype=torch.float64)
-    images = Simulator(process, dtype=torch.float64).expose(mask, 20.0).intensity
+    images = Simulator(process, dtype=torch.float64).expose(mask, 20.0 * recipe.scale).intensity
+    clear = clear_image(sample_source(recipe.source, recipe.kernels.source_samples), recipe.pupil, recipe.film)
+    assert 0.3 < clear <= 1 + 1e-12
     assert set(images) == {kernel_name(corner.defocus_nm) for corner in recipe.corners.values()}
     for image in images.values():
-        np.testing.assert_allclose(image.numpy(), 1, atol=1e-12)
+        np.testing.assert_allclose(image.numpy(), clear, atol=1e-12)
 
 
 def test_a_recipes_process_holds_its_foci_doses_and_rank():

@@ -1,6 +1,7 @@
 """The band-limited simulator against full-grid sums in scipy's FFT, float64."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -167,6 +168,23 @@ def test_mask_technology_sets_the_amplitude(mask_type):
     amplitude = 1.3 * mask - 0.3 if mask_type == "attenuated" else mask
     expected = full_grid_socs(amplitude, process.kernels["focus"], pixel_is_square=True)
     assert_images(simulate(process, mask, 10.0)["focus"], expected)
+
+
+@pytest.mark.parametrize("kind", [("attenuated", "dark"), ("binary", "clear")], ids="-".join)
+def test_the_writer_s_blur_is_a_gaussian_on_the_amplitude(kind):
+    """Against scipy's sampled Gaussian of the same amplitude; masks of any pixel, and with exact gradients."""
+    (name, field), mask = kind, random_mask(24, 36)
+    sharp, soft = (MaskType(type=name, field=field, blur_nm=blur) for blur in (0.0, 25.0))
+    fine = upsampled(mask, 5)
+    amplitude = sharp.amplitude(torch.from_numpy(fine)).numpy()
+    process = replace(random_process((240.0, 360.0)), mask=soft, corners={"nominal": CORNERS["nominal"]})
+    blurred = gaussian_filter(amplitude, 25.0 / 2, mode="wrap", truncate=12)
+    expected = full_grid_socs(blurred, process.kernels["focus"], pixel_is_square=True)
+    assert_images(simulate(process, fine, 2.0)["focus"], expected)
+    assert_images(simulate(process, mask, 10.0, out_pixel_nm=2.0)["focus"], expected)
+    simulator = Simulator(process, dtype=torch.float64)
+    coarse = torch.from_numpy(random_mask(8, 12)).requires_grad_()
+    assert torch.autograd.gradcheck(lambda m: simulator.expose(m, 30.0).intensity["defocus"], (coarse,), fast_mode=True)
 
 
 # Prints

@@ -31,7 +31,7 @@ def test_a_match_is_that_of_the_matrices():
 
 @pytest.mark.parametrize("polarization", [None, "te", "unpolarized"])
 def test_a_variant_is_the_light_that_it_says(polarization):
-    """The TCC's diagonal is the light that the source sends through each frequency: no direction of the field counts."""
+    """The TCC's diagonal is the light that the source sends through each frequency, whatever its polarisation."""
     chosen = system(START, Variant("any", polarization=polarization))
     assert chosen.pupil.imaging == ("scalar" if polarization is None else "vector")
     assert chosen.source.polarization == (polarization or "unpolarized")
@@ -45,9 +45,7 @@ def test_a_variant_is_the_light_that_it_says(polarization):
 
 
 @pytest.mark.data
-@pytest.mark.parametrize(
-    ("name", "focus", "defocus"), [("iccad13-like", 0.155, 0.157), ("iccad13-vector", 0.07, 0.09)]
-)
+@pytest.mark.parametrize(("name", "focus", "defocus"), [("iccad13-like", 0.155, 0.157), ("iccad13-vector", 0.07, 0.09)])
 def test_recipes_are_as_close_to_the_contest_s_kernels_as_they_say(data_dir, name, focus, defocus):
     recipe, contest = load_recipe(name), import_contest(data_dir / "iccad13")
     source = sample_source(recipe.source, recipe.kernels.source_samples)

@@ -45,6 +45,7 @@ def test_a_variant_is_the_light_that_it_says(polarization):
 
 
 @pytest.mark.data
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "focus", "defocus"), [("iccad13-like", 0.155, 0.157), ("iccad13-vector", 0.07, 0.09)])
 def test_recipes_are_as_close_to_the_contest_s_kernels_as_they_say(data_dir, name, focus, defocus):
     recipe, contest = load_recipe(name), import_contest(data_dir / "iccad13")

@@ -13,8 +13,9 @@ from scipy.optimize import minimize, nnls
 from torch import Tensor
 
 from litho_dl.optics.kernels import SocsKernels
+from litho_dl.optics.polarization import Polarization
 from litho_dl.optics.pupil import Pupil
-from litho_dl.optics.socs import shifted_pupils
+from litho_dl.optics.socs import build_socs, shifted_pupils
 from litho_dl.optics.source import CQuad, Source, SourceSpec, sample_source
 
 FIELD_NM = (2048.0, 2048.0)
@@ -47,12 +48,13 @@ class System(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """One kind of lens to fit."""
+    """One kind of lens and light to fit."""
 
     label: str
     immersion_index: float = 1.0
     obliquity: bool = True
     aberrations: bool = True
+    polarization: Polarization | None = None  # None: scalar imaging
 
 
 class Fit(NamedTuple):
@@ -89,26 +91,39 @@ def inner(a: Tensor, b: Tensor) -> float:
 
 def match(a: Tensor, contest: Tensor) -> Match:
     """Compares A A^H with U U^H."""
-    aa, ac, cc = inner(a, a), inner(a, contest), inner(contest, contest)
+    narrow = a if a.shape[1] <= a.shape[0] else a.mH  # the smaller of the Gram matrices A^H A and A A^H
+    aa, ac, cc = inner(narrow, narrow), inner(a, contest), inner(contest, contest)
     return Match((max(aa - 2 * ac + cc, 0.0) / cc) ** 0.5, max(1 - ac**2 / (aa * cc), 0.0) ** 0.5, ac / aa)
 
 
 def system(parameters: np.ndarray, variant: Variant) -> System:
     """The system of a parameter vector in the order of `NAMES`; pydantic raises ValueError out of range."""
     na, sigma_inner, sigma_outer, opening_deg, blur_sigma, defocus_nm, z3, z7 = map(float, parameters)
-    source = CQuad(sigma_inner=sigma_inner, sigma_outer=sigma_outer, opening_deg=opening_deg, blur_sigma=blur_sigma)
+    source = CQuad(
+        sigma_inner=sigma_inner,
+        sigma_outer=sigma_outer,
+        opening_deg=opening_deg,
+        blur_sigma=blur_sigma,
+        polarization=variant.polarization or "unpolarized",
+    )
     pupil = Pupil(
         wavelength_nm=WAVELENGTH_NM,
         na=na,
         immersion_index=variant.immersion_index,
         obliquity=variant.obliquity,
         zernike_waves={3: z3, 7: z7} if variant.aberrations else {},
+        imaging="scalar" if variant.polarization is None else "vector",
     )
     return System(source, pupil, defocus_nm)
 
 
 def amplitudes(source: Source, pupil: Pupil, defocus_nm: float) -> Tensor:
-    """A (1225, S) with A A^H the full-rank TCC, scaled as our kernels are: a clear mask images to 1."""
+    """A (1225, S) with A A^H the full-rank TCC, scaled as our kernels are: a clear mask images to 1.
+
+    In vector imaging, which has several columns a source point, all kernels instead: the same A A^H.
+    """
+    if pupil.imaging == "vector":
+        return factor(build_socs(source, pupil, FIELD_NM, defocus_nm=defocus_nm))
     a = cropped(shifted_pupils(source, pupil, FIELD_NM, defocus_nm)) * torch.from_numpy(source.weights).sqrt()
     return a / a[a.shape[0] // 2].norm()
 
@@ -120,23 +135,43 @@ def full_rank_matches(chosen: System, contest: dict[str, Tensor], samples: int) 
     return {name: match(amplitudes(source, chosen.pupil, z), contest[name]) for name, z in defocus.items()}
 
 
-def fit(variant: Variant, contest: dict[str, Tensor], samples: int) -> Fit:
-    """Nelder-Mead on the mean square of both scaled errors; the result is measured with `samples` source cells."""
+def fit(
+    variant: Variant,
+    contest: dict[str, Tensor],
+    samples: int,
+    *,
+    start: np.ndarray = START,
+    fit_samples: int = FIT_SAMPLES,
+    rounds: int = 50,
+) -> Fit:
+    """Nelder-Mead on the mean square of both scaled errors; the result is measured with `samples` source cells.
+
+    Args:
+        variant: What is fitted.
+        contest: The factors of the contest's TCCs.
+        samples: Source cells per side of the result.
+        start: Where to start, in the order of `NAMES`.
+        fit_samples: Source cells per side while fitting.
+        rounds: Evaluations per free parameter.
+
+    Returns:
+        The fit.
+    """
     free = len(NAMES) if variant.aberrations else len(NAMES) - 2
 
     def padded(v: np.ndarray) -> np.ndarray:
-        return np.concatenate([v, START[free:]])
+        return np.concatenate([v, start[free:]])
 
     def cost(v: np.ndarray) -> float:
         try:
-            found = full_rank_matches(system(padded(v), variant), contest, FIT_SAMPLES)
+            found = full_rank_matches(system(padded(v), variant), contest, fit_samples)
         except ValueError:
             return 1.0
         return sum(m.error_scaled**2 for m in found.values()) / 2
 
-    simplex = START[:free] + np.vstack([np.zeros(free), np.diag(STEP[:free])])
-    options = {"maxfev": 50 * free, "initial_simplex": simplex, "fatol": 1e-7}
-    parameters = padded(minimize(cost, START[:free], method="Nelder-Mead", options=options).x)
+    simplex = start[:free] + np.vstack([np.zeros(free), np.diag(STEP[:free])])
+    options = {"maxfev": rounds * free, "initial_simplex": simplex, "fatol": 1e-7}
+    parameters = padded(minimize(cost, start[:free], method="Nelder-Mead", options=options).x)
     return Fit(variant, parameters, full_rank_matches(system(parameters, variant), contest, samples))
 
 

@@ -109,11 +109,11 @@ def build_socs(
     defocus_nm: float = 0.0,
     count: int | None = None,
     energy: float | None = None,
-    rescaled: bool = True,
 ) -> SocsKernels:
     """SOCS kernels by the singular value decomposition of A, in complex128.
 
-    `discarded_energy` is the share of the TCC's trace that was dropped by truncation.
+    Weights are rescaled so that a clear mask images to the same after truncation: to 1, or in a film to the energy that
+    the resist sees per incident dose; `discarded_energy` is the share of the TCC's trace that was dropped.
 
     Args:
         source: Source points and weights.
@@ -124,8 +124,6 @@ def build_socs(
         count: Keep at most this many kernels, at least 1.
         energy: Keep the fewest kernels that hold this share, in (0, 1], of the TCC's trace.
             With neither `count` nor `energy`, every kernel of nonzero weight is kept.
-        rescaled: Whether weights are rescaled so that a clear mask images to the same after truncation: to 1, or in a
-            film to the energy that the resist sees per incident dose. Otherwise a tail (`optics.tail`) makes that up.
 
     Returns:
         The kernels for this field, the one of largest weight first.
@@ -143,6 +141,18 @@ def build_socs(
     if energy is not None and not 0 < energy <= 1:
         raise KernelError(f"Expected an energy share in (0, 1], got {energy:g}.")
     columns = focus_columns(source, pupil, field_nm, film=film, defocus_nm=defocus_nm)
+    kernels = leading_kernels(columns, count, energy)
+    return kernels.scaled(clear_image(source, pupil, film) / kernels.open_frame)
+
+
+def leading_kernels(columns: Columns, count: int | None = None, energy: float | None = None) -> SocsKernels:
+    """The kernels of largest weight, on the scale of all kernels together; a tail (`optics.tail`) adds the others.
+
+    Args:
+        columns: The columns of A.
+        count: As for `build_socs`.
+        energy: As for `build_socs`.
+    """
     modes, energies, passed, total = coherent_modes(columns, count)
     kept, share = len(energies), energies.cumsum(0) / total
     if energy is not None:
@@ -151,16 +161,13 @@ def build_socs(
         kept = min(kept, count)
     spectra = torch.zeros(kept, passed.numel(), dtype=modes.dtype)
     spectra[:, passed] = modes.T[:kept]
-    kernels = SocsKernels(
+    clear = float(clear_intensity(columns.source, columns.pupil) @ torch.from_numpy(columns.source.weights))
+    return SocsKernels(
         spectra.unflatten(1, [2 * h + 1 for h in columns.half]),
-        energies[:kept],
-        field_nm,
+        energies[:kept] / clear,
+        columns.field_nm,
         discarded_energy=max(0.0, 1 - float(share[kept - 1])),
     )
-    if rescaled:
-        return kernels.scaled(clear_image(source, pupil, film) / kernels.open_frame)
-    clear = clear_intensity(source, pupil) @ torch.from_numpy(source.weights)
-    return kernels.scaled(1 / float(clear))
 
 
 def tcc_matrix(kernels: SocsKernels) -> Tensor:

@@ -20,14 +20,14 @@ from litho_dl.optics.abbe import columns_intensity_spectrum
 from litho_dl.optics.columns import Columns
 from litho_dl.optics.imaging import intensity_spectrum, paired
 from litho_dl.optics.kernels import SocsKernels, Tail
-from litho_dl.optics.socs import build_socs, focus_columns
+from litho_dl.optics.socs import focus_columns, leading_kernels
 from litho_dl.optics.source import sample_source
 from litho_dl.optics.tail import diagonal, fit_linear, tail_image
 from litho_dl.process.ensemble import drawn_masks, ensemble_grid, gratings, optimised_masks
 from litho_dl.process.recipe import MOST_SAMPLES, Recipe
 from litho_dl.process.resist import diffusion_transfer
 
-COUNTS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+COUNTS = (8, 12, 16, 24, 32, 40, 48, 64, 96, 128, 192, 256)
 FINER = 1.35
 DRAWN, SEED = 6, 20  # masks, each also optimised; every second one is fitted
 RANDOM = 2 * DRAWN
@@ -75,16 +75,17 @@ def accurate_kernels(
     """
     samples = recipe.source_samples(field_nm)
     source = sample_source(recipe.source, samples)
-    every = build_socs(
-        source, recipe.pupil, field_nm, film=recipe.film, defocus_nm=defocus_nm, count=COUNTS[-1], rescaled=False
-    )
     finer = sample_source(recipe.source, min(round(FINER * samples), MOST_SAMPLES))
-    exact = focus_columns(finer, recipe.pupil, field_nm, film=recipe.film, defocus_nm=defocus_nm)
+    own, exact = (
+        focus_columns(points, recipe.pupil, field_nm, film=recipe.film, defocus_nm=defocus_nm)
+        for points in (source, finer)
+    )
+    every, energy = leading_kernels(own, COUNTS[-1]), diagonal(own)
     grid = ensemble_grid(recipe, field_nm)
     examples = _examples(recipe, grid, every, exact)
     fitted, held_out = examples.part(slice(None, None, 2)), examples.part(slice(1, RANDOM, 2))
     lines = examples.part(slice(RANDOM, None))
-    energy, measured = _cropped_centre(diagonal(exact), every.half), math.inf
+    measured = math.inf
     for count in COUNTS:
         kernels = with_tail(_first(every, count), energy, fitted)
         measured = edge_error(held_out, kernels, recipe, grid)
@@ -151,12 +152,6 @@ def _cropped(image: Tensor, half: tuple[int, int]) -> Tensor:
     """Half spectra on fewer, or more, frequencies; the latter are 0."""
     rows, columns = half[0] - image.shape[-2] // 2, half[1] + 1 - image.shape[-1]
     return pad(image, (0, columns, rows, rows))
-
-
-def _cropped_centre(values: Tensor, half: tuple[int, int]) -> Tensor:
-    """Values on all frequencies, on fewer of them."""
-    rows, columns = values.shape[-2] // 2 - half[0], values.shape[-1] // 2 - half[1]
-    return values[..., rows : rows + 2 * half[0] + 1, columns : columns + 2 * half[1] + 1]
 
 
 def _images(examples: Examples, kernels: SocsKernels) -> Tensor:

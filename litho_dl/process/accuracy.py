@@ -29,7 +29,7 @@ from litho_dl.process.resist import diffusion_transfer
 
 COUNTS = (8, 12, 16, 24, 32, 40, 48, 64, 96, 128, 192, 256)
 FINER = 1.35
-DRAWN, SEED = 6, 20  # masks, each also optimised; every second one is fitted
+DRAWN, SEED = 6, 20  # random masks, each also optimised; every second one is fitted
 RANDOM = 2 * DRAWN
 SHARE = 0.99  # of the edges
 PITCH_SHARE = 0.6  # so that a tolerance of 0.25 nm keeps CDs through pitch within 0.3 nm
@@ -51,7 +51,7 @@ class Examples(NamedTuple):
     transmitted: Tensor
     exact: Tensor
 
-    def part(self, which: slice) -> "Examples":
+    def part(self, which: slice | list[int]) -> "Examples":
         """Some of them."""
         return Examples(*(values[which] for values in self))
 
@@ -83,8 +83,8 @@ def accurate_kernels(
     every, energy = leading_kernels(own, COUNTS[-1]), diagonal(own)
     grid = ensemble_grid(recipe, field_nm)
     examples = _examples(recipe, grid, every, exact)
-    fitted, held_out = examples.part(slice(None, None, 2)), examples.part(slice(1, RANDOM, 2))
-    lines = examples.part(slice(RANDOM, None))
+    held_out, lines = examples.part(slice(1, RANDOM, 2)), examples.part(slice(RANDOM, None))
+    fitted = examples.part([*range(0, RANDOM, 2), *range(RANDOM, len(examples.amplitude))])
     measured = math.inf
     for count in COUNTS:
         kernels = with_tail(_first(every, count), energy, fitted)
@@ -124,7 +124,7 @@ def _first(kernels: SocsKernels, count: int) -> SocsKernels:
 
 
 def _examples(recipe: Recipe, grid: Grid, kernels: SocsKernels, exact: Columns) -> Examples:
-    """Drawn and optimised masks, and gratings; every second one is for fitting."""
+    """Drawn and optimised masks, and gratings."""
     drawn = drawn_masks(recipe, grid, DRAWN, SEED)
     optimised = optimised_masks(drawn, grid, _first(kernels, FEW), recipe)
     masks = torch.cat((drawn, optimised, gratings(recipe, grid)))

@@ -19,7 +19,7 @@ from litho_dl.process.resist import diffusion_transfer, sigmoid_print
 FINEST = 0.056  # pixel; 8 nm at NA 1.35 and 193 nm
 WIRE, VIA = (0.42, 0.75), (0.6, 0.8)  # widths
 SPACE, LENGTH = (0.42, 1.6), (1.0, 5.0)
-FINEST_PITCH, PITCHES = 0.65, 6
+FINEST_PITCH, PITCHES = 0.65, 5
 DUTIES = (0.5, 0.25)
 DRAWN_SHARE = 0.7  # of the field's side that shapes fill
 STEPS, RATE, MOMENTS = 50, 0.1, (0.9, 0.999)  # of the optimisation, by Adam
@@ -43,27 +43,30 @@ def ensemble_grid(recipe: Recipe, field_nm: tuple[float, float]) -> Grid:
 
 
 def gratings(recipe: Recipe, grid: Grid) -> Tensor:
-    """Lines through pitch, 1:1 and 1:3, along y and x by turns, with whole numbers of periods on the field.
+    """Lines through pitch, 1:1 and 1:3, along y and along x, with whole numbers of periods on the field.
 
     Args:
         recipe: Wavelength and aperture.
         grid: Pixels of the field.
 
     Returns:
-        Coverage (2 `PITCHES`, H, W) in [0, 1], float64.
+        Coverage (4 `PITCHES`, H, W) in [0, 1], float64; those along y and x by turns.
     """
     finest_nm, masks = FINEST_PITCH * recipe.pupil.wavelength_nm / recipe.pupil.na, []
     for index in range(PITCHES):
-        along_y = index % 2 == 0
-        pixels, side_nm = grid.shape[along_y], grid.field_nm[along_y]
-        most = max(1, math.floor(side_nm / finest_nm))
-        periods = max(1, round(most ** (1 - index / (PITCHES - 1))))
         for duty in DUTIES:
-            edges = torch.arange(pixels + 1, dtype=torch.float64) * periods / pixels
-            open_until = edges.floor() * duty + (edges - edges.floor()).clamp(max=duty)  # open length up to an edge
-            line = (open_until[1:] - open_until[:-1]) * pixels / periods
-            masks.append(line.expand(grid.shape) if along_y else line[:, None].expand(grid.shape))
+            for axis in (1, 0):
+                most = max(1, math.floor(grid.field_nm[axis] / finest_nm))
+                line = _line(grid.shape[axis], max(1, round(most ** (1 - index / (PITCHES - 1)))), duty)
+                masks.append((line if axis else line[:, None]).expand(grid.shape))
     return torch.stack(masks)
+
+
+def _line(pixels: int, periods: int, duty: float) -> Tensor:
+    """Open shares (pixels,) of the pixels of a grating."""
+    edges = torch.arange(pixels + 1, dtype=torch.float64) * periods / pixels
+    opened = edges.floor() * duty + (edges - edges.floor()).clamp(max=duty)  # up to each edge
+    return (opened[1:] - opened[:-1]) * pixels / periods
 
 
 def drawn_masks(recipe: Recipe, grid: Grid, count: int, seed: int) -> Tensor:

@@ -67,6 +67,9 @@ def low_frequencies(n: int, spectra: Tensor) -> tuple[Tensor, Tensor]:
 def full_grid_images(mask: Tensor, kernels: dict[str, SocsKernels]) -> dict[str, Tensor]:
     """Intensity at every focus for masks (B, N, N) on a square field."""
 
+    if any(one.tail is not None for one in kernels.values()):
+        raise ValueError("Expected kernels without a tail, which full-grid sums leave out.")
+
     def images(one: SocsKernels) -> Tensor:
         spectra, weights = one.spectra.to(mask.device, torch.complex64), one.weights.to(mask.device, torch.float32)
         return torch.stack([FullGridSocs.apply(clip, spectra, weights) for clip in mask])

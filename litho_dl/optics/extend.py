@@ -6,9 +6,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from litho_dl.core.errors import GridMismatchError
+from litho_dl.core.errors import GridMismatchError, KernelError
 from litho_dl.optics.kernels import SocsKernels
-from litho_dl.optics.tail import carried
 
 FADE = 0.5  # share of the reach over which kernels fall to zero; closer to the centre they are unchanged
 OVERSAMPLING = 2  # of the kernels in space, so that fading them causes no aliasing
@@ -39,7 +38,13 @@ def extended(kernels: SocsKernels, field_nm: tuple[float, float]) -> SocsKernels
 
     Raises:
         GridMismatchError: The field is smaller than the kernels' own.
+        KernelError: The kernels have a tail, which gathers the light of the whole field that it was made for.
     """
+    if kernels.tail is not None:
+        raise KernelError(
+            "Expected kernels that can be carried to a larger field, got ones with a tail, which holds for their own "
+            "field alone; for full chips give count and source_samples in [kernels], in place of edge_error_nm."
+        )
     if min(field_nm) < max(kernels.field_nm) * (1 - 1e-9):
         raise GridMismatchError(
             f"Expected a field of at least the kernels' own {max(kernels.field_nm):g} nm, got {min(field_nm):g} nm; "
@@ -59,16 +64,7 @@ def extended(kernels: SocsKernels, field_nm: tuple[float, float]) -> SocsKernels
         faded = (rows @ spectrum @ columns.T) * fade
         lost = spectrum[kernels.half] / cell - faded.sum()
         spectra.append(cell * (back_rows @ (faded + lost * ring) @ back_columns.T))
-    larger = replace(
-        kernels,
-        spectra=torch.stack(spectra).to(kernels.spectra.dtype),
-        field_nm=field_nm,
-        tail=None,
-        edge_error_nm=None,
-    )
-    if kernels.tail is None:
-        return larger
-    return replace(larger, tail=carried(kernels.tail, kernels.diagonal, kernels.field_nm, larger.diagonal, field_nm))
+    return replace(kernels, spectra=torch.stack(spectra).to(kernels.spectra.dtype), field_nm=field_nm)
 
 
 def _positions(reach: float, highest: float) -> Tensor:

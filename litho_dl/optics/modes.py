@@ -22,6 +22,9 @@ RANK_TOLERANCE = 1e-14  # of the largest singular value; kernels of smaller ones
 ENERGY_TOLERANCE = 1e-14  # of the largest eigenvalue of A A^H, the same
 
 
+NO_LIGHT = "Expected optics that pass light, got none from any source point; check the Jones pupil."
+
+
 class Modes(NamedTuple):
     """Orthonormal eigenvectors of A A^H.
 
@@ -63,12 +66,17 @@ def coherent_modes(columns: Columns, most: int | None = None) -> Modes:
             f"fields, more than fits in memory; choose a smaller field."
         )
     if direct:
-        vectors, singular, _ = torch.linalg.svd(_amplitudes(columns), full_matrices=False)
+        amplitudes = _amplitudes(columns)
+        if not amplitudes.numel():
+            raise KernelError(NO_LIGHT)
+        vectors, singular, _ = torch.linalg.svd(amplitudes, full_matrices=False)
         energies, total = singular.square(), singular.square().sum()
         kept = int((singular > RANK_TOLERANCE * singular[0]).sum())
     else:
         gram = _gram(without_images(columns, axes))
         total = gram.flatten(2).flatten(0, 1).diagonal().real.sum()
+        if not total > 0:
+            raise KernelError(NO_LIGHT)
         vectors, energies = _leading(gram, columns.passed.view(gram.shape[:2]), axes, most)
         kept = int((energies > ENERGY_TOLERANCE * energies[0]).sum())
     return Modes(vectors[:, :kept], energies[:kept], columns.passed, total)

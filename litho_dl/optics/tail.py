@@ -85,44 +85,6 @@ def fit_linear(rest: Tensor, transmitted: Tensor, field_nm: tuple[float, float])
     return tail
 
 
-def carried(
-    tail: Tail, kept: Tensor, field_nm: tuple[float, float], kernels: Tensor, to_nm: tuple[float, float]
-) -> Tail:
-    """The tail of kernels that were carried to another field.
-
-    The TCC's diagonal and the linear part are interpolated between frequencies; the linear part is unknown below the
-    lowest frequency of the old field, where it is taken to be constant. The mean of images stays exact.
-
-    Args:
-        tail: The tail on the old field.
-        kept: sum_k w_k |K_k(f)|^2 of the kernels on the old field, (2 h_y + 1, 2 h_x + 1).
-        field_nm: (height, width) of the old field.
-        kernels: The same sum of the carried kernels.
-        to_nm: (height, width) of the new field.
-    """
-    half = kernels.shape[0] // 2, kernels.shape[1] // 2
-    linear, middle = tail.linear.clone(), tail.linear.shape[0] // 2
-    linear[middle, 0] = (linear[middle - 1, 0] + linear[middle + 1, 0] + 2 * linear[middle, 1].real) / 4
-    ratio_y, ratio_x = field_nm[0] / to_nm[0], field_nm[1] / to_nm[1]
-    rows = torch.arange(-2 * half[0], 2 * half[0] + 1, dtype=torch.float64) * ratio_y + middle
-    linear = _between(_between(linear, 0, rows), 1, torch.arange(2 * half[1] + 1, dtype=torch.float64) * ratio_x)
-    linear[2 * half[0], 0] = 0
-    energy = tail.energy + kept
-    rows = torch.arange(-half[0], half[0] + 1, dtype=torch.float64) * ratio_y + energy.shape[0] // 2
-    columns = torch.arange(-half[1], half[1] + 1, dtype=torch.float64) * ratio_x + energy.shape[1] // 2
-    return Tail(linear, _between(_between(energy, 0, rows), 1, columns) - kernels)
-
-
-def _between(values: Tensor, dim: int, places: Tensor) -> Tensor:
-    """Values between those along a dimension, at fractional indices; 0 outside."""
-    last = values.shape[dim] - 1
-    inside = (places >= 0) & (places <= last)
-    low = places.floor().clamp(0, max(last - 1, 0)).long()
-    share = (places - low).view([-1 if d == dim else 1 for d in range(values.ndim)])
-    first, second = values.index_select(dim, low), values.index_select(dim, (low + 1).clamp(max=last))
-    return ((1 - share) * first + share * second) * inside.view(share.shape)
-
-
 def _polar(half_y: int, half_x: int, field_nm: tuple[float, float]) -> tuple[Tensor, Tensor]:
     """|f| in steps of 1 / the smaller side, and the angle of f, on a half spectrum."""
     smaller = min(field_nm)

@@ -9,12 +9,15 @@ import json
 import os
 import sys
 from contextlib import suppress
-from importlib.metadata import version
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
+import litho_dl.optics
+import litho_dl.process
 from litho_dl.core.errors import KernelError, LithoError
 from litho_dl.core.io import file_digest
-from litho_dl.process.kernel_file import FORMAT, load_kernels, save_kernels
+from litho_dl.process.kernel_file import load_kernels, save_kernels
 from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.process.recipe import Recipe
 
@@ -46,11 +49,13 @@ def cached_process(recipe: Recipe, field_nm: tuple[float, float]) -> ProcessMode
         return build_process(recipe, field_nm=field_nm)
     path = folder / f"{_key(recipe, field_nm)}.safetensors"
     try:
-        process = load_kernels(path)
-        os.utime(path)
-        return process
-    except (KernelError, OSError):
+        process = replace(load_kernels(path), recipe=recipe)
+    except KernelError:
         process = build_process(recipe, field_nm=field_nm)
+    else:
+        with suppress(OSError):  # a folder that is read only
+            os.utime(path)
+        return process
     with suppress(LithoError, OSError):
         folder.mkdir(parents=True, exist_ok=True)
         save_kernels(path, process)
@@ -58,11 +63,21 @@ def cached_process(recipe: Recipe, field_nm: tuple[float, float]) -> ProcessMode
     return process
 
 
+@cache
+def _code() -> str:
+    """A digest of the code that builds kernels."""
+    digest = hashlib.sha256()
+    for room in (litho_dl.optics, litho_dl.process):
+        for path in sorted(Path(room.__path__[0]).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def _key(recipe: Recipe, field_nm: tuple[float, float]) -> str:
-    """A digest of the package's version, the recipe but for its description, the files it reads, and the field."""
+    """A digest of the code, the recipe but for its description, the files it reads, and the field."""
     files = [str(path) for path in (getattr(recipe.source, "file", None), recipe.pupil.jones) if path is not None]
     table = recipe.model_dump(mode="json", exclude={"description"})
-    told = [FORMAT, version("litho_dl"), table, [file_digest(path) for path in files], field_nm]
+    told = [_code(), table, [file_digest(path) for path in files], list(map(float, field_nm))]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from litho_dl.core.dft import analyse, analysis, full_spectrum, synthesis, synthesise
+from litho_dl.core.errors import KernelError
 from litho_dl.core.grid import Grid
 from litho_dl.optics.imaging import intensity_spectrum, paired
 from litho_dl.optics.kernels import SocsKernels
@@ -17,9 +18,10 @@ from litho_dl.process.recipe import Recipe
 from litho_dl.process.resist import diffusion_transfer, sigmoid_print
 
 FINEST = 0.056  # pixel; 8 nm at NA 1.35 and 193 nm
+MOST_FINER = 4
 WIRE, VIA = (0.42, 0.75), (0.6, 0.8)  # widths
 SPACE, LENGTH = (0.42, 1.6), (1.0, 5.0)
-FINEST_PITCH, PITCHES = 0.65, 5
+FINEST_PITCH, PITCHES = 0.65, 7
 DUTIES = (0.5, 0.25)
 DRAWN_SHARE = 0.7  # of the field's side that shapes fill
 STEPS, RATE, MOMENTS = 50, 0.1, (0.9, 0.999)  # of the optimisation, by Adam
@@ -33,12 +35,21 @@ def ensemble_grid(recipe: Recipe, field_nm: tuple[float, float]) -> Grid:
     Args:
         recipe: Wavelength and aperture.
         field_nm: (height, width) of the field.
+
+    Raises:
+        KernelError: Only far finer pixels would fill the field.
     """
     unit_nm = recipe.pupil.wavelength_nm / recipe.pupil.na
     height, width = field_nm
     rows = math.ceil(height / (FINEST * unit_nm))
+    most = MOST_FINER * rows
     while abs(rows * width / height - round(rows * width / height)) > 1e-9 * rows:
         rows += 1
+        if rows > most:
+            raise KernelError(
+                f"Expected a field that square pixels fill, got {height:g} x {width:g} nm; choose sides in a ratio of "
+                f"small whole numbers, or give count in [kernels]."
+            )
     return Grid.of_field(field_nm, height / rows)
 
 
@@ -50,7 +61,7 @@ def gratings(recipe: Recipe, grid: Grid) -> Tensor:
         grid: Pixels of the field.
 
     Returns:
-        Coverage (4 `PITCHES`, H, W) in [0, 1], float64; those along y and x by turns.
+        Coverage (`PITCHES`, 4, H, W) in [0, 1], float64.
     """
     finest_nm, masks = FINEST_PITCH * recipe.pupil.wavelength_nm / recipe.pupil.na, []
     for index in range(PITCHES):
@@ -59,7 +70,7 @@ def gratings(recipe: Recipe, grid: Grid) -> Tensor:
                 most = max(1, math.floor(grid.field_nm[axis] / finest_nm))
                 line = _line(grid.shape[axis], max(1, round(most ** (1 - index / (PITCHES - 1)))), duty)
                 masks.append((line if axis else line[:, None]).expand(grid.shape))
-    return torch.stack(masks)
+    return torch.stack(masks).unflatten(0, (PITCHES, -1))
 
 
 def _line(pixels: int, periods: int, duty: float) -> Tensor:
@@ -86,7 +97,7 @@ def drawn_masks(recipe: Recipe, grid: Grid, count: int, seed: int) -> Tensor:
     return torch.stack([(_vias if index % 3 == 2 else _wires)(grid, unit, random) for index in range(count)])
 
 
-def _between(bounds: tuple[float, float], unit: float, random: torch.Generator) -> int:
+def _drawn_length(bounds: tuple[float, float], unit: float, random: torch.Generator) -> int:
     low, high = bounds
     return max(1, round(unit * (low + (high - low) * float(torch.rand((), generator=random)))))
 
@@ -105,12 +116,12 @@ def _wires(grid: Grid, unit: float, random: torch.Generator) -> Tensor:
     (low_y, high_y), (low_x, high_x) = (_middle(n) for n in drawn.shape)
     y = low_y
     while y < high_y:
-        width, x = _between(WIRE, unit, random), low_x + _between(SPACE, unit, random)
+        width, x = _drawn_length(WIRE, unit, random), low_x + _drawn_length(SPACE, unit, random)
         while x < high_x:
-            length = _between(LENGTH, unit, random)
+            length = _drawn_length(LENGTH, unit, random)
             drawn[y : min(y + width, high_y), x : min(x + length, high_x)] = 1
-            x += length + _between(SPACE, unit, random)
-        y += width + _between(SPACE, unit, random)
+            x += length + _drawn_length(SPACE, unit, random)
+        y += width + _drawn_length(SPACE, unit, random)
     return mask
 
 
@@ -119,7 +130,7 @@ def _vias(grid: Grid, unit: float, random: torch.Generator) -> Tensor:
     mask = torch.zeros(grid.shape, dtype=torch.float64)
     area = math.prod(n * DRAWN_SHARE / unit for n in grid.shape)
     for _ in range(max(4, round(area / 8))):
-        side = _between(VIA, unit, random)
+        side = _drawn_length(VIA, unit, random)
         y, x = (
             low + int(float(torch.rand((), generator=random)) * max(1, high - low - side))
             for low, high in map(_middle, grid.shape)
@@ -163,3 +174,11 @@ def optimised_masks(drawn: Tensor, grid: Grid, kernels: SocsKernels, recipe: Rec
         root = (square / (1 - MOMENTS[1] ** step)).sqrt() + torch.finfo(torch.float32).tiny
         logits = logits.detach() - RATE * mean / (1 - MOMENTS[0] ** step) / root
     return (logits > 0).to(drawn)
+
+
+def alternated(masks: Tensor) -> Tensor:
+    """Masks (B, H, W) of which every second shape has the opposite phase, as on an alternating mask."""
+    from scipy.ndimage import label  # imported here: it loads slowly, and few masks are alternating
+
+    shapes = torch.stack([torch.from_numpy(label(mask.numpy() > 0)[0]) for mask in masks])
+    return torch.where(shapes % 2 == 0, -masks, masks)

@@ -214,7 +214,7 @@ class ProcessModel:
             )
         settings = self.recipe.kernels
         most = max(len(kernels.weights) for kernels in self.kernels.values())
-        counted = settings.energy is None and settings.edge_error_nm is None
+        counted = settings.energy is None and all(kernels.tail is None for kernels in self.kernels.values())
         return focus_kernels(self.recipe, self.field_nm, defocus_nm, most if counted else None)
 
 

@@ -20,6 +20,7 @@ PIXEL_NM = 8.0
 FIELD_UNIT_NM = 1e-3
 RANGE_NM = 1024.0  # distance up to which features are taken to influence an edge
 FIELD_STEP_NM = 256.0
+FEWEST_KERNELS = 48  # on the larger field; fewer may be enough with a tail, which these lack
 LEAST_SLOPE = 0.5  # of the median edge's; weaker edges, as at corners, count as if they had it
 
 
@@ -75,7 +76,7 @@ def _wide(process: ProcessModel) -> ProcessModel:
     corner, times = process.corners["nominal"], math.ceil(2 * range_nm / max(process.field_nm) - 1e-9)
     if times > 1 and process.recipe is not None:
         recipe = process.recipe.model_copy(update={"corners": {"nominal": process.recipe.corners["nominal"]}})
-        count = max(len(kernels.weights) for kernels in process.kernels.values())
+        count = max(FEWEST_KERNELS, *(len(kernels.weights) for kernels in process.kernels.values()))
         height, width = process.field_nm
         process = build_process(recipe, field_nm=(times * height, times * width), count=count)
         corner = process.corners["nominal"]

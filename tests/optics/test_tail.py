@@ -133,29 +133,10 @@ def test_amplitude_follows_from_intensity_on_areas_of_two_values():
         torch.testing.assert_close(mask.transmitted(areas), mask.amplitude(areas).square())
 
 
-def test_a_larger_field_keeps_the_mean_of_a_clear_mask():
-    exact = focus_columns(ring(), WET, (400.0, 400.0))
-    kernels = leading_kernels(exact, 5)
-    linear = torch.zeros(4 * kernels.half[0] + 1, 2 * kernels.half[1] + 1, dtype=torch.complex128)
-    tailed = SocsKernels(
-        kernels.spectra,
-        kernels.weights,
-        (400.0, 400.0),
-        tail=Tail(linear + 0.01, diagonal(exact) - kernels.diagonal),
-        edge_error_nm=0.1,
-    )
-    larger = extended(tailed, (600.0, 800.0))
-    assert larger.open_frame == pytest.approx(1, abs=1e-9)
-    assert larger.edge_error_nm is None
-    assert larger.tail is not None
-    middle = larger.tail.linear.shape[0] // 2
-    assert larger.tail.linear[middle, 0] == 0
-    torch.testing.assert_close(larger.tail.linear[middle, 1:6].real, torch.full((5,), 0.01, dtype=torch.float64))
-    truth = diagonal(focus_columns(ring(), WET, (600.0, 800.0)))
-    found = larger.tail.energy + larger.diagonal
-    rows, columns = ((n - m) // 2 for n, m in zip(found.shape, truth.shape, strict=True))
-    inner = found[rows : rows + truth.shape[0], columns : columns + truth.shape[1]]
-    assert (inner - truth).abs().mean() < 0.02  # interpolated between frequencies
+def test_a_tail_is_not_carried_to_a_larger_field():
+    """Its mean gathers the light of the whole field, so that far masks would change an image."""
+    with pytest.raises(KernelError, match="ones with a tail, which holds for their own field alone"):
+        extended(with_tail(2), (480.0, 600.0))
 
 
 def test_a_dipole_takes_light_of_its_own_direction():

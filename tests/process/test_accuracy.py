@@ -6,7 +6,7 @@ import torch
 
 from litho_dl.core.errors import KernelError, RecipeError
 from litho_dl.process.accuracy import accurate_kernels
-from litho_dl.process.ensemble import drawn_masks, ensemble_grid, optimised_masks
+from litho_dl.process.ensemble import alternated, drawn_masks, ensemble_grid, gratings, optimised_masks
 from litho_dl.process.kernel_file import load_kernels, save_kernels
 from litho_dl.process.model import build_process
 from litho_dl.process.recipe import KernelSettings, Recipe, load_recipe
@@ -103,7 +103,7 @@ def test_what_cannot_be_reached_is_refused():
         accurate_kernels(accurate(1e-6), (400.0, 400.0), 0.0, 1e-6)
     dark = accurate()
     dark = dark.model_copy(update={"resist": dark.resist.model_copy(update={"threshold": 50.0})})
-    with pytest.raises(KernelError, match="cross the threshold 50, got none"):
+    with pytest.raises(KernelError, match="with edges at the threshold 50, got nearly none"):
         accurate_kernels(dark, (400.0, 400.0), 0.0, 0.25)
 
 
@@ -151,3 +151,33 @@ def test_masks_of_the_ensemble():
     made = optimised_masks(drawn, square, kernels, recipe)
     assert set(made.unique().tolist()) == {0.0, 1.0}
     assert ((made == 1) & (drawn == 0)).flatten(1).sum(1).min() > 0.02 * drawn[0].numel()
+
+
+def test_fields_that_cannot_hold_the_masks_are_refused():
+    with pytest.raises(KernelError, match="a field of at least 4 wavelength / NA"):
+        accurate_kernels(accurate(), (60.0, 60.0), 0.0, 0.25)
+    with pytest.raises(KernelError, match="choose sides in a ratio of small whole numbers"):
+        ensemble_grid(accurate(), (512.0, 512.123))
+
+
+def test_gratings_have_their_duty_and_pitch():
+    grid = ensemble_grid(accurate(), (FIELD_NM, FIELD_NM))
+    lines = gratings(accurate(), grid)
+    torch.testing.assert_close(lines.mean((2, 3)), torch.tensor([0.5, 0.5, 0.25, 0.25]).double().expand(len(lines), 4))
+    torch.testing.assert_close(lines[:, 0], lines[:, 1].mT)
+    strongest = torch.fft.rfft(lines[:, 0, 0]).abs()[:, 1:].argmax(1) + 1
+    assert strongest[0] == int(FIELD_NM / (0.65 * 193 / 1.35))
+    assert strongest[-1] == 1
+
+
+def test_foci_of_counted_kernels_are_counted(process):
+    """No process mixes kernels with and without a tail."""
+    counted = build_process(accurate(), count=6)
+    assert counted.at_focus(20.0).kernels["focus"].tail is None
+    assert process.at_focus(20.0).kernels["focus"].tail is not None
+
+
+def test_every_second_shape_of_an_alternating_mask_is_turned():
+    row = torch.tensor([0.0, 1, 1, 0, 0.5, 0, 1, 0]).double()
+    found = alternated(row.expand(1, 3, 8))
+    torch.testing.assert_close(found[0, 1], torch.tensor([0.0, 1, 1, 0, -0.5, 0, 1, 0]).double())

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from scenes.ilt import RECIPE, small_simulator
 from scenes.vector_optics import STACK
 
+from litho_dl.optics.kernels import Tail
 from litho_dl.optics.source import Multipole
 from litho_dl.process.files import Optics
 from litho_dl.process.identity import finest_period_nm, process_digest, recipe_digest
@@ -43,6 +45,19 @@ class TestOptics:
     def test_recipes_that_ship_keep_their_digests(self, name, start):
         """Settings that came later do not count at their defaults: networks and kernel files stay valid."""
         assert recipe_digest(load_recipe(name)).startswith(start)
+
+    def test_tails_tell_imported_kernels_apart(self):
+        counted = build_process(RECIPE, field_nm=(400.0, 400.0), count=4)
+        focus = counted.kernels["focus"]
+        linear = torch.zeros(4 * focus.half[0] + 1, 2 * focus.half[1] + 1, dtype=torch.complex128)
+        tails = [None, Tail(linear, focus.diagonal), Tail(linear + 1, focus.diagonal), Tail(linear, 2 * focus.diagonal)]
+        found = {
+            process_digest(
+                replace(counted, kernels=dict.fromkeys(counted.kernels, replace(focus, tail=tail)), recipe=None)
+            )
+            for tail in tails
+        }
+        assert len(found) == len(tails)
 
     def test_a_pole_of_the_source_s_polarisation_is_a_plain_pole(self):
         def digest(pole: str | None, source: str) -> str:

@@ -30,7 +30,7 @@ from litho_dl.cli.main import cli
 from litho_dl.core import settings
 from litho_dl.ilt.objective import TERMS
 from litho_dl.models.registry import GENERATORS
-from litho_dl.process import files, model
+from litho_dl.process import cache, model
 from scenes.command_line import litho
 from scenes.places import REPOSITORY
 
@@ -87,7 +87,7 @@ def small_settings() -> Iterator[None]:
         mock.patch.object(settings, "packaged_text", lambda kind, name: smaller(text(kind, name))),
         mock.patch("litho_dl.cli.recipes.packaged_text", lambda kind, name: smaller(text(kind, name))),
         mock.patch.object(Figure, "savefig", lambda *given, **options: save(*given, **options | {"dpi": DPI})),
-        mock.patch.object(files, "build_process", build),
+        mock.patch.object(cache, "build_process", build),
         mock.patch.object(model, "build_process", build),
         mock.patch("os.sched_getaffinity", return_value={0}),
     ):

@@ -88,6 +88,7 @@ class TestGates:
         found = json.loads((tmp_path / "summary.json").read_text())
         assert found["gauges"][0]["max_el_percent"] > 5
 
+    @pytest.mark.slow
     def test_fullchip(self, gates, tmp_path):
         options = ("--optics", gates / "clear.safetensors", "--method", "fast", "--out", tmp_path / "mask.oas")
         found = succeeded("fullchip", gates / "poly.gds", *options, "--tolerance", 0.05)

@@ -25,7 +25,7 @@ LOCAL = pytest.param(("--workers", 2), id="local workers")
 DASK = pytest.param(
     ("--workers", 2, "--scheduler", "local"),
     id="Dask workers",
-    marks=pytest.mark.skipif(not HAS_DASK, reason="Dask is an extra"),
+    marks=[pytest.mark.skipif(not HAS_DASK, reason="Dask is an extra"), pytest.mark.slow],
 )
 RUNNERS = pytest.mark.parametrize("runner", [pytest.param(("--workers", 1), id="one process"), LOCAL, DASK])
 

@@ -30,7 +30,13 @@ def test_every_preset_is_recorded():
     assert {*record(), "smo"} == set(packaged_names("ilt"))  # smo optimises a source, not masks for a given one
 
 
-@pytest.mark.parametrize("preset", record_quality.PRESETS)
+LONGEST = ("curvilinear", "quality")  # minutes between them
+
+
+@pytest.mark.parametrize(
+    "preset",
+    [pytest.param(name, marks=pytest.mark.slow) if name in LONGEST else name for name in record_quality.PRESETS],
+)
 def test_a_preset_keeps_its_recorded_scores(preset):
     found, recorded = record_quality.measured(preset), record()[preset]
     assert found.keys() == recorded.keys()

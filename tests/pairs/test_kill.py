@@ -107,6 +107,7 @@ def test_ctrl_c(recipe, expected, tmp_path, runner):
     assert (run.returncode, out) == (130, "")
     assert errors.strip().splitlines()[-1] == "Interrupted."
     said = {line for line in errors.splitlines() if ": the field is periodic" not in line}
+    said = {line for line in said if not line.startswith("Making pairs: ")}  # on slow machines, how far it is
     assert said <= {"Making pairs ...", "", "Interrupted."}, errors
     assert read_manifest(tmp_path / "out").shards.keys() <= {int(path.stem[-5:]) for path in shards(tmp_path / "out")}
     built(recipe, tmp_path / "out")

@@ -150,7 +150,7 @@ def main(data: Path, out: Path, rounds: int) -> None:
     require_writable_folder(out)
     theirs, recipe = import_contest(data), load_recipe(RECIPE)
     contest = {name: factor(kernels) for name, kernels in theirs.kernels.items()}
-    samples, fits = recipe.kernels.source_samples, []
+    samples, fits = recipe.source_samples(), []
     for variant in VARIANTS if rounds else ():
         fits.append(fit(variant, contest, samples, start=START, fit_samples=FIT_SAMPLES, rounds=rounds))
         click.echo(fit_table(fits[-1:]))

@@ -23,6 +23,7 @@ from litho_dl.optics.print_rule import MaskField
 from litho_dl.process.identity import finest_period_nm
 from litho_dl.scoring.protocol import Protocol
 from litho_dl.scoring.scorecard import EdgeScore, Scorecard
+from litho_dl.simulation.exposure import Exposure
 from litho_dl.simulation.other_field import other_field_nm2
 from litho_dl.simulation.simulator import Simulator
 
@@ -113,10 +114,7 @@ def evaluate_mask(
     sites, neuralilt = (_sites(wanted, edges, rule, protocol.pixel_nm) for rule in (OPENILT, NEURALILT))
     violated = violations(nominal, sites, OPENILT, threshold, field)
     pixels = binary.cpu().numpy()
-    profile = None
-    if edges is not None:
-        widths_nm = drawn_widths_nm(edges, sites, protocol.pixel_nm, simulator.process.field_nm)
-        profile = edge_profile(nominal, sites, widths_nm, threshold, protocol.pixel_nm, field)
+    profile = None if edges is None else _profile(exposure, nominal, sites, edges, protocol)
     scorecard = Scorecard(
         clip=target.name,
         protocol=f"{protocol.name}/{protocol.version}",
@@ -153,6 +151,15 @@ def _sites(wanted: np.ndarray, edges: list[Edge] | None, rule: EpeRule, pixel_nm
     if edges is None:
         return find_sites(wanted, rule)
     return drawn_sites(edges, rule, pixel_nm, (wanted.shape[0], wanted.shape[1]))
+
+
+def _profile(
+    exposure: Exposure, nominal: np.ndarray, sites: EpeSites, edges: list[Edge], protocol: Protocol
+) -> EdgeProfile:
+    """The nominal image at the sites of drawn edges."""
+    threshold, field = exposure.rule
+    widths_nm = drawn_widths_nm(edges, sites, protocol.pixel_nm, exposure.field_nm)
+    return edge_profile(nominal, sites, widths_nm, threshold, protocol.pixel_nm, field)
 
 
 def _edge_score(profile: EdgeProfile) -> EdgeScore:

@@ -16,11 +16,13 @@ class Tail(NamedTuple):
 
     Attributes:
         linear: Transfer function of |t|^2, half spectrum (4 h_y + 1, 2 h_x + 1) complex.
-        energy: The TCC's diagonal without that of the kernels, (2 h_y + 1, 2 h_x + 1) real.
+        root: A kernel that passes as much light as is missing, (2 h_y + 1, 2 h_x + 1) complex.
+        disc: Spectrum of the disc over which its light is spread, half spectrum (4 h_y + 1, 2 h_x + 1) real.
     """
 
     linear: Tensor
-    energy: Tensor
+    root: Tensor
+    disc: Tensor
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -71,15 +73,14 @@ class SocsKernels:
     def _require_tail(self) -> None:
         if self.tail is None:
             return
-        linear, energy = self.tail
-        expected = (4 * self.half[0] + 1, 2 * self.half[1] + 1), tuple(self.spectra.shape[1:])
-        got = tuple(linear.shape), tuple(energy.shape)
-        if got != expected or not linear.is_complex() or energy.is_complex():
+        half_spectrum, spectrum = (4 * self.half[0] + 1, 2 * self.half[1] + 1), tuple(self.spectra.shape[1:])
+        expected = [(half_spectrum, True), (spectrum, True), (half_spectrum, False)]
+        if [(tuple(part.shape), part.is_complex()) for part in self.tail] != expected:
             raise KernelError(
-                f"Expected a tail of a complex {expected[0]} and a real {expected[1]} part, got {linear.dtype} "
-                f"{got[0]} and {energy.dtype} {got[1]}; the file is damaged."
+                f"Expected a tail of complex parts of {half_spectrum} and {spectrum} and a real one of {half_spectrum},"
+                f" got {', '.join(f'{part.dtype} {tuple(part.shape)}' for part in self.tail)}; the file is damaged."
             )
-        if not (torch.isfinite(linear).all() and torch.isfinite(energy).all()):
+        if not all(torch.isfinite(part).all() for part in self.tail):
             raise KernelError("Expected a finite tail, got NaN or infinity; the file is damaged.")
 
     def __repr__(self) -> str:
@@ -110,11 +111,15 @@ class SocsKernels:
         kept = float((self.weights * dc.abs().square()).sum())
         if self.tail is None:
             return kept
-        return kept + float(self.tail.linear[2 * self.half[0], 0].real + self.tail.energy[self.half])
+        linear, root, disc = self.tail
+        zero = 2 * self.half[0], 0
+        return kept + float(linear[zero].real + disc[zero] * root[self.half].abs().square())
 
     def scaled(self, factor: float) -> "SocsKernels":
         """The same kernels with every weight, and the tail, multiplied by `factor`."""
-        tail = None if self.tail is None else Tail(*(part * factor for part in self.tail))
+        tail = self.tail
+        if tail is not None:
+            tail = tail._replace(linear=tail.linear * factor, root=tail.root * math.sqrt(factor))
         return replace(self, weights=self.weights * factor, tail=tail)
 
     def require_field(self, field_nm: tuple[float, float]) -> None:

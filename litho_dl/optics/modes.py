@@ -6,18 +6,11 @@ import torch
 from torch import Tensor
 
 from litho_dl.core.errors import KernelError
-from litho_dl.optics.columns import Columns, fewest
-from litho_dl.optics.mirrors import (
-    folded,
-    folded_places,
-    mirrored_axes,
-    parities,
-    unfolded,
-    without_images,
-)
+from litho_dl.optics.columns import Columns
+from litho_dl.optics.mirrors import folded, folded_places, mirrored_axes, parities, unfolded
+from litho_dl.optics.tcc import Tcc, hopkins_tcc, require_memory
 
 DIRECT_COLUMNS = 2048  # A of up to so many columns is always decomposed itself
-MOST_VALUES = 2**29  # of a matrix, 8 GiB
 RANK_TOLERANCE = 1e-14  # of the largest singular value; kernels of smaller ones are rounding noise
 ENERGY_TOLERANCE = 1e-14  # of the largest eigenvalue of A A^H, the same
 
@@ -60,12 +53,8 @@ def coherent_modes(columns: Columns, most: int | None = None) -> Modes:
     rows, count = int(columns.passed.sum()), len(columns.source.weights) * columns.per_point
     axes = mirrored_axes(columns)
     direct = count <= DIRECT_COLUMNS or (count <= rows and not axes)
-    if (rows * count if direct else len(columns.passed) ** 2) > MOST_VALUES:
-        raise KernelError(
-            f"A field of {columns.field_nm[0]:g} x {columns.field_nm[1]:g} nm passes {rows} frequencies for {count} "
-            f"fields, more than fits in memory; choose a smaller field."
-        )
     if direct:
+        require_memory(columns, rows * count)
         amplitudes = _amplitudes(columns)
         if not amplitudes.numel():
             raise KernelError(NO_LIGHT)
@@ -73,13 +62,18 @@ def coherent_modes(columns: Columns, most: int | None = None) -> Modes:
         energies, total = singular.square(), singular.square().sum()
         kept = int((singular > RANK_TOLERANCE * singular[0]).sum())
     else:
-        gram = _gram(without_images(columns, axes))
-        total = gram.flatten(2).flatten(0, 1).diagonal().real.sum()
-        if not total > 0:
-            raise KernelError(NO_LIGHT)
-        vectors, energies = _leading(gram, columns.passed.view(gram.shape[:2]), axes, most)
-        kept = int((energies > ENERGY_TOLERANCE * energies[0]).sum())
+        return tcc_modes(hopkins_tcc(columns, axes), most)
     return Modes(vectors[:, :kept], energies[:kept], columns.passed, total)
+
+
+def tcc_modes(tcc: Tcc, most: int | None = None) -> Modes:
+    """The leading modes of a TCC that is at hand, as `coherent_modes`."""
+    total = tcc.values.flatten(2).flatten(0, 1).diagonal().real.sum()
+    if not total > 0:
+        raise KernelError(NO_LIGHT)
+    vectors, energies = _leading(tcc.values, tcc.passed, tcc.axes, most)
+    kept = int((energies > ENERGY_TOLERANCE * energies[0]).sum())
+    return Modes(vectors[:, :kept], energies[:kept], tcc.passed.flatten(), total)
 
 
 def _amplitudes(columns: Columns) -> Tensor:
@@ -94,26 +88,11 @@ def _amplitudes(columns: Columns) -> Tensor:
     return amplitudes[:, amplitudes.abs().amax(0) > 0]
 
 
-def _gram(columns: Columns) -> Tensor:
-    """A A^H on all frequencies, (n_y, n_x, n_y, n_x)."""
-    sides = [2 * h + 1 for h in columns.half]
-    gram = torch.zeros(*sides, *sides, dtype=torch.complex128)
-    weights = iter(columns.source.weights.tolist())
-    for block in columns.blocks():
-        for values, places in zip(fewest(block.values), block.places, strict=True):
-            shape, fields = values.shape[1:], values.flatten(1).T
-            y, x = divmod(int(places[0, 0]), sides[1])
-            rows, places_x = slice(y, y + shape[0]), slice(x, x + shape[1])
-            product = (next(weights) * fields) @ fields.conj().T
-            gram[rows, places_x, rows, places_x] += product.view(*shape, *shape)
-    return gram
-
-
-def _leading(gram: Tensor, passed: Tensor, axes: tuple[int, ...], most: int | None) -> tuple[Tensor, Tensor]:
+def _leading(values: Tensor, passed: Tensor, axes: tuple[int, ...], most: int | None) -> tuple[Tensor, Tensor]:
     """Eigenvectors (rows, R) and eigenvalues (R,) in descending order; each parity under the mirrors has its own."""
     vectors, energies = [], []
     for odd_y, odd_x in parities(axes):
-        part, inside = gram, folded_places(passed, odd_y, odd_x)
+        part, inside = values, folded_places(passed, odd_y, odd_x)
         if not inside.any():  # on a field that passes the zero frequency alone along an axis, nothing is odd
             continue
         for dim, odd in enumerate((odd_y, odd_x, odd_y, odd_x)):

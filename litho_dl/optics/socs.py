@@ -14,9 +14,10 @@ from litho_dl.core.errors import KernelError
 from litho_dl.optics.columns import Columns, clear_image, clear_intensity
 from litho_dl.optics.film import Film
 from litho_dl.optics.kernels import SocsKernels
-from litho_dl.optics.modes import MOST_VALUES, coherent_modes
+from litho_dl.optics.modes import coherent_modes, tcc_modes
 from litho_dl.optics.pupil import Pupil, pupil_function
 from litho_dl.optics.source import Source
+from litho_dl.optics.tcc import MOST_VALUES, Tcc
 
 SCALAR_FILM = (
     "A film reflects the s and the p wave of a beam differently, which scalar imaging does not tell apart; "
@@ -145,15 +146,18 @@ def build_socs(
     return kernels.scaled(clear_image(source, pupil, film) / kernels.open_frame)
 
 
-def leading_kernels(columns: Columns, count: int | None = None, energy: float | None = None) -> SocsKernels:
+def leading_kernels(
+    columns: Columns, count: int | None = None, energy: float | None = None, *, tcc: Tcc | None = None
+) -> SocsKernels:
     """The kernels of largest weight, on the scale of all kernels together; a tail (`optics.tail`) adds the others.
 
     Args:
         columns: The columns of A.
         count: As for `build_socs`.
         energy: As for `build_socs`.
+        tcc: A A^H, if it is at hand.
     """
-    modes, energies, passed, total = coherent_modes(columns, count)
+    modes, energies, passed, total = coherent_modes(columns, count) if tcc is None else tcc_modes(tcc, count)
     kept, share = len(energies), energies.cumsum(0) / total
     if energy is not None:
         kept = min(kept, int((share < energy - 1e-15).sum()) + 1)

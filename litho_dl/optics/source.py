@@ -209,6 +209,10 @@ class Source:
     def __repr__(self) -> str:
         return f"Source({len(self.weights)} points, sigma up to {self.sigma_max:.3g})"
 
+    def part(self, which: np.ndarray) -> "Source":
+        """Some of the points, with their weights as they are; indices or a bool for each."""
+        return Source(self.points[which], self.weights[which], self.states[which])
+
     @property
     def sigma_max(self) -> float:
         """Distance of the outermost point from the optical axis."""

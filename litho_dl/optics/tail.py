@@ -1,20 +1,27 @@
-"""The tail of truncated kernels: what was dropped, at the cost of two products.
+"""The tail of truncated kernels: what was dropped, at the cost of two products and one more kernel.
 
 What truncation drops is nearly incoherent light. Incoherent light is linear in |t|^2, and so for a mask of two values
 linear in the mask: F^-1{g(f) S_2(f)}. g is fitted to the images of example masks, on rings of equal |f|; around a ring
-it may vary as the first harmonics of the angle, as it does for sources with poles. The image's mean, where the dropped
-light of a whole field gathers, needs no fit: it is the sum of |S(f)|^2 times the TCC's diagonal, whose part that the
-kernels lack is known. So the energy of every mask's image is exact, and with it that of a clear one.
+it may vary as the first harmonics of the angle, as it does for sources with poles.
+
+How much light was dropped in all needs no fit: over a field, it is the sum of |S(f)|^2 times the TCC's diagonal, whose
+part d(f) that the kernels lack is known. That sum is the mean of |F^-1{sqrt(d) S}|^2. This mean, taken over a disc
+instead of the field so that far masks have no influence, is added; on the field that the kernels were made for its own
+mean is exact, and so is the energy of every mask's image, a clear one's among them.
 
 For masks of grey values, as an optimisation makes them, g is an approximation of another kind, and images may become
 slightly negative.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from litho_dl.optics.columns import Columns
-from litho_dl.optics.kernels import Tail
+from litho_dl.core.dft import full_spectrum
+from litho_dl.optics.imaging import intensity_spectrum
+from litho_dl.optics.kernels import SocsKernels, Tail
+from litho_dl.optics.local import Carrier, window
 
 HARMONICS = 4  # highest harmonic of the angle
 RIDGE = 0.03  # of a ring's energy: what a harmonic must explain to be taken
@@ -31,29 +38,29 @@ def tail_image(amplitude: Tensor, transmitted: Tensor, tail: Tail) -> Tensor:
     Returns:
         Half spectra, (..., 4 h_y + 1, 2 h_x + 1) complex.
     """
-    mean = (tail.energy * (amplitude.real.square() + amplitude.imag.square())).sum((-2, -1), keepdim=True)
-    place = torch.zeros_like(tail.linear)
-    place[place.shape[0] // 2, 0] = 1
-    return tail.linear * transmitted + place * mean
+    return tail.linear * transmitted + tail.disc * intensity_spectrum(amplitude, tail.root.unsqueeze(0))
 
 
-def diagonal(columns: Columns) -> Tensor:
-    """The TCC's diagonal, sum_{s,q} J_s |H_q(f + s)|^2, for a clear mask's image of 1 without films.
+def with_mean(kernels: SocsKernels, diagonal: Tensor) -> SocsKernels:
+    """Kernels with the mean of the light that they lack, and no linear part.
 
     Args:
-        columns: The columns of A.
-
-    Returns:
-        (2 h_y + 1, 2 h_x + 1) float64, zero frequency in the centre.
+        kernels: Kernels without a tail, not rescaled.
+        diagonal: The TCC's, as `optics.tcc.Tcc` has it.
     """
-    weights, start = torch.from_numpy(columns.source.weights), 0
-    total, clear = torch.zeros(len(columns.passed), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
-    for block in columns.blocks():
-        own = weights[start : start + len(block.values)]
-        energy = own[:, None, None] * block.values.abs().square().sum(1)
-        total.index_add_(0, block.places.flatten(), energy.flatten())
-        clear, start = clear + own @ block.clear, start + len(own)
-    return (total / clear).view([2 * half + 1 for half in columns.half])
+    reach_nm, half = min(kernels.field_nm) / 2, kernels.half
+    double = 2 * half[0], 2 * half[1]
+    root = (diagonal - kernels.diagonal).clamp(min=0).sqrt().to(torch.complex128)
+    disc = window(double, kernels.field_nm, reach_nm)[:, double[1] :]
+    return replace(kernels, tail=Tail(torch.zeros_like(disc, dtype=root.dtype), root, disc))
+
+
+def with_linear(kernels: SocsKernels, linear: Tensor) -> SocsKernels:
+    """Kernels whose tail has a linear part, which ends at their reach."""
+    assert kernels.tail is not None
+    half = linear.shape[0] // 2, linear.shape[1] - 1
+    local = Carrier(half, kernels.field_nm, half, kernels.field_nm, min(kernels.field_nm) / 2)
+    return replace(kernels, tail=kernels.tail._replace(linear=local(full_spectrum(linear))[:, half[1] :]))
 
 
 def fit_linear(rest: Tensor, transmitted: Tensor, field_nm: tuple[float, float]) -> Tensor:

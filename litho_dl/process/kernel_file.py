@@ -39,8 +39,10 @@ def save_kernels(path: str | Path, process: ProcessModel) -> None:
         tensors[f"{name}.spectra"] = torch.view_as_real(kernels.spectra.resolve_conj().clone()).contiguous()
         tensors[f"{name}.weights"] = kernels.weights.clone().contiguous()
         if kernels.tail is not None:
-            tensors[f"{name}.tail.linear"] = torch.view_as_real(kernels.tail.linear.resolve_conj().clone()).contiguous()
-            tensors[f"{name}.tail.energy"] = kernels.tail.energy.clone().contiguous()
+            linear, root, disc = kernels.tail
+            tensors[f"{name}.tail.linear"] = torch.view_as_real(linear.resolve_conj().clone()).contiguous()
+            tensors[f"{name}.tail.root"] = torch.view_as_real(root.resolve_conj().clone()).contiguous()
+            tensors[f"{name}.tail.disc"] = disc.clone().contiguous()
     first = next(iter(process.kernels.values()))
     errors = {name: kernels.edge_error_nm for name, kernels in process.kernels.items()}
     settings = {
@@ -126,7 +128,8 @@ def _assemble(settings: _Settings, tensors: dict[str, Tensor]) -> ProcessModel:
 def _tail(tensors: dict[str, Tensor], name: str) -> Tail | None:
     if f"{name}.tail.linear" not in tensors:
         return None
-    return Tail(_complex(tensors[f"{name}.tail.linear"]), tensors[f"{name}.tail.energy"])
+    linear, root = (_complex(tensors[f"{name}.tail.{part}"]) for part in ("linear", "root"))
+    return Tail(linear, root, tensors[f"{name}.tail.disc"])
 
 
 def _complex(pairs: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from litho_dl.optics.source import Freeform, SourceSpec
 from litho_dl.process.resist import Resist
 
 REQUIRED_CORNERS = ("nominal", "outer", "inner")
-FEWEST_SAMPLES, MOST_SAMPLES = 121, 501
+FEWEST_SAMPLES, MOST_SAMPLES = 161, 501
 PERIODS = 1.25  # of the field, at which source points on a square grid light a mask coherently again
 
 

@@ -166,9 +166,11 @@ class Simulator(nn.Module):
             pairs = torch.view_as_real(kernels.to(device, complex_dtype).resolve_conj())
             self.register_buffer(self._buffer_names[name], pairs)
         for name, tail in self.passband.tails.items():
-            linear = torch.view_as_real(tail.linear.to(device, complex_dtype).resolve_conj())
-            self.register_buffer(f"{self._buffer_names[name]}_linear", linear)
-            self.register_buffer(f"{self._buffer_names[name]}_energy", tail.energy.to(device, dtype))
+            buffer = self._buffer_names[name]
+            for part, values in (("linear", tail.linear), ("root", tail.root)):
+                pairs = torch.view_as_real(values.to(device, complex_dtype).resolve_conj())
+                self.register_buffer(f"{buffer}_{part}", pairs)
+            self.register_buffer(f"{buffer}_disc", tail.disc.to(device, dtype))
         transfer = diffusion_transfer(
             self.passband.intensity_half, self.process.field_nm, self.process.resist.diffusion_nm
         )
@@ -245,7 +247,8 @@ class Simulator(nn.Module):
         if name not in self.passband.tails:
             return None
         buffer = self._buffer_names[name]
-        return Tail(torch.view_as_complex(self.get_buffer(f"{buffer}_linear")), self.get_buffer(f"{buffer}_energy"))
+        linear, root = (torch.view_as_complex(self.get_buffer(f"{buffer}_{part}")) for part in ("linear", "root"))
+        return Tail(linear, root, self.get_buffer(f"{buffer}_disc"))
 
     def kernels(self, name: str) -> Tensor:
         """The complex kernels of one focus, on the simulator's device."""

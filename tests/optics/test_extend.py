@@ -60,7 +60,7 @@ def test_the_image_does_not_depend_on_the_field():
     mask = squares(16)  # 512 nm
     small, large = (process().on_field((side, side)) for side in (1536.0, 2560.0))
     torch.testing.assert_close(image(small, mask), image(large, mask), rtol=0, atol=5e-5)
-    assert (image(process(), mask) - image(large, mask)).abs().max() > 1e-3, "on their own field it does"
+    assert (image(process(), mask) - image(large, mask)).abs().max() > 5e-4, "on their own field it does"
 
 
 @pytest.mark.parametrize("name", ["focus", "defocus+30nm"])
@@ -71,8 +71,8 @@ def test_kernels_stay_near_by_and_end_at_the_reach(name):
     distance = torch.hypot(x[:, None], x) / reach_nm(kernels)
     before, after = in_space(kernels, x), in_space(carried, x)
     off = (after - before).abs() / before.abs().amax((1, 2), keepdim=True)
-    assert off[:, distance <= 0.5].max() < 5e-3
-    assert off[:, (distance > 0.6) & (distance < 1)].max() > 0.05
+    assert off[:, distance <= 0.75].max() < 5e-3
+    assert off[:, (distance > 0.8) & (distance < 1)].max() > 0.015
     assert (after.abs() / before.abs().amax((1, 2), keepdim=True))[:, distance >= 1].max() < 5e-3
     torch.testing.assert_close(carried.weights, kernels.weights)
 

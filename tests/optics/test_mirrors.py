@@ -13,10 +13,10 @@ from litho_dl.optics.mirrors import (
     unfolded,
     without_images,
 )
-from litho_dl.optics.modes import _gram
 from litho_dl.optics.pupil import Pupil
 from litho_dl.optics.socs import focus_columns
 from litho_dl.optics.source import Annular, Dipole, Multipole, Pole, Source, sample_source
+from litho_dl.optics.tcc import hopkins_tcc, point_sum
 
 RING = {"sigma_inner": 0.5, "sigma_outer": 0.85}
 FIELD = (286.0, 352.0)
@@ -47,10 +47,10 @@ def test_the_gram_matrix_of_the_points_that_are_left_gives_the_whole(case, film)
     axes = mirrored_axes(columns)
     assert axes == expected
     fewer = without_images(columns, axes)
-    whole = _gram(columns)
-    found = _gram(fewer)
-    for axis in axes:
-        found = (found + found.flip(axis, axis + 2)) / 2
+    whole = point_sum(columns)
+    tcc = hopkins_tcc(columns)
+    assert tcc.axes == axes
+    found = tcc.values
     torch.testing.assert_close(found, whole, rtol=0, atol=1e-13)
     assert len(fewer.source.weights) <= len(columns.source.weights) * (0.75 ** len(axes))
     # Parts of unlike parity do not mix, and the places that are left are those of the folded frequencies that pass.

@@ -1,5 +1,7 @@
 """The tail of truncated kernels: exact means, planted transfer functions, other fields, and gradients."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -7,12 +9,13 @@ from litho_dl.core.errors import KernelError
 from litho_dl.core.grid import Grid
 from litho_dl.optics.columns import Columns
 from litho_dl.optics.extend import extended
-from litho_dl.optics.kernels import SocsKernels, Tail
+from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.pupil import Pupil
 from litho_dl.optics.socs import focus_columns, leading_kernels
 from litho_dl.optics.source import Annular, Dipole, Source, sample_source
-from litho_dl.optics.tail import diagonal, fit_linear
+from litho_dl.optics.tail import fit_linear, with_linear, with_mean
+from litho_dl.optics.tcc import hopkins_tcc
 from litho_dl.process.model import Corner, ProcessModel
 from litho_dl.process.resist import Resist
 from litho_dl.simulation.simulator import Simulator
@@ -38,10 +41,9 @@ def columns() -> Columns:
 
 def with_tail(count: int, linear: torch.Tensor | None = None) -> SocsKernels:
     kernels = leading_kernels(columns(), count)
-    if linear is None:
-        linear = torch.zeros(4 * kernels.half[0] + 1, 2 * kernels.half[1] + 1, dtype=torch.complex128)
-    tail = Tail(linear, diagonal(columns()) - kernels.diagonal)
-    return SocsKernels(kernels.spectra, kernels.weights, FIELD, tail=tail)
+    found = with_mean(SocsKernels(kernels.spectra, kernels.weights, FIELD), hopkins_tcc(columns()).diagonal)
+    assert found.tail is not None
+    return found if linear is None else replace(found, tail=found.tail._replace(linear=linear))
 
 
 def simulator(kernels: SocsKernels, mask: MaskType = MASKS["binary"]) -> Simulator:
@@ -71,7 +73,7 @@ def test_means_are_exact_for_every_mask(count, mask):
 def test_all_kernels_leave_no_tail():
     kernels = with_tail(10_000)
     assert kernels.tail is not None
-    assert kernels.tail.energy.abs().max() < 1e-12
+    assert kernels.tail.root.abs().max() < 1e-7
 
 
 def planted(harmonic: int) -> torch.Tensor:
@@ -105,14 +107,10 @@ def test_the_tail_adds_its_image_of_the_transmitted_intensity(mask):
     values = random_masks(1, grey=True) * (2 if kind.lowest < 0 else 1) + kind.lowest
     with_linear, without = (simulator(with_tail(3, part), kind) for part in (linear, 0 * linear))
     added = with_linear(values, 12.0).spectra["focus"] - without(values, 12.0).spectra["focus"]
-    incoherent = simulator(
-        SocsKernels(
-            torch.zeros(0, *with_tail(1).spectra.shape[1:], dtype=torch.complex128),
-            torch.zeros(0, dtype=torch.float64),
-            FIELD,
-            tail=Tail(linear, torch.zeros(with_tail(1).spectra.shape[1:]).double()),
-        )
-    )
+    assert with_linear.process.kernels["focus"].tail is not None
+    dark = torch.zeros(0, *with_tail(1).spectra.shape[1:], dtype=torch.complex128)
+    tail = with_linear.process.kernels["focus"].tail._replace(root=torch.zeros_like(dark[:0].sum(0)))
+    incoherent = simulator(SocsKernels(dark, torch.zeros(0, dtype=torch.float64), FIELD, tail=tail))
     intensity = values.abs() if mask == "alternating" else kind.transmitted(values)
     expected = incoherent.expose(intensity, 12.0).spectra["focus"]
     torch.testing.assert_close(added, expected, rtol=0, atol=1e-14)
@@ -133,16 +131,50 @@ def test_amplitude_follows_from_intensity_on_areas_of_two_values():
         torch.testing.assert_close(mask.transmitted(areas), mask.amplitude(areas).square())
 
 
-def test_a_tail_is_not_carried_to_a_larger_field():
-    """Its mean gathers the light of the whole field, so that far masks would change an image."""
-    with pytest.raises(KernelError, match="ones with a tail, which holds for their own field alone"):
-        extended(with_tail(2), (480.0, 600.0))
+SQUARE = (480.0, 480.0)
+
+
+def carried(count: int, wide: tuple[float, float]) -> tuple[SocsKernels, SocsKernels]:
+    """Kernels with a tail whose linear part ends at the reach, and the same on a larger field."""
+    found = focus_columns(ring(), WET, SQUARE, defocus_nm=30.0)
+    kernels = leading_kernels(found, count)
+    kernels = with_mean(SocsKernels(kernels.spectra, kernels.weights, SQUARE), hopkins_tcc(found).diagonal)
+    assert kernels.tail is not None
+    rows, columns = kernels.tail.linear.shape
+    y = torch.arange(rows, dtype=torch.float64) - rows // 2
+    radius = torch.hypot(y[:, None], torch.arange(columns).double())
+    kernels = with_linear(kernels, (0.02 * radius * torch.exp(-radius / 8)).to(torch.complex128))
+    return kernels, extended(kernels, wide)
+
+
+def test_a_carried_tail_is_the_same_in_space():
+    """A small opening images to the same on both fields where the reach does not end, and a clear mask everywhere."""
+    kernels, wide = carried(4, (960.0, 1440.0))
+    opening = torch.zeros(1, 40, 40, dtype=torch.float64)
+    opening[0, 18:22, 17:23] = 1
+    around = torch.zeros(1, 80, 120, dtype=torch.float64)
+    around[0, 20:60, 40:80] = opening
+    own = simulator(kernels).expose(opening, 12.0).intensity["focus"]
+    found = simulator(wide).expose(around, 12.0).intensity["focus"][:, 20:60, 40:80]
+    assert (found - own)[:, 12:28, 12:28].abs().max() < 0.02 * own.max()
+    assert float(wide.open_frame) == pytest.approx(float(kernels.open_frame), abs=1e-12)
+
+
+def test_masks_beyond_the_reach_change_nothing():
+    """Twice the reach: the kernel of the dropped light, and the disc that it is spread over."""
+    _, wide = carried(4, (2400.0, 2400.0))
+    one = (torch.rand(1, 200, 200, generator=torch.Generator().manual_seed(3), dtype=torch.float64) > 0.5).double()
+    other = one.clone()
+    other[:, :, 160:] = 1  # from 1920 nm on; the field is periodic
+    images = [simulator(wide).expose(mask, 12.0).intensity["focus"][0, :, 60:100] for mask in (one, other)]
+    assert (images[1] - images[0]).abs().max() < 1e-4
+    assert (images[1] - images[0]).abs().max() > 0, "the fade is not perfect"
 
 
 def test_a_dipole_takes_light_of_its_own_direction():
     """Not radial: along its axis the diagonal reaches further."""
     source = sample_source(Dipole(sigma_inner=0.6, sigma_outer=0.9, opening_deg=30, axis="x"), 31)
-    values = diagonal(focus_columns(source, WET, (400.0, 400.0)))
+    values = hopkins_tcc(focus_columns(source, WET, (400.0, 400.0))).diagonal
     middle = values.shape[0] // 2
     assert (values[middle] > 0.1).sum() > (values[:, middle] > 0.1).sum()
     assert float(values[middle, middle]) == pytest.approx(1)
@@ -151,9 +183,10 @@ def test_a_dipole_takes_light_of_its_own_direction():
 def test_tails_of_another_shape_are_refused():
     kernels = with_tail(2)
     assert kernels.tail is not None
-    linear, energy = kernels.tail
-    for wrong in (Tail(linear[1:], energy), Tail(linear, energy[1:]), Tail(linear.real, energy)):
-        with pytest.raises(KernelError, match="Expected a tail of a complex"):
-            SocsKernels(kernels.spectra, kernels.weights, FIELD, tail=wrong)
-    with pytest.raises(KernelError, match="finite tail"):
-        SocsKernels(kernels.spectra, kernels.weights, FIELD, tail=Tail(linear * float("nan"), energy))
+    tail = kernels.tail
+    for wrong in ({"linear": tail.linear[1:]}, {"root": tail.root[1:]}, {"disc": tail.disc[1:]}, {"root": tail.disc}):
+        with pytest.raises(KernelError, match="Expected a tail of complex parts"):
+            SocsKernels(kernels.spectra, kernels.weights, FIELD, tail=tail._replace(**wrong))
+    for name, values in tail._asdict().items():
+        with pytest.raises(KernelError, match="finite tail"):
+            SocsKernels(kernels.spectra, kernels.weights, FIELD, tail=tail._replace(**{name: values * float("nan")}))

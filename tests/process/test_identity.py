@@ -50,7 +50,9 @@ class TestOptics:
         counted = build_process(RECIPE, field_nm=(400.0, 400.0), count=4)
         focus = counted.kernels["focus"]
         linear = torch.zeros(4 * focus.half[0] + 1, 2 * focus.half[1] + 1, dtype=torch.complex128)
-        tails = [None, Tail(linear, focus.diagonal), Tail(linear + 1, focus.diagonal), Tail(linear, 2 * focus.diagonal)]
+        root, disc = torch.zeros_like(focus.spectra[0]), linear.real
+        parts = [(linear, root, disc), (linear + 1, root, disc), (linear, root + 1, disc), (linear, root, disc + 1)]
+        tails = [None, *(Tail(*part) for part in parts)]
         found = {
             process_digest(
                 replace(counted, kernels=dict.fromkeys(counted.kernels, replace(focus, tail=tail)), recipe=None)

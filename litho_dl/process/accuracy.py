@@ -27,7 +27,7 @@ from litho_dl.process.ensemble import alternated, drawn_masks, ensemble_grid, gr
 from litho_dl.process.recipe import Recipe
 from litho_dl.process.resist import diffusion_transfer
 
-COUNTS = (8, 12, 16, 24, 32, 40, 48, 64, 96, 128, 192, 256)
+COUNTS = (8, 12, 16, 20, 24, 28, 32, 36, 40, 48, 56, 64, 80, 96, 128, 192, 256)
 DRAWN, SEED = 6, 20  # random masks, each also optimised; every second one is fitted, as is every second pitch
 SHARE = 0.99  # of the edges
 PITCH_SHARE = 0.5  # leaves pitches between a margin: a tolerance of 0.25 nm keeps CDs within 0.3 nm

@@ -56,7 +56,7 @@ def test_smo_writes_source_recipe_masks_and_scores(inputs, tmp_path):
     image = np.load(tmp_path / "source.npy")
     assert image.shape == (7, 7)
     process = load_process(tmp_path / "recipe.toml")
-    assert process.recipe.kernels.source_samples == 14
+    assert process.recipe.kernels.source_samples == 161
     lit = sample_source(process.recipe.source, 7)
     assert len(lit.points) == (image > 0).sum()
     table = printed.splitlines()

@@ -89,7 +89,11 @@ def test_every_kernel_keeps_its_mean():
 
 
 def test_small_features_image_as_through_kernels_built_for_the_larger_field():
-    exact = RECIPE.model_copy(update={"kernels": RECIPE.kernels.model_copy(update={"count": None, "energy": 0.98})})
+    exact = RECIPE.model_copy(
+        update={
+            "kernels": RECIPE.kernels.model_copy(update={"energy": 0.98, "source_samples": 41, "edge_error_nm": None})
+        }
+    )
     line = torch.zeros(60, 60, dtype=torch.float64)
     line[10:50, 25:35] = 1
     carried, built = (build_process(exact, field_nm=(side, side)) for side in (1024.0, 1536.0))

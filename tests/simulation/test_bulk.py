@@ -13,7 +13,7 @@ from litho_dl.process.model import build_process
 from litho_dl.simulation.bulk import bulk_images, bulk_line_image
 from litho_dl.simulation.simulator import Simulator
 
-SMALL = RECIPE.kernels.model_copy(update={"source_samples": 9, "count": None})
+SMALL = RECIPE.kernels.model_copy(update={"source_samples": 9, "edge_error_nm": None})
 BULK = RECIPE.model_copy(
     update={
         "pupil": WET.model_copy(update={"flare": 0.03}),

@@ -41,7 +41,7 @@ METHOD = Method(
 
 def full_rank(recipe: Recipe, samples: int = SAMPLES, **changes) -> ProcessModel:
     """Every kernel of a recipe whose source is sampled as the trainable one is."""
-    kernels = recipe.kernels.model_copy(update={"source_samples": samples, "count": None})
+    kernels = recipe.kernels.model_copy(update={"source_samples": samples, "edge_error_nm": None})
     return build_process(recipe.model_copy(update={"kernels": kernels, **changes}), field_nm=FIELD)
 
 
@@ -322,8 +322,8 @@ def test_a_saved_source_keeps_polarisation_and_film(tmp_path):
 
 def test_a_saved_source_is_sampled_as_finely_as_the_recipe_was(tmp_path):
     path = save_freeform(tmp_path, DRY, np.ones((15, 15)), field_nm=512.0)
-    assert DRY.kernels.source_samples == 41
-    assert load_recipe(path).kernels.source_samples == 45
+    assert DRY.source_samples((512.0, 512.0)) == 161
+    assert load_recipe(path).kernels.source_samples == 165
 
 
 def test_toml_text_reads_back():

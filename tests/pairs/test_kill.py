@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-from _pytest.mark.structures import ParameterSet
 from scenes import killed
 from scenes.killed import alive, workers
 from scenes.pairs import built, digests, write_recipe
@@ -31,7 +30,7 @@ DASK = pytest.param(
 )
 
 
-def slow(runner: ParameterSet) -> ParameterSet:
+def slow(runner):
     return pytest.param(*runner.values, id=runner.id, marks=pytest.mark.slow)
 
 

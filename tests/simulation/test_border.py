@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from _pytest.mark.structures import ParameterSet
 from scenes.shapes import box, disc
 
 from litho_dl.layout.layout import Layout
@@ -17,7 +16,7 @@ FIELD_NM, WIDE_NM = 1024.0, 3072.0
 RECIPE = load_recipe("iccad13-like")
 
 
-def slow(*values: object) -> ParameterSet:
+def slow(*values: object):
     return pytest.param(*values, marks=pytest.mark.slow)
 
 

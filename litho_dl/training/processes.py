@@ -40,12 +40,23 @@ def process_group(device: str) -> Iterator[torch.device]:
         own = resolve_device(f"cuda:{os.environ['LOCAL_RANK']}")
     if own.type == "cuda":
         torch.cuda.set_device(own)
+    _import_what_keeps_the_group()
     dist.init_process_group("nccl" if own.type == "cuda" else "gloo")
     try:
         yield own
         dist.barrier()  # a process that leaves early would close connections that others still use
     finally:
         dist.destroy_process_group()
+
+
+def _import_what_keeps_the_group() -> None:
+    """Imports the module of torch that would keep the group for good if it were first imported while there is one.
+
+    Its functions have the group of that moment as a default argument, and torch's optimisers import it. A group that is
+    kept keeps gloo's threads beyond `destroy_process_group`; one that lets go of its last tensor while the interpreter
+    ends wants the lock that nobody gives it any more, and the process aborts.
+    """
+    import torch.distributed.nn.functional  # noqa: F401
 
 
 def world_size() -> int:

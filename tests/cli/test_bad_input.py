@@ -170,9 +170,7 @@ def damage(draw: st.DrawFn) -> tuple[str, list[tuple[float, int, bytes]]]:
     return draw(st.sampled_from(DAMAGED)), draw(st.lists(edit, min_size=1, max_size=3))
 
 
-@settings(
-    max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(damage())
 def test_damaged_files_never_end_in_a_traceback(inputs, tmp_path, damaged):
     name, edits = damaged

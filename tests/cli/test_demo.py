@@ -1,6 +1,7 @@
 """litho-dl demo."""
 
 from scenes.command_line import files_below, litho
+from scenes.doc_pages import small_settings
 
 from litho_dl.cli import demo
 
@@ -9,7 +10,8 @@ def test_demo(here, tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "OPTICS", "small.safetensors")
     monkeypatch.setattr(demo, "METHOD", "few.toml")
     monkeypatch.setattr(demo, "CLIPS", ("cross", "lines"))
-    result = litho("demo", "--layouts", here, "--out", tmp_path)
+    with small_settings():  # of the pairs
+        result = litho("demo", "--layouts", here, "--out", tmp_path)
     assert result.code == 0, result.err
     table = (tmp_path / "scores.md").read_text()
     assert result.out.startswith(table.splitlines()[2])

@@ -141,14 +141,14 @@ def test_names_of_files_can_be_as_long_as_allowed(here, tmp_path):
     assert {len(name) for name in files_below(tmp_path / "out") if name.startswith("x")} == {209}
 
 
-@pytest.mark.parametrize("name", ["a$_$b", "$\\foo$".replace("\\", "_"), "50$", "<b>&amp; {{ 7 }}", "=1+1"])
-def test_names_are_shown_as_they_are(here, tmp_path, name):
+def test_names_are_shown_as_they_are(here, tmp_path):
     """Not as formulas of pictures, spreadsheets or pages."""
-    path = Path(shutil.copyfile("cross.glp", tmp_path / f"{name}.glp"))
+    shown = ["a$_$b", "$\\foo$".replace("\\", "_"), "50$", "<b>&amp; {{ 7 }}", "=1+1"]
+    paths = [shutil.copyfile("cross.glp", tmp_path / f"{name}.glp") for name in shown]
     options = ("--optics", "small.safetensors", "--method", "few.toml", "--report", "--out", tmp_path / "out")
-    result = litho("optimize", path, *options)
+    result = litho("optimize", *paths, *options)
     assert result.code == 0, result.err
-    assert f"{name}.png" in files_below(tmp_path / "out")
+    assert {f"{name}.png" for name in shown} <= files_below(tmp_path / "out")
     assert "<b>&amp;" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 

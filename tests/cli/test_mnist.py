@@ -112,6 +112,7 @@ class TestCommand:
         arguments = ("--model", recipe("perceptron"), "--data-dir", folder, "--out", tmp_path, "--tensorboard")
         assert "pip install 'litho-dl[log]'" in refused(litho("mnist", *arguments))
 
+    @pytest.mark.slow
     def test_two_processes_train_and_one_reports(self, folder, recipe, tmp_path):
         """A linear layer, so that the score is that of one process."""
         model = recipe("perceptron")

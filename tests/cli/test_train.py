@@ -86,6 +86,7 @@ def test_tensorboard_shows_masks(arguments, tmp_path):
     assert [event.step for event in events.Images("mask")] == [1, 2]
 
 
+@pytest.mark.slow
 def test_two_processes(arguments, tmp_path):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command = [*torchrun, "-m", "litho_dl.cli.main", *map(str, arguments), "--epochs", "1", "--json"]

@@ -39,6 +39,7 @@ def test_a_local_cluster_opens_no_port_for_pages_and_none_to_others():
     assert f"0100007F:{8787:04X}" not in found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
 def test_a_local_cluster_keeps_to_the_tls_settings_of_dask(tmp_path):
     import dask

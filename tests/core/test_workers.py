@@ -8,6 +8,7 @@ import pytest
 import torch
 from scenes.worker_tasks import dying, dying_once, failing, faults_of_a_tensor, sleeping, threads_and_square
 
+from litho_dl.core import workers as workers_module
 from litho_dl.core.errors import LithoError, OutputError
 from litho_dl.core.workers import default_workers, on_one_thread, run_tasks
 
@@ -21,15 +22,21 @@ def test_the_same_results_everywhere(workers, scheduler):
 
 
 def test_a_dead_worker_is_replaced(tmp_path):
-    marks = [str(tmp_path / f"mark-{number}") for number in range(3)]
-    assert sorted(run_tasks(dying_once, marks, workers=2)) == ["mark-0", "mark-1", "mark-2"]
+    """Of two, one."""
+    marks = [str(tmp_path / f"mark-{number}") for number in range(2)]
+    (tmp_path / "mark-1").touch()
+    assert sorted(run_tasks(dying_once, marks, workers=2)) == ["mark-0", "mark-1"]
 
 
-def test_workers_that_always_die_end_the_run():
-    with pytest.raises(LithoError, match="died 4 times in a row"):
+def test_workers_that_always_die_end_the_run(monkeypatch):
+    """After four losses in a row, or two here, for each takes seconds."""
+    assert workers_module.MOST_LOSSES == 3
+    monkeypatch.setattr(workers_module, "MOST_LOSSES", 1)
+    with pytest.raises(LithoError, match="died 2 times in a row"):
         list(run_tasks(dying, ["a", "b"], workers=2))
 
 
+@pytest.mark.slow
 def test_dask_workers_that_always_die_end_the_run():
     pytest.importorskip("distributed", reason="Dask is an extra")
     with pytest.raises(LithoError, match="Dask workers died repeatedly"):
@@ -37,7 +44,7 @@ def test_dask_workers_that_always_die_end_the_run():
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone hands memory back so soon")
-@pytest.mark.parametrize("scheduler", [None, "local"], ids=["local", "dask"])
+@pytest.mark.parametrize("scheduler", [None, pytest.param("local", marks=pytest.mark.slow)], ids=["local", "dask"])
 def test_workers_keep_their_memory(scheduler):
     """Dask tells its workers not to."""
     if scheduler:

@@ -78,6 +78,7 @@ def test_cells(pages):
     assert pages.cells(script) == [(True, "# Title\n\nText."), (False, "a = 1  # %% no cell\nprint(a)")]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::PendingDeprecationWarning"
 )  # of Sphinx, in its own parts

@@ -1,6 +1,8 @@
 """Passes in four colours: who waits for whom, what is alike, and what they do to the print at the seams."""
 
+import shutil
 from itertools import product
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -15,7 +17,7 @@ from litho_dl.fullchip.chip_score import chip_score
 from litho_dl.fullchip.mask import mask_file, read_mask, stitched, window_mask
 from litho_dl.fullchip.passes import PassStep, colour_of, latest_passes, pass_steps
 from litho_dl.fullchip.plan import worker_context
-from litho_dl.fullchip.run import Progress
+from litho_dl.fullchip.run import ChipRun, Progress
 from litho_dl.fullchip.tiling import Tile, Tiling
 from litho_dl.ilt.method import load_method
 from litho_dl.ilt.probes import epe_probes
@@ -36,6 +38,21 @@ def twice(tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("twice")
     run(job(wires(), passes=2), folder)
     return mask_digest(folder)
+
+
+@pytest.fixture(scope="module")
+def longer(tmp_path_factory) -> tuple[Path, ChipRun]:
+    """Two passes of many steps, which no test changes, and their folder."""
+    worker_context.cache_clear()
+    folder = tmp_path_factory.mktemp("longer")
+    return folder, run(job(wires(), passes=2, method=LONGER), folder)
+
+
+@pytest.fixture
+def copied(longer, tmp_path) -> ChipRun:
+    """A copy of them."""
+    shutil.copytree(longer[0], tmp_path, dirs_exist_ok=True)
+    return longer[1]
 
 
 class TestOrder:
@@ -113,8 +130,8 @@ class TestRuns:
         assert run(job(wires(), passes=2), tmp_path).tiles["found"] == done - 1
         assert mask_digest(tmp_path) == twice
 
-    def test_what_is_written_and_scored_is_the_last_pass(self, tmp_path):
-        made = run(job(wires(), passes=2, method=LONGER), tmp_path)
+    def test_what_is_written_and_scored_is_the_last_pass(self, copied, tmp_path):
+        made = copied
         masks = [stitched(tmp_path / "run", made.plan, n, "chip").area_nm2 for n in (1, 2)]
         assert made.mask.area_nm2 == masks[1] != masks[0]
         score = tmp_path / "run" / "tiles" / "score_0000_0001.h5"
@@ -133,7 +150,7 @@ class TestRuns:
             return solved(simulator, target, pixel_nm, method, **options)
 
         with mock.patch("litho_dl.fullchip.solve.solve_targets", spied):
-            made = run(job(wires(), passes=2, method=LONGER), tmp_path)
+            made = run(job(wires(), passes=2), tmp_path)
         whole = made.plan.method
         assert [method for method, _ in calls] == [whole] * 9 + [whole.on_second_half] * 9
         assert all("surroundings" not in options for _, options in calls[:9])
@@ -163,22 +180,19 @@ class TestRuns:
         run(job(wires(), passes=2), tmp_path, workers=2)
         assert mask_digest(tmp_path) == twice
 
-    def test_the_print_gets_better(self, tmp_path):
+    def test_the_print_gets_better(self, longer, tmp_path):
         """At the seams too, although nobody moves what lies on the other side at the same time."""
         scores = []
-        for number in (1, 2, 3):
-            made = run(job(wires(), passes=number, method=LONGER), tmp_path / str(number))
+        for made in (run(job(wires(), method=LONGER), tmp_path), longer[1]):
             figures = chip_score(list(made.scores.values()), made.plan.tiling)
             assert figures.seam_epe_nm is not None
             scores.append((figures.l2_nm2 + figures.pvb_nm2, figures.seam_epe_nm))
-        assert scores[0][0] > scores[1][0] > scores[2][0]
-        assert scores[0][1] > scores[2][1]
+        assert scores[0][0] > scores[1][0]
+        assert scores[0][1] > scores[1][1]
 
-    def test_a_tile_goes_on_between_its_neighbours_masks(self, tmp_path):
+    def test_a_tile_goes_on_between_its_neighbours_masks(self, copied, tmp_path):
         """The last in a pass, when the others have changed; alone it would have become something else."""
-        tile = Tile(1, 0)
-        made = run(job(wires(), passes=2, method=LONGER), tmp_path)
-        plan = made.plan
+        tile, plan = Tile(1, 0), copied.plan
         second = mask_file(tmp_path / "run", tile, 2)
         found = read_mask(tmp_path / "run", tile, 2, plan)
         second.unlink()
@@ -192,13 +206,13 @@ class TestRuns:
     def test_cells_are_solved_once(self, tmp_path):
         """As if each were solved: what is taken for alike is."""
         (tmp_path / "each").mkdir()
-        layer = array(5, 5)
+        layer = array(4, 4)
         once = run(job(layer, passes=2), tmp_path)
         with mock.patch.object(passes, "_identical_groups", lambda seen: [[tile] for tile in seen]):
             each = run(job(layer, passes=2), tmp_path / "each")
-        assert each.tiles == {"solved": 72, "found": 0, "repeated": 0, "empty": 0}
-        assert once.tiles["repeated"] > 20
-        assert once.tiles["solved"] + once.tiles["repeated"] == 72
+        assert each.tiles == {"solved": 50, "found": 0, "repeated": 0, "empty": 0}
+        assert once.tiles["repeated"] > 12
+        assert once.tiles["solved"] + once.tiles["repeated"] == 50
         assert mask_digest(tmp_path) == mask_digest(tmp_path / "each")
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 from unittest import mock
 
@@ -44,11 +45,24 @@ def tiles_of(folder: Path, kind: str = "mask") -> dict[str, int]:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> tuple[str, ChipRun]:
-    """Digest of the mask of an uninterrupted run of `wires`, and the run."""
-    folder = tmp_path_factory.mktemp("whole")
-    made = run(job(wires()), folder)
-    return mask_digest(folder), made
+def whole_folder(tmp_path_factory) -> Path:
+    """The folder of `whole`."""
+    return tmp_path_factory.mktemp("whole")
+
+
+@pytest.fixture(scope="module")
+def whole(whole_folder) -> tuple[str, ChipRun]:
+    """Digest of the mask of an uninterrupted run of `wires`, and the run; no test changes its files."""
+    worker_context.cache_clear()
+    made = run(job(wires()), whole_folder)
+    return mask_digest(whole_folder), made
+
+
+@pytest.fixture
+def finished(whole, whole_folder, tmp_path) -> ChipRun:
+    """The run whose files are copied to the test's folder."""
+    shutil.copytree(whole_folder, tmp_path, dirs_exist_ok=True)
+    return whole[1]
 
 
 class TestResume:
@@ -81,8 +95,7 @@ class TestResume:
         counts = [Progress(phase, n, 9) for phase in ("solve", "score") for n in range(10)]
         assert told == [*counts, Progress("solve", 9, 9), Progress("score", 9, 9)]
 
-    def test_names_for_people_do_not_make_another_run(self, tmp_path):
-        run(job(wires()), tmp_path)
+    def test_names_for_people_do_not_make_another_run(self, finished, tmp_path):
         again = run(job(wires(), labels={"layout": "copy.gds"}), tmp_path)
         assert again.tiles["found"] == 9
 
@@ -211,8 +224,7 @@ OTHERS = {
 
 class TestRefused:
     @pytest.mark.parametrize("other", OTHERS)
-    def test_another_job_in_the_same_folder(self, tmp_path, other):
-        run(job(wires()), tmp_path)
+    def test_another_job_in_the_same_folder(self, finished, tmp_path, other):
         files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*") if path.name != ".lock"}
         what = {"layout": r"target\.oas", "method": "method", "tolerance": "tolerance"}.get(other, "tiling")
         with pytest.raises(
@@ -230,8 +242,7 @@ class TestRefused:
         assert "\n" not in str(error.value)
         return str(error.value)
 
-    def test_damaged_files(self, tmp_path):
-        run(job(wires()), tmp_path)
+    def test_damaged_files(self, finished, tmp_path):
         tile = "tiles/mask_0001_0001.h5"
         good = (tmp_path / "run" / tile).read_bytes()
         assert f"{tile}: cannot be read as HDF5" in self.damaged(tmp_path, tile, lambda old: old[:200])
@@ -243,15 +254,13 @@ class TestRefused:
         assert run(job(wires()), tmp_path).tiles["found"] == 9
 
     @pytest.mark.parametrize("name", ["target.oas", "optics.safetensors"])
-    def test_changed_inputs(self, tmp_path, name):
-        run(job(wires()), tmp_path)
+    def test_changed_inputs(self, finished, tmp_path, name):
         (tmp_path / "run" / "tiles" / "mask_0000_0000.h5").unlink()
         worker_context.cache_clear()
         error = self.damaged(tmp_path, name, lambda old: old + b" ")
         assert f"{name}: its bytes are not those that were written; remove the folder" in error
 
-    def test_tiles_of_another_run(self, tmp_path):
-        run(job(wires()), tmp_path)
+    def test_tiles_of_another_run(self, finished, tmp_path):
         (tmp_path / "other").mkdir()
         run(job(wires(), tolerance=2e-3), tmp_path / "other")
         for kind in ("mask", "score"):
@@ -262,8 +271,8 @@ class TestRefused:
             (tmp_path / "run" / name).write_bytes(kept)
             run(job(wires()), tmp_path)  # the scores that are older than this mask
 
-    def test_scores_older_than_a_mask_are_made_again(self, tmp_path):
-        first = run(job(wires()), tmp_path)
+    def test_scores_older_than_a_mask_are_made_again(self, finished, tmp_path):
+        first = finished
         score = tmp_path / "run" / "tiles" / "score_0000_0001.h5"
         made = score.stat().st_mtime_ns
         (tmp_path / "run" / "tiles" / "mask_0001_0001.h5").unlink()
@@ -272,8 +281,7 @@ class TestRefused:
         assert score.stat().st_mtime_ns > made
         assert again.scores[(0, 1)].l2_nm2 == first.scores[(0, 1)].l2_nm2
 
-    def test_plans(self, tmp_path):
-        run(job(wires()), tmp_path)
+    def test_plans(self, finished, tmp_path):
         good = (tmp_path / "run" / "plan.json").read_bytes()
         table = json.loads(good)
 
@@ -319,18 +327,18 @@ class TestRefused:
             run(job(wires()), tmp_path)
 
 
-def test_stitched_layout_is_what_is_returned(whole, tmp_path):
+def test_stitched_layout_is_what_is_returned(whole, finished, tmp_path):
     """And lies where the layer lies."""
-    made = run(job(wires()), tmp_path)
+    made = finished
     written = read_mask(tmp_path / "mask.oas")
     assert Layout("written", written.polygons).area_nm2 == made.mask.area_nm2
     assert made.mask.area_nm2 == pytest.approx(Layout("target", wires().whole((0, 0, 900, 900))).area_nm2, rel=0.3)
     assert whole[1].scores.keys() == {Tile(row, column) for row in range(3) for column in range(3)}
 
 
-def test_the_masks_file_has_the_layers_unit_and_cell_of_its_layer(tmp_path):
+def test_the_masks_file_has_the_layers_unit_and_cell_of_its_layer(finished, tmp_path):
     """What overlaps the layer is on one layer, the rest of the mask on another; the tiles stay as they are."""
-    made = run(job(wires()), tmp_path)
+    made = finished
     write_gds(tmp_path / "layer.gds", wires().layout(), dbu_nm=0.25)
     again = run(job(Chip.read(tmp_path / "layer.gds")), tmp_path, form=MaskForm(main=(4, 0), target=(9, 0)))
     assert (again.tiles["solved"], again.unit_nm) == (0, 0.25)

@@ -19,6 +19,7 @@ from litho_dl.process.identity import process_digest
 
 FIELD = (1024.0, 2048.0)
 SMALL = [name for name in GENERATORS if name.endswith("_small")]
+QUICK = ("fcn_mask_small", "gan_opc_small")
 
 
 def generator(name: str) -> Generator:
@@ -30,7 +31,11 @@ def generator(name: str) -> Generator:
 
 
 @pytest.mark.parametrize(
-    ("name", "suffix"), [*((name, ".pt2") for name in SMALL), ("cfno_small", ".onnx"), ("gan_opc_small", ".onnx")]
+    ("name", "suffix"),
+    [
+        *(pytest.param(name, ".pt2", marks=[] if name in QUICK else pytest.mark.slow) for name in SMALL),
+        *(("cfno_small", ".onnx"), ("gan_opc_small", ".onnx")),
+    ],
 )
 def test_exported_networks_compute_the_same(tmp_path, name, suffix):
     made, path = generator(name), tmp_path / f"m{suffix}"

@@ -19,6 +19,7 @@ from litho_dl.training.checkpoint import BEST, LAST, load_weights
 from litho_dl.training.run import Run
 
 CPU = torch.device("cpu")
+LONGEST = ("digit_gan",)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,10 @@ def digits():
 
 
 class TestRuns:
-    @pytest.mark.parametrize("name", packaged_names("mnist"))
+    @pytest.mark.parametrize(
+        "name",
+        [pytest.param(name, marks=pytest.mark.slow) if name in LONGEST else name for name in packaged_names("mnist")],
+    )
     def test_every_benchmark_trains_and_learns(self, digits, tmp_path, name):
         run = run_mnist(small(name, epochs=2), digits, tmp_path, device=CPU)
         rows = run.training.history

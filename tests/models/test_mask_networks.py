@@ -185,7 +185,14 @@ def wires(count: int) -> Tensor:
     return images
 
 
-@pytest.mark.parametrize("name", [name for name in SMALL if name != "gan_opc_small"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name == "damo_small" else name
+        for name in SMALL
+        if name != "gan_opc_small"
+    ],
+)
 def test_generators_learn_to_widen_wires(name):
     """By 2 pixels on each side, better than the target itself; GAN-OPC has no skips, and learns long to copy it."""
     network, x = MODELS[name]().train(), wires(64)

@@ -18,16 +18,20 @@ from litho_dl.pairs.manifest import read_manifest
 from litho_dl.pairs.verify import verify
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
-STEPS = 60  # about half a second a shard
+STEPS = 30  # about a quarter of a second a shard
 PATIENCE_S = 120
 HAS_DASK = importlib.util.find_spec("distributed") is not None
+ONE = pytest.param(("--workers", 1), id="one process")
 LOCAL = pytest.param(("--workers", 2), id="local workers")
 DASK = pytest.param(
     ("--workers", 2, "--scheduler", "local"),
     id="Dask workers",
     marks=[pytest.mark.skipif(not HAS_DASK, reason="Dask is an extra"), pytest.mark.slow],
 )
-RUNNERS = pytest.mark.parametrize("runner", [pytest.param(("--workers", 1), id="one process"), LOCAL, DASK])
+
+
+def slow(runner):
+    return pytest.param(*runner.values, id=runner.id, marks=pytest.mark.slow)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +70,7 @@ def shards(out: Path) -> list[Path]:
     return sorted(out.glob("shards/shard-*.h5"))
 
 
-@RUNNERS
+@pytest.mark.parametrize("runner", [slow(ONE), LOCAL, DASK])
 def test_the_main_process_is_killed(recipe, expected, tmp_path, runner):
     run = started(recipe, tmp_path / "out", *runner)
     until(lambda: len(shards(tmp_path / "out")) > 1, run)
@@ -86,7 +90,7 @@ def test_the_main_process_is_killed(recipe, expected, tmp_path, runner):
     assert all(path.stat().st_mtime_ns == time for path, time in left.items())
 
 
-@pytest.mark.parametrize("runner", [LOCAL, DASK])
+@pytest.mark.parametrize("runner", [slow(LOCAL), DASK])
 def test_a_worker_is_killed(recipe, expected, tmp_path, runner):
     run = started(recipe, tmp_path / "out", *runner)
     until(lambda: len(shards(tmp_path / "out")) > 0, run)
@@ -98,7 +102,7 @@ def test_a_worker_is_killed(recipe, expected, tmp_path, runner):
     assert verify(tmp_path / "out") == []
 
 
-@RUNNERS
+@pytest.mark.parametrize("runner", [ONE, slow(LOCAL), DASK])
 def test_ctrl_c(recipe, expected, tmp_path, runner):
     run = started(recipe, tmp_path / "out", *runner, start_new_session=True)
     until(lambda: len(shards(tmp_path / "out")) > 0, run)
@@ -114,7 +118,7 @@ def test_ctrl_c(recipe, expected, tmp_path, runner):
     assert digests(tmp_path / "out") == expected
 
 
-@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("count", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_full_disk(recipe, whole, expected, tmp_path, count):
     """No file may grow beyond a size that the clips and optics fit in, and the shards do not: as where room ends."""
     out = shutil.copytree(whole, tmp_path / "out")

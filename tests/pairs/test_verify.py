@@ -44,7 +44,7 @@ class TestVerify:
     def test_any_flipped_bit_is_a_fault_in_a_line(self, copied_set, name):
         whole = (copied_set / name).read_bytes()
         random = np.random.default_rng(0)
-        for _ in range(60):
+        for _ in range(25):
             content = bytearray(whole)
             place, bit = random.integers(len(whole)), 1 << random.integers(8)
             content[place] ^= bit

@@ -16,6 +16,10 @@ FIELD_NM, WIDE_NM = 1024.0, 3072.0
 RECIPE = load_recipe("iccad13-like")
 
 
+def slow(*values: object):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 def process(field_nm: float, count: int = 24) -> ProcessModel:
     """The nominal corner alone, which is what is measured."""
     recipe = RECIPE.model_copy(update={"corners": {"nominal": RECIPE.corners["nominal"]}})
@@ -46,7 +50,7 @@ def image_on_axis(simulator: Simulator, gap_nm: float, places: list[tuple[int, i
     return simulator(mask, 4.0, out_pixel_nm=2.0).aerial("nominal")[round(1.5 * FIELD_NM / 2)].numpy()
 
 
-@pytest.mark.parametrize("gap_nm", [140.0, 240.0, 340.0, 440.0])
+@pytest.mark.parametrize("gap_nm", [140.0, slow(240.0), slow(340.0), 440.0])
 def test_shifts_are_those_of_a_field_without_images(small, wide, gap_nm):
     """The level of the lone disc's image at its drawn edge is elsewhere among images."""
     x, edge = np.arange(0, WIDE_NM, 2) + 1.0, 1.5 * FIELD_NM + (FIELD_NM - gap_nm) / 2
@@ -63,7 +67,7 @@ def test_layouts_as_far_apart_as_the_contests_are_left_alone():
     assert border_shift_nm(process(2048.0), Layout("clip", (box(0, 0, 1280, 80), box(0, 200, 80, 1280)))) < TOLERANCE_NM
 
 
-@pytest.mark.parametrize(("gap_nm", "moves"), [(8.0, True), (1024.0, False)])
+@pytest.mark.parametrize(("gap_nm", "moves"), [slow(8.0, True), (1024.0, False)])
 def test_the_field_that_is_named_holds_the_layout(gap_nm, moves):
     optics = process(2048.0, 8)
     layout = Layout("wires", tuple(box(0, y, 2048 - gap_nm, y + 90) for y in (0, 180, 360)))

@@ -65,6 +65,15 @@ def test_processes_stay_together(runs):
     assert first == second
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for threads in /proc")
+def test_no_thread_of_the_group_outlives_it(runs):
+    """One that lets go of a tensor while the interpreter ends would abort the process."""
+    for rank in (0, 1):
+        found = json.loads((runs[0] / f"threads-{rank}.json").read_text())
+        assert [name for name in found if "gloo" in name] == []
+        assert found
+
+
 def test_only_process_0_writes(runs):
     assert not list(runs[0].rglob(".*"))
     assert sorted(path.name for path in (runs[0] / "gan").iterdir()) == ["best.safetensors", "last.pt", "metrics.csv"]

@@ -5,12 +5,14 @@ import io
 import json
 import sys
 import warnings
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from litho_dl.cli.main import main
 from litho_dl.core.io import write_png
@@ -23,6 +25,7 @@ from litho_dl.process.model import build_process
 from litho_dl.process.recipe import load_recipe
 
 RECIPE = "duv193-dry-annular"
+DPI = 30
 METHOD = """
 description = "a few steps"
 parameterization = "pixel"
@@ -87,10 +90,19 @@ class Result(NamedTuple):
     err: str
 
 
+@contextlib.contextmanager
+def coarse_figures() -> Iterator[None]:
+    """Pictures of few pixels, which take most of a small command's time."""
+    save = Figure.savefig
+    with mock.patch.object(Figure, "savefig", lambda *given, **options: save(*given, **options | {"dpi": DPI})):
+        yield
+
+
 def litho(*arguments: object) -> Result:
-    """Runs one command line; a warning that a user would see on the terminal is an error."""
+    """Runs one command line; figures are coarse, and a warning that a user would see on the terminal is an error."""
     out, err = io.StringIO(), io.StringIO()
     with (
+        coarse_figures(),
         mock.patch.object(sys, "argv", ["litho-dl", *map(str, arguments)]),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),

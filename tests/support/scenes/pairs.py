@@ -1,13 +1,14 @@
 """A small data set recipe, quick to build, and what tests ask of built folders."""
 
 import hashlib
+from functools import cache
 from pathlib import Path
 
 from litho_dl.pairs.build import build
 from litho_dl.pairs.manifest import Manifest
 from litho_dl.pairs.recipe import load_dataset_recipe
 from litho_dl.process.kernel_file import save_kernels
-from litho_dl.process.model import build_process
+from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.process.recipe import load_recipe
 
 FIELD = (1024.0, 1024.0)
@@ -47,6 +48,12 @@ test = 0.2
 """
 
 
+@cache
+def small_process() -> ProcessModel:
+    """Few kernels; nobody changes it."""
+    return build_process(load_recipe("duv193-dry-annular"), field_nm=FIELD, count=6)
+
+
 def write_recipe(folder: Path, *changes: tuple[str, str], steps: int = 4) -> Path:
     """The recipe with some of its text replaced, beside its optics and method."""
     text = RECIPE
@@ -54,8 +61,7 @@ def write_recipe(folder: Path, *changes: tuple[str, str], steps: int = 4) -> Pat
         assert old in text
         text = text.replace(old, new)
     if not (folder / "small.safetensors").exists():
-        process = build_process(load_recipe("duv193-dry-annular"), field_nm=FIELD, count=6)
-        save_kernels(folder / "small.safetensors", process)
+        save_kernels(folder / "small.safetensors", small_process())
     (folder / "few.toml").write_text(METHOD.format(steps=steps))
     path = folder / "pairs.toml"
     path.write_text(text)

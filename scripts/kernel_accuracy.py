@@ -14,6 +14,7 @@ from typing import Any
 import click
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 import litho_dl as ld
 from litho_dl.core.dft import analyse, analysis, full_spectrum
@@ -22,13 +23,14 @@ from litho_dl.core.settings import packaged_names
 from litho_dl.layout.clips import Clip, place
 from litho_dl.layout.design_rules import load_rules
 from litho_dl.layout.generate.families import generate
+from litho_dl.optics.extend import extended
 from litho_dl.optics.socs import focus_columns
 from litho_dl.optics.source import sample_source
 from litho_dl.optics.tcc import Tcc, hopkins_tcc, tcc_intensity_spectrum
 from litho_dl.process.accuracy import Examples, edge_error
-from litho_dl.process.ensemble import gratings
-from litho_dl.process.model import ProcessModel, build_process, kernel_name
-from litho_dl.process.recipe import load_recipe
+from litho_dl.process.ensemble import drawn_masks, ensemble_grid, gratings, optimised_masks
+from litho_dl.process.model import ProcessModel, build_process, focus_kernels, kernel_name
+from litho_dl.process.recipe import Recipe, load_recipe
 from litho_dl.simulation.simulator import MaskSpectrum, Simulator
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,6 +46,7 @@ COUNTS = (24, 48, 96, 192, 384)
 SAMPLES = 201  # of the source of the full sum
 PIXEL_NM = 4.0  # of masks, times the scale
 RUNS = 15
+WIDE_MASKS = 3
 
 
 class FullSum(Simulator):
@@ -89,8 +92,12 @@ def full_sum(process: ProcessModel, defocus_nm: float) -> Tcc:
 
 def examples(masks: Tensor, process: ProcessModel, tcc: Tcc, pixel_nm: float) -> Examples:
     """Masks with their full sums."""
-    recipe, grid, half = process.recipe, Grid.of_field(process.field_nm, pixel_nm), process.half
-    assert recipe is not None
+    assert process.recipe is not None
+    return examples_on(masks, process.recipe, Grid.of_field(process.field_nm, pixel_nm), process.half, tcc)
+
+
+def examples_on(masks: Tensor, recipe: Recipe, grid: Grid, half: tuple[int, int], tcc: Tcc) -> Examples:
+    """The same on any field."""
     like = {"reference_nm": 0.0, "dtype": torch.float64, "device": masks.device, "blur_nm": recipe.mask.blur_nm}
     amplitude = full_spectrum(analyse(recipe.mask.amplitude(masks), analysis(grid, half, **like)))
     wide = analysis(grid, (2 * half[0], 2 * half[1]), **like)
@@ -141,6 +148,30 @@ def measured(name: str) -> dict[str, Any]:
         "lowest": lowest,
         "step_ms": 1e3 * step_seconds({name: Simulator(process)}, pixel_nm)[name],
     }
+
+
+def carried(name: str) -> dict[str, Any]:
+    """A recipe's kernels carried to a field of twice the side, with random masks that fill it, out of focus."""
+    recipe = load_recipe(name)
+    kernels = focus_kernels(recipe, (recipe.kernels.field_nm,) * 2, recipe.corners["inner"].defocus_nm)
+    wide = (2 * kernels.field_nm[0], 2 * kernels.field_nm[1])
+    found, grid = extended(kernels, wide), ensemble_grid(recipe, wide)
+    source = sample_source(recipe.source, recipe.source_samples(wide))
+    columns = focus_columns(source, recipe.pupil, wide, film=recipe.film, defocus_nm=recipe.corners["inner"].defocus_nm)
+    tcc = hopkins_tcc(columns)
+    more = [after - own for after, own in zip(found.half, columns.half, strict=True)]  # what fading adds to the band
+    drawn = drawn_masks(recipe, grid, WIDE_MASKS, 1)
+    sets = {"drawn": drawn, "optimised": optimised_masks(drawn, grid, found, recipe)}
+    sets["lines"] = gratings(recipe, grid).flatten(0, 1)
+    errors = {}
+    for kind, masks in sets.items():
+        truth = examples_on(masks, recipe, grid, columns.half, tcc)
+        truth = Examples(
+            pad(truth.amplitude, (more[1], more[1], more[0], more[0])),
+            *(pad(part, (0, 2 * more[1], 2 * more[0], 2 * more[0])) for part in (truth.transmitted, truth.exact)),
+        )
+        errors[kind] = [edge_error(truth, found, recipe, grid, share=share) for share in (0.99, 1.0)]
+    return {"recipe": name, "field_nm": wide[0], "kernels": len(found.weights), **errors}
 
 
 def ladder(name: str) -> list[list[Any]]:
@@ -218,6 +249,10 @@ def markdown(found: dict[str, Any]) -> str:
     name, steps = found["ladder"]["recipe"], found["ladder"]["rows"]
     foci = [kernel_name(corner.defocus_nm) for corner in load_recipe(name).corners.values()]
     kinds = [f"{kind}, {focus}" for focus in dict.fromkeys(foci) for kind in ("drawn", "optimised", "lines")]
+    wide = found["ladder"]["carried"]
+    edges = ", ".join(
+        f"{kind} {wide[kind][0]:.3f} / {wide[kind][1]:.3f} nm" for kind in ("drawn", "optimised", "lines")
+    )
     command = f"python scripts/kernel_accuracy.py --recipes all --ladder {name}"
     return f"""# Kernels against the full sum over source points
 
@@ -244,12 +279,17 @@ truncated.
 as above.
 
 {table(["kernels", "count (foci)", *kinds, "step"], steps)}
+
+## On a larger field
+
+The {wide["kernels"]} kernels out of focus carried to {wide["field_nm"]:g} nm, as full chips use them: there they end at half the field that
+they were made for. Against the full sum on the larger field, which random masks of the builder's kind fill: {edges}.
 """
 
 
 @click.command()
 @click.option("--recipes", default="", help="Names with commas, or all.")
-@click.option("--ladder", "laddered", default="", help="A recipe to compare with plain kernels.")
+@click.option("--ladder", "laddered", default="", help="A recipe to compare with plain kernels, and on a larger field.")
 @click.option("--out", default=ROOT / "results", type=click.Path(path_type=Path), show_default="results")
 def main(recipes: str, laddered: str, out: Path) -> None:
     """Measures recipes."""
@@ -261,7 +301,7 @@ def main(recipes: str, laddered: str, out: Path) -> None:
         click.echo(f"{name}: {found['recipes'][name]}")
         path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if laddered:
-        found["ladder"] = {"recipe": laddered, "rows": ladder(laddered)}
+        found["ladder"] = {"recipe": laddered, "rows": ladder(laddered), "carried": carried(laddered)}
     path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if found["ladder"]:
         (out / "kernels.md").write_text(markdown(found), encoding="utf-8")

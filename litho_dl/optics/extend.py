@@ -32,7 +32,8 @@ def extended(kernels: SocsKernels, field_nm: tuple[float, float]) -> SocsKernels
         field_nm: (height, width), each at least that of the kernels.
 
     Returns:
-        Kernels for `field_nm` with the same intensity of a clear mask.
+        Kernels for `field_nm` with the same intensity of a clear mask, and an unknown error of edges (results/kernels.md
+        has an example).
 
     Raises:
         GridMismatchError: The field is smaller than the kernels' own.
@@ -52,6 +53,7 @@ def extended(kernels: SocsKernels, field_nm: tuple[float, float]) -> SocsKernels
         spectra=spectra.to(kernels.spectra.dtype),
         field_nm=field_nm,
         tail=_extended_tail(kernels, half, field_nm),
+        edge_error_nm=None,
     )
 
 

@@ -42,7 +42,7 @@ PAGES = {
 BLOCK = re.compile(r"(?:^<!-- (?P<note>.+?) -->\n)?^```(?P<language>python|sh|toml)\n(?P<body>.*?)^```$", re.M | re.S)
 FEWER = {"--count": "2", "--refine": "2", "--methods": "fast", "--trials": "1", "--workers": "1"}
 STEPS = re.compile(r"^(steps|epochs) = \d+", re.M)
-KERNELS = re.compile(r"^(source_samples = )\d+\ncount = \d+", re.M)
+KERNELS = re.compile(r"^(source_samples = \d+\ncount = \d+|edge_error_nm = [\d.]+)$", re.M)
 TRAINED_FOR = ("iccad13-like",)  # by networks that ship, which know their optics
 TABLES: tuple[dict[str, Any], ...] = (TERMS, GENERATORS)  # that plugins add to
 SHIPPED = [dict(table) for table in TABLES]
@@ -84,7 +84,7 @@ def smaller_packaged(text: Callable[[str, str], str]) -> Callable[[str, str], st
 
     def made(kind: str, name: str) -> str:
         toml = smaller(text(kind, name))
-        return KERNELS.sub(r"\g<1>21\ncount = 12", toml) if kind == "optics" and name not in TRAINED_FOR else toml
+        return KERNELS.sub("source_samples = 21\ncount = 12", toml) if kind == "optics" and name not in TRAINED_FOR else toml
 
     return made
 

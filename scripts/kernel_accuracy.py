@@ -47,6 +47,7 @@ SAMPLES = 201  # of the source of the full sum
 PIXEL_NM = 4.0  # of masks, times the scale
 RUNS = 15
 WIDE_MASKS = 3
+KINDS = ("drawn", "optimised", "lines")
 
 
 class FullSum(Simulator):
@@ -248,11 +249,9 @@ def markdown(found: dict[str, Any]) -> str:
     head += ["lowest image", "step (ms)", "built in (s)"]
     name, steps = found["ladder"]["recipe"], found["ladder"]["rows"]
     foci = [kernel_name(corner.defocus_nm) for corner in load_recipe(name).corners.values()]
-    kinds = [f"{kind}, {focus}" for focus in dict.fromkeys(foci) for kind in ("drawn", "optimised", "lines")]
+    kinds = [f"{kind}, {focus}" for focus in dict.fromkeys(foci) for kind in KINDS]
     wide = found["ladder"]["carried"]
-    edges = ", ".join(
-        f"{kind} {wide[kind][0]:.3f} / {wide[kind][1]:.3f} nm" for kind in ("drawn", "optimised", "lines")
-    )
+    edges = ", ".join("{} {:.3f} / {:.3f} nm".format(kind, *wide[kind]) for kind in KINDS)
     command = f"python scripts/kernel_accuracy.py --recipes all --ladder {name}"
     return f"""# Kernels against the full sum over source points
 
@@ -282,8 +281,9 @@ as above.
 
 ## On a larger field
 
-The {wide["kernels"]} kernels out of focus carried to {wide["field_nm"]:g} nm, as full chips use them: there they end at half the field that
-they were made for. Against the full sum on the larger field, which random masks of the builder's kind fill: {edges}.
+The {wide["kernels"]} kernels out of focus carried to {wide["field_nm"]:g} nm, as full chips use them: there they end at
+half the field that they were made for. Against the full sum on the larger field, which random masks of the builder's kind
+fill: {edges}.
 """
 
 

@@ -282,8 +282,8 @@ as above.
 ## On a larger field
 
 The {wide["kernels"]} kernels out of focus carried to {wide["field_nm"]:g} nm, as full chips use them: there they end at
-half the field that they were made for. Against the full sum on the larger field, which random masks of the builder's kind
-fill: {edges}.
+half the field that they were made for. Against the full sum on the larger field, which random masks of the builder's
+kind fill: {edges}.
 """
 
 

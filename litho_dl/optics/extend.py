@@ -32,8 +32,8 @@ def extended(kernels: SocsKernels, field_nm: tuple[float, float]) -> SocsKernels
         field_nm: (height, width), each at least that of the kernels.
 
     Returns:
-        Kernels for `field_nm` with the same intensity of a clear mask. How far their edges then lie from the full sum's is
-        not measured; results/kernels.md has an example.
+        Kernels for `field_nm` with the same intensity of a clear mask. How far off edges then are is not measured:
+        results/kernels.md has an example.
 
     Raises:
         GridMismatchError: The field is smaller than the kernels' own.

@@ -84,7 +84,8 @@ def smaller_packaged(text: Callable[[str, str], str]) -> Callable[[str, str], st
 
     def made(kind: str, name: str) -> str:
         toml = smaller(text(kind, name))
-        return KERNELS.sub("source_samples = 21\ncount = 12", toml) if kind == "optics" and name not in TRAINED_FOR else toml
+        coarse = kind == "optics" and name not in TRAINED_FOR
+        return KERNELS.sub("source_samples = 21\ncount = 12", toml) if coarse else toml
 
     return made
 

@@ -17,7 +17,7 @@ def reach_nm(kernels: SocsKernels) -> float:
 
 
 def extended(kernels: SocsKernels, field_nm: tuple[float, float]) -> SocsKernels:
-    """The kernels on a larger field: unchanged in space up to three quarters of their reach, zero beyond it.
+    """The kernels on a larger field: unchanged in space up to two thirds of their reach, zero beyond it.
 
     Kernels of one field determine the influence of the mask up to half the field away; on a larger field, the influence
     of what lies farther away is a choice. Here it is zero, so that images on any two large fields agree wherever the

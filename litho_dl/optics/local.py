@@ -1,7 +1,7 @@
 """Functions of space that end at a distance: what they are on another, larger field.
 
 A function on a periodic field is known up to half the field away, its reach. Carried to a larger field, it is unchanged
-up to three quarters of its reach, then falls to zero at it. What its integral loses by that is added back on the ring
+up to two thirds of its reach, then falls to zero at it. What its integral loses by that is added back on the ring
 where it falls, so that its zero frequency stays the same.
 """
 
@@ -12,7 +12,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-FADE = 0.25  # share of the reach over which functions fall to zero; closer to the centre they are unchanged
+FADE = 0.35  # share of the reach over which functions fall to zero; closer to the centre they are unchanged
 FEWEST = 16  # points across, where hardly any frequency passes
 OVERSAMPLING = 2  # of the functions in space, so that fading them causes no aliasing
 

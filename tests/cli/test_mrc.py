@@ -83,7 +83,7 @@ def test_written_files(suffix, tmp_path):
         assert (box_nm[0], box_nm[2]) == (x0, x1)
     assert box_nm == (248, 148, 282, 182)
     with Image.open(out / "mask.mrc.png") as picture:
-        assert picture.width > 1000
+        assert picture.width > 200
     code, _, _ = litho("mrc", path, "--width", 0, "--space", 0, "--area", 0, "--out", out)
     assert code == 0
 

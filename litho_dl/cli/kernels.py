@@ -43,6 +43,8 @@ def build(recipe: str, out: Path, field_nm: float | None, count: int | None, as_
     require_writable_folder(out.parent)
     field = None if field_nm is None else Grid.of_field((field_nm, field_nm), field_nm).field_nm
     loaded = load_recipe(recipe)
+    if count is not None and loaded.pupil.imaging == "spot":
+        raise KernelError("Expected no --count for a spot, which is exact without kernels; leave it out.")
     with progress_bar("Building kernels"):
         process = build_process(loaded, field_nm=field, count=count)
     save_kernels(out, process)
@@ -106,7 +108,7 @@ def report(process: "ProcessModel", as_json: bool, **more: Any) -> None:
         **more,
         "field_nm": list(process.field_nm),
         "threshold": process.resist.threshold,
-        "mask": process.mask.type,
+        "mask": "none" if process.writes_directly else process.mask.type,
         "mask_field": process.mask.field,
         "resist_tone": process.resist.tone,
         "corners": {name: f"dose {c.dose:g}, {c.kernels}" for name, c in process.corners.items()},
@@ -118,6 +120,7 @@ def report(process: "ProcessModel", as_json: bool, **more: Any) -> None:
                 "discarded_energy": k.discarded_energy,
                 "tail": k.tail is not None,
                 "edge_error_nm": k.edge_error_nm,
+                **({"fwhm_nm": process.spot_fwhm_nm(name)} if process.writes_directly else {}),
             }
             for name, k in process.kernels.items()
         },

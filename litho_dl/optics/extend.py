@@ -3,8 +3,6 @@
 import math
 from dataclasses import replace
 
-import torch
-
 from litho_dl.core.dft import full_spectrum
 from litho_dl.core.errors import GridMismatchError
 from litho_dl.optics.kernels import SocsKernels, Tail
@@ -47,10 +45,12 @@ def extended(kernels: SocsKernels, field_nm: tuple[float, float]) -> SocsKernels
     widest = highest + 1 / reach  # fading widens the spectrum
     half = math.ceil(widest * field_nm[0]), math.ceil(widest * field_nm[1])
     local = Carrier(kernels.half, kernels.field_nm, half, field_nm, reach)
-    spectra = torch.stack([local(spectrum) for spectrum in kernels.spectra])
+    spectra = kernels.spectra.new_zeros(len(kernels.spectra), *(2 * h + 1 for h in half))
+    for place, spectrum in zip(spectra, kernels.spectra, strict=True):
+        place.copy_(local(spectrum))
     return replace(
         kernels,
-        spectra=spectra.to(kernels.spectra.dtype),
+        spectra=spectra,
         field_nm=field_nm,
         tail=_extended_tail(kernels, half, field_nm),
         edge_error_nm=None,

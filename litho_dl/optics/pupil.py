@@ -2,16 +2,18 @@
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import torch
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 from torch import Tensor
 
 from litho_dl.core.settings import ProperFraction, Settings
 from litho_dl.optics.zernike import zernike
 
 HIGHEST_NOLL = 231  # radial order 20; the explicit sum is inaccurate at much higher orders
+SMALLEST_SPOT = 0.5  # wavelength / NA; the FWHM of an Airy disc is 0.51
+NOT_OF_SPOTS = ("reduction", "obliquity", "zernike_waves", "jones", "focus_blur_nm")
 EDGE_TOLERANCE = 1e-12  # a frequency exactly on the edge passes in spite of the rounding of rho
 
 
@@ -25,12 +27,14 @@ class Pupil(Settings):
         reduction: Magnification from wafer to mask, for the obliquity factor.
         obliquity: Whether the pupil has the obliquity factor.
         zernike_waves: Aberrations: coefficients in waves by Noll index.
-        imaging: `scalar`, or `vector`: with polarisation and the directions of the field.
+        imaging: `scalar`, or `vector`: with polarisation and the directions of the field, or `spot`: a focused laser
+            beam writes shapes without a mask (see `optics.spot`), and `NOT_OF_SPOTS` have no meaning.
         jones: Polarisation aberrations: a .npy file as `optics.jones.read_jones` describes it; vector imaging only. In
             a recipe, the path is relative to the recipe's file.
         focus_blur_nm: Standard deviation of a Gaussian distribution of foci during the exposure (vibration of the stage
             along z, the laser's bandwidth).
         flare: Share F of the light that the lens scatters over the whole field: the image is (1 - F) I + F mean(I).
+        fwhm_nm: Full width at half maximum of the spot's intensity at best focus; for `imaging = "spot"` alone.
     """
 
     wavelength_nm: Annotated[float, Field(ge=1, le=100_000)]
@@ -39,10 +43,11 @@ class Pupil(Settings):
     reduction: Annotated[float, Field(ge=1, le=100)] = 4.0
     obliquity: bool = True
     zernike_waves: dict[int, Annotated[float, Field(ge=-100, le=100)]] = Field(default_factory=dict)
-    imaging: Literal["scalar", "vector"] = "scalar"
+    imaging: Literal["scalar", "vector", "spot"] = "scalar"
     jones: Path | None = None
     focus_blur_nm: Annotated[float, Field(ge=0, le=1e5)] = 0.0
     flare: ProperFraction = 0.0
+    fwhm_nm: Annotated[float, Field(gt=0, le=1e5)] | None = None
 
     @field_validator("zernike_waves", mode="before")
     @classmethod
@@ -75,9 +80,41 @@ class Pupil(Settings):
             raise ValueError('a Jones pupil acts on polarisations, which scalar imaging lacks; set imaging = "vector"')
         return self
 
+    @model_validator(mode="after")
+    def _spot(self) -> Self:
+        if self.imaging != "spot":
+            if self.fwhm_nm is not None:
+                raise ValueError(f'fwhm_nm is the width of a spot, got imaging = "{self.imaging}"; leave it out')
+            return self
+        if self.fwhm_nm is None:
+            raise ValueError("a spot needs fwhm_nm, the full width at half maximum of its intensity")
+        given = [key for key in NOT_OF_SPOTS if key in self.model_fields_set]
+        if given:
+            raise ValueError(f"{', '.join(given)}: no meaning for a spot, which is Gaussian; leave it out")
+        smallest = SMALLEST_SPOT * self.wavelength_nm / self.na
+        if self.fwhm_nm < smallest:
+            raise ValueError(
+                f"fwhm_nm must be at least {SMALLEST_SPOT:g} wavelength / na, {smallest:.4g} nm: no lens of this "
+                f"aperture focuses more tightly, got {self.fwhm_nm:g}"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plain values, of a spot or of a pupil without the keys of the other, so that digests are as they were."""
+        table: dict[str, Any] = dump(self)
+        dropped = NOT_OF_SPOTS if self.imaging == "spot" else ("fwhm_nm",)
+        return {key: value for key, value in table.items() if key not in dropped}
+
     @property
     def rayleigh_unit_nm(self) -> float:
-        """lambda / (2 n (1 - cos theta)): the scale of depths of focus; lambda n / NA^2 at low NA."""
+        """lambda / (2 n (1 - cos theta)): the scale of depths of focus; lambda n / NA^2 at low NA.
+
+        Of a spot, a Gaussian beam's Rayleigh range pi w^2 n / lambda, w = FWHM / sqrt(2 ln 2): there it is
+        sqrt(2) times as wide.
+        """
+        if self.fwhm_nm is not None:
+            return math.pi * self.fwhm_nm**2 / (2 * math.log(2)) * self.immersion_index / self.wavelength_nm
         cosine = math.sqrt(1 - (self.na / self.immersion_index) ** 2)
         return self.wavelength_nm / (2 * self.immersion_index * (1 - cosine))
 

@@ -19,6 +19,10 @@ from litho_dl.optics.pupil import Pupil, pupil_function
 from litho_dl.optics.source import Source
 from litho_dl.optics.tcc import MOST_VALUES, Tcc
 
+NO_COLUMNS = (
+    "A spot writes without a mask and has no source or pupil to sum over; its image is that of `optics.spot`. Give a "
+    'recipe with imaging = "scalar" or "vector".'
+)
 SCALAR_FILM = (
     "A film reflects the s and the p wave of a beam differently, which scalar imaging does not tell apart; "
     'set imaging = "vector" in [pupil].'
@@ -58,8 +62,11 @@ def focus_columns(
         defocus_nm: Distance of the image plane, or of the resist's top, from best focus.
 
     Raises:
-        KernelError: The field needs more memory than is allowed, or there is a film in scalar imaging.
+        KernelError: The field needs more memory than is allowed, there is a film in scalar imaging, or the pupil has
+            a spot.
     """
+    if pupil.imaging == "spot":
+        raise KernelError(NO_COLUMNS)
     if film is not None and pupil.imaging == "scalar":
         raise KernelError(SCALAR_FILM)
     half = passed_half(pupil, source.sigma_max, field_nm)

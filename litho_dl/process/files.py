@@ -15,6 +15,7 @@ from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.socs import passed_half
 from litho_dl.optics.source import sample_source
+from litho_dl.optics.spot import spot_half
 from litho_dl.process.cache import cached_process
 from litho_dl.process.identity import finest_period_nm, process_digest, recipe_digest
 from litho_dl.process.kernel_file import load_kernels
@@ -79,8 +80,11 @@ class Optics:
         if isinstance(self.content, ProcessModel):
             return finest_period_nm(self.content)
         recipe = self.content
-        sigma_max = sample_source(recipe.source, recipe.source_samples(self.field_nm)).sigma_max
-        half = passed_half(recipe.pupil, sigma_max, self.field_nm)
+        if recipe.pupil.imaging == "spot":
+            half = spot_half(recipe.pupil, self.field_nm)
+        else:
+            sigma_max = sample_source(recipe.source, recipe.source_samples(self.field_nm)).sigma_max
+            half = passed_half(recipe.pupil, sigma_max, self.field_nm)
         return min(side / count for side, count in zip(self.field_nm, half, strict=True))
 
 

@@ -57,7 +57,7 @@ def _digest(mask: MaskType, resist: Resist, corners: dict[str, Corner], recipe: 
 def _optics(recipe: Recipe) -> dict[str, Any]:
     """The settings of source, lens and film, without those of `LATER` that stand at their defaults."""
     described = recipe.model_dump(mode="json", include={"pupil", "source", "film"})
-    source = described["source"]
+    source = described.get("source", {})  # a spot has none
     for pole in source.get("poles", ()):
         if pole["polarization"] in (None, source["polarization"]):
             del pole["polarization"]

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from litho_dl.core.dft import full_spectrum
 from litho_dl.core.errors import KernelError
 from litho_dl.core.grid import same_length
 from litho_dl.core.naming import require_name
@@ -15,6 +16,7 @@ from litho_dl.optics.print_rule import PrintRule
 from litho_dl.optics.pupil import sampled_pupil
 from litho_dl.optics.socs import build_socs
 from litho_dl.optics.source import sample_source
+from litho_dl.optics.spot import spot_fwhm_nm, spot_kernels
 from litho_dl.process.accuracy import accurate_kernels
 from litho_dl.process.recipe import Recipe
 from litho_dl.process.resist import Resist
@@ -102,6 +104,9 @@ class ProcessModel:
             return f"imported kernels, {self.mask}"
         pupil = self.recipe.pupil
         medium = f" in n = {pupil.immersion_index:g}" if pupil.immersion_index != 1 else ""
+        if pupil.imaging == "spot":
+            place = ", clear field" if self.mask.field == "clear" else ""
+            return f"{pupil.wavelength_nm:g} nm, NA {pupil.na:g}{medium}, spot of {pupil.fwhm_nm:g} nm, no mask{place}"
         source, film = self.recipe.source, self.recipe.film
         kinds = sorted(source.polarizations - {"unpolarized"})
         light = f"{'/'.join(kinds)}-polarized {source.shape}" if kinds else source.shape
@@ -112,6 +117,18 @@ class ProcessModel:
             place = "mean over" if film.image == "mean" else f"{film.image:g} nm deep in"
             parts.append(f"{place} {film.resist.thickness_nm:g} nm of resist in {len(film.layers)} films")
         return ", ".join(parts)
+
+    @property
+    def writes_directly(self) -> bool:
+        """True if a spot writes the shapes, without a mask."""
+        return self.recipe is not None and self.recipe.pupil.imaging == "spot"
+
+    def spot_fwhm_nm(self, kernels: str) -> float | None:
+        """The width of the spot at the focus of a kernel set; None where no spot writes, or its focus is unknown."""
+        focus_nm = named_focus(kernels)
+        if self.recipe is None or not self.writes_directly or focus_nm is None:
+            return None
+        return spot_fwhm_nm(self.recipe.pupil, focus_nm)
 
     @property
     def flare(self) -> float:
@@ -169,6 +186,8 @@ class ProcessModel:
             raise KernelError(f"Expected one of the kernel sets {', '.join(self.kernels)}, got {kernels!r}.")
         shown, recipe = self.kernels[kernels], self.recipe
         focus_nm = named_focus(kernels) if recipe else None
+        if not len(shown.weights):
+            return self._plot_spot(shown, focus_nm, title)
         source = sample_source(recipe.source, recipe.source_samples(self.field_nm)) if recipe else None
         return optics_figure(
             shown.spectra.numpy(),
@@ -181,6 +200,18 @@ class ProcessModel:
             discarded_energy=shown.discarded_energy,
             title=title,
         )
+
+    def _plot_spot(self, shown: SocsKernels, focus_nm: float | None, title: str) -> "Figure":
+        from litho_dl.viz.spot import spot_figure
+
+        assert shown.tail is not None
+        focus = None
+        if self.recipe is not None and self.writes_directly and focus_nm is not None:
+            pupil = self.recipe.pupil
+            reach_nm = max(pupil.rayleigh_unit_nm, 1.25 * abs(focus_nm))
+            foci = [reach_nm * step / 40 for step in range(-40, 41)]
+            focus = (foci, [spot_fwhm_nm(pupil, z) for z in foci], focus_nm)
+        return spot_figure(full_spectrum(shown.tail.linear).numpy(), shown.field_nm, focus=focus, title=title)
 
     def without_flare(self) -> "ProcessModel":
         """The process without flare, which is a mean over the field and so no influence of near masks."""
@@ -248,8 +279,10 @@ def focus_kernels(
         recipe: The recipe.
         field_nm: (height, width) of the field.
         defocus_nm: Distance of the image plane from best focus.
-        count: Keep this many kernels, without a tail; None: what the recipe says.
+        count: Keep this many kernels, without a tail; None: what the recipe says. A spot has none, whatever is asked.
     """
+    if recipe.pupil.imaging == "spot":
+        return spot_kernels(recipe.pupil, field_nm, defocus_nm)
     settings = recipe.kernels
     if count is None and settings.edge_error_nm is not None:
         return accurate_kernels(recipe, field_nm, defocus_nm, settings.edge_error_nm)

@@ -12,10 +12,11 @@ from litho_dl.optics.film import Film
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.pupil import Pupil
 from litho_dl.optics.socs import SCALAR_FILM
-from litho_dl.optics.source import Freeform, SourceSpec
+from litho_dl.optics.source import Conventional, Freeform, SourceSpec
 from litho_dl.process.resist import Resist
 
 REQUIRED_CORNERS = ("nominal", "outer", "inner")
+SPOT_SOURCE = Conventional(sigma=1.0)  # stands for a spot's incoherent light
 FEWEST_SAMPLES, MOST_SAMPLES = 161, 501
 PERIODS = 1.25  # of the field, at which source points on a square grid light a mask coherently again
 
@@ -36,7 +37,7 @@ class KernelSettings(Settings):
     """Numerical settings of the kernels, apart from the physics.
 
     Either the wanted accuracy is given, and the builder chooses samples and kernels, or their number: of `count` and
-    `energy` both, the smaller set of kernels is kept.
+    `energy` both, the smaller set of kernels is kept. A spot has no kernels to choose, and the field alone.
 
     Attributes:
         field_nm: Side of the square field.
@@ -58,8 +59,6 @@ class KernelSettings(Settings):
         counted = self.count is not None or self.energy is not None
         if self.edge_error_nm is not None and counted:
             raise ValueError("give edge_error_nm, or count and energy; the accuracy decides how many kernels are kept")
-        if self.edge_error_nm is None and self.source_samples is None:
-            raise ValueError("give edge_error_nm, or source_samples with count or energy")
         return self
 
 
@@ -69,7 +68,7 @@ class Recipe(Settings):
     Attributes:
         description: The recipe in one line.
         pupil: Wavelength, aperture, medium and aberrations.
-        source: The illumination.
+        source: The illumination; left out of recipes with a spot.
         mask: The mask technology.
         resist: The resist.
         corners: Process conditions by name, among them `nominal`, `outer` and `inner`; of these two, `outer` is the one
@@ -97,6 +96,8 @@ class Recipe(Settings):
         table: dict[str, Any] = dump(self)
         if self.scale == 1:
             table.pop("scale", None)
+        if self.pupil.imaging == "spot":
+            table.pop("source", None)
         return table
 
     def __repr__(self) -> str:
@@ -116,6 +117,15 @@ class Recipe(Settings):
         periodic = PERIODS * 2 * self.pupil.na / self.pupil.wavelength_nm * side
         return min(MOST_SAMPLES, max(FEWEST_SAMPLES, 2 * math.ceil(periodic / 2) + 1))
 
+    @model_validator(mode="before")
+    @classmethod
+    def _source_of_spots(cls, table: Any) -> Any:
+        if not isinstance(table, dict) or "source" in table:
+            return table
+        pupil = table.get("pupil")
+        imaging = pupil.get("imaging") if isinstance(pupil, dict) else getattr(pupil, "imaging", None)
+        return {**table, "source": SPOT_SOURCE} if imaging == "spot" else table
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         missing = [name for name in REQUIRED_CORNERS if name not in self.corners]
@@ -125,6 +135,11 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _imaging(self) -> Self:
+        if self.pupil.imaging == "spot":
+            self._require_spot()
+            return self
+        if self.kernels.edge_error_nm is None and self.kernels.source_samples is None:
+            raise ValueError("kernels: give edge_error_nm, or source_samples with count or energy")
         if self.pupil.imaging == "vector":
             return self
         polarized = sorted(self.source.polarizations - {"unpolarized"})
@@ -136,6 +151,20 @@ class Recipe(Settings):
         if self.film is not None:
             raise ValueError(f"film: {SCALAR_FILM}")
         return self
+
+    def _require_spot(self) -> None:
+        if self.source != SPOT_SOURCE:
+            raise ValueError("source: a spot has no illumination of its own; leave out [source]")
+        if self.mask.type != "binary" or self.mask.blur_nm:
+            raise ValueError(
+                "mask: a spot writes without a mask, so that type, transmission and blur_nm have no meaning; of [mask] "
+                'give field alone: "dark", drawn shapes are written, or "clear", all else is'
+            )
+        if self.film is not None:
+            raise ValueError("film: images in films are of projected masks; leave [film] out for a spot")
+        given = [key for key in ("source_samples", "edge_error_nm", "count", "energy") if getattr(self.kernels, key)]
+        if given:
+            raise ValueError(f"kernels: a spot is exact without kernels; leave out {', '.join(given)}")
 
     @property
     def reads_files(self) -> bool:

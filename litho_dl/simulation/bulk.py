@@ -25,6 +25,8 @@ def film_of(recipe: Recipe) -> Film:
     Raises:
         RecipeError: It has none.
     """
+    if recipe.pupil.imaging == "spot":
+        raise RecipeError("Expected a recipe with films, got a spot, which is computed without any; give other optics.")
     if recipe.film is None:
         raise RecipeError(
             "Expected a recipe with films, got one without; add a table [film] with layers and a substrate, and set "

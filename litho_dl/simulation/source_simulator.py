@@ -282,6 +282,10 @@ def _require(
             "Expected optics with a recipe, got imported kernels, whose source and lens are not known; "
             "give a recipe's name or a .toml file."
         )
+    if process.recipe.pupil.imaging == "spot":
+        raise KernelError(
+            "Expected optics with a source to optimise, got a spot, which writes without one; optimise shapes alone."
+        )
     unknown = sorted(set(process.kernels) - {kernel_name(c.defocus_nm) for c in process.recipe.corners.values()})
     if unknown:
         raise KernelError(f"Expected kernels of the foci that the recipe's corners name, got {', '.join(unknown)}.")

@@ -59,6 +59,7 @@ class TestCommand:
         ("arguments", "message"),
         [
             (("duv193-immersion-annular",), "with films, got one without; add a table \\[film\\]"),
+            (("uv405-spot",), "with films, got a spot"),
             (("film.toml", "--pitch", "0"), "pitch from 1 nm to 0.1 mm, got 0 nm"),
             (("film.toml", "--pitch", "nan"), "pitch"),
             (("none.toml",), "no such file"),

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from scenes.command_line import RECIPE, files_below, litho, succeeded
+from scenes.command_line import RECIPE, files_below, litho, refused, succeeded
 
 from litho_dl.process.kernel_file import load_kernels
 from litho_dl.process.recipe import load_recipe
@@ -23,6 +23,21 @@ class TestKernels:
         assert shown == built
         assert files_below(tmp_path) == {"new/k.safetensors", "pictures/k.focus.png", "pictures/k.defocus+30nm.png"}
         assert "corners" in litho("kernels", "show", out).out
+
+    def test_a_spot(self, tmp_path):
+        shown = succeeded("kernels", "show", "uv405-spot", "--field", 2048, "--out", tmp_path, "--no-cache")
+        assert files_below(tmp_path) == {"uv405-spot.focus.png", "uv405-spot.defocus+300nm.png"}
+        assert shown["mask"] == "none"
+        assert {name: (k["count"], k["edge_error_nm"]) for name, k in shown["kernels"].items()} == {
+            "focus": (0, 0.0),
+            "defocus+300nm": (0, 0.0),
+        }
+        assert shown["kernels"]["focus"]["fwhm_nm"] == 550
+        assert shown["kernels"]["defocus+300nm"]["fwhm_nm"] == pytest.approx(558.6, abs=0.1)
+        out = tmp_path / "k.safetensors"
+        assert succeeded("kernels", "build", "uv405-spot", "--out", out, "--field", 2048)["kernels"] == shown["kernels"]
+        error = refused(litho("kernels", "build", "uv405-spot", "--out", out, "--count", 8))
+        assert "no --count for a spot" in error
 
     def test_import(self, tmp_path):
         for folder in ("kernels", "scales"):

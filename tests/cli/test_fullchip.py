@@ -211,6 +211,7 @@ class TestNetworks:
     def test_other_optics_need_force(self, here, layout, model, tmp_path):
         (tmp_path / "other.toml").write_text((here / "small.toml").read_text().replace("na = 0.85", "na = 0.8"))
         options = (*OPTICS[2:], *PLAIN, "--optics", tmp_path / "other.toml", "--tile", 1024, "--model", model)
+        options += ("--tolerance", 0.001)
         out = tmp_path / "out" / "mask.oas"
         assert "it was trained for, small, got others" in refused(litho("fullchip", layout, *options, "--out", out))
         assert not out.parent.exists()

@@ -19,8 +19,10 @@ FIELD_NM = 1024.0
 
 def recipe(field: str) -> str:
     """The packaged gates with few source points, or the same as openings."""
-    text = packaged_text("optics", "gate-45nm").replace("= 2048.0", f"= {FIELD_NM}").replace("= 41", "= 13")
-    return text.replace('field = "clear"', f'field = "{field}"').replace("count = 48", "count = 24")
+    text = packaged_text("optics", "gate-45nm").replace("= 2048.0", f"= {FIELD_NM}")
+    return text.replace('field = "clear"', f'field = "{field}"').replace(
+        "edge_error_nm = 0.25", "source_samples = 13\ncount = 24"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ def inputs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("inputs")
     small = packaged_text("optics", "duv193-dry-annular").replace("2048.0", "512.0")
     texts = {f"{name}.glp": GLP.format(units=1000, shapes=shapes) for name, shapes in SHAPES.items()}
-    texts |= {"small.toml": small.replace("= 41", "= 11").replace("= 48", "= 8"), "few.toml": JOINT}
+    texts |= {"small.toml": small.replace("edge_error_nm = 0.3", "source_samples = 11\ncount = 8"), "few.toml": JOINT}
     texts["fixed.toml"] = METHOD.replace("8.0\nsteps = 4", "16.0\nsteps = 12")
     for name, text in texts.items():
         (folder / name).write_text(text)
@@ -56,7 +56,7 @@ def test_smo_writes_source_recipe_masks_and_scores(inputs, tmp_path):
     image = np.load(tmp_path / "source.npy")
     assert image.shape == (7, 7)
     process = load_process(tmp_path / "recipe.toml")
-    assert process.recipe.kernels.source_samples == 161
+    assert process.recipe.kernels.source_samples == 14
     lit = sample_source(process.recipe.source, 7)
     assert len(lit.points) == (image > 0).sum()
     table = printed.splitlines()

@@ -150,7 +150,8 @@ def write_inputs(folder: Path) -> None:
     save_kernels(folder / "small.safetensors", process)
     corners = {"best": process.corners["nominal"]}
     save_kernels(folder / "one-corner.safetensors", replace(process, corners=corners, recipe=None))
-    small = packaged_text("optics", RECIPE).replace("2048.0", "512.0").replace("= 41", "= 11").replace("= 48", "= 8")
+    small = packaged_text("optics", RECIPE).replace("2048.0", "512.0")
+    small = small.replace("edge_error_nm = 0.3", "source_samples = 11\ncount = 8")
     texts = {
         "cross.glp": GLP.format(units=1000, shapes=CROSS),
         "lines.glp": GLP.format(units=1000, shapes="RECT N M1 0 0 120 360\nRECT N M1 220 0 120 360"),

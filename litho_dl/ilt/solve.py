@@ -209,7 +209,6 @@ class _Run:
         self._parameterization = make_parameterization(method.parameterization, method.kept_fragments)
         self._parameters = torch.empty(0)
         self._problem: LevelProblem | None = None
-        self._start_value = torch.empty(0)  # the start masks' objective, as the present level counts it
 
     def optimise_level(self, level: Level, begin: Tensor) -> None:
         """Optimises one level, starting from the previous level's result, or from masks on the target's pixel."""
@@ -226,8 +225,6 @@ class _Run:
         problem = self._problem = LevelProblem(
             self.simulator, self.method, level, self._parameterization, target, self.probes, around
         )
-        if self.level_starts:
-            self._start_value = problem.binary_objective(coarsened(begin, self.target_nm, level.pixel_nm))
         self.level_starts.append(self.steps_done)
         checks_without_gain, source_moves = 0, bool(others) and rate > 0
         for step in range(level.steps):
@@ -280,23 +277,17 @@ class _Run:
         self.checks[len(self.check_steps)] = value
         self.check_steps.append(self.steps_done)
         value = value.nan_to_num(nan=torch.inf)  # else no mask would be better than one without a value
-        if self.best is None:
-            self._start_value = value
         if self.best is None or first:
             self.best = _Best(parameters.detach().clone(), value, self._parameterization, problem)
             return torch.ones_like(value, dtype=torch.bool)
         return self.best.update(parameters.detach(), value)
 
     def diverged(self) -> Tensor:
-        """True for the clips that end worse than their best mask, the start, or with an infinite objective, (B,).
-
-        All by the last level's objective, on its pixel: those of other levels are other numbers.
-        """
+        """True for the clips that end worse than their best mask, the start, or with an infinite objective, (B,)."""
         assert self.best is not None
         checks, steps = self.checks[: len(self.check_steps)], self.history["objective"][: self.steps_done]
         unfinite = ~(torch.isfinite(checks).all(0) & torch.isfinite(steps).all(0))
-        start = self._start_value
-        return unfinite | ((self.best.value >= start) & (checks[-1] > WORSE * start))
+        return unfinite | ((self.best.value >= checks[0]) & (checks[-1] > WORSE * checks[0]))
 
     @torch.no_grad()
     def output_masks(self, *, clean_up: bool) -> tuple[Tensor, float]:

@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 import litho_dl as ld
-from litho_dl.core.dft import analyse, analysis, full_spectrum
 from litho_dl.core.grid import Grid
 from litho_dl.core.settings import packaged_names
 from litho_dl.layout.clips import Clip, place
@@ -27,10 +26,10 @@ from litho_dl.optics.extend import extended
 from litho_dl.optics.socs import focus_columns
 from litho_dl.optics.source import sample_source
 from litho_dl.optics.tcc import Tcc, hopkins_tcc, tcc_intensity_spectrum
-from litho_dl.process.accuracy import Examples, edge_error
+from litho_dl.process.accuracy import edge_error, examples
 from litho_dl.process.ensemble import drawn_masks, ensemble_grid, gratings, optimised_masks
 from litho_dl.process.model import ProcessModel, build_process, focus_kernels, kernel_name
-from litho_dl.process.recipe import Recipe, load_recipe
+from litho_dl.process.recipe import load_recipe
 from litho_dl.simulation.simulator import MaskSpectrum, Simulator
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,7 +42,7 @@ RULES = {
 }
 EXTENT = 0.62  # of the field that generated clips fill
 COUNTS = (24, 48, 96, 192, 384)
-SAMPLES = 201  # of the source of the full sum
+SAMPLES = 241  # of the source of the full sum
 PIXEL_NM = 4.0  # of masks, times the scale
 RUNS = 15
 WIDE_MASKS = 3
@@ -63,8 +62,10 @@ class FullSum(Simulator):
 
     def intensity_spectrum(self, spectrum: MaskSpectrum, kernels: str) -> Tensor:
         """The half spectrum of the image in resist."""
-        *batch, rows, columns = spectrum.amplitude.shape
-        image = tcc_intensity_spectrum(spectrum.amplitude.reshape(-1, rows, columns), self.tccs[kernels])
+        tcc, (*batch, rows, columns) = self.tccs[kernels], spectrum.amplitude.shape
+        more_y, more_x = ((own - side) // 2 for own, side in zip(tcc.passed.shape, (rows, columns), strict=True))
+        amplitude = pad(spectrum.amplitude.reshape(-1, rows, columns), (more_x, more_x, more_y, more_y))
+        image = pad(tcc_intensity_spectrum(amplitude, tcc), (0, -2 * more_x, -2 * more_y, -2 * more_y))
         return image.reshape(*batch, *image.shape[1:]) * self.diffusion
 
 
@@ -87,22 +88,7 @@ def full_sum(process: ProcessModel, defocus_nm: float) -> Tcc:
     assert recipe is not None
     source = sample_source(recipe.source, SAMPLES)
     columns = focus_columns(source, recipe.pupil, process.field_nm, film=recipe.film, defocus_nm=defocus_nm)
-    assert columns.half == process.half
     return hopkins_tcc(columns)
-
-
-def examples(masks: Tensor, process: ProcessModel, tcc: Tcc, pixel_nm: float) -> Examples:
-    """Masks with their full sums."""
-    assert process.recipe is not None
-    return examples_on(masks, process.recipe, Grid.of_field(process.field_nm, pixel_nm), process.half, tcc)
-
-
-def examples_on(masks: Tensor, recipe: Recipe, grid: Grid, half: tuple[int, int], tcc: Tcc) -> Examples:
-    """The same on any field."""
-    like = {"reference_nm": 0.0, "dtype": torch.float64, "device": masks.device, "blur_nm": recipe.mask.blur_nm}
-    amplitude = full_spectrum(analyse(recipe.mask.amplitude(masks), analysis(grid, half, **like)))
-    wide = analysis(grid, (2 * half[0], 2 * half[1]), **like)
-    return Examples(amplitude, analyse(recipe.mask.transmitted(masks), wide), tcc_intensity_spectrum(amplitude, tcc))
 
 
 def mask_sets(name: str, process: ProcessModel) -> tuple[dict[str, Tensor], list[Clip], Any]:
@@ -132,7 +118,7 @@ def measured(name: str) -> dict[str, Any]:
         focus = kernel_name(defocus_nm)
         tccs[focus] = full_sum(process, defocus_nm)
         for kind, masks in sets.items():
-            truth = examples(masks, process, tccs[focus], pixel_nm)
+            truth = examples(masks, recipe, grid, process.half, tccs[focus])
             for share, part in (("99%", 0.99), ("max", 1.0)):
                 errors[f"{kind} {share}"].append(edge_error(truth, process.kernels[focus], recipe, grid, share=part))
     exact = FullSum(process, tccs)
@@ -157,20 +143,15 @@ def carried(name: str) -> dict[str, Any]:
     kernels = focus_kernels(recipe, (recipe.kernels.field_nm,) * 2, recipe.corners["inner"].defocus_nm)
     wide = (2 * kernels.field_nm[0], 2 * kernels.field_nm[1])
     found, grid = extended(kernels, wide), ensemble_grid(recipe, wide)
-    source = sample_source(recipe.source, recipe.source_samples(wide))
+    source = sample_source(recipe.source, SAMPLES)
     columns = focus_columns(source, recipe.pupil, wide, film=recipe.film, defocus_nm=recipe.corners["inner"].defocus_nm)
     tcc = hopkins_tcc(columns)
-    more = [after - own for after, own in zip(found.half, columns.half, strict=True)]  # what fading adds to the band
     drawn = drawn_masks(recipe, grid, WIDE_MASKS, 1)
     sets = {"drawn": drawn, "optimised": optimised_masks(drawn, grid, found, recipe)}
     sets["lines"] = gratings(recipe, grid).flatten(0, 1)
     errors = {}
     for kind, masks in sets.items():
-        truth = examples_on(masks, recipe, grid, columns.half, tcc)
-        truth = Examples(
-            pad(truth.amplitude, (more[1], more[1], more[0], more[0])),
-            *(pad(part, (0, 2 * more[1], 2 * more[0], 2 * more[0])) for part in (truth.transmitted, truth.exact)),
-        )
+        truth = examples(masks, recipe, grid, found.half, tcc)
         errors[kind] = [edge_error(truth, found, recipe, grid, share=share) for share in (0.99, 1.0)]
     return {"recipe": name, "field_nm": wide[0], "kernels": len(found.weights), **errors}
 
@@ -190,7 +171,7 @@ def ladder(name: str) -> list[list[Any]]:
     for defocus_nm in dict.fromkeys(corner.defocus_nm for corner in recipe.corners.values()):
         tcc = full_sum(first, defocus_nm)
         for masks in sets.values():
-            truth = examples(masks, first, tcc, solution.pixel_nm)
+            truth = examples(masks, recipe, grid, first.half, tcc)
             for name, process in processes.items():
                 kernels = process.kernels[kernel_name(defocus_nm)]
                 part, most = (edge_error(truth, kernels, recipe, grid, share=share) for share in (0.99, 1.0))

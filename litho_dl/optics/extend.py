@@ -6,12 +6,7 @@ from dataclasses import replace
 from litho_dl.core.dft import full_spectrum
 from litho_dl.core.errors import GridMismatchError
 from litho_dl.optics.kernels import SocsKernels, Tail
-from litho_dl.optics.local import Carrier, window
-
-
-def reach_nm(kernels: SocsKernels) -> float:
-    """Distance up to which kernels describe the influence of the mask on a point: half their field's smaller side."""
-    return min(kernels.field_nm) / 2
+from litho_dl.optics.local import Carrier, disc_spectrum
 
 
 def extended(kernels: SocsKernels, field_nm: tuple[float, float]) -> SocsKernels:
@@ -19,7 +14,8 @@ def extended(kernels: SocsKernels, field_nm: tuple[float, float]) -> SocsKernels
 
     Kernels of one field determine the influence of the mask up to half the field away; on a larger field, the influence
     of what lies farther away is a choice. Here it is zero, so that images on any two large fields agree wherever the
-    masks within the reach agree, which tiles of a chip need. Kernels built for the larger field itself would have tails
+    masks within the reach agree (within twice the reach, if there is a tail, whose light is spread over a disc of that
+    radius), which tiles of a chip need. Kernels built for the larger field itself would have tails
     that fall as distance^(-3/2) and, because the source is sampled at points, rise again where these points interfere.
 
     What a kernel's mean loses by the fading is added back on the ring where it fades: the image of a clear mask stays
@@ -41,10 +37,10 @@ def extended(kernels: SocsKernels, field_nm: tuple[float, float]) -> SocsKernels
             f"Expected a field of at least the kernels' own {max(kernels.field_nm):g} nm, got {min(field_nm):g} nm; "
             f"build kernels for the smaller field."
         )
-    reach, highest = reach_nm(kernels), max(h / side for h, side in zip(kernels.half, kernels.field_nm, strict=True))
-    widest = highest + 1 / reach  # fading widens the spectrum
+    reach, highest = kernels.reach_nm, max(h / side for h, side in zip(kernels.half, kernels.field_nm, strict=True))
+    widest = highest if kernels.ends_nm else highest + 1 / reach  # fading widens the spectrum
     half = math.ceil(widest * field_nm[0]), math.ceil(widest * field_nm[1])
-    local = Carrier(kernels.half, kernels.field_nm, half, field_nm, reach)
+    local = Carrier(kernels.half, kernels.field_nm, half, field_nm, reach, ended=kernels.ends_nm is not None)
     spectra = kernels.spectra.new_zeros(len(kernels.spectra), *(2 * h + 1 for h in half))
     for place, spectrum in zip(spectra, kernels.spectra, strict=True):
         place.copy_(local(spectrum))
@@ -54,6 +50,7 @@ def extended(kernels: SocsKernels, field_nm: tuple[float, float]) -> SocsKernels
         field_nm=field_nm,
         tail=_extended_tail(kernels, half, field_nm),
         edge_error_nm=None,
+        ends_nm=reach,
     )
 
 
@@ -61,10 +58,10 @@ def _extended_tail(kernels: SocsKernels, half: tuple[int, int], field_nm: tuple[
     if kernels.tail is None:
         return None
     linear, root, _ = kernels.tail
-    reach, own = reach_nm(kernels), kernels.field_nm
+    reach, own, ended = kernels.reach_nm, kernels.field_nm, kernels.ends_nm is not None
     double, wide = (2 * kernels.half[0], 2 * kernels.half[1]), (2 * half[0], 2 * half[1])
     return Tail(
-        Carrier(double, own, wide, field_nm, reach)(full_spectrum(linear))[:, wide[1] :],
-        Carrier(kernels.half, own, half, field_nm, reach)(root),
-        window(wide, field_nm, reach)[:, wide[1] :],
+        Carrier(double, own, wide, field_nm, reach, ended=ended)(full_spectrum(linear))[:, wide[1] :],
+        Carrier(kernels.half, own, half, field_nm, reach, ended=ended)(root),
+        disc_spectrum(wide, field_nm, reach)[:, wide[1] :],
     )

@@ -39,6 +39,8 @@ class SocsKernels:
         discarded_energy: Share of the TCC's trace that was dropped by truncation; None if unknown (imported kernels).
         tail: What the dropped kernels add; None: nothing.
         edge_error_nm: How close 99 % of edges lie to the exact image's, by `process.accuracy`; None: unknown.
+        ends_nm: Distance at which kernels, and each part of the tail, end in space, if they were carried to a larger
+            field (`optics.extend`); None: they fill the field.
     """
 
     spectra: Tensor
@@ -48,6 +50,7 @@ class SocsKernels:
     discarded_energy: float | None = None
     tail: Tail | None = None
     edge_error_nm: float | None = None
+    ends_nm: float | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.spectra.shape)
@@ -93,6 +96,11 @@ class SocsKernels:
     def half(self) -> tuple[int, int]:
         """(h_y, h_x): the highest mask frequencies that pass, in steps of 1 / field."""
         return self.spectra.shape[1] // 2, self.spectra.shape[2] // 2
+
+    @property
+    def reach_nm(self) -> float:
+        """Distance up to which they describe the mask's influence: where they end, or half the field's smaller side."""
+        return min(self.field_nm) / 2 if self.ends_nm is None else self.ends_nm
 
     @property
     def weighted_spectra(self) -> Tensor:

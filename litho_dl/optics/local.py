@@ -27,6 +27,7 @@ class Carrier:
         wide_half: The same of the wanted spectra.
         wide_nm: The wanted field.
         reach_nm: Distance at which the functions end.
+        ended: Whether they end there already, so that nothing is faded.
     """
 
     half: tuple[int, int]
@@ -34,6 +35,7 @@ class Carrier:
     wide_half: tuple[int, int]
     wide_nm: tuple[float, float]
     reach_nm: float
+    ended: bool = False
 
     def __call__(self, spectrum: Tensor) -> Tensor:
         """The spectrum (2 h_y + 1, 2 h_x + 1) complex128 on the wanted field, zero frequency in the centre."""
@@ -42,9 +44,10 @@ class Carrier:
             _waves(self._x, h, side).conj().T for h, side in zip(self.wide_half, self.wide_nm, strict=True)
         )
         cell = (self._x[1] - self._x[0]) ** 2 / math.prod(self.field_nm)
-        fade = faded_to_zero(torch.hypot(self._x[:, None], self._x) / self.reach_nm)
+        distance = torch.hypot(self._x[:, None], self._x) / self.reach_nm
+        fade = faded_to_zero(distance)
         ring = fade * (1 - fade)
-        values = (rows @ spectrum.to(torch.complex128) @ columns.T) * fade
+        values = (rows @ spectrum.to(torch.complex128) @ columns.T) * ((distance < 1) if self.ended else fade)
         lost = spectrum[self.half] / cell - values.sum()
         return cell * (back_rows @ (values + lost * ring / ring.sum()) @ back_columns.T)
 
@@ -58,13 +61,13 @@ def faded_to_zero(distance: Tensor) -> Tensor:
     return (1 + torch.cos(math.pi * ((distance - (1 - FADE)) / FADE).clamp(0, 1))) / 2
 
 
-def window(half: tuple[int, int], field_nm: tuple[float, float], reach_nm: float) -> Tensor:
-    """The spectrum of a smooth mean over a disc, 1 at frequency 0, (2 h_y + 1, 2 h_x + 1) float64.
+def disc_spectrum(half: tuple[int, int], field_nm: tuple[float, float], reach_nm: float) -> Tensor:
+    """The spectrum of a disc of smooth weight and integral 1, (2 h_y + 1, 2 h_x + 1) float64.
 
     Args:
         half: (h_y, h_x), the highest frequencies in steps of 1 / field.
         field_nm: (height, width) of the field.
-        reach_nm: Radius of the disc; the weight is half a cosine of the distance.
+        reach_nm: Its radius; the weight falls as 1 + cos(pi distance / radius).
     """
     x = _points(half, field_nm, reach_nm)
     weight = 1 + torch.cos(math.pi * (torch.hypot(x[:, None], x) / reach_nm).clamp(max=1))

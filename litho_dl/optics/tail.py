@@ -5,7 +5,7 @@ linear in the mask: F^-1{g(f) S_2(f)}. g is fitted to the images of example mask
 it may vary as the first harmonics of the angle, as it does for sources with poles.
 
 How much light was dropped in all needs no fit: over a field, it is the sum of |S(f)|^2 times the TCC's diagonal, whose
-part d(f) that the kernels lack is known. That sum is the mean of |F^-1{sqrt(d) S}|^2. This mean, taken over a disc
+part e(f) that the kernels lack is known. That sum is the mean of |F^-1{sqrt(e) S}|^2. This mean, taken over a disc
 instead of the field so that far masks have no influence, is added; on the field that the kernels were made for its own
 mean is exact, and so is the energy of every mask's image, a clear one's among them.
 
@@ -21,7 +21,7 @@ from torch import Tensor
 from litho_dl.core.dft import full_spectrum
 from litho_dl.optics.imaging import intensity_spectrum
 from litho_dl.optics.kernels import SocsKernels, Tail
-from litho_dl.optics.local import Carrier, window
+from litho_dl.optics.local import Carrier, disc_spectrum
 
 HARMONICS = 4  # highest harmonic of the angle
 RIDGE = 0.03  # of a ring's energy: what a harmonic must explain to be taken
@@ -48,10 +48,9 @@ def with_mean(kernels: SocsKernels, diagonal: Tensor) -> SocsKernels:
         kernels: Kernels without a tail, not rescaled.
         diagonal: The TCC's, as `optics.tcc.Tcc` has it.
     """
-    reach_nm, half = min(kernels.field_nm) / 2, kernels.half
-    double = 2 * half[0], 2 * half[1]
+    double = 2 * kernels.half[0], 2 * kernels.half[1]
     root = (diagonal - kernels.diagonal).clamp(min=0).sqrt().to(torch.complex128)
-    disc = window(double, kernels.field_nm, reach_nm)[:, double[1] :]
+    disc = disc_spectrum(double, kernels.field_nm, kernels.reach_nm)[:, double[1] :]
     return replace(kernels, tail=Tail(torch.zeros_like(disc, dtype=root.dtype), root, disc))
 
 
@@ -59,7 +58,7 @@ def with_linear(kernels: SocsKernels, linear: Tensor) -> SocsKernels:
     """Kernels whose tail has a linear part, which ends at their reach."""
     assert kernels.tail is not None
     half = linear.shape[0] // 2, linear.shape[1] - 1
-    local = Carrier(half, kernels.field_nm, half, kernels.field_nm, min(kernels.field_nm) / 2)
+    local = Carrier(half, kernels.field_nm, half, kernels.field_nm, kernels.reach_nm)
     return replace(kernels, tail=kernels.tail._replace(linear=local(full_spectrum(linear))[:, half[1] :]))
 
 
@@ -76,7 +75,7 @@ def fit_linear(rest: Tensor, transmitted: Tensor, field_nm: tuple[float, float])
     """
     radius, angle = _polar(rest.shape[-2] // 2, rest.shape[-1] - 1, field_nm)
     rings = radius.round().long().flatten()
-    waves = _waves(angle).flatten(1)
+    waves = _harmonics(angle).flatten(1)
     energy = transmitted.abs().square().sum(0).double().flatten()
     wanted = (rest * transmitted.conj()).sum(0).to(torch.complex128).flatten()
     count = int(rings.max()) + 1
@@ -101,7 +100,7 @@ def _polar(half_y: int, half_x: int, field_nm: tuple[float, float]) -> tuple[Ten
     return torch.hypot(x, y), torch.atan2(y, x)
 
 
-def _waves(angle: Tensor) -> Tensor:
+def _harmonics(angle: Tensor) -> Tensor:
     """Harmonics of the angle, (n, ...): even ones real and odd ones imaginary, as g(-f) is the conjugate of g(f)."""
     waves = [torch.ones_like(angle).to(torch.complex128)]
     for order in range(1, HARMONICS + 1):

@@ -67,7 +67,8 @@ def hopkins_tcc(columns: Columns, axes: tuple[int, ...] | None = None) -> Tcc:
     axes = mirrored_axes(columns) if axes is None else axes
     values = point_sum(without_images(columns, axes))
     for axis in axes:
-        values = (values + values.flip(axis, axis + 2)) / 2
+        values += values.flip(axis, axis + 2)
+        values /= 2
     weights = torch.from_numpy(columns.source.weights)
     return Tcc(
         values,

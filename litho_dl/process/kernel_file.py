@@ -49,6 +49,7 @@ def save_kernels(path: str | Path, process: ProcessModel) -> None:
         "field_nm": first.field_nm,
         "mask_pixel_nm": first.mask_pixel_nm,
         "discarded_energy": {name: kernels.discarded_energy for name, kernels in process.kernels.items()},
+        **({"ends_nm": first.ends_nm} if first.ends_nm is not None else {}),
         **({"edge_error_nm": errors} if any(error is not None for error in errors.values()) else {}),
         "mask": process.mask.model_dump(),
         "resist": process.resist.model_dump(),
@@ -101,6 +102,7 @@ class _Settings(Stored):
     field_nm: tuple[Positive, Positive]
     mask_pixel_nm: Annotated[float, Field(ge=0)]
     discarded_energy: dict[str, float | None]
+    ends_nm: Positive | None = None
     edge_error_nm: dict[str, float | None] = Field(default_factory=dict)
     mask: MaskType
     resist: Resist
@@ -118,6 +120,7 @@ def _assemble(settings: _Settings, tensors: dict[str, Tensor]) -> ProcessModel:
             discarded,
             _tail(tensors, name),
             settings.edge_error_nm.get(name),
+            settings.ends_nm,
         )
         for name, discarded in settings.discarded_energy.items()
     }

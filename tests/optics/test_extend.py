@@ -9,7 +9,7 @@ from scenes.ilt import RECIPE
 from torch import Tensor
 
 from litho_dl.core.errors import GridMismatchError
-from litho_dl.optics.extend import extended, reach_nm
+from litho_dl.optics.extend import extended
 from litho_dl.optics.kernels import SocsKernels
 from litho_dl.process.model import Corner, ProcessModel, build_process
 from litho_dl.simulation.simulator import Simulator
@@ -68,7 +68,7 @@ def test_kernels_stay_near_by_and_end_at_the_reach(name):
     kernels = process().kernels[name]
     carried = extended(kernels, (2048.0, 2048.0))
     x = torch.arange(0, 1024, 16, dtype=torch.float64)
-    distance = torch.hypot(x[:, None], x) / reach_nm(kernels)
+    distance = torch.hypot(x[:, None], x) / kernels.reach_nm
     before, after = in_space(kernels, x), in_space(carried, x)
     off = (after - before).abs() / before.abs().amax((1, 2), keepdim=True)
     assert off[:, distance <= 0.65].max() < 5e-3

@@ -5,7 +5,11 @@ import pytest
 import torch
 
 from litho_dl.core.errors import KernelError, RecipeError
-from litho_dl.process.accuracy import accurate_kernels
+from litho_dl.optics.socs import focus_columns, leading_kernels
+from litho_dl.optics.source import Dipole, sample_source
+from litho_dl.optics.tail import with_mean
+from litho_dl.optics.tcc import hopkins_tcc
+from litho_dl.process.accuracy import accurate_kernels, edge_error, examples, with_tail
 from litho_dl.process.ensemble import alternated, drawn_masks, ensemble_grid, gratings, optimised_masks
 from litho_dl.process.kernel_file import load_kernels, save_kernels
 from litho_dl.process.model import build_process
@@ -82,6 +86,7 @@ def test_what_is_reached_is_said_and_kept(process, tmp_path):
     assert kernels.edge_error_nm is not None
     assert 0 < kernels.edge_error_nm <= 0.25
     assert kernels.open_frame == pytest.approx(1, abs=1e-9)
+    assert 0.005 < kernels.discarded_energy < 0.2
     save_kernels(tmp_path / "k.safetensors", process)
     again = load_kernels(tmp_path / "k.safetensors")
     mask = (torch.rand(1, 64, 64, generator=torch.Generator().manual_seed(1)) > 0.5).double()
@@ -96,6 +101,33 @@ def test_a_closer_tolerance_takes_more_kernels(process):
     assert closer.edge_error_nm is not None
     assert closer.edge_error_nm <= 0.07
     assert len(closer.weights) > len(process.kernels["focus"].weights)
+
+
+def test_the_fitted_part_places_edges_closer():
+    """Without it, the mean of the missing light alone is left."""
+    recipe = accurate()
+    grid = ensemble_grid(recipe, (FIELD_NM, FIELD_NM))
+    columns = focus_columns(sample_source(recipe.source, 61), recipe.pupil, (FIELD_NM, FIELD_NM))
+    tcc, masks = hopkins_tcc(columns), drawn_masks(recipe, grid, 4, 3)
+    kernels = leading_kernels(columns, 16, tcc=tcc)
+    shown = examples(masks, recipe, grid, kernels.half, tcc)
+    mean = edge_error(shown, with_mean(kernels, tcc.diagonal), recipe, grid)
+    fitted = edge_error(shown, with_tail(kernels, tcc.diagonal, shown), recipe, grid)
+    assert edge_error(shown, kernels, recipe, grid) > mean > 1.5 * fitted
+
+
+def test_a_coarse_source_is_not_believed():
+    """Neither one that the recipe fixes, which is refused, nor poles that need finer cells, which get them."""
+    recipe = accurate()
+    coarse = recipe.model_copy(update={"kernels": KernelSettings(field_nm=400, edge_error_nm=0.25, source_samples=11)})
+    with pytest.raises(KernelError, match=r"11 source samples, which leave .* nm alone; raise .*, or source_samples"):
+        accurate_kernels(coarse, (400.0, 400.0), 0.0, 0.25)
+    poles, field = Dipole(sigma_inner=0.8, sigma_outer=0.9, opening_deg=30, axis="x"), (FIELD_NM, FIELD_NM)
+    thin = recipe.model_copy(update={"source": poles})
+    kernels = accurate_kernels(thin, field, 0.0, 0.25)
+    grid, columns = ensemble_grid(thin, field), focus_columns(sample_source(poles, 401), thin.pupil, field)
+    shown = examples(drawn_masks(thin, grid, 4, 3), thin, grid, kernels.half, hopkins_tcc(columns))
+    assert edge_error(shown, kernels, thin, grid) < 0.25
 
 
 def test_what_cannot_be_reached_is_refused():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from scenes.coarse_optics import coarse_recipe
 from torch import Tensor
 
 from litho_dl.cli.optimize import optimize
@@ -25,7 +26,6 @@ from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.process.kernel_file import save_kernels
 from litho_dl.process.model import ProcessModel, build_process
-from litho_dl.process.recipe import load_recipe
 from litho_dl.runs.optimize import score_masks, solve
 from litho_dl.scoring.evaluate import evaluate_mask
 from litho_dl.scoring.protocol import PROTOCOLS
@@ -43,7 +43,7 @@ CLOSE = 0.05  # of L2 + PVB, after some tens of steps in float32
 
 @pytest.fixture(scope="module")
 def process() -> ProcessModel:
-    return build_process(load_recipe("duv193-dry-annular"), field_nm=FIELD, count=8)
+    return build_process(coarse_recipe("duv193-dry-annular"), field_nm=FIELD, count=8)
 
 
 def layout(name: str, *corners: tuple[float, float, float, float]) -> Layout:

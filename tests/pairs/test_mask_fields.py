@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scenes.coarse_optics import coarse_recipe
 from scenes.pairs import FIELD, built, write_recipe
 
 from litho_dl.pairs.dataset import PairDataset
@@ -10,7 +11,6 @@ from litho_dl.pairs.manifest import OPTICS
 from litho_dl.pairs.pictures import draw_pairs
 from litho_dl.process.kernel_file import load_kernels, save_kernels
 from litho_dl.process.model import build_process
-from litho_dl.process.recipe import load_recipe
 from litho_dl.simulation.simulator import Simulator
 
 
@@ -18,7 +18,7 @@ from litho_dl.simulation.simulator import Simulator
 def folder(tmp_path_factory):
     """A few pairs, whose prints are where the images are dark."""
     base = tmp_path_factory.mktemp("clear")
-    recipe = load_recipe("duv193-dry-annular")
+    recipe = coarse_recipe("duv193-dry-annular")
     clear = recipe.model_copy(update={"mask": recipe.mask.model_copy(update={"field": "clear"})})
     save_kernels(base / "small.safetensors", build_process(clear, field_nm=FIELD, count=6))
     path = write_recipe(base, ("count = 8", "count = 3"), ("count = 3\n", "count = 1\n"))

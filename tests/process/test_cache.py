@@ -37,9 +37,9 @@ def test_the_second_time_nothing_is_built(folder):
 
 
 def test_optics_are_read_through_the_cache(folder):
-    load_process("duv193-immersion-annular", field_nm=256.0)
+    load_process("duv193-dry-annular", field_nm=512.0)
     with mock.patch("litho_dl.process.cache.build_process") as building:
-        load_process("duv193-immersion-annular", field_nm=256.0)
+        load_process("duv193-dry-annular", field_nm=512.0)
     building.assert_not_called()
 
 

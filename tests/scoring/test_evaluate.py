@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scenes.coarse_optics import coarse_recipe
 from scenes.ilt import small_simulator
 from scenes.shapes import box
 
@@ -22,7 +23,6 @@ from litho_dl.metrics.edge import edge_placement, edge_profile
 from litho_dl.metrics.epe import NEURALILT, OPENILT, find_sites
 from litho_dl.process.files import import_contest
 from litho_dl.process.model import build_process
-from litho_dl.process.recipe import load_recipe
 from litho_dl.scoring.evaluate import Evaluation, evaluate_mask
 from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.scoring.scorecard import EdgeScore
@@ -40,7 +40,7 @@ def boxes(*corners: tuple[float, float, float, float], name: str = "clip") -> La
 
 @pytest.fixture(scope="module")
 def simulator() -> Simulator:
-    process = build_process(load_recipe("duv193-dry-annular"), field_nm=FIELD, count=8)
+    process = build_process(coarse_recipe("duv193-dry-annular"), field_nm=FIELD, count=8)
     return Simulator(process, dtype=torch.float64)
 
 

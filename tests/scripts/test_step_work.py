@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from scenes.coarse_optics import coarse_recipe
 from step_work import Product, StepShape, Work, elementwise_work, fft_work, matrix_work, products, step_shape
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -21,7 +22,6 @@ from litho_dl.layout.clips import Clip, place
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.process.model import ProcessModel, build_process
-from litho_dl.process.recipe import load_recipe
 from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.simulation.simulator import Simulator
 
@@ -30,7 +30,7 @@ FIELD = (512.0, 512.0)
 
 @pytest.fixture(scope="module")
 def process() -> ProcessModel:
-    return build_process(load_recipe("duv193-dry-annular"), field_nm=FIELD, count=8)
+    return build_process(coarse_recipe("duv193-dry-annular"), field_nm=FIELD, count=8)
 
 
 def boxes(name: str, *corners: tuple[float, float, float, float]) -> Clip:

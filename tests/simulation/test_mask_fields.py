@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scenes.coarse_optics import coarse_recipe
 from scenes.mask_fields import (
     FIELD,
     KINDS,
@@ -22,7 +23,6 @@ from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
 from litho_dl.metrics.gauge import Gauge
 from litho_dl.process.model import build_process
-from litho_dl.process.recipe import load_recipe
 from litho_dl.simulation.border import border_shift_nm
 from litho_dl.simulation.exposure import Exposure
 from litho_dl.simulation.focus_exposure import expose_through_focus
@@ -98,7 +98,7 @@ def test_cuts_and_contours_across_lines_and_spaces(kind):
 
 def test_gates_print_as_a_converged_calculation_says():
     """Lines of 45 nm at pitch 130, 6 % attenuated: 38 nm at threshold 0.25, narrower at a higher dose."""
-    recipe = load_recipe("gate-45nm")
+    recipe = coarse_recipe("gate-45nm")
     process = build_process(recipe, field_nm=(520.0, 520.0), count=400)
     simulator = Simulator(process, dtype=torch.float64)
     lines = ((torch.arange(520) % 130) < 45).double().expand(520, -1)

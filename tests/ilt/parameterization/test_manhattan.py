@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scenes.coarse_optics import coarse_recipe
 from scenes.edges import SHAPES, SIDE, cut, drawn, edges, shapes
 from scenes.ilt import FIELD, RECIPE, targets, with_levels
 from scenes.ilt import SIMPLE as METHOD
@@ -22,13 +23,12 @@ from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.raster import rasterize
 from litho_dl.process.model import Corner, build_process
-from litho_dl.process.recipe import load_recipe
 from litho_dl.process.resist import Resist
 from litho_dl.runs.optimize import evaluate, solve
 from litho_dl.simulation.exposure import Exposure
 from litho_dl.simulation.simulator import Simulator
 
-ANNULAR = load_recipe("duv193-immersion-annular")
+ANNULAR = coarse_recipe("duv193-immersion-annular")
 
 
 class TestCoverage:

@@ -22,7 +22,7 @@ from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.process.kernel_file import save_kernels
 from litho_dl.process.model import build_process
-from litho_dl.process.recipe import load_recipe
+from scenes.coarse_optics import coarse_recipe
 
 RECIPE = "duv193-dry-annular"
 DPI = 30
@@ -146,7 +146,7 @@ def files_below(folder: Path) -> set[str]:
 
 def write_inputs(folder: Path) -> None:
     """Good and bad input files, all for a field of 512 nm."""
-    process = build_process(load_recipe(RECIPE), field_nm=(512.0, 512.0), count=8)
+    process = build_process(coarse_recipe(RECIPE), field_nm=(512.0, 512.0), count=8)
     save_kernels(folder / "small.safetensors", process)
     corners = {"best": process.corners["nominal"]}
     save_kernels(folder / "one-corner.safetensors", replace(process, corners=corners, recipe=None))

@@ -15,13 +15,13 @@ from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.rules import MaskRules
 from litho_dl.process.model import Corner, build_process
-from litho_dl.process.recipe import load_recipe
 from litho_dl.process.resist import Resist
 from litho_dl.simulation.exposure import Exposure
 from litho_dl.simulation.simulator import Simulator
+from scenes.coarse_optics import coarse_recipe
 
 FIELD = (512.0, 512.0)
-RECIPE = load_recipe("duv193-dry-annular")
+RECIPE = coarse_recipe("duv193-dry-annular")
 
 
 def clip(name: str, *corners: tuple[float, float, float, float]) -> Clip:

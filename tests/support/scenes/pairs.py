@@ -9,7 +9,7 @@ from litho_dl.pairs.manifest import Manifest
 from litho_dl.pairs.recipe import load_dataset_recipe
 from litho_dl.process.kernel_file import save_kernels
 from litho_dl.process.model import ProcessModel, build_process
-from litho_dl.process.recipe import load_recipe
+from scenes.coarse_optics import coarse_recipe
 
 FIELD = (1024.0, 1024.0)
 METHOD = """
@@ -51,7 +51,7 @@ test = 0.2
 @cache
 def small_process() -> ProcessModel:
     """Few kernels; nobody changes it."""
-    return build_process(load_recipe("duv193-dry-annular"), field_nm=FIELD, count=6)
+    return build_process(coarse_recipe("duv193-dry-annular"), field_nm=FIELD, count=6)
 
 
 def write_recipe(folder: Path, *changes: tuple[str, str], steps: int = 4) -> Path:

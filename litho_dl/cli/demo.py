@@ -58,10 +58,11 @@ def demo(out: Path, layouts: Path, device: str) -> None:
         )
     read = read_optics(OPTICS)
     clips = [load_clip(path, read) for path in paths]
+    chosen = resolve_device(device)
     process = built(read)
     protocol = default_protocol(process)
     draw_kernels(process, out, OPTICS)
-    simulator = Simulator(process).to(resolve_device(device))
+    simulator = Simulator(process).to(chosen)
     with progress_bar(f"Optimising {len(clips)} clips") as advance:
         solution = solve(simulator, clips, METHOD, advance).require_finished()
     precise = simulator.in_double()

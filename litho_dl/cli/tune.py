@@ -56,9 +56,10 @@ def tune(study: str, out: Path, trials: int, layouts: Path | None, device: str, 
     require_steps(
         loaded.optics.field_nm, loaded.start.field_step_nm * loaded.optics.scale, f"method {loaded.recipe.method}"
     )
+    chosen = resolve_device(device)
     process = built(loaded.optics)
     warn_of_border(process, [clip.placed for clip in loaded.clips], optimised=True)
-    simulator = Simulator(process).to(resolve_device(device))
+    simulator = Simulator(process).to(chosen)
     click.get_current_context().with_resource(study_folder(out))
     try:
         found, validation = run_study(loaded, simulator, out, trials)

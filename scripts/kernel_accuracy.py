@@ -42,7 +42,7 @@ RULES = {
 }
 EXTENT = 0.62  # of the field that generated clips fill
 COUNTS = (24, 48, 96, 192, 384)
-SAMPLES = 241  # of the source of the full sum
+SAMPLES = 217  # of the source of the full sum
 PIXEL_NM = 4.0  # of masks, times the scale
 RUNS = 15
 WIDE_MASKS = 3
@@ -284,7 +284,7 @@ def main(recipes: str, laddered: str, out: Path) -> None:
     if laddered:
         found["ladder"] = {"recipe": laddered, "rows": ladder(laddered), "carried": carried(laddered)}
     path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    if found["ladder"]:
+    if found["ladder"] and found["recipes"]:
         (out / "kernels.md").write_text(markdown(found), encoding="utf-8")
 
 

@@ -9,8 +9,8 @@ part e(f) that the kernels lack is known. That sum is the mean of |F^-1{sqrt(e) 
 instead of the field so that far masks have no influence, is added; on the field that the kernels were made for its own
 mean is exact, and so is the energy of every mask's image, a clear one's among them.
 
-For masks of grey values, as an optimisation makes them, g is an approximation of another kind, and images may become
-slightly negative.
+For masks of grey values, as an optimisation makes them, g is an approximation of another kind, about as good on edges
+(tests/process/test_accuracy.py). Intensities may become slightly negative.
 """
 
 from dataclasses import replace

@@ -116,6 +116,25 @@ def test_the_fitted_part_places_edges_closer():
     assert edge_error(shown, kernels, recipe, grid) > mean > 1.5 * fitted
 
 
+def test_grey_masks_are_imaged_nearly_as_well(process):
+    """As an optimisation makes them: 0.11 nm where two-valued ones have 0.10 nm; intensities stay above -1e-4."""
+    recipe, kernels = accurate(), process.kernels["focus"]
+    grid = ensemble_grid(recipe, (FIELD_NM, FIELD_NM))
+    tcc = hopkins_tcc(focus_columns(sample_source(recipe.source, 161), recipe.pupil, (FIELD_NM, FIELD_NM)))
+    drawn = drawn_masks(recipe, grid, 4, 3)
+    sharp = optimised_masks(drawn, grid, kernels, recipe)
+    grey = torch.nn.functional.avg_pool2d(sharp[:, None], 5, 1, 2)[:, 0]
+    errors = [
+        edge_error(examples(own, recipe, grid, kernels.half, tcc), kernels, recipe, grid) for own in (sharp, grey)
+    ]
+    assert errors[1] < 1.5 * errors[0] < 0.3
+    lone = torch.zeros(1, *grid.shape, dtype=torch.float64)
+    lone[:, 40:48, 40:48] = 1
+    simulator = Simulator(process, dtype=torch.float64)
+    for masks in (sharp, grey, lone, 0.3 * lone):
+        assert simulator.expose(masks, grid.pixel_nm).intensity["focus"].min() > -1e-4
+
+
 def test_a_coarse_source_is_not_believed():
     """Neither one that the recipe fixes, which is refused, nor poles that need finer cells, which get them."""
     recipe = accurate()

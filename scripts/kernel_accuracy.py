@@ -22,6 +22,8 @@ from litho_dl.core.settings import packaged_names
 from litho_dl.layout.clips import Clip, place
 from litho_dl.layout.design_rules import load_rules
 from litho_dl.layout.generate.families import generate
+from litho_dl.layout.raster import rasterize
+from litho_dl.metrics.image import l2_nm2, pvb_nm2
 from litho_dl.optics.extend import extended
 from litho_dl.optics.socs import focus_columns
 from litho_dl.optics.source import sample_source
@@ -30,6 +32,7 @@ from litho_dl.process.accuracy import edge_error, examples
 from litho_dl.process.ensemble import drawn_masks, ensemble_grid, gratings, optimised_masks
 from litho_dl.process.model import ProcessModel, build_process, focus_kernels, kernel_name
 from litho_dl.process.recipe import load_recipe
+from litho_dl.runs.optimize import ClipSolution
 from litho_dl.simulation.simulator import MaskSpectrum, Simulator
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,10 +58,6 @@ class FullSum(Simulator):
     def __init__(self, process: ProcessModel, tccs: dict[str, Tcc]) -> None:
         super().__init__(process, dtype=torch.float64)
         self.tccs = tccs
-
-    def in_double(self) -> "FullSum":
-        """Itself."""
-        return self
 
     def intensity_spectrum(self, spectrum: MaskSpectrum, kernels: str) -> Tensor:
         """The half spectrum of the image in resist."""
@@ -91,7 +90,7 @@ def full_sum(process: ProcessModel, defocus_nm: float) -> Tcc:
     return hopkins_tcc(columns)
 
 
-def mask_sets(name: str, process: ProcessModel) -> tuple[dict[str, Tensor], list[Clip], Any]:
+def mask_sets(name: str, process: ProcessModel) -> tuple[dict[str, Tensor], list[Clip], ClipSolution]:
     """Clips as drawn and as `fast` makes them, and lines through pitch; the clips and the solution."""
     simulator, recipe = Simulator(process), process.recipe
     assert recipe is not None
@@ -102,6 +101,20 @@ def mask_sets(name: str, process: ProcessModel) -> tuple[dict[str, Tensor], list
     lines = gratings(recipe, Grid.of_field(process.field_nm, pixel_nm)).flatten(0, 1)
     sets = {"drawn": (drawn >= 0.5).double(), "optimised": solution.mask.double(), "lines": lines}
     return sets, clips, solution
+
+
+@torch.no_grad()
+def mean_areas(simulator: Simulator, solution: ClipSolution, clips: list[Clip]) -> tuple[float, float]:
+    """L2 and PV band of masks, mean over the clips."""
+    pixel_nm, areas = simulator.scale, []
+    for clip, mask in zip(clips, solution.mask, strict=True):
+        exposure = simulator(mask, solution.pixel_nm, out_pixel_nm=pixel_nm)
+        prints = {name: exposure.binary_print(name).numpy() for name in exposure.corners}
+        target = rasterize(clip.placed, Grid.of_field(simulator.process.field_nm, pixel_nm)) >= 0.5
+        pvb = pvb_nm2(prints["outer"], prints["inner"], pixel_nm)
+        areas.append((l2_nm2(prints["nominal"], target, pixel_nm), pvb))
+    l2, pvb = (statistics.fmean(own) for own in zip(*areas, strict=True))
+    return l2, pvb
 
 
 def measured(name: str) -> dict[str, Any]:
@@ -121,9 +134,9 @@ def measured(name: str) -> dict[str, Any]:
             truth = examples(masks, recipe, grid, process.half, tccs[focus])
             for share, part in (("99%", 0.99), ("max", 1.0)):
                 errors[f"{kind} {share}"].append(edge_error(truth, process.kernels[focus], recipe, grid, share=part))
-    exact = FullSum(process, tccs)
-    own, full = (ld.evaluate(simulator, solution, clips) for simulator in (Simulator(process), exact))
-    areas = {key: [sum(getattr(card, key) for card in cards) for cards in (own, full)] for key in ("l2_nm2", "pvb_nm2")}
+    simulators = (Simulator(process, dtype=torch.float64), FullSum(process, tccs))
+    areas = zip(*(mean_areas(simulator, solution, clips) for simulator in simulators), strict=True)
+    l2, pvb = (own / full - 1 for own, full in areas)
     lowest = min(float(image.min()) for image in Simulator(process).expose(solution.mask, pixel_nm).intensity.values())
     return {
         "kernels": [len(kernels.weights) for kernels in process.kernels.values()],
@@ -131,7 +144,8 @@ def measured(name: str) -> dict[str, Any]:
         "unit_nm": recipe.pupil.wavelength_nm / recipe.pupil.na,
         "build_s": seconds,
         **{key: max(values) for key, values in errors.items()},
-        **{key.removesuffix("_nm2"): own_area / full_area - 1 for key, (own_area, full_area) in areas.items()},
+        "l2": l2,
+        "pvb": pvb,
         "lowest": lowest,
         "step_ms": 1e3 * step_seconds({name: Simulator(process)}, pixel_nm)[name],
     }

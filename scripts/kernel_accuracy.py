@@ -217,8 +217,8 @@ def table(head: list[str], rows: list[list[Any]]) -> str:
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
-def markdown(found: dict[str, Any]) -> str:
-    """The page."""
+def recipe_table(recipes: dict[str, dict[str, Any]]) -> str:
+    """A row for each recipe."""
 
     def pair(row: dict[str, Any], kind: str) -> str:
         return f"{row[f'{kind} 99%']:.3f} / {row[f'{kind} max']:.3f}"
@@ -238,10 +238,15 @@ def markdown(found: dict[str, Any]) -> str:
             f"{row['step_ms']:.1f}",
             f"{row['build_s']:.0f}",
         ]
-        for name, row in sorted(found["recipes"].items())
+        for name, row in sorted(recipes.items())
     ]
     head = ["recipe", "kernels (foci)", "asked", "drawn", "optimised", "lines: CD", "10⁻³ λ/NA", "L2", "PV band"]
     head += ["lowest image", "step (ms)", "built in (s)"]
+    return table(head, rows)
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """The page."""
     name, steps = found["ladder"]["recipe"], found["ladder"]["rows"]
     foci = [kernel_name(corner.defocus_nm) for corner in load_recipe(name).corners.values()]
     kinds = [f"{kind}, {focus}" for focus in dict.fromkeys(foci) for kind in KINDS]
@@ -263,7 +268,7 @@ in thousandths of wavelength / NA; by how much the L2 and the PV band of the opt
 full sum; the lowest intensity of an optimised mask; and a step, images in all foci and gradient of one mask of
 512 x 512. The clips are those of `layouts/`, or made by the design rules that go with a recipe.
 
-{table(head, rows)}
+{recipe_table(found["recipes"])}
 
 Recipes that ship and are not in the table have not been measured by this version of the script. `iccad13-like` and
 `iccad13-vector` keep their numbers of kernels: they stand for the contest's own, which are truncated.

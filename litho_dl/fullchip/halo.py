@@ -74,7 +74,7 @@ def halo_nm(process: ProcessModel, tolerance: float) -> float:
     within = (influence(process) <= tolerance).nonzero()
     if not len(within):
         raise KernelError(
-            f"Expected kernels that fall to {tolerance:g} of a clear mask's intensity within half their field of "
+            f"Expected kernels that fall to {tolerance:g} of a clear mask's intensity within their reach on "
             f"{max(process.field_nm):g} nm, got longer ones; build them for a larger field or raise the tolerance."
         )
     return (float(within[0]) + 0.5) * PIXEL_NM * process.scale

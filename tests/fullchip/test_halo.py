@@ -28,15 +28,16 @@ def random_mask(seed: int) -> Tensor:
 
 
 def change(tile: Simulator, halo_px: int, seed: int) -> float:
-    """R.m.s. change along the core's border, of the worse focus, by another mask around core and halo."""
+    """R.m.s. change along the core's border, of the worse focus, by another mask, or none, around core and halo."""
     one, other = random_mask(2 * seed), random_mask(2 * seed + 1)
     kept = slice(CORE.start - halo_px, CORE.stop + halo_px)
-    other[kept, kept] = one[kept, kept]
+    masks = torch.stack((one, other, torch.zeros_like(one)))
+    masks[1:, kept, kept] = one[kept, kept]
     with torch.no_grad():
-        images = tile.expose(torch.stack((one, other)), PIXEL_NM).intensity
+        images = tile.expose(masks, PIXEL_NM).intensity
     border = torch.ones(64, 64, dtype=torch.bool)
     border[1:-1, 1:-1] = False
-    inside = [(image[1] - image[0])[CORE, CORE][border] for image in images.values()]
+    inside = [(changed - image[0])[CORE, CORE][border] for image in images.values() for changed in image[1:]]
     return max(float(found.square().mean().sqrt()) for found in inside)
 
 
@@ -45,7 +46,7 @@ def test_what_lies_beyond_the_halo_changes_the_core_by_the_tolerance(tile, toler
     halo = halo_nm(small_simulator().process, tolerance)
     found = torch.tensor([change(tile, round(halo / PIXEL_NM), seed) for seed in range(6)])
     assert found.square().mean().sqrt() < 1.5 * tolerance
-    assert found.max() > 0.2 * tolerance, "a much smaller halo would do"
+    assert found.max() > 0.3 * tolerance, "a much smaller halo would do"
 
 
 def test_the_halo_grows_as_the_tolerance_falls():
@@ -81,5 +82,5 @@ def test_tolerances_out_of_range(tolerance):
 
 
 def test_kernels_that_do_not_fade():
-    with pytest.raises(KernelError, match=r"fall to 1e-07 .* within half their field of 512 nm.*raise the tolerance"):
+    with pytest.raises(KernelError, match=r"fall to 1e-07 .* within their reach on 512 nm.*raise the tolerance"):
         halo_nm(small_simulator().process, 1e-7)

@@ -15,7 +15,8 @@ the middle row, fx = 0 ... h_x.
 The transforms are real matrix products of N x N by N x 2(h + 1), shared by f and -f. On large fields of an even number
 of pixels they take half the work: half a field further on, the waves of even f repeat and those of odd f change sign,
 so even f need only the sum of the field's two halves, and odd f only their difference. With the same waves, analysis
-and synthesis are each other's transposes, and so each other's gradients.
+and synthesis are each other's transposes, and so each other's gradients. As the axes are apart, any rows and columns of
+an image can be synthesised without the others.
 """
 
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from litho_dl.core.grid import Grid
 HALVED_FROM = 2**16  # pixels times frequencies of an axis; below this, the sums take longer than they save
 
 Waves = tuple[Tensor, ...]
+Window = tuple[range, range]  # rows and columns of a grid's pixels, each with any step
 
 
 class PartialDft(NamedTuple):
@@ -37,7 +39,8 @@ class PartialDft(NamedTuple):
 
     Attributes:
         y: Real matrix (N, 2 (h + 1)) of f = 0 ... h, weights included, real and imaginary parts interleaved; or two
-            matrices of half the pixels, (N / 2, ...), the first of even f and the second of odd f.
+            matrices of half the pixels, (N / 2, ...), the first of even f and the second of odd f. Of a window, N is
+            the number of its rows.
         x: The same along x.
     """
 
@@ -72,19 +75,23 @@ def analysis(
         f = torch.arange(half + 1, dtype=torch.float64)
         ratio = torch.sinc(f * grid.pixel_nm / side_nm) / torch.sinc(f * reference_nm / side_nm)
         blur = torch.exp(-2 * (torch.pi * blur_nm * f / side_nm).square())
-        return _waves(n, blur * ratio / n, dtype, device)
+        return _waves(n, range(n), blur * ratio / n, dtype, device)
 
     return PartialDft(*map(axis, grid.shape, grid.field_nm, half))
 
 
-def synthesis(grid: Grid, half: tuple[int, int], *, dtype: torch.dtype, device: torch.device) -> PartialDft:
-    """The transform from a half spectrum to the real image at the pixel centres of `grid`.
+def synthesis(
+    grid: Grid, half: tuple[int, int], *, dtype: torch.dtype, device: torch.device, window: Window | None = None
+) -> PartialDft:
+    """The transform from a half spectrum to the real image at the pixel centres of `grid`, or of a part of them.
 
     Args:
         grid: The image's grid.
         half: (h_y, h_x), the highest frequencies of the spectrum.
         dtype: float32 or float64.
         device: Where the matrices are stored; they are always computed in float64 on the CPU.
+        window: Rows and columns of the pixels wanted; None: all. The image, and the gradients that come back to it,
+            are then of their shape.
 
     Returns:
         The matrices, for `synthesise`.
@@ -92,15 +99,18 @@ def synthesis(grid: Grid, half: tuple[int, int], *, dtype: torch.dtype, device: 
     weights_y, weights_x = (torch.ones(h + 1, dtype=torch.float64) for h in half)
     weights_x[1:] = 2  # every fx > 0 stands for -fx as well
     height, width = grid.shape
-    return PartialDft(_waves(height, weights_y, dtype, device), _waves(width, weights_x, dtype, device))
+    rows, columns = window or (range(height), range(width))
+    return PartialDft(_waves(height, rows, weights_y, dtype, device), _waves(width, columns, weights_x, dtype, device))
 
 
-def _waves(n: int, weights: Tensor, dtype: torch.dtype, device: torch.device) -> Waves:
-    """The waves of one axis, with a weight for each frequency."""
-    positions = (torch.arange(needed_pixels(n, len(weights)), dtype=torch.float64) + 0.5) / n
+def _waves(n: int, pixels: range, weights: Tensor, dtype: torch.dtype, device: torch.device) -> Waves:
+    """The waves of one axis of n pixels, at some of them, with a weight for each frequency."""
+    halved = pixels == range(n) and needed_pixels(n, len(weights)) < n
+    at = pixels[: n // 2] if halved else pixels
+    positions = (torch.tensor(at, dtype=torch.float64) + 0.5) / n
     angles = -2 * torch.pi * positions[:, None] * torch.arange(len(weights), dtype=torch.float64)
     waves = torch.view_as_real(torch.polar(weights.expand_as(angles), angles))
-    parts = [waves] if len(positions) == n else [waves[:, ::2], waves[:, 1::2]]
+    parts = [waves[:, ::2], waves[:, 1::2]] if halved else [waves]
     return tuple(part.flatten(1).to(device, dtype) for part in parts)
 
 
@@ -138,7 +148,7 @@ def synthesise(spectrum: Tensor, transform: PartialDft) -> Tensor:
         transform: Made by `synthesis` for the grid of the image.
 
     Returns:
-        Real, (..., N_y, N_x), sampled at the pixel centres.
+        Real, (..., N_y, N_x), sampled at the pixel centres of the grid, or of the window.
     """
     return _Linear.apply(spectrum, transform, _synthesised, _analysed)
 

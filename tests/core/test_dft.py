@@ -128,6 +128,24 @@ def halved(request, monkeypatch):
     monkeypatch.setattr(dft, "HALVED_FROM", 0 if request.param == "halved" else sys.maxsize)
 
 
+WINDOWS = [(range(3, 8), range(9)), (range(1, 15, 4), range(13, 2, -3)), (range(5, 6), range(0)), (range(16), range(8))]
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_a_window_is_the_part_of_the_image(window):
+    """And its gradient is that of the part: the analysis of the image that is zero elsewhere."""
+    grid, half = Grid((16, 15), 2.0), (3, 5)
+    spectrum = torch.complex(*torch.from_numpy(random_image(2, 4, 7, 6))).requires_grad_()
+    rows, columns = (torch.tensor(pixels, dtype=torch.int64) for pixels in window)
+    part = synthesise(spectrum, synthesis(grid, half, window=window, **F64))
+    expected = synthesise(spectrum, synthesis(grid, half, **F64))[:, rows][:, :, columns]
+    assert part.shape == (4, len(window[0]), len(window[1]))
+    torch.testing.assert_close(part, expected, rtol=0, atol=1e-13)
+    weights = torch.from_numpy(random_image(*part.shape, seed=2))
+    of_part, of_expected = (torch.autograd.grad((image * weights).sum(), spectrum)[0] for image in (part, expected))
+    torch.testing.assert_close(of_part, of_expected, rtol=0, atol=1e-13)
+
+
 @pytest.mark.parametrize("grid", SMALL_GRIDS)
 @pytest.mark.parametrize("half", [HALF, (0, 0), (0, 2)])
 def test_gradients_are_the_transposes(grid, half):

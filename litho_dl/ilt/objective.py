@@ -1,6 +1,6 @@
 """The objective of an optimisation: a weighted sum of terms, each in nm^2 per clip."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -24,8 +24,8 @@ class ObjectiveInputs:
     """Everything that the terms of the objective need: a batch of masks with targets and exposure.
 
     Attributes:
-        target: Area coverage (B, H, W) in [0, 1] on pixels of `pixel_nm`.
-        exposure: Images and prints of the masks, on pixels of `pixel_nm`.
+        target: Area coverage (B, H, W) in [0, 1] on pixels of `pixel_nm`; of the field, or a part of it.
+        exposure: Images and prints of the masks, on the target's pixels.
         mask: (B, h, w) in [0, 1] on pixels of `mask_pixel_nm`.
         probes: Number of EPE probes in each pixel, (B, H, W); see `probes.epe_probes`.
         background: 1 where nothing may print, (B, H, W); see `background`.
@@ -199,6 +199,7 @@ TERMS: dict[str, Callable[[ObjectiveInputs], Tensor]] = {
     "area": area,
 }
 RULE_TERMS = ("width", "space", "area")
+FIELD_TERMS = ("l2", "l2_area", "pvb", "pvb_area", "corner_l2", "stray")  # which count prints wherever they are
 
 
 def background(target: Tensor, pixel_nm: float) -> Tensor:
@@ -222,15 +223,21 @@ def background(target: Tensor, pixel_nm: float) -> Tensor:
     return (~near).to(target)
 
 
-def evaluate_terms(inputs: ObjectiveInputs, weights: dict[str, float]) -> tuple[Tensor, dict[str, Tensor]]:
+def evaluate_terms(
+    inputs: ObjectiveInputs, weights: dict[str, float], elsewhere: Sequence[ObjectiveInputs] = ()
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Evaluates the objective.
 
     Args:
         inputs: Masks, targets and exposure.
         weights: Weights of terms of `TERMS`.
+        elsewhere: The same masks with other parts of the field, in which nothing is drawn; `FIELD_TERMS` add up.
 
     Returns:
         The weighted sum (B,) in nm^2, and each unweighted term (B,) in nm^2 by name.
     """
     values = {name: TERMS[name](inputs) for name in weights}
+    for name in values.keys() & FIELD_TERMS:
+        for part in elsewhere:
+            values[name] = values[name] + TERMS[name](part)
     return torch.stack([weights[name] * value for name, value in values.items()]).sum(0), values

@@ -1,7 +1,9 @@
 """Optimizers of the mask parameters, all with the method `step(parameters, problem, rate)`; clips are independent."""
 
-from collections.abc import Iterable
-from typing import Any, Protocol
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -10,7 +12,8 @@ MEMORY = 10  # pairs of steps and gradient changes that L-BFGS keeps
 TRIALS = 8  # step lengths that a line search tries, each half of the one before
 SUFFICIENT = 1e-4  # share of the linearly predicted decrease that a step must reach (Armijo)
 LARGEST_FEEDBACK_NM = 8.0
-ADAM_EPSILON = 1e-8  # torch's default
+ADAM_EPSILON = 1e-8
+SQUARES_MEMORY = 0.999  # Adam's beta_2
 
 
 class Problem(Protocol):
@@ -42,34 +45,80 @@ class Optimizer(Protocol):
         """
 
 
-class TorchOptimizer:
-    """Any of torch's optimizers on the objective's gradient."""
+@dataclass(frozen=True)
+class Group:
+    """Tensors with one learning rate.
 
-    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
-        self._optimizer = optimizer
+    Attributes:
+        tensors: They are changed in place.
+        rate: Learning rate; None: that of each step.
+        epsilon: Adam's, which keeps small gradients from large steps.
+    """
+
+    tensors: tuple[Tensor, ...]
+    rate: float | None = None
+    epsilon: float = ADAM_EPSILON
+
+
+class Adam:
+    """Adam, as `torch.optim.Adam` computes it, whose first use takes seconds as it loads torch's compiler.
+
+    Source: D. Kingma, J. Ba, ICLR 2015, algorithm 1.
+    """
+
+    def __init__(self, groups: Sequence[Group], momentum: float) -> None:
+        self._groups, self._momentum, self._steps = groups, momentum, 0
+        self._means = [[torch.zeros_like(tensor) for tensor in group.tensors] for group in groups]
+        self._squares = [[torch.zeros_like(tensor) for tensor in group.tensors] for group in groups]
 
     def step(self, parameters: Tensor, problem: Problem, rate: float) -> Tensor:
         """One step; the gradient of the sum over clips is that of each clip alone."""
-        self._optimizer.param_groups[0]["lr"] = rate
-        self._optimizer.zero_grad()
-        objective = problem.backward(parameters)
-        self._optimizer.step()
+        objective = _differentiated(self._groups, parameters, problem)
+        self._steps += 1
+        unbiased, root = 1 - self._momentum**self._steps, math.sqrt(1 - SQUARES_MEMORY**self._steps)
+        with torch.no_grad():
+            for group, means, squares in zip(self._groups, self._means, self._squares, strict=True):
+                step = (rate if group.rate is None else group.rate) / unbiased
+                for tensor, mean, square in zip(group.tensors, means, squares, strict=True):
+                    gradient = tensor.grad
+                    assert gradient is not None
+                    mean.lerp_(gradient, 1 - self._momentum)
+                    square.mul_(SQUARES_MEMORY).addcmul_(gradient, gradient, value=1 - SQUARES_MEMORY)
+                    tensor.addcdiv_(mean, square.sqrt().div_(root).add_(group.epsilon), value=-step)
         return objective
 
 
-class NormalisedSgd(torch.optim.SGD):
-    """Gradient descent with the gradient of each clip divided by its largest entry.
+class NormalisedSgd:
+    """Gradient descent with momentum and with the gradient of each clip divided by its largest entry.
 
     Without momentum, the learning rate is the largest move of a step, whatever the scale of the objective.
     """
 
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One step on the parameters' gradients."""
-        for group in self.param_groups:
-            for parameters in group["params"]:
-                parameters.grad /= parameters.grad.abs().amax((-2, -1), keepdim=True).clamp(min=1e-30)
-        super().step(closure)
+    def __init__(self, groups: Sequence[Group], momentum: float) -> None:
+        self._groups, self._momentum = groups, momentum
+        self._moves = [[torch.zeros_like(tensor) for tensor in group.tensors] for group in groups]
+
+    def step(self, parameters: Tensor, problem: Problem, rate: float) -> Tensor:
+        """One step on the gradients."""
+        objective = _differentiated(self._groups, parameters, problem)
+        with torch.no_grad():
+            for group, moves in zip(self._groups, self._moves, strict=True):
+                for tensor, move in zip(group.tensors, moves, strict=True):
+                    gradient = tensor.grad
+                    assert gradient is not None
+                    move.mul_(self._momentum).add_(
+                        gradient / gradient.abs().amax((-2, -1), keepdim=True).clamp(min=1e-30)
+                    )
+                    tensor.sub_(move, alpha=rate if group.rate is None else group.rate)
+        return objective
+
+
+def _differentiated(groups: Sequence[Group], parameters: Tensor, problem: Problem) -> Tensor:
+    """The objective (B,); its gradient is then that of all tensors."""
+    for group in groups:
+        for tensor in group.tensors:
+            tensor.grad = None
+    return problem.backward(parameters)
 
 
 class Lbfgs:
@@ -188,11 +237,10 @@ def make_optimizer(
         return Lbfgs()
     if kind == "feedback":
         return EdgeFeedback()
-    masks: dict[str, Any] = {"params": [parameters]}
-    rest: list[dict[str, Any]] = [{"params": others, "lr": others_rate}] if (others := list(others)) else []
-    if kind == "adam":
-        return TorchOptimizer(torch.optim.Adam([{**masks, "eps": epsilon}, *rest], betas=(momentum, 0.999)))
-    return TorchOptimizer(NormalisedSgd([masks, *rest], momentum=momentum))
+    groups = [Group((parameters,), None, epsilon)]
+    if others := tuple(others):
+        groups.append(Group(others, others_rate))
+    return Adam(groups, momentum) if kind == "adam" else NormalisedSgd(groups, momentum)
 
 
 def _column(values: Tensor) -> tuple[int, ...]:

@@ -1,21 +1,24 @@
 """The optimisation problem of one level: the objective of its parameters, and its gradient."""
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from litho_dl.core.crew import Crew, Item, Result
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.objective import ObjectiveInputs, background, evaluate_terms
 from litho_dl.ilt.parameterization import EdgeParameterization, Parameterization
 from litho_dl.ilt.probes import Probes, epe_probes
 from litho_dl.ilt.start import coarsened
-from litho_dl.simulation.exposure import Exposure
+from litho_dl.ilt.views import Comparison, View, views
 from litho_dl.simulation.simulator import Simulator
 
-PIXELS_AT_ONCE = 2**20  # pixels of prints in one pass on a CPU
+PIXELS_AT_ONCE = 2**19  # pixels of targets in one pass on a CPU
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +74,7 @@ class LevelProblem:
         target: Tensor,
         probes: Probes = epe_probes,
         surroundings: Surroundings | None = None,
+        crew: Crew | None = None,
     ) -> None:
         """Prepares a level.
 
@@ -82,19 +86,24 @@ class LevelProblem:
             target: Area coverage (B, H, W) in [0, 1] on the pixel of the level's prints.
             probes: Function of target and pixel that counts the EPE probes in each pixel.
             surroundings: Fixed masks around the optimised part, on the pixel of the level's masks; None: all is free.
+            crew: Threads that share the clips; None: this one alone.
         """
         self.level, self.progress = level, 0.0
         self.terms: dict[str, Tensor] = {}
-        self._simulator, self._parameterization, self._target = simulator, parameterization, target
+        self._simulator, self._parameterization, self._dtype = simulator, parameterization, target.dtype
         self._scale = simulator.scale
         self._weights = level.objective or method.objective
         self._final_weights = method.objective
         self._rules = None if method.rules is None else method.rules.mask_rules()
-        self._probes = probes(target, level.image_nm * self._scale)
-        self._background = background(target, level.image_nm)
+        counted = None if surroundings is None else _within(target, surroundings.uncounted_nm / level.image_nm)
+        found, far = probes(target, level.image_nm * self._scale), background(target, level.image_nm)
+        self._whole = Comparison(target, found, far, counted, level.image_nm)
+        self._views: dict[tuple[int, int], list[View]] = {}
         self._allowed = self._allowed_area() if method.clean and surroundings is None else None
         self._around = surroundings
-        self._counted = None if surroundings is None else _within(target, surroundings.uncounted_nm / level.image_nm)
+        # Gradients of a source that all clips share are summed in one order only in one thread.
+        has_source = any(other.requires_grad for other in simulator.parameters())
+        self._each = crew.map if crew is not None and not has_source else _one_by_one
 
     def begin_step(self, progress: float) -> None:
         """Sets the progress and clears the terms of the last step."""
@@ -102,38 +111,37 @@ class LevelProblem:
 
     def objective(self, parameters: Tensor) -> Tensor:
         """The weighted sum (B,) of the terms for soft masks and prints; differentiable."""
-        mask = self._mask(parameters)
-        values = [self._soft(mask[clips], clips) for clips in self._together()]
-        return self._kept(values)
+        mask = self._mask(parameters, slice(None))
+        return self._kept([self._soft(mask[clips], clips) for clips in self._groups(len(mask))])
 
     def backward(self, parameters: Tensor) -> Tensor:
         """The objective (B,); adds the gradient of its sum over clips to the parameters' and the simulator's `grad`.
 
-        A few clips at a time are evaluated and differentiated, so that their prints stay in the processor's cache.
+        A few clips at a time are evaluated and differentiated, so that they stay in the processor's cache.
         """
-        mask = self._mask(parameters)
-        values, gradients = [], []
-        for clips in self._together():
-            part = mask[clips].detach().requires_grad_()
-            objective, terms = self._soft(part, clips)
+
+        def differentiate(clips: slice) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+            part = parameters[clips].detach().requires_grad_()
+            objective, terms = self._soft(self._mask(part, clips), clips)
             objective.sum().backward()
             assert part.grad is not None
-            gradients.append(part.grad)
-            values.append((objective.detach(), {name: value.detach() for name, value in terms.items()}))
-        mask.backward(torch.cat(gradients))
-        return self._kept(values)
+            return objective.detach(), {name: value.detach() for name, value in terms.items()}, part.grad
 
-    def _mask(self, parameters: Tensor) -> Tensor:
-        """The soft masks, in their surroundings, with features only where they are allowed."""
+        found = self._each(differentiate, self._groups(len(parameters)))
+        gradient = torch.cat([gradient for *_, gradient in found])
+        parameters.grad = gradient if parameters.grad is None else parameters.grad + gradient
+        return self._kept([(objective, terms) for objective, terms, _ in found])
+
+    def _mask(self, parameters: Tensor, clips: slice) -> Tensor:
+        """The soft masks of some clips, in their surroundings, with features only where they are allowed."""
         mask = self._parameterization.mask(parameters, self._now(self.level.mask_sharpness))
-        return self._placed(mask if self._allowed is None else self._allowed * mask)
+        return self._placed(mask if self._allowed is None else self._allowed[clips] * mask, clips)
 
-    def _placed(self, mask: Tensor, clip: int | None = None) -> Tensor:
-        """Masks of all clips, or any number of masks of one clip, in their surroundings."""
+    def _placed(self, mask: Tensor, clips: slice) -> Tensor:
+        """Masks of some clips, or any number of masks of one, in their surroundings."""
         if self._around is None:
             return mask
-        chosen = slice(None) if clip is None else clip
-        return torch.where(self._around.free[chosen], mask, self._around.mask[chosen])
+        return torch.where(self._around.free[clips], mask, self._around.mask[clips])
 
     def _allowed_area(self) -> Tensor:
         """1 where masks that keep mask rules may have features, (B, h, w).
@@ -144,20 +152,23 @@ class LevelProblem:
         assert self._rules is not None
         frame = math.ceil(self._rules.min_space_nm / self.level.pixel_nm / 2)
         scale = self.level.image_nm / self.level.pixel_nm
-        allowed = interpolate(1 - self._background[:, None], scale_factor=scale)[:, 0]
+        allowed = interpolate(1 - self._whole.background[:, None], scale_factor=scale)[:, 0]
         allowed[:, frame:-frame, frame:-frame] = 1
         return allowed
 
-    def _together(self) -> list[slice]:
-        """The groups of clips that are exposed at once: all clips on a GPU."""
-        count, pixels = len(self._target), self._target[0].numel()
-        size = max(1, PIXELS_AT_ONCE // pixels) if self._target.device.type == "cpu" else count
-        return [slice(start, start + size) for start in range(0, count, size)]
+    def _groups(self, count: int) -> list[slice]:
+        """The groups of clips that are exposed at once: on a GPU all; else equal ones, an even number of them."""
+        whole = self._whole.target
+        if whole.device.type != "cpu":
+            return [slice(0, count)]
+        groups = math.ceil(count * whole[0].numel() / PIXELS_AT_ONCE)
+        groups = min(count, groups + groups % 2)
+        ends = [count * group // groups for group in range(groups + 1)]
+        return [slice(start, end) for start, end in pairwise(ends)]
 
     def _soft(self, mask: Tensor, clips: slice) -> tuple[Tensor, dict[str, Tensor]]:
         """Objective and terms of a few clips' soft masks."""
-        inputs = self._objective_inputs(mask, steepness=self._now(self.level.resist_steepness), clips=clips)
-        return evaluate_terms(inputs, self._weights)
+        return self._evaluated(mask, clips, self._weights, self._now(self.level.resist_steepness))
 
     def _kept(self, parts: list[tuple[Tensor, dict[str, Tensor]]]) -> Tensor:
         """The objective of all clips; keeps the terms of the step's first evaluation."""
@@ -168,8 +179,10 @@ class LevelProblem:
     def edge_errors(self, parameters: Tensor) -> Tensor:
         """Edge placement errors in nm, in the shape of the parameters."""
         assert isinstance(self._parameterization, EdgeParameterization)  # `Method` pairs it with `feedback`
-        mask = self._mask(parameters)
-        return self._parameterization.edge_errors(parameters, self._expose(mask), self.level.image_nm)
+        level, scale = self.level, self._scale
+        mask = self._mask(parameters, slice(None))
+        exposure = self._simulator.expose(mask, level.pixel_nm * scale, out_pixel_nm=level.image_nm * scale)
+        return self._parameterization.edge_errors(parameters, exposure, level.image_nm)
 
     @property
     def free(self) -> Tensor | None:
@@ -203,32 +216,52 @@ class LevelProblem:
         Returns:
             (B,) for all clips, or (n,) for n masks of one clip, in nm^2.
         """
-        mask = mask.to(self._target.dtype)
-        if self._allowed is not None:
-            mask = mask * (self._allowed if clip is None else self._allowed[clip])
-        mask = self._placed(mask, clip)
-        parts = [(mask, slice(clip, clip + 1))] if clip is not None else [(mask[c], c) for c in self._together()]
-        every = (self._objective_inputs(part, steepness=None, clips=clips) for part, clips in parts)
-        return torch.cat([evaluate_terms(inputs, self._final_weights)[0] for inputs in every])
+        one = slice(None) if clip is None else slice(clip, clip + 1)
+        mask = mask.to(self._dtype)
+        mask = self._placed(mask if self._allowed is None else mask * self._allowed[one], one)
+        groups = [(mask, one)] if clip is not None else [(mask[clips], clips) for clips in self._groups(len(mask))]
+        return torch.cat(self._each(self._binary, groups))
+
+    @torch.no_grad()
+    def _binary(self, group: tuple[Tensor, slice]) -> Tensor:
+        mask, clips = group
+        return self._evaluated(mask, clips, self._final_weights, None)[0]
 
     def _now(self, ends: tuple[float, float]) -> float:
         return geometric(ends, self.progress)
 
-    def _objective_inputs(self, mask: Tensor, *, steepness: float | None, clips: slice) -> ObjectiveInputs:
-        """The inputs of soft prints at a resist steepness, or of binary prints (None)."""
-        exposure = self._expose(mask)
+    def _evaluated(
+        self, mask: Tensor, clips: slice, weights: dict[str, float], steepness: float | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Objective and terms of masks, with soft prints at a resist steepness, or binary prints (None)."""
+        if (clips.start, clips.stop) not in self._views:
+            self._views[clips.start, clips.stop] = views(self._simulator, self._whole.of(clips))
+        spectra = self._simulator.image_spectra(mask, self.level.pixel_nm * self._scale)
+        inputs = [self._inputs(view, spectra, mask, steepness) for view in self._views[clips.start, clips.stop]]
+        return evaluate_terms(inputs[0], weights, inputs[1:])
+
+    def _inputs(self, view: View, spectra: dict[str, Tensor], mask: Tensor, steepness: float | None) -> ObjectiveInputs:
+        """The inputs of the terms in one view."""
+        seen = view.comparison
+        exposure = self._simulator.sampled(spectra, seen.pixel_nm * self._scale, view.transform)
         if steepness is not None:
             exposure = replace(exposure, resist=exposure.resist.model_copy(update={"steepness": steepness}))
-        target, probes, far = (part[clips] for part in (self._target, self._probes, self._background))
-        image_nm, mask_nm = self.level.image_nm, self.level.pixel_nm
-        binary = steepness is None
         return ObjectiveInputs(
-            target, exposure, mask, probes, far, image_nm, mask_nm, self._rules, binary, self._counted
+            seen.target,
+            exposure,
+            mask,
+            seen.probes,
+            seen.background,
+            seen.pixel_nm,
+            self.level.pixel_nm,
+            self._rules,
+            steepness is None,
+            seen.counted,
         )
 
-    def _expose(self, mask: Tensor) -> Exposure:
-        level, scale = self.level, self._scale
-        return self._simulator.expose(mask, level.pixel_nm * scale, out_pixel_nm=level.image_nm * scale)
+
+def _one_by_one(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    return list(map(function, items))
 
 
 def _within(like: Tensor, frame: float) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Literal, Self
 import torch
 from torch import Tensor
 
+from litho_dl.core.crew import Crew
 from litho_dl.core.errors import MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.ilt.cleanup import clean
@@ -135,18 +136,19 @@ def solve_targets(
         surroundings = replace(surroundings, uncounted_nm=surroundings.uncounted_nm / scale)
     drawn = [None if some is None else [polygon.mapped(lambda p: p / scale) for polygon in some] for some in drawn]
     told = on_step and (lambda step, steps, objective: on_step(step, steps, objective * scale**2))
-    run = _Run(simulator, target, unit_nm, method, told, drawn, probes, surroundings)
     status: Status = "finished"
-    try:
-        for level in method.levels:
-            run.optimise_level(level, begin)
-        mask, mask_nm = run.output_masks(clean_up=method.clean)
-        status = "diverged" if bool(run.diverged().any()) else "finished"
-    except KeyboardInterrupt:
-        if run.steps_done == 0:
-            raise
-        status = "interrupted"
-        mask, mask_nm = run.output_masks(clean_up=False)
+    with Crew() as crew:
+        run = _Run(simulator, target, unit_nm, method, told, drawn, probes, surroundings, crew)
+        try:
+            for level in method.levels:
+                run.optimise_level(level, begin)
+            mask, mask_nm = run.output_masks(clean_up=method.clean)
+            status = "diverged" if bool(run.diverged().any()) else "finished"
+        except KeyboardInterrupt:
+            if run.steps_done == 0:
+                raise
+            status = "interrupted"
+            mask, mask_nm = run.output_masks(clean_up=False)
     assert run.best is not None
     return Solution(
         mask=mask,
@@ -192,8 +194,9 @@ class _Run:
         polygons: Sequence[Sequence[Polygon] | None],
         probes: Probes,
         surroundings: Surroundings | None,
+        crew: Crew,
     ) -> None:
-        self.polygons = polygons
+        self.polygons, self._crew = polygons, crew
         self.simulator, self.target, self.target_nm = simulator, target, pixel_nm
         self.method, self.on_step, self.probes, self.surroundings = method, on_step, probes, surroundings
         self.best: _Best | None = None
@@ -223,7 +226,7 @@ class _Run:
         if around is not None:
             around = around.on_pixel(self.target_nm, level.pixel_nm, like=target)
         problem = self._problem = LevelProblem(
-            self.simulator, self.method, level, self._parameterization, target, self.probes, around
+            self.simulator, self.method, level, self._parameterization, target, self.probes, around, self._crew
         )
         self.level_starts.append(self.steps_done)
         checks_without_gain, source_moves = 0, bool(others) and rate > 0

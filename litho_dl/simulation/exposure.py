@@ -41,17 +41,13 @@ class Exposure:
     corners: dict[str, Corner]
     resist: Resist
     field_nm: tuple[float, float]
+    pixel_nm: float
     mask_field: MaskField = "dark"
 
     def __repr__(self) -> str:
         shape = next(iter(self.intensity.values())).shape
         size = " x ".join(map(str, shape))
         return f"Exposure({size} pixels of {self.pixel_nm:g} nm; corners {', '.join(self.corners)})"
-
-    @property
-    def pixel_nm(self) -> float:
-        """Pixel of the images in nm."""
-        return self.field_nm[0] / next(iter(self.intensity.values())).shape[-2]
 
     @property
     def rule(self) -> PrintRule:
@@ -190,8 +186,7 @@ class Exposure:
         spectra = self.spectra[condition.kernels]
         half = spectra.shape[-2] // 2, spectra.shape[-1] - 1
         factor = max(1, math.ceil(self.pixel_nm / CONTOUR_PIXEL_NM - 1e-9))
-        height, width = next(iter(self.intensity.values())).shape[-2:]
-        grid = Grid((factor * height, factor * width), self.pixel_nm / factor)
+        grid = Grid.of_field(self.field_nm, self.pixel_nm / factor)
         transform = synthesis(grid, half, dtype=spectra.real.dtype, device=spectra.device)
         image = synthesise(spectra.reshape(-1, *spectra.shape[-2:])[index], transform)
         return (condition.dose * image).cpu().numpy(), grid.pixel_nm

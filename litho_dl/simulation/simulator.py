@@ -292,12 +292,46 @@ class Simulator(nn.Module):
             MaskError: The mask is not a real tensor of at least two dimensions.
             GridMismatchError: The mask does not fill the kernels' field, or the output pixel does not divide it.
         """
+        images_nm = pixel_nm if out_pixel_nm is None else out_pixel_nm
+        return self.sampled(self.image_spectra(mask, pixel_nm), images_nm, self._transform("synthesis", images_nm))
+
+    def image_spectra(self, mask: Tensor, pixel_nm: float) -> dict[str, Tensor]:
+        """The images in resist of masks at each focus, as half spectra (..., 4 h_y + 1, 2 h_x + 1).
+
+        Args:
+            mask: Real mask values (..., H, W) that fill the field.
+            pixel_nm: The mask's pixel.
+
+        Raises:
+            MaskError: The mask is not a real tensor of at least two dimensions.
+            GridMismatchError: The mask does not fill the kernels' field.
+        """
         spectrum = self.spectrum(mask, pixel_nm)
-        transform = self._transform("synthesis", pixel_nm if out_pixel_nm is None else out_pixel_nm)
-        spectra = {name: self.intensity_spectrum(spectrum, name) for name in self._buffer_names}
+        return {name: self.intensity_spectrum(spectrum, name) for name in self._buffer_names}
+
+    def window(self, pixel_nm: float, rows: range, columns: range) -> PartialDft:
+        """The transform from image spectra to some rows and columns of the field's pixels, for `sampled`.
+
+        Raises:
+            GridMismatchError: The pixel does not divide the field.
+        """
+        half, like = self.passband.intensity_half, self.diffusion
+        grid = self.grid(pixel_nm)
+        return synthesis(grid, half, dtype=like.dtype, device=like.device, window=(rows, columns))
+
+    def sampled(self, spectra: dict[str, Tensor], pixel_nm: float, transform: PartialDft) -> Exposure:
+        """The exposure with given image spectra.
+
+        Args:
+            spectra: As `image_spectra` returns them.
+            pixel_nm: Pixel of the images.
+            transform: From spectra to images, such as a `window`.
+        """
         intensity = {name: synthesise(image, transform) for name, image in spectra.items()}
         process = self.process
-        return Exposure(intensity, spectra, process.corners, process.resist, self.field_nm, process.mask.field)
+        return Exposure(
+            intensity, spectra, process.corners, process.resist, self.field_nm, pixel_nm, process.mask.field
+        )
 
     def in_double(self) -> "Simulator":
         """The same simulator in float64, on the same device; scores are computed with it."""

@@ -9,7 +9,7 @@ from scenes.ilt import SIMPLE as METHOD
 from torch import Tensor
 
 from litho_dl.ilt.objective import ObjectiveInputs, background, evaluate_terms
-from litho_dl.ilt.optimizer import LARGEST_FEEDBACK_NM, EdgeFeedback, Lbfgs, NormalisedSgd, make_optimizer
+from litho_dl.ilt.optimizer import LARGEST_FEEDBACK_NM, EdgeFeedback, Group, Lbfgs, NormalisedSgd, make_optimizer
 from litho_dl.ilt.probes import epe_probes
 from litho_dl.ilt.problem import geometric
 from litho_dl.ilt.solve import solve_targets
@@ -169,17 +169,48 @@ class TestLbfgs:
         assert (values[1:] < values[:-1]).all()
 
 
+class Given:
+    """A problem whose gradient is given, at every step anew."""
+
+    def __init__(self, *gradients: Tensor) -> None:
+        self._gradients = list(gradients)
+
+    def backward(self, parameters: Tensor) -> Tensor:
+        gradient = self._gradients.pop(0) if len(self._gradients) > 1 else self._gradients[0]
+        assert parameters.grad is None, "gradients of the step before would add up"
+        parameters.grad = gradient.clone()
+        return gradient.flatten(1).sum(1)
+
+
+@pytest.mark.parametrize("kind", ["adam", "sgd"])
+def test_first_order_steps_are_those_of_torch(kind):
+    """`torch.optim`, of which ours do without the compiler that it loads."""
+    gradients = torch.randn(5, 3, 4, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    ours, theirs = (torch.zeros(3, 4, 4, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    own = make_optimizer(kind, 0.8, ours, epsilon=0.3)
+    if kind == "adam":
+        other = torch.optim.Adam([theirs], betas=(0.8, 0.999), eps=0.3)
+    else:
+        other = torch.optim.SGD([theirs], lr=0.1, momentum=0.8)
+    for step, gradient in enumerate(gradients):
+        rate = 0.1 / (1 + step)
+        own.step(ours, Given(gradient), rate)
+        other.param_groups[0]["lr"] = rate
+        theirs.grad = gradient if kind == "adam" else gradient / gradient.abs().amax((-2, -1), keepdim=True)
+        other.step()
+        torch.testing.assert_close(ours, theirs, rtol=1e-14, atol=0)
+
+
 class TestNormalisedSgd:
     """The learning rate is the largest move of a clip's first step, whatever its gradient's scale."""
 
     def test_each_clip_moves_by_the_rate(self):
         gradient = torch.tensor([[[3.0, -6.0]], [[1e-6, 5e-7]], [[0.0, 0.0]]])
         parameters = torch.zeros(3, 1, 2, requires_grad=True)
-        optimizer = NormalisedSgd([parameters], lr=0.1, momentum=0.5)
+        optimizer = NormalisedSgd([Group((parameters,))], momentum=0.5)
         first, second = [], []
         for moved in (first, second):
-            parameters.grad = gradient.clone()
-            optimizer.step()
+            optimizer.step(parameters, Given(gradient), 0.1)
             moved.append(parameters.detach().clone())
         expected = torch.tensor([[[-0.05, 0.1]], [[-0.1, -0.05]], [[0.0, 0.0]]])
         torch.testing.assert_close(first[0], expected)

@@ -1,6 +1,7 @@
 """The optimisation loop: one contract for every preset, interrupts, and bad input."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from torch import Tensor
 from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
 from litho_dl.core.settings import packaged_names
 from litho_dl.ilt.method import Level, Method, Rules, load_method
-from litho_dl.ilt.objective import evaluate_terms
+from litho_dl.ilt.objective import ObjectiveInputs, evaluate_terms
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
 from litho_dl.ilt.probes import epe_probes
 from litho_dl.ilt.problem import LevelProblem
@@ -329,9 +330,11 @@ class TestDivergence:
         assert solution.require_finished() is solution
 
     def test_an_objective_that_is_not_finite(self, simulator, monkeypatch):
-        def spoilt(inputs: object, weights: object) -> tuple[Tensor, dict[str, Tensor]]:
-            value, terms = evaluate_terms(inputs, weights)
-            return value * torch.tensor([1.0, torch.nan], dtype=value.dtype), terms
+        second = targets(8.0)[1].sum()
+
+        def spoilt(inputs: ObjectiveInputs, *rest: Any) -> tuple[Tensor, dict[str, Tensor]]:
+            value, terms = evaluate_terms(inputs, *rest)
+            return torch.where(inputs.target.sum((1, 2)) == second, torch.nan, value), terms
 
         sound = solve_targets(simulator, targets(8.0), 8.0, SIMPLE)
         monkeypatch.setattr("litho_dl.ilt.problem.evaluate_terms", spoilt)

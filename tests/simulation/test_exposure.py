@@ -37,7 +37,7 @@ def image(y: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 def exposure_of(batch: Tensor) -> Exposure:
     """Images on pixels of 10 nm, whose values are not looked at, of spectra (..., 5, 3)."""
-    return Exposure({"focus": torch.zeros(*batch.shape[:-2], 30, 40)}, {"focus": batch}, CORNERS, RESIST, FIELD)
+    return Exposure({"focus": torch.zeros(*batch.shape[:-2], 30, 40)}, {"focus": batch}, CORNERS, RESIST, FIELD, 10.0)
 
 
 def exposure(*spectra: Tensor) -> Exposure:

@@ -140,6 +140,7 @@ class TestEdgeErrors:
             {"nominal": Corner(1.0, "focus")},
             Resist(threshold=0.3, steepness=50.0),
             (256.0, 256.0),
+            4.0,
         )
 
     @pytest.mark.parametrize("shift_nm", [0.0, 1.0, 2.5, -7.0, 31.0])

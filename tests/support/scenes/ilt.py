@@ -106,7 +106,7 @@ def objective_inputs(
     """One clip at 2 nm, its mask at 5 nm; focus intensity `nominal`, defocus `inner`; threshold 0.5, steepness 10."""
     intensity = {"focus": nominal[None], "defocus": (nominal if inner is None else inner)[None]}
     corners = {"nominal": Corner(1.0, "focus"), "outer": Corner(1.5, "focus"), "inner": Corner(1.0, "defocus")}
-    exposure = Exposure(intensity, {}, corners, Resist(threshold=0.5, steepness=10.0), (256.0, 256.0))
+    exposure = Exposure(intensity, {}, corners, Resist(threshold=0.5, steepness=10.0), (256.0, 256.0), 2.0)
     drawn = (target if mask is None else mask)[None]
     none = torch.zeros_like(target)[None]
     return ObjectiveInputs(target[None], exposure, drawn, none, none, 2.0, 5.0, rules, binary)

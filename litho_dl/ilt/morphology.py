@@ -71,9 +71,9 @@ class _Dilation(torch.autograd.Function):
 
 def _assign_gradient(left: Tensor, largest: Tensor, candidate: Tensor, gradient: Tensor) -> None:
     """Moves the remaining gradient `left` to that of a candidate, where the candidate is the largest value."""
-    part = left * (candidate == largest)
-    gradient += part
-    left -= part
+    equal = torch.eq(candidate, largest, out=torch.empty_like(left))  # as numbers: faster than as bool
+    gradient.addcmul_(left, equal)
+    left.addcmul_(left, equal, value=-1)
 
 
 def _offsets(widths: tuple[int, ...]) -> list[tuple[int, int]]:

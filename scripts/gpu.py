@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 import torch
-from step_work import Work, step_shape, step_work, total
+from step_work import StepShape, Work, step_shape, step_work, total
 from suites import ROOT, load_suite
 from torch import Tensor
 
@@ -28,7 +28,6 @@ from litho_dl.layout.clips import load_clip
 from litho_dl.process.model import ProcessModel
 from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.scoring.scorecard import Scorecard
-from litho_dl.simulation.exposure import Exposure
 from litho_dl.simulation.simulator import Simulator
 
 CLIPS = 10
@@ -67,32 +66,24 @@ CARDS = {
 
 
 class WrappedSimulator(Simulator):
-    """A simulator whose imaging of masks with gradient goes through what `wrap` makes of it, once a shape.
-
-    Exposures of such masks hold no spectra: the optimisation looks at images alone.
-    """
+    """A simulator whose imaging of masks with gradient goes through what `wrap` makes of it, once a shape."""
 
     def __init__(self, process: ProcessModel, wrap: Wrap, *, dtype: torch.dtype = torch.float32) -> None:
         super().__init__(process, dtype=dtype)
         self._wrap = wrap
-        self._wrapped: dict[tuple[torch.Size, float, float | None], Imaging] = {}
+        self._wrapped: dict[tuple[torch.Size, float], Imaging] = {}
 
-    def expose(self, mask: Tensor, pixel_nm: float, *, out_pixel_nm: float | None = None) -> Exposure:
-        """As `Simulator.expose`."""
-        plain = super().expose
+    def image_spectra(self, mask: Tensor, pixel_nm: float) -> dict[str, Tensor]:
+        """As `Simulator.image_spectra`."""
+        plain = super().image_spectra
         if not mask.requires_grad:
-            return plain(mask, pixel_nm, out_pixel_nm=out_pixel_nm)
-        key = (mask.shape, pixel_nm, out_pixel_nm)
+            return plain(mask, pixel_nm)
+        key = (mask.shape, pixel_nm)
         if key not in self._wrapped:
             with torch.no_grad():
-                plain(mask, pixel_nm, out_pixel_nm=out_pixel_nm)  # makes the matrices, which a capture could not
-            self._wrapped[key] = self._wrap(
-                lambda values: tuple(plain(values, pixel_nm, out_pixel_nm=out_pixel_nm).intensity.values()), mask
-            )
-        intensity = dict(zip(self.passband.kernels, self._wrapped[key](mask), strict=True))
-        return Exposure(
-            intensity, {}, self.process.corners, self.process.resist, self.field_nm, self.process.mask.field
-        )
+                plain(mask, pixel_nm)  # makes the matrices, which a capture could not
+            self._wrapped[key] = self._wrap(lambda values: tuple(plain(values, pixel_nm).values()), mask)
+        return dict(zip(self.passband.kernels, self._wrapped[key](mask), strict=True))
 
 
 def graphed(imaging: Imaging, mask: Tensor) -> Imaging:
@@ -142,8 +133,8 @@ def timed_solves(simulator: Simulator, targets: Tensor, method: Method, repeats:
     return seconds, solution
 
 
-def step_ms(simulator: Simulator, targets: Tensor, method: Method) -> tuple[float, int]:
-    """Milliseconds of one step of the last level, and how many parameters a clip has there."""
+def step_ms(simulator: Simulator, targets: Tensor, method: Method) -> tuple[float, StepShape]:
+    """Milliseconds of one step of the last level, and its shape."""
     level = method.levels[-1]
     drawn = targets.to(simulator.device, simulator.dtype)
     mask, target = (coarsened(drawn, method.target_nm, pixel_nm) for pixel_nm in (level.pixel_nm, level.image_nm))
@@ -163,7 +154,9 @@ def step_ms(simulator: Simulator, targets: Tensor, method: Method) -> tuple[floa
     steps(WARM_UP_STEPS)
     started = time.perf_counter()
     steps(TIMED_STEPS)
-    return (time.perf_counter() - started) / TIMED_STEPS * 1e3, parameters[0].numel()
+    milliseconds = (time.perf_counter() - started) / TIMED_STEPS * 1e3
+    seen, terms = stage.views(slice(0, len(targets))), len(level.objective or method.objective)
+    return milliseconds, step_shape(simulator, level, seen, len(targets), parameters[0].numel(), terms)
 
 
 def measure(suite: Suite, targets: Tensor, name: str, mode: str, batch: int, repeats: int) -> tuple[Row, Solution]:
@@ -179,10 +172,7 @@ def measure(suite: Suite, targets: Tensor, name: str, mode: str, batch: int, rep
     _, first = timed_solves(simulator, chosen, method, 1)
     seconds, solution = timed_solves(simulator, chosen, method, repeats)
     peak_mb = torch.cuda.max_memory_allocated() / 2**20
-    milliseconds, parameters = step_ms(simulator, chosen, method)
-    shape = step_shape(
-        simulator, method.levels[-1], batch, parameters, len(method.levels[-1].objective or method.objective)
-    )
+    milliseconds, shape = step_ms(simulator, chosen, method)
     row = {
         "method": name,
         "mode": mode,

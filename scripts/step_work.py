@@ -6,10 +6,12 @@ and writes its results once. The step that runs moves more, so a share of the pe
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from litho_dl.core.dft import needed_pixels
 from litho_dl.ilt.method import Level
+from litho_dl.ilt.views import View
 from litho_dl.optics.imaging import fft_length
 from litho_dl.simulation.simulator import Simulator
 
@@ -39,7 +41,8 @@ class StepShape:
     Attributes:
         batch: Clips.
         pixels: (H, W) of masks.
-        image_pixels: (H, W) of prints.
+        images: (H, W) of the parts of the field on which prints are compared with targets.
+        whole: Whether there is but one, all of the field.
         parameters: Free parameters of a clip.
         half: (h_y, h_x), the highest mask frequencies.
         kernels: Kernels of each focus.
@@ -48,7 +51,8 @@ class StepShape:
 
     batch: int
     pixels: tuple[int, int]
-    image_pixels: tuple[int, int]
+    images: tuple[tuple[int, int], ...]
+    whole: bool
     parameters: int
     half: tuple[int, int]
     kernels: tuple[int, ...]
@@ -84,11 +88,14 @@ class Product:
         return Work(2 * self.multiply_adds, REAL * elements)
 
 
-def step_shape(simulator: Simulator, level: Level, batch: int, parameters: int, terms: int) -> StepShape:
-    """The shape of a step at a level."""
+def step_shape(
+    simulator: Simulator, level: Level, seen: Sequence[View], batch: int, parameters: int, terms: int
+) -> StepShape:
+    """The shape of a step at a level, with prints in the views that are seen."""
     kernels = tuple(len(kernels) for kernels in simulator.passband.kernels.values())
-    pixels, image_pixels = (simulator.grid(pixel_nm).shape for pixel_nm in (level.pixel_nm, level.image_nm))
-    return StepShape(batch, pixels, image_pixels, parameters, simulator.passband.half, kernels, terms)
+    pixels = simulator.grid(level.pixel_nm).shape
+    images = tuple(view.comparison.target.shape[-2:] for view in seen)
+    return StepShape(batch, pixels, images, len(seen) == 1, parameters, simulator.passband.half, kernels, terms)
 
 
 def products(shape: StepShape) -> list[Product]:
@@ -96,17 +103,18 @@ def products(shape: StepShape) -> list[Product]:
     (height, width), (h_y, h_x), b = shape.pixels, shape.half, shape.batch
     analysis = [Product(b, height, n, 2 * f, shared_is_left=False) for n, f in _matrices(width, h_x + 1)]
     analysis += [Product(b, 2 * f, n, 2 * (h_x + 1), shared_is_left=True) for n, f in _matrices(height, h_y + 1)]
-    height, width = shape.image_pixels
-    synthesis = [
-        Product(b, n, 2 * f, 2 * (2 * h_x + 1), shared_is_left=True) for n, f in _matrices(height, 2 * h_y + 1)
-    ]
-    synthesis += [Product(b, height, 2 * f, n, shared_is_left=False) for n, f in _matrices(width, 2 * h_x + 1)]
+    synthesis = []
+    for index, (height, width) in enumerate(shape.images):
+        window = index == 0 and not shape.whole
+        rows, columns = (_matrices(n, 2 * h + 1, window) for n, h in ((height, h_y), (width, h_x)))
+        synthesis += [Product(b, n, 2 * f, 2 * (2 * h_x + 1), shared_is_left=True) for n, f in rows]
+        synthesis += [Product(b, height, 2 * f, n, shared_is_left=False) for n, f in columns]
     return analysis + synthesis * len(shape.kernels)
 
 
-def _matrices(n: int, frequencies: int) -> list[tuple[int, int]]:
+def _matrices(n: int, frequencies: int, window: bool = False) -> list[tuple[int, int]]:
     """(pixels, frequencies) of an axis' matrices; the sums of halves are left out."""
-    if needed_pixels(n, frequencies) == n:
+    if window or needed_pixels(n, frequencies) == n:
         return [(n, frequencies)]
     return [(n // 2, (frequencies + 1) // 2), (n // 2, frequencies // 2)]
 
@@ -141,7 +149,8 @@ def _kernel_work(shape: StepShape) -> Work:
 
 def _image_work(shape: StepShape) -> Work:
     """Mask sigmoid, prints and terms, with their gradients."""
-    pixels, images = (shape.batch * math.prod(sides) for sides in (shape.pixels, shape.image_pixels))
+    pixels = shape.batch * math.prod(shape.pixels)
+    images = shape.batch * sum(math.prod(sides) for sides in shape.images)
     mask = Work(4 + 4, (2 + 3) * REAL)  # scaled sigmoid; m (1 - m) dm
     prints = Work(6 + 5, (2 + 3) * REAL).times(PRINTS)
     terms = Work(4 + 4, (2 + 4) * REAL).times(shape.terms)  # two images in; both and their gradients

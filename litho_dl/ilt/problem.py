@@ -227,6 +227,13 @@ class LevelProblem:
         mask, clips = group
         return self._evaluated(mask, clips, self._final_weights, None)[0]
 
+    def views(self, clips: slice) -> list[View]:
+        """The parts of the field on which prints of some clips are compared with their targets."""
+        key = clips.start, clips.stop
+        if key not in self._views:
+            self._views[key] = views(self._simulator, self._whole.of(clips))
+        return self._views[key]
+
     def _now(self, ends: tuple[float, float]) -> float:
         return geometric(ends, self.progress)
 
@@ -234,10 +241,8 @@ class LevelProblem:
         self, mask: Tensor, clips: slice, weights: dict[str, float], steepness: float | None
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Objective and terms of masks, with soft prints at a resist steepness, or binary prints (None)."""
-        if (clips.start, clips.stop) not in self._views:
-            self._views[clips.start, clips.stop] = views(self._simulator, self._whole.of(clips))
         spectra = self._simulator.image_spectra(mask, self.level.pixel_nm * self._scale)
-        inputs = [self._inputs(view, spectra, mask, steepness) for view in self._views[clips.start, clips.stop]]
+        inputs = [self._inputs(view, spectra, mask, steepness) for view in self.views(clips)]
         return evaluate_terms(inputs[0], weights, inputs[1:])
 
     def _inputs(self, view: View, spectra: dict[str, Tensor], mask: Tensor, steepness: float | None) -> ObjectiveInputs:

@@ -70,14 +70,11 @@ def views(simulator: Simulator, whole: Comparison) -> list[View]:
     unit_nm = whole.pixel_nm * simulator.scale
     rows, columns = (_span(whole.target, dim, whole.pixel_nm) for dim in (-2, -1))
     if len(rows) * len(columns) > WHOLE * height * width:
-        return [View(simulator.window(unit_nm, range(height), range(width)), whole)]
+        return [View(simulator.synthesis(unit_nm), whole)]
     step = _step(height, width, whole.pixel_nm)
     return [
-        View(simulator.window(unit_nm, rows, columns), _near(whole, rows, columns)),
-        View(
-            simulator.window(unit_nm * step, range(height // step), range(width // step)),
-            _beyond(whole, rows, columns, step),
-        ),
+        View(simulator.synthesis(unit_nm, (rows, columns)), _near(whole, rows, columns)),
+        View(simulator.synthesis(unit_nm * step), _beyond(whole, rows, columns, step)),
     ]
 
 

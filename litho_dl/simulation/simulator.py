@@ -293,7 +293,7 @@ class Simulator(nn.Module):
             GridMismatchError: The mask does not fill the kernels' field, or the output pixel does not divide it.
         """
         images_nm = pixel_nm if out_pixel_nm is None else out_pixel_nm
-        return self.sampled(self.image_spectra(mask, pixel_nm), images_nm, self._transform("synthesis", images_nm))
+        return self.sampled(self.image_spectra(mask, pixel_nm), images_nm, self.synthesis(images_nm))
 
     def image_spectra(self, mask: Tensor, pixel_nm: float) -> dict[str, Tensor]:
         """The images in resist of masks at each focus, as half spectra (..., 4 h_y + 1, 2 h_x + 1).
@@ -309,15 +309,20 @@ class Simulator(nn.Module):
         spectrum = self.spectrum(mask, pixel_nm)
         return {name: self.intensity_spectrum(spectrum, name) for name in self._buffer_names}
 
-    def window(self, pixel_nm: float, rows: range, columns: range) -> PartialDft:
-        """The transform from image spectra to some rows and columns of the field's pixels, for `sampled`.
+    def synthesis(self, pixel_nm: float, window: tuple[range, range] | None = None) -> PartialDft:
+        """The transform from image spectra to images, for `sampled`.
+
+        Args:
+            pixel_nm: Pixel of the images.
+            window: Rows and columns of the field's pixels; None: all.
 
         Raises:
             GridMismatchError: The pixel does not divide the field.
         """
-        half, like = self.passband.intensity_half, self.diffusion
-        grid = self.grid(pixel_nm)
-        return synthesis(grid, half, dtype=like.dtype, device=like.device, window=(rows, columns))
+        if window is None:
+            return self._transform("synthesis", pixel_nm)
+        half, grid = self.passband.intensity_half, self.grid(pixel_nm)
+        return synthesis(grid, half, dtype=self.dtype, device=self.device, window=window)
 
     def sampled(self, spectra: dict[str, Tensor], pixel_nm: float, transform: PartialDft) -> Exposure:
         """The exposure with given image spectra.
@@ -325,7 +330,7 @@ class Simulator(nn.Module):
         Args:
             spectra: As `image_spectra` returns them.
             pixel_nm: Pixel of the images.
-            transform: From spectra to images, such as a `window`.
+            transform: From spectra to images, of `synthesis`.
         """
         intensity = {name: synthesise(image, transform) for name, image in spectra.items()}
         process = self.process

@@ -59,7 +59,9 @@ def test_matrix_products_are_those_that_torch_counts(process, batch, halved_from
     form = PARAMETERIZATIONS[method.parameterization]()
     parameters = form.start(Start(target, level.pixel_nm, target, level.pixel_nm)).requires_grad_()
     stage = LevelProblem(simulator, method, level, form, target)
-    shape = step_shape(simulator, level, batch, parameters[0].numel(), len(method.objective))
+    shape = step_shape(
+        simulator, level, stage.views(slice(0, batch)), batch, parameters[0].numel(), len(method.objective)
+    )
     expected = 2 * sum(product.multiply_adds for product in products(shape))
     with FlopCounterMode(display=False) as counter:
         objective = stage.objective(parameters)
@@ -77,7 +79,9 @@ def test_products_by_hand():
 
 def test_a_step_by_hand():
     """One clip of 4 x 4 pixels, h = 0, one kernel, every transform of the least length, 4 x 4 points; one term."""
-    shape = StepShape(batch=1, pixels=(4, 4), image_pixels=(4, 4), parameters=4, half=(0, 0), kernels=(1,), terms=1)
+    shape = StepShape(
+        batch=1, pixels=(4, 4), images=((4, 4),), whole=True, parameters=4, half=(0, 0), kernels=(1,), terms=1
+    )
     assert matrix_work(shape).flops == 2 * (2 * 4 * 4 * 2 + 8 * 4 + 8 * 4 + 2 * 4 * 2 * 4)
     assert fft_work(shape) == Work(2 * 1.5 * 5 * 16 * 4, 2 * 1.5 * 16 * 16)
     kernels = Work(14 + 7 * 16, 16 * 3 + (24 + 8) * 16)
@@ -87,7 +91,9 @@ def test_a_step_by_hand():
 
 
 def test_transforms_by_hand():
-    shape = StepShape(batch=2, pixels=(8, 8), image_pixels=(8, 8), parameters=1, half=(2, 4), kernels=(3, 5), terms=1)
+    shape = StepShape(
+        batch=2, pixels=(8, 8), images=((8, 8),), whole=True, parameters=1, half=(2, 4), kernels=(3, 5), terms=1
+    )
     n = 12 * 20  # the lengths that transform fast from 9 and 17
     assert shape.transform == n
     assert fft_work(shape).flops == pytest.approx(2 * 2 * (3 + 5 + 0.5 * 2) * 5 * n * math.log2(n))

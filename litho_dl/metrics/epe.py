@@ -140,6 +140,26 @@ def violations(
     """
     printed = PrintRule(threshold, field).printed
     inner, outer = (printed(sampled(image, sites.probes(side * rule.probe_px))) for side in (-1, 1))
+    return _counted(inner, outer, rule)
+
+
+def print_violations(printed: np.ndarray, sites: EpeSites, rule: EpeRule) -> np.ndarray:
+    """EPE violations as `violations` counts them, at sites of pixels, whose probes are in the middle of pixels.
+
+    Args:
+        printed: The print, bool (H, W), of a periodic field.
+        sites: The sites, as `find_sites` returns them.
+        rule: Where the probes are and how they count.
+
+    Returns:
+        (n,) int, as `violations`.
+    """
+    inner, outer = (sampled(printed, sites.probes(side * rule.probe_px)) for side in (-1, 1))
+    return _counted(inner, outer, rule)
+
+
+def _counted(inner: np.ndarray, outer: np.ndarray, rule: EpeRule) -> np.ndarray:
+    """Violations at each site, from whether its two probes print."""
     missing, extra = ~inner, outer
     return missing.astype(int) + extra if rule.per_probe else (missing | extra).astype(int)
 

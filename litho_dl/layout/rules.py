@@ -10,7 +10,8 @@ import numpy as np
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.layout.curvature import tight_bends
-from litho_dl.layout.medial import SAMPLES_PER_LIMIT, Places, medial_axis, narrow_places, sampled_outline
+from litho_dl.layout.medial import SAMPLES_PER_LIMIT, Places, medial_axis, narrow_places
+from litho_dl.layout.outline import sampled_outline
 from litho_dl.layout.polygon import Polygon
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def _distances(loops: list[np.ndarray], rules: MaskRules, smooth_nm: float) -> t
     wanted = [limit for limit in limits if limit > 0]
     if not loops or not wanted:
         return Places.none(), Places.none()
-    axis = medial_axis(sampled_outline(loops, min(wanted) / SAMPLES_PER_LIMIT))
+    axis = medial_axis(sampled_outline(loops, min(wanted) / SAMPLES_PER_LIMIT), max(wanted))
     width, space = (
         narrow_places(axis, limit, inside=inside, slack_nm=smooth_nm) if limit > 0 else Places.none()
         for limit, inside in zip(limits, (True, False), strict=True)

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from litho_dl.core.errors import LayoutError, MaskError
 from litho_dl.core.grid import Grid
+from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.raster import rasterize
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
 from litho_dl.metrics.mrc import mask_violations
@@ -34,6 +36,7 @@ class Evaluation:
 
     Attributes:
         scorecard: The scores.
+        outline: The mask's outline along its pixels, as polygons on the field.
         pixel_nm: The protocol's pixel.
         target: The target, bool (H, W).
         image: Half spectrum of the intensity at nominal conditions, (2 h_y + 1, h_x + 1), from which `aerial` follows.
@@ -47,6 +50,7 @@ class Evaluation:
     """
 
     scorecard: Scorecard
+    outline: tuple[Polygon, ...]
     pixel_nm: float
     target: np.ndarray
     image: Tensor
@@ -101,12 +105,7 @@ def evaluate_mask(
     started = time.perf_counter()
     _require(mask, simulator, protocol)
     grid = Grid.of_field(simulator.process.field_nm, protocol.pixel_nm)
-    wanted = rasterize(target, grid, convention=raster) >= 0.5
-    if not wanted.any():
-        raise LayoutError(
-            f"Expected a target that covers pixels of {protocol.pixel_nm:g} nm, got '{target.name}' that covers none; "
-            f"check the layer and the file's database unit."
-        )
+    wanted = _wanted(target, grid, raster)
     binary = mask >= 0.5
     imaged = mask_tensor(mask) if drawn else binary
     rule = PrintRule(simulator.process.resist.threshold, simulator.process.mask.field)
@@ -116,6 +115,7 @@ def evaluate_mask(
     else:
         edges = pixel_edges(wanted, prints["nominal"])
     pixels = binary.cpu().numpy()
+    outline = pixel_polygons(pixels, pixel_nm)
     scorecard = Scorecard(
         clip=target.name,
         protocol=f"{protocol.name}/{protocol.version}",
@@ -125,15 +125,16 @@ def evaluate_mask(
         epe_violations=int(edges.violated.sum()),
         epe_violations_neuralilt=edges.violations_neuralilt,
         epe_sites=len(edges.sites),
-        shots=shot_count(pixels, pixel_nm),
+        shots=shot_count(pixels, pixel_nm, outline),
         edges=edge_score(edges.profile) if edges.profile else None,
-        mrc_violations=mask_violations(pixels, pixel_nm, protocol.rules).counts if protocol.rules else None,
+        mrc_violations=mask_violations(pixels, pixel_nm, protocol.rules, outline).counts if protocol.rules else None,
         scoring_seconds=time.perf_counter() - started,
     )
     worst = edges.violated > 0
     reach_nm = REACH_PERIODS * finest_period_nm(simulator.process)
     return Evaluation(
         scorecard,
+        outline,
         protocol.pixel_nm,
         wanted,
         image,
@@ -144,6 +145,17 @@ def evaluate_mask(
         rule.field,
         0.0 if prints["nominal"].any() else other_field_nm2(simulator, imaged, pixel_nm, protocol.pixel_nm),
     )
+
+
+def _wanted(target: Layout, grid: Grid, raster: RasterConvention) -> np.ndarray:
+    """The target's pixels, bool (H, W)."""
+    wanted = rasterize(target, grid, convention=raster) >= 0.5
+    if not wanted.any():
+        raise LayoutError(
+            f"Expected a target that covers pixels of {grid.pixel_nm:g} nm, got '{target.name}' that covers none; "
+            f"check the layer and the file's database unit."
+        )
+    return wanted
 
 
 @torch.no_grad()

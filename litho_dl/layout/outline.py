@@ -84,6 +84,22 @@ def _to_segment(p: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.hypot(*(a + t[..., None] * along - p).T)
 
 
+def neighbours(counts: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The points before and after each point of closed loops that follow each other in one array.
+
+    Args:
+        counts: Number of points of each loop; >= 1.
+
+    Returns:
+        Indices (n,) of the points before, and of those after.
+    """
+    ends = np.cumsum(counts)
+    first, last = ends - counts, ends - 1
+    before, after = np.arange(-1, ends[-1] - 1), np.arange(1, ends[-1] + 1)
+    before[first], after[last] = last, first
+    return before, after
+
+
 def sampled_outline(loops: Sequence[np.ndarray], step_nm: float) -> Outline:
     """Samples closed loops: all vertices, and points between them.
 
@@ -95,11 +111,9 @@ def sampled_outline(loops: Sequence[np.ndarray], step_nm: float) -> Outline:
         The points.
     """
     vertices = np.concatenate(loops)
-    counts = np.array([len(loop) for loop in loops])
+    counts = [len(loop) for loop in loops]
     owner = np.repeat(np.arange(len(loops)), counts)
-    following = np.arange(len(vertices)) + 1
-    following[np.cumsum(counts) - 1] = np.cumsum(counts) - counts
-    edge = vertices[following] - vertices
+    edge = vertices[neighbours(counts)[1]] - vertices
     length = np.hypot(*edge.T)
     around = np.bincount(owner, length)
     step = np.minimum(step_nm, around / SAMPLES_PER_LOOP)
@@ -108,10 +122,8 @@ def sampled_outline(loops: Sequence[np.ndarray], step_nm: float) -> Outline:
     source = np.repeat(np.arange(len(vertices)), pieces)
     part = (np.arange(len(source)) - np.repeat(np.cumsum(pieces) - pieces, pieces)) / pieces[source]
     loop = owner[source]
+    before, after = neighbours(np.bincount(loop))
     first = np.searchsorted(loop, np.arange(len(loops)))
-    last = np.append(first[1:], len(loop)) - 1
-    before, after = np.arange(len(loop)) - 1, np.arange(len(loop)) + 1
-    before[first], after[last] = last, first
     arc = (np.cumsum(length) - length)[source] + part * length[source]
     points = _drawn_apart(vertices[source] + part[:, None] * edge[source], before, after, step.min() * NUDGE)
     return Outline(points, before, after, arc - arc[first][loop], loop, around[loop], step[loop])

@@ -1,5 +1,6 @@
 """The score of a mask against its target, with the images that it is computed from."""
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Literal
@@ -174,6 +175,6 @@ def _images(
 def _require(mask: Tensor, simulator: Simulator, protocol: Protocol) -> None:
     if mask.ndim != 2:
         raise MaskError(f"Expected one mask (H, W), got shape {tuple(mask.shape)}.")
-    if not torch.isfinite(mask).all():
+    if mask.is_floating_point() and not all(math.isfinite(extreme) for extreme in torch.aminmax(mask)):
         raise MaskError("Expected a mask of finite values, got NaN or infinity.")
     protocol.require(simulator.process.field_nm, simulator.process.mask)

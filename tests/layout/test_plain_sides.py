@@ -103,7 +103,7 @@ def test_rounding_does_not_end_a_plain_side():
     """The cut corners of pixel stairs, in units that are no binary fractions."""
     y, x = np.mgrid[:130, :130]
     (disc,) = pixel_polygons((x - 64.3) ** 2 + (y - 64.6) ** 2 < 60**2, 3.3)
-    _, kept = kept_points([_cut_corners(disc.hull, 3.3)], 20.0)
+    _, kept = kept_points(_cut_corners([disc.hull], 3.3), 20.0)
     assert 0 < kept.mean() < 0.08
 
 

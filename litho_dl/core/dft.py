@@ -75,7 +75,7 @@ def analysis(
         f = torch.arange(half + 1, dtype=torch.float64)
         ratio = torch.sinc(f * grid.pixel_nm / side_nm) / torch.sinc(f * reference_nm / side_nm)
         blur = torch.exp(-2 * (torch.pi * blur_nm * f / side_nm).square())
-        return _waves(n, range(n), blur * ratio / n, dtype, device)
+        return _waves(n, blur * ratio / n, dtype, device)
 
     return PartialDft(*map(axis, grid.shape, grid.field_nm, half))
 
@@ -90,8 +90,8 @@ def synthesis(
         half: (h_y, h_x), the highest frequencies of the spectrum.
         dtype: float32 or float64.
         device: Where the matrices are stored; they are always computed in float64 on the CPU.
-        window: Rows and columns of the pixels wanted; None: all. The image, and the gradients that come back to it,
-            are then of their shape.
+        window: Rows and columns of the pixels wanted, also beyond the field, which is periodic; None: all of the grid.
+            The image, and the gradients that come back to it, are then of their shape.
 
     Returns:
         The matrices, for `synthesise`.
@@ -99,18 +99,17 @@ def synthesis(
     weights_y, weights_x = (torch.ones(h + 1, dtype=torch.float64) for h in half)
     weights_x[1:] = 2  # every fx > 0 stands for -fx as well
     height, width = grid.shape
-    rows, columns = window or (range(height), range(width))
-    return PartialDft(_waves(height, rows, weights_y, dtype, device), _waves(width, columns, weights_x, dtype, device))
+    rows, columns = window or (None, None)
+    return PartialDft(_waves(height, weights_y, dtype, device, rows), _waves(width, weights_x, dtype, device, columns))
 
 
-def _waves(n: int, pixels: range, weights: Tensor, dtype: torch.dtype, device: torch.device) -> Waves:
-    """The waves of one axis of n pixels, at some of them, with a weight for each frequency."""
-    halved = pixels == range(n) and needed_pixels(n, len(weights)) < n
-    at = pixels[: n // 2] if halved else pixels
+def _waves(n: int, weights: Tensor, dtype: torch.dtype, device: torch.device, pixels: range | None = None) -> Waves:
+    """The waves of an axis of n pixels, or of some of them, with a weight for each frequency."""
+    at = range(needed_pixels(n, len(weights))) if pixels is None else pixels
     positions = (torch.tensor(at, dtype=torch.float64) + 0.5) / n
     angles = -2 * torch.pi * positions[:, None] * torch.arange(len(weights), dtype=torch.float64)
     waves = torch.view_as_real(torch.polar(weights.expand_as(angles), angles))
-    parts = [waves[:, ::2], waves[:, 1::2]] if halved else [waves]
+    parts = [waves] if pixels is not None or len(at) == n else [waves[:, ::2], waves[:, 1::2]]
     return tuple(part.flatten(1).to(device, dtype) for part in parts)
 
 
@@ -153,6 +152,25 @@ def synthesise(spectrum: Tensor, transform: PartialDft) -> Tensor:
     return _Linear.apply(spectrum, transform, _synthesised, _analysed)
 
 
+@torch.no_grad()
+def synthesise_blocks(spectrum: Tensor, transform: PartialDft, blocks: Tensor, size: int) -> Tensor:
+    """The real image of a half spectrum in some square blocks of pixels; not differentiable.
+
+    Args:
+        spectrum: Complex, (2 h_y + 1, h_x + 1).
+        transform: Made by `synthesis` for a window of whole blocks.
+        blocks: Row and column of each block, counted in blocks of the window, (n, 2) int64.
+        size: Side of the blocks in pixels.
+
+    Returns:
+        Real, (n, size, size).
+    """
+    (waves,) = transform.x
+    rows = _along_y(spectrum, transform.y).flatten(-2).unflatten(0, (-1, size))
+    columns = waves.unflatten(0, (-1, size))
+    return rows[blocks[:, 0]] @ columns[blocks[:, 1]].mT
+
+
 Map = Callable[[Tensor, PartialDft], Tensor]
 
 
@@ -182,14 +200,19 @@ def _analysed(image: Tensor, transform: PartialDft) -> Tensor:
 
 def _synthesised(spectrum: Tensor, transform: PartialDft) -> Tensor:
     """The transpose of `_analysed`: the transposes of its steps in reverse order."""
-    y, x = transform
+    columns = _along_y(spectrum, transform.y)
+    x = transform.x
+    parts = [part.flatten(-2) @ waves.mT for part, waves in zip(_separated(columns, -2, len(x)), x, strict=True)]
+    return _unfolded(parts, -1)
+
+
+def _along_y(spectrum: Tensor, y: Waves) -> Tensor:
+    """The first step of synthesis, (..., N_y, h_x + 1, 2): rows of pixels, and real and imaginary parts of each fx."""
     half = spectrum.shape[-2] // 2
     upper, lower = spectrum[..., half:, :], pad(spectrum[..., :half, :].flip(-2), (0, 0, 1, 0))
     rows = torch.view_as_real(torch.stack((upper + lower, 1j * (lower - upper)), -2)).flatten(-2)
     parts = [waves @ part.flatten(-3, -2) for part, waves in zip(_separated(rows, -3, len(y)), y, strict=True)]
-    columns = _unfolded(parts, -2).unflatten(-1, (-1, 2))
-    parts = [part.flatten(-2) @ waves.mT for part, waves in zip(_separated(columns, -2, len(x)), x, strict=True)]
-    return _unfolded(parts, -1)
+    return _unfolded(parts, -2).unflatten(-1, (-1, 2))
 
 
 def _folded(pixels: Tensor, dim: int, axis: Waves) -> list[Tensor]:

@@ -9,6 +9,7 @@ import shutil
 import stat
 import tempfile
 import warnings
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -90,7 +91,8 @@ def write_png(target: str | Path, image: np.ndarray) -> None:
     from PIL import Image
 
     with atomic_path(target) as temporary:
-        Image.fromarray(image).save(temporary)
+        # Of masks and prints, runs make files as small as a search for repetitions does, in less time.
+        Image.fromarray(image).save(temporary, compress_type=zlib.Z_RLE)
 
 
 @contextmanager

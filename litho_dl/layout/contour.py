@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from litho_dl.core.errors import LayoutError
+from litho_dl.layout.outline import neighbours
 from litho_dl.layout.polygon import Polygon
 
 NUDGE = 1e-9  # of the image's span: samples this close to the level are moved off it
@@ -32,20 +33,29 @@ def pixel_polygons(binary: np.ndarray, pixel_nm: float) -> tuple[Polygon, ...]:
         raise LayoutError(
             f"Expected a two-dimensional bool image, got {binary.dtype} of shape {binary.shape}; threshold it first."
         )
-    i, j, vertical_partner = _corners(binary)
+    (y0, x0), inside = _bounding_box(binary)
+    i, j, vertical_partner = _corners(inside)
     # Corners are sorted by row: 2m and 2m + 1 end the m-th horizontal edge. Its inside is above it or below.
     left, right = np.arange(0, len(i), 2), np.arange(1, len(i), 2)
-    padded = np.pad(ndimage.label(binary)[0], 1)
+    padded = np.pad(ndimage.label(inside)[0], 1)
     above, below = padded[i[left] + 1, j[left] + 1], padded[i[left], j[left] + 1]
     start = np.where(above > 0, left, right)
     label = np.zeros(len(i), dtype=np.int64)
     label[start] = np.where(above > 0, above, below)
     following = vertical_partner[np.arange(len(i)) ^ 1]
 
-    xy = np.column_stack([j, i]) * float(pixel_nm)
+    xy = np.column_stack([j + x0, i + y0]) * float(pixel_nm)
     cycles = _cycles(start.tolist(), following.tolist())
     loops = [xy[np.column_stack([cycle, np.bitwise_xor(cycle, 1)]).ravel()] for cycle in cycles]
     return _assembled(loops, [int(label[cycle[0]]) for cycle in cycles])
+
+
+def _bounding_box(binary: np.ndarray) -> tuple[tuple[int, int], np.ndarray]:
+    """Row and column of the first pixel of the box that holds all True pixels, and the box."""
+    rows, columns = (np.flatnonzero(binary.any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return (0, 0), binary[:0, :0]
+    return (rows[0], columns[0]), binary[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _corners(binary: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -62,7 +72,7 @@ def _corners(binary: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     touching = (lower_left == upper_right) & (lower_right == upper_left) & (lower_left != lower_right)
     turning = (lower_left ^ lower_right ^ upper_left ^ upper_right).view(np.bool_) | touching
 
-    i, j = np.nonzero(turning)
+    i, j = np.divmod(np.flatnonzero(turning), turning.shape[1])
     repeats = 1 + touching[i, j]
     second = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - repeats, repeats)
     i, j = np.repeat(i, repeats), np.repeat(j, repeats)
@@ -138,18 +148,23 @@ def _without_collinear(loop: np.ndarray) -> np.ndarray:
     return loop[np.abs(turn) > SAME_POINT * np.hypot(*into.T) * np.hypot(*out.T)]
 
 
-def _signed_area(loop: np.ndarray) -> float:
-    """Shoelace area; positive for a counter-clockwise loop."""
-    x, y = (loop - loop[0]).T
-    return float(np.dot(x, np.roll(y, -1)) - np.dot(np.roll(x, -1), y)) / 2
+def _turn_left(loops: Sequence[np.ndarray]) -> list[bool]:
+    """Which loops are counter-clockwise, by the sign of their areas."""
+    if not loops:
+        return []
+    x, y = np.concatenate([loop - loop[0] for loop in loops]).T
+    after = neighbours([len(loop) for loop in loops])[1]
+    first = np.cumsum([0, *map(len, loops[:-1])])
+    turned: list[bool] = (np.add.reduceat(x * y[after] - x[after] * y, first) > 0).tolist()
+    return turned
 
 
 def _assembled(loops: Sequence[np.ndarray], owners: Sequence[int]) -> tuple[Polygon, ...]:
     """Polygons from loops with the inside on the left; `owners` holds the number of each loop's connected region."""
     hulls: dict[int, np.ndarray] = {}
     holes: dict[int, list[np.ndarray]] = {}
-    for loop, owner in zip(loops, owners, strict=True):
-        if _signed_area(loop) > 0:
+    for loop, owner, left in zip(loops, owners, _turn_left(loops), strict=True):
+        if left:
             hulls[owner] = loop
         else:
             holes.setdefault(owner, []).append(loop)

@@ -4,7 +4,6 @@ The Delaunay triangles of points along an outline hold the largest discs that fi
 medial axis): each circumscribed disc touches the outline at the triangle's three corners.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,78 +11,17 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import Delaunay, cKDTree
 
+from litho_dl.layout.outline import Outline, cross
+from litho_dl.layout.plain_sides import may_be_narrow
+
 SAMPLES_PER_LIMIT = 10
-SAMPLES_PER_LOOP = 32  # at least, so that small dots stay round
+NEAR = 1.1  # of the limit: two points nearer than that may be the ends of a narrow place
 TOLERANCE = 0.005  # of the limit; allows for circles that are drawn with 32 edges
 CORNER_STEPS = 4  # samples fewer steps apart along the outline belong to one corner
 TAPER_REACH = 0.75  # of half the limit; a corner of 70 degrees. A right-angled corner reaches 0.41
 MERGE_DISTANCE = 0.5  # of the limit
-NUDGE = 1e-5  # of the step: by which outlines that touch in a point are separated
+FEWEST_POINTS = 64  # of a triangulation
 SHAKE = 1e-6  # of the step: random displacement of points before triangulation
-
-
-@dataclass(frozen=True, eq=False)
-class Outline:
-    """Points along closed loops with the inside on the left.
-
-    Attributes:
-        points: (n, 2) x, y in nm.
-        before: (n,) index of the point before each.
-        after: (n,) index of the point after each.
-        arc_nm: (n,) length along the loop up to each point.
-        loop: (n,) number of the loop.
-        loop_nm: (n,) length of the point's loop.
-        step_nm: (n,) longest step of the point's loop.
-    """
-
-    points: np.ndarray
-    before: np.ndarray
-    after: np.ndarray
-    arc_nm: np.ndarray
-    loop: np.ndarray
-    loop_nm: np.ndarray
-    step_nm: np.ndarray
-
-    def apart_nm(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """Length along the outline between points, the shorter way around.
-
-        Args:
-            i: Indices (n,) of points.
-            j: Indices (n,) of other points.
-
-        Returns:
-            (n,) in nm; infinite for points of different loops.
-        """
-        way = np.abs(self.arc_nm[i] - self.arc_nm[j])
-        return np.where(self.loop[i] == self.loop[j], np.minimum(way, self.loop_nm[i] - way), np.inf)
-
-    def inward(self, i: np.ndarray, direction: np.ndarray) -> np.ndarray:
-        """Whether directions lead into the mask.
-
-        Args:
-            i: Indices (n,) of points.
-            direction: (n, 2) vectors from these points.
-
-        Returns:
-            bool (n,).
-        """
-        ahead, behind = self.points[self.after[i]] - self.points[i], self.points[self.before[i]] - self.points[i]
-        convex = (_cross(ahead, direction) > 0) & (_cross(direction, behind) > 0)
-        reflex = (_cross(behind, direction) < 0) | (_cross(direction, ahead) < 0)
-        return np.where(_cross(ahead, behind) > 0, convex, reflex)
-
-    def nearest_nm(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """Distance of points from the pieces of outline beside other points.
-
-        Args:
-            i: Indices (n,) of points.
-            j: Indices (n,) of the others.
-
-        Returns:
-            (n,) in nm.
-        """
-        p, q = self.points[i], self.points[j]
-        return np.minimum(_to_segment(p, q, self.points[self.after[j]]), _to_segment(p, q, self.points[self.before[j]]))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -107,66 +45,9 @@ class Places:
         return cls(np.zeros((0, 4)), np.zeros(0))
 
 
-def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
-
-
-def _to_segment(p: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    along = b - a
-    t = np.clip(((p - a) * along).sum(-1) / np.maximum((along**2).sum(-1), 1e-300), 0, 1)
-    return np.hypot(*(a + t[..., None] * along - p).T)
-
-
-def sampled_outline(loops: Sequence[np.ndarray], step_nm: float) -> Outline:
-    """Samples closed loops: all vertices, and points between them.
-
-    Args:
-        loops: Vertices (n, 2) in nm of each loop, the inside on the left; at least one loop.
-        step_nm: Longest step between points; shorter on loops with fewer than `SAMPLES_PER_LOOP` steps.
-
-    Returns:
-        The points.
-    """
-    vertices = np.concatenate(loops)
-    counts = np.array([len(loop) for loop in loops])
-    owner = np.repeat(np.arange(len(loops)), counts)
-    following = np.arange(len(vertices)) + 1
-    following[np.cumsum(counts) - 1] = np.cumsum(counts) - counts
-    edge = vertices[following] - vertices
-    length = np.hypot(*edge.T)
-    around = np.bincount(owner, length)
-    step = np.minimum(step_nm, around / SAMPLES_PER_LOOP)
-
-    pieces = np.maximum(np.ceil(length / step[owner] - 1e-9), 1).astype(np.int64)
-    source = np.repeat(np.arange(len(vertices)), pieces)
-    part = (np.arange(len(source)) - np.repeat(np.cumsum(pieces) - pieces, pieces)) / pieces[source]
-    loop = owner[source]
-    first = np.searchsorted(loop, np.arange(len(loops)))
-    last = np.append(first[1:], len(loop)) - 1
-    before, after = np.arange(len(loop)) - 1, np.arange(len(loop)) + 1
-    before[first], after[last] = last, first
-    arc = (np.cumsum(length) - length)[source] + part * length[source]
-    points = _drawn_apart(vertices[source] + part[:, None] * edge[source], before, after, step.min() * NUDGE)
-    return Outline(points, before, after, arc - arc[first][loop], loop, around[loop], step[loop])
-
-
-def _drawn_apart(points: np.ndarray, before: np.ndarray, after: np.ndarray, distance: float) -> np.ndarray:
-    """The points, those that coincide moved slightly into their own polygons."""
-    _, group, sizes = np.unique(np.rint(points / distance), axis=0, return_inverse=True, return_counts=True)
-    i = np.flatnonzero(sizes[group.ravel()] > 1)
-    if not len(i):
-        return points
-    ahead, behind = points[after[i]] - points[i], points[before[i]] - points[i]
-    inward = ahead / np.hypot(*ahead.T)[:, None] + behind / np.hypot(*behind.T)[:, None]
-    inward *= np.where(_cross(ahead, behind) < 0, -1, 1)[:, None]
-    moved = points.copy()
-    moved[i] += 4 * distance * inward
-    return moved
-
-
 @dataclass(frozen=True, eq=False)
 class MedialAxis:
-    """The discs that touch an outline in three points, inside and outside.
+    """The discs that touch an outline in three points, inside and outside, where it may be narrower than a limit.
 
     Attributes:
         outline: The sampled outline.
@@ -185,15 +66,26 @@ class MedialAxis:
     inside: np.ndarray
 
 
-def medial_axis(outline: Outline) -> MedialAxis:
-    """The medial axis of a sampled outline."""
+def medial_axis(outline: Outline, limit_nm: float) -> MedialAxis:
+    """The medial axis of a sampled outline, as far as `narrow_places` needs it.
+
+    Args:
+        outline: The outline.
+        limit_nm: The largest limit that `narrow_places` is asked for.
+
+    Returns:
+        The discs. Where nothing can be narrower than the limit, points of the outline are left out.
+    """
+    kept = np.flatnonzero(may_be_narrow(outline, NEAR * limit_nm))
+    if len(kept) < FEWEST_POINTS:
+        kept = np.arange(len(outline.points))
     # Many points along pixel edges lie on one circle, which makes Qhull take twice as long.
     shaken = np.random.default_rng(0).uniform(-1, 1, outline.points.shape) * (SHAKE * outline.step_nm.min())
-    mesh = Delaunay(outline.points - outline.points.mean(0) + shaken)
-    corners = mesh.simplices.astype(np.int64)
+    mesh = Delaunay((outline.points - outline.points.mean(0) + shaken)[kept])
+    corners = kept[mesh.simplices]
     a, b, c = (outline.points[corners[:, k]] for k in range(3))
     u, v = b - a, c - a
-    doubled_area = 2 * _cross(u, v)
+    doubled_area = 2 * cross(u, v)
     with np.errstate(divide="ignore", invalid="ignore"):
         uu, vv = (u**2).sum(1), (v**2).sum(1)
         offset = np.stack([v[:, 1] * uu - u[:, 1] * vv, u[:, 0] * vv - v[:, 0] * uu], 1) / doubled_area[:, None]
@@ -242,7 +134,7 @@ def _bottlenecks(axis: MedialAxis, limit: float, inside: bool) -> tuple[np.ndarr
     found = []
     for k in range(3):
         i, j, across = axis.corners[:, k - 2], axis.corners[:, k - 1], axis.neighbours[:, k]
-        near = np.flatnonzero(((i < j) | (across < 0)) & (((points[i] - points[j]) ** 2).sum(1) < (limit * 1.1) ** 2))
+        near = np.flatnonzero(((i < j) | (across < 0)) & (((points[i] - points[j]) ** 2).sum(1) < (NEAR * limit) ** 2))
         near = near[_free(points, i[near], j[near], axis.corners[near, k])]
         beyond = np.where(across[near] < 0, i[near], axis.corners[across[near]].sum(1) - i[near] - j[near])
         near = near[_free(points, i[near], j[near], beyond)]
@@ -333,7 +225,7 @@ def joined(low: np.ndarray, high: np.ndarray, values: np.ndarray, distance_nm: f
         distance_nm: Largest distance of two centres that are joined.
 
     Returns:
-        The joint boxes, with the least value of each.
+        The joint boxes from left to right, with the least value of each.
     """
     if not len(values):
         return Places.none()
@@ -346,4 +238,5 @@ def joined(low: np.ndarray, high: np.ndarray, values: np.ndarray, distance_nm: f
     boxes[:, 2:] *= -1
     least = np.full(count, np.inf)
     np.minimum.at(least, place, values)
-    return Places(boxes, least)
+    order = np.lexsort(boxes.T[::-1])
+    return Places(boxes[order], least[order])

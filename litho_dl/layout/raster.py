@@ -80,13 +80,16 @@ def _split(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray,
 
 
 def _coverage(edges: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Exact coverage of disjoint polygons from their edges (n, 4) in pixels.
+    """Exact coverage of disjoint polygons from their edges (n, 4) in pixels; only their bounding box is summed.
 
     Green's theorem per pixel row: a piece of edge inside one pixel that descends by d adds d to all pixels right of it,
     and d (1 - f) to its own, where f is its mean fractional x. A running sum along x adds to "all pixels right of it".
     """
     H, W = shape
+    coverage = np.zeros(shape, dtype=np.float32)
     edges = np.clip(edges, 0, [W, H, W, H])
+    if not len(edges):
+        return coverage
     xa, ya, xb, yb = edges[edges[:, 1] != edges[:, 3]].T
     downward = np.sign(ya - yb)
     bottom, top = np.minimum(ya, yb), np.maximum(ya, yb)
@@ -101,12 +104,15 @@ def _coverage(edges: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     share = np.divide(stop - start, width, out=np.ones_like(width), where=width > 0)
     piece_descent, fraction = descent[piece] * share, (start + stop) / 2 - column
 
-    index = row[piece] * (W + 2) + column
+    (x0, y0), (x1, y1) = (np.floor(edges.min(0)).astype(int)[:2], np.ceil(edges.max(0)).astype(int)[2:])
+    index = (row[piece] - y0) * (x1 - x0 + 2) + column - x0
     parts = piece_descent * (1 - fraction), piece_descent * fraction
-    sums = np.bincount(np.concatenate((index, index + 1)), np.concatenate(parts), H * (W + 2)).reshape(H, W + 2)
-    coverage = np.cumsum(sums, axis=1, out=sums)[:, :W].astype(np.float32)
-    np.clip(coverage, 0, 1, out=coverage)
-    coverage[coverage < ROUNDING] = 0
+    sums = np.bincount(np.concatenate((index, index + 1)), np.concatenate(parts), (y1 - y0) * (x1 - x0 + 2))
+    sums = sums.reshape(y1 - y0, x1 - x0 + 2)
+    inside = np.cumsum(sums, axis=1, out=sums)[:, :-2].astype(np.float32)
+    np.clip(inside, 0, 1, out=inside)
+    inside[inside < ROUNDING] = 0
+    coverage[y0:y1, x0:x1] = inside
     return coverage
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import klayout.db as db
 import numpy as np
@@ -34,8 +35,9 @@ def units_per_nm(polygons: Iterable[Polygon], margin_nm: float = 0.0) -> int:
     return _finest(reach + margin_nm)
 
 
-def _points(loop_nm: np.ndarray, units: float, origin: tuple[int, int]) -> list[db.Point]:
-    return [db.Point(x, y) for x, y in (np.rint(loop_nm * units) - origin).astype(np.int64).tolist()]
+def _points(loop_nm: np.ndarray, units: float, origin: tuple[int, int]) -> Any:
+    """Vertices in units, as lists [x, y]: klayout takes these in a third of the time of its points."""
+    return (np.rint(loop_nm * units) - origin).astype(np.int64).tolist()
 
 
 def to_region(polygons: Sequence[Polygon], units: float, origin: tuple[int, int] = (0, 0)) -> db.Region:
@@ -51,9 +53,9 @@ def to_region(polygons: Sequence[Polygon], units: float, origin: tuple[int, int]
     """
     region = db.Region()
     for polygon in polygons:
-        shape = db.Polygon(_points(polygon.hull, units, origin))
+        shape = db.Polygon(_points(polygon.hull, units, origin), False)  # without the second argument, four are a box
         for hole in polygon.holes:
-            shape.insert_hole(_points(hole, units, origin))
+            shape.insert_hole(_points(hole, units, origin), False)
         region.insert(shape)
     return region
 

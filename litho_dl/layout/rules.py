@@ -10,7 +10,8 @@ import numpy as np
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.layout.curvature import tight_bends
-from litho_dl.layout.medial import SAMPLES_PER_LIMIT, Places, medial_axis, narrow_places, sampled_outline
+from litho_dl.layout.medial import SAMPLES_PER_LIMIT, Places, medial_axis, narrow_places
+from litho_dl.layout.outline import neighbours, sampled_outline
 from litho_dl.layout.polygon import Polygon
 
 if TYPE_CHECKING:
@@ -145,8 +146,8 @@ def check_rules(polygons: Sequence[Polygon], rules: MaskRules, *, smooth_nm: flo
     units = region.units_per_nm(polygons)
     mask = region.to_region(polygons, units).merged(True, 0)
     loops = [loop for polygon in region.from_region(mask, units) for loop in polygon.loops]
-    if smooth_nm > 0:
-        loops = [_cut_corners(loop, smooth_nm) for loop in loops]
+    if loops and smooth_nm > 0:
+        loops = _cut_corners(loops, smooth_nm)
     width, space = _distances(loops, rules, smooth_nm)
     radius = tight_bends(loops, rules.min_radius_nm, smooth_nm=smooth_nm) if rules.min_radius_nm > 0 else Places.none()
     return RuleViolations(
@@ -160,7 +161,7 @@ def _distances(loops: list[np.ndarray], rules: MaskRules, smooth_nm: float) -> t
     wanted = [limit for limit in limits if limit > 0]
     if not loops or not wanted:
         return Places.none(), Places.none()
-    axis = medial_axis(sampled_outline(loops, min(wanted) / SAMPLES_PER_LIMIT))
+    axis = medial_axis(sampled_outline(loops, min(wanted) / SAMPLES_PER_LIMIT), max(wanted))
     width, space = (
         narrow_places(axis, limit, inside=inside, slack_nm=smooth_nm) if limit > 0 else Places.none()
         for limit, inside in zip(limits, (True, False), strict=True)
@@ -168,17 +169,25 @@ def _distances(loops: list[np.ndarray], rules: MaskRules, smooth_nm: float) -> t
     return width, space
 
 
-def _cut_corners(loop: np.ndarray, pixel_nm: float) -> np.ndarray:
+def _cut_corners(loops: Sequence[np.ndarray], pixel_nm: float) -> list[np.ndarray]:
     """Replaces staircase corners by a point half a pixel before and one behind them, at most half an edge away.
 
     Corners between two edges of two pixels or more are the mask's own, and stay.
     """
-    into, out = loop - np.roll(loop, 1, axis=0), np.roll(loop, -1, axis=0) - loop
+    vertices, counts = np.concatenate(loops), np.array([len(loop) for loop in loops])
+    previous, following = neighbours(counts)
+    into, out = vertices - vertices[previous], vertices[following] - vertices
     before, after = np.hypot(*into.T), np.hypot(*out.T)
     cut = np.where(np.minimum(before, after) > STEP_PIXELS * pixel_nm, 0, pixel_nm / 2)
-    ends = loop - into * np.minimum(cut / before, 0.5)[:, None], loop + out * np.minimum(cut / after, 0.5)[:, None]
-    points = np.stack(ends, axis=1).reshape(-1, 2)
-    return points[np.abs(points - np.roll(points, 1, axis=0)).max(1) > 1e-6 * pixel_nm]
+    shares = np.minimum(cut / before, 0.5)[:, None], np.minimum(cut / after, 0.5)[:, None]
+    points = np.stack([vertices - into * shares[0], vertices + out * shares[1]], axis=1).reshape(-1, 2)
+    kept = np.abs(points - points[neighbours(2 * counts)[0]]).max(1) > 1e-6 * pixel_nm
+    return [part[stay] for part, stay in zip(_split(points, 2 * counts), _split(kept, 2 * counts), strict=True)]
+
+
+def _split(values: np.ndarray, counts: np.ndarray) -> list[np.ndarray]:
+    """The values of each loop."""
+    return np.split(values, np.cumsum(counts)[:-1])
 
 
 def _small(mask: "db.Region", limit_nm2: float, units: int) -> Places:

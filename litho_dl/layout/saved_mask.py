@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
+import torch
 from torch import Tensor
 
 from litho_dl.core.io import write_png
@@ -52,8 +52,8 @@ def save_mask(
     """
     folder = Path(folder)
     image, drawing = folder / f"{clip.name}.mask.png", folder / f"{clip.name}.mask.{form.suffix}"
-    at_file_pixel = magnified(mask, pixel_nm, file_pixel_nm(clip)).numpy()
-    write_png(image, at_file_pixel.astype(np.uint8) * 255)
+    grey = 255 * mask.to(torch.uint8)
+    write_png(image, magnified(grey, pixel_nm, file_pixel_nm(clip)).numpy())
     if polygons is None:
         polygons = pixel_polygons(mask.cpu().numpy(), pixel_nm)
     back_nm = (-clip.shift_nm[0], -clip.shift_nm[1])

@@ -82,19 +82,21 @@ def find_sites(target: np.ndarray, rule: EpeRule) -> EpeSites:
     Returns:
         The sites, edge by edge.
     """
-    turned = np.ascontiguousarray(target.T)
+    rows, columns = (_occupied(target, axis) for axis in (0, 1))
+    target = target[rows, columns]
     pixels: list[np.ndarray] = []
     normals: list[np.ndarray] = []
     for normal in ((0, -1), (0, 1), (-1, 0), (1, 0)):
-        vertical = normal[0] == 0
-        inside = turned if vertical else target
         # Lines run along the edges: along y for vertical edges, along x for horizontal ones.
-        beyond = np.roll(inside, -(normal[1] if vertical else normal[0]), axis=0)
-        for line, start, end in _runs(inside & ~beyond):
+        beyond = np.roll(target, (-normal[0], -normal[1]), axis=(0, 1))
+        inside, vertical = target & ~beyond, normal[0] == 0
+        lines = beyond.T if vertical else beyond
+        row, column = np.divmod(np.flatnonzero(inside), inside.shape[1])
+        for line, start, end in _runs(column, row) if vertical else _runs(row, column):
             if rule.from_low_end and normal in ((0, -1), (1, 0)):
-                end += int(beyond[line, end % beyond.shape[1]])
+                end += int(lines[line, end % lines.shape[1]])
             elif rule.from_low_end:
-                start -= int(beyond[line, start - 1])
+                start -= int(lines[line, start - 1])
             along = start + np.array(site_offsets(end - start - 1, rule))
             across = np.full_like(along, line)
             pixels.append(np.stack((along, across) if vertical else (across, along), axis=1))
@@ -102,7 +104,16 @@ def find_sites(target: np.ndarray, rule: EpeRule) -> EpeSites:
     if not pixels:
         return EpeSites(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0, bool))
     outwards = np.concatenate(normals).astype(float)
-    return EpeSites(np.concatenate(pixels) + 0.5 + 0.5 * outwards, outwards, np.zeros(len(outwards), bool))
+    places = np.concatenate(pixels) + np.array([rows.start, columns.start])
+    return EpeSites(places + 0.5 + 0.5 * outwards, outwards, np.zeros(len(outwards), bool))
+
+
+def _occupied(target: np.ndarray, axis: int) -> slice:
+    """The rows (axis 0) or columns from one before the target to one after it; all, if it is at the border."""
+    places = np.flatnonzero(target.any(1 - axis))
+    if not len(places) or places[0] == 0 or places[-1] == target.shape[axis] - 1:
+        return slice(0, target.shape[axis])
+    return slice(int(places[0]) - 1, int(places[-1]) + 2)
 
 
 def site_offsets(span: int, rule: EpeRule) -> list[int]:
@@ -140,16 +151,35 @@ def violations(
     """
     printed = PrintRule(threshold, field).printed
     inner, outer = (printed(sampled(image, sites.probes(side * rule.probe_px))) for side in (-1, 1))
+    return _counted(inner, outer, rule)
+
+
+def print_violations(printed: np.ndarray, sites: EpeSites, rule: EpeRule) -> np.ndarray:
+    """EPE violations as `violations` counts them, at sites of pixels, whose probes are in the middle of pixels.
+
+    Args:
+        printed: The print, bool (H, W), of a periodic field.
+        sites: The sites, as `find_sites` returns them.
+        rule: Where the probes are and how they count.
+
+    Returns:
+        (n,) int, as `violations`.
+    """
+    inner, outer = (sampled(printed, sites.probes(side * rule.probe_px)) for side in (-1, 1))
+    return _counted(inner, outer, rule)
+
+
+def _counted(inner: np.ndarray, outer: np.ndarray, rule: EpeRule) -> np.ndarray:
+    """Violations at each site, from whether its two probes print."""
     missing, extra = ~inner, outer
     return missing.astype(int) + extra if rule.per_probe else (missing | extra).astype(int)
 
 
-def _runs(lines: np.ndarray) -> list[tuple[int, int, int]]:
-    """(line, start, end) of every run of True along the last axis, end exclusive."""
-    width = lines.shape[1]
-    places = np.flatnonzero(lines)
-    breaks = (np.diff(places) != 1) | (places[1:] % width == 0)
-    first = np.concatenate(([True], breaks))[: len(places)]
-    last = np.concatenate((breaks, [True]))[: len(places)]
-    line, start = np.divmod(places[first], width)
-    return list(zip(line.tolist(), start.tolist(), (places[last] % width + 1).tolist(), strict=True))
+def _runs(line: np.ndarray, along: np.ndarray) -> list[tuple[int, int, int]]:
+    """(line, start, end) of every run of neighbouring places along a line, end exclusive, line by line."""
+    order = np.lexsort((along, line))
+    line, along = line[order], along[order]
+    breaks = (np.diff(along) != 1) | (np.diff(line) != 0)
+    first = np.concatenate(([True], breaks))[: len(along)]
+    last = np.concatenate((breaks, [True]))[: len(along)]
+    return list(zip(line[first].tolist(), along[first].tolist(), (along[last] + 1).tolist(), strict=True))

@@ -1,12 +1,17 @@
 """Mask rule check of binary masks."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.rules import MaskRules, RuleViolations, check_rules
 
 
-def mask_violations(binary: np.ndarray, pixel_nm: float, rules: MaskRules) -> RuleViolations:
+def mask_violations(
+    binary: np.ndarray, pixel_nm: float, rules: MaskRules, outline: Sequence[Polygon] | None = None
+) -> RuleViolations:
     """Places where a binary mask breaks the mask rules.
 
     A mask of coarse blocks on fine pixels gives the same result as on pixels of its block size: staircases are smoothed
@@ -16,11 +21,13 @@ def mask_violations(binary: np.ndarray, pixel_nm: float, rules: MaskRules) -> Ru
         binary: bool (H, W).
         pixel_nm: Pixel size of the mask.
         rules: The mask rules.
+        outline: The mask's outline, as `pixel_polygons` returns it, where it is at hand.
 
     Returns:
         The violations of each rule.
     """
-    return check_rules(pixel_polygons(binary, pixel_nm), rules, smooth_nm=block_size(binary) * pixel_nm)
+    polygons = pixel_polygons(binary, pixel_nm) if outline is None else outline
+    return check_rules(polygons, rules, smooth_nm=block_size(binary) * pixel_nm)
 
 
 def block_size(binary: np.ndarray) -> int:

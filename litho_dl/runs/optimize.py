@@ -15,7 +15,6 @@ from litho_dl.core.settings import suggestion
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.ilt.solve import OnStep, Solution, solve_targets
 from litho_dl.layout.clips import Clip, drawn_polygons, on_pixel
-from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.curves import curved_polygons
 from litho_dl.layout.file_pixel import file_pixel_nm
 from litho_dl.layout.layout import Layout
@@ -279,8 +278,7 @@ def score_masks(
         evaluation = evaluate_mask(mask, masks.pixel_nm, clip.placed, precise, protocol, raster=raster, drawn=drawn)
         binary = mask >= 0.5
         if curves_nm is None:
-            polygons = pixel_polygons(binary.cpu().numpy(), masks.pixel_nm)
-            yield ScoredMask(clip, binary, masks.pixel_nm, polygons, evaluation, None)
+            yield ScoredMask(clip, binary, masks.pixel_nm, evaluation.outline, evaluation, None)
             continue
         polygons = curved_polygons(binary.cpu().numpy(), masks.pixel_nm, curves_nm)
         (coverage,) = drawn_masks([Layout(clip.name, polygons)], clip).mask

@@ -5,7 +5,7 @@ import pytest
 from scenes.pixel_images import by_normal, drawn
 
 from litho_dl.metrics.edge import edge_placement, edge_profile
-from litho_dl.metrics.epe import NEURALILT, OPENILT, find_sites, site_offsets, violations
+from litho_dl.metrics.epe import NEURALILT, OPENILT, find_sites, print_violations, site_offsets, violations
 
 LEFT, RIGHT, DOWN, UP = (0, -1), (0, 1), (-1, 0), (1, 0)
 
@@ -78,6 +78,9 @@ def test_a_shift_by_k_pixels_is_k_nm_of_epe(k):
     assert epe == {RIGHT: [2 * k], LEFT: [-2 * k], UP: [0, 0], DOWN: [0, 0]}
     counts = by_normal(sites, violations(printed, sites, OPENILT, 0.5))
     assert counts == {RIGHT: [k >= 15 or k < -15], LEFT: [k <= -15 or k > 15], UP: [0, 0], DOWN: [0, 0]}
+    np.testing.assert_array_equal(print_violations(printed, sites, OPENILT), violations(printed, sites, OPENILT, 0.5))
+    published = print_violations(printed, sites, NEURALILT)
+    np.testing.assert_array_equal(published, violations(printed, sites, NEURALILT, 0.5))
     assert violations(printed, sites, NEURALILT, 0.5).sum() == (abs(k) >= 16) + (abs(k) >= 17)
 
 

@@ -17,6 +17,7 @@ from litho_dl.core.io import write_png
 from litho_dl.layout.clips import Clip, load_clip, load_mask, load_mask_image, pixel_of, place
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
+from litho_dl.layout.raster import rasterize
 from litho_dl.layout.saved_mask import save_mask
 from litho_dl.metrics.drawn_sites import drawn_widths_nm, field_edges
 from litho_dl.metrics.edge import edge_placement, edge_profile
@@ -123,6 +124,8 @@ def test_the_figures_are_those_of_the_images(simulator):
     assert card.edges.ils_per_um == pytest.approx(profile.ils_per_um.mean())
     assert card.edges.nils == pytest.approx(profile.nils.mean())
     assert len(found.violations_nm) <= card.epe_violations
+    drawn = rasterize(Layout("mask", found.outline), Grid.of_field(FIELD, 8.0))
+    np.testing.assert_array_equal(drawn, clip.coverage(8.0) >= 0.5)
 
 
 def test_the_protocols_pixel_scales_areas_and_edges(simulator):

@@ -10,6 +10,7 @@ from litho_dl.viz.images import ClipImages, grown
 from litho_dl.viz.panels import aerial_panel, mask_panel, print_panel, target_panel
 
 PANEL_IN = 4.2  # width of a panel
+PANEL_PIXELS = 820  # of its longer side, about as many as a file has; more would not be visible
 PANELS = ("target", "mask", "aerial", "nominal")
 
 
@@ -35,7 +36,7 @@ def clip_figure(
     Returns:
         The figure.
     """
-    images = images.crop(grown(images.bounds(), margin_nm))
+    images = images.crop(grown(images.bounds(), margin_nm)).reduced(PANEL_PIXELS)
     panels = [name for name in PANELS if getattr(images, name) is not None]
     columns = 2 if len(panels) == 4 else len(panels)
     rows = len(panels) // columns

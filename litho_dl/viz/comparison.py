@@ -45,7 +45,7 @@ def comparison_figure(
         window = grown(square_around((x0, x1, y0, y1), max(x1 - x0, y1 - y0)), margin_nm)
         places[2 * row + 1, 0].set_axis_off()
         for column, (origin, clip) in enumerate(drawn.items()):
-            images = clip.images.crop(window).thinned(CELL_PIXELS)
+            images = clip.images.crop(window).reduced(CELL_PIXELS)
             if column == 0:
                 target_panel(places[2 * row, 0], images, "")
                 places[2 * row, 0].set_title(

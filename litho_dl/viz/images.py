@@ -1,4 +1,4 @@
-"""The images of one clip on one grid, cropped and thinned for figures."""
+"""The images of one clip on one grid, cropped and reduced for figures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
@@ -108,15 +108,36 @@ class ClipImages:
         cut: dict[str, Any] = {name: np.asarray(image)[rows, columns] for name, image in self._present()}
         return replace(self, origin_nm=(x + columns.start * self.pixel_nm, y + rows.start * self.pixel_nm), **cut)
 
-    def thinned(self, longest: int) -> Self:
-        """One pixel of every n x n, with the smallest n that leaves at most `longest` pixels a side."""
-        step = -(-max(self.shape) // longest)
-        height, width = (n // step for n in self.shape)
-        kept: dict[str, Any] = {
-            name: np.asarray(image)[step // 2 :: step, step // 2 :: step][:height, :width]
-            for name, image in self._present()
-        }
-        return replace(self, pixel_nm=self.pixel_nm * step, **kept)
+    def reduced(self, longest: int) -> Self:
+        """The images as means over larger pixels, at most `longest` a side; a part of a pixel at the end is left out.
+
+        A feature narrower than such a pixel stays, fainter.
+        """
+        if (side := max(self.shape)) <= longest:
+            return self
+        shape = self.shape[0] * longest // side, self.shape[1] * longest // side
+        means: dict[str, Any] = {name: _means(image, side / longest, shape) for name, image in self._present()}
+        return replace(self, pixel_nm=self.pixel_nm * side / longest, **means)
+
+
+def _means(image: ArrayLike, step: float, shape: tuple[int, int]) -> NDArray:
+    """Means over squares of `step` pixels, of which those at the border count in part.
+
+    Args:
+        image: (H, W).
+        step: Side of a square in pixels.
+        shape: Rows and columns of squares, the first at the first pixel.
+
+    Returns:
+        `shape`, float32.
+    """
+    means = np.asarray(image, dtype=np.float32)
+    for count in shape:  # over rows; each turn makes columns rows, and two turns leave the image as it was
+        edges = np.arange(count + 1) * step
+        whole = np.minimum(edges.astype(int), len(means) - 1)
+        parts = (edges - whole).astype(np.float32)[:, None] * means[whole]
+        means = ((np.add.reduceat(means[: whole[-1]], whole[:-1]) + np.diff(parts, axis=0)) / np.float32(step)).T
+    return means
 
 
 def _pixels(low_nm: float, high_nm: float, pixel_nm: float, count: int) -> slice:

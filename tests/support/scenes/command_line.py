@@ -12,7 +12,6 @@ from typing import NamedTuple
 from unittest import mock
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from litho_dl.cli.main import main
 from litho_dl.core.io import write_png
@@ -22,6 +21,7 @@ from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.process.kernel_file import save_kernels
 from litho_dl.process.model import build_process
+from litho_dl.viz.figure import save_figure
 from scenes.coarse_optics import coarse_recipe
 
 RECIPE = "duv193-dry-annular"
@@ -93,8 +93,7 @@ class Result(NamedTuple):
 @contextlib.contextmanager
 def coarse_figures() -> Iterator[None]:
     """Pictures of few pixels, which take most of a small command's time."""
-    save = Figure.savefig
-    with mock.patch.object(Figure, "savefig", lambda *given, **options: save(*given, **options | {"dpi": DPI})):
+    with mock.patch.object(save_figure, "__defaults__", (DPI,)):
         yield
 
 

@@ -30,6 +30,8 @@ def grey_values(picture: Image.Image, path: Path) -> np.ndarray:
         if "transparency" in picture.info:
             raise LithoError(f"{path}: expected an opaque image of 16 bits, got a transparent grey; save it without.")
         return np.asarray(picture.convert("I")).astype(np.uint16)
+    if picture.mode in ("1", "L") and "transparency" not in picture.info:  # as written here; converting takes longest
+        return np.asarray(picture.convert("L"))
     colours = np.asarray(picture.convert("RGBA"))
     grey, opacity = colours[..., 0], colours[..., 3]
     visible = colours[opacity > 0]

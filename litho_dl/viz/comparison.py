@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from litho_dl.core.errors import LithoError
 from litho_dl.viz.clip import caption
-from litho_dl.viz.figure import TICK_SIZE, TITLE_SIZE, Extent, as_it_is, new_figure
+from litho_dl.viz.figure import TICK_SIZE, TITLE_SIZE, as_it_is, new_figure
 from litho_dl.viz.gallery import GalleryClip
-from litho_dl.viz.images import grown, square_around
+from litho_dl.viz.images import Extent, grown, square_around
 from litho_dl.viz.panels import mask_panel, print_panel, target_panel
 
 CELL_IN = 1.9  # side of a panel

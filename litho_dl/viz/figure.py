@@ -17,11 +17,9 @@ from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from litho_dl.core.errors import OutputError
 from litho_dl.core.io import atomic_path
-
-FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
-Extent = tuple[float, float, float, float]  # x0, x1, y0, y1; nm
+from litho_dl.viz.images import Extent
+from litho_dl.viz.suffix import require_figure_suffix
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 BLACK, GREY = "#222222", "#8C8C8C"
@@ -182,16 +180,6 @@ def legend_below(axes: Axes, entries: Sequence[Artist]) -> None:
         handlelength=1.4,
         columnspacing=1.2,
     )
-
-
-def require_figure_suffix(path: str | Path) -> None:
-    """Checks that figures can be saved under a name.
-
-    Raises:
-        OutputError: The name has another suffix than .png, .pdf or .svg.
-    """
-    if Path(path).suffix.lower() not in FIGURE_SUFFIXES:
-        raise OutputError(f"{path}: expected a picture that ends in {', '.join(FIGURE_SUFFIXES)}.")
 
 
 def save_figure(figure: Figure, path: str | Path, dpi: int = 200) -> None:

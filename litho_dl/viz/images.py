@@ -8,7 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from litho_dl.core.errors import GridMismatchError
-from litho_dl.viz.figure import Extent
+
+Extent = tuple[float, float, float, float]  # x0, x1, y0, y1; nm
+
+MARGIN_NM = 120.0  # shown around a clip
+SHOWN_PIXELS = 820  # of the longer side of a clip, about as many as its picture has; more would not be visible
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,10 @@ class ClipImages:
         cut: dict[str, Any] = {name: np.asarray(image)[rows, columns] for name, image in self._present()}
         return replace(self, origin_nm=(x + columns.start * self.pixel_nm, y + rows.start * self.pixel_nm), **cut)
 
+    def shown(self, margin_nm: float = MARGIN_NM) -> Self:
+        """What the picture of the clip shows: the part within a margin of `bounds`, reduced to the picture's pixels."""
+        return self.crop(grown(self.bounds(), margin_nm)).reduced(SHOWN_PIXELS)
+
     def reduced(self, longest: int) -> Self:
         """The images as means over larger pixels, at most `longest` a side; a part of a pixel at the end is left out.
 
@@ -171,3 +179,17 @@ def square_around(bounds: Extent, side_nm: float) -> Extent:
     """
     x, y, half = (bounds[0] + bounds[1]) / 2, (bounds[2] + bounds[3]) / 2, side_nm / 2
     return x - half, x + half, y - half, y + half
+
+
+def sampled(image: NDArray, shape: tuple[int, int]) -> NDArray:
+    """An image resampled to another number of pixels over the same field (nearest neighbour).
+
+    Args:
+        image: (h, w).
+        shape: (H, W) of the result.
+
+    Returns:
+        (H, W).
+    """
+    rows, columns = (((2 * np.arange(n) + 1) * old // (2 * n)) for n, old in zip(shape, image.shape, strict=True))
+    return image[np.ix_(rows, columns)]

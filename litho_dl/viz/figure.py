@@ -217,6 +217,7 @@ def _save_drawn(figure: Figure, path: Path, dpi: int) -> bool:
     if min(x0, y0) < 0 or x1 > pixels.shape[1] or y1 > pixels.shape[0]:
         return False
     pad = round(PAD_IN * dpi)
-    picture = np.pad(pixels[y0:y1, x0:x1], ((pad, pad), (pad, pad), (0, 0)), constant_values=255)
+    picture = np.full((y1 - y0 + 2 * pad, x1 - x0 + 2 * pad, 3), 255, dtype=np.uint8)
+    picture[pad : pad + y1 - y0, pad : pad + x1 - x0] = pixels[y0:y1, x0:x1]
     Image.fromarray(picture[::-1]).save(path, dpi=(dpi, dpi), compress_level=PNG_LEVEL)
     return True

@@ -139,12 +139,15 @@ def _means(image: ArrayLike, step: float, shape: tuple[int, int]) -> NDArray:
     Returns:
         `shape`, float32.
     """
-    means = np.asarray(image, dtype=np.float32)
+    means = np.asarray(image)
     for count in shape:  # over rows; each turn makes columns rows, and two turns leave the image as it was
         edges = np.arange(count + 1) * step
         whole = np.minimum(edges.astype(int), len(means) - 1)
         parts = (edges - whole).astype(np.float32)[:, None] * means[whole]
-        means = ((np.add.reduceat(means[: whole[-1]], whole[:-1]) + np.diff(parts, axis=0)) / np.float32(step)).T
+        sums, rows = np.diff(parts, axis=0), np.diff(whole)
+        for row in range(rows.max()):
+            sums[rows > row] += means[whole[:-1][rows > row] + row]
+        means = np.ascontiguousarray(sums.T) / np.float32(step)
     return means
 
 

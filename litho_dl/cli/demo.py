@@ -74,9 +74,8 @@ def demo(out: Path, layouts: Path, device: str) -> None:
         coverage = clip.coverage(file_pixel_nm(clip))
         as_drawn = evaluate_mask(coverage, file_pixel_nm(clip), clip.placed, precise, protocol)
         drawn.append(as_drawn.scorecard.as_dict())
-        gallery.append(
-            (clip.name, clip_images(evaluation, scored.mask), evaluation.scorecard, evaluation.violations_nm)
-        )
+        images = clip_images(evaluation, scored.mask, aerial=False)
+        gallery.append((clip.name, images, evaluation.scorecard, evaluation.violations_nm))
     settings = {**layout_settings(paths), "optics": OPTICS, "method": METHOD}
     write_run(out, command_line(), results, solution, settings, pictures)
     draw_gallery(out / "gallery.png", gallery, f"{METHOD} on {OPTICS}")

@@ -100,6 +100,7 @@ def optimize(
     """
     from litho_dl.core.beside import at_once, beside
     from litho_dl.core.device import resolve_device
+    from litho_dl.core.memory import release_memory
     from litho_dl.ilt.method import load_method
     from litho_dl.layout.file_pixel import MASK_FILE_PIXEL_NM, whole_factor
     from litho_dl.runs import files, tables
@@ -134,6 +135,7 @@ def optimize(
                 written.update(files.write_fracture(scored, out, curves_nm))
             results.append({**written, "diverged": diverged, "solve_seconds_per_clip": solution.seconds / len(clips)})
             timer.finish("file_seconds")
+            release_memory()  # which the next clip would not reuse whole, so that the peak would rise
         settings = {**run_input.settings(), "method": method, "mask_rules": str(run.protocol.rules)}
         settings |= {"mask_field": optics.mask.field, **timer.seconds}
         record = files.write_run(out, command_line(), results, solution, settings, pictures)

@@ -1,5 +1,6 @@
 """Calls of functions in a process of their own, while this one goes on."""
 
+import gc
 import os
 import pickle
 import signal
@@ -15,7 +16,7 @@ from litho_dl.core.errors import OutputError
 from litho_dl.core.memory import collect_seldom
 
 Call = Callable[..., None]  # of a function with its arguments
-MOST_WAITING = 4  # calls whose arguments are held
+MOST_WAITING = 2  # calls whose arguments are held
 
 
 def at_once(function: Call, *arguments: Any, **named: Any) -> None:
@@ -118,3 +119,6 @@ def serve() -> None:
                 raised = error
             answers.write(pickle.dumps(raised))
             answers.flush()
+            del function, arguments, named
+            gc.collect()  # figures are circles of objects, with images in them
+            gc.freeze()

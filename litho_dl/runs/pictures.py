@@ -87,12 +87,13 @@ def _settings(scored: "ScoredMask", threshold: float, title: str) -> dict[str, A
     }
 
 
-def clip_images(evaluation: Evaluation, mask: Tensor) -> ClipImages:
+def clip_images(evaluation: Evaluation, mask: Tensor, *, aerial: bool = True) -> ClipImages:
     """The images of a scored mask, for `viz`.
 
     Args:
         evaluation: The scores with their images.
         mask: The mask, bool (h, w).
+        aerial: Whether to hold the aerial image, which is as large as all others together and not in galleries.
 
     Returns:
         All images on the protocol's pixel.
@@ -104,7 +105,7 @@ def clip_images(evaluation: Evaluation, mask: Tensor) -> ClipImages:
         outer=evaluation.prints["outer"],
         inner=evaluation.prints["inner"],
         target=evaluation.target,
-        aerial=evaluation.aerial,
+        aerial=evaluation.aerial if aerial else None,
         reach_nm=evaluation.reach_nm,
         mask_field=evaluation.mask_field,
     )

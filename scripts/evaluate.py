@@ -43,7 +43,7 @@ def run_method(suite: Suite, method: str, out: Path) -> list[dict[str, Any]]:
             (scored,) = suite.scored(made.masks[clip.name], raster, [clip])
             rows.append({"method": name, **score_row(scored, made.seconds)})
             if raster == "exact":
-                images, card = clip_images(scored.evaluation, scored.mask), scored.evaluation.scorecard
+                images, card = clip_images(scored.evaluation, scored.mask, aerial=False), scored.evaluation.scorecard
                 gallery.append((card.clip, images, card, scored.evaluation.violations_nm))
     draw_gallery(out / f"{suite.name}.{name}.png", gallery, f"{name} on {suite.name}")
     return rows

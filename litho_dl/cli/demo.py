@@ -43,7 +43,7 @@ def demo(out: Path, layouts: Path, device: str) -> None:
     from litho_dl.runs.files import layout_settings, write_clip, write_run
     from litho_dl.runs.optics import draw_kernels
     from litho_dl.runs.optimize import score_masks, solve
-    from litho_dl.runs.pictures import clip_images, draw_gallery
+    from litho_dl.runs.pictures import Pictures, clip_images, draw_gallery
     from litho_dl.runs.tables import before_and_after
     from litho_dl.scoring.evaluate import evaluate_mask
     from litho_dl.scoring.protocol import default_protocol
@@ -66,18 +66,18 @@ def demo(out: Path, layouts: Path, device: str) -> None:
     with progress_bar(f"Optimising {len(clips)} clips") as advance:
         solution = solve(simulator, clips, METHOD, advance).require_finished()
     precise = simulator.in_double()
+    pictures = Pictures(process.resist.threshold, METHOD)
     results, drawn, gallery = [], [], []
     for scored in score_masks(simulator, clips, solution, protocol):
         clip, evaluation = scored.clip, scored.evaluation
-        results.append(write_clip(scored, process.resist.threshold, out, METHOD))
+        results.append(write_clip(scored, out, pictures))
         coverage = clip.coverage(file_pixel_nm(clip))
         as_drawn = evaluate_mask(coverage, file_pixel_nm(clip), clip.placed, precise, protocol)
         drawn.append(as_drawn.scorecard.as_dict())
-        gallery.append(
-            (clip.name, clip_images(evaluation, scored.mask), evaluation.scorecard, evaluation.violations_nm)
-        )
+        images = clip_images(evaluation, scored.mask, aerial=False)
+        gallery.append((clip.name, images, evaluation.scorecard, evaluation.violations_nm))
     settings = {**layout_settings(paths), "optics": OPTICS, "method": METHOD}
-    write_run(out, command_line(), results, solution, settings, figures=True)
+    write_run(out, command_line(), results, solution, settings, pictures)
     draw_gallery(out / "gallery.png", gallery, f"{METHOD} on {OPTICS}")
     table = before_and_after(drawn, results)
     write_text(out / "scores.md", f"# {METHOD} on {OPTICS}\n\n{table}\n")

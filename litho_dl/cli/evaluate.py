@@ -1,8 +1,9 @@
 """litho-dl evaluate: the scores of any mask."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
@@ -16,9 +17,7 @@ from litho_dl.cli.options import (
     optics_option,
     rules_options,
 )
-
-if TYPE_CHECKING:
-    pass
+from litho_dl.core.timing import PhaseTimer, process_seconds
 
 
 @click.command()
@@ -68,36 +67,42 @@ def evaluate(
 
     The target's bounding box is centred on the field.
     """
-    from litho_dl.core.device import resolve_device
-    from litho_dl.layout.clips import load_clip
-    from litho_dl.process.files import read_optics
-    from litho_dl.runs.border import warn_of_border
-    from litho_dl.runs.files import warn_of_nothing_printed, warn_of_pixel_edges, warn_of_unlike_print
-    from litho_dl.runs.masks import read_given_mask
-    from litho_dl.runs.optimize import score_masks
-    from litho_dl.scoring.protocol import PROTOCOLS
-    from litho_dl.scoring.scorecard import as_lines
-    from litho_dl.simulation.simulator import Simulator
-    from litho_dl.viz.figure import require_figure_suffix, save_figure
+    from litho_dl.core.beside import at_once, beside
+    from litho_dl.viz.drawing import load_drawing
+    from litho_dl.viz.suffix import require_figure_suffix
 
+    timer = PhaseTimer(process_seconds())
     if figure is not None:
         require_figure_suffix(figure)
-    resolved = resolve_device(device)
-    read = read_optics(optics, field_nm=field_nm)
-    scoring = PROTOCOLS[protocol].scaled(read.scale).counting(rules.at(read.scale))
-    scoring.require(read.field_nm, read.mask)
-    clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
-    masks = read_given_mask(mask, clip, layer=mask_layer, cell=mask_cell, allow_missing=allow_missing)
-    warn_of_pixel_edges(scoring, [clip])
-    process = built(read)
-    simulator = Simulator(process).to(resolved)
-    (scored,) = score_masks(simulator, [clip], masks, scoring, raster=raster)
-    if figure is not None:
-        from litho_dl.runs.pictures import mask_figure
+    with nullcontext(at_once) if figure is None else beside(load_drawing) as call:
+        from litho_dl.core.device import resolve_device
+        from litho_dl.layout.clips import load_clip
+        from litho_dl.process.files import read_optics
+        from litho_dl.runs.border import warn_of_border
+        from litho_dl.runs.files import warn_of_nothing_printed, warn_of_pixel_edges, warn_of_unlike_print
+        from litho_dl.runs.masks import read_given_mask
+        from litho_dl.runs.optimize import score_masks
+        from litho_dl.runs.pictures import draw_mask
+        from litho_dl.scoring.protocol import PROTOCOLS
+        from litho_dl.scoring.scorecard import as_lines
+        from litho_dl.simulation.simulator import Simulator
 
-        save_figure(mask_figure(scored, process.resist.threshold, f"{clip.name}: {mask.name}"), figure)
-    warn_of_border(process, [clip.placed], optimised=True)
-    warn_of_nothing_printed(scored)
-    warn_of_unlike_print(scored)
-    card = {"mask_pixel_nm": masks.pixel_nm, "mask_rules": str(scoring.rules), **scored.evaluation.scorecard.as_dict()}
-    click.echo(json.dumps(card, indent=2) if as_json else as_lines(card))
+        resolved = resolve_device(device)
+        read = read_optics(optics, field_nm=field_nm)
+        scoring = PROTOCOLS[protocol].scaled(read.scale).counting(rules.at(read.scale))
+        scoring.require(read.field_nm, read.mask)
+        clip = load_clip(target, read, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
+        masks = read_given_mask(mask, clip, layer=mask_layer, cell=mask_cell, allow_missing=allow_missing)
+        warn_of_pixel_edges(scoring, [clip])
+        process = built(read)
+        simulator = Simulator(process).to(resolved)
+        timer.finish("start_seconds")
+        (scored,) = score_masks(simulator, [clip], masks, scoring, raster=raster)
+        if figure is not None:
+            draw_mask(figure, scored, process.resist.threshold, f"{clip.name}: {mask.name}", call)
+        warn_of_border(process, [clip.placed], optimised=True)
+        warn_of_nothing_printed(scored)
+        warn_of_unlike_print(scored)
+        card = {"mask_pixel_nm": masks.pixel_nm, "mask_rules": str(scoring.rules)}
+        card |= {**scored.evaluation.scorecard.as_dict(), **timer.seconds}
+        click.echo(json.dumps(card, indent=2) if as_json else as_lines(card))

@@ -79,6 +79,7 @@ def infer(
     from litho_dl.layout.file_pixel import MASK_FILE_PIXEL_NM, whole_factor
     from litho_dl.runs import files
     from litho_dl.runs.optimize import score_masks
+    from litho_dl.runs.pictures import Pictures, draw_convergence
     from litho_dl.runs.tables import score_table
 
     resolved, chosen = resolve_device(device), load_method(method)
@@ -104,15 +105,14 @@ def infer(
         title += f", {steps} steps of {method}"
     masks = score_masks(run.simulator, clips, solution or prediction, run.protocol)
     seconds = {name: value for name, value in settings.items() if name.endswith("_seconds")}
-    results = files.write_masks(masks, run.threshold, out, title if figures else None, seconds, form)
+    pictures = Pictures(run.threshold, title) if figures else None
+    results = files.write_masks(masks, out, pictures, seconds, form)
     if solution is not None:
         files.warn_of_divergence(solution, [clip.name for clip in clips])
         both = zip(results, solution.diverged.tolist(), strict=True)
         results = [{**result, "diverged": diverged} for result, diverged in both]
     files.write_scores(out, command_line(), settings, results)
     if figures and solution is not None:
-        from litho_dl.runs.pictures import draw_convergence
-
         draw_convergence(out / "convergence.png", solution, f"Convergence, {title}")
     click.echo(json.dumps(results, indent=2) if as_json else score_table(results))
     if solution is not None:

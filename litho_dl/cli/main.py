@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from litho_dl import __version__
 from litho_dl.core.errors import LithoError, out_of_memory
-from litho_dl.core.memory import keep_memory
+from litho_dl.core.memory import collect_seldom, keep_memory
 
 COMMANDS = {
     "clips": "Generate random layout clips that keep design rules, or cut clips from a layout.",
@@ -101,6 +101,7 @@ def main() -> None:
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     keep_memory()
+    collect_seldom()
     try:
         cli.main(prog_name="litho-dl", standalone_mode=False)
     except click.ClickException as error:

@@ -1,6 +1,7 @@
 """litho-dl optimize: the masks of layouts, by ILT."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from litho_dl.cli.options import (
 from litho_dl.cli.preparation import RunInput, prepared_run, read_clips, with_run_input
 from litho_dl.core.errors import LithoError
 from litho_dl.core.progress import progress_bar
+from litho_dl.core.timing import PhaseTimer, process_seconds
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -96,12 +98,17 @@ def optimize(
 
     With --init, only the method's last level is run, from the given masks.
     """
+    from litho_dl.core.beside import at_once, beside
     from litho_dl.core.device import resolve_device
+    from litho_dl.core.memory import release_memory
     from litho_dl.ilt.method import load_method
     from litho_dl.layout.file_pixel import MASK_FILE_PIXEL_NM, whole_factor
     from litho_dl.runs import files, tables
     from litho_dl.runs.optimize import score_masks, solve
+    from litho_dl.runs.pictures import Pictures
+    from litho_dl.viz.drawing import load_drawing
 
+    timer = PhaseTimer(process_seconds())
     if curves_nm is not None and not 0 < curves_nm <= LARGEST_TOLERANCE_NM:
         raise LithoError(f"Expected --curves above 0 and at most {LARGEST_TOLERANCE_NM:g} nm, got {curves_nm:g}.")
     resolved, chosen = resolve_device(device), load_method(method)
@@ -113,21 +120,30 @@ def optimize(
         part = (mask_layer, mask_cell, run_input.allow_missing)
         masks = _start_masks(start_masks, clips, chosen.target_nm * optics.scale, *part)
     run = prepared_run(optics, clips, out, resolved, rules)
-    with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
-        solution = solve(run.simulator, clips, chosen, advance, masks=masks)
-    results = []
-    every = score_masks(run.simulator, clips, solution, run.protocol, curves_nm=curves_nm)
-    for scored, diverged in zip(every, solution.diverged.tolist(), strict=True):
-        written = files.write_clip(scored, run.threshold, out, method if figures else None, form)
-        if shots:
-            written.update(files.write_fracture(scored, out, curves_nm))
-        results.append({**written, "diverged": diverged, "solve_seconds_per_clip": solution.seconds / len(clips)})
-    settings = {**run_input.settings(), "method": method, "mask_rules": str(run.protocol.rules)}
-    settings |= {"mask_field": optics.mask.field}
-    files.write_run(out, command_line(), results, solution, settings, figures=figures)
-    click.echo(json.dumps(results, indent=2) if as_json else tables.score_table(results))
-    if curves_nm is not None and not as_json:
-        click.echo(tables.curve_cost(results) + (f"\n{tables.shot_kinds(curves_nm)}" if shots else ""))
+    with beside(load_drawing) if figures else nullcontext(at_once) as call:
+        pictures = Pictures(run.threshold, method, call) if figures else None
+        timer.finish("start_seconds")
+        with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
+            solution = solve(run.simulator, clips, chosen, advance, masks=masks)
+        timer.finish("solve_seconds")
+        results = []
+        every = score_masks(run.simulator, clips, solution, run.protocol, curves_nm=curves_nm)
+        for scored, diverged in zip(every, solution.diverged.tolist(), strict=True):
+            timer.finish("scoring_seconds")
+            written = files.write_clip(scored, out, pictures, form)
+            if shots:
+                written.update(files.write_fracture(scored, out, curves_nm))
+            results.append({**written, "diverged": diverged, "solve_seconds_per_clip": solution.seconds / len(clips)})
+            timer.finish("file_seconds")
+            release_memory()  # which the next clip would not reuse whole, so that the peak would rise
+        settings = {**run_input.settings(), "method": method, "mask_rules": str(run.protocol.rules)}
+        settings |= {"mask_field": optics.mask.field, **timer.seconds}
+        record = files.write_run(out, command_line(), results, solution, settings, pictures)
+        click.echo(json.dumps(results, indent=2) if as_json else tables.score_table(results))
+        if curves_nm is not None and not as_json:
+            click.echo(tables.curve_cost(results) + (f"\n{tables.shot_kinds(curves_nm)}" if shots else ""))
+    timer.finish("file_seconds")
+    files.write_scores(out, command_line(), record | {"file_seconds": timer.seconds["file_seconds"]}, results)
     if not as_json:
         click.echo(_what_was_written(out, len(results), shots=shots, figures=figures))
     solution.require_finished()  # interrupted: for the exit code; the best masks so far are written

@@ -117,10 +117,9 @@ def _draw_spot(folder: Path, name: str, context: "WorkerContext", mask: "Chip", 
     from litho_dl.layout.contour import pixel_polygons
     from litho_dl.layout.layout import Layout
     from litho_dl.layout.stack import SUFFIX, write_stack
-    from litho_dl.runs.pictures import sampled
     from litho_dl.viz.clip import clip_figure
     from litho_dl.viz.figure import save_figure
-    from litho_dl.viz.images import ClipImages
+    from litho_dl.viz.images import ClipImages, sampled
 
     x, y = (float(coordinate) for coordinate in sites.xy_nm[index])
     tiling = context.plan.tiling

@@ -18,7 +18,6 @@ from litho_dl.core.errors import GridMismatchError, LayoutError, LithoError, Mas
 from litho_dl.core.grid import Grid, HasField, scale_of, whole_ratio
 from litho_dl.core.io import IMAGE_SUFFIXES, read_image
 from litho_dl.core.naming import require_name
-from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.edges import is_manhattan
 from litho_dl.layout.file_pixel import file_pixel_nm, whole_factor
 from litho_dl.layout.files import read_layout
@@ -289,6 +288,8 @@ def load_mask_polygons(
         LithoError: As `load_mask_image` and `layout.files.read_layout`, or the polygons leave the field.
     """
     if Path(path).suffix.lower() in IMAGE_SUFFIXES:
+        from litho_dl.layout.contour import pixel_polygons  # loads SciPy
+
         values = load_mask_image(path, clip)
         return Layout(file_stem(path), pixel_polygons((values >= 0.5).numpy(), pixel_of(values, clip)))
     return _placed_mask(path, clip, layer, cell, allow_missing=allow_missing)

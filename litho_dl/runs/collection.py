@@ -32,7 +32,7 @@ class Collection:
             LithoError: The picture's suffix is unknown.
         """
         from litho_dl.core.io import require_writable_folder
-        from litho_dl.viz.figure import require_figure_suffix
+        from litho_dl.viz.suffix import require_figure_suffix
 
         self.library = out if out.suffix.lower() in LIBRARY_SUFFIXES else None
         self.folder = require_writable_folder(out.parent if self.library else out)

@@ -7,19 +7,18 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from litho_dl.core.beside import Call, at_once
 from litho_dl.core.io import atomic_path, write_png
 from litho_dl.core.naming import require_name
-from litho_dl.runs.pictures import sampled
 from litho_dl.simulation.exposure import Exposure
 from litho_dl.simulation.other_field import other_field_hint, other_field_nm2
 from litho_dl.simulation.simulator import Simulator
-from litho_dl.viz.clip import clip_figure
-from litho_dl.viz.figure import save_figure
-from litho_dl.viz.images import ClipImages
+from litho_dl.viz.drawing import draw_clip
+from litho_dl.viz.images import ClipImages, sampled
 
 
 def write_exposure(
-    exposure: Exposure, mask: Tensor, pixel_nm: float, out: Path, name: str, *, title: str
+    exposure: Exposure, mask: Tensor, pixel_nm: float, out: Path, name: str, *, title: str, call: Call = at_once
 ) -> dict[str, Any]:
     """Writes NAME.aerial.npy, the print of every corner as NAME.CORNER.png, and the picture NAME.simulate.png.
 
@@ -30,6 +29,7 @@ def write_exposure(
         out: Folder to write to.
         name: Stem of the file names.
         title: Title of the picture.
+        call: Makes the call that draws, such as what `core.beside.beside` yields.
 
     Returns:
         Values for the run's summary.
@@ -41,10 +41,6 @@ def write_exposure(
     require_name(name, "the name of a layout")
     aerial = exposure.aerial().cpu().numpy()
     prints = {corner: exposure.binary_print(corner).cpu().numpy() for corner in exposure.corners}
-    with atomic_path(out / f"{name}.aerial.npy") as path:
-        np.save(path, aerial)
-    for corner, printed in prints.items():
-        write_png(out / f"{name}.{corner}.png", printed.astype(np.uint8) * 255)
     images = ClipImages(
         pixel_nm=pixel_nm,
         mask=sampled(mask.numpy(), aerial.shape),
@@ -55,7 +51,11 @@ def write_exposure(
         mask_field=exposure.mask_field,
     )
     figure = out / f"{name}.simulate.png"
-    save_figure(clip_figure(images, threshold=exposure.resist.threshold, title=title), figure)
+    call(draw_clip, figure, images.shown(), threshold=exposure.resist.threshold, title=title)
+    with atomic_path(out / f"{name}.aerial.npy") as path:
+        np.save(path, aerial)
+    for corner, printed in prints.items():
+        write_png(out / f"{name}.{corner}.png", printed.astype(np.uint8) * 255)
     return {
         "pixel_nm": pixel_nm,
         "threshold": exposure.resist.threshold,

@@ -4,14 +4,13 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from litho_dl.core.errors import LithoError
 from litho_dl.core.grid import HasField
 from litho_dl.core.io import IMAGE_SUFFIXES
-from litho_dl.ilt.solve import Solution
 from litho_dl.layout.clips import Clip, file_stem, load_clip
 from litho_dl.layout.edges import is_manhattan
 from litho_dl.layout.files import LAYOUT_SUFFIXES
@@ -20,10 +19,14 @@ from litho_dl.layout.layout import Box
 from litho_dl.layout.mask_file import PLAIN_FORM, MaskForm
 from litho_dl.layout.saved_mask import save_mask
 from litho_dl.runs.optimize import ScoredMask
+from litho_dl.runs.pictures import Pictures, draw_convergence, draw_mask, write_layers
 from litho_dl.runs.summary import write_summary
 from litho_dl.runs.tables import headline_scores, shot_tolerance_nm
 from litho_dl.scoring.protocol import Protocol
 from litho_dl.simulation.other_field import other_field_hint
+
+if TYPE_CHECKING:
+    from litho_dl.ilt.solve import Solution
 
 SHOT_GRID_NM = 0.5
 UNLIKE = 0.5  # share of a target's area by which prints of its own masks seldom differ
@@ -126,7 +129,7 @@ def mask_file(folder: Path, name: str, *, plain: bool = False) -> Path:
     raise LithoError(f"{folder}: expected the mask {name}.mask.oas, .gds or .png{plainly} there; found none.")
 
 
-def warn_of_divergence(solution: Solution, names: Sequence[str]) -> None:
+def warn_of_divergence(solution: "Solution", names: Sequence[str]) -> None:
     """Warns on standard error of clips whose optimisation diverged.
 
     Args:
@@ -199,15 +202,14 @@ def layout_settings(
 
 
 def write_clip(
-    scored: ScoredMask, threshold: float, folder: Path, title: str | None, form: MaskForm = PLAIN_FORM
+    scored: ScoredMask, folder: Path, pictures: Pictures | None, form: MaskForm = PLAIN_FORM
 ) -> dict[str, Any]:
-    """Writes a clip's mask files and, with a title, its picture and layers; warns of a mask that prints nothing.
+    """Writes a clip's mask files and, with pictures, its picture and layers; warns of a mask that prints nothing.
 
     Args:
         scored: The clip with its mask and scores.
-        threshold: Intensity at which the resist prints, for the picture.
         folder: Folder to write to.
-        title: Title of the picture after the clip's name, such as the method; None: neither picture nor layers.
+        pictures: How to draw the picture; None: neither picture nor layers.
         form: Format and layers of the mask's polygons.
 
     Returns:
@@ -225,12 +227,10 @@ def write_clip(
         f"mask_{form.suffix}": str(saved.drawing),
     }
     result["figure"] = None
-    if title is not None:
-        from litho_dl.runs.pictures import mask_figure, write_layers
-        from litho_dl.viz.figure import save_figure
-
+    if pictures is not None:
         result["figure"] = str(folder / f"{clip.name}.png")
-        save_figure(mask_figure(scored, threshold, f"{clip.name}, {title}"), folder / f"{clip.name}.png")
+        title = f"{clip.name}, {pictures.title}"
+        draw_mask(folder / f"{clip.name}.png", scored, pictures.threshold, title, pictures.call)
         write_layers(folder, clip, scored.polygons, evaluation)
     warn_of_nothing_printed(scored)
     if scored.pixels is not None:
@@ -323,9 +323,8 @@ def write_fracture(scored: ScoredMask, folder: Path, curves_nm: float | None) ->
 
 def write_masks(
     masks: Iterable[ScoredMask],
-    threshold: float,
     folder: Path,
-    title: str | None,
+    pictures: Pictures | None,
     seconds: dict[str, float],
     form: MaskForm = PLAIN_FORM,
 ) -> list[dict[str, Any]]:
@@ -333,9 +332,8 @@ def write_masks(
 
     Args:
         masks: The clips with their masks and scores.
-        threshold: Intensity at which the resist prints.
         folder: Folder to write to.
-        title: As for `write_clip`.
+        pictures: As for `write_clip`.
         seconds: Wall times of the whole run by name, such as `solve_seconds`; each clip's entry gets its share.
         form: Format and layers of the masks' polygons.
 
@@ -345,7 +343,7 @@ def write_masks(
     Raises:
         OutputError: A file cannot be written.
     """
-    results = [write_clip(scored, threshold, folder, title, form) for scored in masks]
+    results = [write_clip(scored, folder, pictures, form) for scored in masks]
     shares = {f"{name}_per_clip": value / len(results) for name, value in seconds.items()}
     return [{**result, **shares} for result in results]
 
@@ -369,28 +367,30 @@ def write_run(
     folder: Path,
     command: str,
     results: list[dict[str, Any]],
-    solution: Solution,
+    solution: "Solution",
     settings: dict[str, Any],
-    *,
-    figures: bool,
-) -> None:
-    """Writes scores.json of an optimisation and, with figures, convergence.png and .csv.
+    pictures: Pictures | None,
+) -> dict[str, Any]:
+    """Writes scores.json of an optimisation and, with pictures, convergence.png and .csv.
 
     Args:
         folder: Folder to write to.
         command: The command that made it.
         results: One entry for each clip.
         solution: The optimisation.
-        settings: The settings of the run; `method` is in the title of the picture.
-        figures: Whether to draw the convergence.
+        settings: Settings and wall times of the run.
+        pictures: How to draw the convergence; None: not at all.
+
+    Returns:
+        The values of the whole run, as written.
 
     Raises:
         OutputError: A file cannot be written.
     """
     run = {**settings, "status": solution.status, "device": str(solution.mask.device)}
+    run["solve_seconds"] = solution.seconds
     warn_of_divergence(solution, [result["clip"] for result in results])
-    write_scores(folder, command, {**run, "solve_seconds": solution.seconds}, results)
-    if figures:
-        from litho_dl.runs.pictures import draw_convergence
-
-        draw_convergence(folder / "convergence.png", solution, f"Convergence, {settings['method']}")
+    write_scores(folder, command, run, results)
+    if pictures is not None:
+        draw_convergence(folder / "convergence.png", solution, f"Convergence, {pictures.title}", pictures.call)
+    return run

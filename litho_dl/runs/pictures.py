@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
+from litho_dl.core.beside import Call, at_once
 from litho_dl.core.io import write_csv
-from litho_dl.ilt.solve import Solution
 from litho_dl.layout.clips import Clip
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.layout import Layout
@@ -17,18 +17,30 @@ from litho_dl.layout.stack import SUFFIX, write_stack
 from litho_dl.runs.tables import headline_scores
 from litho_dl.scoring.evaluate import Evaluation
 from litho_dl.scoring.scorecard import Scorecard
-from litho_dl.viz.clip import clip_figure
-from litho_dl.viz.figure import save_figure
-from litho_dl.viz.gallery import GalleryClip, gallery_figure
-from litho_dl.viz.history import history_figure
-from litho_dl.viz.images import ClipImages
+from litho_dl.viz.drawing import draw_clip, draw_history
+from litho_dl.viz.images import ClipImages, sampled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from litho_dl.ilt.solve import Solution
     from litho_dl.runs.optimize import ScoredMask
 
 BINARY_OBJECTIVE = "objective, binary"
+
+
+class Pictures(NamedTuple):
+    """How the pictures of a run are drawn.
+
+    Attributes:
+        threshold: Intensity at which the resist prints.
+        title: What their titles say after the clip's name, such as the method.
+        call: Makes the calls that draw, such as what `core.beside.beside` yields.
+    """
+
+    threshold: float
+    title: str
+    call: Call = at_once
 
 
 def mask_figure(scored: "ScoredMask", threshold: float, title: str) -> "Figure":
@@ -42,22 +54,46 @@ def mask_figure(scored: "ScoredMask", threshold: float, title: str) -> "Figure":
     Returns:
         The figure.
     """
+    from litho_dl.viz.clip import clip_figure
+
+    return clip_figure(clip_images(scored.evaluation, scored.mask), **_settings(scored, threshold, title))
+
+
+def draw_mask(path: Path, scored: "ScoredMask", threshold: float, title: str, call: Call = at_once) -> None:
+    """Writes the picture of `mask_figure`.
+
+    Args:
+        path: The file.
+        scored: As for `mask_figure`.
+        threshold: As for `mask_figure`.
+        title: As for `mask_figure`.
+        call: Makes the call that draws, such as what `core.beside.beside` yields.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    shown = clip_images(scored.evaluation, scored.mask).shown()
+    call(draw_clip, path, shown, **_settings(scored, threshold, title))
+
+
+def _settings(scored: "ScoredMask", threshold: float, title: str) -> dict[str, Any]:
+    """What a scored mask's picture holds besides its images, as arguments of `viz.clip.clip_figure`."""
     evaluation = scored.evaluation
-    return clip_figure(
-        clip_images(evaluation, scored.mask),
-        threshold=threshold,
-        epe_sites_nm=evaluation.violations_nm,
-        score=headline_scores(evaluation.scorecard),
-        title=title,
-    )
+    return {
+        "threshold": threshold,
+        "epe_sites_nm": evaluation.violations_nm,
+        "score": headline_scores(evaluation.scorecard),
+        "title": title,
+    }
 
 
-def clip_images(evaluation: Evaluation, mask: Tensor) -> ClipImages:
+def clip_images(evaluation: Evaluation, mask: Tensor, *, aerial: bool = True) -> ClipImages:
     """The images of a scored mask, for `viz`.
 
     Args:
         evaluation: The scores with their images.
         mask: The mask, bool (h, w).
+        aerial: Whether to hold the aerial image, which is as large as all others together and not in galleries.
 
     Returns:
         All images on the protocol's pixel.
@@ -69,24 +105,10 @@ def clip_images(evaluation: Evaluation, mask: Tensor) -> ClipImages:
         outer=evaluation.prints["outer"],
         inner=evaluation.prints["inner"],
         target=evaluation.target,
-        aerial=evaluation.aerial,
+        aerial=evaluation.aerial if aerial else None,
         reach_nm=evaluation.reach_nm,
         mask_field=evaluation.mask_field,
     )
-
-
-def sampled(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """An image resampled to another number of pixels over the same field (nearest neighbour).
-
-    Args:
-        image: (h, w).
-        shape: (H, W) of the result.
-
-    Returns:
-        (H, W).
-    """
-    rows, columns = (((2 * np.arange(n) + 1) * old // (2 * n)) for n, old in zip(shape, image.shape, strict=True))
-    return image[np.ix_(rows, columns)]
 
 
 def write_layers(folder: Path, clip: Clip, mask: Sequence[Polygon], evaluation: Evaluation) -> None:
@@ -113,13 +135,14 @@ def write_layers(folder: Path, clip: Clip, mask: Sequence[Polygon], evaluation: 
     write_stack(folder / f"{clip.name}{SUFFIX}", placed, cell=clip.name)
 
 
-def draw_convergence(path: Path, solution: Solution, title: str) -> None:
+def draw_convergence(path: Path, solution: "Solution", title: str, call: Call = at_once) -> None:
     """Draws the terms of the objective, as means over the clips, against the step; writes them as .csv too.
 
     Args:
         path: The picture; the .csv has the same stem.
         solution: The optimisation.
         title: Title of the figure.
+        call: As for `draw_mask`.
 
     Raises:
         OutputError: A file cannot be written.
@@ -134,26 +157,27 @@ def draw_convergence(path: Path, solution: Solution, title: str) -> None:
         for step, row in enumerate(columns)
     ]
     write_csv(path.with_suffix(".csv"), rows)
-    save_figure(convergence_figure(solution, title), path)
+    call(draw_history, path, terms, **_axes(solution), title=title)
 
 
-def convergence_figure(solution: Solution, title: str = "") -> "Figure":
+def convergence_figure(solution: "Solution", title: str = "") -> "Figure":
     """Draws the terms of the objective, as means over the clips, against the step.
 
     Args:
         solution: The optimisation.
         title: Title of the figure.
     """
-    return history_figure(
-        _mean_terms(solution),
-        level_starts=solution.level_starts,
-        total=BINARY_OBJECTIVE,
-        y_label="mean per clip (nm²)",
-        title=title,
-    )
+    from litho_dl.viz.history import history_figure
+
+    return history_figure(_mean_terms(solution), **_axes(solution), title=title)
 
 
-def _mean_terms(solution: Solution) -> dict[str, np.ndarray]:
+def _axes(solution: "Solution") -> dict[str, Any]:
+    """How the terms of an objective are shown, as arguments of `viz.history.history_figure`."""
+    return {"level_starts": solution.level_starts, "total": BINARY_OBJECTIVE, "y_label": "mean per clip (nm²)"}
+
+
+def _mean_terms(solution: "Solution") -> dict[str, np.ndarray]:
     """Each term, (steps,), as the mean over the clips; and the objective of the binary masks, held between checks."""
     terms = {name: values.mean(1).numpy() for name, values in solution.history.items()}
     last = np.searchsorted(solution.check_steps, np.arange(len(terms["objective"])), side="right") - 1
@@ -171,6 +195,9 @@ def draw_gallery(path: Path, clips: Sequence[tuple[str, ClipImages, Scorecard, n
     Raises:
         OutputError: The file cannot be written.
     """
+    from litho_dl.viz.figure import save_figure
+    from litho_dl.viz.gallery import GalleryClip, gallery_figure
+
     rows = [
         GalleryClip(name, images, score=_short(headline_scores(score)), epe_sites_nm=sites)
         for name, images, score, sites in clips

@@ -16,6 +16,7 @@ from litho_dl.optics.source import sample_source
 from litho_dl.process.model import ProcessModel
 from litho_dl.runs.files import warn_of_divergence, write_clip
 from litho_dl.runs.optimize import score_masks, solve
+from litho_dl.runs.pictures import Pictures
 from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.scoring.scorecard import Scorecard
 from litho_dl.simulation.simulator import Simulator
@@ -87,13 +88,14 @@ def compare(
         OutputError: A file cannot be written.
     """
     rows: list[dict[str, Any]] = []
+    pictures = None if title is None else Pictures(next(iter(processes.values())).resist.threshold, title)
     status: Status = "finished"
     for index, (name, process) in enumerate(processes.items()):
         with progress_bar(f"Solving masks, {name} source") as advance:
             simulator = Simulator(process).to(device)
             solution = solve(simulator, clips, method, advance)
         for scored in score_masks(simulator, clips, solution, PROTOCOLS["default"].scaled(simulator.scale)):
-            written = write_clip(scored, process.resist.threshold, out, title) if index == 0 else {}
+            written = write_clip(scored, out, pictures) if index == 0 else {}
             rows.append({"source": name, **written, **_scores(scored.evaluation.scorecard)})
             rows[-1]["solve_seconds_per_clip"] = solution.seconds / len(clips)
         warn_of_divergence(solution, [clip.name for clip in clips])

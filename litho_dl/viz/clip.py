@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from litho_dl.viz.figure import LABEL_SIZE, legend_below, new_figure
-from litho_dl.viz.images import ClipImages, grown
+from litho_dl.viz.images import MARGIN_NM, ClipImages
 from litho_dl.viz.panels import aerial_panel, mask_panel, print_panel, target_panel
 
 PANEL_IN = 4.2  # width of a panel
@@ -20,7 +20,7 @@ def clip_figure(
     epe_sites_nm: ArrayLike | None = None,
     score: Mapping[str, float] | None = None,
     title: str = "",
-    margin_nm: float = 120.0,
+    margin_nm: float | None = MARGIN_NM,
 ) -> Figure:
     """Draws target, mask, aerial image and print, cropped to the target, or to the mask if there is no target.
 
@@ -30,12 +30,12 @@ def clip_figure(
         epe_sites_nm: (n, 2) x, y of the EPE violations in nm.
         score: Scores by name for the caption, in order.
         title: Heading of the figure.
-        margin_nm: Margin shown around the target's bounding box.
+        margin_nm: Margin shown around the target's bounding box; None: the images are drawn whole and as they are.
 
     Returns:
         The figure.
     """
-    images = images.crop(grown(images.bounds(), margin_nm))
+    images = images if margin_nm is None else images.shown(margin_nm)
     panels = [name for name in PANELS if getattr(images, name) is not None]
     columns = 2 if len(panels) == 4 else len(panels)
     rows = len(panels) // columns

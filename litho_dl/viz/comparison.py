@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from litho_dl.core.errors import LithoError
 from litho_dl.viz.clip import caption
-from litho_dl.viz.figure import TICK_SIZE, TITLE_SIZE, Extent, as_it_is, new_figure
+from litho_dl.viz.figure import TICK_SIZE, TITLE_SIZE, as_it_is, new_figure
 from litho_dl.viz.gallery import GalleryClip
-from litho_dl.viz.images import grown, square_around
+from litho_dl.viz.images import Extent, grown, square_around
 from litho_dl.viz.panels import mask_panel, print_panel, target_panel
 
 CELL_IN = 1.9  # side of a panel
@@ -45,7 +45,7 @@ def comparison_figure(
         window = grown(square_around((x0, x1, y0, y1), max(x1 - x0, y1 - y0)), margin_nm)
         places[2 * row + 1, 0].set_axis_off()
         for column, (origin, clip) in enumerate(drawn.items()):
-            images = clip.images.crop(window).thinned(CELL_PIXELS)
+            images = clip.images.crop(window).reduced(CELL_PIXELS)
             if column == 0:
                 target_panel(places[2 * row, 0], images, "")
                 places[2 * row, 0].set_title(

@@ -15,12 +15,11 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.image import AxesImage
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 from numpy.typing import ArrayLike
+from PIL import Image
 
-from litho_dl.core.errors import OutputError
 from litho_dl.core.io import atomic_path
-
-FIGURE_SUFFIXES = (".png", ".pdf", ".svg")
-Extent = tuple[float, float, float, float]  # x0, x1, y0, y1; nm
+from litho_dl.viz.images import Extent
+from litho_dl.viz.suffix import require_figure_suffix
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 BLACK, GREY = "#222222", "#8C8C8C"
@@ -30,6 +29,8 @@ BROWN = "#6B4423"  # in place of the palette's second blue
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, BROWN)
 
 TITLE_SIZE, LABEL_SIZE, TICK_SIZE = 10, 9, 8  # points
+PAD_IN = 0.08  # left empty around a picture
+PNG_LEVEL = 4  # of zlib: 8 % larger than by 6, in 60 % of the time
 
 
 def new_figure(width_in: float, height_in: float, title: str = "") -> Figure:
@@ -181,16 +182,6 @@ def legend_below(axes: Axes, entries: Sequence[Artist]) -> None:
     )
 
 
-def require_figure_suffix(path: str | Path) -> None:
-    """Checks that figures can be saved under a name.
-
-    Raises:
-        OutputError: The name has another suffix than .png, .pdf or .svg.
-    """
-    if Path(path).suffix.lower() not in FIGURE_SUFFIXES:
-        raise OutputError(f"{path}: expected a picture that ends in {', '.join(FIGURE_SUFFIXES)}.")
-
-
 def save_figure(figure: Figure, path: str | Path, dpi: int = 200) -> None:
     """Writes a figure atomically, in the format of the file name's suffix.
 
@@ -204,4 +195,29 @@ def save_figure(figure: Figure, path: str | Path, dpi: int = 200) -> None:
     """
     require_figure_suffix(path)
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=dpi, bbox_inches="tight", pad_inches=0.08)
+        if temporary.suffix.lower() != ".png" or not _save_drawn(figure, temporary, dpi):
+            figure.savefig(temporary, dpi=dpi, bbox_inches="tight", pad_inches=PAD_IN)
+
+
+def _save_drawn(figure: Figure, path: Path, dpi: int) -> bool:
+    """Writes a .png as `Figure.savefig` does, which draws all twice to find what is empty around it; this draws once.
+
+    Returns:
+        False if something lies outside the figure's canvas; then nothing is written.
+    """
+    canvas, own_dpi = FigureCanvasAgg(figure), figure.dpi
+    figure.set_dpi(dpi)
+    try:
+        canvas.draw()
+        drawn = figure.get_tightbbox(canvas.get_renderer())
+    finally:
+        figure.set_dpi(own_dpi)
+    pixels = np.asarray(canvas.buffer_rgba())[::-1, :, :3]  # the lowest row first, as the box counts
+    (x0, y0), (x1, y1) = np.floor(drawn.min * dpi).astype(int), np.ceil(drawn.max * dpi).astype(int)
+    if min(x0, y0) < 0 or x1 > pixels.shape[1] or y1 > pixels.shape[0]:
+        return False
+    pad = round(PAD_IN * dpi)
+    picture = np.full((y1 - y0 + 2 * pad, x1 - x0 + 2 * pad, 3), 255, dtype=np.uint8)
+    picture[pad : pad + y1 - y0, pad : pad + x1 - x0] = pixels[y0:y1, x0:x1]
+    Image.fromarray(picture[::-1]).save(path, dpi=(dpi, dpi), compress_level=PNG_LEVEL)
+    return True

@@ -75,7 +75,7 @@ def gallery_figure(
 
 def _clip_row(trio: Sequence[Axes], clip: GalleryClip, side_nm: float) -> list[Artist]:
     target, mask, printed = trio
-    images = clip.images.crop(square_around(clip.images.bounds(), side_nm)).thinned(CELL_PIXELS)
+    images = clip.images.crop(square_around(clip.images.bounds(), side_nm)).reduced(CELL_PIXELS)
     target_panel(target, images, "")
     opening = mask_panel(mask, images, "")
     target.set_title(as_it_is(clip.name), loc="left", fontsize=TITLE_SIZE, fontweight="bold")

@@ -1,4 +1,4 @@
-"""The images of one clip on one grid, cropped and thinned for figures."""
+"""The images of one clip on one grid, cropped and reduced for figures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
@@ -8,7 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from litho_dl.core.errors import GridMismatchError
-from litho_dl.viz.figure import Extent
+
+Extent = tuple[float, float, float, float]  # x0, x1, y0, y1; nm
+
+MARGIN_NM = 120.0  # shown around a clip
+SHOWN_PIXELS = 820  # of the longer side of a clip, about as many as its picture has; more would not be visible
 
 
 @dataclass(frozen=True)
@@ -108,15 +112,43 @@ class ClipImages:
         cut: dict[str, Any] = {name: np.asarray(image)[rows, columns] for name, image in self._present()}
         return replace(self, origin_nm=(x + columns.start * self.pixel_nm, y + rows.start * self.pixel_nm), **cut)
 
-    def thinned(self, longest: int) -> Self:
-        """One pixel of every n x n, with the smallest n that leaves at most `longest` pixels a side."""
-        step = -(-max(self.shape) // longest)
-        height, width = (n // step for n in self.shape)
-        kept: dict[str, Any] = {
-            name: np.asarray(image)[step // 2 :: step, step // 2 :: step][:height, :width]
-            for name, image in self._present()
-        }
-        return replace(self, pixel_nm=self.pixel_nm * step, **kept)
+    def shown(self, margin_nm: float = MARGIN_NM) -> Self:
+        """What the picture of the clip shows: the part within a margin of `bounds`, reduced to the picture's pixels."""
+        return self.crop(grown(self.bounds(), margin_nm)).reduced(SHOWN_PIXELS)
+
+    def reduced(self, longest: int) -> Self:
+        """The images as means over larger pixels, at most `longest` a side; a part of a pixel at the end is left out.
+
+        A feature narrower than such a pixel stays, fainter.
+        """
+        if (side := max(self.shape)) <= longest:
+            return self
+        shape = self.shape[0] * longest // side, self.shape[1] * longest // side
+        means: dict[str, Any] = {name: _means(image, side / longest, shape) for name, image in self._present()}
+        return replace(self, pixel_nm=self.pixel_nm * side / longest, **means)
+
+
+def _means(image: ArrayLike, step: float, shape: tuple[int, int]) -> NDArray:
+    """Means over squares of `step` pixels, of which those at the border count in part.
+
+    Args:
+        image: (H, W).
+        step: Side of a square in pixels.
+        shape: Rows and columns of squares, the first at the first pixel.
+
+    Returns:
+        `shape`, float32.
+    """
+    means = np.asarray(image)
+    for count in shape:  # over rows; each turn makes columns rows, and two turns leave the image as it was
+        edges = np.arange(count + 1) * step
+        whole = np.minimum(edges.astype(int), len(means) - 1)
+        parts = (edges - whole).astype(np.float32)[:, None] * means[whole]
+        sums, rows = np.diff(parts, axis=0), np.diff(whole)
+        for row in range(rows.max()):
+            sums[rows > row] += means[whole[:-1][rows > row] + row]
+        means = np.ascontiguousarray(sums.T) / np.float32(step)
+    return means
 
 
 def _pixels(low_nm: float, high_nm: float, pixel_nm: float, count: int) -> slice:
@@ -150,3 +182,17 @@ def square_around(bounds: Extent, side_nm: float) -> Extent:
     """
     x, y, half = (bounds[0] + bounds[1]) / 2, (bounds[2] + bounds[3]) / 2, side_nm / 2
     return x - half, x + half, y - half, y + half
+
+
+def sampled(image: NDArray, shape: tuple[int, int]) -> NDArray:
+    """An image resampled to another number of pixels over the same field (nearest neighbour).
+
+    Args:
+        image: (h, w).
+        shape: (H, W) of the result.
+
+    Returns:
+        (H, W).
+    """
+    rows, columns = (((2 * np.arange(n) + 1) * old // (2 * n)) for n, old in zip(shape, image.shape, strict=True))
+    return image[np.ix_(rows, columns)]

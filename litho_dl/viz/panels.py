@@ -128,11 +128,11 @@ def print_panel(
         layers.append(("PV band", band, BAND_COLOUR, 1.0))
         for edge in (images.outer, images.inner):
             outline(axes, images, edge, 0.5, BAND_COLOUR, width=0.4)
-    image_panel(axes, np.zeros(images.shape), images.extent, title)
-    entries: list[Artist] = []
-    for name, image, colour, alpha in layers:
-        axes.imshow(tint(image, colour, alpha), origin="lower", extent=images.extent, interpolation="nearest")
-        entries.append(Patch(facecolor=colour, alpha=alpha, label=name))
+    lowest, *above = (tint(image, colour, alpha) for _, image, colour, alpha in layers)
+    image_panel(axes, lowest, images.extent, title)
+    for layer in above:
+        axes.imshow(layer, origin="lower", extent=images.extent, interpolation="nearest")
+    entries: list[Artist] = [Patch(facecolor=colour, alpha=alpha, label=name) for name, _, colour, alpha in layers]
     sites = np.empty((0, 2)) if epe_sites_nm is None else np.asarray(epe_sites_nm, dtype=float).reshape(-1, 2)
     if len(sites):
         entries.append(violations(axes, sites))

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from unittest import mock
 
@@ -9,12 +10,15 @@ import klayout.db
 import numpy as np
 import pytest
 from scenes.command_line import METHOD, files_below, litho, refused, succeeded
+from scenes.killed import started
 from scenes.shapes import box
 
 from litho_dl.core.io import read_image
 from litho_dl.layout.gds import write_gds
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.mask_file import read_mask
+
+OPTIONS = ("--optics", "small.safetensors", "--method", "few.toml")
 
 
 class TestOptimize:
@@ -45,6 +49,28 @@ class TestOptimize:
         x0, y0, x1, y1 = read_mask(results[0]["mask_oas"]).bbox_nm
         assert 900 < x0 < 1320 > x1 - 100
         assert 1900 < y0 < 2320 > y1 - 100
+
+    def test_seconds_of_the_parts_make_up_the_command(self, here, tmp_path):
+        begun = time.monotonic()
+        run = started("optimize", "cross.glp", *OPTIONS, "--out", tmp_path)
+        _, errors = run.communicate(timeout=120)
+        whole = time.monotonic() - begun
+        assert run.returncode == 0, errors
+        told = json.loads((tmp_path / "scores.json").read_text())
+        parts = [told[f"{part}_seconds"] for part in ("start", "solve", "scoring", "file")]
+        assert all(part > 0 for part in parts)
+        assert 0.5 * whole < sum(parts) < whole
+        assert (tmp_path / "cross.png").is_file()
+
+    def test_a_picture_that_cannot_be_written_is_told_after_the_scores(self, here, tmp_path):
+        (tmp_path / "cross.png").mkdir()
+        run = started("optimize", "cross.glp", *OPTIONS, "--out", tmp_path)
+        printed, errors = run.communicate(timeout=120)
+        assert run.returncode == 1
+        assert errors.splitlines()[-1].startswith(f"Error: Cannot write {tmp_path / 'cross.png'}: ")
+        assert "Traceback" not in errors
+        assert "cross" in printed
+        assert json.loads((tmp_path / "scores.json").read_text())["clips"][0]["clip"] == "cross"
 
     @pytest.mark.parametrize(("window", "told"), [("-500,-500,900,900", False), ("0,0,150,200", True)])
     def test_a_window_that_cuts_says_so(self, here, tmp_path, window, told):

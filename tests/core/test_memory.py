@@ -62,3 +62,15 @@ print(kept - resident_mb())
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is asked")
 def test_release_memory_gives_back_what_lies_between_blocks_in_use():
     assert printed(HOLES) > 90
+
+
+def test_cycles_are_sought_seldom_and_not_at_the_end():
+    """What is frozen when the process ends is not looked through."""
+    program = (
+        "import atexit, gc\n"
+        "from litho_dl.core.memory import collect_seldom\n"
+        "usual = gc.get_threshold()[0]\n"
+        "atexit.register(lambda: print(int(usual < gc.get_threshold()[0] and gc.get_freeze_count() > 1000)))\n"
+        "collect_seldom()\n"
+    )
+    assert printed(program) == 1

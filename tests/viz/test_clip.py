@@ -41,7 +41,7 @@ def test_panels_show_the_images_where_they_lie() -> None:
     np.testing.assert_array_equal(opacity(target, 0), shown_part(target, 255 * images.target))
     np.testing.assert_array_equal(drawn.images[0].get_array(), shown_part(drawn, mask))
     np.testing.assert_allclose(aerial.images[0].get_array(), shown_part(aerial, images.aerial))
-    _, wanted, nominal, band = range(4)
+    wanted, nominal, band = range(3)
     np.testing.assert_array_equal(opacity(printed, wanted) > 0, shown_part(printed, images.target > 0))
     np.testing.assert_array_equal(opacity(printed, nominal) > 0, shown_part(printed, images.nominal))
     np.testing.assert_array_equal(opacity(printed, band), shown_part(printed, 255 * (images.outer != images.inner)))
@@ -91,7 +91,7 @@ def test_the_band_lies_over_the_print_and_its_edges_are_lines() -> None:
     lines = [contour.get_paths()[0].vertices.T for contour in axes.collections]
     spans = [(x.min(), x.max(), y.min(), y.max()) for x, y in lines]
     assert spans == [pytest.approx((120, 392, 152, 328)), pytest.approx((136, 376, 168, 312))]
-    *_, printed, band = (image.get_array()[..., 3] for image in axes.images)
+    _, printed, band = (image.get_array()[..., 3] for image in axes.images)
     np.testing.assert_array_equal(band, 255 * (outer != inner))
     np.testing.assert_array_equal(printed > 0, nominal > 0)
     names = [text.get_text() for text in axes.get_legend().get_texts()]

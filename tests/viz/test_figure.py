@@ -54,6 +54,25 @@ def test_every_figure_is_written(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == len(figures)  # no temporary files left
 
 
+def test_a_picture_is_cut_to_what_is_drawn(tmp_path: Path) -> None:
+    """As by `Figure.savefig`, to 3 pixels; also where a text lies outside the figure's canvas."""
+    for outside in (False, True):
+        figure = new_figure(4, 3, "title")
+        image_panel(figure.subplots(), make_clip().mask, make_clip().extent)
+        if outside:
+            figure.text(1.0, 0.5, "far away")
+        save_figure(figure, tmp_path / "own.png", dpi=160)
+        figure.savefig(tmp_path / "tight.png", dpi=160, bbox_inches="tight", pad_inches=0.08)
+        own, tight = (imread(tmp_path / f"{name}.png")[..., :3] for name in ("own", "tight"))
+        assert own.shape == pytest.approx(tight.shape, abs=3)
+        ink = [1 - picture.mean(2) for picture in (own, tight)]
+        assert ink[0].sum() == pytest.approx(ink[1].sum(), rel=0.05)
+        for axis in (0, 1):
+            first, last = ((side.max(1 - axis) > 0.1).nonzero()[0][[0, -1]] for side in ink)
+            assert first == pytest.approx(last, abs=3)
+    assert figure.dpi == 100
+
+
 def test_an_unwritable_place_is_a_plain_error(tmp_path: Path) -> None:
     (tmp_path / "taken.png").mkdir()
     with pytest.raises(OutputError, match="Cannot write"):

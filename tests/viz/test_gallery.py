@@ -41,17 +41,21 @@ def test_each_clip_is_drawn_where_it_lies() -> None:
         images = clip.images
         np.testing.assert_array_equal(opacity(target, 0), shown_part(target, 255 * images.target))
         np.testing.assert_array_equal(mask.images[0].get_array(), shown_part(mask, images.mask))
-        _, wanted, nominal, band = range(4)
+        wanted, nominal, band = range(3)
         np.testing.assert_array_equal(opacity(printed, wanted) > 0, shown_part(printed, images.target > 0))
         np.testing.assert_array_equal(opacity(printed, nominal) > 0, shown_part(printed, images.nominal > 0))
         np.testing.assert_array_equal(opacity(printed, band), shown_part(printed, 255 * (images.outer != images.inner)))
         assert opacity(target, 0).any()
 
 
-def test_large_clips_are_thinned_in_place() -> None:
-    """Of 5 x 5 pixels one is drawn, as a pixel five times as wide at the same place."""
-    fine = np.kron(make_clip().target, np.ones((11, 11)))  # 1408 x 1408 pixels of 1 nm
+def test_large_clips_are_reduced_in_place() -> None:
+    """3 x 3 pixels are drawn as one of their mean opacity, three times as wide at the same place."""
+    fine = np.kron(make_clip().target, np.ones((12, 12)))[:, 5:1505]  # 1536 x 1500 pixels of 1 nm
     images = ClipImages(1.0, mask=fine, nominal=fine, target=fine)
     target, *_ = image_axes(gallery_figure([GalleryClip("fine", images)], margin_nm=2000))
-    assert target.images[0].get_extent() == [0, 1407, 0, 1407]
-    np.testing.assert_array_equal(opacity(target, 0), 255 * fine[1:1407:3, 1:1407:3])
+    x0, x1, y0, y1 = target.images[0].get_extent()
+    assert (x0, y0, y1) == pytest.approx((0, 0, 1536))
+    assert 1500 - 1536 / 600 < x1 <= 1500
+    shown = opacity(target, 0)
+    assert shown.shape == (600, 585)
+    np.testing.assert_allclose(shown.mean() / 255, fine[:, : round(x1)].mean(), rtol=5e-3)

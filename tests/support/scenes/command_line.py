@@ -12,9 +12,9 @@ from typing import NamedTuple
 from unittest import mock
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from litho_dl.cli.main import main
+from litho_dl.core import beside
 from litho_dl.core.io import write_png
 from litho_dl.core.settings import packaged_text
 from litho_dl.layout.files import write_layout
@@ -22,6 +22,7 @@ from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.process.kernel_file import save_kernels
 from litho_dl.process.model import build_process
+from litho_dl.viz.figure import save_figure
 from scenes.coarse_optics import coarse_recipe
 
 RECIPE = "duv193-dry-annular"
@@ -92,9 +93,9 @@ class Result(NamedTuple):
 
 @contextlib.contextmanager
 def coarse_figures() -> Iterator[None]:
-    """Pictures of few pixels, which take most of a small command's time."""
-    save = Figure.savefig
-    with mock.patch.object(Figure, "savefig", lambda *given, **options: save(*given, **options | {"dpi": DPI})):
+    """Pictures of few pixels, drawn in this process, as they take most of a small command's time."""
+    here = mock.patch.object(beside, "beside", return_value=contextlib.nullcontext(beside.at_once))
+    with here, mock.patch.object(save_figure, "__defaults__", (DPI,)):
         yield
 
 

@@ -44,3 +44,10 @@ def alive(process: int) -> bool:
         return ") Z " not in Path(f"/proc/{process}/stat").read_text()
     except FileNotFoundError:
         return False
+
+
+def write_pid(path: str | os.PathLike[str]) -> None:
+    """Writes the number of the process that calls this, at once or not at all."""
+    partial = Path(f"{os.fspath(path)}.{os.getpid()}")
+    partial.write_text(str(os.getpid()))
+    partial.replace(path)

@@ -29,6 +29,7 @@ from litho_dl.simulation.simulator import Simulator
 FORMAT = "litho_dl.fullchip/3"
 PLAN, TARGET, OPTICS, MODEL = "plan.json", "target.oas", "optics.safetensors", "model.safetensors"
 TILES = "tiles"
+Phase = Literal["solve", "score"]
 Limit = Annotated[float, Field(ge=0)]
 Coordinate = Annotated[float, Field(ge=-1e10, le=1e10)]  # nm; the formats reach 2.1e9 database units
 
@@ -124,6 +125,7 @@ class TileTask:
     """Tiles to solve as one batch, or to score.
 
     Attributes:
+        phase: Whether they are solved or scored.
         folder: The run's folder.
         digest: Digest of the run's plan.
         tiles: The tiles.
@@ -131,6 +133,7 @@ class TileTask:
         device: Device to compute on, as `--device`.
     """
 
+    phase: Phase
     folder: str
     digest: str
     tiles: tuple[Tile, ...]
@@ -140,9 +143,9 @@ class TileTask:
 
 @dataclass(frozen=True)
 class TileReport:
-    """Finished tiles, and the seconds that they took together."""
+    """A finished task, and the seconds that it took."""
 
-    tiles: tuple[Tile, ...]
+    task: TileTask
     seconds: float
 
 

@@ -72,7 +72,7 @@ def make_scores(task: TileTask) -> TileReport:
     for tile in task.tiles:
         _write(folder, tile, score_tile(context, folder, tile), task.digest)
         release_memory()  # images of many sizes would fragment it
-    return TileReport(task.tiles, time.perf_counter() - started)
+    return TileReport(task, time.perf_counter() - started)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

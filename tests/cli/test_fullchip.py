@@ -128,7 +128,7 @@ class TestFiles:
 
     def test_ctrl_c(self, layout, tmp_path):
         arguments = ("fullchip", layout, *METHOD, *PLAIN, "--out", tmp_path / "mask.oas")
-        with mock.patch("litho_dl.fullchip.run.make_masks", side_effect=KeyboardInterrupt):
+        with mock.patch("litho_dl.fullchip.tasks.make_masks", side_effect=KeyboardInterrupt):
             result = litho(*arguments)
         folder = tmp_path / "mask.fullchip"
         said = f"{folder} keeps the finished tiles; the same command continues from there.\n\nInterrupted.\n"

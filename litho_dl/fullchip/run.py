@@ -142,7 +142,7 @@ def _written(job: Job, plan: Plan, folder: Path, mask_path: Path, form: MaskForm
     """Stitches the mask and writes it; returns it, and the database unit of its file."""
     mask = stitched(folder, plan, job.passes, job.chip.name)
     drawn = job.chip.layout().clipped(plan.tiling.wanted_nm)
-    return mask, write_mask(mask_path, mask, drawn, form, cell=job.chip.name, source_nm=job.chip.unit_nm)
+    return mask, write_mask(mask_path, mask, drawn, form, cell=job.chip.name, source_nm=job.chip.unit_nm, merged=True)
 
 
 def _counts(steps: Sequence[PassStep], contents: dict[Tile, str], tiling: Tiling, solved: int) -> dict[str, int]:

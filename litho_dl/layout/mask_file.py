@@ -65,12 +65,13 @@ def layer_text(layer: Layer) -> str:
     return f"{layer[0]}/{layer[1]}"
 
 
-def split_features(mask: Layout, drawn: Layout) -> tuple[Layout, Layout]:
+def split_features(mask: Layout, drawn: Layout, *, merged: bool = False) -> tuple[Layout, Layout]:
     """The features of a mask that overlap a drawn feature, and those that overlap none: its assist features.
 
     Args:
         mask: The mask; polygons that overlap are one feature.
         drawn: The drawn layout, in the same coordinates.
+        merged: Whether no two polygons of the mask touch, so that each is a feature.
 
     Returns:
         Main features and assist features.
@@ -78,12 +79,21 @@ def split_features(mask: Layout, drawn: Layout) -> tuple[Layout, Layout]:
     from litho_dl.layout import region
 
     frame = region.Frame.of((*mask.polygons, *drawn.polygons))
-    main, assist = frame.region(mask.polygons).merged(True, 0).split_overlapping(frame.region(drawn.polygons))
+    features = frame.region(mask.polygons) if merged else frame.region(mask.polygons).merged(True, 0)
+    features.merged_semantics = False
+    main, assist = features.split_overlapping(frame.region(drawn.polygons))
     return Layout(mask.name, frame.polygons(main)), Layout(mask.name, frame.polygons(assist))
 
 
 def write_mask(
-    path: str | Path, mask: Layout, drawn: Layout, form: MaskForm, *, cell: str, source_nm: float | None
+    path: str | Path,
+    mask: Layout,
+    drawn: Layout,
+    form: MaskForm,
+    *,
+    cell: str,
+    source_nm: float | None,
+    merged: bool = False,
 ) -> float:
     """Writes the layout file of a mask as one flat cell, atomically; the path's suffix chooses GDSII or OASIS.
 
@@ -94,6 +104,7 @@ def write_mask(
         form: Its layers.
         cell: Name of the cell.
         source_nm: Database unit of the drawn layout's file; None: unknown.
+        merged: Whether no two polygons of the mask touch, on the file's grid, so that they need not be merged.
 
     Returns:
         The database unit of the file in nm.
@@ -106,12 +117,12 @@ def write_mask(
     if form.main == form.assist_layer:
         layers[form.main] = mask
     else:
-        main, assist = split_features(mask, drawn)
+        main, assist = split_features(mask, drawn, merged=merged)
         layers = {form.main: main} | ({form.assist_layer: assist} if assist.polygons else {})
     if form.target is not None:
         layers[form.target] = drawn
     unit_nm = file_unit_nm([polygon for layout in layers.values() for polygon in layout.polygons], source_nm)
-    write_layers(path, layers, dbu_nm=unit_nm, cell=cell)
+    write_layers(path, layers, dbu_nm=unit_nm, cell=cell, merged=not merged)
     return unit_nm
 
 

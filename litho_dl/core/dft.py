@@ -77,7 +77,14 @@ def analysis(
     return PartialDft(*map(axis, grid.shape, grid.field_nm, half))
 
 
-def synthesis(grid: Grid, half: tuple[int, int], *, dtype: torch.dtype, device: torch.device) -> PartialDft:
+def synthesis(
+    grid: Grid,
+    half: tuple[int, int],
+    *,
+    dtype: torch.dtype,
+    device: torch.device,
+    part: tuple[slice, slice] | None = None,
+) -> PartialDft:
     """The transform from a half spectrum to the real image at the pixel centres of `grid`.
 
     Args:
@@ -85,22 +92,25 @@ def synthesis(grid: Grid, half: tuple[int, int], *, dtype: torch.dtype, device: 
         half: (h_y, h_x), the highest frequencies of the spectrum.
         dtype: float32 or float64.
         device: Where the matrices are stored; they are always computed in float64 on the CPU.
+        part: Rows and columns of the image to compute; None: all.
 
     Returns:
         The matrices, for `synthesise`.
     """
     weights_y, weights_x = (torch.ones(h + 1, dtype=torch.float64) for h in half)
     weights_x[1:] = 2  # every fx > 0 stands for -fx as well
+    rows, columns = (None, None) if part is None else part
     height, width = grid.shape
-    return PartialDft(_waves(height, weights_y, dtype, device), _waves(width, weights_x, dtype, device))
+    return PartialDft(_waves(height, weights_y, dtype, device, rows), _waves(width, weights_x, dtype, device, columns))
 
 
-def _waves(n: int, weights: Tensor, dtype: torch.dtype, device: torch.device) -> Waves:
-    """The waves of one axis, with a weight for each frequency."""
-    positions = (torch.arange(needed_pixels(n, len(weights)), dtype=torch.float64) + 0.5) / n
+def _waves(n: int, weights: Tensor, dtype: torch.dtype, device: torch.device, part: slice | None = None) -> Waves:
+    """The waves of one axis, with a weight for each frequency; those of a part are not divided."""
+    first, last = (0, needed_pixels(n, len(weights))) if part is None else (part.start, part.stop)
+    positions = (torch.arange(first, last, dtype=torch.float64) + 0.5) / n
     angles = -2 * torch.pi * positions[:, None] * torch.arange(len(weights), dtype=torch.float64)
     waves = torch.view_as_real(torch.polar(weights.expand_as(angles), angles))
-    parts = [waves] if len(positions) == n else [waves[:, ::2], waves[:, 1::2]]
+    parts = [waves] if part is not None or len(positions) == n else [waves[:, ::2], waves[:, 1::2]]
     return tuple(part.flatten(1).to(device, dtype) for part in parts)
 
 

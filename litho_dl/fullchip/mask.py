@@ -164,18 +164,18 @@ def window_mask(context: WorkerContext, folder: Path, tile: Tile, passes: dict[T
         DatasetError: A mask is missing, damaged or of another run.
     """
     tiling = context.plan.tiling
-    cores = {other: read_mask(folder, other, number, context.plan) for other, number in passes.items()}
-    for other, part in cores.items():
-        if part is None and context.chip.clipped(tiling.window(other)).polygons:
-            raise DatasetError(f"{mask_file(folder, other, passes[other])}: expected the mask of a tile, got no file.")
-    centre = cores[tile]
-    assert centre is not None
+    centre = read_mask(folder, tile, passes[tile], context.plan)
+    if centre is None:
+        raise _missing(folder, tile, passes[tile])
     pixel_nm = centre[1]
     halo, core = round(tiling.halo_nm / pixel_nm), round(tiling.core_nm / pixel_nm)
     side = core + 2 * halo
     mask = np.zeros((side, side), dtype=bool)
-    for other, part in cores.items():
+    for other, number in passes.items():
+        part = centre if other == tile else read_mask(folder, other, number, context.plan)
         if part is None:
+            if context.chip.clipped(tiling.window(other)).polygons:
+                raise _missing(folder, other, number)
             continue
         (rows, row), (columns, column) = (
             (slice(max(low, 0), min(low + core, side)), max(-low, 0))
@@ -188,6 +188,10 @@ def window_mask(context: WorkerContext, folder: Path, tile: Tile, passes: dict[T
     mask[math.ceil((top - bottom) / pixel_nm) :] = False
     mask[:, math.ceil((right - left) / pixel_nm) :] = False
     return mask, pixel_nm
+
+
+def _missing(folder: Path, tile: Tile, number: int) -> DatasetError:
+    return DatasetError(f"{mask_file(folder, tile, number)}: expected the mask of a tile, got no file.")
 
 
 def stitched(folder: Path, plan: Plan, number: int, name: str) -> Layout:

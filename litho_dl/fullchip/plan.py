@@ -14,6 +14,7 @@ from litho_dl import __version__
 from litho_dl.core.device import resolve_device
 from litho_dl.core.errors import DatasetError, LayoutError
 from litho_dl.core.io import file_digest, plain_file, write_text
+from litho_dl.core.memory import release_memory
 from litho_dl.core.settings import ProperFraction
 from litho_dl.core.stored import Count, Digest, Stored, checked, parse_json
 from litho_dl.core.workers import require_shared
@@ -238,7 +239,9 @@ def worker_context(folder: str, digest: str, device: str) -> WorkerContext:
     process = load_kernels(shared / OPTICS)
     simulator = Simulator(process.on_field(plan.tiling.field_nm)).to(resolve_device(device))
     generator = load_generator(shared / MODEL, process, force=True) if plan.network else None
-    return WorkerContext(plan, Chip.read(shared / TARGET), process, simulator, generator)
+    chip = Chip.read(shared / TARGET)
+    release_memory()  # that the kernels of a tile's field were computed in
+    return WorkerContext(plan, chip, process, simulator, generator)
 
 
 def tile_path(folder: Path, kind: str, tile: Tile) -> Path:

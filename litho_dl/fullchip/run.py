@@ -1,5 +1,6 @@
 """Full-chip runs: an interrupted run continues with the missing tiles."""
 
+from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.core.lock import owned
+from litho_dl.core.memory import release_memory
 from litho_dl.core.timing import PhaseTimer
 from litho_dl.core.workers import run_tasks
 from litho_dl.fullchip.chip import Chip
@@ -105,6 +107,7 @@ def run_fullchip(
         work = Work(plan, folder, steps, scored, device)
         missing = work.missing_masks
         timer.finish("plan")
+        release_memory()  # that kernels and halo were computed in, before the workers start
         seconds: dict[Phase, dict[Tile, float]] = {"solve": {}, "score": {}}
         reports = run_tasks(do_task, work.needs, needs=work.needs, workers=workers, scheduler=scheduler)
         with closing(_followed(work, reports, seconds, on_progress)) as finished:
@@ -113,6 +116,7 @@ def run_fullchip(
             timer.finish("solve")
             mask, unit_nm = _written(job, plan, folder, mask_path, form)
             timer.finish("stitch")
+            release_memory()
             for _ in finished:
                 pass
         scores = {tile: read_score(folder, tile, plan.digest) for tile in scored}
@@ -157,14 +161,16 @@ def _counts(steps: Sequence[PassStep], contents: dict[Tile, str], tiling: Tiling
 
 
 def _tile_contents(chip: Chip, tiling: Tiling, scale: float) -> dict[Tile, str]:
-    """The digests of all tiles' windows that contain shapes.
+    """The digests of all tiles' windows that contain shapes; EPE sites are looked at only where shapes are alike.
 
     Raises:
         LayoutError: None of these tiles has a part to write.
     """
-    windows = {tile: tiling.window(tile) for tile in tiling.tiles}
+    shapes = {tile: digest for tile in tiling.tiles if (digest := chip.shape_digest(tiling.window(tile)))}
+    counts = Counter(shapes.values())
     contents = {
-        tile: chip.content_digest(window, scale) for tile, window in windows.items() if chip.clipped(window).polygons
+        tile: chip.content_digest(tiling.window(tile), scale) if counts[digest] > 1 else digest
+        for tile, digest in shapes.items()
     }
     if not any(_has_area(tiling.inside(tile)) for tile in contents):
         wanted = ",".join(f"{edge:g}" for edge in tiling.wanted_nm)

@@ -19,6 +19,7 @@ Layer = tuple[int, int]
 MAIN, ASSIST = (1, 0), (1, 1)
 UNITS_NM = (1.0, 0.5, 0.25, 0.1, 0.05, 0.01)  # tried where the source's unit is too coarse
 PLAIN_UNIT_NM = 0.1  # where nothing else is asked for, and for curves
+FEATURES_AT_ONCE = 1000  # a chip's would take hundreds of megabytes
 ROUNDING = 1e-5  # units by which a vertex may miss the file's grid
 
 
@@ -76,12 +77,19 @@ def split_features(mask: Layout, drawn: Layout, *, merged: bool = False) -> tupl
     Returns:
         Main features and assist features.
     """
+    import klayout.db as db
+
     from litho_dl.layout import region
 
     frame = region.Frame.of((*mask.polygons, *drawn.polygons))
-    features = frame.region(mask.polygons) if merged else frame.region(mask.polygons).merged(True, 0)
-    features.merged_semantics = False
-    main, assist = features.split_overlapping(frame.region(drawn.polygons))
+    target, main, assist = frame.region(drawn.polygons), db.Region(), db.Region()
+    features = mask.polygons if merged else frame.polygons(frame.region(mask.polygons).merged(True, 0))
+    for start in range(0, len(features), FEATURES_AT_ONCE):
+        part = frame.region(features[start : start + FEATURES_AT_ONCE])
+        part.merged_semantics = False
+        overlapping, others = part.split_overlapping(target)
+        main.insert(overlapping)
+        assist.insert(others)
     return Layout(mask.name, frame.polygons(main)), Layout(mask.name, frame.polygons(assist))
 
 
@@ -139,10 +147,9 @@ def file_unit_nm(polygons: Iterable[Polygon], source_nm: float | None) -> float:
     if source_nm is None:
         return PLAIN_UNIT_NM
     loops = [loop for polygon in polygons for loop in polygon.loops]
-    vertices = np.concatenate(loops) if loops else np.zeros((0, 2))
     for unit_nm in (source_nm, *(unit_nm for unit_nm in UNITS_NM if unit_nm < source_nm)):
-        in_units = vertices / unit_nm
-        if np.abs(in_units - np.rint(in_units)).max(initial=0) <= ROUNDING:
+        in_units = (loop / unit_nm for loop in loops)  # one by one: a chip has millions of vertices
+        if all(np.abs(places - np.rint(places)).max(initial=0) <= ROUNDING for places in in_units):
             return unit_nm
     return min(source_nm, PLAIN_UNIT_NM)
 

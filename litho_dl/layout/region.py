@@ -46,7 +46,7 @@ def to_region(polygons: Sequence[Polygon], units: float, origin: tuple[int, int]
     Returns:
         The region, not merged.
     """
-    region = region_of_hulls([_whole(polygon.hull, units, origin) for polygon in polygons if not polygon.holes])
+    region = region_of_hulls(_whole(polygon.hull, units, origin) for polygon in polygons if not polygon.holes)
     for polygon in polygons:
         if polygon.holes:
             hull, *holes = ([db.Point(x, y) for x, y in _whole(loop, units, origin).tolist()] for loop in polygon.loops)

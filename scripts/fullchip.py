@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from benchmark import resident_peak_mb
 from fullchip_tables import INTERIOR_NM, NEAR_NM, SCALING_NM, SECTIONS, TILE_NM, WHOLE_NM, markdown
+from process_memory import PeakMemory
 
 from litho_dl.core.io import require_writable_folder, write_text
 from litho_dl.core.memory import keep_memory
@@ -33,6 +34,7 @@ from litho_dl.fullchip.job import Job
 from litho_dl.fullchip.pictures import draw_chip
 from litho_dl.fullchip.run import ChipRun, run_fullchip
 from litho_dl.fullchip.tiling import STEP_NM, plan_tiling
+from litho_dl.generators.model import Generator, load_generator
 from litho_dl.ilt.method import load_method
 from litho_dl.layout.layout import Box, Layout
 from litho_dl.layout.raster import rasterize
@@ -44,6 +46,7 @@ LARGE_TILE_NM = 4608.0  # that a block of 30 um gets
 LOOSE = 3e-4  # a larger tolerance than the command's own
 PASSES = (1, 2, 3)
 SCALES = (1, 2, 4, 8)
+NETWORK, NETWORK_OPTICS, REFINED = "unet", "iccad13-like", (10, 20, 40)
 DASK_WORKERS, DASK_ROUNDS = 4, 3
 MB_PER_KB = 1 / 1024
 
@@ -65,14 +68,16 @@ class Bench:
         core_nm: float | None = None,
         passes: int = 1,
         tolerance: float = TOLERANCE,
+        network: Generator | None = None,
+        steps: int | None = None,
         **how: Any,
     ) -> ChipRun:
-        """A run from the start in a folder of its own."""
+        """A run from the start in a folder of its own; with a network, the method only refines its masks, by steps."""
         place = self.folder / name
         shutil.rmtree(place, ignore_errors=True)
-        method = load_method(self.method)
+        method = load_method(self.method) if network is None or steps else None
         labels = {"layout": self.layout.name, "optics": self.optics, "method": self.method}
-        job = Job(self.chip, self.process, method, None, None, passes, 1, window_nm, core_nm, tolerance, labels)
+        job = Job(self.chip, self.process, method, network, steps, passes, 1, window_nm, core_nm, tolerance, labels)
         how.setdefault("workers", self.workers)
         return run_fullchip(job, place, self.folder / f"{name}.oas", **how)
 
@@ -93,7 +98,8 @@ class Bench:
 
 def chip(bench: Bench, out: Path) -> dict[str, Any]:
     """The whole layer: score, seconds, memory, and its picture."""
-    run = bench.run("chip")
+    with PeakMemory() as memory:
+        run = bench.run("chip")
     tiling, scores = run.plan.tiling, list(run.scores.values())
     sites = chip_sites(scores, tiling)
     rows = seam_table(sites)
@@ -106,7 +112,10 @@ def chip(bench: Bench, out: Path) -> dict[str, Any]:
         "core_nm": tiling.core_nm,
         "halo_nm": tiling.halo_nm,
         "seconds": run.seconds,
+        "workers": bench.workers,
         "tile_seconds": sorted(run.tile_seconds.values()),
+        "score_seconds": sorted(run.score_seconds.values()),
+        "together_mb": memory.peak_mb,
         "main_mb": resident_peak_mb(),
         "worker_mb": largest,
         "score": chip_score(scores, tiling).as_dict(),
@@ -184,6 +193,22 @@ def contour_distance(process: ProcessModel, one: Layout, other: Layout, window: 
         (first[rows, columns + 1] - first[rows, columns - 1]) / 2,
     )
     return np.minimum(np.abs(second[rows, columns] - first[rows, columns]) / slope, 50.0)
+
+
+def network(bench: Bench, out: Path) -> dict[str, Any]:
+    """One window by the method, by a network, and by the network and some steps of the method; all in one process."""
+    other = Bench(bench.layout, bench.layer, NETWORK_OPTICS, bench.method, bench.folder, 1)
+    drawn = load_generator(NETWORK, other.process)
+    window = bench.window(WHOLE_NM / 2, WHOLE_NM / 2)
+    ways: list[tuple[Generator | None, int | None]] = [(None, None), (drawn, None), *((drawn, n) for n in REFINED)]
+    rows = []
+    for generator, steps in ways:
+        run = other.run("network", window_nm=window, core_nm=TILE_NM, network=generator, steps=steps)
+        score = chip_score(list(run.scores.values()), run.plan.tiling).as_dict()
+        names = ("l2_nm2", "pvb_nm2", "epe_violations", "epe_mean_abs_nm", "seam_epe_nm", "interior_epe_nm")
+        work = sum(run.tile_seconds.values())
+        rows.append({"network": generator is not None, "steps": steps, "work": work, **{n: score[n] for n in names}})
+    return {"network": NETWORK, "optics": NETWORK_OPTICS, "method": bench.method, "rows": rows}
 
 
 def resume(bench: Bench, out: Path) -> dict[str, Any]:
@@ -271,7 +296,8 @@ def main(
     bench = Bench(layout, layer, optics, method, folder, workers)
     stored = out / "fullchip.json"
     found = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}
-    measures = {"chip": chip, "tiled": tiled, "passes": passes, "resume": resume, "scaling": scaling, "dask": dask}
+    parts_of = (chip, tiled, passes, network, resume, scaling, dask)
+    measures = {part.__name__: part for part in parts_of}
     for name in SECTIONS if parts == "all" else parts.split(","):
         click.echo(name, err=True)
         found[name] = measures[name](bench, out)

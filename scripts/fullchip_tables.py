@@ -12,6 +12,7 @@ TILE_NM = 2048.0  # of its tiles
 INTERIOR_NM = 512.0  # left out along its border
 NEAR_NM = 0.1  # what tiles may change
 SCALING_NM = 3072.0
+CORES = (2, 16, 64, 256, 1024)
 
 
 def markdown(found: dict[str, Any], command: str) -> str:
@@ -37,7 +38,8 @@ def _chip_section(part: dict[str, Any]) -> list[str]:
         f"{score['area_nm2'] / 1e6:,.0f} µm², {part['rows']} x {part['columns']} tiles of {part['core_nm']:g} nm with "
         f"halos of {part['halo_nm']:g} nm: the mask after {_minutes(seconds, 'plan', 'solve', 'stitch')} minutes "
         f"({np.median(work):.1f} s a tile, stitching {seconds['stitch']:.0f} s), its score at 1 nm "
-        f"{_minutes(seconds, 'score')} minutes later. Peak memory: {part['main_mb']:,.0f} MB in the main process, "
+        f"{_minutes(seconds, 'score')} minutes later, by {part['workers']} workers. Peak memory: "
+        f"{part['together_mb']:,.0f} MB in all processes together, {part['main_mb']:,.0f} MB in the main process, "
         f"{part['worker_mb']:,.0f} MB in the largest worker.",
         "",
         "| L2 (nm²) | PV band (nm²) | EPE violations | sites | mean abs EPE (nm) | 3 sigma (nm) | not printed |",
@@ -58,7 +60,36 @@ def _chip_section(part: dict[str, Any]) -> list[str]:
                 f"| from {row['from_nm']:g} {upto} | {row['sites']:,} | {row['mean_abs_nm']:.3f} | "
                 f"{row['mean_nm']:+.3f} | {row['violations']} |"
             )
-    return [*lines, "", "![Edge placement over the block, and against the seams](fullchip.png)"]
+    lines += ["", "![Edge placement over the block, and against the seams](fullchip.png)", ""]
+    return lines + _cluster_section(part)
+
+
+def _cluster_section(part: dict[str, Any]) -> list[str]:
+    """What the block's figures say of more cores."""
+    tiles, seconds = len(part["tile_seconds"]), part["seconds"]
+    solve_s, score_s = (sum(part[name]) / tiles for name in ("tile_seconds", "score_seconds"))
+    area_mm2 = part["score"]["area_nm2"] * 1e-12
+    work_s = (solve_s + score_s) * tiles / area_mm2  # of one core
+    alone_s = (seconds["plan"] + seconds["stitch"]) / area_mm2  # of the main process
+    lines = [
+        "## A cluster",
+        "",
+        f"A tile of {part['core_nm']:g} nm takes {solve_s:.1f} s of a core to solve and {score_s:.1f} s to score: "
+        f"{3600 / (solve_s + score_s):,.0f} tiles an hour a core, and {work_s / 3600:,.1f} hours of a core for a "
+        f"square millimetre as dense as this block. What the main process does alone, planning and stitching, takes "
+        f"{alone_s * 1e-3:.1f} s for 1000 µm². The area that N cores finish in a day, if windows are stitched side by "
+        f"side, and if one command does all:",
+        "",
+        "| cores | tiles an hour | mm² a day | mm² a day by one command | hours for 1 mm² |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    for cores in CORES:
+        many_s, one_s = work_s / cores, work_s / cores + alone_s
+        lines.append(
+            f"| {cores} | {3600 * cores / (solve_s + score_s):,.0f} | {86400 / many_s:,.3g} | {86400 / one_s:,.3g} | "
+            f"{many_s / 3600:,.3g} |"
+        )
+    return lines
 
 
 def _minutes(seconds: dict[str, float], *phases: str) -> str:
@@ -99,6 +130,28 @@ def _passes_section(part: dict[str, Any]) -> list[str]:
             for row in part["rows"]
         ),
     ]
+
+
+def _network_section(part: dict[str, Any]) -> list[str]:
+    first = part["rows"][0]["work"]
+    lines = [
+        "## A network, and some steps",
+        "",
+        f"A window of {WHOLE_NM / 2:g} nm by {part['optics']} in tiles of {TILE_NM:g} nm: by `{part['method']}` alone, "
+        f"by the network {part['network']}, and by the network and some steps of `{part['method']}`; time of solving.",
+        "",
+        "| masks | time | L2 (nm²) | PV band (nm²) | violations | EPE (nm) | at seams | inside |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in part["rows"]:
+        name = f"`--model {part['network']}`" if row["network"] else f"`--method {part['method']}`"
+        name += f" `--refine {row['steps']}`" if row["steps"] else ""
+        lines.append(
+            f"| {name} | {row['work'] / first:.2f} | {row['l2_nm2']:,.0f} | {row['pvb_nm2']:,.0f} | "
+            f"{row['epe_violations']} | {row['epe_mean_abs_nm']:.3f} | {row['seam_epe_nm']:.3f} | "
+            f"{row['interior_epe_nm']:.3f} |"
+        )
+    return lines
 
 
 def _resume_section(part: dict[str, Any]) -> list[str]:
@@ -143,6 +196,7 @@ SECTIONS = {
     "chip": _chip_section,
     "tiled": _tiled_section,
     "passes": _passes_section,
+    "network": _network_section,
     "resume": _resume_section,
     "scaling": _scaling_section,
     "dask": _dask_section,

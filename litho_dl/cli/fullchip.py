@@ -221,13 +221,15 @@ def _made(
 ) -> "ChipRun":
     """Runs the job with a progress bar; prints how to continue if it is interrupted."""
     from litho_dl.fullchip.plan import PLAN
-    from litho_dl.fullchip.run import Progress, run_fullchip
+    from litho_dl.fullchip.run import run_fullchip
+    from litho_dl.fullchip.tasks import Progress
 
     try:
         with progress_bar("Tiles") as advance:
 
             def shown(progress: Progress) -> None:
-                advance(progress.done, progress.total, {"solve": "solved", "score": "scored"}[progress.phase])
+                counts = f"{progress.solved} solved, {progress.scored} scored"
+                advance(progress.solved + progress.scored, progress.to_solve + progress.to_score, counts)
 
             return run_fullchip(
                 job,

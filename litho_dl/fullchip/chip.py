@@ -100,6 +100,14 @@ class Chip:
         inside = (self._touching(window_nm) & frame).merged(True, 0)
         return Layout(self.name, region.from_region(inside, self._units))
 
+    def shape_digest(self, window_nm: Box) -> str:
+        """SHA-256 of the polygons in a window, hexadecimal; empty if there are none."""
+        digest = hashlib.sha256()
+        loops = [loop for polygon in self.clipped(window_nm).polygons for loop in polygon.loops]
+        for text in sorted(np.rint(loop * self._units).astype(">i8").tobytes() for loop in loops):
+            digest.update(text + b";")
+        return digest.hexdigest() if loops else ""
+
     def content_digest(self, window_nm: Box, scale: float = 1.0) -> str:
         """SHA-256 of the polygons and EPE sites in a window, hexadecimal: equal for windows with equal contents.
 
@@ -107,10 +115,7 @@ class Chip:
             window_nm: The window, in layout coordinates.
             scale: Scale of the process, on whose pixels the sites are found.
         """
-        digest = hashlib.sha256()
-        loops = [loop for polygon in self.clipped(window_nm).polygons for loop in polygon.loops]
-        for text in sorted(np.rint(loop * self._units).astype(">i8").tobytes() for loop in loops):
-            digest.update(text + b";")
+        digest = hashlib.sha256(self.shape_digest(window_nm).encode())
         grid = Grid.of_field((window_nm[3] - window_nm[1], window_nm[2] - window_nm[0]), scale)
         sites = drawn_sites(field_edges(self.whole(window_nm)), OPENILT, scale, grid.shape)
         rows = np.rint(SITE_STEPS * np.concatenate((sites.points, sites.normals), axis=1)).astype(">i8")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from litho_dl.fullchip.chip import Chip
     from litho_dl.fullchip.chip_score import Sites
     from litho_dl.fullchip.plan import WorkerContext
     from litho_dl.fullchip.run import ChipRun
@@ -99,41 +98,39 @@ def draw_spots(folder: Path, run: "ChipRun", sites: "Sites") -> None:
         DatasetError: A file of the run is damaged.
         OutputError: A file cannot be written.
     """
-    from litho_dl.fullchip.chip import Chip
     from litho_dl.fullchip.chip_score import hot_spots
     from litho_dl.fullchip.plan import worker_context
 
     spots = hot_spots(sites, PICTURED)
     if not (spots and run.mask.polygons):
         return
-    context, mask = worker_context(str(folder.absolute()), run.plan.digest, "cpu"), Chip(run.mask)
+    context = worker_context(str(folder.absolute()), run.plan.digest, "cpu")
     for number, index in enumerate(spots, start=1):
-        _draw_spot(folder, f"spot_{number:02d}", context, mask, sites, index)
+        _draw_spot(folder, f"spot_{number:02d}", context, run.mask, sites, index)
 
 
-def _draw_spot(folder: Path, name: str, context: "WorkerContext", mask: "Chip", sites: "Sites", index: int) -> None:
+def _draw_spot(folder: Path, name: str, context: "WorkerContext", mask: "Layout", sites: "Sites", index: int) -> None:
     """Draws the surroundings of a site, from its tile's images."""
-    from litho_dl.fullchip.score import expose_tile, target_print
+    from litho_dl.fullchip.score import PIXEL_NM, expose_tile, target_print
     from litho_dl.layout.contour import pixel_polygons
     from litho_dl.layout.layout import Layout
     from litho_dl.layout.stack import SUFFIX, write_stack
     from litho_dl.viz.clip import clip_figure
     from litho_dl.viz.figure import save_figure
-    from litho_dl.viz.images import ClipImages, sampled
+    from litho_dl.viz.images import ClipImages
 
     x, y = (float(coordinate) for coordinate in sites.xy_nm[index])
     tiling = context.plan.tiling
     tile = tiling.tile_at(x, y)
-    exposed, margin_nm = expose_tile(context, folder, tile), tiling.halo_nm / 2
-    pixel_nm, (x0, y0, x1, y1) = exposed.pixel_nm, tiling.core(tile)
-    limits = (x0 - margin_nm, y0 - margin_nm, x1 + margin_nm, y1 + margin_nm)
-    box = _around(x, y, SPOT_VIEW_NM * context.process.scale, pixel_nm, tiling.wanted_nm, limits)
+    exposed = expose_tile(context, folder, tile, round(tiling.halo_nm / 2 / (PIXEL_NM * context.process.scale)))
+    pixel_nm = exposed.pixel_nm
+    box = _around(x, y, SPOT_VIEW_NM * context.process.scale, pixel_nm, tiling.wanted_nm, exposed.box_nm)
     cut, exposure = exposed.pixels(box), exposed.exposure
     aerial = exposure.aerial().cpu().numpy()
     prints = {corner: exposure.binary_print(corner)[cut].cpu().numpy() for corner in ("nominal", "outer", "inner")}
     images = ClipImages(
         pixel_nm,
-        sampled(exposed.mask, aerial.shape)[cut],
+        exposed.mask[cut],
         nominal=prints["nominal"],
         outer=prints["outer"],
         inner=prints["inner"],
@@ -153,12 +150,21 @@ def _draw_spot(folder: Path, name: str, context: "WorkerContext", mask: "Chip", 
     save_figure(figure, folder / f"{name}.png")
     stack = {
         "target": context.chip.clipped(box),
-        "mask": mask.clipped(box),
+        "mask": _clipped(mask, box),
         "nominal": Layout("nominal", pixel_polygons(prints["nominal"], pixel_nm)),
         "band": Layout("band", pixel_polygons(prints["outer"] ^ prints["inner"], pixel_nm)),
     }
     placed = {layer: layout.translated(box[0], box[1]) for layer, layout in stack.items()}
     write_stack(folder / f"{name}{SUFFIX}", placed, cell=name)
+
+
+def _clipped(mask: "Layout", box: "Box") -> "Layout":
+    """A mask cut to a box, shifted so that the box's lower left corner is (0, 0)."""
+    from litho_dl.layout.layout import Layout
+
+    spans = ((polygon, *polygon.hull.min(0), *polygon.hull.max(0)) for polygon in mask.polygons)
+    near = (polygon for polygon, x0, y0, x1, y1 in spans if x0 < box[2] and y0 < box[3] and x1 > box[0] and y1 > box[1])
+    return Layout(mask.name, tuple(near)).clipped(box).translated(-box[0], -box[1])
 
 
 def _around(x_nm: float, y_nm: float, side_nm: float, pixel_nm: float, *limits_nm: "Box") -> "Box":

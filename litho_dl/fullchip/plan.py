@@ -14,6 +14,7 @@ from litho_dl import __version__
 from litho_dl.core.device import resolve_device
 from litho_dl.core.errors import DatasetError, LayoutError
 from litho_dl.core.io import file_digest, plain_file, write_text
+from litho_dl.core.memory import release_memory
 from litho_dl.core.settings import ProperFraction
 from litho_dl.core.stored import Count, Digest, Stored, checked, parse_json
 from litho_dl.core.workers import require_shared
@@ -29,6 +30,7 @@ from litho_dl.simulation.simulator import Simulator
 FORMAT = "litho_dl.fullchip/3"
 PLAN, TARGET, OPTICS, MODEL = "plan.json", "target.oas", "optics.safetensors", "model.safetensors"
 TILES = "tiles"
+Phase = Literal["solve", "score"]
 Limit = Annotated[float, Field(ge=0)]
 Coordinate = Annotated[float, Field(ge=-1e10, le=1e10)]  # nm; the formats reach 2.1e9 database units
 
@@ -124,6 +126,7 @@ class TileTask:
     """Tiles to solve as one batch, or to score.
 
     Attributes:
+        phase: Whether they are solved or scored.
         folder: The run's folder.
         digest: Digest of the run's plan.
         tiles: The tiles.
@@ -131,6 +134,7 @@ class TileTask:
         device: Device to compute on, as `--device`.
     """
 
+    phase: Phase
     folder: str
     digest: str
     tiles: tuple[Tile, ...]
@@ -140,9 +144,9 @@ class TileTask:
 
 @dataclass(frozen=True)
 class TileReport:
-    """Finished tiles, and the seconds that they took together."""
+    """A finished task, and the seconds that it took."""
 
-    tiles: tuple[Tile, ...]
+    task: TileTask
     seconds: float
 
 
@@ -235,7 +239,9 @@ def worker_context(folder: str, digest: str, device: str) -> WorkerContext:
     process = load_kernels(shared / OPTICS)
     simulator = Simulator(process.on_field(plan.tiling.field_nm)).to(resolve_device(device))
     generator = load_generator(shared / MODEL, process, force=True) if plan.network else None
-    return WorkerContext(plan, Chip.read(shared / TARGET), process, simulator, generator)
+    chip = Chip.read(shared / TARGET)
+    release_memory()  # that the kernels of a tile's field were computed in
+    return WorkerContext(plan, chip, process, simulator, generator)
 
 
 def tile_path(folder: Path, kind: str, tile: Tile) -> Path:

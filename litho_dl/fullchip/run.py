@@ -1,43 +1,27 @@
 """Full-chip runs: an interrupted run continues with the missing tiles."""
 
-import shutil
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.core.io import atomic_path
 from litho_dl.core.lock import owned
+from litho_dl.core.memory import release_memory
 from litho_dl.core.timing import PhaseTimer
 from litho_dl.core.workers import run_tasks
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.halo import halo_nm
 from litho_dl.fullchip.job import Job, start_or_resume
-from litho_dl.fullchip.mask import mask_file, stitched
+from litho_dl.fullchip.mask import stitched
 from litho_dl.fullchip.passes import PassStep, pass_steps
-from litho_dl.fullchip.plan import TILES, Plan, TileReport, TileTask
-from litho_dl.fullchip.score import TileScore, make_scores, read_score, score_file
-from litho_dl.fullchip.solve import make_masks
+from litho_dl.fullchip.plan import TILES, Phase, Plan, TileReport
+from litho_dl.fullchip.score import TileScore, read_score
+from litho_dl.fullchip.tasks import Progress, Work, do_task
 from litho_dl.fullchip.tiling import Tile, Tiling, plan_tiling
 from litho_dl.layout.layout import Box, Layout
 from litho_dl.layout.mask_file import PLAIN_FORM, MaskForm, write_mask
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Progress of a run.
-
-    Attributes:
-        phase: Whether tiles are solved or scored.
-        done: Number of finished tiles, over all passes.
-        total: Number of tiles, over all passes.
-    """
-
-    phase: Literal["solve", "score"]
-    done: int
-    total: int
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,8 +35,10 @@ class ChipRun:
         scores: Scores by tile; tiles without shapes in their windows have none.
         tiles: Numbers of tiles over all passes: `solved` by this call, `found` from an earlier one, `repeated`, which
             are copies of identical tiles, and `empty`.
-        seconds: Wall time of `plan`, `solve`, `stitch` and `score`.
+        seconds: Wall time of `plan`; of `solve`, until the last mask is there; of `stitch`, until they are written as
+            one; and of `score`, until the last score is there. Cores are scored from `solve` on.
         tile_seconds: Seconds of the tiles solved by this call, over all passes; a batch's time is divided evenly.
+        score_seconds: Seconds of the cores scored by this call.
     """
 
     plan: Plan
@@ -62,79 +48,12 @@ class ChipRun:
     tiles: dict[str, int]
     seconds: dict[str, float]
     tile_seconds: dict[Tile, float]
+    score_seconds: dict[Tile, float]
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {name}" for name, count in self.tiles.items())
         seconds = sum(self.seconds.values())
         return f"ChipRun({self.mask}; tiles: {counts}; {seconds:.1f} s)"
-
-
-@dataclass(frozen=True)
-class _TileRunner:
-    """Solves and scores the tiles of a run on its workers.
-
-    Attributes:
-        folder: The run's folder.
-        digest: Digest of the run's plan.
-        device: Device of the workers, as `--device`.
-        workers: See `core.workers.run_tasks`.
-        scheduler: See `core.workers.run_tasks`.
-        on_progress: Called with the run's progress.
-    """
-
-    folder: Path
-    digest: str
-    device: str
-    workers: int
-    scheduler: str | None
-    on_progress: Callable[[Progress], None]
-
-    def solve(self, steps: Sequence[PassStep], batch: int) -> tuple[int, dict[Tile, float]]:
-        """Makes the missing masks of each step in turn; returns their number, and the seconds of each tile."""
-        done, total, solved = 0, sum(len(step.identical) for step in steps), 0
-        seconds: dict[Tile, float] = {}
-        for step in steps:
-            tiles, path = [tiles[0] for tiles in step.identical], partial(mask_file, self.folder, number=step.number)
-            batches = [tuple(tiles[start : start + batch]) for start in range(0, len(tiles), batch)]
-            progress = partial(_solve_progress, done, total)
-            made = self._make(make_masks, batches, path, step.number, progress)
-            for group in step.identical:
-                _copy_first([path(tile) for tile in group])
-            done += len(tiles)
-            solved += len(made)
-            seconds |= {tile: seconds.get(tile, 0.0) + value for tile, value in made.items()}
-        return solved, seconds
-
-    def score(self, tiles: Sequence[Tile], number: int) -> None:
-        """Makes the missing scores of the masks of a pass."""
-        path = partial(score_file, self.folder)
-        batches = [(tile,) for tile in tiles]
-        self._make(make_scores, batches, path, number, lambda n: Progress("score", n, len(tiles)))
-
-    def _make(
-        self,
-        function: Callable[[TileTask], TileReport],
-        batches: Sequence[tuple[Tile, ...]],
-        path: Callable[[Tile], Path],
-        number: int,
-        progress: Callable[[int], Progress],
-    ) -> dict[Tile, float]:
-        """Makes the missing files of some batches of tiles; returns the seconds of each tile that had none."""
-        missing = {tile for tiles in batches for tile in tiles if not path(tile).exists()}
-        found = sum(map(len, batches)) - len(missing)
-        self.on_progress(progress(found))
-        if not missing:
-            return {}
-        tasks = [
-            TileTask(str(self.folder), self.digest, tiles, number, self.device)
-            for tiles in batches
-            if not missing.isdisjoint(tiles)
-        ]
-        seconds: dict[Tile, float] = {}
-        for report in run_tasks(function, tasks, workers=self.workers, scheduler=self.scheduler):
-            seconds |= {tile: report.seconds / len(report.tiles) for tile in missing.intersection(report.tiles)}
-            self.on_progress(progress(found + len(seconds)))
-        return seconds
 
 
 def run_fullchip(
@@ -182,22 +101,52 @@ def run_fullchip(
     )
     contents = _tile_contents(job.chip, tiling, job.process.scale)
     steps = list(pass_steps(contents, tiling, job.passes))
+    scored = sorted(tile for tile in contents if _has_area(tiling.inside(tile)))
     with owned(folder.absolute(), TILES) as folder:
         plan = start_or_resume(job, tiling, folder, device.partition(":")[0])
+        work = Work(plan, folder, steps, scored, device)
+        missing = work.missing_masks
         timer.finish("plan")
-        runner = _TileRunner(folder, plan.digest, device, workers, scheduler, on_progress)
-        solved, tile_seconds = runner.solve(steps, job.batch)
-        _remove_outdated_scores(folder, tiling, job.passes)
-        timer.finish("solve")
-        mask = stitched(folder, plan, job.passes, job.chip.name)
-        drawn = job.chip.layout().clipped(tiling.wanted_nm)
-        unit_nm = write_mask(mask_path, mask, drawn, form, cell=job.chip.name, source_nm=job.chip.unit_nm)
-        timer.finish("stitch")
-        scored = sorted(tile for tile in contents if _has_area(tiling.inside(tile)))
-        runner.score(scored, job.passes)
+        release_memory()  # that kernels and halo were computed in, before the workers start
+        seconds: dict[Phase, dict[Tile, float]] = {"solve": {}, "score": {}}
+        reports = run_tasks(do_task, work.needs, needs=work.needs, workers=workers, scheduler=scheduler)
+        with closing(_followed(work, reports, seconds, on_progress)) as finished:
+            while work.missing_masks and next(finished, None):
+                pass
+            timer.finish("solve")
+            mask, unit_nm = _written(job, plan, folder, mask_path, form)
+            timer.finish("stitch")
+            release_memory()
+            for _ in finished:
+                pass
         scores = {tile: read_score(folder, tile, plan.digest) for tile in scored}
         timer.finish("score")
-    return ChipRun(plan, mask, unit_nm, scores, _counts(steps, contents, tiling, solved), timer.seconds, tile_seconds)
+    counts = _counts(steps, contents, tiling, missing)
+    return ChipRun(plan, mask, unit_nm, scores, counts, timer.seconds, seconds["solve"], seconds["score"])
+
+
+def _followed(
+    work: Work,
+    reports: Generator[TileReport, None, None],
+    seconds: dict[Phase, dict[Tile, float]],
+    on_progress: Callable[[Progress], None],
+) -> Generator[TileReport, None, None]:
+    """Keeps account of the tasks that finish."""
+    on_progress(work.progress)
+    with closing(reports):
+        for report in reports:
+            share, times = report.seconds / len(report.task.tiles), seconds[report.task.phase]
+            for tile in work.finish(report):
+                times[tile] = times.get(tile, 0.0) + share
+            on_progress(work.progress)
+            yield report
+
+
+def _written(job: Job, plan: Plan, folder: Path, mask_path: Path, form: MaskForm) -> tuple[Layout, float]:
+    """Stitches the mask and writes it; returns it, and the database unit of its file."""
+    mask = stitched(folder, plan, job.passes, job.chip.name)
+    drawn = job.chip.layout().clipped(plan.tiling.wanted_nm)
+    return mask, write_mask(mask_path, mask, drawn, form, cell=job.chip.name, source_nm=job.chip.unit_nm, merged=True)
 
 
 def _counts(steps: Sequence[PassStep], contents: dict[Tile, str], tiling: Tiling, solved: int) -> dict[str, int]:
@@ -211,19 +160,17 @@ def _counts(steps: Sequence[PassStep], contents: dict[Tile, str], tiling: Tiling
     }
 
 
-def _solve_progress(before: int, total: int, done: int) -> Progress:
-    return Progress("solve", before + done, total)
-
-
 def _tile_contents(chip: Chip, tiling: Tiling, scale: float) -> dict[Tile, str]:
-    """The digests of all tiles' windows that contain shapes.
+    """The digests of all tiles' windows that contain shapes; EPE sites are looked at only where shapes are alike.
 
     Raises:
         LayoutError: None of these tiles has a part to write.
     """
-    windows = {tile: tiling.window(tile) for tile in tiling.tiles}
+    shapes = {tile: digest for tile in tiling.tiles if (digest := chip.shape_digest(tiling.window(tile)))}
+    counts = Counter(shapes.values())
     contents = {
-        tile: chip.content_digest(window, scale) for tile, window in windows.items() if chip.clipped(window).polygons
+        tile: chip.content_digest(tiling.window(tile), scale) if counts[digest] > 1 else digest
+        for tile, digest in shapes.items()
     }
     if not any(_has_area(tiling.inside(tile)) for tile in contents):
         wanted = ",".join(f"{edge:g}" for edge in tiling.wanted_nm)
@@ -233,21 +180,3 @@ def _tile_contents(chip: Chip, tiling: Tiling, scale: float) -> dict[Tile, str]:
 
 def _has_area(box: Box) -> bool:
     return box[0] < box[2] and box[1] < box[3]
-
-
-def _copy_first(masks: Sequence[Path]) -> None:
-    """Copies the first mask of a group of identical tiles to the others."""
-    first, *others = masks
-    for path in others:
-        if not path.exists():
-            with atomic_path(path) as temporary:
-                shutil.copyfile(first, temporary)
-
-
-def _remove_outdated_scores(folder: Path, tiling: Tiling, number: int) -> None:
-    """Removes scores that are older than a mask that they were computed from."""
-    for tile in tiling.tiles:
-        score = score_file(folder, tile)
-        masks = [path for near in tiling.neighbours(tile) if (path := mask_file(folder, near, number)).exists()]
-        if score.exists() and any(path.stat().st_mtime_ns > score.stat().st_mtime_ns for path in masks):
-            score.unlink()

@@ -89,7 +89,7 @@ def make_masks(task: TileTask) -> TileReport:
     for tile, mask in zip(task.tiles, masks[:, halo : halo + core, halo : halo + core].cpu(), strict=True):
         if not mask_file(folder, tile, task.number).exists():
             write_mask(folder, tile, task.number, mask, pixel_nm, task.digest)
-    return TileReport(task.tiles, time.perf_counter() - started)
+    return TileReport(task, time.perf_counter() - started)
 
 
 def _solve_alone(context: WorkerContext, windows: _Windows) -> tuple[Tensor, float]:

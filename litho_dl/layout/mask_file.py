@@ -19,6 +19,7 @@ Layer = tuple[int, int]
 MAIN, ASSIST = (1, 0), (1, 1)
 UNITS_NM = (1.0, 0.5, 0.25, 0.1, 0.05, 0.01)  # tried where the source's unit is too coarse
 PLAIN_UNIT_NM = 0.1  # where nothing else is asked for, and for curves
+FEATURES_AT_ONCE = 1000  # a chip's would take hundreds of megabytes
 ROUNDING = 1e-5  # units by which a vertex may miss the file's grid
 
 
@@ -65,25 +66,42 @@ def layer_text(layer: Layer) -> str:
     return f"{layer[0]}/{layer[1]}"
 
 
-def split_features(mask: Layout, drawn: Layout) -> tuple[Layout, Layout]:
+def split_features(mask: Layout, drawn: Layout, *, merged: bool = False) -> tuple[Layout, Layout]:
     """The features of a mask that overlap a drawn feature, and those that overlap none: its assist features.
 
     Args:
         mask: The mask; polygons that overlap are one feature.
         drawn: The drawn layout, in the same coordinates.
+        merged: Whether no two polygons of the mask touch, so that each is a feature.
 
     Returns:
         Main features and assist features.
     """
+    import klayout.db as db
+
     from litho_dl.layout import region
 
     frame = region.Frame.of((*mask.polygons, *drawn.polygons))
-    main, assist = frame.region(mask.polygons).merged(True, 0).split_overlapping(frame.region(drawn.polygons))
+    target, main, assist = frame.region(drawn.polygons), db.Region(), db.Region()
+    features = mask.polygons if merged else frame.polygons(frame.region(mask.polygons).merged(True, 0))
+    for start in range(0, len(features), FEATURES_AT_ONCE):
+        part = frame.region(features[start : start + FEATURES_AT_ONCE])
+        part.merged_semantics = False
+        overlapping, others = part.split_overlapping(target)
+        main.insert(overlapping)
+        assist.insert(others)
     return Layout(mask.name, frame.polygons(main)), Layout(mask.name, frame.polygons(assist))
 
 
 def write_mask(
-    path: str | Path, mask: Layout, drawn: Layout, form: MaskForm, *, cell: str, source_nm: float | None
+    path: str | Path,
+    mask: Layout,
+    drawn: Layout,
+    form: MaskForm,
+    *,
+    cell: str,
+    source_nm: float | None,
+    merged: bool = False,
 ) -> float:
     """Writes the layout file of a mask as one flat cell, atomically; the path's suffix chooses GDSII or OASIS.
 
@@ -94,6 +112,7 @@ def write_mask(
         form: Its layers.
         cell: Name of the cell.
         source_nm: Database unit of the drawn layout's file; None: unknown.
+        merged: Whether no two polygons of the mask touch, on the file's grid, so that they need not be merged.
 
     Returns:
         The database unit of the file in nm.
@@ -106,12 +125,12 @@ def write_mask(
     if form.main == form.assist_layer:
         layers[form.main] = mask
     else:
-        main, assist = split_features(mask, drawn)
+        main, assist = split_features(mask, drawn, merged=merged)
         layers = {form.main: main} | ({form.assist_layer: assist} if assist.polygons else {})
     if form.target is not None:
         layers[form.target] = drawn
     unit_nm = file_unit_nm([polygon for layout in layers.values() for polygon in layout.polygons], source_nm)
-    write_layers(path, layers, dbu_nm=unit_nm, cell=cell)
+    write_layers(path, layers, dbu_nm=unit_nm, cell=cell, merged=not merged)
     return unit_nm
 
 
@@ -128,10 +147,9 @@ def file_unit_nm(polygons: Iterable[Polygon], source_nm: float | None) -> float:
     if source_nm is None:
         return PLAIN_UNIT_NM
     loops = [loop for polygon in polygons for loop in polygon.loops]
-    vertices = np.concatenate(loops) if loops else np.zeros((0, 2))
     for unit_nm in (source_nm, *(unit_nm for unit_nm in UNITS_NM if unit_nm < source_nm)):
-        in_units = vertices / unit_nm
-        if np.abs(in_units - np.rint(in_units)).max(initial=0) <= ROUNDING:
+        in_units = (loop / unit_nm for loop in loops)  # one by one: a chip has millions of vertices
+        if all(np.abs(places - np.rint(places)).max(initial=0) <= ROUNDING for places in in_units):
             return unit_nm
     return min(source_nm, PLAIN_UNIT_NM)
 

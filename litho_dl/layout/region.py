@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import klayout.db as db
 import numpy as np
 
 from litho_dl.core.errors import LayoutError
+from litho_dl.layout.hull_stream import hulls_of_region, region_of_hulls
 from litho_dl.layout.polygon import LARGEST_COORDINATE_NM, Polygon
 
 FINEST_UNITS_PER_NM = 100_000
@@ -35,11 +35,6 @@ def units_per_nm(polygons: Iterable[Polygon], margin_nm: float = 0.0) -> int:
     return _finest(reach + margin_nm)
 
 
-def _points(loop_nm: np.ndarray, units: float, origin: tuple[int, int]) -> Any:
-    """Vertices in units, as lists [x, y]: klayout takes these in a third of the time of its points."""
-    return (np.rint(loop_nm * units) - origin).astype(np.int64).tolist()
-
-
 def to_region(polygons: Sequence[Polygon], units: float, origin: tuple[int, int] = (0, 0)) -> db.Region:
     """Polygons as a klayout region.
 
@@ -51,20 +46,19 @@ def to_region(polygons: Sequence[Polygon], units: float, origin: tuple[int, int]
     Returns:
         The region, not merged.
     """
-    region = db.Region()
+    region = region_of_hulls(_whole(polygon.hull, units, origin) for polygon in polygons if not polygon.holes)
     for polygon in polygons:
-        shape = db.Polygon(_points(polygon.hull, units, origin), False)  # without the second argument, four are a box
-        for hole in polygon.holes:
-            shape.insert_hole(_points(hole, units, origin), False)
-        region.insert(shape)
+        if polygon.holes:
+            hull, *holes = (_whole(loop, units, origin).tolist() for loop in polygon.loops)
+            shape = db.Polygon(hull, False)  # without the second argument, four are a box
+            for hole in holes:
+                shape.insert_hole(hole, False)
+            region.insert(shape)
     return region
 
 
-def _loop_nm(points: Iterable[db.Point], units: float, origin: tuple[int, int]) -> np.ndarray:
-    """Vertices in nm, in reverse order: klayout's hulls are clockwise, ours counter-clockwise."""
-    integers = np.array([(point.x, point.y) for point in points], dtype=np.float64)[::-1] + origin
-    # Dividing by 10 gives the float nearest to the decimal number; multiplying by 0.1 does not.
-    return integers / units if units >= 1 else integers * round(1 / units, 9)
+def _whole(loop_nm: np.ndarray, units: float, origin: tuple[int, int]) -> np.ndarray:
+    return (np.rint(loop_nm * units) - origin).astype(np.int64)
 
 
 def from_region(region: db.Region, units: float, origin: tuple[int, int] = (0, 0)) -> tuple[Polygon, ...]:
@@ -78,13 +72,25 @@ def from_region(region: db.Region, units: float, origin: tuple[int, int] = (0, 0
     Returns:
         Polygons in nm, hulls counter-clockwise.
     """
+    shapes = list(region.each())
+    hulls = iter(hulls_of_region(db.Region([shape for shape in shapes if not shape.holes()])))
     return tuple(
-        Polygon(
-            _loop_nm(shape.each_point_hull(), units, origin),
-            tuple(_loop_nm(shape.each_point_hole(hole), units, origin) for hole in range(shape.holes())),
-        )
-        for shape in region.each()
+        Polygon(_loop_nm(next(hulls), units, origin)) if not shape.holes() else _with_holes(shape, units, origin)
+        for shape in shapes
     )
+
+
+def _with_holes(shape: db.Polygon, units: float, origin: tuple[int, int]) -> Polygon:
+    loops = [shape.each_point_hull(), *(shape.each_point_hole(hole) for hole in range(shape.holes()))]
+    hull, *holes = (_loop_nm(np.array([(point.x, point.y) for point in loop]), units, origin) for loop in loops)
+    return Polygon(hull, tuple(holes))
+
+
+def _loop_nm(points: np.ndarray, units: float, origin: tuple[int, int]) -> np.ndarray:
+    """Vertices in nm, in reverse order: klayout's hulls are clockwise, ours counter-clockwise."""
+    integers = points[::-1].astype(np.float64) + origin
+    # Dividing by 10 gives the float nearest to the decimal number; multiplying by 0.1 does not.
+    return integers / units if units >= 1 else integers * round(1 / units, 9)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from litho_dl import __version__
 from litho_dl.core.errors import DatasetError
 from litho_dl.core.grid import Grid, require_steps
 from litho_dl.core.io import file_digest
-from litho_dl.core.workers import on_one_thread
+from litho_dl.core.threads import on_one_thread
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.layout.design_rules import load_rules
 from litho_dl.layout.file_pixel import whole_factor

@@ -128,7 +128,7 @@ class TestFiles:
 
     def test_ctrl_c(self, layout, tmp_path):
         arguments = ("fullchip", layout, *METHOD, *PLAIN, "--out", tmp_path / "mask.oas")
-        with mock.patch("litho_dl.fullchip.run.make_masks", side_effect=KeyboardInterrupt):
+        with mock.patch("litho_dl.fullchip.tasks.make_masks", side_effect=KeyboardInterrupt):
             result = litho(*arguments)
         folder = tmp_path / "mask.fullchip"
         said = f"{folder} keeps the finished tiles; the same command continues from there.\n\nInterrupted.\n"
@@ -202,6 +202,34 @@ class TestNetworks:
         assert refined["l2_nm2"] + refined["pvb_nm2"] < raw["l2_nm2"] + raw["pvb_nm2"]
         shutil.move(tmp_path / "raw.fullchip" / "model.safetensors", tmp_path / "kept")
         assert (tmp_path / "kept").read_bytes() == model.read_bytes()
+
+    def test_refined_in_passes_cut_short_and_continued(self, layout, model, tmp_path):
+        """As for methods: the same bytes, and scores at seams and inside."""
+        options = (
+            *OPTICS,
+            *PLAIN,
+            "--tile",
+            512,
+            "--model",
+            model,
+            "--refine",
+            6,
+            "--method",
+            "few.toml",
+            "--passes",
+            2,
+        )
+        whole = succeeded("fullchip", layout, *options, "--out", tmp_path / "whole.oas")
+        assert (whole["passes"], whole["refine"], whole["tiles"]["solved"]) == (2, 6, 18)
+        assert whole["seam_epe_nm"] is not None
+        assert whole["epe_sites"] > 0
+        with mock.patch("litho_dl.fullchip.tasks.make_scores", side_effect=KeyboardInterrupt):
+            assert litho("fullchip", layout, *options, "--out", tmp_path / "cut.oas").code == 130
+        again = succeeded("fullchip", layout, *options, "--out", tmp_path / "cut.oas")
+        assert 0 < again["tiles"]["found"] < 18
+        assert (tmp_path / "cut.oas").read_bytes() == (tmp_path / "whole.oas").read_bytes()
+        figures = ("l2_nm2", "pvb_nm2", "epe_mean_abs_nm", "seam_epe_nm", "interior_epe_nm", "mrc_violations")
+        assert [again[name] for name in figures] == [whole[name] for name in figures]
 
     def test_later_passes_need_a_method(self, layout, model, tmp_path):
         options = (*OPTICS, "--model", model, "--passes", 2, "--out", tmp_path / "out" / "mask.oas")

@@ -23,7 +23,10 @@ COMMANDS = {
         ["--target", "cross.glp", "--mask", "mask.png", *OPTICS, "--protocol", "default"],
         ("scipy.optimize", "rich", "torch._dynamo", "sympy"),
     ),
-    "optimize": (["cross.glp", *OPTICS, "--method", "few.toml", "--out", "OUT"], ("scipy.optimize",)),
+    "optimize": (
+        ["cross.glp", *OPTICS, "--method", "few.toml", "--out", "OUT"],
+        ("scipy.optimize", "torch._dynamo", "sympy"),
+    ),
 }
 
 

@@ -6,11 +6,20 @@ import time
 
 import pytest
 import torch
-from scenes.worker_tasks import dying, dying_once, failing, faults_of_a_tensor, sleeping, threads_and_square
+from scenes.worker_tasks import (
+    dying,
+    dying_once,
+    failing,
+    faults_of_a_tensor,
+    names_in,
+    process_of,
+    sleeping,
+    threads_and_square,
+)
 
-from litho_dl.core import workers as workers_module
+from litho_dl.core import processes
 from litho_dl.core.errors import LithoError, OutputError
-from litho_dl.core.workers import default_workers, on_one_thread, run_tasks
+from litho_dl.core.workers import default_workers, run_tasks
 
 
 @pytest.mark.parametrize(("workers", "scheduler"), [(1, None), (2, None), (2, "local")], ids=["here", "local", "dask"])
@@ -21,17 +30,41 @@ def test_the_same_results_everywhere(workers, scheduler):
     assert sorted(found) == [(1, number**2) for number in range(5)]
 
 
+@pytest.mark.parametrize(("workers", "scheduler"), [(1, None), (2, None), (2, "local")], ids=["here", "local", "dask"])
+def test_tasks_wait_for_those_that_they_need(tmp_path, workers, scheduler):
+    """And for what is done with their results: each finds the files that were written for those that it needs."""
+    if scheduler:
+        pytest.importorskip("distributed", reason="Dask is an extra")
+    tasks = [(str(tmp_path), number) for number in range(6)]
+    needs = {tasks[0]: [tasks[4], tasks[5]], tasks[4]: [tasks[5]], tasks[2]: [tasks[3]]}
+    found = {}
+    for number, seen in run_tasks(names_in, tasks, needs=needs, workers=workers, scheduler=scheduler):
+        found[number] = seen
+        (tmp_path / str(number)).touch()
+    assert set(found) == set(range(6))
+    assert {4, 5} <= found[0]
+    assert 5 in found[4]
+    assert 3 in found[2]
+
+
 def test_a_dead_worker_is_replaced(tmp_path):
-    """Of two, one."""
-    marks = [str(tmp_path / f"mark-{number}") for number in range(2)]
-    (tmp_path / "mark-1").touch()
-    assert sorted(run_tasks(dying_once, marks, workers=2)) == ["mark-0", "mark-1"]
+    """Of two, one; the other works on."""
+    marks = [str(tmp_path / name) for name in ("mark", "slow")]
+    assert sorted(run_tasks(dying_once, marks, workers=2)) == ["mark", "slow"]
+    assert len((tmp_path / "slow").read_text().split()) == 1, "a task that was not lost is not repeated"
+
+
+def test_workers_stay_until_the_last_task():
+    """Where all tasks wait for one, too."""
+    tasks = list(range(5))
+    needs = {task: [2] for task in tasks if task != 2}
+    assert len(set(run_tasks(process_of, tasks, needs=needs, workers=2))) <= 2
 
 
 def test_workers_that_always_die_end_the_run(monkeypatch):
     """After four losses in a row, or two here, for each takes seconds."""
-    assert workers_module.MOST_LOSSES == 3
-    monkeypatch.setattr(workers_module, "MOST_LOSSES", 1)
+    assert processes.MOST_LOSSES == 3
+    monkeypatch.setattr(processes, "MOST_LOSSES", 1)
     with pytest.raises(LithoError, match="died 2 times in a row"):
         list(run_tasks(dying, ["a", "b"], workers=2))
 
@@ -72,16 +105,6 @@ def test_default_workers(monkeypatch):
 def test_what_a_task_raises_comes_back(workers):
     with pytest.raises(OutputError, match="no room"):
         list(run_tasks(failing, [1, 2], workers=workers))
-
-
-def test_threads_are_given_back():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        assert on_one_thread(threads_and_square, 3) == (1, 9)
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_a_scheduler_that_is_not_there():

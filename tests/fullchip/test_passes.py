@@ -17,7 +17,8 @@ from litho_dl.fullchip.chip_score import chip_score
 from litho_dl.fullchip.mask import mask_file, read_mask, stitched, window_mask
 from litho_dl.fullchip.passes import PassStep, colour_of, latest_passes, pass_steps
 from litho_dl.fullchip.plan import worker_context
-from litho_dl.fullchip.run import ChipRun, Progress
+from litho_dl.fullchip.run import ChipRun
+from litho_dl.fullchip.tasks import Progress
 from litho_dl.fullchip.tiling import Tile, Tiling
 from litho_dl.ilt.method import load_method
 from litho_dl.ilt.probes import epe_probes
@@ -111,17 +112,17 @@ class TestRuns:
         names = {path.name.partition("_")[0] for path in (tmp_path / "run" / "tiles").glob("*.h5")}
         assert names == {"mask", "mask2", "score"}
         assert made.tiles == {"solved": 18, "found": 0, "repeated": 0, "empty": 0}
-        solved = [progress for progress in told if progress.phase == "solve"]
-        assert {progress.total for progress in solved} == {18}
-        assert [progress.done for progress in solved] == sorted(progress.done for progress in solved)
-        assert solved[-1].done == 18
+        assert {(progress.to_solve, progress.to_score) for progress in told} == {(18, 9)}
+        solved = [progress.solved for progress in told]
+        assert solved == sorted(solved)
+        assert (told[0].solved, told[-1]) == (0, Progress(18, 18, 9, 9))
         again = run(job(wires(), passes=2), tmp_path)
         assert again.tiles == {"solved": 0, "found": 18, "repeated": 0, "empty": 0}
 
     @pytest.mark.parametrize("done", [4, 12])
     def test_a_run_that_was_cut_short_ends_with_the_same_bytes(self, twice, tmp_path, done):
         def stop(progress: Progress) -> None:
-            if (progress.phase, progress.done) == ("solve", done):
+            if progress.solved == done:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import shutil
+from itertools import pairwise
 from pathlib import Path
 from unittest import mock
 
@@ -17,7 +18,8 @@ from scenes.shapes import box
 from litho_dl.core.errors import DatasetError, LayoutError, LithoError, OutputError
 from litho_dl.fullchip.chip import Chip
 from litho_dl.fullchip.plan import worker_context
-from litho_dl.fullchip.run import ChipRun, Progress
+from litho_dl.fullchip.run import ChipRun
+from litho_dl.fullchip.tasks import Progress
 from litho_dl.fullchip.tiling import Tile
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.layout.gds import write_gds
@@ -66,16 +68,19 @@ def finished(whole, whole_folder, tmp_path) -> ChipRun:
 
 
 class TestResume:
-    @pytest.mark.parametrize(("phase", "done"), [("solve", 0), ("solve", 4), ("score", 2)])
+    @pytest.mark.parametrize(("phase", "done"), [("solved", 0), ("solved", 4), ("scored", 2), ("scored", 8)])
     def test_what_is_finished_stays(self, whole, tmp_path, phase, done):
+        stopped = []
+
         def stop(progress: Progress) -> None:
-            if (progress.phase, progress.done) == (phase, done):
+            if getattr(progress, phase) == done:
+                stopped.append(progress)
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
             run(job(wires()), tmp_path, on_progress=stop)
         before = {**tiles_of(tmp_path), **tiles_of(tmp_path, "score")}
-        assert len(before) == done + 9 * (phase == "score")
+        assert len(before) == stopped[0].solved + stopped[0].scored
         half = tmp_path / "run" / "tiles" / f".mask_0002_0002.{8 * 'ab'}.part.h5"
         half.touch()
         again = run(job(wires()), tmp_path)
@@ -92,8 +97,10 @@ class TestResume:
         told: list[Progress] = []
         for _ in range(2):
             run(job(wires()), tmp_path, on_progress=told.append)
-        counts = [Progress(phase, n, 9) for phase in ("solve", "score") for n in range(10)]
-        assert told == [*counts, Progress("solve", 9, 9), Progress("score", 9, 9)]
+        assert told[0] == Progress(0, 9, 0, 9)
+        assert told[-2:] == 2 * [Progress(9, 9, 9, 9)], "the second run finds all"
+        steps = [(b.solved - a.solved, b.scored - a.scored) for a, b in pairwise(told[:-1])]
+        assert sorted(steps) == 9 * [(0, 1)] + 9 * [(1, 0)]
 
     def test_names_for_people_do_not_make_another_run(self, finished, tmp_path):
         again = run(job(wires(), labels={"layout": "copy.gds"}), tmp_path)

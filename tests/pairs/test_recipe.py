@@ -8,7 +8,7 @@ import torch
 from scenes.pairs import FIELD, built, write_recipe
 
 from litho_dl.core.errors import DatasetError, LithoError, RecipeError
-from litho_dl.core.workers import on_one_thread
+from litho_dl.core.threads import on_one_thread
 from litho_dl.layout.files import write_layout
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon

@@ -15,10 +15,24 @@ def threads_and_square(number: int) -> tuple[int, int]:
     return torch.get_num_threads(), number**2
 
 
+def process_of(number: int) -> int:
+    return os.getpid()
+
+
+def names_in(task: tuple[str, int]) -> tuple[int, set[int]]:
+    """The task's number, and those of the files in its folder."""
+    folder, number = task
+    return number, {int(path.name) for path in Path(folder).iterdir()}
+
+
 def dying_once(mark: str) -> str:
-    """Kills its process the first time it sees a mark."""
+    """Kills its process the first time it sees a mark; one named `slow` takes seconds, and notes its process."""
     path = Path(mark)
-    if not path.exists():
+    if path.name == "slow":
+        with path.open("a") as file:
+            print(os.getpid(), file=file)
+        time.sleep(3)
+    elif not path.exists():
         path.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return path.name

@@ -16,19 +16,21 @@ Result = TypeVar("Result")
 
 
 class Crew:
-    """As many threads as torch uses in this one; a context manager, at whose end they end."""
+    """As many threads as torch uses in this one, which computes on one core too as long as they are there."""
 
     def __init__(self) -> None:
         self._threads = torch.get_num_threads()
         self._pool: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> Self:
+        torch.set_num_threads(1)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
+        torch.set_num_threads(self._threads)
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         """The function's result for each item; computed in this thread if there is one item or one thread."""

@@ -15,7 +15,8 @@ the middle row, fx = 0 ... h_x.
 The transforms are real matrix products of N x N by N x 2(h + 1), shared by f and -f. On large fields of an even number
 of pixels they take half the work: half a field further on, the waves of even f repeat and those of odd f change sign,
 so even f need only the sum of the field's two halves, and odd f only their difference. With the same waves, analysis
-and synthesis are each other's transposes, and so each other's gradients.
+and synthesis are each other's transposes, and so each other's gradients. As the axes are apart, any rows and columns of
+an image can be synthesised without the others.
 """
 
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from litho_dl.core.grid import Grid
 HALVED_FROM = 2**16  # pixels times frequencies of an axis; below this, the sums take longer than they save
 
 Waves = tuple[Tensor, ...]
+Window = tuple[range, range]  # rows and columns of a grid's pixels, each with any step
 
 
 class PartialDft(NamedTuple):
@@ -37,7 +39,8 @@ class PartialDft(NamedTuple):
 
     Attributes:
         y: Real matrix (N, 2 (h + 1)) of f = 0 ... h, weights included, real and imaginary parts interleaved; or two
-            matrices of half the pixels, (N / 2, ...), the first of even f and the second of odd f.
+            matrices of half the pixels, (N / 2, ...), the first of even f and the second of odd f. Of a window, N is
+            the number of its rows.
         x: The same along x.
     """
 
@@ -78,39 +81,35 @@ def analysis(
 
 
 def synthesis(
-    grid: Grid,
-    half: tuple[int, int],
-    *,
-    dtype: torch.dtype,
-    device: torch.device,
-    part: tuple[slice, slice] | None = None,
+    grid: Grid, half: tuple[int, int], *, dtype: torch.dtype, device: torch.device, window: Window | None = None
 ) -> PartialDft:
-    """The transform from a half spectrum to the real image at the pixel centres of `grid`.
+    """The transform from a half spectrum to the real image at the pixel centres of `grid`, or of a part of them.
 
     Args:
         grid: The image's grid.
         half: (h_y, h_x), the highest frequencies of the spectrum.
         dtype: float32 or float64.
         device: Where the matrices are stored; they are always computed in float64 on the CPU.
-        part: Rows and columns of the image to compute; None: all.
+        window: Rows and columns of the pixels wanted, also beyond the field, which is periodic; None: all of the grid.
+            The image, and the gradients that come back to it, are then of their shape.
 
     Returns:
         The matrices, for `synthesise`.
     """
     weights_y, weights_x = (torch.ones(h + 1, dtype=torch.float64) for h in half)
     weights_x[1:] = 2  # every fx > 0 stands for -fx as well
-    rows, columns = (None, None) if part is None else part
     height, width = grid.shape
+    rows, columns = window or (None, None)
     return PartialDft(_waves(height, weights_y, dtype, device, rows), _waves(width, weights_x, dtype, device, columns))
 
 
-def _waves(n: int, weights: Tensor, dtype: torch.dtype, device: torch.device, part: slice | None = None) -> Waves:
-    """The waves of one axis, with a weight for each frequency; those of a part are not divided."""
-    first, last = (0, needed_pixels(n, len(weights))) if part is None else (part.start, part.stop)
-    positions = (torch.arange(first, last, dtype=torch.float64) + 0.5) / n
+def _waves(n: int, weights: Tensor, dtype: torch.dtype, device: torch.device, pixels: range | None = None) -> Waves:
+    """The waves of an axis of n pixels, or of some of them, with a weight for each frequency."""
+    at = range(needed_pixels(n, len(weights))) if pixels is None else pixels
+    positions = (torch.tensor(at, dtype=torch.float64) + 0.5) / n
     angles = -2 * torch.pi * positions[:, None] * torch.arange(len(weights), dtype=torch.float64)
     waves = torch.view_as_real(torch.polar(weights.expand_as(angles), angles))
-    parts = [waves] if part is not None or len(positions) == n else [waves[:, ::2], waves[:, 1::2]]
+    parts = [waves] if pixels is not None or len(at) == n else [waves[:, ::2], waves[:, 1::2]]
     return tuple(part.flatten(1).to(device, dtype) for part in parts)
 
 
@@ -148,9 +147,28 @@ def synthesise(spectrum: Tensor, transform: PartialDft) -> Tensor:
         transform: Made by `synthesis` for the grid of the image.
 
     Returns:
-        Real, (..., N_y, N_x), sampled at the pixel centres.
+        Real, (..., N_y, N_x), sampled at the pixel centres of the grid, or of the window.
     """
     return _Linear.apply(spectrum, transform, _synthesised, _analysed)
+
+
+@torch.no_grad()
+def synthesise_blocks(spectrum: Tensor, transform: PartialDft, blocks: Tensor, size: int) -> Tensor:
+    """The real image of a half spectrum in some square blocks of pixels; not differentiable.
+
+    Args:
+        spectrum: Complex, (2 h_y + 1, h_x + 1).
+        transform: Made by `synthesis` for a window of whole blocks.
+        blocks: Row and column of each block, counted in blocks of the window, (n, 2) int64.
+        size: Side of the blocks in pixels.
+
+    Returns:
+        Real, (n, size, size).
+    """
+    (waves,) = transform.x
+    rows = _along_y(spectrum, transform.y).flatten(-2).unflatten(0, (-1, size))
+    columns = waves.unflatten(0, (-1, size))
+    return rows[blocks[:, 0]] @ columns[blocks[:, 1]].mT
 
 
 Map = Callable[[Tensor, PartialDft], Tensor]
@@ -182,14 +200,19 @@ def _analysed(image: Tensor, transform: PartialDft) -> Tensor:
 
 def _synthesised(spectrum: Tensor, transform: PartialDft) -> Tensor:
     """The transpose of `_analysed`: the transposes of its steps in reverse order."""
-    y, x = transform
+    columns = _along_y(spectrum, transform.y)
+    x = transform.x
+    parts = [part.flatten(-2) @ waves.mT for part, waves in zip(_separated(columns, -2, len(x)), x, strict=True)]
+    return _unfolded(parts, -1)
+
+
+def _along_y(spectrum: Tensor, y: Waves) -> Tensor:
+    """The first step of synthesis, (..., N_y, h_x + 1, 2): rows of pixels, and real and imaginary parts of each fx."""
     half = spectrum.shape[-2] // 2
     upper, lower = spectrum[..., half:, :], pad(spectrum[..., :half, :].flip(-2), (0, 0, 1, 0))
     rows = torch.view_as_real(torch.stack((upper + lower, 1j * (lower - upper)), -2)).flatten(-2)
     parts = [waves @ part.flatten(-3, -2) for part, waves in zip(_separated(rows, -3, len(y)), y, strict=True)]
-    columns = _unfolded(parts, -2).unflatten(-1, (-1, 2))
-    parts = [part.flatten(-2) @ waves.mT for part, waves in zip(_separated(columns, -2, len(x)), x, strict=True)]
-    return _unfolded(parts, -1)
+    return _unfolded(parts, -2).unflatten(-1, (-1, 2))
 
 
 def _folded(pixels: Tensor, dim: int, axis: Waves) -> list[Tensor]:

@@ -132,20 +132,20 @@ def _expose(context: WorkerContext, tile: Tile, mask: np.ndarray, mask_nm: float
     tiling, pixel_nm = context.plan.tiling, PIXEL_NM * process.scale
     window, inside, margin_nm = tiling.window(tile), tiling.inside(tile), margin_px * pixel_nm
     box = (inside[0] - margin_nm, inside[1] - margin_nm, inside[2] + margin_nm, inside[3] + margin_nm)
-    part = _pixels(box, window, pixel_nm)
+    rows, columns = (range(side.start, side.stop) for side in _pixels(box, window, pixel_nm))
     transform = synthesis(
         simulator.grid(pixel_nm),
         simulator.passband.intensity_half,
         dtype=simulator.dtype,
         device=simulator.device,
-        part=part,
+        window=(rows, columns),
     )
     spectrum = simulator.spectrum(torch.from_numpy(mask), mask_nm)
     intensity = {name: synthesise(simulator.intensity_spectrum(spectrum, name), transform) for name in process.kernels}
     size = box[3] - box[1], box[2] - box[0]
     exposure = Exposure(intensity, {}, process.corners, process.resist, size, process.mask.field)
-    rows, columns = (((np.arange(side.start, side.stop) + 0.5) * (pixel_nm / mask_nm)).astype(int) for side in part)
-    return ExposedTile(box, mask[np.ix_(rows, columns)], pixel_nm, exposure)
+    places = (((np.array(side) + 0.5) * (pixel_nm / mask_nm)).astype(int) for side in (rows, columns))
+    return ExposedTile(box, mask[np.ix_(*places)], pixel_nm, exposure)
 
 
 def _pixels(box_nm: Box, around_nm: Box, pixel_nm: float) -> tuple[slice, slice]:

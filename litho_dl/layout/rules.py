@@ -171,17 +171,14 @@ def _distances(loops: list[np.ndarray], rules: MaskRules, smooth_nm: float) -> t
 def _cut_corners(loop: np.ndarray, pixel_nm: float) -> np.ndarray:
     """Replaces staircase corners by a point half a pixel before and one behind them, at most half an edge away.
 
-    Corners between two edges of two pixels or more are the mask's own, and stay. Points on straight lines are left out:
-    a slanted edge has one in every pixel.
+    Corners between two edges of two pixels or more are the mask's own, and stay.
     """
     into, out = loop - np.roll(loop, 1, axis=0), np.roll(loop, -1, axis=0) - loop
     before, after = np.hypot(*into.T), np.hypot(*out.T)
     cut = np.where(np.minimum(before, after) > STEP_PIXELS * pixel_nm, 0, pixel_nm / 2)
     ends = loop - into * np.minimum(cut / before, 0.5)[:, None], loop + out * np.minimum(cut / after, 0.5)[:, None]
     points = np.stack(ends, axis=1).reshape(-1, 2)
-    points = points[np.abs(points - np.roll(points, 1, axis=0)).max(1) > 1e-6 * pixel_nm]
-    (ax, ay), (bx, by) = (points - np.roll(points, 1, axis=0)).T, (np.roll(points, -1, axis=0) - points).T
-    return points[np.abs(ax * by - ay * bx) > 1e-6 * pixel_nm**2]
+    return points[np.abs(points - np.roll(points, 1, axis=0)).max(1) > 1e-6 * pixel_nm]
 
 
 def _small(mask: "db.Region", limit_nm2: float, units: int) -> Places:

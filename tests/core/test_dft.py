@@ -8,7 +8,7 @@ import scipy.fft
 import torch
 
 from litho_dl.core import dft
-from litho_dl.core.dft import analyse, analysis, full_spectrum, synthesis, synthesise
+from litho_dl.core.dft import analyse, analysis, full_spectrum, synthesis, synthesise, synthesise_blocks
 from litho_dl.core.grid import Grid
 
 F64 = {"dtype": torch.float64, "device": torch.device("cpu")}
@@ -126,6 +126,37 @@ def test_single_precision_rounds_exact_matrices():
 def halved(request, monkeypatch):
     """Every test with and without the sum and the difference of the field's halves."""
     monkeypatch.setattr(dft, "HALVED_FROM", 0 if request.param == "halved" else sys.maxsize)
+
+
+def test_blocks_are_parts_of_the_image():
+    """Of whole blocks, which may reach beyond the periodic field."""
+    grid, half = Grid((16, 10), 2.0), (3, 4)
+    spectrum = torch.complex(*torch.from_numpy(random_image(2, 7, 5)))
+    transform = synthesis(grid, half, window=(range(16), range(12)), **F64)
+    blocks = torch.tensor([(0, 0), (3, 1), (2, 2), (3, 1)])
+    found = synthesise_blocks(spectrum, transform, blocks, 4)
+    image = synthesise(spectrum, synthesis(grid, half, **F64)).tile(1, 2)
+    expected = torch.stack([image[4 * i : 4 * i + 4, 4 * j : 4 * j + 4] for i, j in blocks.tolist()])
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-13)
+    assert synthesise_blocks(spectrum, transform, blocks[:0], 4).shape == (0, 4, 4)
+
+
+WINDOWS = [(range(3, 8), range(9)), (range(1, 15, 4), range(13, 2, -3)), (range(5, 6), range(0)), (range(16), range(8))]
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_a_window_is_the_part_of_the_image(window):
+    """And its gradient is that of the part: the analysis of the image that is zero elsewhere."""
+    grid, half = Grid((16, 15), 2.0), (3, 5)
+    spectrum = torch.complex(*torch.from_numpy(random_image(2, 4, 7, 6))).requires_grad_()
+    rows, columns = (torch.tensor(pixels, dtype=torch.int64) for pixels in window)
+    part = synthesise(spectrum, synthesis(grid, half, window=window, **F64))
+    expected = synthesise(spectrum, synthesis(grid, half, **F64))[:, rows][:, :, columns]
+    assert part.shape == (4, len(window[0]), len(window[1]))
+    torch.testing.assert_close(part, expected, rtol=0, atol=1e-13)
+    weights = torch.from_numpy(random_image(*part.shape, seed=2))
+    of_part, of_expected = (torch.autograd.grad((image * weights).sum(), spectrum)[0] for image in (part, expected))
+    torch.testing.assert_close(of_part, of_expected, rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("grid", SMALL_GRIDS)

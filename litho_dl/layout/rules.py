@@ -172,8 +172,7 @@ def _distances(loops: list[np.ndarray], rules: MaskRules, smooth_nm: float) -> t
 def _cut_corners(loops: Sequence[np.ndarray], pixel_nm: float) -> list[np.ndarray]:
     """Replaces staircase corners by a point half a pixel before and one behind them, at most half an edge away.
 
-    Corners between two edges of two pixels or more are the mask's own, and stay. Points on straight lines are left out:
-    a slanted edge has one in every pixel.
+    Corners between two edges of two pixels or more are the mask's own, and stay.
     """
     vertices, counts = np.concatenate(loops), np.array([len(loop) for loop in loops])
     previous, following = neighbours(counts)
@@ -182,18 +181,13 @@ def _cut_corners(loops: Sequence[np.ndarray], pixel_nm: float) -> list[np.ndarra
     cut = np.where(np.minimum(before, after) > STEP_PIXELS * pixel_nm, 0, pixel_nm / 2)
     shares = np.minimum(cut / before, 0.5)[:, None], np.minimum(cut / after, 0.5)[:, None]
     points = np.stack([vertices - into * shares[0], vertices + out * shares[1]], axis=1).reshape(-1, 2)
-    points, counts = _kept(
-        points, 2 * counts, np.abs(points - points[neighbours(2 * counts)[0]]).max(1) > 1e-6 * pixel_nm
-    )
-    previous, following = neighbours(counts)
-    (ax, ay), (bx, by) = (points - points[previous]).T, (points[following] - points).T
-    points, counts = _kept(points, counts, np.abs(ax * by - ay * bx) > 1e-6 * pixel_nm**2)
-    return np.split(points, np.cumsum(counts)[:-1])
+    kept = np.abs(points - points[neighbours(2 * counts)[0]]).max(1) > 1e-6 * pixel_nm
+    return [part[stay] for part, stay in zip(_split(points, 2 * counts), _split(kept, 2 * counts), strict=True)]
 
 
-def _kept(points: np.ndarray, counts: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Some points of the loops, and how many each loop still has."""
-    return points[kept], np.add.reduceat(kept, np.cumsum(counts) - counts, dtype=np.int64)
+def _split(values: np.ndarray, counts: np.ndarray) -> list[np.ndarray]:
+    """The values of each loop."""
+    return np.split(values, np.cumsum(counts)[:-1])
 
 
 def _small(mask: "db.Region", limit_nm2: float, units: int) -> Places:

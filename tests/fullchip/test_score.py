@@ -95,9 +95,8 @@ class TestScore:
         target = Clip("all", layer.clipped(window), (0.0, 0.0), tiling.field_nm).placed
         card = evaluate_mask(torch.from_numpy(pixels), PIXEL_NM, target, simulator, PROTOCOLS["default"]).scorecard
         whole = chip_score([score], tiling)
-        rounding = {"abs": 2}  # pixels at the threshold: the core's images are summed in another order
-        assert whole.l2_nm2 == pytest.approx(card.l2_nm2, **rounding)
-        assert whole.pvb_nm2 == pytest.approx(card.pvb_nm2, **rounding)
+        # In single precision, a pixel at the threshold may print in one of the two and not in the other.
+        assert (whole.l2_nm2, whole.pvb_nm2) == pytest.approx((card.l2_nm2, card.pvb_nm2), abs=2)
         assert (whole.epe_sites, whole.epe_violations) == (card.epe_sites, card.epe_violations)
         assert card.edges is not None
         assert whole.epe_mean_nm == pytest.approx(card.edges.epe_mean_nm, abs=1e-4)

@@ -33,7 +33,8 @@ from litho_dl.process.ensemble import drawn_masks, ensemble_grid, gratings, opti
 from litho_dl.process.model import ProcessModel, build_process, focus_kernels, kernel_name
 from litho_dl.process.recipe import load_recipe
 from litho_dl.runs.optimize import ClipSolution
-from litho_dl.simulation.simulator import MaskSpectrum, Simulator
+from litho_dl.simulation.passband import MaskSpectrum
+from litho_dl.simulation.simulator import Simulator
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIPS = tuple(f"{kind}_{index:02}" for kind, last in (("metal", 13), ("via", 7)) for index in range(1, last + 1))

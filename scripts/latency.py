@@ -19,13 +19,13 @@ from statistics import median
 from typing import Any
 
 import click
+from process_memory import PeakMemory
 from suites import ROOT
 
 from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.phases import phases_figure
 
-SAMPLE_S = 0.02  # between two looks at the memory
 OPTIMIZE = ["optimize", "--method", "fast"]
 EVALUATE = ["evaluate", "--protocol", "iccad13", "--json"]
 OWN = ["layouts/metal_01.glp", "--optics", "duv193-immersion-annular"]
@@ -62,7 +62,8 @@ def run(arguments: list[str], tree: Path, work: Path) -> Row:
     command = [sys.executable, "-m", "litho_dl.cli.main", *arguments]
     with (work / "printed").open("w+") as printed:
         process = subprocess.Popen(command, env=environment, cwd=tree, stdout=printed, stderr=subprocess.DEVNULL)
-        peak_mb = _watched(process)
+        with PeakMemory(str(process.pid)) as memory:
+            process.wait()
         seconds, after = time.perf_counter() - begun, os.times()
         if process.returncode:
             raise click.ClickException(f"{' '.join(command)} failed.")
@@ -70,24 +71,7 @@ def run(arguments: list[str], tree: Path, work: Path) -> Row:
         told = json.loads((work / "scores.json").read_text() if arguments[0] == "optimize" else printed.read())
     phases = {name: seconds_of(told) for name, seconds_of in PHASES.items()}
     used = after.children_user + after.children_system - before.children_user - before.children_system
-    return {"seconds": seconds, "cpu": used, "mb": peak_mb, **phases, "rest": seconds - sum(phases.values())}
-
-
-def _watched(process: "subprocess.Popen[bytes]") -> float:
-    """Waits for a process; the sum of the peaks of its memory and of its children's in MB, on Linux, elsewhere 0."""
-    peaks: dict[str, float] = {}
-    while process.poll() is None:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        for pid in (str(process.pid), *(children.read_text().split() if children.exists() else ())):
-            try:
-                status = Path(f"/proc/{pid}/status").read_text()
-            except OSError:  # ended by now, or not Linux
-                continue
-            size = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
-            if size:  # none in a process that has ended
-                peaks[pid] = int(size[0]) / 1024
-        time.sleep(SAMPLE_S)
-    return sum(peaks.values())
+    return {"seconds": seconds, "cpu": used, "mb": memory.peak_mb, **phases, "rest": seconds - sum(phases.values())}
 
 
 def measured(name: str, arguments: list[str], tree: Path, work: Path, repeats: int) -> Row:
@@ -103,7 +87,7 @@ def markdown(rows: list[Row], earlier: dict[str, Row], command: str, repeats: in
         "# What a user waits for",
         "",
         f"`{command}` made this on {os.cpu_count()} CPU cores ({platform.machine()}); medians of {repeats}, each after "
-        f"a run of the same command. Memory is the sum of the peaks of its processes. `start` is the time until "
+        f"a run of the same command. Memory is the peak of all its processes together. `start` is the time until "
         f"solving, exposing or scoring begins, with Python and torch; `files` is what is waited for masks, layers and "
         f"pictures; `rest` is the end of the process, and in earlier rows all that commands did not tell.",
         "",

@@ -5,21 +5,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-EVERY_S = 0.2
+EVERY_S = 0.05
 MB_PER_KB = 1 / 1024
 
 
 class PeakMemory:
     """Samples resident memory while a block runs; 0 where there is no /proc.
 
-    Pages that processes share, such as those of libraries, count in each.
+    Pages that processes share count once: each has its share of them.
 
     Attributes:
         peak_mb: The largest sum over the processes.
     """
 
-    def __init__(self) -> None:
-        self.peak_mb = 0.0
+    def __init__(self, process: str = "self") -> None:
+        """Takes the number of a process; `self` is this one."""
+        self.peak_mb, self._process = 0.0, process
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
@@ -35,7 +36,7 @@ class PeakMemory:
 
     def _sample(self) -> None:
         while True:
-            self.peak_mb = max(self.peak_mb, sum(map(_resident_mb, _family("self"))))
+            self.peak_mb = max(self.peak_mb, sum(map(_resident_mb, _family(self._process))))
             if self._done.wait(EVERY_S):
                 return
 
@@ -51,7 +52,7 @@ def _family(process: str) -> list[str]:
 
 def _resident_mb(process: str) -> float:
     try:
-        lines = Path("/proc", process, "status").read_text().splitlines()
+        lines = Path("/proc", process, "smaps_rollup").read_text().splitlines()
     except OSError:
         return 0.0
-    return next((int(line.split()[1]) * MB_PER_KB for line in lines if line.startswith("VmRSS:")), 0.0)
+    return next((int(line.split()[1]) * MB_PER_KB for line in lines if line.startswith("Pss:")), 0.0)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from litho_dl.core.crew import Crew, Item, Result
+from litho_dl.core.threads import Argument, Crew, Result
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.objective import ObjectiveInputs, background, evaluate_terms
 from litho_dl.ilt.parameterization import EdgeParameterization, Parameterization
@@ -265,7 +265,7 @@ class LevelProblem:
         )
 
 
-def _one_by_one(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+def _one_by_one(function: Callable[[Argument], Result], items: Iterable[Argument]) -> list[Result]:
     return list(map(function, items))
 
 

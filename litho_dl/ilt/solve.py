@@ -10,9 +10,9 @@ from typing import Literal, Self
 import torch
 from torch import Tensor
 
-from litho_dl.core.crew import Crew
 from litho_dl.core.errors import MaskError
 from litho_dl.core.grid import Grid
+from litho_dl.core.threads import Crew
 from litho_dl.ilt.cleanup import clean
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.optimizer import ADAM_EPSILON, make_optimizer

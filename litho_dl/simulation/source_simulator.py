@@ -15,7 +15,8 @@ from litho_dl.optics.socs import focus_columns, passed_half
 from litho_dl.optics.source import Conventional, Source, SourceShape, sample_source
 from litho_dl.process.model import ProcessModel, kernel_name
 from litho_dl.process.recipe import Recipe
-from litho_dl.simulation.simulator import MaskSpectrum, Passband, Simulator, process_of
+from litho_dl.simulation.passband import MaskSpectrum, Passband
+from litho_dl.simulation.simulator import Simulator, process_of
 
 Symmetry = Literal["none", "xy"]
 MIRRORS: dict[str, tuple[tuple[int, ...], ...]] = {"none": ((),), "xy": ((), (0,), (1,), (0, 1))}

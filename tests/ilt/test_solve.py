@@ -141,6 +141,15 @@ class TestEveryPreset:
                 alone.history["objective"][:, 0], together.history["objective"][:, index], rtol=1e-6, atol=1e-6
             )
 
+    def test_any_number_of_threads_gives_the_same_bits(self, simulator, method):
+        before, found = torch.get_num_threads(), []
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(solve_targets(simulator, targets(8.0), 8.0, method))
+        torch.set_num_threads(before)
+        assert all(torch.equal(solution.parameters, found[0].parameters) for solution in found[1:])
+        assert all(torch.equal(solution.checks, found[0].checks) for solution in found[1:])
+
     def test_every_parameter_has_a_gradient(self, simulator, method):
         """In a level set, every pixel that the sigmoid does not round to 0 or 1."""
         for level in method.levels:

@@ -33,8 +33,8 @@ def on_one_thread(function: Callable[[Argument], Result], argument: Argument) ->
         torch.set_num_threads(threads)
 
 
-class Crew:
-    """As many threads as torch uses in this one, which computes on one core too as long as they are there."""
+class Team:
+    """As many threads as torch uses in this one, each of which computes on one core; so does this one meanwhile."""
 
     def __init__(self) -> None:
         self._threads = torch.get_num_threads()
@@ -45,10 +45,12 @@ class Crew:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+        try:
+            if self._pool is not None:
+                self._pool.shutdown(cancel_futures=True)
+        finally:
             self._pool = None
-        torch.set_num_threads(self._threads)
+            torch.set_num_threads(self._threads)
 
     def map(self, function: Callable[[Argument], Result], items: Iterable[Argument]) -> list[Result]:
         """The function's result for each item; computed in this thread if there is one item or one thread."""

@@ -33,7 +33,7 @@ class ObjectiveInputs:
         mask_pixel_nm: Pixel of the masks.
         rules: Mask rules, for the terms that need them.
         binary: True for thresholded prints, which choose the best masks; False for sigmoid prints, in the loop.
-        counted: 1 where prints count, (H, W); None: everywhere.
+        counted: 1 where prints count, (B, H, W) or (H, W); None: everywhere.
     """
 
     target: Tensor

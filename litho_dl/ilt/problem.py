@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from litho_dl.core.threads import Argument, Crew, Result
+from litho_dl.core.threads import Argument, Result, Team
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.objective import ObjectiveInputs, background, evaluate_terms
 from litho_dl.ilt.parameterization import EdgeParameterization, Parameterization
 from litho_dl.ilt.probes import Probes, epe_probes
 from litho_dl.ilt.start import coarsened
-from litho_dl.ilt.views import Comparison, View, views
+from litho_dl.ilt.views import Comparison, View, make_views
 from litho_dl.simulation.simulator import Simulator
 
 PIXELS_AT_ONCE = 2**19  # pixels of targets in one pass on a CPU
@@ -74,7 +74,7 @@ class LevelProblem:
         target: Tensor,
         probes: Probes = epe_probes,
         surroundings: Surroundings | None = None,
-        crew: Crew | None = None,
+        team: Team | None = None,
     ) -> None:
         """Prepares a level.
 
@@ -86,7 +86,7 @@ class LevelProblem:
             target: Area coverage (B, H, W) in [0, 1] on the pixel of the level's prints.
             probes: Function of target and pixel that counts the EPE probes in each pixel.
             surroundings: Fixed masks around the optimised part, on the pixel of the level's masks; None: all is free.
-            crew: Threads that share the clips; None: this one alone.
+            team: Threads that share the clips; None: this one alone.
         """
         self.level, self.progress = level, 0.0
         self.terms: dict[str, Tensor] = {}
@@ -103,7 +103,7 @@ class LevelProblem:
         self._around = surroundings
         # Gradients of a source that all clips share are summed in one order only in one thread.
         has_source = any(other.requires_grad for other in simulator.parameters())
-        self._each = crew.map if crew is not None and not has_source else _one_by_one
+        self._each = team.map if team is not None and not has_source else _one_by_one
 
     def begin_step(self, progress: float) -> None:
         """Sets the progress and clears the terms of the last step."""
@@ -112,7 +112,8 @@ class LevelProblem:
     def objective(self, parameters: Tensor) -> Tensor:
         """The weighted sum (B,) of the terms for soft masks and prints; differentiable."""
         mask = self._mask(parameters, slice(None))
-        return self._kept([self._soft(mask[clips], clips) for clips in self._groups(len(mask))])
+        each = _one_by_one if torch.is_grad_enabled() else self._each
+        return self._kept(each(self._soft, [(mask[clips], clips) for clips in self._groups(len(mask))]))
 
     def backward(self, parameters: Tensor) -> Tensor:
         """The objective (B,); adds the gradient of its sum over clips to the parameters' and the simulator's `grad`.
@@ -122,7 +123,7 @@ class LevelProblem:
 
         def differentiate(clips: slice) -> tuple[Tensor, dict[str, Tensor], Tensor]:
             part = parameters[clips].detach().requires_grad_()
-            objective, terms = self._soft(self._mask(part, clips), clips)
+            objective, terms = self._soft((self._mask(part, clips), clips))
             objective.sum().backward()
             assert part.grad is not None
             return objective.detach(), {name: value.detach() for name, value in terms.items()}, part.grad
@@ -166,8 +167,9 @@ class LevelProblem:
         ends = [count * group // groups for group in range(groups + 1)]
         return [slice(start, end) for start, end in pairwise(ends)]
 
-    def _soft(self, mask: Tensor, clips: slice) -> tuple[Tensor, dict[str, Tensor]]:
+    def _soft(self, group: tuple[Tensor, slice]) -> tuple[Tensor, dict[str, Tensor]]:
         """Objective and terms of a few clips' soft masks."""
+        mask, clips = group
         return self._evaluated(mask, clips, self._weights, self._now(self.level.resist_steepness))
 
     def _kept(self, parts: list[tuple[Tensor, dict[str, Tensor]]]) -> Tensor:
@@ -231,7 +233,7 @@ class LevelProblem:
         """The parts of the field on which prints of some clips are compared with their targets."""
         key = clips.start, clips.stop
         if key not in self._views:
-            self._views[key] = views(self._simulator, self._whole.of(clips))
+            self._views[key] = make_views(self._simulator, self._whole.of(clips))
         return self._views[key]
 
     def _now(self, ends: tuple[float, float]) -> float:

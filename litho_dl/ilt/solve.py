@@ -12,7 +12,7 @@ from torch import Tensor
 
 from litho_dl.core.errors import MaskError
 from litho_dl.core.grid import Grid
-from litho_dl.core.threads import Crew
+from litho_dl.core.threads import Team
 from litho_dl.ilt.cleanup import clean
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.optimizer import ADAM_EPSILON, make_optimizer
@@ -137,8 +137,8 @@ def solve_targets(
     drawn = [None if some is None else [polygon.mapped(lambda p: p / scale) for polygon in some] for some in drawn]
     told = on_step and (lambda step, steps, objective: on_step(step, steps, objective * scale**2))
     status: Status = "finished"
-    with Crew() as crew:
-        run = _Run(simulator, target, unit_nm, method, told, drawn, probes, surroundings, crew)
+    with Team() as team:
+        run = _Run(simulator, target, unit_nm, method, told, drawn, probes, surroundings, team)
         try:
             for level in method.levels:
                 run.optimise_level(level, begin)
@@ -194,9 +194,9 @@ class _Run:
         polygons: Sequence[Sequence[Polygon] | None],
         probes: Probes,
         surroundings: Surroundings | None,
-        crew: Crew,
+        team: Team,
     ) -> None:
-        self.polygons, self._crew = polygons, crew
+        self.polygons, self._team = polygons, team
         self.simulator, self.target, self.target_nm = simulator, target, pixel_nm
         self.method, self.on_step, self.probes, self.surroundings = method, on_step, probes, surroundings
         self.best: _Best | None = None
@@ -226,7 +226,7 @@ class _Run:
         if around is not None:
             around = around.on_pixel(self.target_nm, level.pixel_nm, like=target)
         problem = self._problem = LevelProblem(
-            self.simulator, self.method, level, self._parameterization, target, self.probes, around, self._crew
+            self.simulator, self.method, level, self._parameterization, target, self.probes, around, self._team
         )
         self.level_starts.append(self.steps_done)
         checks_without_gain, source_moves = 0, bool(others) and rate > 0

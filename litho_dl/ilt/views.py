@@ -5,7 +5,9 @@ find what prints there, such as an assist feature, and count it with the area th
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,8 +16,8 @@ from torch.nn.functional import avg_pool2d
 from litho_dl.core.dft import PartialDft
 from litho_dl.simulation.simulator import Simulator
 
-MARGIN_NM = 64.0  # around targets: holds their EPE probes, and where assist features are allowed to print nothing
-COARSE_NM = 16.0  # largest coarse pixel: images of 193 nm light have no period below 36 nm
+MARGIN_NM = 52.0  # around targets and their EPE probes, which lie some 12 nm off
+COARSE_NM = 16.0  # largest coarse pixel
 WHOLE = 0.7  # share of the field from which one view of all of it takes less time
 
 
@@ -27,7 +29,7 @@ class Comparison:
         target: Area coverage (B, H, W) in [0, 1].
         probes: Number of EPE probes in each pixel, (B, H, W).
         background: 1 where nothing may print, (B, H, W).
-        counted: 1 where prints count, (H, W); None: everywhere.
+        counted: 1 where prints count, (B, H, W) or (H, W); None: everywhere.
         pixel_nm: The pixel, for a process of scale 1.
     """
 
@@ -38,8 +40,10 @@ class Comparison:
     pixel_nm: float
 
     def of(self, clips: slice) -> "Comparison":
-        """Of some of the clips."""
-        return Comparison(self.target[clips], self.probes[clips], self.background[clips], self.counted, self.pixel_nm)
+        """Of some of the clips; `counted` must be the same for all."""
+        maps = self.target, self.probes, self.background
+        target, probes, background = (part[clips] for part in maps)
+        return Comparison(target, probes, background, self.counted, self.pixel_nm)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,59 +59,100 @@ class View:
     comparison: Comparison
 
 
-def views(simulator: Simulator, whole: Comparison) -> list[View]:
+def make_views(simulator: Simulator, whole: Comparison) -> list[View]:
     """The views of clips: the targets' surroundings on their own pixels, and the rest of the field on coarse ones.
+
+    What a clip is compared with where does not depend on the others: of the fine pixels, which hold the surroundings of
+    all targets and all EPE probes, each clip counts those around its own, and of the coarse ones the rest.
 
     Args:
         simulator: The process.
         whole: The clips' targets on the field.
 
     Returns:
-        One view of everything where the targets' surroundings are most of the field; else the fine one, which holds all
-        EPE probes, and the coarse one.
+        The fine and the coarse view; or one of everything if there is nothing to be saved for any clip.
     """
-    height, width = whole.target.shape[-2:]
-    unit_nm = whole.pixel_nm * simulator.scale
-    rows, columns = (_span(whole.target, dim, whole.pixel_nm) for dim in (-2, -1))
-    if len(rows) * len(columns) > WHOLE * height * width:
+    unit_nm, shape = whole.pixel_nm * simulator.scale, whole.target.shape[-2:]
+    step = _step(shape, min(COARSE_NM, _finest_nm(simulator)) / whole.pixel_nm)
+    drawn = (whole.target > 0) | (whole.probes > 0)
+    boxes = [_box(clip, math.ceil(MARGIN_NM / whole.pixel_nm)) for clip in drawn]
+    if step == 1 or all(box.shape == shape for box in boxes):
         return [View(simulator.synthesis(unit_nm), whole)]
-    step = _step(height, width, whole.pixel_nm)
+    around = _Box(
+        *(range(min(s.start for s in sides), max(s.stop for s in sides)) for sides in zip(*boxes, strict=True))
+    )
     return [
-        View(simulator.synthesis(unit_nm, (rows, columns)), _near(whole, rows, columns)),
-        View(simulator.synthesis(unit_nm * step), _beyond(whole, rows, columns, step)),
+        View(simulator.synthesis(unit_nm, around), _near(whole, boxes, around)),
+        View(simulator.synthesis(unit_nm * step), _beyond(whole, boxes, step)),
     ]
 
 
-def _near(whole: Comparison, rows: range, columns: range) -> Comparison:
-    """What prints are compared with in a window."""
+class _Box(NamedTuple):
+    """Rows and columns of pixels."""
 
-    def cut(image: Tensor) -> Tensor:
-        return image[..., rows.start : rows.stop, columns.start : columns.stop]
+    rows: range
+    columns: range
 
-    counted = None if whole.counted is None else cut(whole.counted)
-    return Comparison(cut(whole.target), cut(whole.probes), cut(whole.background), counted, whole.pixel_nm)
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and columns."""
+        return len(self.rows), len(self.columns)
 
-
-def _beyond(whole: Comparison, rows: range, columns: range, step: int) -> Comparison:
-    """What prints are compared with outside a window, where nothing is drawn, on pixels `step` times as large."""
-    counted = torch.ones_like(whole.target[0]) if whole.counted is None else whole.counted.clone()
-    counted[rows.start : rows.stop, columns.start : columns.stop] = 0
-    counted = avg_pool2d(counted[None], step)[0]
-    nothing = counted.new_zeros(len(whole.target), *counted.shape)
-    return Comparison(nothing, nothing, torch.ones_like(nothing), counted, whole.pixel_nm * step)
+    def of(self, image: Tensor, start: tuple[int, int] = (0, 0)) -> Tensor:
+        """Its pixels of an image (..., H, W) that begins at a row and column of the field."""
+        rows, columns = (slice(side.start - first, side.stop - first) for side, first in zip(self, start, strict=True))
+        return image[..., rows, columns]
 
 
-def _span(target: Tensor, dim: int, pixel_nm: float) -> range:
-    """The rows (dim -2) or columns (-1) of the targets' surroundings; all if these cross the field's border."""
-    count, margin = target.shape[dim], math.ceil(MARGIN_NM / pixel_nm)
-    covered = (target > 0).any(0).any(-1 if dim == -2 else 0).nonzero().flatten()
-    if not len(covered):
-        return range(count)
-    first, last = int(covered[0]) - margin, int(covered[-1]) + margin
-    return range(count) if first < 0 or last >= count else range(first, last + 1)
+def _near(whole: Comparison, boxes: Sequence[_Box], around: _Box) -> Comparison:
+    """What prints are compared with in a window around all boxes; those of a clip count in its own."""
+    counted = None if whole.counted is None else around.of(whole.counted)
+    if any(box != around for box in boxes):
+        own = torch.zeros_like(around.of(whole.target))
+        for clip, box in zip(own, boxes, strict=True):
+            box.of(clip, (around.rows.start, around.columns.start)).fill_(1)
+        counted = own if counted is None else own * counted
+    maps = (around.of(image) for image in (whole.target, whole.probes, whole.background))
+    target, probes, background = maps
+    return Comparison(target, probes, background, counted, whole.pixel_nm)
 
 
-def _step(height: int, width: int, pixel_nm: float) -> int:
-    """Pixels to a coarse one: as many as go into `COARSE_NM` and divide the field."""
-    most = max(1, int(COARSE_NM / pixel_nm + 1e-9))
-    return max(step for step in range(1, most + 1) if height % step == 0 and width % step == 0)
+def _beyond(whole: Comparison, boxes: Sequence[_Box], step: int) -> Comparison:
+    """What prints are compared with outside the boxes, where nothing is drawn, on pixels `step` times as large."""
+    counted = torch.ones_like(whole.target)
+    if whole.counted is not None:
+        counted *= whole.counted
+    for clip, box in zip(counted, boxes, strict=True):
+        box.of(clip).fill_(0)
+    counted = avg_pool2d(counted, step)
+    nothing = torch.zeros_like(counted)
+    return Comparison(nothing, nothing, torch.ones_like(counted), counted, whole.pixel_nm * step)
+
+
+def _box(drawn: Tensor, margin: int) -> _Box:
+    """The surroundings of what is drawn, bool (H, W); all of the field if nothing is, or if they are most of it."""
+    rows, columns = (_span(drawn.any(axis), margin) for axis in (1, 0))
+    if len(rows) * len(columns) > WHOLE * drawn.numel():
+        rows, columns = map(range, drawn.shape)
+    return _Box(rows, columns)
+
+
+def _span(covered: Tensor, margin: int) -> range:
+    """The pixels of an axis around those that are covered, bool (N,); all if the margin crosses the field's border."""
+    places = covered.nonzero().flatten()
+    if not len(places):
+        return range(len(covered))
+    first, last = int(places[0]) - margin, int(places[-1]) + margin
+    return range(len(covered)) if first < 0 or last >= len(covered) else range(first, last + 1)
+
+
+def _finest_nm(simulator: Simulator) -> float:
+    """Half the finest period of images, for a process of scale 1: samples no further apart determine them."""
+    pairs = zip(simulator.field_nm, simulator.passband.intensity_half, strict=True)
+    return min(side / (2 * max(half, 1)) for side, half in pairs) / simulator.scale
+
+
+def _step(shape: Sequence[int], most: float) -> int:
+    """Pixels to a coarse one: at most so many, and as many as divide the field."""
+    steps = range(1, max(1, int(most + 1e-9)) + 1)
+    return max(step for step in steps if all(side % step == 0 for side in shape))

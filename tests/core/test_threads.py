@@ -6,7 +6,7 @@ import pytest
 import torch
 from scenes.worker_tasks import threads_and_square
 
-from litho_dl.core.threads import Crew, on_one_thread
+from litho_dl.core.threads import Team, on_one_thread
 
 
 def test_threads_are_given_back():
@@ -19,7 +19,7 @@ def test_threads_are_given_back():
         torch.set_num_threads(before)
 
 
-class TestCrew:
+class TestTeam:
     """Items side by side, each on one thread."""
 
     @pytest.fixture(autouse=True)
@@ -36,23 +36,23 @@ class TestCrew:
             meeting.wait()  # passes only if three are there at once
             return item, torch.get_num_threads(), threading.current_thread() is threading.main_thread()
 
-        with Crew() as crew:
-            assert crew.map(meet, range(6)) == [(item, 1, False) for item in range(6)]
-            assert torch.get_num_threads() == 1, "the leader computes on one core too"
+        with Team() as team:
+            assert team.map(meet, range(6)) == [(item, 1, False) for item in range(6)]
+            assert torch.get_num_threads() == 1, "this thread computes on one core too"
         assert torch.get_num_threads() == 3
 
     @pytest.mark.parametrize(("threads", "items"), [(3, 1), (1, 4)])
     def test_alone(self, threads, items):
         torch.set_num_threads(threads)
-        with Crew() as crew:
-            found = crew.map(lambda item: (item, threading.current_thread()), range(items))
+        with Team() as team:
+            found = team.map(lambda item: (item, threading.current_thread()), range(items))
         assert found == [(item, threading.main_thread()) for item in range(items)]
 
-    def test_an_error_reaches_the_leader(self):
+    def test_an_error_reaches_the_thread_that_asked(self):
         def fail(item: int) -> None:
             raise ValueError(f"item {item}")
 
-        with pytest.raises(ValueError, match="item 0"), Crew() as crew:
-            crew.map(fail, range(4))
+        with pytest.raises(ValueError, match="item 0"), Team() as team:
+            team.map(fail, range(4))
         assert torch.get_num_threads() == 3
         assert not [thread for thread in threading.enumerate() if "ThreadPool" in thread.name]

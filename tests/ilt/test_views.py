@@ -156,6 +156,6 @@ def test_what_does_not_count_does_not_in_any_view():
     counted[16:-16, 16:-16] = 1
     near, far = make_views(small_simulator(), comparison(SMALL, counted))
     assert (near.comparison.counted <= counted[4:66, 8:72]).all()
-    assert near.comparison.counted[0].sum() == counted[4:66, 8:68].sum()  # around its own target, to column 67
+    assert near.comparison.counted[0].sum() == counted[4:66, 8:70].sum()  # around its own target
     both = near.comparison.counted.sum((1, 2)) + 16 * far.comparison.counted.sum((1, 2))
     assert both.tolist() == [counted.sum()] * 2

@@ -1,7 +1,6 @@
 """litho-dl evaluate: the scores of any mask."""
 
 import json
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
 
@@ -67,14 +66,13 @@ def evaluate(
 
     The target's bounding box is centred on the field.
     """
-    from litho_dl.core.beside import at_once, beside
-    from litho_dl.viz.drawing import load_drawing
+    from litho_dl.viz.drawing import drawing_process
     from litho_dl.viz.suffix import require_figure_suffix
 
     timer = PhaseTimer(process_seconds())
     if figure is not None:
         require_figure_suffix(figure)
-    with nullcontext(at_once) if figure is None else beside(load_drawing) as call:
+    with drawing_process(figure is not None) as call:  # before torch is loaded
         from litho_dl.core.device import resolve_device
         from litho_dl.layout.clips import load_clip
         from litho_dl.process.files import read_optics

@@ -1,7 +1,6 @@
 """litho-dl optimize: the masks of layouts, by ILT."""
 
 import json
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,7 +97,6 @@ def optimize(
 
     With --init, only the method's last level is run, from the given masks.
     """
-    from litho_dl.core.beside import at_once, beside
     from litho_dl.core.device import resolve_device
     from litho_dl.core.memory import release_memory
     from litho_dl.ilt.method import load_method
@@ -106,7 +104,7 @@ def optimize(
     from litho_dl.runs import files, tables
     from litho_dl.runs.optimize import score_masks, solve
     from litho_dl.runs.pictures import Pictures
-    from litho_dl.viz.drawing import load_drawing
+    from litho_dl.viz.drawing import drawing_process
 
     timer = PhaseTimer(process_seconds())
     if curves_nm is not None and not 0 < curves_nm <= LARGEST_TOLERANCE_NM:
@@ -120,7 +118,7 @@ def optimize(
         part = (mask_layer, mask_cell, run_input.allow_missing)
         masks = _start_masks(start_masks, clips, chosen.target_nm * optics.scale, *part)
     run = prepared_run(optics, clips, out, resolved, rules)
-    with beside(load_drawing) if figures else nullcontext(at_once) as call:
+    with drawing_process(figures) as call:
         pictures = Pictures(run.threshold, method, call) if figures else None
         timer.finish("start_seconds")
         with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:

@@ -58,11 +58,10 @@ def simulate(
     Writes OUT/NAME.aerial.npy (intensity at nominal conditions, first row = lowest y), OUT/NAME.CORNER.png (what prints
     at each corner), the picture OUT/NAME.simulate.png, and a summary OUT/NAME.simulate.json.
     """
-    from litho_dl.core.beside import beside
-    from litho_dl.viz.drawing import load_drawing
+    from litho_dl.viz.drawing import drawing_process
 
     timer = PhaseTimer(process_seconds())
-    with beside(load_drawing) as call:  # before torch is loaded, which takes as long as matplotlib there
+    with drawing_process() as call:  # before torch is loaded, which takes as long as matplotlib there
         import torch
 
         from litho_dl.core.device import resolve_device

@@ -24,10 +24,12 @@ class TaskOrder(Generic[Task]):
         self._followers: dict[Task, list[int]] = defaultdict(list)
         for place, task in enumerate(self._tasks):
             for needed in set(needs.get(task, ())):
+                assert needed in self._places
                 self._followers[needed].append(place)
         self._ready = [place for place, count in enumerate(self._missing) if not count]
         heapify(self._ready)
         self.unfinished = len(self._tasks)
+        self._handed_out = 0
 
     def place(self, task: Task) -> int:
         """A task's place in the order."""
@@ -35,14 +37,20 @@ class TaskOrder(Generic[Task]):
 
     def take(self) -> Task | None:
         """The first task that is ready and not yet handed out; None if there is none."""
-        return self._tasks[heappop(self._ready)] if self._ready else None
+        if not self._ready:
+            assert self._handed_out or not self.unfinished, "tasks need each other in a circle"
+            return None
+        self._handed_out += 1
+        return self._tasks[heappop(self._ready)]
 
     def give_back(self, task: Task) -> None:
         """Makes a task ready again that was handed out and not finished."""
+        self._handed_out -= 1
         heappush(self._ready, self._places[task])
 
     def finish(self, task: Task) -> None:
         """Marks a task that was handed out as finished."""
+        self._handed_out -= 1
         self.unfinished -= 1
         for place in self._followers[task]:
             self._missing[place] -= 1

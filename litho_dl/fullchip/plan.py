@@ -27,7 +27,7 @@ from litho_dl.process.kernel_file import load_kernels
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulation.simulator import Simulator
 
-FORMAT = "litho_dl.fullchip/3"
+FORMAT = "litho_dl.fullchip/4"
 PLAN, TARGET, OPTICS, MODEL = "plan.json", "target.oas", "optics.safetensors", "model.safetensors"
 TILES = "tiles"
 Phase = Literal["solve", "score"]
@@ -180,7 +180,10 @@ def read_plan(folder: Path) -> Plan:
     table = parse_json(content, str(path), DatasetError)
     found = (table.get("format"), table.get("version")) if isinstance(table, dict) else None
     if found is not None and found != (FORMAT, __version__):
-        raise DatasetError(f"{path}: expected a plan of {FORMAT} and litho_dl {__version__}; choose another folder.")
+        raise DatasetError(
+            f"{folder}: the folder is of another version; expected {FORMAT} of litho_dl {__version__}; choose another "
+            f"folder."
+        )
     stored = checked(_Stored, table, str(path), DatasetError)
     tiling = table["tiling"]  # as it was written: 5 and 5.0 differ in the digest
     try:

@@ -36,7 +36,8 @@ class ChipRun:
         tiles: Numbers of tiles over all passes: `solved` by this call, `found` from an earlier one, `repeated`, which
             are copies of identical tiles, and `empty`.
         seconds: Wall time of `plan`; of `solve`, until the last mask is there; of `stitch`, until they are written as
-            one; and of `score`, until the last score is there. Cores are scored from `solve` on.
+            one; and of `score`, until the last score is there. Cores are scored from `solve` on; while the mask is
+            stitched, a local worker finishes the core that it has and waits.
         tile_seconds: Seconds of the tiles solved by this call, over all passes; a batch's time is divided evenly.
         score_seconds: Seconds of the cores scored by this call.
     """

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from litho_dl.core.beside import Call, at_once
 from litho_dl.core.io import atomic_path, write_png
 from litho_dl.core.naming import require_name
+from litho_dl.core.second_process import Call, at_once
 from litho_dl.simulation.exposure import Exposure
 from litho_dl.simulation.other_field import other_field_hint, other_field_nm2
 from litho_dl.simulation.simulator import Simulator
@@ -29,7 +29,7 @@ def write_exposure(
         out: Folder to write to.
         name: Stem of the file names.
         title: Title of the picture.
-        call: Makes the call that draws, such as what `core.beside.beside` yields.
+        call: Makes the call that draws, such as what `viz.drawing.drawing_process` yields.
 
     Returns:
         Values for the run's summary.

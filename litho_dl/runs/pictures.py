@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from litho_dl.core.beside import Call, at_once
 from litho_dl.core.io import write_csv
+from litho_dl.core.second_process import Call, at_once
 from litho_dl.layout.clips import Clip
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.layout import Layout
@@ -35,7 +35,7 @@ class Pictures(NamedTuple):
     Attributes:
         threshold: Intensity at which the resist prints.
         title: What their titles say after the clip's name, such as the method.
-        call: Makes the calls that draw, such as what `core.beside.beside` yields.
+        call: Makes the calls that draw, such as what `viz.drawing.drawing_process` yields.
     """
 
     threshold: float
@@ -67,7 +67,7 @@ def draw_mask(path: Path, scored: "ScoredMask", threshold: float, title: str, ca
         scored: As for `mask_figure`.
         threshold: As for `mask_figure`.
         title: As for `mask_figure`.
-        call: Makes the call that draws, such as what `core.beside.beside` yields.
+        call: Makes the call that draws, such as what `viz.drawing.drawing_process` yields.
 
     Raises:
         OutputError: The file cannot be written.

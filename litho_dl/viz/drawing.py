@@ -3,14 +3,37 @@
 This module loads without matplotlib, so that whoever only asks for a picture does not wait for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from litho_dl.core.second_process import Call, at_once, second_process
 from litho_dl.viz.images import ClipImages
+
+
+@contextmanager
+def drawing_process(wanted: bool = True) -> Iterator[Call]:
+    """Starts a process that draws while this one goes on; see `core.second_process.second_process`.
+
+    Args:
+        wanted: False if no pictures are drawn: no process is started.
+
+    Yields:
+        Makes the calls that draw.
+
+    Raises:
+        OutputError: The process was ended from outside.
+        Exception: The first that a call raised.
+    """
+    if wanted:
+        with second_process(load_drawing, "free some, or run again without pictures") as call:
+            yield call
+    else:
+        yield at_once
 
 
 def load_drawing() -> None:

@@ -1,5 +1,7 @@
 """The order of tasks of which some need others."""
 
+import pytest
+
 from litho_dl.core.order import TaskOrder
 
 
@@ -26,3 +28,17 @@ def test_a_task_that_is_given_back_comes_again_in_its_place():
     order.give_back("a")
     assert taken(order) == "ac"
     assert (order.place("c"), order.unfinished) == (2, 3)
+
+
+def test_a_task_that_needs_another_one_needs_it_among_the_tasks():
+    with pytest.raises(AssertionError):
+        TaskOrder("ab", {"a": "c"})
+
+
+def test_tasks_that_need_each_other_are_not_dropped():
+    """What does not need them comes first."""
+    order = TaskOrder("abc", {"a": "b", "b": "a"})
+    assert taken(order) == "c"
+    order.finish("c")
+    with pytest.raises(AssertionError, match="in a circle"):
+        order.take()

@@ -62,10 +62,10 @@ def test_workers_stay_until_the_last_task():
 
 
 def test_workers_that_always_die_end_the_run(monkeypatch):
-    """After four losses in a row, or two here, for each takes seconds."""
+    """After four losses of one task, or two here, for each takes seconds."""
     assert processes.MOST_LOSSES == 3
     monkeypatch.setattr(processes, "MOST_LOSSES", 1)
-    with pytest.raises(LithoError, match="died 2 times in a row"):
+    with pytest.raises(LithoError, match="died 2 times on one task"):
         list(run_tasks(dying, ["a", "b"], workers=2))
 
 

@@ -14,14 +14,15 @@ from unittest import mock
 import numpy as np
 
 from litho_dl.cli.main import main
-from litho_dl.core import beside
 from litho_dl.core.io import write_png
+from litho_dl.core.second_process import at_once
 from litho_dl.core.settings import packaged_text
 from litho_dl.layout.files import write_layout
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.process.kernel_file import save_kernels
 from litho_dl.process.model import build_process
+from litho_dl.viz import drawing
 from litho_dl.viz.figure import save_figure
 from scenes.coarse_optics import coarse_recipe
 
@@ -94,7 +95,7 @@ class Result(NamedTuple):
 @contextlib.contextmanager
 def coarse_figures() -> Iterator[None]:
     """Pictures of few pixels, drawn in this process, as they take most of a small command's time."""
-    here = mock.patch.object(beside, "beside", return_value=contextlib.nullcontext(beside.at_once))
+    here = mock.patch.object(drawing, "second_process", return_value=contextlib.nullcontext(at_once))
     with here, mock.patch.object(save_figure, "__defaults__", (DPI,)):
         yield
 

@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -58,3 +59,44 @@ def faults_of_a_tensor(megabytes: int) -> int:
 
 def failing(number: int) -> int:
     raise OutputError(f"no room for {number}")
+
+
+def dying_in_between(task: str) -> str:
+    """`bad` kills its process at once, then when a file `used` is there, then not; `good` waits for its first death."""
+    path = Path(task)
+    deaths, used = path.with_name("deaths"), path.with_name("used")
+    if path.name == "good":
+        _wait_for(deaths)
+        time.sleep(0.5)  # until it is dead
+    elif not used.exists() or deaths.read_text() == "1":
+        if deaths.exists():
+            _wait_for(used)
+        deaths.write_text("2" if deaths.exists() else "1")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return path.name
+
+
+def _wait_for(path: Path) -> None:
+    for _ in range(3000):
+        if path.exists():
+            return
+        time.sleep(0.01)
+
+
+class TwoPartError(Exception):
+    """An error that can be sent, but not read: its class wants what its arguments lack."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"{one} and {other}")
+
+
+def unreadable_error(number: int) -> None:
+    raise TwoPartError("cold", "wet")
+
+
+def unsendable_error(number: int) -> None:
+    raise ValueError(threading.Lock())
+
+
+def unsendable_result(number: int) -> object:
+    return threading.Lock()

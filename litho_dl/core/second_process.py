@@ -1,4 +1,4 @@
-"""Calls of functions in a process of their own, while this one goes on."""
+"""Calls of functions in a second process, while this one goes on."""
 
 import gc
 import os
@@ -6,7 +6,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -14,18 +13,19 @@ from typing import Any
 
 from litho_dl.core.errors import OutputError
 from litho_dl.core.memory import collect_seldom
+from litho_dl.core.process_calls import answer_to, interrupts_held, request_of, result_of
 
 Call = Callable[..., None]  # of a function with its arguments
 MOST_WAITING = 2  # calls whose arguments are held
 
 
 def at_once(function: Call, *arguments: Any, **named: Any) -> None:
-    """Calls a function now, in this process; stands in for what `beside` yields."""
+    """Calls a function now, in this process; stands in for what `second_process` yields."""
     function(*arguments, **named)
 
 
 @contextmanager
-def beside(prepare: Call) -> Iterator[Call]:
+def second_process(prepare: Call, advice: str = "free some, and run again") -> Iterator[Call]:
     """Starts a process that makes calls, one after the other; the end of the block waits for all of them.
 
     Where the block raises an exception, the call that is running is finished, and those that wait are not made. Ctrl-C
@@ -33,6 +33,7 @@ def beside(prepare: Call) -> Iterator[Call]:
 
     Args:
         prepare: What the process does first, such as importing modules that the calls need.
+        advice: What the user is told to do if the process lacked memory.
 
     Yields:
         A function that takes a function of a module and its arguments, to be called there; it returns at once, unless
@@ -42,14 +43,14 @@ def beside(prepare: Call) -> Iterator[Call]:
         OutputError: The process was ended from outside.
         Exception: The first that a call raised, here or from a later call.
     """
-    program = f"import sys; sys.path[:] = {sys.path!r}; from litho_dl.core.beside import serve; serve()"
-    with _interrupts_held():
+    program = f"import sys; sys.path[:] = {sys.path!r}; from litho_dl.core.second_process import serve; serve()"
+    with interrupts_held():
         process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     sender = ThreadPoolExecutor(1)
     calls: list[Future[None]] = []
 
     def call(function: Call, *arguments: Any, **named: Any) -> None:
-        calls.append(sender.submit(_ask, process, (function, arguments, named)))
+        calls.append(sender.submit(_ask, process, advice, function, *arguments, **named))
         if len(calls) > MOST_WAITING:
             calls.pop(0).result()
 
@@ -63,44 +64,29 @@ def beside(prepare: Call) -> Iterator[Call]:
         process.communicate()
 
 
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Holds Ctrl-C back until the end of the block; processes that are started in it never get it."""
-    if not hasattr(signal, "pthread_sigmask"):  # on Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _ask(process: "subprocess.Popen[bytes]", call: tuple[Call, tuple[Any, ...], dict[str, Any]]) -> None:
+def _ask(process: "subprocess.Popen[bytes]", advice: str, /, function: Call, *arguments: Any, **named: Any) -> None:
     """Sends a call to the other process and waits for its answer.
 
     Raises:
         OutputError: The process has ended.
         Exception: What the call raised.
     """
-    request = pickle.dumps(call)
+    request = request_of(function, *arguments, **named)
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        process.stdin.write(request)
+        pickle.dump(request, process.stdin)
         process.stdin.flush()
-        error = pickle.load(process.stdout)
+        answer = pickle.load(process.stdout)
     except (EOFError, ConnectionError, pickle.UnpicklingError) as lost:
         raise OutputError(
-            "The process that writes pictures was ended from outside, perhaps for lack of memory; free some, or run "
-            "again without pictures."
+            f"A process that helps this one was ended from outside, perhaps for lack of memory; {advice}."
         ) from lost
-    if error is not None:
-        raise error
+    result_of(answer)
 
 
 def serve() -> None:
-    """Makes the calls that arrive on standard input, and answers each on standard output: None, or what it raised.
+    """Makes the calls that arrive on standard input, and answers each on standard output.
 
     Ends where the input does. What the calls print goes to standard error.
     """
@@ -110,15 +96,7 @@ def serve() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     with suppress(EOFError, ConnectionError):
         while True:
-            function, arguments, named = pickle.load(sys.stdin.buffer)
-            raised = None
-            try:
-                function(*arguments, **named)
-            except Exception as error:
-                error.add_note(traceback.format_exc())
-                raised = error
-            answers.write(pickle.dumps(raised))
+            pickle.dump(answer_to(pickle.load(sys.stdin.buffer)), answers)
             answers.flush()
-            del function, arguments, named
             gc.collect()  # figures are circles of objects, with images in them
             gc.freeze()

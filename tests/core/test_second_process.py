@@ -1,5 +1,6 @@
-"""Calls in a process beside this one."""
+"""Calls in a second process."""
 
+import importlib
 import operator
 import os
 import signal
@@ -10,14 +11,15 @@ from pathlib import Path
 
 import pytest
 from scenes.killed import write_pid
+from scenes.worker_tasks import unreadable_error, unsendable_error
 
-from litho_dl.core.beside import MOST_WAITING, at_once, beside
-from litho_dl.core.errors import OutputError
+from litho_dl.core.errors import LithoError, OutputError
+from litho_dl.core.second_process import MOST_WAITING, at_once, second_process
 
 INTERRUPTED = """
 import os, signal, sys, time
-from litho_dl.core.beside import beside
-with beside(os.getpid) as call:
+from litho_dl.core.second_process import second_process
+with second_process(os.getpid) as call:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.killpg(0, signal.SIGINT)  # while it starts
     call(print, "started")
@@ -27,9 +29,9 @@ with beside(os.getpid) as call:
 """
 KILLED = """
 import os, signal, sys, time
-from litho_dl.core.beside import beside
+from litho_dl.core.second_process import second_process
 from scenes.killed import write_pid
-with beside(os.getpid) as call:
+with second_process(os.getpid) as call:
     call(write_pid, sys.argv[1])
     while not os.path.exists(sys.argv[1]):
         time.sleep(0.01)
@@ -37,9 +39,16 @@ with beside(os.getpid) as call:
 """
 
 
+class FromNowhere:
+    """Can be sent, but not read."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return importlib.import_module, ("nowhere",)
+
+
 def test_calls_are_made_elsewhere_in_order_and_waited_for(tmp_path: Path) -> None:
     begun = time.monotonic()
-    with beside(os.getpid) as call:
+    with second_process(os.getpid) as call:
         call(time.sleep, 1)
         assert time.monotonic() - begun < 1, "starting it and calling take no time"
         call(os.mkdir, tmp_path / "first")
@@ -53,7 +62,7 @@ def test_calls_are_made_elsewhere_in_order_and_waited_for(tmp_path: Path) -> Non
 
 
 def test_no_more_than_a_few_calls_wait(tmp_path: Path) -> None:
-    with beside(os.getpid) as call:
+    with second_process(os.getpid) as call:
         for number in range(2 * MOST_WAITING):
             call(os.mkdir, tmp_path / str(number))
             assert number + 1 - len(list(tmp_path.iterdir())) <= MOST_WAITING
@@ -61,7 +70,7 @@ def test_no_more_than_a_few_calls_wait(tmp_path: Path) -> None:
 
 
 def test_what_a_call_raises_is_raised_here(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError) as raised, beside(os.getpid) as call:  # noqa: PT012
+    with pytest.raises(ZeroDivisionError) as raised, second_process(os.getpid) as call:  # noqa: PT012
         call(operator.truediv, 1, 0)
         call(os.mkdir, tmp_path / "after")
     assert "truediv" in str(raised.value.__notes__) or "function(" in str(raised.value.__notes__)
@@ -69,20 +78,38 @@ def test_what_a_call_raises_is_raised_here(tmp_path: Path) -> None:
 
 
 def test_waiting_calls_are_dropped_where_the_block_fails(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), beside(os.getpid) as call:  # noqa: PT012
+    with pytest.raises(KeyError), second_process(os.getpid) as call:  # noqa: PT012
         call(time.sleep, 0.5)
         call(os.mkdir, tmp_path / "dropped")
         raise KeyError
     assert not (tmp_path / "dropped").exists()
 
 
+@pytest.mark.parametrize("failing", [unreadable_error, unsendable_error])
+def test_what_cannot_be_passed_on_is_told(failing) -> None:
+    with (
+        pytest.raises(LithoError, match=f"(?s)failed:.*in {failing.__name__}"),
+        second_process(os.getpid) as call,
+    ):
+        call(failing, 1)
+
+
+def test_a_call_that_cannot_be_read_is_told() -> None:
+    """Such as one of a module that is not there."""
+    with pytest.raises(ModuleNotFoundError, match="nowhere"), second_process(os.getpid) as call:
+        call(print, FromNowhere())
+
+
 def test_a_process_that_is_ended_is_a_plain_error() -> None:
-    with pytest.raises(OutputError, match="ended from outside"), beside(os.getpid) as call:
+    with (
+        pytest.raises(OutputError, match="ended from outside, perhaps for lack of memory; free some, and run again"),
+        second_process(os.getpid) as call,
+    ):
         call(os._exit, 1)
 
 
 def test_what_a_call_prints_disturbs_nothing(tmp_path: Path) -> None:
-    with beside(os.getpid) as call:
+    with second_process(os.getpid) as call:
         call(print, "some text")
         call(os.mkdir, tmp_path / "after")
     assert (tmp_path / "after").is_dir()

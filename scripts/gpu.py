@@ -73,6 +73,10 @@ class WrappedSimulator(Simulator):
         self._wrap = wrap
         self._wrapped: dict[tuple[torch.Size, float], Imaging] = {}
 
+    def shortened(self, count: int) -> Simulator:
+        """As `Simulator.shortened`."""
+        return WrappedSimulator(super().shortened(count).process, self._wrap, dtype=self.dtype).to(self.device)
+
     def image_spectra(self, mask: Tensor, pixel_nm: float) -> dict[str, Tensor]:
         """As `Simulator.image_spectra`."""
         plain = super().image_spectra

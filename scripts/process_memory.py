@@ -5,7 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-EVERY_S = 0.05
+EVERY_S = 0.5
 MB_PER_KB = 1 / 1024
 
 

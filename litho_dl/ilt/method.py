@@ -38,6 +38,8 @@ class Level(Settings):
         image_pixel_nm: Pixel on which prints are compared with the target; None: the mask's. The cost of a print's edge
             is right only if the resist's sigmoid is about as wide as this pixel: at an image slope of 0.006 / nm and a
             pixel of 4 nm, for a steepness of about 200; at 2 nm, for twice that.
+        kernels: Most kernels of each focus; the mean of what further ones add is kept (see `optics.tail.shortened`).
+            Binary masks are always checked with all. None: all.
         parameterization: Parameterization of this level; None: the method's. If it differs from that of the level
             before, the level starts from that level's mask.
         optimizer: Optimizer of this level; None: the method's.
@@ -52,11 +54,20 @@ class Level(Settings):
     mask_sharpness: tuple[Slope, Slope]
     resist_steepness: tuple[Slope, Slope]
     image_pixel_nm: Length | None = None
+    kernels: Annotated[int, Field(ge=1)] | None = None
     parameterization: Name | None = None
     optimizer: OptimizerName | None = None
     objective: Weights | None = None
     repaired: bool = False
     patience: Annotated[int, Field(ge=1)] | None = None
+
+    @model_serializer(mode="wrap")
+    def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plain values, without `kernels` if all are used, as `Method._plain`."""
+        table: dict[str, Any] = dump(self)
+        if self.kernels is None:
+            table.pop("kernels", None)
+        return table
 
     @property
     def image_nm(self) -> float:

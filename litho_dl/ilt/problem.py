@@ -91,6 +91,7 @@ class LevelProblem:
         self.level, self.progress = level, 0.0
         self.terms: dict[str, Tensor] = {}
         self._simulator, self._parameterization, self._dtype = simulator, parameterization, target.dtype
+        self._loop_simulator = simulator if level.kernels is None else simulator.shortened(level.kernels)
         self._scale = simulator.scale
         self._weights = level.objective or method.objective
         self._final_weights = method.objective
@@ -243,7 +244,8 @@ class LevelProblem:
         self, mask: Tensor, clips: slice, weights: dict[str, float], steepness: float | None
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Objective and terms of masks, with soft prints at a resist steepness, or binary prints (None)."""
-        spectra = self._simulator.image_spectra(mask, self.level.pixel_nm * self._scale)
+        simulator = self._simulator if steepness is None else self._loop_simulator
+        spectra = simulator.image_spectra(mask, self.level.pixel_nm * self._scale)
         inputs = [self._inputs(view, spectra, mask, steepness) for view in self.views(clips)]
         return evaluate_terms(inputs[0], weights, inputs[1:])
 

@@ -54,6 +54,27 @@ def with_mean(kernels: SocsKernels, diagonal: Tensor) -> SocsKernels:
     return replace(kernels, tail=Tail(torch.zeros_like(disc, dtype=root.dtype), root, disc))
 
 
+def shortened(kernels: SocsKernels, count: int) -> SocsKernels:
+    """The strongest kernels, and the mean of the light of the others in the tail; for images that may be less exact.
+
+    Args:
+        kernels: The kernels, with or without a tail.
+        count: How many to keep; at least 1.
+
+    Returns:
+        The same kernels if there are no more.
+    """
+    if count >= len(kernels.weights):
+        return kernels
+    energies = kernels.weights * kernels.spectra.abs().square().sum((-2, -1))
+    kept = energies.argsort(descending=True)[:count].sort().values
+    few = replace(kernels, spectra=kernels.spectra[kept], weights=kernels.weights[kept], tail=None)
+    if kernels.tail is None:
+        return with_mean(few, kernels.diagonal)
+    lost = kernels.tail.root.abs().square() + kernels.diagonal - few.diagonal
+    return replace(few, tail=kernels.tail._replace(root=lost.clamp(min=0).sqrt().to(kernels.tail.root.dtype)))
+
+
 def with_linear(kernels: SocsKernels, linear: Tensor) -> SocsKernels:
     """Kernels whose tail has a linear part, which ends at their reach."""
     assert kernels.tail is not None

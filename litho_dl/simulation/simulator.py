@@ -1,6 +1,7 @@
 """The differentiable lithography simulator."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -14,7 +15,7 @@ from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.optics.imaging import intensity_spectrum
 from litho_dl.optics.kernels import Tail
-from litho_dl.optics.tail import tail_image
+from litho_dl.optics.tail import shortened, tail_image
 from litho_dl.process.files import load_process
 from litho_dl.process.model import ProcessModel
 from litho_dl.process.resist import diffusion_transfer, with_flare
@@ -295,6 +296,11 @@ class Simulator(nn.Module):
     def in_double(self) -> "Simulator":
         """The same simulator in float64, on the same device; scores are computed with it."""
         return Simulator(self.process, dtype=torch.float64, passband=self.passband).to(self.device)
+
+    def shortened(self, count: int) -> "Simulator":
+        """A simulator with at most so many kernels for each focus, and what these lack in tails; see `optics.tail`."""
+        kernels = {name: shortened(kernels, count) for name, kernels in self.process.kernels.items()}
+        return Simulator(replace(self.process, kernels=kernels), dtype=self.dtype).to(self.device)
 
     def _transform(self, kind: str, pixel_nm: float) -> PartialDft:
         grid = self.grid(pixel_nm)

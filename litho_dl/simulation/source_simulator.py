@@ -106,6 +106,10 @@ class SourceSimulator(Simulator):
         """The same simulator in float64, with the present source."""
         return copy.deepcopy(self).double()
 
+    def shortened(self, count: int) -> "SourceSimulator":
+        """Itself: source pixels are not ordered as kernels are, and all are optimised."""
+        return self
+
     def brightness(self) -> Tensor:
         """The brightness B_s of every source pixel in the unit disc, (S,) in (0, 1)."""
         logits = self.start_logits + self.spread @ self.source_logits.flatten()

@@ -284,3 +284,29 @@ def test_binary_masks_of_one_clip_are_scored_against_its_target(simulator):
     assert stage.binary_objective(masks[:1], clip=0).tolist() == pytest.approx(both[:1].tolist())
     assert stage.binary_objective(masks, clip=1)[0] > 2 * both[1]
     assert stage.binary_objective(masks[[0, 1, 1]], clip=0).shape == (3,)
+
+
+def test_a_level_of_few_kernels_is_checked_with_all(simulator):
+    """Its soft images are those of a simulator with so many, its binary ones those of the whole optics."""
+    level = changed(FINE, kernels=2)
+    few, parameters = simulator.shortened(2), targets(8.0) - 0.5
+    assert {len(kernels) for kernels in few.passband.kernels.values()} <= {1, 2}
+    problems = [
+        LevelProblem(own, with_levels(FINE), stage, PARAMETERIZATIONS["pixel"](), targets(8.0))
+        for own, stage in ((simulator, level), (few, FINE), (simulator, FINE))
+    ]
+    for problem in problems:
+        problem.begin_step(0.5)
+    soft, binary = (
+        [problem.objective(parameters) for problem in problems],
+        [problem.binary_objective(targets(8.0)) for problem in problems],
+    )
+    torch.testing.assert_close(soft[0], soft[1])
+    torch.testing.assert_close(binary[0], binary[2])
+    assert not torch.isclose(soft[0], soft[2]).any()
+    assert not torch.isclose(binary[1], binary[2]).any()
+
+
+def test_methods_without_the_limit_are_written_as_before():
+    assert "kernels" not in FINE.model_dump()
+    assert changed(FINE, kernels=2).model_dump()["kernels"] == 2

@@ -211,15 +211,15 @@ def test_only_gradient_steps_move_a_source(tmp_path):
 
 
 class TestShortened:
-    METHOD = load_method("fast")  # 50 + 40 steps
+    METHOD = load_method("fast")  # 50 + 50 steps
 
     @pytest.mark.parametrize(
         ("steps", "begin", "counts"),
         [
-            (90, 0.0, [50, 40]),
-            (9, 0.0, [5, 4]),
-            (65, 0.5, [25, 40]),
-            (13, 0.5, [5, 8]),
+            (100, 0.0, [50, 50]),
+            (9, 0.0, [4, 5]),
+            (75, 0.5, [25, 50]),
+            (12, 0.5, [4, 8]),
             (1, 0.0, [1]),
             (2, 0.0, [1, 1]),
         ],
@@ -229,12 +229,12 @@ class TestShortened:
 
     def test_ranges_go_on_from_where_the_first_level_is(self):
         """At half of its steps it would be there; the other levels stay."""
-        half = self.METHOD.in_steps(65, 0.5)
+        half = self.METHOD.in_steps(75, 0.5)
         for name in ("learning_rate", "mask_sharpness", "resist_steepness"):
             first, last = getattr(self.METHOD.levels[0], name)
             assert getattr(half.levels[0], name) == pytest.approx((math.sqrt(first * last), last))
         assert half.levels[1] == self.METHOD.levels[1]
-        assert self.METHOD.in_steps(90) == self.METHOD
+        assert self.METHOD.in_steps(100) == self.METHOD
 
     def test_levels_without_steps_are_left_out(self):
         last = self.METHOD.in_steps(1)

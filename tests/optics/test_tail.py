@@ -15,7 +15,7 @@ from litho_dl.optics.mask import MaskType
 from litho_dl.optics.pupil import Pupil
 from litho_dl.optics.socs import focus_columns, leading_kernels
 from litho_dl.optics.source import Annular, Dipole, Source, sample_source
-from litho_dl.optics.tail import fit_linear, with_linear, with_mean
+from litho_dl.optics.tail import fit_linear, shortened, with_linear, with_mean
 from litho_dl.optics.tcc import hopkins_tcc
 from litho_dl.process.kernel_file import load_kernels, save_kernels
 from litho_dl.process.model import Corner, ProcessModel
@@ -70,6 +70,24 @@ def test_means_are_exact_for_every_mask(count, mask):
     torch.testing.assert_close(means[1], means[0], rtol=1e-12, atol=0)
     assert float(means[1][-1]) == pytest.approx(1, abs=1e-12)
     assert with_tail(count).open_frame == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("tailed", [False, True])
+def test_fewer_kernels_keep_the_mean_of_every_image(tailed):
+    """The strongest ones, in their order, of kernels with a tail or without."""
+    kernels = leading_kernels(columns(), 6)
+    if tailed:
+        kernels = with_tail(6, 0.01 * torch.ones_like(with_tail(6).tail.linear))
+    weights = kernels.weights.clone()
+    weights[1] /= 1e3
+    kernels = replace(kernels, weights=weights)
+    few = shortened(kernels, 3)
+    assert torch.equal(few.spectra, kernels.spectra[[0, 2, 3]])
+    means = [
+        simulator(one).expose(random_masks(grey=True), 12.0).aerial("nominal").mean((1, 2)) for one in (kernels, few)
+    ]
+    torch.testing.assert_close(means[1], means[0], rtol=1e-12, atol=0)
+    assert shortened(kernels, 6) is kernels
 
 
 def test_all_kernels_leave_no_tail():

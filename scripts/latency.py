@@ -27,6 +27,7 @@ from litho_dl.viz.figure import save_figure
 from litho_dl.viz.phases import phases_figure
 
 OPTIMIZE = ["optimize", "--method", "fast"]
+BETTER = ("quality", "curvilinear")  # methods that are measured on all clips too
 EVALUATE = ["evaluate", "--protocol", "iccad13", "--json"]
 OWN = ["layouts/metal_01.glp", "--optics", "duv193-immersion-annular"]
 Row = dict[str, Any]
@@ -49,6 +50,10 @@ def commands(data: Path, work: Path) -> dict[str, list[str]]:
     return {
         f"optimize, {len(clips)} clips": [*OPTIMIZE, *clips, *optics, *out],
         f"optimize, {len(clips)} clips, no pictures": [*OPTIMIZE, *clips, *optics, *out, "--no-figures"],
+        **{
+            f"optimize, {len(clips)} clips, {method}": ["optimize", "--method", method, *clips, *optics, *out]
+            for method in BETTER
+        },
         "optimize, one clip, optics of a recipe": [*OPTIMIZE, *OWN, *out],
         "simulate, one clip": ["simulate", clips[0], *optics, *out, "--json"],
         "evaluate, one mask": [*EVALUATE, "--target", clips[0], "--mask", mask, *optics],

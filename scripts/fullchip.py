@@ -70,6 +70,7 @@ class Bench:
         tolerance: float = TOLERANCE,
         network: Generator | None = None,
         steps: int | None = None,
+        batch: int = 1,
         **how: Any,
     ) -> ChipRun:
         """A run from the start in a folder of its own; with a network, the method only refines its masks, by steps."""
@@ -77,7 +78,7 @@ class Bench:
         shutil.rmtree(place, ignore_errors=True)
         method = load_method(self.method) if network is None or steps else None
         labels = {"layout": self.layout.name, "optics": self.optics, "method": self.method}
-        job = Job(self.chip, self.process, method, network, steps, passes, 1, window_nm, core_nm, tolerance, labels)
+        job = Job(self.chip, self.process, method, network, steps, passes, batch, window_nm, core_nm, tolerance, labels)
         how.setdefault("workers", self.workers)
         return run_fullchip(job, place, self.folder / f"{name}.oas", **how)
 

@@ -2,6 +2,7 @@
 
 import gc
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from typing import Any
 
 import click
 import torch
+from fullchip import Bench
 from step_work import StepShape, Work, step_shape, step_work, total
 from suites import ROOT, load_suite
 from torch import Tensor
@@ -32,6 +34,7 @@ from litho_dl.simulation.simulator import Simulator
 
 CLIPS = 10
 LAYOUTS_OPTICS = "iccad13-like"
+CHIP_OPTICS, CHIP_LAYER, TILES_AT_ONCE = "duv193-immersion-annular", "11/0", 8
 WARM_UP_STEPS, TIMED_STEPS = 10, 50
 PROGRESS = 0.5  # of the last level, where a step is timed
 # Devices round differently, and hundreds of steps amplify it; float64 in place of float32, on the CPU, moves the means
@@ -247,8 +250,30 @@ def run(suite: Suite, names: Sequence[str], batches: Sequence[int], repeats: int
     return rows
 
 
-def markdown(suite: Suite, rows: Sequence[Row], command: str, repeats: int, card: str) -> str:
-    """Speed, agreement and the work of a step."""
+def chip_row(folder: Path, optics: str | Path = CHIP_OPTICS, device: str = DEVICE) -> Row:
+    """Standard cells in tiles by `fast`, after a run to warm up: seconds, and hours for a square millimetre."""
+    bench = Bench(ROOT / "layouts" / "standard_cells.gds", CHIP_LAYER, str(optics), "fast", folder, workers=1)
+    for _ in range(2):
+        run = bench.run("block", batch=TILES_AT_ONCE, device=device)
+    x0, y0, x1, y1 = bench.chip.bbox_nm
+    seconds, area_mm2 = sum(run.tile_seconds.values()), (x1 - x0) * (y1 - y0) * 1e-12
+    tiles = len(run.tile_seconds)
+    return {"tiles": tiles, "tile_s": seconds / tiles, "mm2": area_mm2, "hours_per_mm2": seconds / 3600 / area_mm2}
+
+
+def chip_lines(row: Row) -> list[str]:
+    """What a chip takes."""
+    return [
+        "## A chip",
+        "",
+        f"`layouts/standard_cells.gds`, {row['mm2'] * 1e6:.1f} µm², by `fast` and {CHIP_OPTICS}, {row['tiles']} tiles "
+        f"in batches of {TILES_AT_ONCE}: {row['tile_s']:.2f} s a tile, **{row['hours_per_mm2']:.1f} GPU-hours a mm²**, "
+        f"halos and the tiles' empty margins included; a larger block has less of both.",
+    ]
+
+
+def markdown(suite: Suite, rows: Sequence[Row], chip: Row, command: str, repeats: int, card: str) -> str:
+    """Speed, agreement, the work of a step, and a chip."""
     own = "" if suite.name == "iccad13" else " **The contest's data were not there**: these are clips of layouts/."
     lines = [
         "# ILT on a GPU",
@@ -268,6 +293,8 @@ def markdown(suite: Suite, rows: Sequence[Row], command: str, repeats: int, card
         *agreement_lines(rows),
         "",
         *step_lines([row for row in rows if "step_ms" in row], card in CARDS),
+        "",
+        *chip_lines(chip),
     ]
     return "\n".join(lines) + "\n"
 
@@ -327,10 +354,12 @@ def step_lines(rows: Sequence[Row], known: bool) -> list[str]:
     return lines
 
 
-def write_results(out: Path, suite: Suite, rows: Sequence[Row], command: str, repeats: int, card: str) -> None:
+def write_results(
+    out: Path, suite: Suite, rows: Sequence[Row], chip: Row, command: str, repeats: int, card: str
+) -> None:
     """CSV, where a row lacks what does not concern it, and Markdown."""
     write_csv(out / "gpu.csv", rows)
-    write_text(out / "gpu.md", markdown(suite, rows, command, repeats, card))
+    write_text(out / "gpu.md", markdown(suite, rows, chip, command, repeats, card))
 
 
 @click.command()
@@ -349,7 +378,9 @@ def main(data: Path, methods: str, batches: tuple[int, ...], repeats: int, try_m
     rows = run(suite, methods.split(","), batches, repeats, modes)
     options = "".join(f" --batch {batch}" for batch in batches) + " --compile" * try_modes
     command = f"python scripts/gpu.py --methods {methods}{options}"
-    write_results(out, suite, rows, command, repeats, torch.cuda.get_device_name())
+    with tempfile.TemporaryDirectory() as folder:
+        chip = chip_row(Path(folder))
+    write_results(out, suite, rows, chip, command, repeats, torch.cuda.get_device_name())
     for row in rows:
         result = row.get("note") or f"{row['seconds_per_clip']:.4f} s a clip"
         click.echo(f"{row['method']:<12} {row['mode']:<14} {row['batch']:>4}  {result}")

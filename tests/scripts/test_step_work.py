@@ -21,6 +21,7 @@ from litho_dl.ilt.problem import LevelProblem
 from litho_dl.layout.clips import Clip, place
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
+from litho_dl.process.kernel_file import save_kernels
 from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.simulation.simulator import Simulator
@@ -139,7 +140,8 @@ def test_the_report_of_a_stand_in_device(process, tmp_path, monkeypatch, card):
     monkeypatch.setattr(gpu, "load_method", lambda name: shortened(name, 3))
     suite = Suite("layouts", "small", Simulator(process), list(CLIPS), PROTOCOLS["default"])
     rows = gpu.run(suite, ["fast"], [1, 2, 3], 1, ["eager", "CUDA graph"])
-    gpu.write_results(tmp_path, suite, rows, "command", 1, card)
+    chip = {"tiles": 4, "tile_s": 0.5, "mm2": 4e-6, "hours_per_mm2": 138.9}
+    gpu.write_results(tmp_path, suite, rows, chip, "command", 1, card)
     with open(tmp_path / "gpu.csv") as file:
         table = list(csv.DictReader(file))
     assert [(row["mode"], row["batch"]) for row in table] == [
@@ -158,3 +160,13 @@ def test_the_report_of_a_stand_in_device(process, tmp_path, monkeypatch, card):
     assert ("of peak bandwidth" in text) == (card == "NVIDIA H200")
     widths = [line.count("|") for line in text.splitlines() if line.startswith("|")]
     assert set(widths) <= {8, 7, 10, 12}
+
+
+@pytest.mark.slow
+def test_a_chip_is_measured_and_told(process, tmp_path):
+    """On the CPU, which takes the same way as a GPU does."""
+    save_kernels(tmp_path / "small.safetensors", process)
+    row = gpu.chip_row(tmp_path, tmp_path / "small.safetensors", "cpu")
+    assert row["tiles"] >= 1
+    assert row["hours_per_mm2"] == pytest.approx(row["tiles"] * row["tile_s"] / 3600 / row["mm2"])
+    assert f"**{row['hours_per_mm2']:.1f} GPU-hours a mm²**" in "\n".join(gpu.chip_lines(row))

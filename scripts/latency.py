@@ -26,6 +26,7 @@ from litho_dl.core.io import require_writable_folder, write_csv, write_text
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.phases import phases_figure
 
+SAMPLE_S = 0.1  # between two looks at the memory
 OPTIMIZE = ["optimize", "--method", "fast"]
 BETTER = ("quality", "curvilinear")  # methods that are measured on all clips too
 EVALUATE = ["evaluate", "--protocol", "iccad13", "--json"]
@@ -67,7 +68,7 @@ def run(arguments: list[str], tree: Path, work: Path) -> Row:
     command = [sys.executable, "-m", "litho_dl.cli.main", *arguments]
     with (work / "printed").open("w+") as printed:
         process = subprocess.Popen(command, env=environment, cwd=tree, stdout=printed, stderr=subprocess.DEVNULL)
-        with PeakMemory(str(process.pid)) as memory:
+        with PeakMemory(str(process.pid), SAMPLE_S) as memory:
             process.wait()
         seconds, after = time.perf_counter() - begun, os.times()
         if process.returncode:

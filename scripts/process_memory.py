@@ -5,7 +5,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-EVERY_S = 0.5
 MB_PER_KB = 1 / 1024
 
 
@@ -18,9 +17,9 @@ class PeakMemory:
         peak_mb: The largest sum over the processes.
     """
 
-    def __init__(self, process: str = "self") -> None:
-        """Takes the number of a process; `self` is this one."""
-        self.peak_mb, self._process = 0.0, process
+    def __init__(self, process: str = "self", every_s: float = 0.5) -> None:
+        """Takes the number of a process, `self` for this one, and the time between looks, each of which takes long."""
+        self.peak_mb, self._process, self._every_s = 0.0, process, every_s
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
@@ -37,7 +36,7 @@ class PeakMemory:
     def _sample(self) -> None:
         while True:
             self.peak_mb = max(self.peak_mb, sum(map(_resident_mb, _family(self._process))))
-            if self._done.wait(EVERY_S):
+            if self._done.wait(self._every_s):
                 return
 
 

@@ -14,8 +14,8 @@ HOLD = "import time; held = b'x' * (MB * 2**20); print(flush=True); time.sleep(1
 def test_the_peak_is_that_of_all_processes_together():
     with PeakMemory() as before:
         pass
-    with PeakMemory() as memory:
+    with PeakMemory(every_s=0.05) as memory:
         children = [subprocess.Popen([sys.executable, "-c", HOLD.replace("MB", "100")]) for _ in range(2)]
         for child in children:
             child.wait()
-    assert 200 < memory.peak_mb - before.peak_mb < 320
+    assert 180 < memory.peak_mb - before.peak_mb < 320

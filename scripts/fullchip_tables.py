@@ -37,8 +37,8 @@ def _chip_section(part: dict[str, Any]) -> list[str]:
         "",
         f"{score['area_nm2'] / 1e6:,.0f} µm², {part['rows']} x {part['columns']} tiles of {part['core_nm']:g} nm with "
         f"halos of {part['halo_nm']:g} nm: the mask after {_minutes(seconds, 'plan', 'solve', 'stitch')} minutes "
-        f"({np.median(work):.1f} s a tile, stitching {seconds['stitch']:.0f} s), its score at 1 nm "
-        f"{_minutes(seconds, 'score')} minutes later, by {part['workers']} workers. Peak memory: "
+        f"({np.median(work):.1f} s a tile, stitching {seconds['stitch']:.0f} s), in which most cores are scored too; "
+        f"the score at 1 nm {_minutes(seconds, 'score')} minutes later, by {part['workers']} workers. Peak memory: "
         f"{part['together_mb']:,.0f} MB in all processes together, {part['main_mb']:,.0f} MB in the main process, "
         f"{part['worker_mb']:,.0f} MB in the largest worker.",
         "",

@@ -95,7 +95,9 @@ def markdown(rows: list[Row], earlier: dict[str, Row], command: str, repeats: in
         f"`{command}` made this on {os.cpu_count()} CPU cores ({platform.machine()}); medians of {repeats}, each after "
         f"a run of the same command. Memory is the peak of all its processes together. `start` is the time until "
         f"solving, exposing or scoring begins, with Python and torch; `files` is what is waited for masks, layers and "
-        f"pictures; `rest` is the end of the process, and in earlier rows all that commands did not tell.",
+        f"pictures; `rest` is the end of the process, and in bars of an earlier commit (`--before`), which the table "
+        f"calls before, all that its commands did not tell. Commands are by `fast` where no method is named; clips are "
+        f"the contest's with its kernels, one clip of a recipe is layouts/metal_01.glp.",
         "",
         "![where the seconds go](latency.png)",
         "",

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from litho_dl.layout.clips import Clip
     from litho_dl.layout.mask_file import MaskForm
+    from litho_dl.runs.optimize import ClipSolution
 
 LARGEST_TOLERANCE_NM = 10.0
 
@@ -92,8 +93,8 @@ def optimize(
     (polygons in the layout's own coordinates, unit and cell: on layer 1/0 what overlaps a drawn feature, on 1/1 assist
     features) and the picture OUT/NAME.png; for the run OUT/scores.json and OUT/convergence.png and .csv;
     OUT/NAME.layers.oas holds target, mask, print and PV band as polygons on layers 1/0 to 4/0. A mask's shapes are
-    openings, or absorber in a clear field (mask_field in OUT/scores.json). Ctrl-C stops early and writes the best masks
-    found so far.
+    openings, or absorber in a clear field (mask_field in OUT/scores.json). Ctrl-C after the first step stops early and
+    writes the best masks found so far; a second one writes them without scores.
 
     With --init, only the method's last level is run, from the given masks.
     """
@@ -124,16 +125,26 @@ def optimize(
         with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
             solution = solve(run.simulator, clips, chosen, advance, masks=masks)
         timer.finish("solve_seconds")
-        results = []
-        every = score_masks(run.simulator, clips, solution, run.protocol, curves_nm=curves_nm)
-        for scored, diverged in zip(every, solution.diverged.tolist(), strict=True):
-            timer.finish("scoring_seconds")
-            written = files.write_clip(scored, out, pictures, form)
-            if shots:
-                written.update(files.write_fracture(scored, out, curves_nm))
-            results.append({**written, "diverged": diverged, "solve_seconds_per_clip": solution.seconds / len(clips)})
-            timer.finish("file_seconds")
-            release_memory()  # which the next clip would not reuse whole, so that the peak would rise
+        if solution.status == "interrupted":
+            click.echo(
+                "Interrupted: scoring and writing the best masks so far; Ctrl-C again leaves scores out.", err=True
+            )
+        results: list[dict[str, Any]] = []
+        try:
+            every = score_masks(run.simulator, clips, solution, run.protocol, curves_nm=curves_nm)
+            for scored, diverged in zip(every, solution.diverged.tolist(), strict=True):
+                timer.finish("scoring_seconds")
+                written = files.write_clip(scored, out, pictures, form)
+                if shots:
+                    written.update(files.write_fracture(scored, out, curves_nm))
+                results.append(
+                    {**written, "diverged": diverged, "solve_seconds_per_clip": solution.seconds / len(clips)}
+                )
+                timer.finish("file_seconds")
+                release_memory()  # which the next clip would not reuse whole, so that the peak would rise
+        except KeyboardInterrupt:
+            _write_unscored(solution, len(results), out, form)
+            raise
         settings = {**run_input.settings(), "method": method, "mask_rules": str(run.protocol.rules)}
         settings |= {"mask_field": optics.mask.field, **timer.seconds}
         record = files.write_run(out, command_line(), results, solution, settings, pictures)
@@ -145,6 +156,15 @@ def optimize(
     if not as_json:
         click.echo(_what_was_written(out, len(results), shots=shots, figures=figures))
     solution.require_finished()  # interrupted: for the exit code; the best masks so far are written
+
+
+def _write_unscored(solution: "ClipSolution", scored: int, out: Path, form: "MaskForm") -> None:
+    """Writes the masks of the clips after the first `scored` ones, and says so."""
+    from litho_dl.layout.saved_mask import save_mask
+
+    for clip, mask in list(zip(solution.clips, solution.mask, strict=True))[scored:]:
+        save_mask(mask, solution.pixel_nm, clip, out, form=form)
+    click.echo(f"All {len(solution.clips)} masks are in {out}; {scored} were scored.", err=True)
 
 
 def _what_was_written(out: Path, clips: int, *, shots: bool, figures: bool) -> str:

@@ -2,7 +2,10 @@
 
 import json
 import re
+import shutil
 import time
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from unittest import mock
 
@@ -17,6 +20,7 @@ from litho_dl.core.io import read_image
 from litho_dl.layout.gds import write_gds
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.mask_file import read_mask
+from litho_dl.runs.optimize import score_masks
 
 OPTIONS = ("--optics", "small.safetensors", "--method", "few.toml")
 
@@ -167,8 +171,22 @@ class TestOptimize:
         options = ("--optics", "small.safetensors", "--method", "few.toml", "--no-figures", "--out", tmp_path)
         result = litho("optimize", "cross.glp", *options)
         assert (result.code, result.err.splitlines()[-1]) == (130, "Interrupted.")
+        assert "Interrupted: scoring and writing the best masks so far" in result.err
         assert json.loads((tmp_path / "scores.json").read_text())["status"] == "interrupted"
         assert "cross.mask.png" in files_below(tmp_path)
+
+    def test_ctrl_c_while_scoring_writes_the_other_masks_too(self, here, tmp_path, monkeypatch):
+        def interrupted(*arguments: object, **named: object) -> Iterator[object]:
+            yield from islice(score_masks(*arguments, **named), 1)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("litho_dl.runs.optimize.score_masks", interrupted)
+        shutil.copy("cross.glp", "second.glp")
+        options = ("--optics", "small.safetensors", "--method", "few.toml", "--no-figures", "--out", tmp_path)
+        result = litho("optimize", "cross.glp", "second.glp", *options)
+        assert result.code == 130
+        assert f"All 2 masks are in {tmp_path}; 1 were scored." in result.err
+        assert {"cross.mask.oas", "second.mask.oas"} <= set(files_below(tmp_path))
 
 
 class TestStartMasks:

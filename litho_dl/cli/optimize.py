@@ -27,11 +27,14 @@ from litho_dl.core.progress import progress_bar
 from litho_dl.core.timing import PhaseTimer, process_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from torch import Tensor
 
     from litho_dl.layout.clips import Clip
     from litho_dl.layout.mask_file import MaskForm
-    from litho_dl.runs.optimize import ClipSolution
+    from litho_dl.runs.optimize import ClipSolution, ScoredMask
+    from litho_dl.runs.pictures import Pictures
 
 LARGEST_TOLERANCE_NM = 10.0
 
@@ -99,10 +102,9 @@ def optimize(
     With --init, only the method's last level is run, from the given masks.
     """
     from litho_dl.core.device import resolve_device
-    from litho_dl.core.memory import release_memory
     from litho_dl.ilt.method import load_method
     from litho_dl.layout.file_pixel import MASK_FILE_PIXEL_NM, whole_factor
-    from litho_dl.runs import files, tables
+    from litho_dl.runs import files
     from litho_dl.runs.optimize import score_masks, solve
     from litho_dl.runs.pictures import Pictures
     from litho_dl.viz.drawing import drawing_process
@@ -114,10 +116,8 @@ def optimize(
     whole_factor(chosen.mask_nm, MASK_FILE_PIXEL_NM)  # refuse now a pixel on which masks could not be saved
     optics, clips = read_clips(run_input, {f"method {method}": chosen.field_step_nm})
     chosen = method_with(chosen, method, rules, optics.scale)
-    masks = None
-    if start_masks:
-        part = (mask_layer, mask_cell, run_input.allow_missing)
-        masks = _start_masks(start_masks, clips, chosen.target_nm * optics.scale, *part)
+    pixel_nm, part = chosen.target_nm * optics.scale, (mask_layer, mask_cell, run_input.allow_missing)
+    masks = _start_masks(start_masks, clips, pixel_nm, *part)
     run = prepared_run(optics, clips, out, resolved, rules)
     with drawing_process(figures) as call:
         pictures = Pictures(run.threshold, method, call) if figures else None
@@ -125,32 +125,12 @@ def optimize(
         with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
             solution = solve(run.simulator, clips, chosen, advance, masks=masks)
         timer.finish("solve_seconds")
-        if solution.status == "interrupted":
-            click.echo(
-                "Interrupted: scoring and writing the best masks so far; Ctrl-C again leaves scores out.", err=True
-            )
-        results: list[dict[str, Any]] = []
-        try:
-            every = score_masks(run.simulator, clips, solution, run.protocol, curves_nm=curves_nm)
-            for scored, diverged in zip(every, solution.diverged.tolist(), strict=True):
-                timer.finish("scoring_seconds")
-                written = files.write_clip(scored, out, pictures, form)
-                if shots:
-                    written.update(files.write_fracture(scored, out, curves_nm))
-                results.append(
-                    {**written, "diverged": diverged, "solve_seconds_per_clip": solution.seconds / len(clips)}
-                )
-                timer.finish("file_seconds")
-                release_memory()  # which the next clip would not reuse whole, so that the peak would rise
-        except KeyboardInterrupt:
-            _write_unscored(solution, len(results), out, form)
-            raise
+        every = score_masks(run.simulator, clips, solution, run.protocol, curves_nm=curves_nm)
+        results = _written(every, solution, out, pictures, form, shots, curves_nm, timer)
         settings = {**run_input.settings(), "method": method, "mask_rules": str(run.protocol.rules)}
         settings |= {"mask_field": optics.mask.field, **timer.seconds}
         record = files.write_run(out, command_line(), results, solution, settings, pictures)
-        click.echo(json.dumps(results, indent=2) if as_json else tables.score_table(results))
-        if curves_nm is not None and not as_json:
-            click.echo(tables.curve_cost(results) + (f"\n{tables.shot_kinds(curves_nm)}" if shots else ""))
+        click.echo(json.dumps(results, indent=2) if as_json else _tables(results, curves_nm, shots))
     timer.finish("file_seconds")
     files.write_scores(out, command_line(), record | {"file_seconds": timer.seconds["file_seconds"]}, results)
     if not as_json:
@@ -158,13 +138,51 @@ def optimize(
     solution.require_finished()  # interrupted: for the exit code; the best masks so far are written
 
 
-def _write_unscored(solution: "ClipSolution", scored: int, out: Path, form: "MaskForm") -> None:
-    """Writes the masks of the clips after the first `scored` ones, and says so."""
+def _written(
+    every: "Iterable[ScoredMask]",
+    solution: "ClipSolution",
+    out: Path,
+    pictures: "Pictures | None",
+    form: "MaskForm",
+    shots: bool,
+    curves_nm: float | None,
+    timer: PhaseTimer,
+) -> list[dict[str, Any]]:
+    """Scores and writes one clip after the other; after Ctrl-C, the masks that are left, without scores."""
+    from litho_dl.core.memory import release_memory
     from litho_dl.layout.saved_mask import save_mask
+    from litho_dl.runs import files
 
-    for clip, mask in list(zip(solution.clips, solution.mask, strict=True))[scored:]:
-        save_mask(mask, solution.pixel_nm, clip, out, form=form)
-    click.echo(f"All {len(solution.clips)} masks are in {out}; {scored} were scored.", err=True)
+    if solution.status == "interrupted":
+        click.echo("Interrupted: scoring and writing the best masks so far; Ctrl-C again leaves scores out.", err=True)
+    results: list[dict[str, Any]] = []
+    try:
+        for scored, diverged in zip(every, solution.diverged.tolist(), strict=True):
+            timer.finish("scoring_seconds")
+            written = files.write_clip(scored, out, pictures, form)
+            if shots:
+                written.update(files.write_fracture(scored, out, curves_nm))
+            share = solution.seconds / len(solution.clips)
+            results.append({**written, "diverged": diverged, "solve_seconds_per_clip": share})
+            timer.finish("file_seconds")
+            release_memory()  # which the next clip would not reuse whole, so that the peak would rise
+    except KeyboardInterrupt:
+        for clip, mask in list(zip(solution.clips, solution.mask, strict=True))[len(results) :]:
+            save_mask(mask, solution.pixel_nm, clip, out, form=form)
+        count, scores = len(solution.clips), len(results)
+        click.echo(f"All {count} masks are in {out}; {scores} were scored, the others are along pixels.", err=True)
+        raise
+    return results
+
+
+def _tables(results: list[dict[str, Any]], curves_nm: float | None, shots: bool) -> str:
+    """The scores, and what curves cost, as text."""
+    from litho_dl.runs import tables
+
+    shown = [tables.score_table(results)]
+    if curves_nm is not None:
+        shown += [tables.curve_cost(results), *[tables.shot_kinds(curves_nm)] * shots]
+    return "\n".join(shown)
 
 
 def _what_was_written(out: Path, clips: int, *, shots: bool, figures: bool) -> str:
@@ -180,11 +198,13 @@ def _start_masks(
     layer: str | None,
     cell: str | None,
     allow_missing: bool,
-) -> "list[Tensor]":
-    """The start mask of each clip, on a pixel; see `runs.files.start_mask_files` and `layout.clips.load_start_mask`."""
+) -> "list[Tensor] | None":
+    """The start mask of each clip, on a pixel, if any are given; see `layout.clips.load_start_mask`."""
     from litho_dl.layout.clips import load_start_mask
     from litho_dl.runs.files import start_mask_files
 
+    if not given:
+        return None
     found = start_mask_files(given, [clip.name for clip in clips])
     return [
         load_start_mask(path, clip, pixel_nm, layer=layer, cell=cell, allow_missing=allow_missing)

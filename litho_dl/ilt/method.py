@@ -5,7 +5,7 @@ from math import floor
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.grid import common_multiple_nm, whole_ratio
@@ -22,6 +22,8 @@ OptimizerName = Literal["sgd", "adam", "lbfgs", "feedback"]
 SUBPIXEL_PARAMETERIZATIONS: tuple[Name, ...] = ("multilevel", "levelset", "curvilinear")
 Weights = Annotated[dict[str, Weight], Field(min_length=1)]
 LARGEST_BIAS_NM = 1000.0
+# Digests of what methods made do not depend on keys that are not set.
+LEFT_OUT_IF_NONE: Any = Field(exclude_if=lambda value: value is None)
 
 
 class Level(Settings):
@@ -54,20 +56,12 @@ class Level(Settings):
     mask_sharpness: tuple[Slope, Slope]
     resist_steepness: tuple[Slope, Slope]
     image_pixel_nm: Length | None = None
-    kernels: Annotated[int, Field(ge=1)] | None = None
+    kernels: Annotated[Annotated[int, Field(ge=1)] | None, LEFT_OUT_IF_NONE] = None
     parameterization: Name | None = None
     optimizer: OptimizerName | None = None
     objective: Weights | None = None
     repaired: bool = False
     patience: Annotated[int, Field(ge=1)] | None = None
-
-    @model_serializer(mode="wrap")
-    def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Plain values, without `kernels` if all are used, as `Method._plain`."""
-        table: dict[str, Any] = dump(self)
-        if self.kernels is None:
-            table.pop("kernels", None)
-        return table
 
     @property
     def image_nm(self) -> float:
@@ -132,7 +126,7 @@ class Method(Settings):
     levels: Annotated[tuple[Level, ...], Field(min_length=1)]
     bias_nm: Annotated[float, Field(ge=-LARGEST_BIAS_NM, le=LARGEST_BIAS_NM)] = 0.0
     rules: Rules | None = None
-    fragments: Fragmentation | None = None
+    fragments: Annotated[Fragmentation | None, LEFT_OUT_IF_NONE] = None
     clean: bool = False
     mask_pixel_nm: Length | None = None
     check_every: Annotated[int, Field(ge=1)] = 10
@@ -194,14 +188,6 @@ class Method(Settings):
             if (kind == "feedback") != moves_edges:
                 raise ValueError("the optimizer feedback and the parameterization manhattan go together")
         return self
-
-    @model_serializer(mode="wrap")
-    def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Plain values, without `fragments` if it is not set: digests of what methods made do not depend on it then."""
-        table: dict[str, Any] = dump(self)
-        if self.fragments is None:
-            table.pop("fragments", None)
-        return table
 
     @property
     def last_parameterization(self) -> Name:

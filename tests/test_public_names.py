@@ -209,7 +209,7 @@ class TestWhatObjectsSay:
             assert max(map(len, text.splitlines())) <= 160
             assert "tensor(" not in text
             assert "array(" not in text
-        assert repr(ld.evaluate(simulator, solution, clip)).startswith("Scorecard(lines, default/3: L2 ")
+        assert repr(ld.evaluate(simulator, solution, clip)).startswith("Scorecard(lines, default/4: L2 ")
 
 
 class TestWrongInput:

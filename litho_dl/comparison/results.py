@@ -9,9 +9,17 @@ from litho_dl.report.published import PUBLISHED, Published
 from litho_dl.report.table import shared_clips
 from litho_dl.runs.optimize import ScoredMask
 
-SCORES = ("l2_nm2", "pvb_nm2", "epe_violations", "epe_violations_neuralilt", "shots", "mrc_violations")
+SCORES = (
+    "l2_nm2",
+    "pvb_nm2",
+    "epe_violations",
+    "epe_violations_3nm",
+    "epe_violations_neuralilt",
+    "shots",
+    "mrc_violations",
+)
 EDGES = ("epe_mean_nm", "epe_3sigma_nm", "nils")
-TITLES = ("L2", "PVB", "L2 + PVB", "EPE", "shots", "MRC", "s a clip", "conditions")
+TITLES = ("L2", "PVB", "L2 + PVB", "EPE", "EPE 3 nm", "shots", "MRC", "s a clip", "conditions")
 Row = dict[str, Any]
 
 
@@ -47,10 +55,10 @@ def mean_row(rows: Iterable[Row], name: str, raster: str, column: str = "run") -
         column: Where a row names its run.
 
     Returns:
-        The means by column; None where a row has no value.
+        The means by column; None where a row has no value, as those of an earlier version may.
     """
     chosen = [row for row in rows if row[column] == name and row["raster"] == raster]
-    values = {key: [row[key] for row in chosen] for key in (*SCORES, "seconds")}
+    values: dict[str, list[Any]] = {key: [row.get(key) for row in chosen] for key in (*SCORES, "seconds")}
     return {key: fmean(found) if found and None not in found else None for key, found in values.items()}
 
 
@@ -73,7 +81,7 @@ def mean_cells(name: str, means: Mapping[str, Any]) -> list[str]:
     return [
         name,
         *(_cell(value, ",.0f") for value in (means["l2_nm2"], means["pvb_nm2"], both)),
-        _cell(means["epe_violations"], ".1f"),
+        *(_cell(means[key], ".1f") for key in ("epe_violations", "epe_violations_3nm")),
         _cell(means["shots"], ",.0f"),
         _cell(means["mrc_violations"], ".1f"),
         "-" if seconds is None else f"{seconds:.2f}" if seconds >= 0.1 else f"{seconds:.2g}",
@@ -89,7 +97,7 @@ def published_cells(row: Published) -> list[str]:
     """A published row as the cells of the table."""
     epe, shots = "-" if row.epe is None else f"{row.epe:.1f}", "-" if row.shots is None else f"{row.shots:,.0f}"
     areas = (row.l2_nm2, row.pvb_nm2, row.l2_nm2 + row.pvb_nm2)
-    return [row.method, *(f"{area:,.0f}" for area in areas), epe, shots, "-", row.seconds, row.conditions]
+    return [row.method, *(f"{area:,.0f}" for area in areas), epe, "-", shots, "-", row.seconds, row.conditions]
 
 
 def table_cells(suite: Suite, means: Sequence[Row]) -> list[list[str]]:

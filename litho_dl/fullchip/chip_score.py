@@ -74,6 +74,7 @@ class ChipScore:
         l2_nm2: Area where the nominal print differs from the target.
         pvb_nm2: Area where outer and inner prints differ.
         epe_violations: Violations of the `openilt` EPE rule.
+        epe_violations_3nm: The same by edges that are more than 3 nm off.
         epe_sites: Number of its sites.
         epe_mean_nm: Mean signed error of the sites that print; None if none does, as for the next three.
         epe_mean_abs_nm: Mean absolute error of these sites.
@@ -91,6 +92,7 @@ class ChipScore:
     l2_nm2: float
     pvb_nm2: float
     epe_violations: int
+    epe_violations_3nm: int
     epe_sites: int
     epe_mean_nm: float | None
     epe_mean_abs_nm: float | None
@@ -169,6 +171,7 @@ def chip_score(scores: Sequence[TileScore], tiling: Tiling) -> ChipScore:
         l2_nm2=sum(score.l2_nm2 for score in scores),
         pvb_nm2=sum(score.pvb_nm2 for score in scores),
         epe_violations=int(sites.violated.sum()),
+        epe_violations_3nm=sum(int(score.violated_3nm.sum()) for score in scores),
         epe_sites=len(sites.epe_nm),
         epe_mean_nm=_mean(found),
         epe_mean_abs_nm=_mean(np.abs(found)),

@@ -27,7 +27,7 @@ from litho_dl.process.kernel_file import load_kernels
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulation.simulator import Simulator
 
-FORMAT = "litho_dl.fullchip/4"
+FORMAT = "litho_dl.fullchip/5"
 PLAN, TARGET, OPTICS, MODEL = "plan.json", "target.oas", "optics.safetensors", "model.safetensors"
 TILES = "tiles"
 Phase = Literal["solve", "score"]

@@ -22,11 +22,11 @@ from litho_dl.layout.raster import rasterize
 from litho_dl.layout.rules import UNITS, MaskRules, check_rules
 from litho_dl.metrics.drawn_sites import drawn_sites, field_edges
 from litho_dl.metrics.edge import edge_placement
-from litho_dl.metrics.epe import OPENILT, EpeSites, violations
+from litho_dl.metrics.epe import OPENILT, OPENILT_3NM, EpeSites, violations
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
 from litho_dl.simulation.exposure import Exposure
 
-FORMAT = "litho_dl.tile_score/1"
+FORMAT = "litho_dl.tile_score/2"
 PIXEL_NM = 1.0
 IMAGE_MARGIN_PX = 64  # around the core, in which printed edges are searched
 RULE_NAMES = ("width", "space", "area")  # always in scores; the radius if it has a limit
@@ -44,6 +44,7 @@ class TileScore:
         sites_nm: EPE sites, (n, 2) as (x, y).
         epe_nm: Signed edge placement errors (n,); NaN where no edge prints within 60 nm.
         violated: Violations of the `openilt` rule at each site, int (n,).
+        violated_3nm: The same by edges that are more than 3 nm off.
         rule_places_nm: Boxes (n, 4) of the mask rule violations, by rule.
     """
 
@@ -53,6 +54,7 @@ class TileScore:
     sites_nm: np.ndarray
     epe_nm: np.ndarray
     violated: np.ndarray
+    violated_3nm: np.ndarray
     rule_places_nm: dict[str, np.ndarray]
 
     def __repr__(self) -> str:
@@ -182,6 +184,7 @@ def score_tile(context: WorkerContext, folder: Path, tile: Tile) -> TileScore:
         sites.positions_nm(pixel_nm) + np.array(exposed.box_nm[:2]),
         edge_placement(aerial, sites, threshold, pixel_nm, field),
         violations(aerial, sites, OPENILT, threshold, field),
+        violations(aerial, sites, OPENILT_3NM, threshold, field),
         places,
     )
 
@@ -248,6 +251,7 @@ def _write(folder: Path, tile: Tile, score: TileScore, digest: str) -> None:
         "sites": score.sites_nm,
         "epe": score.epe_nm,
         "violated": score.violated,
+        "violated_3nm": score.violated_3nm,
         **score.rule_places_nm,
     }
     with atomic_path(score_file(folder, tile)) as temporary:
@@ -274,8 +278,9 @@ def read_score(folder: Path, tile: Tile, digest: str) -> TileScore:
             raise DatasetError(f"{path}: expected a score of this run, got another's; remove it.")
         l2, pvb, target = file.array("areas", "f", (3,)).read().tolist()
         sites = file.array("sites", "f", (None, 2)).read()
-        epe, violated = (
-            file.array(name, kind, (len(sites),)).read() for name, kind in (("epe", "f"), ("violated", "iu"))
+        epe, violated, violated_3nm = (
+            file.array(name, kind, (len(sites),)).read()
+            for name, kind in (("epe", "f"), ("violated", "iu"), ("violated_3nm", "iu"))
         )
         places = {rule: file.array(rule, "f", (None, 4)).read() for rule in UNITS if rule in file}
-        return TileScore(l2, pvb, target, sites, epe, violated, places)
+        return TileScore(l2, pvb, target, sites, epe, violated, violated_3nm, places)

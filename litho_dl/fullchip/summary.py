@@ -52,7 +52,8 @@ def run_text(result: dict[str, Any]) -> str:
         + (f", {result['passes']} passes" if result["passes"] > 1 else ""),
         "tiles: " + ", ".join(f"{count} {name}" for name, count in tiles.items()),
         f"L2 {result['l2_nm2']:,.0f} nm2, PVB {result['pvb_nm2']:,.0f} nm2, target {result['target_nm2']:,.0f} nm2",
-        f"EPE: {result['epe_violations']} violations at {result['epe_sites']:,} sites, mean |EPE| "
+        f"EPE: {result['epe_violations']} violations (3 nm: {result['epe_violations_3nm']}) at "
+        f"{result['epe_sites']:,} sites, mean |EPE| "
         f"{nm(result['epe_mean_abs_nm'])}, 3 sigma {nm(result['epe_3sigma_nm'])}, "
         f"{result['epe_lost']} sites do not print",
     ]

@@ -3,7 +3,7 @@
 import re
 
 SHORT = ("L2", "PVB", "EPE", "MRC", "NILS", "ILS", "CD", "EL", "DOF", "MEEF", "ILT", "GAN", "IoU", "MSE")
-WORDS = {word.lower(): word for word in SHORT} | {"sum": "L2 + PVB", "3sigma": "3σ"}
+WORDS = {word.lower(): word for word in SHORT} | {"sum": "L2 + PVB", "3sigma": "3σ", "3nm": "at 3 nm"}
 UNITS = {"nm2": "nm²", "nm": "nm", "um": "µm", "seconds": "s", "percent": "%", "bytes": "bytes"}
 LOWER = (
     "l2_nm2",
@@ -11,6 +11,7 @@ LOWER = (
     "quality_nm2",
     "sum_nm2",
     "epe_violations",
+    "epe_violations_3nm",
     "shots",
     "violations",
     "epe_3sigma_nm",

@@ -17,6 +17,7 @@ from litho_dl.process.model import ProcessModel
 from litho_dl.runs.files import warn_of_divergence, write_clip
 from litho_dl.runs.optimize import score_masks, solve
 from litho_dl.runs.pictures import Pictures
+from litho_dl.runs.tables import SCORES
 from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.scoring.scorecard import Scorecard
 from litho_dl.simulation.simulator import Simulator
@@ -138,7 +139,7 @@ def draw_sources(out: Path, process: ProcessModel, simulator: SourceSimulator, s
 
 def source_table(rows: Sequence[dict[str, Any]]) -> str:
     """The scores as text: one line for each clip and source, and the mean of each source."""
-    keys = {"l2_nm2": "L2 (nm²)", "pvb_nm2": "PVB (nm²)", "epe_violations": "EPE", "nils": "NILS"}
+    keys = {**SCORES, "nils": "NILS"}
     names = list(dict.fromkeys(row["source"] for row in rows))
     clips = list(dict.fromkeys(row["clip"] for row in rows))
     width = max(len("mean"), *map(len, clips))

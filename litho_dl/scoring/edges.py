@@ -9,12 +9,10 @@ from litho_dl.core.grid import Grid
 from litho_dl.layout.layout import Layout
 from litho_dl.metrics.drawn_sites import drawn_sites, drawn_widths_nm, field_edges
 from litho_dl.metrics.edge import EdgeProfile, edge_profile
-from litho_dl.metrics.epe import NEURALILT, OPENILT, EpeSites, find_sites, print_violations, violations
+from litho_dl.metrics.epe import NEURALILT, OPENILT, OPENILT_3NM, EpeSites, find_sites, print_violations, violations
 from litho_dl.optics.print_rule import PrintRule
 from litho_dl.scoring.scorecard import EdgeScore
 from litho_dl.simulation.prints import whole_image
-
-RULES = (OPENILT, NEURALILT)
 
 
 class ScoredEdges(NamedTuple):
@@ -23,12 +21,14 @@ class ScoredEdges(NamedTuple):
     Attributes:
         sites: The sites of the `openilt` rule.
         violated: Violations of this rule at each site, (n,) int.
+        violations_3nm: Number of violations with probes that see moves of more than 3 nm, at the same sites.
         violations_neuralilt: Number of violations of the `neuralilt` rule.
         profile: Edge placement and image slope at the sites; None for edges of pixels.
     """
 
     sites: EpeSites
     violated: np.ndarray
+    violations_3nm: int
     violations_neuralilt: int
     profile: EdgeProfile | None
 
@@ -43,9 +43,10 @@ def pixel_edges(target: np.ndarray, nominal: np.ndarray) -> ScoredEdges:
     Returns:
         The violations; no edge placement.
     """
-    sites = [find_sites(target, rule) for rule in RULES]
-    violated = [print_violations(nominal, each, rule) for each, rule in zip(sites, RULES, strict=True)]
-    return ScoredEdges(sites[0], violated[0], int(violated[1].sum()), None)
+    sites, others = (find_sites(target, rule) for rule in (OPENILT, NEURALILT))
+    violated, fine = (print_violations(nominal, sites, rule) for rule in (OPENILT, OPENILT_3NM))
+    others_violated = print_violations(nominal, others, NEURALILT)
+    return ScoredEdges(sites, violated, int(fine.sum()), int(others_violated.sum()), None)
 
 
 def drawn_polygon_edges(target: Layout, spectrum: Tensor, grid: Grid, rule: PrintRule) -> ScoredEdges:
@@ -62,11 +63,12 @@ def drawn_polygon_edges(target: Layout, spectrum: Tensor, grid: Grid, rule: Prin
     """
     aerial = whole_image(spectrum, grid).cpu().numpy()
     edges = field_edges(target.merged().polygons, grid.field_nm)
-    sites = [drawn_sites(edges, each, grid.pixel_nm, grid.shape) for each in RULES]
-    violated = [violations(aerial, found, each, *rule) for found, each in zip(sites, RULES, strict=True)]
-    widths_nm = drawn_widths_nm(edges, sites[0], grid.pixel_nm, grid.field_nm)
-    profile = edge_profile(aerial, sites[0], widths_nm, rule.threshold, grid.pixel_nm, rule.field)
-    return ScoredEdges(sites[0], violated[0], int(violated[1].sum()), profile)
+    sites, others = (drawn_sites(edges, each, grid.pixel_nm, grid.shape) for each in (OPENILT, NEURALILT))
+    violated, fine = (violations(aerial, sites, each, *rule) for each in (OPENILT, OPENILT_3NM))
+    others_violated = violations(aerial, others, NEURALILT, *rule)
+    widths_nm = drawn_widths_nm(edges, sites, grid.pixel_nm, grid.field_nm)
+    profile = edge_profile(aerial, sites, widths_nm, rule.threshold, grid.pixel_nm, rule.field)
+    return ScoredEdges(sites, violated, int(fine.sum()), int(others_violated.sum()), profile)
 
 
 def edge_score(profile: EdgeProfile) -> EdgeScore:

@@ -124,6 +124,7 @@ def evaluate_mask(
         l2_nm2=l2_nm2(prints["nominal"], wanted, protocol.pixel_nm),
         pvb_nm2=pvb_nm2(prints["outer"], prints["inner"], protocol.pixel_nm),
         epe_violations=int(edges.violated.sum()),
+        epe_violations_3nm=edges.violations_3nm,
         epe_violations_neuralilt=edges.violations_neuralilt,
         epe_sites=len(edges.sites),
         shots=shot_count(pixels, pixel_nm, outline),

@@ -76,9 +76,9 @@ class Protocol:
 RULES = MaskRules(20.0, 20.0, 1000.0)
 PROTOCOLS = {
     # The scores of the ICCAD 2013 contest; published tables use its kernels (threshold 0.225, amplitude +-2 %).
-    "iccad13": Protocol("iccad13", version=1, pixel_nm=1.0, field_nm=2048.0, rules=RULES, drawn_edges=False),
+    "iccad13": Protocol("iccad13", version=2, pixel_nm=1.0, field_nm=2048.0, rules=RULES, drawn_edges=False),
     # The same scores on any optics, at their scale, and edges measured to a fraction of a nm.
-    "default": Protocol("default", version=3, pixel_nm=1.0, field_nm=None, rules=RULES, drawn_edges=True),
+    "default": Protocol("default", version=4, pixel_nm=1.0, field_nm=None, rules=RULES, drawn_edges=True),
 }
 
 

@@ -31,11 +31,12 @@ class Scorecard:
 
     Attributes:
         clip: The target's name.
-        protocol: Name and version, e.g. `iccad13/1`.
+        protocol: Name and version, e.g. `iccad13/2`.
         raster: How the target is rasterised, `exact` or `inclusive`.
         l2_nm2: Area where the nominal print differs from the target.
         pvb_nm2: Area where the outer and inner prints differ.
         epe_violations: Violations by the `openilt` rule (15 nm, per probe).
+        epe_violations_3nm: Violations at the same sites, per probe, by edges that are more than 3 nm off.
         epe_violations_neuralilt: Violations by the `neuralilt` rule (16 nm, per site).
         epe_sites: Sites of the `openilt` rule.
         shots: Rectangles of the mask's fracture (klayout trapezoid decomposition, at the mask's pixel).
@@ -50,6 +51,7 @@ class Scorecard:
     l2_nm2: float
     pvb_nm2: float
     epe_violations: int
+    epe_violations_3nm: int
     epe_violations_neuralilt: int
     epe_sites: int
     shots: int
@@ -68,7 +70,8 @@ class Scorecard:
     def __repr__(self) -> str:
         return (
             f"Scorecard({self.clip}, {self.protocol}: L2 {self.l2_nm2:,.0f} nm², PVB {self.pvb_nm2:,.0f} nm², "
-            f"EPE {self.epe_violations} of {self.epe_sites} sites, {self.shots} shots)"
+            f"EPE {self.epe_violations} (3 nm: {self.epe_violations_3nm}) of {self.epe_sites} sites, "
+            f"{self.shots} shots)"
         )
 
 

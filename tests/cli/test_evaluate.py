@@ -9,7 +9,7 @@ class TestEvaluate:
 
     def test_scores(self, here, tmp_path):
         drawn = succeeded(*self.arguments, "--mask", "cross.glp", "--figure", tmp_path / "picture.png")
-        assert (drawn["clip"], drawn["protocol"], drawn["shots"]) == ("cross", "default/3", 3)
+        assert (drawn["clip"], drawn["protocol"], drawn["shots"]) == ("cross", "default/4", 3)
         assert drawn["edges"]["epe_lost"] == 0
         assert drawn["mrc_violations"] == {"width": 0, "space": 0, "area": 0, "radius": 0}
         assert files_below(tmp_path) == {"picture.png"}

@@ -158,7 +158,11 @@ class TestFiles:
         assert areas == (
             f"L2 {found['l2_nm2']:,.0f} nm2, PVB {found['pvb_nm2']:,.0f} nm2, target {found['target_nm2']:,.0f} nm2"
         )
-        assert epe.startswith(f"EPE: {found['epe_violations']} violations at {found['epe_sites']} sites, mean |EPE| ")
+        assert epe.startswith(
+            f"EPE: {found['epe_violations']} violations (3 nm: {found['epe_violations_3nm']}) at "
+            f"{found['epe_sites']} sites, mean |EPE| "
+        )
+        assert found["epe_violations"] <= found["epe_violations_3nm"] <= 2 * found["epe_sites"]
         assert seams.endswith("within 64 nm of a seam, - farther than 256 nm")
         assert mrc.startswith(
             f"mask rules (width 20 nm, space 20 nm, area 1,000 nm²): width {found['mrc_violations']['width']}, space "

@@ -51,7 +51,7 @@ def test_smo_writes_source_recipe_masks_and_scores(inputs, tmp_path):
     run = json.loads((tmp_path / "smo.json").read_text())
     rows = [(row["source"], row["clip"]) for row in run["clips"]]
     assert rows == [(source, clip) for source in ("optimised", "recipe") for clip in ("lines", "bar")]
-    assert {row["protocol"] for row in run["clips"]} == {"default/3"}
+    assert {row["protocol"] for row in run["clips"]} == {"default/4"}
     assert 0.15 <= run["pupil_fill"] <= 1
     image = np.load(tmp_path / "source.npy")
     assert image.shape == (7, 7)

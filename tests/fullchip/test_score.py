@@ -97,7 +97,8 @@ class TestScore:
         whole = chip_score([score], tiling)
         # In single precision, a pixel at the threshold may print in one of the two and not in the other.
         assert (whole.l2_nm2, whole.pvb_nm2) == pytest.approx((card.l2_nm2, card.pvb_nm2), abs=2)
-        assert (whole.epe_sites, whole.epe_violations) == (card.epe_sites, card.epe_violations)
+        for name in ("epe_sites", "epe_violations", "epe_violations_3nm"):
+            assert getattr(whole, name) == getattr(card, name)
         assert card.edges is not None
         assert whole.epe_mean_nm == pytest.approx(card.edges.epe_mean_nm, abs=1e-4)
         assert whole.epe_3sigma_nm == pytest.approx(card.edges.epe_3sigma_nm, abs=1e-4)
@@ -195,8 +196,9 @@ TILING = Tiling((0.0, 0.0, 1536.0, 1024.0), (0.0, 0.0, 1536.0, 1024.0), 512.0, 2
 NONE = {rule: np.zeros((0, 4)) for rule in ("width", "space", "area")}
 
 
-def tile_score(xy: list, epe: list, violated: list) -> TileScore:
-    return TileScore(10.0, 4.0, 100.0, np.array(xy, dtype=float), np.array(epe), np.array(violated), NONE)
+def tile_score(xy: list, epe: list, violated: list, violated_3nm: list) -> TileScore:
+    counts = (np.array(violated, dtype=int), np.array(violated_3nm, dtype=int))
+    return TileScore(10.0, 4.0, 100.0, np.array(xy, dtype=float), np.array(epe), *counts, NONE)
 
 
 class TestSummary:
@@ -210,12 +212,12 @@ class TestSummary:
 
     def test_totals(self):
         scores = [
-            tile_score([(500, 5), (200, 100)], [3.0, -1.0], [0, 0]),
-            tile_score([(530, 40), (800, 30)], [np.nan, -5.0], [2, 1]),
+            tile_score([(500, 5), (200, 100)], [3.0, -1.0], [0, 0], [1, 0]),
+            tile_score([(530, 40), (800, 30)], [np.nan, -5.0], [2, 1], [2, 1]),
         ]
         found = chip_score(scores, TILING)
         assert (found.l2_nm2, found.pvb_nm2, found.target_nm2) == (20, 8, 200)
-        assert (found.epe_sites, found.epe_violations, found.epe_lost) == (4, 3, 1)
+        assert (found.epe_sites, found.epe_violations, found.epe_violations_3nm, found.epe_lost) == (4, 3, 4, 1)
         assert found.epe_mean_nm == pytest.approx(-1)
         assert found.epe_mean_abs_nm == pytest.approx(3)
         assert found.epe_3sigma_nm == pytest.approx(3 * np.std([3, -1, -5]))
@@ -238,11 +240,11 @@ class TestSummary:
 
     def test_nothing_printed_and_no_seams(self):
         one = replace(TILING, wanted_nm=(0.0, 0.0, 9.0, 9.0), area_nm=(0.0, 0.0, 9.0, 9.0))
-        found = chip_score([tile_score([(1, 2)], [np.nan], [1])], one)
+        found = chip_score([tile_score([(1, 2)], [np.nan], [1], [1])], one)
         figures = (found.epe_mean_nm, found.epe_mean_abs_nm, found.epe_3sigma_nm, found.epe_max_nm)
         assert figures == (None, None, None, None)
         assert (found.seam_epe_nm, found.interior_epe_nm, found.epe_lost) == (None, None, 1)
-        assert seam_table(chip_sites([tile_score([(1, 2)], [np.nan], [1])], one)) == []
+        assert seam_table(chip_sites([tile_score([(1, 2)], [np.nan], [1], [1])], one)) == []
 
     def test_hot_spots_are_the_worst_and_apart(self):
         xy = np.array([(0, 0), (99, 0), (100, 0), (199, 50), (400, 0), (0, 150), (0, 300)], dtype=float)

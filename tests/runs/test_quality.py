@@ -11,7 +11,7 @@ import record_quality
 import litho_dl as ld
 
 TOLERANCE = 0.03  # kernels that are rounded otherwise, as on another machine, move L2 + PVB by up to 1 %
-MORE_VIOLATIONS = 2
+MORE = {"epe_violations": 2, "epe_violations_3nm": 10}  # violations
 
 
 def record() -> dict[str, dict[str, float]]:
@@ -20,7 +20,7 @@ def record() -> dict[str, dict[str, float]]:
 
 def deviations(found: dict[str, float], recorded: dict[str, float]) -> dict[str, float]:
     """What is out of tolerance: found over recorded values."""
-    ratios = {name: found[name] / value for name, value in recorded.items() if name != "epe_violations"}
+    ratios = {name: found[name] / value for name, value in recorded.items() if name not in MORE}
     return {name: ratio for name, ratio in ratios.items() if abs(ratio - 1) > TOLERANCE}
 
 
@@ -39,9 +39,10 @@ QUICK = ("fast", "opc")  # the others take minutes between them
 )
 def test_a_preset_keeps_its_recorded_scores(preset):
     found, recorded = record_quality.measured(preset), record()[preset]
-    assert found.keys() == recorded.keys()
+    assert found.keys() == recorded.keys(), "record anew: make record"
     assert deviations(found, recorded) == {}
-    assert found["epe_violations"] <= recorded["epe_violations"] + MORE_VIOLATIONS
+    for name, more in MORE.items():
+        assert found[name] <= recorded[name] + more
 
 
 def test_a_doubled_learning_rate_is_seen():

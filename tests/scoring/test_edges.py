@@ -68,3 +68,20 @@ def test_where_nothing_prints_there_is_no_placement():
     score = edge_score(EdgeProfile(np.array([np.nan]), np.array([]), np.array([])))
     assert (score.epe_mean_nm, score.epe_3sigma_nm, score.epe_max_nm, score.epe_lost) == (None, None, None, 1)
     assert (score.ils_per_um, score.nils) == (None, None)
+
+
+@pytest.mark.parametrize("moved_px", [-5, -4, -3, 0, 3, 4, 5])
+def test_moves_of_more_than_3_nm_are_violations_at_3_nm(moved_px):
+    """Outwards as inwards: every site of the left and right sides, and none of the others, counts once."""
+    target = drawn(*SHAPES)
+    found = pixel_edges(target, np.roll(target, moved_px, axis=1))
+    sides = np.abs(found.sites.normals[:, 1]) == 1
+    assert found.violations_3nm == sides.sum() * (abs(moved_px) > 3)
+    assert found.violated.sum() == 0
+
+
+@pytest.mark.parametrize("moved_px", [0, 5, 25])
+def test_pixels_and_drawn_edges_have_the_same_violations_at_3_nm(moved_px):
+    pixels, polygons = both(moved_px=moved_px, shorter_px=0)
+    assert abs(pixels.violations_3nm - polygons.violations_3nm) <= 0.1 * pixels.violations_3nm
+    assert pixels.violations_3nm >= pixels.violated.sum()

@@ -239,7 +239,10 @@ def _chips(folder: Path) -> list[Kind]:
     sites = rng.random((5, 2)) * 500
     places = {rule: rng.random((2, 4)) for rule in ("width", "space", "area")}
     _write(
-        folder / "tile-score", TILE, TileScore(1.0, 2.0, 3.0, sites, sites[:, 0], np.zeros(5, int), places), made.digest
+        folder / "tile-score",
+        TILE,
+        TileScore(1.0, 2.0, 3.0, sites, sites[:, 0], np.zeros(5, int), np.zeros(5, int), places),
+        made.digest,
     )
     write_plan(_place(folder, "plan/plan.json").parent, made)
     for kind, name in (("tile", "mask_0000_0000.h5"), ("tile-score", "score_0000_0000.h5")):

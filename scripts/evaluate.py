@@ -93,6 +93,7 @@ def clip_tables(rows: list[dict[str, Any]], methods: list[str]) -> list[str]:
             "EPE 3 nm",
             "EPE (neuralilt rule)",
             "shots",
+            "vertices",
             "MRC",
         ]
         lines += ["", f"## {method}", "", "| " + " | ".join(titles) + " |", "|---|" + "---:|" * (len(titles) - 1)]

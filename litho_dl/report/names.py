@@ -4,7 +4,7 @@ import re
 
 SHORT = ("L2", "PVB", "EPE", "MRC", "NILS", "ILS", "CD", "EL", "DOF", "MEEF", "ILT", "GAN", "IoU", "MSE")
 WORDS = {word.lower(): word for word in SHORT} | {"sum": "L2 + PVB", "3sigma": "3σ", "3nm": "at 3 nm"}
-UNITS = {"nm2": "nm²", "nm": "nm", "um": "µm", "seconds": "s", "percent": "%", "bytes": "bytes"}
+UNITS = {"nm2": "nm²", "nm": "nm", "um": "µm", "ms": "ms", "seconds": "s", "percent": "%", "bytes": "bytes"}
 LOWER = (
     "l2_nm2",
     "pvb_nm2",
@@ -13,6 +13,7 @@ LOWER = (
     "epe_violations",
     "epe_violations_3nm",
     "shots",
+    "vertices",
     "violations",
     "epe_3sigma_nm",
     "lost",

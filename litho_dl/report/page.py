@@ -24,9 +24,19 @@ from litho_dl.report.table import Record, Table, is_number, make_table, mean, sh
 
 REPORT = "report.html"
 MOST_CLIPS, MOST_PICTURES, MOST_PICTURE_BYTES = 40, 40, 32 * 2**20
-TILES = ("l2_nm2", "pvb_nm2", "sum_nm2", "epe_violations", "epe_violations_3nm", MRC, "shots")
-MOST_TILES = 7
-CLIP_SCORES = ("l2_nm2", "pvb_nm2", "epe_violations", "epe_violations_3nm", "shots")
+TILES = (
+    "l2_nm2",
+    "pvb_nm2",
+    "sum_nm2",
+    "epe_violations",
+    "epe_violations_3nm",
+    MRC,
+    "shots",
+    "vertices",
+    "multibeam_ms",
+)
+MOST_TILES = 8
+CLIP_SCORES = ("l2_nm2", "pvb_nm2", "epe_violations", "epe_violations_3nm", "shots", "vertices")
 SPOT_VALUES = ("x_nm", "y_nm", "epe_nm", "seam_distance_nm")
 TITLE = ("layout", "model", "method")
 INPUTS = ("layout", "layouts", "layer", "cell", "window_nm")

@@ -35,7 +35,19 @@ INTERNAL = ("plan.json", "finished.json")  # from which a run is resumed
 SPOTS, SPOT = "hotspots.csv", "spot_{:02d}"  # the worst places of a chip, and the layer files of the first of them
 SHARED = ("protocol", "raster", "reach_nm")  # keys of clips that are settings of the run
 COMPARISON = "comparison.json"  # of a folder whose folders are the runs that it names
-FIRST = ("clip", "source", "run", "l2_nm2", "pvb_nm2", "sum_nm2", "epe_violations", "epe_violations_3nm", MRC, "shots")
+FIRST = (
+    "clip",
+    "source",
+    "run",
+    "l2_nm2",
+    "pvb_nm2",
+    "sum_nm2",
+    "epe_violations",
+    "epe_violations_3nm",
+    MRC,
+    "shots",
+    "vertices",
+)
 MOST_LISTED = 12
 
 

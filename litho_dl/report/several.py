@@ -19,6 +19,7 @@ MEANS = (
     "epe_violations_3nm",
     MRC,
     "shots",
+    "vertices",
     "edges.epe_3sigma_nm",
     "edges.nils",
 )

@@ -12,7 +12,7 @@ from torch import Tensor
 from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
 from litho_dl.core.grid import Grid, HasField, same_length
 from litho_dl.core.io import IMAGE_SUFFIXES
-from litho_dl.layout.clips import Clip, load_mask, pixel_of
+from litho_dl.layout.clips import Clip, load_mask, load_mask_polygons, pixel_of
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.file_pixel import file_pixel_nm
 from litho_dl.layout.layout import Layout
@@ -39,12 +39,12 @@ class GivenMasks:
     Attributes:
         mask: bool or values in [0, 1], (B, h, w).
         pixel_nm: Pixel in nm.
-        drawn: Whether the values are the area coverage of polygons, which is imaged as it is.
+        drawn: The polygons of each mask that the values are the area coverage of; None: the masks are their pixels.
     """
 
     mask: Tensor
     pixel_nm: float
-    drawn: bool = False
+    drawn: tuple[Layout, ...] | None = None
 
     def __repr__(self) -> str:
         count, height, width = self.mask.shape
@@ -67,7 +67,7 @@ def drawn_masks(layouts: Sequence[Layout], optics: HasField) -> GivenMasks:
     """
     grid = Grid.of_field(optics.field_nm, file_pixel_nm(optics))
     coverage = torch.from_numpy(np.stack([rasterize(layout, grid) for layout in layouts]))
-    return GivenMasks(coverage, grid.pixel_nm, drawn=True)
+    return GivenMasks(coverage, grid.pixel_nm, tuple(layouts))
 
 
 def read_given_mask(
@@ -88,8 +88,10 @@ def read_given_mask(
     Raises:
         LithoError: As `layout.clips.load_mask`.
     """
-    values = load_mask(path, clip, layer=layer, cell=cell, allow_missing=allow_missing)
-    return GivenMasks(values[None], pixel_of(values, clip), drawn=path.suffix.lower() not in IMAGE_SUFFIXES)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        values = load_mask(path, clip)
+        return GivenMasks(values[None], pixel_of(values, clip))
+    return drawn_masks([load_mask_polygons(path, clip, layer=layer, cell=cell, allow_missing=allow_missing)], clip)
 
 
 def as_clips(clips: Clip | Iterable[Clip]) -> list[Clip]:

@@ -273,16 +273,17 @@ def score_masks(
         LithoError: As `scoring.evaluate.evaluate_mask`.
     """
     precise, file_nm = simulator.in_double(), file_pixel_nm(simulator)
-    for clip, mask in zip(clips, masks.mask, strict=True):
-        drawn = getattr(masks, "drawn", False)
+    layouts = getattr(masks, "drawn", None) or [None] * len(clips)
+    for clip, mask, drawn in zip(clips, masks.mask, layouts, strict=True):
         evaluation = evaluate_mask(mask, masks.pixel_nm, clip.placed, precise, protocol, raster=raster, drawn=drawn)
         binary = mask >= 0.5
         if curves_nm is None:
             yield ScoredMask(clip, binary, masks.pixel_nm, evaluation.outline, evaluation, None)
             continue
         polygons = curved_polygons(binary.cpu().numpy(), masks.pixel_nm, curves_nm)
-        (coverage,) = drawn_masks([Layout(clip.name, polygons)], clip).mask
-        curved = evaluate_mask(coverage, file_nm, clip.placed, precise, protocol, raster=raster, drawn=True)
+        curves = Layout(clip.name, polygons)
+        (coverage,) = drawn_masks([curves], clip).mask
+        curved = evaluate_mask(coverage, file_nm, clip.placed, precise, protocol, raster=raster, drawn=curves)
         yield ScoredMask(clip, coverage >= 0.5, file_nm, polygons, curved, evaluation)
 
 

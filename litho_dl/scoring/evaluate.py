@@ -16,10 +16,12 @@ from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.raster import rasterize
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
-from litho_dl.metrics.mrc import mask_violations
+from litho_dl.metrics.mrc import mask_violations, polygon_violations
 from litho_dl.metrics.shots import shot_count
+from litho_dl.metrics.write_cost import REDUCTION, multibeam_ms, vertex_count
 from litho_dl.optics.print_rule import MaskField, PrintRule
 from litho_dl.process.identity import finest_period_nm
+from litho_dl.process.model import ProcessModel
 from litho_dl.scoring.edges import drawn_polygon_edges, edge_score, pixel_edges
 from litho_dl.scoring.protocol import Protocol
 from litho_dl.scoring.scorecard import Scorecard
@@ -81,7 +83,7 @@ def evaluate_mask(
     protocol: Protocol,
     *,
     raster: RasterConvention = "exact",
-    drawn: bool = False,
+    drawn: Layout | None = None,
 ) -> Evaluation:
     """Scores one mask.
 
@@ -92,8 +94,9 @@ def evaluate_mask(
         simulator: The process.
         protocol: How to score, such as one of `PROTOCOLS`.
         raster: How the target is rasterised; `inclusive` adds one row and column, as some published tables do.
-        drawn: Whether the mask is the area coverage of polygons, which is imaged as it is: so their edges are where
-            they are drawn, at any angle. Shots and mask rules are those of its pixels.
+        drawn: Polygons on the field that the mask is the area coverage of. It is then imaged as it is: so edges are
+            where they are drawn, at any angle. Vertices are theirs, and the mask rules of polygons that are not all
+            along x and y; shots are those of the pixels. None: the mask is its pixels.
 
     Returns:
         The scores and images.
@@ -108,7 +111,7 @@ def evaluate_mask(
     grid = Grid.of_field(simulator.process.field_nm, protocol.pixel_nm)
     wanted = _wanted(target, grid, raster)
     binary = mask >= 0.5
-    imaged = mask_tensor(mask) if drawn else binary
+    imaged = binary if drawn is None else mask_tensor(mask)
     rule = PrintRule(simulator.process.resist.threshold, simulator.process.mask.field)
     image, prints = _images(imaged, pixel_nm, simulator, grid, rule)
     if protocol.drawn_edges:
@@ -117,6 +120,7 @@ def evaluate_mask(
         edges = pixel_edges(wanted, prints["nominal"])
     pixels = binary.cpu().numpy()
     outline = pixel_polygons(pixels, pixel_nm)
+    written = outline if drawn is None else drawn.merged().polygons
     scorecard = Scorecard(
         clip=target.name,
         protocol=f"{protocol.name}/{protocol.version}",
@@ -128,8 +132,10 @@ def evaluate_mask(
         epe_violations_neuralilt=edges.violations_neuralilt,
         epe_sites=len(edges.sites),
         shots=shot_count(pixels, pixel_nm, outline),
+        vertices=vertex_count(written),
+        multibeam_ms=_multibeam_ms(simulator.process),
         edges=edge_score(edges.profile) if edges.profile else None,
-        mrc_violations=mask_violations(pixels, pixel_nm, protocol.rules, outline).counts if protocol.rules else None,
+        mrc_violations=_rule_counts(protocol, pixels, pixel_nm, outline, written if drawn else None),
         scoring_seconds=time.perf_counter() - started,
     )
     worst = edges.violated > 0
@@ -147,6 +153,29 @@ def evaluate_mask(
         rule.field,
         0.0 if prints["nominal"].any() else other_field_nm2(simulator, imaged, pixel_nm, protocol.pixel_nm),
     )
+
+
+def _rule_counts(
+    protocol: Protocol,
+    pixels: np.ndarray,
+    pixel_nm: float,
+    outline: tuple[Polygon, ...],
+    drawn: tuple[Polygon, ...] | None,
+) -> dict[str, int] | None:
+    """Violations of the protocol's mask rules: of polygons as they are drawn, or of pixels with their outline."""
+    if protocol.rules is None:
+        return None
+    if drawn is None:
+        return mask_violations(pixels, pixel_nm, protocol.rules, outline).counts
+    return polygon_violations(drawn, pixels, pixel_nm, protocol.rules).counts
+
+
+def _multibeam_ms(process: ProcessModel) -> float | None:
+    """A multi-beam writer's time for the field; None for a spot, which writes without a mask."""
+    if process.recipe is None:
+        return multibeam_ms(process.field_nm, REDUCTION)
+    pupil = process.recipe.pupil
+    return None if pupil.imaging == "spot" else multibeam_ms(process.field_nm, pupil.reduction)
 
 
 def _wanted(target: Layout, grid: Grid, raster: RasterConvention) -> np.ndarray:

@@ -40,6 +40,9 @@ class Scorecard:
         epe_violations_neuralilt: Violations by the `neuralilt` rule (16 nm, per site).
         epe_sites: Sites of the `openilt` rule.
         shots: Rectangles of the mask's fracture (klayout trapezoid decomposition, at the mask's pixel).
+        vertices: Vertices of the mask's polygons as they are drawn, or of the outline along its pixels.
+        multibeam_ms: Time of a multi-beam mask writer for the field, the same for all masks (see
+            `litho_dl.metrics.write_cost`); None for light that writes without a mask.
         edges: Sub-pixel edge scores; None under `iccad13`.
         mrc_violations: Violations of the protocol's mask rules, by rule; None if it has none.
         scoring_seconds: Wall time of the scoring.
@@ -55,6 +58,8 @@ class Scorecard:
     epe_violations_neuralilt: int
     epe_sites: int
     shots: int
+    vertices: int
+    multibeam_ms: float | None
     edges: EdgeScore | None
     mrc_violations: dict[str, int] | None
     scoring_seconds: float
@@ -71,7 +76,7 @@ class Scorecard:
         return (
             f"Scorecard({self.clip}, {self.protocol}: L2 {self.l2_nm2:,.0f} nm², PVB {self.pvb_nm2:,.0f} nm², "
             f"EPE {self.epe_violations} (3 nm: {self.epe_violations_3nm}) of {self.epe_sites} sites, "
-            f"{self.shots} shots)"
+            f"{self.shots} shots, {self.vertices} vertices)"
         )
 
 

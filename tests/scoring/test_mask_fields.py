@@ -23,7 +23,7 @@ def scored(kind: str, field: str, layout: Layout, *, wider_nm: float = 0.0) -> E
     drawn = layout.biased(wider_nm) if field == "clear" else complement(complement(layout).biased(wider_nm))
     mask = torch.from_numpy(rasterize(drawn, grid))
     simulator = Simulator(process_of(kind, field), dtype=torch.float64)
-    return evaluate_mask(mask, 2.0, layout, simulator, PROTOCOLS["default"], drawn=True)
+    return evaluate_mask(mask, 2.0, layout, simulator, PROTOCOLS["default"], drawn=drawn)
 
 
 @pytest.mark.parametrize("kind", KINDS)

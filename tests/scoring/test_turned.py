@@ -36,7 +36,7 @@ def score(polygons: tuple[Polygon, ...], name: str, phase_nm: tuple[float, float
     centred = Layout(name, polygons).centred(FIELD)
     layout = Layout(name, tuple(polygon.mapped(lambda points: points + phase_nm) for polygon in centred.polygons))
     masks = drawn_masks([layout], Grid.of_field(FIELD, 1.0))
-    return evaluate_mask(masks.mask[0], 1.0, layout, annular(), PROTOCOLS["default"], drawn=True).scorecard
+    return evaluate_mask(masks.mask[0], 1.0, layout, annular(), PROTOCOLS["default"], drawn=layout).scorecard
 
 
 def perimeter_nm(polygons: tuple[Polygon, ...]) -> float:

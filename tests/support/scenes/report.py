@@ -22,7 +22,14 @@ def square(x0: float, y0: float, side: float) -> Polygon:
 def score(name: str, l2_nm2: float, pvb_nm2: float, epe: int, sites: list[dict]) -> dict:
     return {
         **{"clip": name, "mask_oas": f"secret/{name}.mask.oas", "protocol": "iccad13/2", "raster": "exact"},
-        **{"l2_nm2": l2_nm2, "pvb_nm2": pvb_nm2, "epe_violations": epe, "shots": 10, "edges": {"nils": l2_nm2 / 1e4}},
+        **{
+            "l2_nm2": l2_nm2,
+            "pvb_nm2": pvb_nm2,
+            "epe_violations": epe,
+            "shots": 10,
+            "vertices": 40,
+            "edges": {"nils": l2_nm2 / 1e4},
+        },
         **{"solve_seconds_per_clip": 0.5, "worst_sites": sites},
     }
 

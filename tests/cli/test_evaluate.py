@@ -20,6 +20,15 @@ class TestEvaluate:
         assert all(name in shown for name in ("l2_nm2", "epe_max_nm", "width"))
         assert "None" not in shown
 
+    def test_a_radius_is_counted_and_shown(self, here):
+        """The eight outer and four inner corners of the cross."""
+        found = succeeded(*self.arguments, "--mask", "cross.glp", "--radius", 25)
+        assert found["mask_rules"] == "width 20 nm, space 20 nm, area 1,000 nm², radius 25 nm"
+        assert found["mrc_violations"] == {"width": 0, "space": 0, "area": 0, "radius": 12}
+        assert found["vertices"] == 12
+        shown = litho(*self.arguments, "--mask", "cross.glp", "--radius", 25).out.split()
+        assert shown[shown.index("radius", shown.index("mrc_violations")) + 1] == "12"
+
     def test_a_picture_of_a_mask_on_any_pixel(self, here, tmp_path):
         np.save(tmp_path / "coarse.npy", np.eye(64))
         shown = litho(*self.arguments, "--mask", tmp_path / "coarse.npy", "--figure", tmp_path / "picture.pdf").out

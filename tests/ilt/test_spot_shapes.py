@@ -22,6 +22,7 @@ def test_line_ends_are_corrected(method):
     solution = ld.solve(simulator, [clip], method)
     corrected = ld.evaluate(simulator, solution, [clip])[0]
     assert corrected.epe_violations == 0 < drawn.epe_violations
+    assert corrected.multibeam_ms is None, "there is no mask to write"
     assert corrected.l2_nm2 < 0.5 * drawn.l2_nm2
     assert corrected.edges.epe_max_nm < 0.3 * drawn.edges.epe_max_nm
     mask = solution.mask[0].numpy()

@@ -15,9 +15,11 @@ from litho_dl.core.errors import GridMismatchError, LayoutError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.core.io import write_png
 from litho_dl.layout.clips import Clip, load_clip, load_mask, load_mask_image, pixel_of, place
+from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.raster import rasterize
+from litho_dl.layout.rules import MaskRules
 from litho_dl.layout.saved_mask import save_mask
 from litho_dl.metrics.drawn_sites import drawn_widths_nm, field_edges
 from litho_dl.metrics.edge import edge_placement, edge_profile
@@ -230,3 +232,38 @@ def test_an_empty_print_loses_every_edge():
     assert (card.l2_nm2, card.pvb_nm2) == (120 * 120, 0)
     assert card.edges.epe_lost == card.epe_sites == card.epe_violations > 0
     assert card.edges.epe_mean_nm is None
+
+
+def ellipse(a: float, b: float) -> Layout:
+    """An ellipse in the middle of the field, a vertex every nm or less, rounded to 0.1 nm."""
+    turn = np.linspace(0, 2 * np.pi, round(2 * np.pi * a), endpoint=False)
+    points = np.stack([a * np.cos(turn), b * np.sin(turn)], 1) + FIELD[0] / 2
+    return Layout("ellipse", (Polygon(np.round(points, 1)),))
+
+
+@pytest.mark.parametrize(("limit", "places"), [(0.0, 0), (20.0, 0), (28.0, 2)])
+def test_a_radius_is_counted_on_curves_as_they_are_drawn(simulator, limit, places):
+    """The tips of 100 x 50 nm have a radius of 25 nm; vertices are the curve's own."""
+    drawn = ellipse(100.0, 50.0)
+    coverage = torch.from_numpy(rasterize(drawn, GRID))
+    rules = MaskRules(20.0, 20.0, 1000.0, limit)
+    card = evaluate_mask(coverage, 1.0, drawn, simulator, DEFAULT.counting(rules), drawn=drawn).scorecard
+    assert card.mrc_violations == {"width": 0, "space": 0, "area": 0, "radius": places}
+    assert card.vertices == len(drawn.merged().polygons[0].hull) < len(drawn.polygons[0].hull)  # none on straight edges
+    pixels = evaluate_mask(coverage, 1.0, drawn, simulator, DEFAULT).scorecard
+    (outline,) = pixel_polygons(coverage.numpy() >= 0.5, 1.0)
+    assert pixels.vertices == len(outline.hull)
+    assert card.multibeam_ms == pixels.multibeam_ms == pytest.approx(512**2 * 16e-12 / (104 * 132) * 12 * 3600e3)
+
+
+def test_corners_of_a_straight_mask_count_by_its_pixels(simulator):
+    """As polygons or as pixels: four corners of a box, four vertices."""
+    drawn = boxes((161, 160, 320, 243))
+    rules = DEFAULT.counting(MaskRules(20.0, 20.0, 1000.0, 20.0))
+    cards = [
+        evaluate_mask(torch.from_numpy(rasterize(drawn, GRID)), 1.0, drawn, simulator, rules, drawn=given).scorecard
+        for given in (None, drawn)
+    ]
+    assert cards[0].mrc_violations == cards[1].mrc_violations == {"width": 0, "space": 0, "area": 0, "radius": 4}
+    assert cards[0].vertices == cards[1].vertices == 4
+    assert cards[0].shots == 1

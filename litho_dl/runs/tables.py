@@ -17,7 +17,7 @@ def score_table(results: Results) -> str:
     The column `mrc` counts the violations of all mask rules, `written` the rectangles of --shots.
     """
     results = [{**result, "mrc": sum((result["mrc_violations"] or {}).values())} for result in results]
-    keys = {**SCORES, "mrc": "mrc", "shots": "shots", "vertices": "vertices"}
+    keys = {**SCORES, "mrc": "mrc", "vertices": "vertices", "shots": "shots"}
     if results[0]["mrc_violations"] is None:  # the protocol has no mask rules
         del keys["mrc"]
     if "fracture_shots" in results[0]:
@@ -43,7 +43,7 @@ def before_and_after(drawn: Results, optimized: Results) -> str:
     Returns:
         The table.
     """
-    keys = {**SCORES, "shots": "shots", "vertices": "vertices"}
+    keys = {**SCORES, "vertices": "vertices", "shots": "shots"}
     rows = [[o["clip"], *(d[k] for k in keys), *(o[k] for k in keys)] for d, o in zip(drawn, optimized, strict=True)]
     means = [sum(column) / len(rows) for column in zip(*(row[1:] for row in rows), strict=True)]
     titles = ["clip", *(f"{title}, drawn" for title in keys.values()), *(f"{title}, mask" for title in keys.values())]

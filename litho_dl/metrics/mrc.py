@@ -30,28 +30,6 @@ def mask_violations(
     return check_rules(polygons, rules, smooth_nm=block_size(binary) * pixel_nm)
 
 
-def polygon_violations(
-    polygons: Sequence[Polygon], binary: np.ndarray, pixel_nm: float, rules: MaskRules
-) -> RuleViolations:
-    """Places where a mask that is drawn as polygons breaks the mask rules.
-
-    Polygons along x and y may be the steps of pixels, and are checked on pixels, as `mask_violations` does; others are
-    checked as they are drawn.
-
-    Args:
-        polygons: The mask's polygons.
-        binary: bool (H, W), their pixels.
-        pixel_nm: Pixel size.
-        rules: The mask rules.
-
-    Returns:
-        The violations of each rule.
-    """
-    loops = [loop for polygon in polygons for loop in polygon.loops]
-    stepped = all((loop == np.roll(loop, 1, axis=0)).any(1).all() for loop in loops)
-    return mask_violations(binary, pixel_nm, rules) if stepped else check_rules(polygons, rules)
-
-
 def block_size(binary: np.ndarray) -> int:
     """The largest n for which the mask consists of n x n pixel blocks; 1 if it has no edges."""
     rows = np.flatnonzero((binary[1:] != binary[:-1]).any(1)) + 1

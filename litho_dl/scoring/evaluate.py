@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,11 +13,13 @@ from torch import Tensor
 from litho_dl.core.errors import LayoutError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.edges import is_manhattan
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.raster import rasterize
+from litho_dl.layout.rules import MaskRules, check_rules
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
-from litho_dl.metrics.mrc import mask_violations, polygon_violations
+from litho_dl.metrics.mrc import mask_violations
 from litho_dl.metrics.shots import shot_count
 from litho_dl.metrics.write_cost import REDUCTION, multibeam_ms, vertex_count
 from litho_dl.optics.print_rule import MaskField, PrintRule
@@ -135,7 +138,7 @@ def evaluate_mask(
         vertices=vertex_count(written),
         multibeam_ms=_multibeam_ms(simulator.process),
         edges=edge_score(edges.profile) if edges.profile else None,
-        mrc_violations=_rule_counts(protocol, pixels, pixel_nm, outline, written if drawn else None),
+        mrc_violations=_rule_counts(protocol.rules, written, pixels, pixel_nm, outline),
         scoring_seconds=time.perf_counter() - started,
     )
     worst = edges.violated > 0
@@ -156,18 +159,18 @@ def evaluate_mask(
 
 
 def _rule_counts(
-    protocol: Protocol,
+    rules: MaskRules | None,
+    written: Sequence[Polygon],
     pixels: np.ndarray,
     pixel_nm: float,
-    outline: tuple[Polygon, ...],
-    drawn: tuple[Polygon, ...] | None,
+    outline: Sequence[Polygon],
 ) -> dict[str, int] | None:
-    """Violations of the protocol's mask rules: of polygons as they are drawn, or of pixels with their outline."""
-    if protocol.rules is None:
+    """Violations of mask rules by rule; polygons along x and y may be the stairs of pixels, and are checked as such."""
+    if rules is None:
         return None
-    if drawn is None:
-        return mask_violations(pixels, pixel_nm, protocol.rules, outline).counts
-    return polygon_violations(drawn, pixels, pixel_nm, protocol.rules).counts
+    if is_manhattan(written):
+        return mask_violations(pixels, pixel_nm, rules, outline).counts
+    return check_rules(written, rules).counts
 
 
 def _multibeam_ms(process: ProcessModel) -> float | None:

@@ -23,8 +23,8 @@ def tight_bends(loops: Sequence[np.ndarray], limit_nm: float, *, smooth_nm: floa
 
     The curvature of drawn outlines is that of polynomials of fourth order, x and y of the arc, fitted around each point
     over 0.6 times the limit and 2.5 nm to either side. On circles and ellipses with a vertex every nm (every twentieth
-    of a limit below 20 nm), rounded to 0.1 nm, radii from half the limit on are right to 3 %, at worst to 5 %, for
-    limits of 20 nm or more, to 9 % at 10 nm and to 15 % at 5 nm, where rounding is what remains. At rounded corners,
+    of a limit below 20 nm), rounded to 0.1 nm, radii from half the limit on are right to 3 %, at worst to 6 %, for
+    limits of 20 nm or more, to 9 % at 10 nm and to 16 % at 5 nm, where rounding is what remains. At rounded corners,
     whose curvature jumps, they are up to 5 % too small, below 0.7 of the limit up to 15 %. Sharp corners count from 30
     degrees on (40 degrees for limits below 10 nm), and measure a part of the limit, not 0.
 

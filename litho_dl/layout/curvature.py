@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import savgol_filter
+from scipy.ndimage import correlate1d, gaussian_filter1d
 
 from litho_dl.layout.medial import Places
 
@@ -80,9 +79,11 @@ def _of_fits(points: np.ndarray, arc: float, reach_nm: float) -> np.ndarray:
 
     Source: A. Savitzky and M. J. E. Golay, Anal. Chem. 36 (1964) 1627: derivatives of fits as convolutions.
     """
-    window = 2 * max(ORDER, round(min(reach_nm / arc, len(points) / 5))) + 1
-    first, second = (savgol_filter(points, window, ORDER, n, arc, axis=0, mode="wrap") for n in (1, 2))
-    return (first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]) / np.maximum(np.hypot(*first.T), 1e-3) ** 3
+    reach = max(ORDER, round(min(reach_nm / arc, len(points) / 5)))
+    fit = np.linalg.pinv(np.vander(np.arange(-reach, reach + 1) / reach, ORDER + 1, increasing=True))
+    first, second = (correlate1d(points, weights, axis=0, mode="wrap") for weights in (fit[1], 2 * fit[2]))
+    speed = np.maximum(np.hypot(*first.T), 1e-3 * reach * arc)  # 0 where an outline turns back on itself
+    return (first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]) / speed**3
 
 
 def _runs(tight: np.ndarray, gap: int) -> list[np.ndarray]:

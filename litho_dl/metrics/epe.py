@@ -18,9 +18,7 @@ class EpeRule:
         from_low_end: Longer edges get sites at 1, 2, ... spacings from the end of lower coordinates instead, and one
             site a spacing before the other end. An edge that ends at an inner corner and has the target on its right
             is longer by the corner's pixel, as in the contours behind the published counts.
-        probe_px: Distance of the inner probe from the edge's inner pixel, inwards, and of the outer one, outwards.
-        from_outer: Whether the outer probe is that far from the edge's outer pixel instead, so that a print may grow by
-            as much as it may shrink.
+        probe_px: Distance of the two probes from the edge's inner pixel, one inwards and one outwards.
         per_probe: Whether a missing print inside and an extra print outside count separately; otherwise a site counts
             at most once.
     """
@@ -29,12 +27,11 @@ class EpeRule:
     spacing_px: int = 40
     from_low_end: bool = False
     probe_px: int = 15
-    from_outer: bool = False
     per_probe: bool = True
 
 
 OPENILT = EpeRule()
-OPENILT_3NM = EpeRule(probe_px=3, from_outer=True)  # at the sites of `OPENILT`: moves by more than 3 nm
+OPENILT_3NM = EpeRule(probe_px=3)  # at the sites of `OPENILT`
 NEURALILT = EpeRule(from_low_end=True, probe_px=16, per_probe=False)
 
 
@@ -58,10 +55,6 @@ class EpeSites:
     def positions_nm(self, pixel_nm: float) -> np.ndarray:
         """(n, 2) as (x, y): the sites on the edge itself."""
         return (self.points * pixel_nm)[:, ::-1]
-
-    def probe_pair(self, rule: EpeRule) -> tuple[np.ndarray, np.ndarray]:
-        """(n, 2) each; the inner and the outer probes of a rule."""
-        return self.probes(-rule.probe_px), self.probes(rule.probe_px + int(rule.from_outer))
 
     def probes(self, distance_px: float) -> np.ndarray:
         """(n, 2) points that many pixels outwards (negative: inwards) from the middle of the pixel inside the edge."""
@@ -158,7 +151,7 @@ def violations(
         (n,) int: 0, 1, or 2 where both probes count.
     """
     printed = PrintRule(threshold, field).printed
-    inner, outer = (printed(sampled(image, probes)) for probes in sites.probe_pair(rule))
+    inner, outer = (printed(sampled(image, sites.probes(side * rule.probe_px))) for side in (-1, 1))
     return _counted(inner, outer, rule)
 
 
@@ -173,7 +166,7 @@ def print_violations(printed: np.ndarray, sites: EpeSites, rule: EpeRule) -> np.
     Returns:
         (n,) int, as `violations`.
     """
-    inner, outer = (sampled(printed, probes) for probes in sites.probe_pair(rule))
+    inner, outer = (sampled(printed, sites.probes(side * rule.probe_px)) for side in (-1, 1))
     return _counted(inner, outer, rule)
 
 

@@ -22,9 +22,7 @@ def multibeam_ms(field_nm: tuple[float, float], reduction: float = REDUCTION) ->
     over the whole field, empty or not. So its time depends neither on the number nor on the curves of shapes: the same
     for all masks of a field, where a shaped-beam writer's time grows with the shots. Compare it with shots, not masks
     by it. The throughput is a round figure, not one of a certain machine, dose and number of passes: 12 hours for a
-    whole field of 104 x 132 mm, or 3.2 s a mm^2 of the mask, where makers and shops speak of 10 to 15 hours. (At 20 nm
-    this is 3 kHz a beam; 1 uA and 100 uC/cm^2 alone take 3.8 hours.) Settling, loading and calibration are in the
-    whole mask's time, not apart.
+    whole field of 104 x 132 mm, or 3.2 s a mm^2 of the mask.
 
     Args:
         field_nm: (height, width) of the field in nm, on the wafer.

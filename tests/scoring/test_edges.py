@@ -71,12 +71,12 @@ def test_where_nothing_prints_there_is_no_placement():
 
 
 @pytest.mark.parametrize("moved_px", [-5, -4, -3, 0, 3, 4, 5])
-def test_moves_of_more_than_3_nm_are_violations_at_3_nm(moved_px):
-    """Outwards as inwards: every site of the left and right sides, and none of the others, counts once."""
+def test_moves_of_3_nm_outwards_and_4_inwards_are_violations_at_3_nm(moved_px):
+    """Of the left and right sides, which move in opposite ways; every site counts once."""
     target = drawn(*SHAPES)
     found = pixel_edges(target, np.roll(target, moved_px, axis=1))
-    sides = np.abs(found.sites.normals[:, 1]) == 1
-    assert found.violations_3nm == sides.sum() * (abs(moved_px) > 3)
+    outwards = found.sites.normals[:, 1] * moved_px
+    assert found.violations_3nm == ((outwards >= 3) | (outwards <= -4)).sum()
     assert found.violated.sum() == 0
 
 

@@ -263,20 +263,20 @@ def synthesise_at(spectrum: Tensor, points_nm: Tensor, field_nm: tuple[float, fl
 
     Args:
         spectrum: Complex, (..., 2 h_y + 1, h_x + 1).
-        points_nm: (P, 2), rows of (x, y) in nm.
+        points_nm: (P, 2), rows of (x, y) in nm; or (..., P, 2), for each image its own.
         field_nm: (height, width) of the periodic field in nm.
 
     Returns:
         Real values (..., P).
     """
     half_y, half_x = spectrum.shape[-2] // 2, spectrum.shape[-1] - 1
-    turns_y, turns_x = points_nm[:, 1] / field_nm[0], points_nm[:, 0] / field_nm[1]
-    angles_y = 2 * torch.pi * turns_y[:, None] * torch.arange(-half_y, half_y + 1, device=points_nm.device)
-    angles_x = 2 * torch.pi * turns_x[:, None] * torch.arange(half_x + 1, device=points_nm.device)
+    turns_y, turns_x = points_nm[..., 1, None] / field_nm[0], points_nm[..., 0, None] / field_nm[1]
+    angles_y = 2 * torch.pi * turns_y * torch.arange(-half_y, half_y + 1, device=points_nm.device)
+    angles_x = 2 * torch.pi * turns_x * torch.arange(half_x + 1, device=points_nm.device)
     rows = torch.polar(torch.ones_like(angles_y), angles_y).to(spectrum.dtype)
     # Every fx > 0 stands for -fx as well.
     columns = torch.polar(torch.full_like(angles_x, 2.0), angles_x).to(spectrum.dtype)
-    columns[:, 0] /= 2
+    columns[..., 0] /= 2
     return ((rows @ spectrum) * columns).sum(-1).real
 
 

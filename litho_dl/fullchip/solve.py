@@ -15,10 +15,10 @@ from litho_dl.fullchip.passes import latest_passes
 from litho_dl.fullchip.plan import TileReport, TileTask, WorkerContext, worker_context
 from litho_dl.fullchip.tiling import Tile, Tiling
 from litho_dl.generators.predict import predict, refine
-from litho_dl.ilt.probes import epe_probes
 from litho_dl.ilt.problem import Surroundings
 from litho_dl.ilt.solve import solve_targets
 from litho_dl.layout.clips import Clip, drawn_polygons, on_pixel
+from litho_dl.layout.edges import Edge
 from litho_dl.layout.polygon import Polygon
 from litho_dl.metrics.drawn_sites import field_edges
 from litho_dl.runs.files import warn_of_divergence
@@ -64,9 +64,10 @@ class _Windows:
         indices = images.flatten(1).any(1).nonzero().flatten().tolist()
         return images[indices], indices
 
-    def probes(self, target: Tensor, pixel_nm: float) -> Tensor:
-        """As `ilt.probes.epe_probes`, with sites placed on whole edges."""
-        return epe_probes(target, pixel_nm, [field_edges(polygons) for polygons in self.whole], self.scale)
+    @property
+    def edges(self) -> list[list[Edge]]:
+        """The drawn edges of each window, which go on beyond it."""
+        return [field_edges(polygons) for polygons in self.whole]
 
 
 def make_masks(task: TileTask) -> TileReport:
@@ -106,11 +107,11 @@ def _solve_alone(context: WorkerContext, windows: _Windows) -> tuple[Tensor, flo
     nonempty = windows.chosen(indices)
     if prediction is None:
         drawn = [drawn_polygons(clip) for clip in nonempty.clips]
-        solution = solve_targets(simulator, target, target_nm, method, polygons=drawn, probes=nonempty.probes)
+        solution = solve_targets(simulator, target, target_nm, method, polygons=drawn, edges=nonempty.edges)
     else:
         assert context.plan.steps is not None
         start = replace(prediction, mask=prediction.mask[indices], logits=prediction.logits[indices])
-        solution = refine(simulator, start, nonempty.clips, method, context.plan.steps, probes=nonempty.probes)
+        solution = refine(simulator, start, nonempty.clips, method, context.plan.steps, edges=nonempty.edges)
     solved = solution.require_finished().mask
     warn_of_divergence(solution, [clip.name for clip in nonempty.clips])
     masks = solved.new_zeros(len(windows.clips), *solved.shape[1:])
@@ -146,8 +147,8 @@ def _solve_beside_neighbours(
         torch.stack([on_pixel(part[index], pixel_nm, target_nm) for index in indices]) for part in (before, free)
     )
     around = Surroundings(start, free_share > 1 - 1e-6, UNCOUNTED * context.plan.tiling.halo_nm)
-    probes = windows.chosen(indices).probes
-    solution = solve_targets(simulator, target, target_nm, method, init=start, probes=probes, surroundings=around)
+    edges = windows.chosen(indices).edges
+    solution = solve_targets(simulator, target, target_nm, method, init=start, edges=edges, surroundings=around)
     after = before.clone()
     after[indices] = solution.require_finished().mask.cpu()
     warn_of_divergence(solution, [windows.clips[index].name for index in indices])

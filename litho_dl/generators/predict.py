@@ -14,7 +14,7 @@ from litho_dl.core.errors import CheckpointError, GridMismatchError, MaskError
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import Generator
 from litho_dl.ilt.method import Method, load_method
-from litho_dl.ilt.probes import Probes
+from litho_dl.ilt.probes import Edges
 from litho_dl.ilt.solve import OnStep, solve_targets
 from litho_dl.layout.clips import Clip, drawn_polygons, on_pixel
 from litho_dl.runs.masks import as_clips, clips_on_field, masks_of_clips
@@ -97,7 +97,7 @@ def refine(
     steps: int,
     on_step: OnStep | None = None,
     *,
-    probes: Probes | None = None,
+    edges: Edges | None = None,
 ) -> ClipSolution:
     """Refines a network's masks by an ILT method, starting in the middle of its first level.
 
@@ -111,7 +111,7 @@ def refine(
         method: A method's name, a .toml file, or a `Method`.
         steps: Number of steps; see `Method.in_steps`.
         on_step: See `ilt.solve.solve_targets`.
-        probes: See `ilt.solve.solve_targets`.
+        edges: See `ilt.solve.solve_targets`.
 
     Returns:
         The refined masks.
@@ -135,5 +135,5 @@ def refine(
     soft = (0.5 + prediction.logits / method.levels[0].mask_sharpness[0]).clamp(0, 1)
     masks = torch.stack([on_pixel(mask, prediction.pixel_nm, target_nm) for mask in soft])
     polygons = [drawn_polygons(clip) for clip in clips]
-    found = solve_targets(simulator, targets, target_nm, method, on_step, init=masks, polygons=polygons, probes=probes)
+    found = solve_targets(simulator, targets, target_nm, method, on_step, init=masks, polygons=polygons, edges=edges)
     return ClipSolution.of(found, clips, simulator)

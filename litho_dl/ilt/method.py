@@ -1,5 +1,6 @@
 """Settings of an ILT method; the presets are the TOML files in recipes/ilt."""
 
+from dataclasses import asdict
 from itertools import accumulate, pairwise
 from math import floor
 from pathlib import Path
@@ -14,7 +15,7 @@ from litho_dl.ilt.fragmentation import Fragmentation
 from litho_dl.ilt.objective import RULE_TERMS, TERMS
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS
 from litho_dl.ilt.parameterization.manhattan import WRITING_GRID_NM
-from litho_dl.layout.rules import MaskRules
+from litho_dl.layout.rules import LARGEST_LIMIT_NM, MaskRules
 
 Name = Literal["pixel", "multilevel", "levelset", "curvilinear", "manhattan"]
 OptimizerName = Literal["sgd", "adam", "lbfgs", "feedback"]
@@ -81,11 +82,13 @@ class Rules(Settings):
         min_width_nm: Least width of a feature.
         min_space_nm: Least space between features.
         min_area_nm2: Least area of a feature.
+        min_radius_nm: Least radius of curvature, which `clean` keeps; `manhattan` has none.
     """
 
     min_width_nm: Length
     min_space_nm: Length
     min_area_nm2: Positive
+    min_radius_nm: Annotated[float, Field(ge=0, le=LARGEST_LIMIT_NM)] = 0.0
 
     def mask_rules(self) -> MaskRules:
         """The rules as `layout.rules.MaskRules`."""
@@ -109,9 +112,9 @@ class Method(Settings):
         bias_nm: Distance by which the target is grown on every side to start from; `manhattan` starts from the target.
         rules: Mask rules for the terms `width`, `space` and `area`, the clean-up, and the moves of `manhattan`.
         fragments: Fragments, moves and assist features of `manhattan`; None: the defaults.
-        clean: Whether to repair rule violations in the best masks, at the least cost to the objective.
+        clean: Whether to move the edges of the best masks until they keep the rules; see `layout.repair`.
         mask_pixel_nm: Pixel on which the best masks are written; None: the last level's. Needs one of
-            `SUBPIXEL_PARAMETERIZATIONS` without `clean`, which repairs the level's pixels.
+            `SUBPIXEL_PARAMETERIZATIONS`.
         check_every: Number of steps between two checks of the binary masks.
         source_learning_rate: Step size of the simulator's own parameters, in units of the source's logits; 0 keeps them
             fixed.
@@ -176,7 +179,7 @@ class Method(Settings):
                 raise ValueError(
                     f"mask_pixel_nm must divide the last level's pixel_nm of {self.levels[-1].pixel_nm:g}, be a part "
                     f"or a multiple of the finest pixel of {finest:g}, and needs one of "
-                    f"{', '.join(SUBPIXEL_PARAMETERIZATIONS)} without clean"
+                    f"{', '.join(SUBPIXEL_PARAMETERIZATIONS)}"
                 )
         if self.damping is not None and not self.uses_adam:
             raise ValueError("damping needs the optimizer adam")
@@ -197,7 +200,7 @@ class Method(Settings):
     @property
     def can_write_finer(self) -> bool:
         """True if its masks can be written on finer pixels than the last level's."""
-        return not self.clean and self.last_parameterization in SUBPIXEL_PARAMETERIZATIONS
+        return self.last_parameterization in SUBPIXEL_PARAMETERIZATIONS
 
     @property
     def uses_adam(self) -> bool:
@@ -247,19 +250,15 @@ class Method(Settings):
         return fragments.keeping(rules.min_width_nm, rules.min_space_nm, rules.min_area_nm2)
 
     def keeping(self, rules: MaskRules) -> "Method":
-        """The method with other mask rules; unchanged if its masks depend on none. A radius is kept by no method.
+        """The method with other mask rules; unchanged if its masks depend on none. A radius is kept by `clean` only.
 
         Raises:
             RecipeError: A limit is 0.
         """
         if not self.keeps_rules:
             return self
-        table = {
-            "min_width_nm": rules.min_width_nm,
-            "min_space_nm": rules.min_space_nm,
-            "min_area_nm2": rules.min_area_nm2,
-        }
-        if not all(table.values()):
+        table = asdict(rules)
+        if not (rules.min_width_nm and rules.min_space_nm and rules.min_area_nm2):
             raise RecipeError(
                 f"Expected limits above 0 of the mask rules that the method keeps, got {rules}; a small one, such "
                 f"as 1, switches a rule off."

@@ -8,8 +8,9 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from litho_dl.ilt.morphology import closed, opened, small_parts
+from litho_dl.ilt.probes import ProbePairs
 from litho_dl.layout.rules import MaskRules
-from litho_dl.metrics.epe import OPENILT
+from litho_dl.metrics.epe import OPENILT, OPENILT_3NM
 from litho_dl.optics.print_rule import PrintRule
 from litho_dl.simulation.exposure import Exposure
 
@@ -17,6 +18,10 @@ PROBE_NM2 = OPENILT.spacing_px * OPENILT.probe_px * 1.0  # area of the strip of 
 STRAY_LIMIT = 0.9  # of the threshold; in a clear field, the background stays as far above it
 CLEARANCE_NM = 40.0
 FLATTEST_PER_NM = 0.002  # least log-slope that an edge displacement is computed with
+PAIR_NM = 2.0 * OPENILT_3NM.probe_px  # distance of a site's two probes
+SITE_NM2 = OPENILT.spacing_px * OPENILT_3NM.probe_px * 1.0  # area of the strip of edge that a site represents
+LIMIT_NM, SOFT_NM = 2.5, 0.6
+DRIFT, FURTHEST_NM = 0.02, 20.0  # of sites a nm
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,6 +39,7 @@ class ObjectiveInputs:
         rules: Mask rules, for the terms that need them.
         binary: True for thresholded prints, which choose the best masks; False for sigmoid prints, in the loop.
         counted: 1 where prints count, (B, H, W) or (H, W); None: everywhere.
+        pairs: Points beside the target's edges, for the term `placement`.
     """
 
     target: Tensor
@@ -46,6 +52,7 @@ class ObjectiveInputs:
     rules: MaskRules | None
     binary: bool
     counted: Tensor | None = None
+    pairs: ProbePairs | None = None
     _prints: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False)
 
     def print(self, corner: str) -> Tensor:
@@ -91,6 +98,25 @@ def corner_l2(inputs: ObjectiveInputs) -> Tensor:
 def epe(inputs: ObjectiveInputs) -> Tensor:
     """|print - target|^2 at the EPE probes only; a violated probe costs `PROBE_NM2`."""
     return _counted(inputs, inputs.probes * _squares(inputs.print("nominal"), inputs.target)).sum((-2, -1)) * PROBE_NM2
+
+
+def placement(inputs: ObjectiveInputs) -> Tensor:
+    """Sites of the EPE rule at which the print's edge is off by 3 nm, at `SITE_NM2` each.
+
+    Binary prints are probed as the rule probes them. In the loop, the displacement d follows from the intensities of a
+    site's two probes, with the slope between them held fixed, and counts by sigmoid((|d| - 2.5 nm) / 0.6 nm), which
+    edges well within the limit do not feel, plus a small slope further off.
+    """
+    pairs, exposure = inputs.pairs, inputs.exposure
+    assert pairs is not None  # a problem whose weights name this term has them
+    inner, outer = (exposure.rule.excess(exposure.aerial_at(points)) for points in (pairs.inner_nm, pairs.outer_nm))
+    if inputs.binary:
+        off = (inner < 0).to(inner) + (outer >= 0)
+    else:
+        slope = (inner - outer).detach().clamp(min=FLATTEST_PER_NM * exposure.resist.threshold * PAIR_NM) / PAIR_NM
+        displacement = ((inner + outer) / 2 / slope).abs()
+        off = torch.sigmoid((displacement - LIMIT_NM) / SOFT_NM) + DRIFT * displacement.clamp(max=FURTHEST_NM)
+    return (pairs.counted * off).sum(-1) * SITE_NM2
 
 
 def contour_epe(inputs: ObjectiveInputs) -> Tensor:
@@ -190,6 +216,7 @@ TERMS: dict[str, Callable[[ObjectiveInputs], Tensor]] = {
     "pvb_area": pvb_area,
     "corner_l2": corner_l2,
     "epe": epe,
+    "placement": placement,
     "contour_epe": contour_epe,
     "stray": stray,
     "total_variation": total_variation,

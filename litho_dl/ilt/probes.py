@@ -1,6 +1,7 @@
-"""EPE probes, which the objective counts: pixels inside and outside the target's edges."""
+"""EPE probes, which the objective counts: pixels inside and outside the target's edges, and points closer to them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,14 +9,32 @@ from torch import Tensor
 
 from litho_dl.layout.edges import Edge
 from litho_dl.metrics.drawn_sites import drawn_sites
-from litho_dl.metrics.epe import OPENILT, EpeRule, EpeSites, find_sites
+from litho_dl.metrics.epe import OPENILT, OPENILT_3NM, EpeRule, EpeSites, find_sites
 
 Probes = Callable[[Tensor, float], Tensor]  # as `epe_probes`
+Edges = Sequence[Sequence[Edge] | None]  # the drawn edges of each target, in nm; None: those of its pixels
 
 
-def epe_probes(
-    target: Tensor, pixel_nm: float, edges: Sequence[Sequence[Edge] | None] | None = None, scale: float = 1.0
-) -> Tensor:
+@dataclass(frozen=True, eq=False)
+class ProbePairs:
+    """The points at which the `openilt` EPE rule with a distance of 3 nm probes prints; clips are padded to n sites.
+
+    Attributes:
+        inner_nm: Points inside the targets' edges, (B, n, 2), rows of (x, y) in nm.
+        outer_nm: Those outside, (B, n, 2).
+        counted: 1 for a site, 0 for padding, (B, n).
+    """
+
+    inner_nm: Tensor
+    outer_nm: Tensor
+    counted: Tensor
+
+    def of(self, clips: slice) -> "ProbePairs":
+        """Of some of the clips."""
+        return ProbePairs(self.inner_nm[clips], self.outer_nm[clips], self.counted[clips])
+
+
+def epe_probes(target: Tensor, pixel_nm: float, edges: Edges | None = None, scale: float = 1.0) -> Tensor:
     """The probes of the `openilt` EPE rule, inside and outside the target's edges, on pixels of up to 15 nm.
 
     Args:
@@ -28,12 +47,50 @@ def epe_probes(
         Number of probes in each pixel, (B, H, W).
     """
     rule, shape = probe_rule(pixel_nm / scale), (target.shape[-2], target.shape[-1])
-    covered = (target >= 0.5).cpu().numpy()
-    sites = [
+    sites = _sites(target, pixel_nm, edges, rule)
+    return torch.from_numpy(np.stack([count_probes(found, rule, shape) for found in sites])).to(target)
+
+
+def probe_pairs(target: Tensor, pixel_nm: float, edges: Edges | None = None, scale: float = 1.0) -> ProbePairs:
+    """The probes of the `openilt` EPE rule with a distance of 3 nm, at the rule's own sites.
+
+    Args:
+        target: Area coverage (B, H, W).
+        pixel_nm: Its pixel.
+        edges: As for `epe_probes`; sites on pixels' edges are right to the pixel.
+        scale: Scale of the process, with which the rule's lengths grow.
+
+    Returns:
+        The points.
+    """
+    drawn = [None] * len(target) if edges is None else edges
+    found = [_sites(target[[n]], pixel_nm, [own], probe_rule(pixel_nm / scale))[0] for n, own in enumerate(drawn)]
+    units = [pixel_nm] * len(found)
+    for n, own in enumerate(drawn):
+        if own is not None:
+            shape = (round(target.shape[-2] * pixel_nm / scale), round(target.shape[-1] * pixel_nm / scale))
+            found[n], units[n] = drawn_sites(own, OPENILT, scale, shape, on_pixels=True), scale
+    most = max(map(len, found))
+    inner, outer, counted = (
+        np.zeros((len(found), most, 2)),
+        np.zeros((len(found), most, 2)),
+        np.zeros((len(found), most)),
+    )
+    for n, (sites, unit_nm) in enumerate(zip(found, units, strict=True)):
+        edge_nm, outwards = sites.positions_nm(unit_nm), sites.normals[:, ::-1] * scale
+        inner[n, : len(sites)] = edge_nm - (OPENILT_3NM.probe_px + 0.5) * outwards
+        outer[n, : len(sites)] = edge_nm + (OPENILT_3NM.probe_px - 0.5) * outwards
+        counted[n, : len(sites)] = 1
+    return ProbePairs(*(torch.from_numpy(part).to(target) for part in (inner, outer, counted)))
+
+
+def _sites(target: Tensor, pixel_nm: float, edges: Edges | None, rule: EpeRule) -> list[EpeSites]:
+    """The sites of each clip, on the target's pixels."""
+    shape, covered = (target.shape[-2], target.shape[-1]), (target >= 0.5).cpu().numpy()
+    return [
         find_sites(image, rule) if drawn is None else drawn_sites(drawn, rule, pixel_nm, shape, on_pixels=True)
         for image, drawn in zip(covered, edges or [None] * len(covered), strict=True)
     ]
-    return torch.from_numpy(np.stack([count_probes(found, rule, shape) for found in sites])).to(target)
 
 
 def probe_rule(pixel_nm: float) -> EpeRule:

@@ -13,7 +13,7 @@ from litho_dl.core.threads import Argument, Result, Team
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.objective import ObjectiveInputs, background, evaluate_terms
 from litho_dl.ilt.parameterization import EdgeParameterization, Parameterization
-from litho_dl.ilt.probes import Probes, epe_probes
+from litho_dl.ilt.probes import Edges, epe_probes, probe_pairs
 from litho_dl.ilt.start import coarsened
 from litho_dl.ilt.views import Comparison, View, make_views
 from litho_dl.simulation.simulator import Simulator
@@ -72,7 +72,7 @@ class LevelProblem:
         level: Level,
         parameterization: Parameterization,
         target: Tensor,
-        probes: Probes = epe_probes,
+        edges: Edges | None = None,
         surroundings: Surroundings | None = None,
         team: Team | None = None,
     ) -> None:
@@ -84,7 +84,7 @@ class LevelProblem:
             level: The level.
             parameterization: Maps parameters to masks.
             target: Area coverage (B, H, W) in [0, 1] on the pixel of the level's prints.
-            probes: Function of target and pixel that counts the EPE probes in each pixel.
+            edges: The drawn edges of each target in nm; None, or None for some targets: those of the target's pixels.
             surroundings: Fixed masks around the optimised part, on the pixel of the level's masks; None: all is free.
             team: Threads that share the clips; None: this one alone.
         """
@@ -97,7 +97,10 @@ class LevelProblem:
         self._final_weights = method.objective
         self._rules = None if method.rules is None else method.rules.mask_rules()
         counted = None if surroundings is None else _within(target, surroundings.uncounted_nm / level.image_nm)
-        found, far = probes(target, level.image_nm * self._scale), background(target, level.image_nm)
+        image_nm = level.image_nm * self._scale
+        found, far = epe_probes(target, image_nm, edges, self._scale), background(target, level.image_nm)
+        used = {*self._weights, *self._final_weights}
+        self._pairs = probe_pairs(target, image_nm, edges, self._scale) if "placement" in used else None
         self._whole = Comparison(target, found, far, counted, level.image_nm)
         self._views: dict[tuple[int, int], list[View]] = {}
         self._allowed = self._allowed_area() if method.clean and surroundings is None else None
@@ -140,7 +143,7 @@ class LevelProblem:
         return self._placed(mask if self._allowed is None else self._allowed[clips] * mask, clips)
 
     def _placed(self, mask: Tensor, clips: slice) -> Tensor:
-        """Masks of some clips, or any number of masks of one, in their surroundings."""
+        """Masks of some clips, in their surroundings."""
         if self._around is None:
             return mask
         return torch.where(self._around.free[clips], mask, self._around.mask[clips])
@@ -187,43 +190,37 @@ class LevelProblem:
         exposure = self._simulator.expose(mask, level.pixel_nm * scale, out_pixel_nm=level.image_nm * scale)
         return self._parameterization.edge_errors(parameters, exposure, level.image_nm)
 
-    @property
-    def free(self) -> Tensor | None:
-        """Where masks may change, bool (B, h, w); None: everywhere."""
-        return None if self._around is None else self._around.free
+    def function(self, parameters: Tensor) -> Tensor:
+        """The parameterization's function, positive beside the free part where its surroundings are open, (B, h, w)."""
+        function = self._parameterization.function(parameters)
+        if self._allowed is not None:
+            function = torch.where(self._allowed > 0, function, -function.abs())
+        if self._around is not None:
+            function = torch.where(self._around.free, function, (2 * self._around.mask - 1) * function.abs())
+        return function
 
     def with_surroundings(self, mask: Tensor) -> Tensor:
-        """Masks, bool (B, h, w), in their surroundings, with features only where rules allow them.
-
-        For a method without clean-up, they may be on finer pixels than the level's.
-        """
+        """Masks, bool (B, h, w), on the level's pixels or finer ones, in their surroundings and where rules allow them."""
         if self._allowed is not None:
-            mask = mask & (self._allowed > 0)
+            mask = mask & _on_pixels_of(mask, self._allowed > 0)
         if self._around is None:
             return mask
-        finer = mask.shape[-1] // self._around.free.shape[-1]
-        free, beyond = (
-            part.repeat_interleave(finer, -2).repeat_interleave(finer, -1)
-            for part in (self._around.free, self._around.mask >= 0.5)
-        )
-        return torch.where(free, mask, beyond)
+        free, beyond = self._around.free, self._around.mask >= 0.5
+        return torch.where(_on_pixels_of(mask, free), mask, _on_pixels_of(mask, beyond))
 
     @torch.no_grad()
-    def binary_objective(self, mask: Tensor, clip: int | None = None) -> Tensor:
+    def binary_objective(self, mask: Tensor) -> Tensor:
         """The method's objective for masks as they would be written, and thresholded prints.
 
         Args:
-            mask: One mask for each clip (B, h, w), or any number of masks of one clip; bool, or area coverage.
-            clip: Index of that clip; None: all clips.
+            mask: (B, h, w), bool, or area coverage.
 
         Returns:
-            (B,) for all clips, or (n,) for n masks of one clip, in nm^2.
+            (B,) in nm^2.
         """
-        one = slice(None) if clip is None else slice(clip, clip + 1)
         mask = mask.to(self._dtype)
-        mask = self._placed(mask if self._allowed is None else mask * self._allowed[one], one)
-        groups = [(mask, one)] if clip is not None else [(mask[clips], clips) for clips in self._groups(len(mask))]
-        return torch.cat(self._each(self._binary, groups))
+        mask = self._placed(mask if self._allowed is None else mask * self._allowed, slice(None))
+        return torch.cat(self._each(self._binary, [(mask[clips], clips) for clips in self._groups(len(mask))]))
 
     @torch.no_grad()
     def _binary(self, group: tuple[Tensor, slice]) -> Tensor:
@@ -246,10 +243,12 @@ class LevelProblem:
         """Objective and terms of masks, with soft prints at a resist steepness, or binary prints (None)."""
         simulator = self._simulator if steepness is None else self._loop_simulator
         spectra = simulator.image_spectra(mask, self.level.pixel_nm * self._scale)
-        inputs = [self._inputs(view, spectra, mask, steepness) for view in self.views(clips)]
+        inputs = [self._inputs(view, spectra, mask, steepness, clips) for view in self.views(clips)]
         return evaluate_terms(inputs[0], weights, inputs[1:])
 
-    def _inputs(self, view: View, spectra: dict[str, Tensor], mask: Tensor, steepness: float | None) -> ObjectiveInputs:
+    def _inputs(
+        self, view: View, spectra: dict[str, Tensor], mask: Tensor, steepness: float | None, clips: slice
+    ) -> ObjectiveInputs:
         """The inputs of the terms in one view."""
         seen = view.comparison
         exposure = self._simulator.sampled(spectra, seen.pixel_nm * self._scale, view.transform)
@@ -266,11 +265,18 @@ class LevelProblem:
             self._rules,
             steepness is None,
             seen.counted,
+            None if self._pairs is None else self._pairs.of(clips),
         )
 
 
 def _one_by_one(function: Callable[[Argument], Result], items: Iterable[Argument]) -> list[Result]:
     return list(map(function, items))
+
+
+def _on_pixels_of(fine: Tensor, coarse: Tensor) -> Tensor:
+    """A coarse image (..., h, w) on the pixels of a finer one, which divide its own."""
+    ratio = fine.shape[-1] // coarse.shape[-1]
+    return coarse.repeat_interleave(ratio, -2).repeat_interleave(ratio, -1)
 
 
 def _within(like: Tensor, frame: float) -> Tensor:

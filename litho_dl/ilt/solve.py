@@ -4,7 +4,6 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Literal, Self
 
 import torch
@@ -17,7 +16,7 @@ from litho_dl.ilt.cleanup import clean
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.optimizer import ADAM_EPSILON, make_optimizer
 from litho_dl.ilt.parameterization import Parameterization, Start, make_parameterization
-from litho_dl.ilt.probes import Probes, epe_probes
+from litho_dl.ilt.probes import Edges
 from litho_dl.ilt.problem import LevelProblem, Surroundings, geometric
 from litho_dl.ilt.start import biased, coarsened
 from litho_dl.layout.polygon import Polygon
@@ -90,7 +89,7 @@ def solve_targets(
     *,
     init: Tensor | None = None,
     polygons: Sequence[Sequence[Polygon] | None] | None = None,
-    probes: Probes | None = None,
+    edges: Edges | None = None,
     surroundings: Surroundings | None = None,
 ) -> Solution:
     """Finds masks whose prints match the targets.
@@ -109,9 +108,8 @@ def solve_targets(
             level converts them to its parameters; see `Method.on_last_level` and `Method.in_steps`.
         polygons: The drawn polygons of each target, merged, in field coordinates in nm, whose edges EPE probes and edge
             fragments then follow at any angle; None, or None for some targets: the edges of the target's pixels.
-        probes: Function of target and pixel in nm that counts the EPE probes in each pixel, for the term `epe`, in
-            place of the polygons' own; a field that is a tile of a larger layout needs it, as its edges are cut at the
-            border.
+        edges: The drawn edges of each target, in nm, for the terms `epe` and `placement`, in place of the polygons'
+            own; a field that is a tile of a larger layout needs them, as its own edges are cut at the border.
         surroundings: Fixed masks around the optimised part of the field, on the target's pixel; None: all is optimised.
 
     Returns:
@@ -129,16 +127,15 @@ def solve_targets(
     target = target.to(simulator.device, simulator.dtype)
     begin = biased(target, unit_nm, method.bias_nm) if init is None else init.to(target)
     drawn = [None] * len(target) if polygons is None else polygons
-    if probes is None:
+    if edges is None:
         edges = [None if some is None else field_edges(some, simulator.field_nm) for some in drawn]
-        probes = partial(epe_probes, edges=edges, scale=scale)
     if surroundings is not None:
         surroundings = replace(surroundings, uncounted_nm=surroundings.uncounted_nm / scale)
     drawn = [None if some is None else [polygon.mapped(lambda p: p / scale) for polygon in some] for some in drawn]
     told = on_step and (lambda step, steps, objective: on_step(step, steps, objective * scale**2))
     status: Status = "finished"
     with Team() as team:
-        run = _Run(simulator, target, unit_nm, method, told, drawn, probes, surroundings, team)
+        run = _Run(simulator, target, unit_nm, method, told, drawn, edges, surroundings, team)
         try:
             for level in method.levels:
                 run.optimise_level(level, begin)
@@ -192,13 +189,13 @@ class _Run:
         method: Method,
         on_step: OnStep | None,
         polygons: Sequence[Sequence[Polygon] | None],
-        probes: Probes,
+        edges: Edges,
         surroundings: Surroundings | None,
         team: Team,
     ) -> None:
         self.polygons, self._team = polygons, team
         self.simulator, self.target, self.target_nm = simulator, target, pixel_nm
-        self.method, self.on_step, self.probes, self.surroundings = method, on_step, probes, surroundings
+        self.method, self.on_step, self.edges, self.surroundings = method, on_step, edges, surroundings
         self.best: _Best | None = None
         # Allocated once: small tensors kept at every step would lie between large ones and fragment the heap.
         self.history: dict[str, Tensor] = {}
@@ -226,7 +223,7 @@ class _Run:
         if around is not None:
             around = around.on_pixel(self.target_nm, level.pixel_nm, like=target)
         problem = self._problem = LevelProblem(
-            self.simulator, self.method, level, self._parameterization, target, self.probes, around, self._team
+            self.simulator, self.method, level, self._parameterization, target, self.edges, around, self._team
         )
         self.level_starts.append(self.steps_done)
         checks_without_gain, source_moves = 0, bool(others) and rate > 0
@@ -256,10 +253,10 @@ class _Run:
             mask = coarsened(begin, self.target_nm, level.pixel_nm)
         else:
             if level.repaired:
-                mask = self.output_masks(clean_up=True)[0].to(self.target)
+                mask = self._cleaned(level.pixel_nm)
             else:
                 mask = self._parameterization.mask(self._parameters.detach(), self._problem.level.mask_sharpness[1])
-            mask = mask.repeat_interleave(ratio, -2).repeat_interleave(ratio, -1)
+                mask = mask.repeat_interleave(ratio, -2).repeat_interleave(ratio, -1)
         self._parameterization = make_parameterization(name, self.method.kept_fragments)
         return self._parameterization.start(Start(mask, level.pixel_nm, self.target, self.target_nm, self.polygons))
 
@@ -297,13 +294,20 @@ class _Run:
         """The best masks, bool (B, h, w), and their pixel in nm."""
         assert self.best is not None
         best, level_nm = self.best, self.best.problem.level.pixel_nm
-        finer = 1 if self.method.mask_pixel_nm is None else round(level_nm / self.method.mask_pixel_nm)
-        mask, mask_nm = best.parameterization.output_mask(best.parameters, level_nm, finer)
+        mask_nm = self.method.mask_pixel_nm or level_nm
         if clean_up:
-            assert self.method.rules is not None
-            rules, problem = self.method.rules.mask_rules(), best.problem
-            mask = clean(problem.with_surroundings(mask), mask_nm, rules, problem.binary_objective, problem.free)
-        return mask if self.surroundings is None else best.problem.with_surroundings(mask), mask_nm
+            mask = self._cleaned(mask_nm) >= 0.5
+        else:
+            finer = round(level_nm / mask_nm)
+            mask, mask_nm = best.parameterization.output_mask(best.parameters, level_nm, finer)
+        return best.problem.with_surroundings(mask), mask_nm
+
+    def _cleaned(self, pixel_nm: float) -> Tensor:
+        """The best masks as area coverage (B, h, w) of shapes that keep the method's rules."""
+        assert self.best is not None
+        assert self.method.rules is not None
+        best, rules = self.best, self.method.rules.mask_rules()
+        return clean(best.problem.function(best.parameters), best.problem.level.pixel_nm, rules, pixel_nm, self._team)
 
 
 def _require_target(

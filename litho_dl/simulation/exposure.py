@@ -63,6 +63,19 @@ class Exposure:
         condition = self._condition(corner)
         return condition.dose * self.intensity[condition.kernels]
 
+    def aerial_at(self, points_nm: Tensor, corner: str = "nominal") -> Tensor:
+        """Intensity at any points of the field, (..., P), whatever the pixel; differentiable.
+
+        Args:
+            points_nm: (P, 2), rows of (x, y) in nm; or (..., P, 2), for each mask its own.
+            corner: Name of a corner.
+
+        Raises:
+            KernelError: There is no such corner.
+        """
+        condition = self._condition(corner)
+        return condition.dose * synthesise_at(self.spectra[condition.kernels], points_nm, self.field_nm)
+
     def print(self, corner: str = "nominal") -> Tensor:
         """Differentiable print, (..., H, W) in (0, 1).
 
@@ -135,7 +148,7 @@ class Exposure:
         share = np.linspace(0, 1, math.ceil(length / CUT_STEP_NM) + 1)[:, None]
         points = torch.from_numpy((1 - share) * np.array(start_nm) + share * np.array(end_nm))
         spectrum = self.spectra[condition.kernels]
-        values = condition.dose * synthesise_at(spectrum, points.to(spectrum.device), self.field_nm).cpu().double()
+        values = self.aerial_at(points.to(spectrum.device), corner).cpu().double()
         profiles = self.rule.excess(values.reshape(-1, len(points)).numpy())
         found = [_printed_runs(profile, length / (len(points) - 1)) for profile in profiles]
         for index, (lengths, ends) in enumerate(found):

@@ -91,6 +91,17 @@ class Parameterization(abc.ABC):
             bool (B, finer h, finer w).
         """
 
+    @abc.abstractmethod
+    def function(self, parameters: Tensor) -> Tensor:
+        """A function whose zero line, interpolated between pixel centres, is the masks' edge.
+
+        Args:
+            parameters: (B, ...).
+
+        Returns:
+            (B, h, w), positive where masks are open.
+        """
+
     def binary(self, parameters: Tensor) -> Tensor:
         """The binary masks (B, h, w) as 0 or 1, or as area coverage where edges lie between pixels."""
         return self.open_pixels(parameters).to(parameters.dtype)

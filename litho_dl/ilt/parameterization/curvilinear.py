@@ -34,6 +34,10 @@ class Curvilinear(Parameterization):
         """B theta >= 0."""
         return self._drawn(parameters, CONTROL * finer) >= 0
 
+    def function(self, parameters: Tensor) -> Tensor:
+        """B theta."""
+        return self._drawn(parameters, CONTROL)
+
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
         """The same function on control points `ratio` times denser, as closely as the spline can represent it."""
         return parameters if ratio == 1 else self._drawn(parameters, ratio)

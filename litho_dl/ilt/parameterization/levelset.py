@@ -38,6 +38,10 @@ class LevelSet(Parameterization):
         """phi >= 0, with phi interpolated bilinearly between its pixels."""
         return interpolated(parameters, finer) >= 0
 
+    def function(self, parameters: Tensor) -> Tensor:
+        """phi."""
+        return parameters
+
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
         """The same function on finer pixels."""
         self.pixel_nm /= ratio

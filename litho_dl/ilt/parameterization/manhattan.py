@@ -122,6 +122,10 @@ class Manhattan(EdgeParameterization):
         shape = (round(self._shape[0] * ratio), round(self._shape[1] * ratio))
         return self._coverage(on_grid(parameters), WRITING_GRID_NM, shape) >= 0.5, WRITING_GRID_NM
 
+    def function(self, parameters: Tensor) -> Tensor:
+        """The area coverage minus 0.5."""
+        return self.mask(parameters, 1.0) - 0.5
+
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
         """The same moves, on finer pixels."""
         self._pixel_nm /= ratio

@@ -33,6 +33,10 @@ class MultiLevel(Parameterization):
         across = _spread(_phases(parameters, CONTROL * finer, 2), 2)
         return _spread((rows >= 0 for rows in _phases(across, CONTROL * finer, 1)), 1)
 
+    def function(self, parameters: Tensor) -> Tensor:
+        """U theta."""
+        return interpolated(parameters, CONTROL)
+
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
         """Nearly the same function on control points `ratio` times denser."""
         return interpolated(parameters, ratio)

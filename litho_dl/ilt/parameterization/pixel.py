@@ -26,6 +26,10 @@ class PixelSigmoid(Parameterization):
         """theta >= 0."""
         return (parameters >= 0).repeat_interleave(finer, 1).repeat_interleave(finer, 2)
 
+    def function(self, parameters: Tensor) -> Tensor:
+        """theta."""
+        return parameters
+
     def refine(self, parameters: Tensor, ratio: int) -> Tensor:
         """The parameters, each repeated for `ratio` x `ratio` pixels."""
         return interpolate(parameters[:, None], scale_factor=ratio, mode="nearest")[:, 0]

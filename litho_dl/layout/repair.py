@@ -1,0 +1,130 @@
+"""Shapes that keep mask rules, in place of shapes that nearly do: outlines moved in and out by whole discs.
+
+Shapely (GEOS) offsets polygons with round corners to 0.02 nm in milliseconds; klayout's sizing has no round corners.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import shapely
+
+from litho_dl.layout.polygon import Polygon
+from litho_dl.layout.rules import MaskRules
+
+SLACK_NM = 0.3  # by which discs are larger than the rules', for what is rounded and simplified later
+TOLERANCE_NM = 0.05  # of simplification
+QUARTER = 6  # edges of a quarter of a disc
+KEPT = 0.75  # of the least width: narrower parts are removed, wider ones are widened
+ROUNDS = 6
+AREA_SLACK = 1.005
+NOISE_NM2, NOISE_NM = 2.0, 0.004  # area that rounding may cost a shape, and that for each nm of its outline
+GROWTH_NM = 2.0  # by which a cut is wider in each round
+
+Shapes = np.ndarray  # of shapely polygons
+
+
+def repaired(polygons: Sequence[Polygon], rules: MaskRules) -> tuple[Polygon, ...]:
+    """Moves outlines until widths, spaces, areas and radii keep mask rules.
+
+    An opening by a disc of the least width (or of twice the least radius, if that is more) removes what no disc fits
+    into, except that parts of `KEPT` times the least width are widened to it; a closing likewise fills narrow spaces.
+    So all corners become arcs. Where a closing makes a bridge that is too narrow, the two sides are moved apart
+    instead. Shapes below the least area are left out. Where all rules are kept, outlines move by no more than the
+    rounding of corners.
+
+    Args:
+        polygons: Polygons in nm, such as those of `contour_polygons`; they may overlap.
+        rules: The rules; a rule of 0 is not kept.
+
+    Returns:
+        Merged polygons that keep the rules, unless `ROUNDS` rounds were not enough; with arcs as chords, on 0.05 nm.
+    """
+    wide, apart = (
+        max(limit_nm / 2, rules.min_radius_nm) + SLACK_NM if limit_nm or rules.min_radius_nm else 0.0
+        for limit_nm in (rules.min_width_nm, rules.min_space_nm)
+    )
+    least_nm2 = rules.min_area_nm2 * AREA_SLACK
+    shapes = _widened(_parts(shapely.union_all(_shapes(polygons))), wide)
+    for growth in range(ROUNDS + 1):
+        shapes = _of_area(_closed(shapes, apart), least_nm2)
+        narrow = _narrow(shapes, wide - SLACK_NM / 2)
+        if not narrow or growth == ROUNDS:
+            break
+        for index, parts in narrow.items():
+            cut = _offset(parts, apart + 1.0 + GROWTH_NM * growth)
+            shapes[index] = shapely.difference(shapes[index], shapely.union_all(cut))
+        shapes = _opened(_parts(shapes), wide)
+    return tuple(_polygon(shape) for shape in shapes)
+
+
+def _shapes(polygons: Sequence[Polygon]) -> Shapes:
+    """Valid shapely polygons, without vertices that do not matter."""
+    shapes = np.array([shapely.Polygon(polygon.hull, polygon.holes) for polygon in polygons], dtype=object)
+    shapes = shapely.simplify(shapes, TOLERANCE_NM)
+    invalid = ~shapely.is_valid(shapes)
+    shapes[invalid] = shapely.make_valid(shapes[invalid], method="structure")
+    return _parts(shapes)
+
+
+def _polygon(shape: shapely.Polygon) -> Polygon:
+    """The shape, its hull counter-clockwise and its holes clockwise."""
+    hull, *holes = (shapely.get_coordinates(ring)[:-1] for ring in shapely.get_rings(shapely.orient_polygons(shape)))
+    return Polygon(hull, tuple(holes))
+
+
+def _parts(shapes: Shapes) -> Shapes:
+    """The polygons of shapes of any number of polygons."""
+    parts = shapely.get_parts(np.atleast_1d(shapes))
+    return parts[(shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & ~shapely.is_empty(parts)]
+
+
+def _offset(shapes: Shapes, by_nm: float) -> Shapes:
+    """Each shape, grown by a disc, or shrunk."""
+    return shapely.buffer(shapes, by_nm, quad_segs=QUARTER)
+
+
+def _opened(shapes: Shapes, radius_nm: float) -> Shapes:
+    """The parts of shapes that discs fit into."""
+    if radius_nm == 0:
+        return shapes
+    return _parts(shapely.simplify(_offset(_offset(shapes, -radius_nm), radius_nm), TOLERANCE_NM))
+
+
+def _widened(shapes: Shapes, radius_nm: float) -> Shapes:
+    """The parts of shapes that discs fit into, and those that nearly do, widened; shapes may overlap then."""
+    if radius_nm == 0:
+        return shapes
+    least_nm = KEPT * radius_nm
+    core = _offset(shapes, -radius_nm)
+    opened = _offset(core, radius_nm)
+    reached = _offset(core, radius_nm - least_nm + SLACK_NM)
+    narrow = shapely.difference(_offset(shapes, -least_nm), reached)
+    return _parts(shapely.simplify(shapely.union(opened, _offset(narrow, radius_nm)), TOLERANCE_NM))
+
+
+def _closed(shapes: Shapes, radius_nm: float) -> Shapes:
+    """Shapes with the spaces between and in them filled that discs do not fit into."""
+    if radius_nm == 0:
+        return _parts(shapely.union_all(shapes))
+    grown = _parts(shapely.union_all(_offset(shapes, radius_nm)))
+    return _parts(shapely.simplify(_offset(grown, -radius_nm), TOLERANCE_NM))
+
+
+def _of_area(shapes: Shapes, least_nm2: float) -> Shapes:
+    """The shapes of at least so large an area."""
+    return shapes[shapely.area(shapes) >= least_nm2]
+
+
+def _narrow(shapes: Shapes, radius_nm: float) -> dict[int, Shapes]:
+    """The parts that discs do not fit into, by index of the shape; corners that only rounding moves are left out."""
+    if radius_nm <= 0:
+        return {}
+    opened = _offset(_offset(shapes, -radius_nm), radius_nm)
+    lost = shapely.area(shapes) - shapely.area(opened) > NOISE_NM2 + NOISE_NM * shapely.length(shapes)
+    found = {}
+    for index in np.flatnonzero(lost):
+        parts = _parts(shapely.difference(shapes[index], opened[index]))
+        parts = _of_area(parts, NOISE_NM2)
+        if len(parts):
+            found[int(index)] = parts
+    return found

@@ -63,13 +63,13 @@ def simplify(polygons: Sequence[Polygon], tolerance_nm: float) -> tuple[Polygon,
     for halving in range(HALVINGS):
         for n in pending:
             result[n] = polygons[n].mapped(partial(_thinned, tolerance_nm=tolerance_nm / 2**halving))
-        pending = _crossing(result)
+        pending = crossing(result)
         if not pending:
             return tuple(result)
     while pending:  # an original polygon may meet a simplified one
         for n in pending:
             result[n] = polygons[n]
-        pending = [n for n in _crossing(result) if result[n] is not polygons[n]]
+        pending = [n for n in crossing(result) if result[n] is not polygons[n]]
     return tuple(result)
 
 
@@ -103,7 +103,7 @@ def _from_segment(points: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarra
     return np.hypot(*(a + t[:, None] * along - points).T)
 
 
-def _crossing(polygons: Sequence[Polygon]) -> list[int]:
+def crossing(polygons: Sequence[Polygon]) -> list[int]:
     """Indices of polygons whose loops cross or touch each other, or that overlap another polygon."""
     from litho_dl.layout import region
 

@@ -12,6 +12,7 @@ from litho_dl.layout.polygon import LARGEST_COORDINATE_NM, Polygon
 
 GRID_NM = 0.1  # of flattened polygons
 ROUNDING_NM = GRID_NM / 2**0.5  # by which a vertex moves on that grid at most
+MOST_VERTICES = 5_000_000  # of a loop
 SMOOTH_TURN = 1e-3  # rad; tangents that turn by less at a knot are continuous
 STRAIGHT = 1e-7  # of its chord: control points this close to it make a segment straight
 
@@ -83,13 +84,15 @@ class BezierLoop:
             (m, 2) vertices in nm.
 
         Raises:
-            LayoutError: The tolerance is below the grid or not finite.
+            LayoutError: The tolerance is below the grid or not finite, or too many vertices are needed.
         """
         if not GRID_NM <= tolerance_nm < np.inf:
             raise LayoutError(f"Expected a tolerance of at least the grid of {GRID_NM:g} nm, got {tolerance_nm:g} nm.")
         bend = 6 * np.hypot(*np.moveaxis(np.diff(self.segments, 2, axis=1), -1, 0)).max(1)
         steps = np.maximum(1, np.ceil(np.sqrt(bend / (8 * (tolerance_nm - ROUNDING_NM))) - STRAIGHT)).astype(int)
         steps[straight(self.segments)] = 1
+        if steps.sum() > MOST_VERTICES:
+            raise LayoutError(f"Expected curves that take at most {MOST_VERTICES:,} vertices, got {steps.sum():,}.")
         which = np.repeat(np.arange(len(steps)), steps)
         at = (np.arange(len(which)) - np.repeat(np.cumsum(steps) - steps, steps)) / steps[which]
         points = np.round(curve_points(self.segments[which], at[:, None])[:, 0] / GRID_NM) * GRID_NM

@@ -11,6 +11,7 @@ import numpy as np
 from litho_dl.core.errors import LayoutError
 from litho_dl.layout.bezier import GRID_NM, BezierOutline
 from litho_dl.layout.curvature import tight_bends, tight_curves
+from litho_dl.layout.layout import Box, Layout
 from litho_dl.layout.medial import SAMPLES_PER_LIMIT, Places, medial_axis, narrow_places
 from litho_dl.layout.outline import neighbours, sampled_outline
 from litho_dl.layout.polygon import Polygon
@@ -156,12 +157,15 @@ def check_rules(polygons: Sequence[Polygon], rules: MaskRules, *, smooth_nm: flo
     )
 
 
-def check_curves(outlines: Sequence[BezierOutline], rules: MaskRules) -> RuleViolations:
+def check_curves(
+    outlines: Sequence[BezierOutline], rules: MaskRules, *, window_nm: Box | None = None
+) -> RuleViolations:
     """Checks Bezier outlines against mask rules.
 
     Args:
         outlines: The outlines, which do not overlap.
         rules: The limits.
+        window_nm: x0, y0, x1, y1, to check only what lies inside; None: everything.
 
     Returns:
         The violations: radii of the curves themselves (see `curvature.tight_curves`), widths, spaces and areas of
@@ -170,11 +174,16 @@ def check_curves(outlines: Sequence[BezierOutline], rules: MaskRules) -> RuleVio
     Raises:
         LayoutError: A curve lies beyond 1 m.
     """
-    polygons = [outline.flattened(GRID_NM) for outline in outlines]
-    found = check_rules(polygons, replace(rules, min_radius_nm=0.0)).places
+    drawn = Layout("curves", tuple(outline.flattened(GRID_NM) for outline in outlines))
+    drawn = drawn if window_nm is None else drawn.clipped(window_nm)
+    found = check_rules(drawn.polygons, replace(rules, min_radius_nm=0.0)).places
     if rules.min_radius_nm > 0:
-        loops = [loop for outline in outlines for loop in outline.loops]
-        found = {**found, "radius": tight_curves(loops, rules.min_radius_nm)}
+        tight = tight_curves([loop for outline in outlines for loop in outline.loops], rules.min_radius_nm)
+        if window_nm is not None:
+            x0, y0, x1, y1 = tight.boxes_nm.T
+            near = (x1 > window_nm[0]) & (y1 > window_nm[1]) & (x0 < window_nm[2]) & (y0 < window_nm[3])
+            tight = Places(tight.boxes_nm[near], tight.values[near])
+        found = {**found, "radius": tight}
     return RuleViolations(found)
 
 

@@ -91,6 +91,13 @@ def test_bad_loops(segments, match):
         BezierLoop(segments)
 
 
+def test_too_many_vertices():
+    wild = np.array([[(0, 0), (1e9, 0), (0, 1e9), (1, 1)]] * 1).repeat(99, axis=0)
+    wild[1::2] = wild[1::2, ::-1]
+    with pytest.raises(LayoutError, match="vertices"):
+        BezierLoop(np.concatenate([wild, [[(1, 1), (1, 1), (0, 0), (0, 0)]]])).flattened(0.1)
+
+
 @pytest.mark.parametrize("tolerance_nm", [0.05, -1, np.nan, np.inf])
 def test_bad_tolerance(tolerance_nm):
     with pytest.raises(LayoutError, match="tolerance"):

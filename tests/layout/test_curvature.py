@@ -68,8 +68,7 @@ def test_the_peak_between_samples_is_found():
     places = tight_curves([loop], 1.1 * radius)
     np.testing.assert_allclose(np.sort(places.values), [0, 0, radius], rtol=1e-4)
     (box,) = places.boxes_nm[places.values > 1]
-    assert box[0] < 0 < box[2]
-    assert box[2] - box[0] < radius
+    assert -radius / 2 < box[0] <= box[2] < radius / 2
 
 
 class TestRulesOfCurves:
@@ -87,6 +86,12 @@ class TestRulesOfCurves:
         pointed = check_curves(fitted(ellipse(150, 40)), self.RULES)
         assert pointed.counts["radius"] == 2
         assert pointed.places["radius"].values == pytest.approx([40**2 / 150] * 2, rel=0.02)
+
+    def test_only_what_a_window_holds_is_checked(self):
+        pointed = fitted(ellipse(150, 40))
+        found = check_curves(pointed, self.RULES, window_nm=(0.0, -100.0, 200.0, 100.0))
+        assert found.counts["radius"] == 1
+        assert found.radius[0, 0] > 100
 
     def test_widths_are_those_of_polygons(self):
         polygons = (ellipse(60, 24), ellipse(60, 60, (120, 100)))

@@ -1,4 +1,4 @@
-"""Smooth outlines: binary images as curves, and curves with fewer vertices."""
+"""Smooth outlines: contours of binary images, and polygons with fewer vertices."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -10,32 +10,32 @@ from litho_dl.core.errors import LayoutError
 from litho_dl.layout.contour import contour_polygons
 from litho_dl.layout.polygon import Polygon
 
-GRID_NM = 0.1  # of files
+FINER = 2  # a tight bend of the contours then has several vertices
 BLUR_PX = 1.0  # rounds the steps of a staircase, and keeps edges and widths
 HALVINGS = 5  # of the tolerance, as long as loops cross
 
 
-def curved_polygons(binary: np.ndarray, pixel_nm: float, tolerance_nm: float) -> tuple[Polygon, ...]:
-    """The outline of a binary image as smooth curves with few vertices.
+def smooth_contours(binary: np.ndarray, pixel_nm: float) -> tuple[Polygon, ...]:
+    """The outline of a binary image as dense smooth contours.
 
-    The image is blurred by a Gaussian of `BLUR_PX` pixels, contoured at 0.5 between pixels, and simplified. Vertices
-    are rounded to `GRID_NM`, so that files hold exactly what is scored. Straight edges stay where they are; corners are
-    rounded over about a pixel, and specks of one or two pixels vanish.
+    The image is drawn on pixels `FINER` times finer, blurred by a Gaussian of `BLUR_PX` of its own pixels, and
+    contoured at 0.5. Straight edges stay where they are; corners are rounded over about a pixel, and specks of one or
+    two pixels vanish.
 
     Args:
         binary: bool (H, W); row 0 is the lowest y.
         pixel_nm: Its pixel.
-        tolerance_nm: How far simplification may move the outline; >= 0.
 
     Returns:
-        The curves as polygons.
+        The contours as polygons.
 
     Raises:
-        LayoutError: The image is not two-dimensional, or the tolerance is negative.
+        LayoutError: The image is not two-dimensional.
     """
-    blurred = gaussian_filter(np.asarray(binary, dtype=np.float64), BLUR_PX, mode="nearest")
-    curves = simplify(contour_polygons(blurred, pixel_nm), tolerance_nm)
-    return tuple(curve.mapped(lambda points: np.round(points / GRID_NM) * GRID_NM) for curve in curves)
+    image = np.asarray(binary, dtype=np.float32)
+    for axis in range(image.ndim):
+        image = image.repeat(FINER, axis)
+    return contour_polygons(gaussian_filter(image, FINER * BLUR_PX, mode="nearest"), pixel_nm / FINER)
 
 
 def simplify(polygons: Sequence[Polygon], tolerance_nm: float) -> tuple[Polygon, ...]:

@@ -70,7 +70,7 @@ def write_layout(path: str | Path, layout: Layout, *, layer: str | None = None, 
         case ".glp":
             write_glp(path, layout, layer=layer or "M1")
         case ".curves.json":
-            raise LayoutError(f"{path}: Expected curves to write as {CURVES_SUFFIX}, got polygons; choose .gds or .oas.")
+            raise LayoutError(f"{path}: Expected curves for {CURVES_SUFFIX}, got polygons; choose .gds or .oas.")
         case _:
             write_gds(path, layout, layer=_layer_pair(layer) or (1, 0), dbu_nm=dbu_nm)
 

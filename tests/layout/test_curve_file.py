@@ -60,7 +60,7 @@ def test_curves_are_read_as_a_layout_and_a_mask(mask, tmp_path):
 def test_polygons_are_no_curves(tmp_path):
     with pytest.raises(LayoutError, match="got polygons"):
         write_layout(tmp_path / "a.curves.json", Layout("a", SHAPES["circle"]))
-    with pytest.raises(LayoutError, match="ending in .curves.json"):
+    with pytest.raises(LayoutError, match=r"ending in \.curves\.json"):
         write_curves(tmp_path / "a.json", CurvedMask("a", ()))
 
 

@@ -1,7 +1,7 @@
 """Dense outlines as Bezier curves of few segments within a tolerance.
 
-How far one segment reaches from each of many knots is found for all knots of a mask at once, by bisection; the fewest
-segments around each loop follow from that.
+Along each loop, each segment reaches as far as it fits, from several first knots; how far that is, is found by
+bisection, for all loops of a mask at once.
 
 Source: P. J. Schneider, An Algorithm for Automatically Fitting Digitized Curves, Graphics Gems (1990), for the least
 squares of one segment with given end tangents.
@@ -19,7 +19,8 @@ from litho_dl.layout.polygon import Polygon
 
 KNOTS = 128  # at most, that are tried along a part
 FEWEST_KNOTS = 16
-SAMPLES = 24  # of a segment in the search
+STARTS = 6  # around a loop, of paths of segments, each as long as fits
+SAMPLES = 20  # of a segment in the search
 CHECKED = 33  # of a segment in the check, besides all vertices
 SHARE = 0.95  # of the tolerance, for the samples of the search
 ROUNDS, FINAL_ROUNDS = 3, 6  # of least squares and Newton steps of the parameters
@@ -96,27 +97,50 @@ def _fewest_spans(track: Track, parts: Sequence[Part], tolerance_nm: float) -> l
     """Spans (n, 2) on the track, as few as the search finds, that single segments fit, for each part."""
     if not parts:
         return []
-    knots, ends, starts = [], [], []
-    first = 0
+    knots, counts = [], []
     for part in parts:
         inside = int(np.searchsorted(track.at, part.stop) - np.searchsorted(track.at, part.start))
-        count = min(KNOTS, max(FEWEST_KNOTS, inside))
-        places = np.linspace(part.start, part.stop, count + 1)
-        if part.closed:
-            places = np.concatenate([places, places[1:] + (part.stop - part.start)])
-        begin = np.arange(count)
-        knots.append(places)
-        starts.append(first + begin)
-        ends.append(first + (begin + count // 2 if part.closed else np.full(count, count)))
-        first += len(places)
-    reach = _reach(track, np.concatenate(knots), np.concatenate(starts), np.concatenate(ends), tolerance_nm)
-    spans, done = [], 0
-    for places, start, part in zip(knots, starts, parts, strict=True):
-        own = (reach[done : done + len(start)] - start[0]).tolist()
-        done += len(start)
+        counts.append(min(KNOTS, max(FEWEST_KNOTS, inside)))
+        places = np.linspace(part.start, part.stop, counts[-1] + 1)
+        knots.append(np.append(places, places[1:] + (part.stop - part.start)) if part.closed else places)
+    reach = _reach_where_needed(track, parts, knots, np.array(counts), tolerance_nm)
+    spans = []
+    for places, own, part in zip(knots, reach, parts, strict=True):
         path = _around(own) if part.closed else _along(own)
         spans.append(np.stack([places[path[:-1]], places[path[1:]]], axis=1))
     return spans
+
+
+def _reach_where_needed(
+    track: Track, parts: Sequence[Part], knots: Sequence[np.ndarray], counts: np.ndarray, tolerance_nm: float
+) -> list[list[int]]:
+    """For each part the last knot that one segment reaches from each knot; -1 where no path comes by.
+
+    Paths begin at the first knot of an open part, and at `STARTS` knots of a loop.
+    """
+    places = np.concatenate(knots)
+    first = np.cumsum([0, *map(len, knots[:-1])])
+    closed = np.array([part.closed for part in parts])
+    reach = np.full(len(places), -1)
+    starts = [
+        np.arange(0, count, -(-count // STARTS)) if loop else [0] for count, loop in zip(counts, closed, strict=True)
+    ]
+    owner = np.repeat(np.arange(len(parts)), list(map(len, starts)))
+    needed = np.concatenate(starts)
+    while len(needed):
+        begin = first[owner] + needed
+        ends = first[owner] + np.where(closed[owner], needed + counts[owner] // 2, counts[owner])
+        reach[begin] = _reach(track, places, begin, ends, tolerance_nm)
+        following = reach[begin] - first[owner]
+        following = np.where(closed[owner], following % counts[owner], following)
+        index, row = np.unique(first[owner] + following, return_index=True)
+        new = (reach[index] < 0) & (closed[owner[row]] | (following[row] < counts[owner[row]]))
+        owner, needed = owner[row[new]], following[row[new]]
+    own = np.split(reach, first[1:])
+    return [
+        np.where(part >= 0, part - begin, -1)[:count].tolist()
+        for part, begin, count in zip(own, first, counts, strict=True)
+    ]
 
 
 def _along(reach: list[int]) -> list[int]:
@@ -128,10 +152,10 @@ def _along(reach: list[int]) -> list[int]:
 
 
 def _around(reach: list[int]) -> list[int]:
-    """Knots once around, from the knot that needs the fewest; of these the one whose last segment is longest."""
+    """Knots once around, from the known knot that needs the fewest; of these the one whose last segment is longest."""
     count = len(reach)
     paths = []
-    for start in range(count):
+    for start in (knot for knot in range(count) if reach[knot] >= 0):
         path = [start]
         while path[-1] < start + count:
             here, laps = path[-1] % count, path[-1] // count * count

@@ -129,7 +129,8 @@ def _tangents(at: np.ndarray, points: np.ndarray, ends: Ends | None) -> tuple[np
         ring = savgol_filter(np.stack([samples.real, samples.imag])[:, :-1], WINDOW, ORDER, 1, step, mode="wrap")
         found = ring[0] + 1j * ring[1]
         return places, np.append(found, found[0])
-    lines = savgol_filter(np.stack([samples.real, samples.imag]), WINDOW, ORDER, 1, step, mode="interp")
+    padded = np.pad([samples.real, samples.imag], ((0, 0), (WINDOW, WINDOW)), "reflect", reflect_type="odd")
+    lines = savgol_filter(padded, WINDOW, ORDER, 1, step, mode="nearest")[:, WINDOW:-WINDOW]
     found = lines[0] + 1j * lines[1]
     for index, way in zip((0, -1), ends, strict=True):
         if way:

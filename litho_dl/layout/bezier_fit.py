@@ -122,9 +122,8 @@ def _reach_where_needed(
     first = np.cumsum([0, *map(len, knots[:-1])])
     closed = np.array([part.closed for part in parts])
     reach = np.full(len(places), -1)
-    starts = [
-        np.arange(0, count, -(-count // STARTS)) if loop else [0] for count, loop in zip(counts, closed, strict=True)
-    ]
+    steps = np.where(closed, -(-counts // STARTS), counts)
+    starts = [np.arange(0, count, step) for count, step in zip(counts, steps, strict=True)]
     owner = np.repeat(np.arange(len(parts)), list(map(len, starts)))
     needed = np.concatenate(starts)
     while len(needed):

@@ -64,7 +64,7 @@ def test_contours_of_images(name, tolerance_nm):
     assert cKDTree(curve(after, 4000)).query(vertices)[0].max() <= tolerance_nm + 1e-3
     assert hausdorff(before, [outline.flattened(0.1) for outline in after]) <= tolerance_nm + 0.1
     assert [len(outline.holes) for outline in after] == [len(polygon.holes) for polygon in before]
-    assert segment_count(after) <= 8 * sum(len(polygon.loops) for polygon in before)
+    assert segment_count(after) <= 12 * sum(len(polygon.loops) for polygon in before)
 
 
 @pytest.mark.parametrize("seed", range(4))

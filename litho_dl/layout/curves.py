@@ -20,7 +20,7 @@ def smooth_contours(binary: np.ndarray, pixel_nm: float) -> tuple[Polygon, ...]:
 
     The image is drawn on pixels `FINER` times finer, blurred by 1 - (1 - G)^2, where G is a Gaussian of `BLUR_PX` of
     its own pixels, and contoured at 0.5. So the steps of a staircase go, while straight edges stay within a tenth of a
-    pixel, those of lines of eight pixels or more where they are, and bends lose little; corners are rounded over about
+    pixel (of lines of five pixels or more), and bends lose little; corners are rounded over about
     a pixel, and specks of two pixels vanish.
 
     Args:

@@ -43,7 +43,7 @@ def test_straight_edges_stay_and_corners_are_rounded():
     assert line.hull.min(0) == pytest.approx([32, 80], abs=1)
     image[20:28] = image[20]
     (wide,) = smooth_contours(image, PIXEL_NM)
-    np.testing.assert_allclose([wide.hull[:, 1].min(), wide.hull[:, 1].max()], [80, 112], atol=0.1)
+    np.testing.assert_allclose([wide.hull[:, 1].min(), wide.hull[:, 1].max()], [80, 112], atol=0.1 * PIXEL_NM)
     corners = np.hypot(*(line.hull - (32, 80)).T)
     assert 0.5 < corners.min() < PIXEL_NM
 

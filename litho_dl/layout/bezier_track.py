@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import savgol_filter
+from scipy.ndimage import correlate1d
 
 from litho_dl.layout.edges import CORNER_DEG
 
 STRAIGHT_STEPS = 6  # median edges of a loop: longer edges are straight runs
 STRAIGHT_TOLERANCES = 10  # likewise
 WINDOW, ORDER = 9, 3  # samples and degree of the local polynomials whose derivatives are the tangents
+SLOPE = np.linalg.pinv(np.vander(np.arange(WINDOW) - WINDOW // 2, ORDER + 1))[-2]  # of them at the middle sample
 FEWEST_SAMPLES = 32  # of the tangents of a part
 
 
@@ -124,14 +125,11 @@ def _tangents(at: np.ndarray, points: np.ndarray, ends: Ends | None) -> tuple[np
     count = max(FEWEST_SAMPLES, len(points))
     places = np.linspace(at[0], at[-1], count + 1)
     samples = np.interp(places, at, points)
-    step = places[1] - places[0]
     if ends is None:
-        ring = savgol_filter(np.stack([samples.real, samples.imag])[:, :-1], WINDOW, ORDER, 1, step, mode="wrap")
-        found = ring[0] + 1j * ring[1]
+        found = correlate1d(samples[:-1], SLOPE, mode="wrap")
         return places, np.append(found, found[0])
-    padded = np.pad([samples.real, samples.imag], ((0, 0), (WINDOW, WINDOW)), "reflect", reflect_type="odd")
-    lines = savgol_filter(padded, WINDOW, ORDER, 1, step, mode="nearest")[:, WINDOW:-WINDOW]
-    found = lines[0] + 1j * lines[1]
+    padded = np.pad(samples, WINDOW, "reflect", reflect_type="odd")
+    found = correlate1d(padded, SLOPE)[WINDOW:-WINDOW]
     for index, way in zip((0, -1), ends, strict=True):
         if way:
             found[index] = way / abs(way)

@@ -34,7 +34,15 @@ def rectangles_figure(
         axes.plot(counts, values, color=colour, marker="o", markersize=4, linewidth=1.4, label=name)
     own, mask_l2, mask_pvb = mask
     axes.axhline(mask_l2 + mask_pvb, color=GREY, linestyle="dashed", linewidth=1, zorder=1)
-    axes.plot([own], [mask_l2 + mask_pvb], color=BLACK, marker="D", markersize=6, linestyle="none", label="the mask")
+    axes.plot(
+        [own],
+        [mask_l2 + mask_pvb],
+        color=BLACK,
+        marker="D",
+        markersize=6,
+        linestyle="none",
+        label="the mask, fractured on its pixels",
+    )
     axes.set_xscale("log")
     ticks = sorted({*counts, own})
     kept = [tick for n, tick in enumerate(ticks) if n == 0 or tick > 1.15 * ticks[n - 1] or tick == own]
@@ -43,5 +51,5 @@ def rectangles_figure(
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter("{x:,.0f}")
     style_chart(axes, "", "rectangles", "nm²")
-    axes.legend(fontsize=TICK_SIZE, frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
+    axes.legend(fontsize=TICK_SIZE, frameon=False, ncols=4, columnspacing=1.2, loc="lower left", bbox_to_anchor=(0, 1))
     return figure

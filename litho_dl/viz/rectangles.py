@@ -34,15 +34,8 @@ def rectangles_figure(
         axes.plot(counts, values, color=colour, marker="o", markersize=4, linewidth=1.4, label=name)
     own, mask_l2, mask_pvb = mask
     axes.axhline(mask_l2 + mask_pvb, color=GREY, linestyle="dashed", linewidth=1, zorder=1)
-    axes.plot(
-        [own],
-        [mask_l2 + mask_pvb],
-        color=BLACK,
-        marker="D",
-        markersize=6,
-        linestyle="none",
-        label="the mask, fractured on its pixels",
-    )
+    name = "the mask, fractured on its pixels"
+    axes.plot([own], [mask_l2 + mask_pvb], "D", color=BLACK, markersize=6, label=name)
     axes.set_xscale("log")
     ticks = sorted({*counts, own})
     kept = [tick for n, tick in enumerate(ticks) if n == 0 or tick > 1.15 * ticks[n - 1] or tick == own]

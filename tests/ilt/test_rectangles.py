@@ -11,7 +11,7 @@ from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.raster import rasterize
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
 
-BOXES = torch.tensor([(100.3, 50.0, 180.9, 300.25), (200.0, 120.5, 330.75, 141.0)], dtype=torch.float64)
+BOXES = torch.tensor([(100.3, 50.0, 180.9, 300.25), (201.5, 120.5, 330.75, 141.0)], dtype=torch.float64)
 
 
 def polygon(box) -> Polygon:
@@ -34,9 +34,8 @@ def test_gradients():
 def test_moved_rectangles_print_better():
     simulator, clip = small_simulator(), CLIPS[1]
     target = clip.coverage(PIXEL_NM)
-    drawn = torch.stack(
-        [torch.from_numpy(np.concatenate([p.hull.min(0), p.hull.max(0)])) for p in clip.placed.polygons]
-    )
+    hulls = [polygon.hull for polygon in clip.placed.polygons]
+    drawn = torch.from_numpy(np.stack([np.concatenate([hull.min(0), hull.max(0)]) for hull in hulls]))
     start = drawn + torch.tensor([8.0, 12.0, -8.0, -12.0])  # too small
     after = moved(simulator, target, start)
     assert after.shape == start.shape

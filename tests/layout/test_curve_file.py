@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from scenes.curves import SHAPES, hausdorff
+from scenes.places import REPOSITORY
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.layout.bezier_fit import fit_outlines
@@ -116,3 +117,11 @@ def test_the_least_valid_file(tmp_path):
     path = tmp_path / "a.curves.json"
     path.write_text(json.dumps(content()))
     assert read_layout(path).area_nm2 == 81
+
+
+def test_the_example_of_the_documentation(tmp_path):
+    page = (REPOSITORY / "docs" / "guide" / "curves.md").read_text(encoding="utf-8")
+    path = tmp_path / "a.curves.json"
+    path.write_text(page.partition("```json\n")[2].partition("```")[0])
+    (outline,) = read_curves(path).outlines
+    assert outline.area_nm2 == pytest.approx(np.pi * 50**2, rel=1e-3)

@@ -78,9 +78,8 @@ def rectangles(
     from litho_dl.process.files import read_optics
     from litho_dl.runs.masks import read_given_mask
     from litho_dl.runs.optimize import score_masks
-    from litho_dl.runs.rectangles import front_text, manhattan_masks
+    from litho_dl.runs.rectangles import front_text, manhattan_masks, shown_scores
     from litho_dl.runs.summary import write_summary
-    from litho_dl.runs.tables import headline_scores
     from litho_dl.scoring.protocol import PROTOCOLS
     from litho_dl.simulation.simulator import Simulator
 
@@ -95,7 +94,7 @@ def rectangles(
     with progress_bar("Moving rectangles") as advance:
         found = manhattan_masks(simulator, clip, given, most, protocol, lambda step, steps: advance(step, steps, ""))
     card = before.evaluation.scorecard
-    replaced = {"rectangles": card.shots, "l2_pvb_nm2": card.l2_nm2 + card.pvb_nm2, **headline_scores(card)}
+    replaced = {"rectangles": card.shots, **shown_scores(card)}
     entries: list[dict[str, Any]] = []
     for made in found:
         files = [out / f"{clip.name}.{made.most}.shots.{suffix}" for suffix in ("oas", "csv")]

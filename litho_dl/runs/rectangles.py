@@ -19,6 +19,7 @@ from litho_dl.runs.masks import Masks, drawn_masks
 from litho_dl.runs.tables import headline_scores
 from litho_dl.scoring.evaluate import Evaluation, evaluate_mask
 from litho_dl.scoring.protocol import Protocol
+from litho_dl.scoring.scorecard import Scorecard
 from litho_dl.simulation.simulator import Simulator
 
 FAR_WEIGHT = 0.1  # of a wrong pixel far from drawn edges; 1.1 at them
@@ -44,13 +45,11 @@ class ManhattanMask:
     @property
     def cost_nm2(self) -> float:
         """L2 + PVB in nm^2."""
-        card = self.evaluation.scorecard
-        return card.l2_nm2 + card.pvb_nm2
+        return self.evaluation.scorecard.l2_nm2 + self.evaluation.scorecard.pvb_nm2
 
     def entry(self) -> dict[str, Any]:
         """The counts and scores as plain values."""
-        scores = headline_scores(self.evaluation.scorecard)
-        return {"most": self.most, "rectangles": len(self.rectangles_nm), "l2_pvb_nm2": self.cost_nm2, **scores}
+        return {"most": self.most, "rectangles": len(self.rectangles_nm), **shown_scores(self.evaluation.scorecard)}
 
 
 def manhattan_masks(
@@ -104,6 +103,12 @@ def manhattan_masks(
         for number in sorted(set(most))
     }
     return [ManhattanMask(number, mask.rectangles_nm, mask.evaluation) for number, mask in best_of.items()]
+
+
+def shown_scores(card: Scorecard) -> dict[str, float]:
+    """The scores that `front_text` shows, by title: L2 + PVB, those of published tables, and all rule violations."""
+    violations = sum((card.mrc_violations or {}).values())
+    return {"l2_pvb_nm2": card.l2_nm2 + card.pvb_nm2, **headline_scores(card), "mask rules": violations}
 
 
 def _weight(target: np.ndarray, period_px: float) -> np.ndarray:

@@ -10,7 +10,7 @@ from litho_dl.layout.gds import GDS_SUFFIXES, read_gds, write_gds
 from litho_dl.layout.glp import read_glp, write_glp
 from litho_dl.layout.layout import Box, Layout, nothing_inside
 
-LAYOUT_SUFFIXES = (".glp", CURVES_SUFFIX, *GDS_SUFFIXES)
+LAYOUT_SUFFIXES = (".glp", *GDS_SUFFIXES, CURVES_SUFFIX)
 
 
 def read_layout(

@@ -29,6 +29,7 @@ COMMANDS = {
     "optimize": "Find the masks that print given layouts.",
     "process-window": "Sweep dose and focus: CDs, process windows, MEEF.",
     "recipes": "List and print the optics recipes, ILT methods and design rules.",
+    "rectangles": "Replace any mask by at most so many rectangles, and show what that costs.",
     "report": "Show the results of a command in one HTML file.",
     "simulate": "Expose a layout as drawn: aerial image, prints, picture.",
     "smo": "Optimise the illumination together with the masks of given layouts.",

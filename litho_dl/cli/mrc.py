@@ -57,7 +57,8 @@ def mrc(
 ) -> None:
     """Check a mask's least width, space, area and curvature radius.
 
-    MASK is an image, whose shapes are where its value is at least half of the range, or polygons (.glp, .gds, .oas).
+    MASK is an image, whose shapes are where its value is at least half of the range, polygons (.glp, .gds, .oas), or
+    curves (.curves.json), whose radius is that of the curves themselves.
     With --out, writes NAME.mrc.png, the mask with markers and the worst places enlarged; NAME.mrc.oas (or .gds), the
     mask on layer 1/0 and markers of width, space, area and radius on 101/0 to 104/0; and NAME.mrc.json, all places.
 
@@ -66,7 +67,8 @@ def mrc(
     """
     from litho_dl.core.naming import require_name
     from litho_dl.layout.clips import file_stem
-    from litho_dl.layout.rules import check_rules
+    from litho_dl.layout.curve_file import is_curves, read_curves
+    from litho_dl.layout.rules import check_curves, check_rules
     from litho_dl.runs.mask_rules import (
         check_summary,
         check_text,
@@ -89,7 +91,10 @@ def mrc(
         drawn, smooth = polygon_layout(mask, layer, cell, window_nm, allow_missing=allow_missing), smooth_nm or 0.0
     if not (math.isfinite(smooth) and smooth >= 0):
         raise LithoError(f"Expected --smooth of zero or more, got {smooth:g} nm.")
-    violations = check_rules(drawn.polygons, limits, smooth_nm=smooth)
+    if is_curves(mask):
+        violations = check_curves(read_curves(mask).outlines, limits, window_nm=window_nm)
+    else:
+        violations = check_rules(drawn.polygons, limits, smooth_nm=smooth)
     cut = cut_places(violations, border, smooth)
     result = check_summary(mask, limits, violations, cut)
     if out is not None:

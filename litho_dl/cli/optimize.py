@@ -66,7 +66,7 @@ LARGEST_TOLERANCE_NM = 10.0
     "curves_nm",
     type=float,
     metavar="NM",
-    help="Write the masks as smooth curves, simplified within this tolerance, and score the curves.",
+    help="Write the masks as Bezier curves within this tolerance, also as OUT/NAME.mask.curves.json, and score them.",
 )
 @rules_options
 @mask_form_options(suffix=True)

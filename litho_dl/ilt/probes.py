@@ -71,11 +71,7 @@ def probe_pairs(target: Tensor, pixel_nm: float, edges: Edges | None = None, sca
             shape = (round(target.shape[-2] * pixel_nm / scale), round(target.shape[-1] * pixel_nm / scale))
             found[n], units[n] = drawn_sites(own, OPENILT, scale, shape, on_pixels=True), scale
     most = max(map(len, found))
-    inner, outer, counted = (
-        np.zeros((len(found), most, 2)),
-        np.zeros((len(found), most, 2)),
-        np.zeros((len(found), most)),
-    )
+    (inner, outer), counted = np.zeros((2, len(found), most, 2)), np.zeros((len(found), most))
     for n, (sites, unit_nm) in enumerate(zip(found, units, strict=True)):
         edge_nm, outwards = sites.positions_nm(unit_nm), sites.normals[:, ::-1] * scale
         inner[n, : len(sites)] = edge_nm - (OPENILT_3NM.probe_px + 0.5) * outwards

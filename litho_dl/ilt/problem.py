@@ -200,7 +200,7 @@ class LevelProblem:
         return function
 
     def with_surroundings(self, mask: Tensor) -> Tensor:
-        """Masks, bool (B, h, w), on the level's pixels or finer ones, in their surroundings and where rules allow them."""
+        """Masks, bool (B, h, w), on the level's pixels or finer, in their surroundings and where rules allow them."""
         if self._allowed is not None:
             mask = mask & _on_pixels_of(mask, self._allowed > 0)
         if self._around is None:

@@ -18,6 +18,7 @@ from litho_dl.core.errors import GridMismatchError, LayoutError, LithoError, Mas
 from litho_dl.core.grid import Grid, HasField, scale_of, whole_ratio
 from litho_dl.core.io import IMAGE_SUFFIXES, read_image
 from litho_dl.core.naming import require_name
+from litho_dl.layout.curve_file import CURVES_SUFFIX, is_curves
 from litho_dl.layout.edges import is_manhattan
 from litho_dl.layout.file_pixel import file_pixel_nm, whole_factor
 from litho_dl.layout.files import read_layout
@@ -147,8 +148,10 @@ def load_clip(
 
 
 def file_stem(path: str | Path) -> str:
-    """The file name without the suffix of its format: `a` for `a.oas.gz` and for `a.glp`."""
+    """The file name without the suffix of its format: `a` for `a.oas.gz`, `a.glp` and `a.curves.json`."""
     name = Path(path).name
+    if is_curves(name):
+        return name[: -len(CURVES_SUFFIX)]
     return Path(name.removesuffix(".gz")).stem
 
 

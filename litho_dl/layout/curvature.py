@@ -1,10 +1,11 @@
-"""Bends of an outline that are tighter than a limit on the radius of curvature."""
+"""Bends of outlines, polygons or Bezier curves, that are tighter than a limit on the radius of curvature."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from scipy.ndimage import correlate1d, gaussian_filter1d
 
+from litho_dl.layout.bezier import SMOOTH_TURN, BezierLoop, curvature, curve_points
 from litho_dl.layout.medial import Places
 
 SAMPLES_PER_RADIUS = 24
@@ -14,6 +15,8 @@ LEAST_TURN = 0.5  # of the limit's: less is the swing of a fit beside a corner
 REACH, REACH_NM = 0.6, 2.5  # of a fit to either side: a share of the limit, and 25 steps of a grid of 0.1 nm
 ORDER = 4
 TOLERANCE = 0.01
+CURVE_SAMPLES = 33  # of a segment
+ZOOMS, ZOOM_SAMPLES = 3, 9  # around the sample of the largest curvature of a segment
 SMOOTHING = 2.0  # standard deviation along the outline, of the pixel
 
 
@@ -57,6 +60,59 @@ def tight_bends(loops: Sequence[np.ndarray], limit_nm: float, *, smooth_nm: floa
                     boxes.append((*points[run].min(0), *points[run].max(0)))
                     radii.append(1 / curvature)
     return Places(np.array(boxes).reshape(-1, 4), np.array(radii))
+
+
+def tight_curves(loops: Sequence[BezierLoop], limit_nm: float) -> Places:
+    """Places where the radius of curvature of Bezier curves is below a limit, by the curvature of the cubics.
+
+    Unlike `tight_bends`, which sees polygons, this is the radius at each point, however short the bend; a knot whose
+    tangent is not continuous has the radius 0. Curvature is sampled and refined around the largest sample of each
+    segment. Places less than half the limit apart along the loop are one.
+
+    Args:
+        loops: The loops, the inside on the left.
+        limit_nm: The limit; > 0.
+
+    Returns:
+        The places, and the least radius of each in nm, negative where the mask is concave.
+    """
+    boxes, radii = [], []
+    for loop in loops:
+        points, bend = _curve_samples(loop)
+        arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
+        for sign in (1, -1):
+            tight = np.flatnonzero(sign * bend * limit_nm * (1 - TOLERANCE) > 1)
+            if not len(tight):
+                continue
+            gaps = np.diff(arc[tight], append=arc[tight[0]] + arc[-1])
+            first = -1 - int(gaps.argmax())  # behind the widest gap, so that no place wraps around
+            tight, gaps = np.roll(tight, first), np.roll(gaps, first)
+            for place in np.split(tight, np.flatnonzero(gaps[:-1] > CHORD * limit_nm) + 1):
+                boxes.append((*points[place].min(0), *points[place].max(0)))
+                radii.append(sign / (sign * bend[place]).max())
+    return Places(np.array(boxes).reshape(-1, 4), np.array(radii))
+
+
+def least_radius_nm(loops: Sequence[BezierLoop]) -> float:
+    """The least radius of curvature of Bezier curves, convex or concave, in nm; infinite if all are straight."""
+    most = max((float(np.abs(_curve_samples(loop)[1]).max()) for loop in loops), default=0.0)
+    return 1 / most if most > 0 else np.inf
+
+
+def _curve_samples(loop: BezierLoop) -> tuple[np.ndarray, np.ndarray]:
+    """Points (n, 2) along a loop of curves and the curvature there, with the largest of each segment among them."""
+    at = np.tile(np.linspace(0, 1, CURVE_SAMPLES), (len(loop), 1))
+    rows, step = np.arange(len(loop)), 1 / (CURVE_SAMPLES - 1)
+    best = at[rows, np.abs(curvature(loop.segments, at)).argmax(1)]
+    for _ in range(ZOOMS):
+        near = np.clip(best[:, None] + step * np.linspace(-1, 1, ZOOM_SAMPLES), 0, 1)
+        best = near[rows, np.abs(curvature(loop.segments, near)).argmax(1)]
+        step *= 2 / (ZOOM_SAMPLES - 1)
+    at = np.sort(np.concatenate([at, best[:, None]], axis=1), axis=1)
+    bend = curvature(loop.segments, at)
+    corners = np.abs(loop.turns) >= SMOOTH_TURN
+    bend[corners, 0] = np.copysign(np.inf, loop.turns[corners])
+    return curve_points(loop.segments, at).reshape(-1, 2), bend.ravel()
 
 
 def _even(loop: np.ndarray, step_nm: float) -> tuple[np.ndarray, float]:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from litho_dl.core.arguments import require_boxes, require_texts
 from litho_dl.core.errors import LayoutError
+from litho_dl.layout.curve_file import CURVES_SUFFIX, CurvedMask, read_curves
 from litho_dl.layout.gds import GDS_SUFFIXES, read_gds, write_gds
 from litho_dl.layout.glp import read_glp, write_glp
 from litho_dl.layout.layout import Box, Layout, nothing_inside
 
-LAYOUT_SUFFIXES = (".glp", *GDS_SUFFIXES)
+LAYOUT_SUFFIXES = (".glp", *GDS_SUFFIXES, CURVES_SUFFIX)
 
 
 def read_layout(
@@ -21,6 +22,8 @@ def read_layout(
     allow_missing: bool = False,
 ) -> Layout:
     """Reads layers of a GLP, GDSII or OASIS file (.glp, .gds, .gds2, .oas, .oasis; the binary formats also as .gz).
+
+    Curves (.curves.json), which have neither layers nor cells, are read as polygons within 0.1 nm of them.
 
     Args:
         path: The file; the suffix chooses the format.
@@ -41,6 +44,8 @@ def read_layout(
     match _suffix(path):
         case ".glp":
             return _inside(path, read_glp(path, layer=layer, cell=cell), window_nm)
+        case ".curves.json":
+            return _inside(path, _curves(path, layer, cell).layout().merged(), window_nm)
         case _:
             return read_gds(path, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
 
@@ -64,8 +69,17 @@ def write_layout(path: str | Path, layout: Layout, *, layer: str | None = None, 
     match _suffix(path):
         case ".glp":
             write_glp(path, layout, layer=layer or "M1")
+        case ".curves.json":
+            raise LayoutError(f"{path}: Expected curves for {CURVES_SUFFIX}, got polygons; choose .gds or .oas.")
         case _:
             write_gds(path, layout, layer=_layer_pair(layer) or (1, 0), dbu_nm=dbu_nm)
+
+
+def _curves(path: str | Path, layer: str | None, cell: str | None) -> CurvedMask:
+    """The curves of a file, after checking that none of its layers and cells are asked for, as it has none."""
+    if layer is not None or cell is not None:
+        raise LayoutError(f"{path}: Expected no layer and no cell for {CURVES_SUFFIX}, which has none; leave them out.")
+    return read_curves(path)
 
 
 def _suffix(path: str | Path) -> str:

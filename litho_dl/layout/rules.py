@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.layout.curvature import tight_bends
+from litho_dl.layout.bezier import GRID_NM, BezierOutline
+from litho_dl.layout.curvature import tight_bends, tight_curves
+from litho_dl.layout.layout import Box, Layout
 from litho_dl.layout.medial import SAMPLES_PER_LIMIT, Places, medial_axis, narrow_places
 from litho_dl.layout.outline import neighbours, sampled_outline
 from litho_dl.layout.polygon import Polygon
@@ -153,6 +155,36 @@ def check_rules(polygons: Sequence[Polygon], rules: MaskRules, *, smooth_nm: flo
     return RuleViolations(
         {"width": width, "space": space, "area": _small(mask, rules.min_area_nm2, units), "radius": radius}
     )
+
+
+def check_curves(
+    outlines: Sequence[BezierOutline], rules: MaskRules, *, window_nm: Box | None = None
+) -> RuleViolations:
+    """Checks Bezier outlines against mask rules.
+
+    Args:
+        outlines: The outlines, which do not overlap.
+        rules: The limits.
+        window_nm: x0, y0, x1, y1, to check only what lies inside; None: everything.
+
+    Returns:
+        The violations: radii of the curves themselves (see `curvature.tight_curves`), widths, spaces and areas of
+        polygons within 0.1 nm of them, as `check_rules` finds them.
+
+    Raises:
+        LayoutError: A curve lies beyond 1 m.
+    """
+    drawn = Layout("curves", tuple(outline.flattened(GRID_NM) for outline in outlines))
+    drawn = drawn if window_nm is None else drawn.clipped(window_nm)
+    found = check_rules(drawn.polygons, replace(rules, min_radius_nm=0.0)).places
+    if rules.min_radius_nm > 0:
+        tight = tight_curves([loop for outline in outlines for loop in outline.loops], rules.min_radius_nm)
+        if window_nm is not None:
+            x0, y0, x1, y1 = tight.boxes_nm.T
+            near = (x1 > window_nm[0]) & (y1 > window_nm[1]) & (x0 < window_nm[2]) & (y0 < window_nm[3])
+            tight = Places(tight.boxes_nm[near], tight.values[near])
+        found = {**found, "radius": tight}
+    return RuleViolations(found)
 
 
 def _distances(loops: list[np.ndarray], rules: MaskRules, smooth_nm: float) -> tuple[Places, Places]:

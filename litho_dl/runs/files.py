@@ -18,10 +18,11 @@ from litho_dl.layout.fracture import fracture, fracture_curved, write_shots
 from litho_dl.layout.layout import Box
 from litho_dl.layout.mask_file import PLAIN_FORM, MaskForm
 from litho_dl.layout.saved_mask import save_mask
+from litho_dl.runs.curves import curve_entry, warn_of_curves
 from litho_dl.runs.optimize import ScoredMask
 from litho_dl.runs.pictures import Pictures, draw_convergence, draw_mask, write_layers
 from litho_dl.runs.summary import write_summary
-from litho_dl.runs.tables import headline_scores, shot_tolerance_nm
+from litho_dl.runs.tables import shot_tolerance_nm
 from litho_dl.scoring.protocol import Protocol
 from litho_dl.simulation.other_field import other_field_hint
 
@@ -219,7 +220,9 @@ def write_clip(
         OutputError: A file cannot be written.
     """
     clip, evaluation = scored.clip, scored.evaluation
-    saved = save_mask(scored.mask, scored.pixel_nm, clip, folder, scored.polygons, form)
+    curves = scored.curves
+    outlines = None if curves is None else curves.outlines
+    saved = save_mask(scored.mask, scored.pixel_nm, clip, folder, scored.polygons, form, outlines)
     note_of_unit(saved.drawing, saved.unit_nm, clip.unit_nm)
     result: dict[str, Any] = {
         "clip": clip.name,
@@ -233,8 +236,9 @@ def write_clip(
         draw_mask(folder / f"{clip.name}.png", scored, pictures.threshold, title, pictures.call)
         write_layers(folder, clip, scored.polygons, evaluation)
     warn_of_nothing_printed(scored)
-    if scored.pixels is not None:
-        result["before_curves"] = headline_scores(scored.pixels.scorecard)
+    if curves is not None:
+        result |= {"mask_curves": str(saved.curves), **curve_entry(curves)}
+        warn_of_curves(curves, clip.name)
     result |= {**evaluation.scorecard.as_dict(), "clip": clip.name, "reach_nm": evaluation.reach_nm}
     return {**result, "worst_sites": worst_sites(scored)}
 

@@ -15,11 +15,11 @@ from litho_dl.core.settings import suggestion
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.ilt.solve import OnStep, Solution, solve_targets
 from litho_dl.layout.clips import Clip, drawn_polygons, on_pixel
-from litho_dl.layout.curves import curved_polygons
 from litho_dl.layout.file_pixel import file_pixel_nm
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.saved_mask import save_mask
+from litho_dl.runs.curves import DrawnCurves, draw_curves
 from litho_dl.runs.masks import GivenMasks, Masks, clips_on_field, drawn_masks, masks_of_clips
 from litho_dl.scoring.evaluate import Evaluation, RasterConvention, evaluate_mask
 from litho_dl.scoring.protocol import PROTOCOLS, default_protocol
@@ -104,7 +104,7 @@ class ScoredMask:
         pixel_nm: Pixel of the mask.
         polygons: The mask as polygons on the field, along its pixels or as smooth curves.
         evaluation: The scores of these polygons.
-        pixels: The scores of the pixel mask that the curves were drawn from; None if the polygons are along pixels.
+        curves: The curves that the polygons are flattened from; None if these are along pixels.
     """
 
     clip: Clip
@@ -112,7 +112,7 @@ class ScoredMask:
     pixel_nm: float
     polygons: tuple[Polygon, ...]
     evaluation: Evaluation
-    pixels: Evaluation | None
+    curves: DrawnCurves | None = None
 
     def __repr__(self) -> str:
         height, width = self.mask.shape
@@ -263,8 +263,8 @@ def score_masks(
         masks: Their masks, in the same order.
         protocol: How to score.
         raster: How targets are rasterised.
-        curves_nm: Tolerance in nm within which the masks are drawn as smooth curves, which are then scored; None: no
-            curves.
+        curves_nm: Tolerance in nm within which the masks are drawn as Bezier curves, which are then scored; see
+            `runs.curves.draw_curves`. None: no curves.
 
     Yields:
         The masks with their scores, in the order of the clips.
@@ -278,13 +278,17 @@ def score_masks(
         evaluation = evaluate_mask(mask, masks.pixel_nm, clip.placed, precise, protocol, raster=raster, drawn=drawn)
         binary = mask >= 0.5
         if curves_nm is None:
-            yield ScoredMask(clip, binary, masks.pixel_nm, evaluation.outline, evaluation, None)
+            yield ScoredMask(clip, binary, masks.pixel_nm, evaluation.outline, evaluation)
             continue
-        polygons = curved_polygons(binary.cpu().numpy(), masks.pixel_nm, curves_nm)
-        curves = Layout(clip.name, polygons)
-        (coverage,) = drawn_masks([curves], clip).mask
-        curved = evaluate_mask(coverage, file_nm, clip.placed, precise, protocol, raster=raster, drawn=curves)
-        yield ScoredMask(clip, coverage >= 0.5, file_nm, polygons, curved, evaluation)
+
+        def scored(polygons: Sequence[Polygon], clip: Clip = clip) -> Evaluation:
+            curves = Layout(clip.name, tuple(polygons))
+            (coverage,) = drawn_masks([curves], clip).mask
+            return evaluate_mask(coverage, file_nm, clip.placed, precise, protocol, raster=raster, drawn=curves)
+
+        curves = draw_curves(binary.cpu().numpy(), masks.pixel_nm, curves_nm, evaluation, scored, protocol.rules)
+        (coverage,) = drawn_masks([Layout(clip.name, curves.polygons)], clip).mask
+        yield ScoredMask(clip, coverage >= 0.5, file_nm, curves.polygons, curves.evaluation, curves)
 
 
 def _protocol(simulator: Simulator, protocol: str | ScoringProtocol | None) -> ScoringProtocol:

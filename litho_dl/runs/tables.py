@@ -63,7 +63,13 @@ def curve_cost(results: Results) -> str:
         f"{title} {sum(result[key] - result['before_curves'][title] for result in results) / len(results):+,.1f}"
         for key, title in HEADLINE.items()
     )
-    return "Curves against the pixel masks they were drawn from, mean: " + ", ".join(changes)
+    segments = sum(result["segments"] for result in results) / len(results)
+    within = sorted({result["curve_tolerance_nm"] for result in results})
+    kinds = f"{within[0]:g}" if len(within) == 1 else f"{within[0]:g} to {within[-1]:g}"
+    return (
+        f"Curves of {segments:,.1f} segments within {kinds} nm against the pixel masks they were drawn from, mean: "
+        f"{', '.join(changes)}"
+    )
 
 
 def shot_kinds(curves_nm: float) -> str:

@@ -17,6 +17,8 @@ from scenes.killed import started
 from scenes.shapes import box
 
 from litho_dl.core.io import read_image
+from litho_dl.layout.bezier import segment_count
+from litho_dl.layout.curve_file import read_curves
 from litho_dl.layout.gds import write_gds
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.mask_file import read_mask
@@ -256,6 +258,25 @@ class TestCurvesAndShots:
         assert score["l2_nm2"] == result["l2_nm2"]
         assert result["before_curves"]["L2 (nm²)"] != result["l2_nm2"]
 
+    def test_control_points_are_the_same_mask(self, here, tmp_path):
+        options = (*self.OPTIONS, "--curves", "0.5", "--out", tmp_path)
+        (result,) = succeeded("optimize", "cross.glp", *options)
+        assert result["mask_curves"] == str(tmp_path / "cross.mask.curves.json")
+        outlines = read_curves(result["mask_curves"]).outlines
+        assert segment_count(outlines) == result["segments"] > 4
+        assert result["curve_tolerance_nm"] in (0.5, 0.25, 0.125, 0.0625)
+        before = result["before_curves"]
+        cost = before["L2 (nm²)"] + before["PVB (nm²)"]
+        assert result["curve_change"] == pytest.approx((result["l2_nm2"] + result["pvb_nm2"]) / cost - 1, abs=1e-6)
+        curves, drawn = read_mask(result["mask_curves"]), read_mask(result["mask_oas"])
+        assert curves.area_nm2 == pytest.approx(drawn.area_nm2, rel=2e-3)
+        np.testing.assert_allclose(curves.bbox_nm, drawn.bbox_nm, atol=0.3)
+        arguments = ("--optics", "small.safetensors", "--protocol", "default")
+        score = succeeded("evaluate", "--target", "cross.glp", "--mask", result["mask_curves"], *arguments)
+        assert score["l2_nm2"] == pytest.approx(result["l2_nm2"], rel=0.02)
+        checked = json.loads(litho("mrc", result["mask_curves"], "--json").out)
+        assert checked["violations"] == result["mrc_violations"]
+
     def test_both_counts_of_a_curves_rectangles_are_named(self, here, tmp_path):
         options = ("optimize", "cross.glp", "lines.glp", *self.OPTIONS, "--curves", "0.5", "--out", tmp_path)
         table, cost, kinds, wrote = litho(*options).out.rsplit("\n", 4)[:4]
@@ -266,7 +287,7 @@ class TestCurvesAndShots:
         assert header[-2:] == ["shots", "written"]
         assert cross[-2:] == [str(rows[0]["shots"]), str(rows[0]["fracture_shots"])]
         change = sum(row["shots"] - row["before_curves"]["shots"] for row in rows) / 2
-        assert cost.startswith("Curves against the pixel masks")
+        assert cost.startswith("Curves of ")
         assert cost.endswith(f"shots {change:+,.1f}")
         assert "shots: rectangles of the curves drawn on 1 nm pixels" in kinds
         assert "written: rectangles of --shots, with edges within 2 nm" in kinds

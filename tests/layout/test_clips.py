@@ -67,7 +67,7 @@ def test_saved_masks_lie_on_the_layout(clip, tmp_path, pixel_nm):
     """The PNG is the field; the polygons, moved by the clip's shift, are the same pixels."""
     grid = Grid.of_field(FIELD.field_nm, pixel_nm)
     mask = torch.from_numpy(np.random.default_rng(0).random(grid.shape) > 0.6)
-    image, polygons, _ = save_mask(mask, pixel_nm, clip, tmp_path / "new")
+    image, polygons, _, _ = save_mask(mask, pixel_nm, clip, tmp_path / "new")
     assert (image, polygons) == (tmp_path / "new" / "bend.mask.png", tmp_path / "new" / "bend.mask.oas")
     pixels = read_image(image)
     assert pixels.shape == (256, 320)
@@ -83,7 +83,7 @@ def test_saved_masks_lie_on_the_layout(clip, tmp_path, pixel_nm):
 
 
 def test_a_mask_drawn_as_the_layout_opens_on_top_of_it(clip, tmp_path):
-    _, polygons, _ = save_mask(clip.coverage(1.0) > 0.5, 1.0, clip, tmp_path)
+    _, polygons, _, _ = save_mask(clip.coverage(1.0) > 0.5, 1.0, clip, tmp_path)
     assert read_layout(polygons).bbox_nm == (-700, 3000, -599, 3080)
     assert read_layout(polygons).area_nm2 == 101 * 30 + 30 * 50
 

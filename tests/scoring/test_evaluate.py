@@ -166,7 +166,7 @@ def test_the_score_does_not_depend_on_how_the_mask_is_kept(simulator, tmp_path):
     clip = place(boxes((1000.0, -500.0, 1100.0, -180.0), (1180.0, -460.0, 1260.0, -180.0)), GRID, "moved")
     mask = clip.coverage(8.0) >= 0.5
     mask[10:14, 20:24] = True
-    image, polygons, _ = save_mask(mask, 8.0, clip, tmp_path)
+    image, polygons, _, _ = save_mask(mask, 8.0, clip, tmp_path)
     np.save(tmp_path / "mask.npy", mask.numpy() * 0.6)
     expected = figures(score(mask, clip, simulator))
     edges = expected.pop("edges")

@@ -17,7 +17,9 @@ from litho_dl.fullchip.tiling import Tile, Tiling
 from litho_dl.generators.model import load_generator
 from litho_dl.generators.recipe import load_generator_recipe
 from litho_dl.ilt.method import load_method
+from litho_dl.layout.bezier import BezierOutline, straight_loop
 from litho_dl.layout.clips import load_mask_values
+from litho_dl.layout.curve_file import CurvedMask, write_curves
 from litho_dl.layout.design_rules import load_rules
 from litho_dl.layout.files import read_layout, write_layout
 from litho_dl.layout.layout import Layout
@@ -101,7 +103,9 @@ def _layouts(folder: Path) -> list[Kind]:
         )
     _place(folder, "glp/a.glp").write_text(GLP.format(units=1000, shapes=CROSS + "\nPGON N M1 0 0 0 9 9 9 9 0"))
     write_layout(_place(folder, "stack/a.oas"), shapes)
-    names = ["gds/a.gds", "oas/a.oas", "gds.gz/a.gds.gz", "oas.gz/a.oas.gz", "glp/a.glp"]
+    loop = np.array([(0, 0), (200, 0), (200, 300), (0, 300.0)])
+    write_curves(_place(folder, "curves/a.curves.json"), CurvedMask("a", (BezierOutline(straight_loop(loop)),)))
+    names = ["curves/a.curves.json", "gds/a.gds", "oas/a.oas", "gds.gz/a.gds.gz", "oas.gz/a.oas.gz", "glp/a.glp"]
     return [*(Kind(name, read_layout) for name in names), Kind("stack/a.oas", read_stack)]
 
 

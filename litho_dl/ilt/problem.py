@@ -194,15 +194,18 @@ class LevelProblem:
         """The parameterization's function, positive beside the free part where its surroundings are open, (B, h, w)."""
         function = self._parameterization.function(parameters)
         if self._allowed is not None:
-            function = torch.where(self._allowed > 0, function, -function.abs())
+            # Far below zero, so that edges end within the allowed part: features at the border print as soon as they grow.
+            function = torch.where(self._allowed > 0, function, -function.abs().amax())
         if self._around is not None:
             function = torch.where(self._around.free, function, (2 * self._around.mask - 1) * function.abs())
         return function
 
+    def where_allowed(self, mask: Tensor) -> Tensor:
+        """Masks, bool (B, h, w), on the level's pixels or finer, with features only where rules allow them."""
+        return mask if self._allowed is None else mask & _on_pixels_of(mask, self._allowed > 0)
+
     def with_surroundings(self, mask: Tensor) -> Tensor:
-        """Masks, bool (B, h, w), on the level's pixels or finer, in their surroundings and where rules allow them."""
-        if self._allowed is not None:
-            mask = mask & _on_pixels_of(mask, self._allowed > 0)
+        """Masks, bool (B, h, w), on the level's pixels or finer, in their surroundings."""
         if self._around is None:
             return mask
         free, beyond = self._around.free, self._around.mask >= 0.5

@@ -300,6 +300,7 @@ class _Run:
         else:
             finer = round(level_nm / mask_nm)
             mask, mask_nm = best.parameterization.output_mask(best.parameters, level_nm, finer)
+            mask = best.problem.where_allowed(mask)
         return best.problem.with_surroundings(mask), mask_nm
 
     def _cleaned(self, pixel_nm: float) -> Tensor:

@@ -104,9 +104,9 @@ def _widened(shapes: Shapes, radius_nm: float) -> Shapes:
     opened = _offset(core, radius_nm)
     lost = _loses(shapes, opened)
     reached = _offset(core[lost], radius_nm - least_nm + SLACK_NM)
-    narrow = shapely.difference(_offset(shapes[lost], -least_nm), reached)
-    opened[lost] = shapely.union(opened[lost], _offset(narrow, radius_nm))
-    return _parts(_simplified(opened))
+    narrow = _parts(shapely.difference(_offset(shapes[lost], -least_nm), reached))
+    necks = narrow[shapely.length(narrow) > 2 * radius_nm]  # shorter ones are corners, which are rounded only
+    return _parts(_simplified(np.concatenate([opened, _offset(necks, radius_nm)])))
 
 
 def _loses(shapes: Shapes, opened: Shapes) -> np.ndarray:

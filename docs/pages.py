@@ -14,6 +14,7 @@ import click
 from pydantic import BaseModel
 
 from litho_dl.cli.main import COMMANDS, cli
+from litho_dl.ilt.assists import Assists, Bars
 from litho_dl.ilt.fragmentation import Fragmentation
 from litho_dl.ilt.method import Level, Method, Rules
 from litho_dl.ilt.objective import TERMS
@@ -24,6 +25,8 @@ METHOD_TABLES: dict[str, type[BaseModel]] = {
     "`[[levels]]`": Level,
     "`[rules]`, at wafer scale": Rules,
     "`[fragments]`, of `manhattan`": Fragmentation,
+    "`[assists]`": Assists,
+    "`[assists.bars]`": Bars,
 }
 FAR = 1e6  # limits beyond it only refuse what nobody means
 KEYS_HEAD = """A method file has these keys; `litho-dl recipes NAME` prints one that ships. What they do depends on the

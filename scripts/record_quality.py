@@ -34,8 +34,8 @@ def measured(method: str | ld.Method) -> dict[str, float]:
         method: Its name, or the method itself.
 
     Returns:
-        `l2_pvb_nm2` and `pvb_nm2` of the finished masks, all their `epe_violations` and `epe_violations_3nm`, and the
-        optimisation's objective in nm^2 after some early steps, as `objective_5` and so on.
+        `l2_pvb_nm2` and `pvb_nm2` of the finished masks, all their `epe_violations`, `epe_violations_3nm`
+        and `stray_prints`, and the optimisation's objective in nm^2 after some early steps, as `objective_5` and so on.
     """
     clips = [ld.load_clip(ROOT / "layouts" / f"{name}.glp", simulator()) for name in CLIPS]
     solution = ld.solve(simulator(), clips, method).require_finished()
@@ -46,6 +46,7 @@ def measured(method: str | ld.Method) -> dict[str, float]:
         "pvb_nm2": round(fmean(card.pvb_nm2 for card in cards), 1),
         "epe_violations": sum(card.epe_violations for card in cards),
         "epe_violations_3nm": sum(card.epe_violations_3nm for card in cards),
+        "stray_prints": sum(card.stray_prints for card in cards),
         **{f"objective_{step}": round(objective[step], 1) for step in STEPS if step < len(objective)},
     }
 

@@ -68,4 +68,4 @@ def draw_comparison(found: Comparison, path: Path) -> None:
 def _caption(scored: Any) -> dict[str, float]:
     card = scored.evaluation.scorecard
     scores = {"L2": card.l2_nm2, "PVB": card.pvb_nm2, "EPE": card.epe_violations, "EPE 3 nm": card.epe_violations_3nm}
-    return {**scores, "MRC": sum((card.mrc_violations or {}).values())}
+    return {**scores, "stray": card.stray_prints, "MRC": sum((card.mrc_violations or {}).values())}

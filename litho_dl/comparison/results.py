@@ -15,12 +15,13 @@ SCORES = (
     "epe_violations",
     "epe_violations_3nm",
     "epe_violations_neuralilt",
+    "stray_prints",
     "shots",
     "vertices",
     "mrc_violations",
 )
 EDGES = ("epe_mean_nm", "epe_3sigma_nm", "nils")
-TITLES = ("L2", "PVB", "L2 + PVB", "EPE", "EPE 3 nm", "shots", "vertices", "MRC", "s a clip", "conditions")
+TITLES = ("L2", "PVB", "L2 + PVB", "EPE", "EPE 3 nm", "stray", "shots", "vertices", "MRC", "s a clip", "conditions")
 Row = dict[str, Any]
 
 
@@ -82,7 +83,7 @@ def mean_cells(name: str, means: Mapping[str, Any]) -> list[str]:
     return [
         name,
         *(_cell(value, ",.0f") for value in (means["l2_nm2"], means["pvb_nm2"], both)),
-        *(_cell(means[key], ".1f") for key in ("epe_violations", "epe_violations_3nm")),
+        *(_cell(means[key], ".1f") for key in ("epe_violations", "epe_violations_3nm", "stray_prints")),
         *(_cell(means[key], ",.0f") for key in ("shots", "vertices")),
         _cell(means["mrc_violations"], ".1f"),
         "-" if seconds is None else f"{seconds:.2f}" if seconds >= 0.1 else f"{seconds:.2g}",
@@ -98,7 +99,18 @@ def published_cells(row: Published) -> list[str]:
     """A published row as the cells of the table."""
     epe, shots = "-" if row.epe is None else f"{row.epe:.1f}", "-" if row.shots is None else f"{row.shots:,.0f}"
     areas = (row.l2_nm2, row.pvb_nm2, row.l2_nm2 + row.pvb_nm2)
-    return [row.method, *(f"{area:,.0f}" for area in areas), epe, "-", shots, "-", "-", row.seconds, row.conditions]
+    return [
+        row.method,
+        *(f"{area:,.0f}" for area in areas),
+        epe,
+        "-",
+        "-",
+        shots,
+        "-",
+        "-",
+        row.seconds,
+        row.conditions,
+    ]
 
 
 def table_cells(suite: Suite, means: Sequence[Row]) -> list[list[str]]:

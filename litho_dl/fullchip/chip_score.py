@@ -76,6 +76,7 @@ class ChipScore:
         epe_violations: Violations of the `openilt` EPE rule.
         epe_violations_3nm: The same by edges that are more than 3 nm off.
         epe_sites: Number of its sites.
+        stray_prints: Connected regions that print at the corner nominal, outer or inner and touch no drawn shape.
         epe_mean_nm: Mean signed error of the sites that print; None if none does, as for the next three.
         epe_mean_abs_nm: Mean absolute error of these sites.
         epe_3sigma_nm: Three standard deviations of their errors.
@@ -94,6 +95,7 @@ class ChipScore:
     epe_violations: int
     epe_violations_3nm: int
     epe_sites: int
+    stray_prints: int
     epe_mean_nm: float | None
     epe_mean_abs_nm: float | None
     epe_3sigma_nm: float | None
@@ -173,6 +175,7 @@ def chip_score(scores: Sequence[TileScore], tiling: Tiling) -> ChipScore:
         epe_violations=int(sites.violated.sum()),
         epe_violations_3nm=sum(int(score.violated_3nm.sum()) for score in scores),
         epe_sites=len(sites.epe_nm),
+        stray_prints=sum(len(score.strays_nm) for score in scores),
         epe_mean_nm=_mean(found),
         epe_mean_abs_nm=_mean(np.abs(found)),
         epe_3sigma_nm=float(3 * found.std()) if len(found) else None,

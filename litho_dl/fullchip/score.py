@@ -24,6 +24,7 @@ from litho_dl.metrics.drawn_sites import drawn_sites, field_edges
 from litho_dl.metrics.edge import edge_placement
 from litho_dl.metrics.epe import OPENILT, OPENILT_3NM, EpeSites, violations
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
+from litho_dl.metrics.stray import stray_prints
 from litho_dl.simulation.exposure import Exposure
 
 FORMAT = "litho_dl.tile_score/2"
@@ -45,6 +46,7 @@ class TileScore:
         epe_nm: Signed edge placement errors (n,); NaN where no edge prints within 60 nm.
         violated: Violations of the `openilt` rule at each site, int (n,).
         violated_3nm: The same by edges that are more than 3 nm off.
+        strays_nm: Places (n, 2) of prints at any corner that touch no drawn shape, the first pixels of their regions.
         rule_places_nm: Boxes (n, 4) of the mask rule violations, by rule.
     """
 
@@ -55,6 +57,7 @@ class TileScore:
     epe_nm: np.ndarray
     violated: np.ndarray
     violated_3nm: np.ndarray
+    strays_nm: np.ndarray
     rule_places_nm: dict[str, np.ndarray]
 
     def __repr__(self) -> str:
@@ -167,13 +170,13 @@ def score_tile(context: WorkerContext, folder: Path, tile: Tile) -> TileScore:
     tiling, mask = context.plan.tiling, _window_mask(context, folder, tile)
     inside, window = tiling.inside(tile), tiling.window(tile)
     places = _rule_places(*mask, inside, window, context.plan.rules, RULE_MARGIN_NM * context.process.scale)
-    target = target_print(context.chip, inside, PIXEL_NM * context.process.scale)
     release_memory()  # before the images are allocated
     exposed = _expose(context, tile, *mask, IMAGE_MARGIN_PX)
     exposure, wanted, pixel_nm = exposed.exposure, exposed.pixels(inside), exposed.pixel_nm
-    nominal, outer, inner = (
-        exposure.binary_print(name)[wanted].cpu().numpy() for name in ("nominal", "outer", "inner")
-    )
+    drawn = target_print(context.chip, exposed.box_nm, pixel_nm)
+    prints = [exposure.binary_print(name).cpu().numpy() for name in ("nominal", "outer", "inner")]
+    strays = _stray_places(prints, drawn, wanted) * pixel_nm + np.array(exposed.box_nm[:2])
+    target, nominal, outer, inner = (image[wanted] for image in (drawn, *prints))
     aerial, (threshold, field) = exposure.aerial("nominal").cpu().numpy(), exposure.rule
     edges = field_edges(context.chip.whole(exposed.box_nm))
     sites = _within(drawn_sites(edges, OPENILT, pixel_nm, aerial.shape), wanted)
@@ -185,6 +188,7 @@ def score_tile(context: WorkerContext, folder: Path, tile: Tile) -> TileScore:
         edge_placement(aerial, sites, threshold, pixel_nm, field),
         violations(aerial, sites, OPENILT, threshold, field),
         violations(aerial, sites, OPENILT_3NM, threshold, field),
+        strays,
         places,
     )
 
@@ -202,6 +206,16 @@ def target_print(chip: Chip, box_nm: Box, pixel_nm: float) -> np.ndarray:
     """
     grid = Grid.of_field((box_nm[3] - box_nm[1], box_nm[2] - box_nm[0]), pixel_nm)
     return rasterize(chip.clipped(box_nm), grid) >= 0.5
+
+
+def _stray_places(prints: list[np.ndarray], drawn: np.ndarray, wanted: tuple[slice, slice]) -> np.ndarray:
+    """Middles (n, 2) as (x, y), in pixels, of the first pixels of stray prints, where these lie in some pixels.
+
+    So a region across a seam is counted once, unless it is cut by the images' border before its first pixel.
+    """
+    found = stray_prints(np.pad(np.logical_or.reduce(prints), 1), np.pad(drawn, 1)) - 1  # a tile is not periodic
+    own = np.all([(found[:, axis] >= side.start) & (found[:, axis] < side.stop) for axis, side in enumerate(wanted)], 0)
+    return found[own][:, ::-1] + 0.5
 
 
 def _within(sites: EpeSites, wanted: tuple[slice, slice]) -> EpeSites:
@@ -252,6 +266,7 @@ def _write(folder: Path, tile: Tile, score: TileScore, digest: str) -> None:
         "epe": score.epe_nm,
         "violated": score.violated,
         "violated_3nm": score.violated_3nm,
+        "strays": score.strays_nm,
         **score.rule_places_nm,
     }
     with atomic_path(score_file(folder, tile)) as temporary:
@@ -282,5 +297,6 @@ def read_score(folder: Path, tile: Tile, digest: str) -> TileScore:
             file.array(name, kind, (len(sites),)).read()
             for name, kind in (("epe", "f"), ("violated", "iu"), ("violated_3nm", "iu"))
         )
+        strays = file.array("strays", "f", (None, 2)).read()
         places = {rule: file.array(rule, "f", (None, 4)).read() for rule in UNITS if rule in file}
-        return TileScore(l2, pvb, target, sites, epe, violated, violated_3nm, places)
+        return TileScore(l2, pvb, target, sites, epe, violated, violated_3nm, strays, places)

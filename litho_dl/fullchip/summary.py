@@ -56,6 +56,7 @@ def run_text(result: dict[str, Any]) -> str:
         f"{result['epe_sites']:,} sites, mean |EPE| "
         f"{nm(result['epe_mean_abs_nm'])}, 3 sigma {nm(result['epe_3sigma_nm'])}, "
         f"{result['epe_lost']} sites do not print",
+        f"stray prints: {result['stray_prints']}",
     ]
     if result["seam_epe_nm"] is not None:
         lines.append(

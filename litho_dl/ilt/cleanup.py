@@ -1,5 +1,7 @@
 """Masks that keep mask rules, in place of those that an optimisation ends with."""
 
+import math
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -9,12 +11,21 @@ from litho_dl.core.grid import Grid
 from litho_dl.core.threads import Team
 from litho_dl.layout.contour import contour_polygons
 from litho_dl.layout.layout import Layout
+from litho_dl.layout.narrow import narrowed
+from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.raster import rasterize
 from litho_dl.layout.repair import repaired
 from litho_dl.layout.rules import MaskRules
 
 
-def clean(function: Tensor, pixel_nm: float, rules: MaskRules, written_nm: float, team: Team) -> Tensor:
+def clean(
+    function: Tensor,
+    pixel_nm: float,
+    rules: MaskRules,
+    written_nm: float,
+    team: Team,
+    narrow: tuple[Sequence[Sequence[Polygon]], float] | None = None,
+) -> Tensor:
     """Masks that keep mask rules, from functions whose zero lines are their edges; see `layout.repair`.
 
     Args:
@@ -23,17 +34,25 @@ def clean(function: Tensor, pixel_nm: float, rules: MaskRules, written_nm: float
         rules: The rules.
         written_nm: Pixel of the masks; divides the field.
         team: Threads that share the clips.
+        narrow: The drawn polygons of each clip, and the largest width in nm of shapes that touch none of them; None: no
+            limit. See `layout.narrow`.
 
     Returns:
         Area coverage (B, H, W) in [0, 1] of polygons that keep the rules.
     """
     height, width = function.shape[-2:]
     grid = Grid.of_field((height * pixel_nm, width * pixel_nm), written_nm)
-    cleaned = team.map(partial(_cleaned, pixel_nm=pixel_nm, rules=rules, grid=grid), function.unbind())
+    drawn, widest_nm = narrow or ([()] * len(function), math.inf)
+    clips = list(zip(function.unbind(), drawn, strict=True))
+    cleaned = team.map(partial(_cleaned, pixel_nm=pixel_nm, rules=rules, grid=grid, widest_nm=widest_nm), clips)
     return torch.stack(cleaned).to(function)
 
 
-def _cleaned(function: Tensor, pixel_nm: float, rules: MaskRules, grid: Grid) -> Tensor:
+def _cleaned(
+    clip: tuple[Tensor, Sequence[Polygon]], pixel_nm: float, rules: MaskRules, grid: Grid, widest_nm: float
+) -> Tensor:
     """One mask's coverage."""
+    function, drawn = clip
     outline = contour_polygons(function.detach().cpu().numpy(), pixel_nm, 0.0)
-    return torch.from_numpy(rasterize(Layout("mask", repaired(outline, rules)), grid))
+    shapes = repaired(outline, rules) if math.isinf(widest_nm) else narrowed(outline, drawn, widest_nm, rules)
+    return torch.from_numpy(rasterize(Layout("mask", shapes), grid))

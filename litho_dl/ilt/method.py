@@ -4,13 +4,14 @@ from dataclasses import asdict
 from itertools import accumulate, pairwise
 from math import floor
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.grid import common_multiple_nm, whole_ratio
 from litho_dl.core.settings import Length, Positive, Rate, Settings, Slope, Weight, load_settings, suggestion, validated
+from litho_dl.ilt.assists import LEFT_OUT_IF_NONE, Assists
 from litho_dl.ilt.fragmentation import Fragmentation
 from litho_dl.ilt.objective import RULE_TERMS, TERMS
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS
@@ -23,8 +24,6 @@ OptimizerName = Literal["sgd", "adam", "lbfgs", "feedback"]
 SUBPIXEL_PARAMETERIZATIONS: tuple[Name, ...] = ("multilevel", "levelset", "curvilinear")
 Weights = Annotated[dict[str, Weight], Field(min_length=1)]
 LARGEST_BIAS_NM = 1000.0
-# Digests of what methods made do not depend on keys that are not set.
-LEFT_OUT_IF_NONE: Any = Field(exclude_if=lambda value: value is None)
 
 
 class Level(Settings):
@@ -111,7 +110,8 @@ class Method(Settings):
         levels: The levels, coarse to fine; each pixel is a whole multiple of the next.
         bias_nm: Distance by which the target is grown on every side to start from; `manhattan` starts from the target.
         rules: Mask rules for the terms `width`, `space` and `area`, the clean-up, and the moves of `manhattan`.
-        fragments: Fragments, moves and assist features of `manhattan`; None: the defaults.
+        fragments: Fragments and moves of `manhattan`; None: the defaults.
+        assists: Limits of assist features, and bars by rules; None: the defaults, without limits.
         clean: Whether to move the edges of the best masks until they keep the rules; see `layout.repair`.
         mask_pixel_nm: Pixel on which the best masks are written; None: the last level's. Needs one of
             `SUBPIXEL_PARAMETERIZATIONS`.
@@ -130,6 +130,7 @@ class Method(Settings):
     bias_nm: Annotated[float, Field(ge=-LARGEST_BIAS_NM, le=LARGEST_BIAS_NM)] = 0.0
     rules: Rules | None = None
     fragments: Annotated[Fragmentation | None, LEFT_OUT_IF_NONE] = None
+    assists: Annotated[Assists | None, LEFT_OUT_IF_NONE] = None
     clean: bool = False
     mask_pixel_nm: Length | None = None
     check_every: Annotated[int, Field(ge=1)] = 10
@@ -172,6 +173,8 @@ class Method(Settings):
             raise ValueError("clean repairs pixel masks; manhattan keeps its own limits")
         if self.fragments is not None and "manhattan" not in self.parameterizations:
             raise ValueError("fragments needs the parameterization manhattan")
+        if self.assists is not None and self.assists.widest_nm is not None:
+            self._require_narrowing(self.assists.widest_nm)
         if self.mask_pixel_nm is not None:
             own, finest = self.mask_pixel_nm, self.target_nm
             nested = whole_ratio(max(own, finest), min(own, finest)) is not None
@@ -191,6 +194,12 @@ class Method(Settings):
             if (kind == "feedback") != moves_edges:
                 raise ValueError("the optimizer feedback and the parameterization manhattan go together")
         return self
+
+    def _require_narrowing(self, widest_nm: float) -> None:
+        if not self.clean and self.last_parameterization != "manhattan":
+            raise ValueError("assists.widest_nm is kept by the clean-up; add clean = true")
+        if self.rules is not None and widest_nm < self.rules.min_width_nm:
+            raise ValueError(f"assists.widest_nm must not be below min_width_nm of {self.rules.min_width_nm:g}")
 
     @property
     def last_parameterization(self) -> Name:
@@ -239,15 +248,20 @@ class Method(Settings):
     def keeps_rules(self) -> bool:
         """True if its masks depend on mask rules."""
         used = {*self.objective, *(term for level in self.levels for term in level.objective or ())}
-        return self.clean or not used.isdisjoint(RULE_TERMS) or "manhattan" in self.parameterizations
+        has_bars = self.assists is not None and self.assists.bars is not None
+        return self.clean or has_bars or not used.isdisjoint(RULE_TERMS) or "manhattan" in self.parameterizations
 
     @property
     def kept_fragments(self) -> Fragmentation:
         """`fragments` with the limits of the mask rules."""
-        rules, fragments = self.rules, self.fragments or Fragmentation()
-        if rules is None:
-            return fragments
-        return fragments.keeping(rules.min_width_nm, rules.min_space_nm, rules.min_area_nm2)
+        fragments = self.fragments or Fragmentation()
+        return fragments if self.rules is None else fragments.keeping(self.rules.mask_rules())
+
+    @property
+    def kept_assists(self) -> Assists:
+        """`assists` with the limits of the mask rules."""
+        assists = self.assists or Assists()
+        return assists if self.rules is None else assists.keeping(self.rules.mask_rules())
 
     def keeping(self, rules: MaskRules) -> "Method":
         """The method with other mask rules; unchanged if its masks depend on none. A radius is kept by `clean` only.

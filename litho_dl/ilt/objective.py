@@ -229,17 +229,18 @@ RULE_TERMS = ("width", "space", "area")
 FIELD_TERMS = ("l2", "l2_area", "pvb", "pvb_area", "corner_l2", "stray")  # which count prints wherever they are
 
 
-def background(target: Tensor, pixel_nm: float) -> Tensor:
-    """Where nothing may print: further than `CLEARANCE_NM` (in x or y) from the target.
+def background(target: Tensor, pixel_nm: float, clearance_nm: float = CLEARANCE_NM) -> Tensor:
+    """Where nothing may print: further than a clearance (in x or y) from the target.
 
     Args:
         target: Area coverage (B, H, W).
         pixel_nm: Its pixel.
+        clearance_nm: The clearance, rounded to pixels.
 
     Returns:
         1 there and 0 elsewhere, (B, H, W).
     """
-    reach, near = round(CLEARANCE_NM / pixel_nm), target > 0
+    reach, near = round(clearance_nm / pixel_nm), target > 0
     for axis in (-2, -1):
         width = 1  # of the window that each pixel covers so far, itself last
         while width < 2 * reach + 1:

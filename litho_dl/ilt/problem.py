@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 
 from litho_dl.core.threads import Argument, Result, Team
 from litho_dl.ilt.method import Level, Method
-from litho_dl.ilt.objective import ObjectiveInputs, background, evaluate_terms
+from litho_dl.ilt.objective import CLEARANCE_NM, ObjectiveInputs, background, evaluate_terms
 from litho_dl.ilt.parameterization import EdgeParameterization, Parameterization
 from litho_dl.ilt.probes import Edges, epe_probes, probe_pairs
 from litho_dl.ilt.start import coarsened
@@ -102,9 +102,9 @@ class LevelProblem:
         used = {*self._weights, *self._final_weights}
         self._pairs = probe_pairs(target, image_nm, edges, self._scale) if "placement" in used else None
         self._whole = Comparison(target, found, far, counted, level.image_nm)
-        self._views: dict[tuple[int, int], list[View]] = {}
-        self._allowed = self._allowed_area() if method.clean and surroundings is None else None
         self._around = surroundings
+        self._views: dict[tuple[int, int], list[View]] = {}
+        self._allowed = None if isinstance(parameterization, EdgeParameterization) else self._allowed_area(method)
         # Gradients of a source that all clips share are summed in one order only in one thread.
         has_source = any(other.requires_grad for other in simulator.parameters())
         self._each = team.map if team is not None and not has_source else _one_by_one
@@ -148,18 +148,28 @@ class LevelProblem:
             return mask
         return torch.where(self._around.free[clips], mask, self._around.mask[clips])
 
-    def _allowed_area(self) -> Tensor:
-        """1 where masks that keep mask rules may have features, (B, h, w).
+    def _allowed_area(self, method: Method) -> Tensor | None:
+        """1 where masks may have features, (B, h, w); None: everywhere.
 
-        A written mask ends at the field's border; a feature across the border would be cut into two pieces that violate
-        rules. So half the least space stays free there, except near drawn features.
+        That is as far from drawn features as assist features may be. A mask that keeps mask rules ends at the field's
+        border; a feature across the border would be cut into two pieces that violate rules. So half the least space
+        stays free there, except near drawn features.
         """
-        assert self._rules is not None
-        frame = math.ceil(self._rules.min_space_nm / self.level.pixel_nm / 2)
-        scale = self.level.image_nm / self.level.pixel_nm
-        allowed = interpolate(1 - self._whole.background[:, None], scale_factor=scale)[:, 0]
-        allowed[:, frame:-frame, frame:-frame] = 1
+        farthest_nm, has_frame = method.kept_assists.farthest_nm, method.clean and self._around is None
+        allowed = None if farthest_nm is None else self._near(farthest_nm)
+        if has_frame:
+            assert self._rules is not None
+            frame = math.ceil(self._rules.min_space_nm / self.level.pixel_nm / 2)
+            near = self._near(CLEARANCE_NM)
+            near[:, frame:-frame, frame:-frame] = 1
+            allowed = near if allowed is None else allowed * near
         return allowed
+
+    def _near(self, reach_nm: float) -> Tensor:
+        """1 up to a distance (in x or y) from drawn features, (B, h, w) on the level's pixels."""
+        scale = self.level.image_nm / self.level.pixel_nm
+        near = 1 - background(self._whole.target, self.level.image_nm, reach_nm)
+        return interpolate(near[:, None], scale_factor=scale)[:, 0]
 
     def _groups(self, count: int) -> list[slice]:
         """The groups of clips that are exposed at once: on a GPU all; else equal ones, an even number of them."""

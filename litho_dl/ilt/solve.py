@@ -18,7 +18,7 @@ from litho_dl.ilt.optimizer import ADAM_EPSILON, make_optimizer
 from litho_dl.ilt.parameterization import Parameterization, Start, make_parameterization
 from litho_dl.ilt.probes import Edges
 from litho_dl.ilt.problem import LevelProblem, Surroundings, geometric
-from litho_dl.ilt.start import biased, coarsened
+from litho_dl.ilt.start import biased, coarsened, outlines, with_bars
 from litho_dl.layout.polygon import Polygon
 from litho_dl.metrics.drawn_sites import field_edges
 from litho_dl.simulation.simulator import Simulator
@@ -132,6 +132,9 @@ def solve_targets(
     if surroundings is not None:
         surroundings = replace(surroundings, uncounted_nm=surroundings.uncounted_nm / scale)
     drawn = [None if some is None else [polygon.mapped(lambda p: p / scale) for polygon in some] for some in drawn]
+    bars = method.kept_assists.bars
+    if init is None and bars is not None:
+        begin = with_bars(begin, target, unit_nm, drawn, bars)
     told = on_step and (lambda step, steps, objective: on_step(step, steps, objective * scale**2))
     status: Status = "finished"
     with Team() as team:
@@ -206,7 +209,7 @@ class _Run:
         self.steps_done = 0
         self.steps_in_all = sum(level.steps for level in method.levels)
         self._name = ""
-        self._parameterization = make_parameterization(method.parameterization, method.kept_fragments)
+        self._parameterization = self._made(method.parameterization)
         self._parameters = torch.empty(0)
         self._problem: LevelProblem | None = None
 
@@ -257,8 +260,11 @@ class _Run:
             else:
                 mask = self._parameterization.mask(self._parameters.detach(), self._problem.level.mask_sharpness[1])
                 mask = mask.repeat_interleave(ratio, -2).repeat_interleave(ratio, -1)
-        self._parameterization = make_parameterization(name, self.method.kept_fragments)
+        self._parameterization = self._made(name)
         return self._parameterization.start(Start(mask, level.pixel_nm, self.target, self.target_nm, self.polygons))
+
+    def _made(self, name: str) -> Parameterization:
+        return make_parameterization(name, self.method.kept_fragments, self.method.kept_assists)
 
     def _record(self, terms: dict[str, Tensor]) -> None:
         """Records the terms of one step."""
@@ -308,7 +314,11 @@ class _Run:
         assert self.best is not None
         assert self.method.rules is not None
         best, rules = self.best, self.method.rules.mask_rules()
-        return clean(best.problem.function(best.parameters), best.problem.level.pixel_nm, rules, pixel_nm, self._team)
+        narrow, widest_nm = None, self.method.kept_assists.widest_nm
+        if widest_nm is not None:
+            narrow = outlines(self.target, self.target_nm, self.polygons), widest_nm
+        function, level_nm = best.problem.function(best.parameters), best.problem.level.pixel_nm
+        return clean(function, level_nm, rules, pixel_nm, self._team, narrow)
 
 
 def _require_target(

@@ -1,13 +1,20 @@
-"""Start masks of an optimisation: targets on coarser pixels, and grown targets."""
+"""Start masks of an optimisation: targets on coarser pixels, grown targets, and bars beside them."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
 from litho_dl.core.errors import MaskError
-from litho_dl.core.grid import whole_ratio
+from litho_dl.core.grid import Grid, whole_ratio
+from litho_dl.ilt.assists import Bars
+from litho_dl.ilt.bars import assist_bars
+from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
+from litho_dl.layout.raster import rasterize
 
 
 def coarsened(coverage: Tensor, pixel_nm: float, coarse_nm: float) -> Tensor:
@@ -57,3 +64,39 @@ def _grown(coverage: Tensor, pixels: int) -> Tensor:
         return coverage
     wrapped = pad(coverage[:, None], (pixels,) * 4, mode="circular")
     return max_pool2d(wrapped, 2 * pixels + 1, stride=1)[:, 0]
+
+
+def outlines(target: Tensor, pixel_nm: float, polygons: Sequence[Sequence[Polygon] | None]) -> list[Sequence[Polygon]]:
+    """The drawn polygons of each target in nm.
+
+    Args:
+        target: Area coverage (B, H, W).
+        pixel_nm: Its pixel.
+        polygons: Where polygons are None, those of the target's pixels are taken.
+    """
+    covered = (target >= 0.5).cpu().numpy()
+    return [
+        pixel_polygons(pixels, pixel_nm) if some is None else some
+        for pixels, some in zip(covered, polygons, strict=True)
+    ]
+
+
+def with_bars(
+    coverage: Tensor, target: Tensor, pixel_nm: float, polygons: Sequence[Sequence[Polygon] | None], bars: Bars
+) -> Tensor:
+    """Masks with assist features by rules; see `bars.assist_bars`.
+
+    Args:
+        coverage: The masks (B, H, W) in [0, 1].
+        target: Area coverage (B, H, W) of the drawn shapes.
+        pixel_nm: The pixel of both.
+        polygons: The drawn polygons of each target in nm; None: those of the target's pixels.
+        bars: The rules.
+
+    Returns:
+        (B, H, W) in [0, 1].
+    """
+    grid = Grid((coverage.shape[-2], coverage.shape[-1]), pixel_nm)
+    placed = [assist_bars(own, bars, grid.field_nm) for own in outlines(target, pixel_nm, polygons)]
+    images = [torch.from_numpy(rasterize(Layout("bars", tuple(own)), grid)) for own in placed]
+    return torch.maximum(coverage, torch.stack(images).to(coverage))

@@ -12,6 +12,7 @@ LOWER = (
     "sum_nm2",
     "epe_violations",
     "epe_violations_3nm",
+    "stray_prints",
     "shots",
     "vertices",
     "violations",

@@ -30,13 +30,14 @@ TILES = (
     "sum_nm2",
     "epe_violations",
     "epe_violations_3nm",
+    "stray_prints",
     MRC,
     "shots",
     "vertices",
     "multibeam_ms",
 )
-MOST_TILES = 8
-CLIP_SCORES = ("l2_nm2", "pvb_nm2", "epe_violations", "epe_violations_3nm", "shots", "vertices")
+MOST_TILES = 9
+CLIP_SCORES = ("l2_nm2", "pvb_nm2", "epe_violations", "epe_violations_3nm", "stray_prints", "shots", "vertices")
 SPOT_VALUES = ("x_nm", "y_nm", "epe_nm", "seam_distance_nm")
 TITLE = ("layout", "model", "method")
 INPUTS = ("layout", "layouts", "layer", "cell", "window_nm")

@@ -44,6 +44,7 @@ FIRST = (
     "sum_nm2",
     "epe_violations",
     "epe_violations_3nm",
+    "stray_prints",
     MRC,
     "shots",
     "vertices",

@@ -17,6 +17,7 @@ MEANS = (
     "sum_nm2",
     "epe_violations",
     "epe_violations_3nm",
+    "stray_prints",
     MRC,
     "shots",
     "vertices",

@@ -7,7 +7,13 @@ from litho_dl.scoring.scorecard import Scorecard
 
 SHOT_TOLERANCE_NM = 2.0
 HEADLINE = {"l2_nm2": "L2 (nm²)", "pvb_nm2": "PVB (nm²)", "epe_violations": "EPE violations", "shots": "shots"}
-SCORES = {"l2_nm2": "L2 (nm²)", "pvb_nm2": "PVB (nm²)", "epe_violations": "EPE", "epe_violations_3nm": "EPE 3 nm"}
+SCORES = {
+    "l2_nm2": "L2 (nm²)",
+    "pvb_nm2": "PVB (nm²)",
+    "epe_violations": "EPE",
+    "epe_violations_3nm": "EPE 3 nm",
+    "stray_prints": "stray",
+}
 Results = Sequence[dict[str, Any]]
 
 

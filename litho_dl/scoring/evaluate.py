@@ -21,10 +21,12 @@ from litho_dl.layout.rules import MaskRules, check_rules
 from litho_dl.metrics.image import l2_nm2, pvb_nm2
 from litho_dl.metrics.mrc import mask_violations
 from litho_dl.metrics.shots import shot_count
+from litho_dl.metrics.stray import stray_prints
 from litho_dl.metrics.write_cost import REDUCTION, multibeam_ms, vertex_count
 from litho_dl.optics.print_rule import MaskField, PrintRule
 from litho_dl.process.identity import finest_period_nm
 from litho_dl.process.model import ProcessModel
+from litho_dl.process.recipe import REQUIRED_CORNERS
 from litho_dl.scoring.edges import drawn_polygon_edges, edge_score, pixel_edges
 from litho_dl.scoring.protocol import Protocol
 from litho_dl.scoring.scorecard import Scorecard
@@ -134,6 +136,7 @@ def evaluate_mask(
         epe_violations_3nm=edges.violations_3nm,
         epe_violations_neuralilt=edges.violations_neuralilt,
         epe_sites=len(edges.sites),
+        stray_prints=len(stray_prints(np.logical_or.reduce([prints[name] for name in REQUIRED_CORNERS]), wanted)),
         shots=shot_count(pixels, pixel_nm, outline),
         vertices=vertex_count(written),
         multibeam_ms=_multibeam_ms(simulator.process),

@@ -39,6 +39,7 @@ class Scorecard:
         epe_violations_3nm: Violations at the same sites, per probe, by edges that are more than 3 nm off.
         epe_violations_neuralilt: Violations by the `neuralilt` rule (16 nm, per site).
         epe_sites: Sites of the `openilt` rule.
+        stray_prints: Connected regions that print at the corner nominal, outer or inner and touch no drawn shape.
         shots: Rectangles of the mask's fracture (klayout trapezoid decomposition, at the mask's pixel).
         vertices: Vertices of the mask's polygons as they are drawn, or of the outline along its pixels.
         multibeam_ms: Time of a multi-beam mask writer for the field, the same for all masks (see
@@ -57,6 +58,7 @@ class Scorecard:
     epe_violations_3nm: int
     epe_violations_neuralilt: int
     epe_sites: int
+    stray_prints: int
     shots: int
     vertices: int
     multibeam_ms: float | None
@@ -76,7 +78,7 @@ class Scorecard:
         return (
             f"Scorecard({self.clip}, {self.protocol}: L2 {self.l2_nm2:,.0f} nm², PVB {self.pvb_nm2:,.0f} nm², "
             f"EPE {self.epe_violations} (3 nm: {self.epe_violations_3nm}) of {self.epe_sites} sites, "
-            f"{self.shots} shots, {self.vertices} vertices)"
+            f"{self.stray_prints} stray prints, {self.shots} shots, {self.vertices} vertices)"
         )
 
 

@@ -152,7 +152,7 @@ class TestFiles:
         result = litho("fullchip", layout, *METHOD, *PLAIN, "--out", tmp_path / "mask.oas")
         assert result.code == 0
         found = json.loads((tmp_path / "mask.fullchip" / "scores.json").read_text())
-        first, tiles, areas, epe, seams, mrc, seconds = result.out.splitlines()
+        first, tiles, areas, epe, stray, seams, mrc, seconds = result.out.splitlines()
         assert first.endswith("mask.oas: 2.0 um2 in 3 x 3 tiles of 512 nm, halo 256 nm")
         assert tiles == "tiles: 9 solved, 0 found, 0 repeated, 0 empty"
         assert areas == (
@@ -163,6 +163,7 @@ class TestFiles:
             f"{found['epe_sites']} sites, mean |EPE| "
         )
         assert found["epe_violations"] <= found["epe_violations_3nm"] <= 2 * found["epe_sites"]
+        assert stray == f"stray prints: {found['stray_prints']}"
         assert seams.endswith("within 64 nm of a seam, - farther than 256 nm")
         assert mrc.startswith(
             f"mask rules (width 20 nm, space 20 nm, area 1,000 nm²): width {found['mrc_violations']['width']}, space "

@@ -97,7 +97,7 @@ class TestScore:
         whole = chip_score([score], tiling)
         # In single precision, a pixel at the threshold may print in one of the two and not in the other.
         assert (whole.l2_nm2, whole.pvb_nm2) == pytest.approx((card.l2_nm2, card.pvb_nm2), abs=2)
-        for name in ("epe_sites", "epe_violations", "epe_violations_3nm"):
+        for name in ("epe_sites", "epe_violations", "epe_violations_3nm", "stray_prints"):
             assert getattr(whole, name) == getattr(card, name)
         assert card.edges is not None
         assert whole.epe_mean_nm == pytest.approx(card.edges.epe_mean_nm, abs=1e-4)
@@ -140,6 +140,23 @@ class TestScore:
         assert a.l2_nm2 == pytest.approx(b.l2_nm2, rel=0.1)
         kept = Layout("target", BARS.whole((0, 0, 1536, 512)))
         assert tilings[0].mask.area_nm2 != pytest.approx(kept.area_nm2, rel=0.01), "masks do not stay as they begin"
+
+    def test_a_stray_print_on_a_seam_counts_once(self, tmp_path):
+        """Large openings away from wires, across seams of either direction and in a core; a small one prints not."""
+        layer = chip(*WIRES)
+        made = run(tmp_path, layer, core_nm=512.0)
+        tiling, folder = made.plan.tiling, tmp_path / "run"
+        openings = [box(184, 952, 344, 1112), box(960, 688, 1120, 848), box(-200, -200, -56, -56)]
+        mask = Layout("mask", (*WIRES, *openings, box(-200, 600, -176, 624)))
+        for tile in tiling.tiles:
+            write_mask(folder, tile, 1, torch.from_numpy(drawn(mask, tiling, tile)), PIXEL_NM, made.plan.digest)
+        for path in (folder / "tiles").glob("score_*"):
+            path.unlink()
+        again = run(tmp_path, layer, core_nm=512.0)
+        assert chip_score(list(again.scores.values()), tiling).stray_prints == 3
+        places = np.concatenate([score.strays_nm for score in again.scores.values()])
+        for opening in openings:
+            assert ((places > opening.hull.min(0) - 8) & (places < opening.hull.max(0))).all(1).sum() == 1
 
     def test_rules_are_checked_across_seams(self, tmp_path):
         """A gap of 16 nm on a seam, and a speck in the middle of a core, each counted once."""
@@ -196,9 +213,9 @@ TILING = Tiling((0.0, 0.0, 1536.0, 1024.0), (0.0, 0.0, 1536.0, 1024.0), 512.0, 2
 NONE = {rule: np.zeros((0, 4)) for rule in ("width", "space", "area")}
 
 
-def tile_score(xy: list, epe: list, violated: list, violated_3nm: list) -> TileScore:
+def tile_score(xy: list, epe: list, violated: list, violated_3nm: list, strays: int = 0) -> TileScore:
     counts = (np.array(violated, dtype=int), np.array(violated_3nm, dtype=int))
-    return TileScore(10.0, 4.0, 100.0, np.array(xy, dtype=float), np.array(epe), *counts, NONE)
+    return TileScore(10.0, 4.0, 100.0, np.array(xy, dtype=float), np.array(epe), *counts, np.zeros((strays, 2)), NONE)
 
 
 class TestSummary:
@@ -212,12 +229,13 @@ class TestSummary:
 
     def test_totals(self):
         scores = [
-            tile_score([(500, 5), (200, 100)], [3.0, -1.0], [0, 0], [1, 0]),
-            tile_score([(530, 40), (800, 30)], [np.nan, -5.0], [2, 1], [2, 1]),
+            tile_score([(500, 5), (200, 100)], [3.0, -1.0], [0, 0], [1, 0], 1),
+            tile_score([(530, 40), (800, 30)], [np.nan, -5.0], [2, 1], [2, 1], 2),
         ]
         found = chip_score(scores, TILING)
         assert (found.l2_nm2, found.pvb_nm2, found.target_nm2) == (20, 8, 200)
         assert (found.epe_sites, found.epe_violations, found.epe_violations_3nm, found.epe_lost) == (4, 3, 4, 1)
+        assert found.stray_prints == 3
         assert found.epe_mean_nm == pytest.approx(-1)
         assert found.epe_mean_abs_nm == pytest.approx(3)
         assert found.epe_3sigma_nm == pytest.approx(3 * np.std([3, -1, -5]))

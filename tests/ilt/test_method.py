@@ -7,6 +7,7 @@ import pytest
 
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.settings import packaged_names, packaged_text
+from litho_dl.ilt.assists import Assists
 from litho_dl.ilt.fragmentation import Fragmentation
 from litho_dl.ilt.method import Method, Rules, load_method
 from litho_dl.layout.rules import MaskRules
@@ -254,9 +255,11 @@ class TestRulesOfTheCommandLine:
         opc = load_method("opc")
         assert opc.kept_fragments == Fragmentation()
         kept = opc.keeping(self.RULES).kept_fragments
-        assert (kept.kept_nm, kept.assist_width_nm, kept.assist_area_nm2) == (44.0, 36.0, 3000.0)
-        assert kept.assist_clearance_nm == Fragmentation().assist_clearance_nm
+        assert kept.kept_nm == 44.0
+        assists = opc.keeping(self.RULES).kept_assists
+        assert (assists.narrowest_nm, assists.smallest_nm2, assists.clearance_nm) == (36.0, 3000.0, 44.0)
         assert opc.keeping(MaskRules(1.0, 1.0, 1.0)).kept_fragments == Fragmentation()
+        assert opc.keeping(MaskRules(1.0, 1.0, 1.0)).kept_assists == opc.kept_assists == Assists()
 
     def test_a_limit_of_zero_cannot_be_kept(self):
         with pytest.raises(
@@ -266,7 +269,7 @@ class TestRulesOfTheCommandLine:
 
     def test_what_is_not_set_is_not_in_the_table(self):
         """So that digests of data sets and chips stay what they were."""
-        assert "fragments" not in load_method("opc").model_dump(mode="json")
+        assert not {"fragments", "assists"} & load_method("opc").model_dump(mode="json").keys()
         own = load_method("opc").model_copy(update={"fragments": Fragmentation(corner_nm=30.0)})
         assert own.model_dump(mode="json")["fragments"]["corner_nm"] == 30.0
 

@@ -5,11 +5,11 @@ import pytest
 from scenes.slanted import rotated
 from scipy import ndimage
 
-from litho_dl.ilt.fragmentation import Fragmentation
+from litho_dl.ilt.assists import Assists
 from litho_dl.ilt.sraf import assist_rectangles
 
 NM = 4.0
-SETTINGS = Fragmentation()
+SETTINGS = Assists()
 SIDE = 400  # nm
 
 
@@ -23,10 +23,10 @@ def image(*boxes: tuple[int, int, int, int], pixel_nm: float = NM) -> np.ndarray
     return pixels
 
 
-def found(mask: np.ndarray, drawn: np.ndarray) -> list[tuple[float, ...]]:
+def found(mask: np.ndarray, drawn: np.ndarray, assists: Assists = SETTINGS) -> list[tuple[float, ...]]:
     """Each rectangle's x0, y0, x1, y1; four corners, counter-clockwise."""
     boxes = []
-    for polygon in assist_rectangles(mask, NM, drawn, 1.0, SETTINGS):
+    for polygon in assist_rectangles(mask, NM, drawn, 1.0, assists):
         (x0, y0), (x1, y1) = polygon.hull.min(0), polygon.hull.max(0)
         assert polygon.hull.tolist() == [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
         assert not polygon.holes
@@ -49,16 +49,35 @@ def test_what_is_near_the_target_is_its_own():
     serifs = image((140, 140, 260, 260))
     assert found(serifs, TARGET) == []
     assert found(image((80, 160, 160, 240)), TARGET) == [(80, 160, 116, 240)]
-    assert SETTINGS.assist_clearance_nm == 160 - 116
+    assert SETTINGS.clearance_nm == 160 - 116
 
 
 def test_small_openings_are_left_out_and_thin_ones_widened():
     assert found(image((40, 40, 88, 88)), TARGET) == []  # 2304 nm^2 is less than the smallest
     assert found(image((40, 40, 92, 88)), TARGET) == [(40, 40, 92, 88)]
-    assert 48 * 48 < SETTINGS.assist_area_nm2 < 52 * 48
+    assert 48 * 48 < SETTINGS.smallest_nm2 < 52 * 48
     thin = (40, 40, 60, 240)
     assert found(image(thin), TARGET) == [(38, 40, 62, 240)]
-    assert SETTINGS.assist_width_nm == 24
+    assert SETTINGS.narrowest_nm == 24
+
+
+def test_wide_openings_become_narrower_and_far_ones_are_left_out():
+    """No broader than allowed, around the same middle; and none of it beyond the reach, in x or y."""
+    wide = image((40, 40, 112, 240))
+    assert found(wide, TARGET) == [(40, 40, 112, 240)]
+    assert found(wide, TARGET, Assists(widest_nm=40.0)) == [(56, 40, 96, 240)]
+    assert found(wide, TARGET, Assists(widest_nm=10.0)) == [(64, 40, 88, 240)]  # the least width counts more
+    assert found(wide, TARGET, Assists(reach_nm=80.0)) == [(80, 80, 112, 240)]
+    assert found(image((40, 40, 72, 240)), TARGET, Assists(reach_nm=80.0)) == []
+
+
+def test_parts_of_a_feature_across_the_border_are_left_out_unless_wide():
+    """A bar of 24 nm that the border cuts lengthwise would be widened at both; one of 25 nm is kept."""
+    halves = image((0, 40, 12, 240), (388, 40, 400, 240))
+    assert found(halves, TARGET) == []
+    assert found(image((8, 40, 20, 240)), TARGET) == [(2, 40, 26, 240)]
+    assert found(image((0, 40, 24, 240)), TARGET) == []
+    assert found(image((0, 40, 28, 240)), TARGET) == [(0, 40, 28, 240)]
 
 
 def test_a_frame_becomes_bars():
@@ -80,7 +99,7 @@ def test_the_rectangle_of_a_bent_blob_keeps_clear_of_the_corner_it_goes_around()
     assert boxes
     apart = ndimage.distance_transform_edt(~TARGET)
     for x0, y0, x1, y1 in boxes:
-        assert apart[int(y0) : int(y1), int(x0) : int(x1)].min() > SETTINGS.assist_clearance_nm
+        assert apart[int(y0) : int(y1), int(x0) : int(x1)].min() > SETTINGS.clearance_nm
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -98,11 +117,11 @@ def test_noise(seed):
     apart = ndimage.distance_transform_edt(~drawn)
     for x0, y0, x1, y1 in boxes:
         assert (x0, y0, x1, y1) == tuple(np.rint((x0, y0, x1, y1)))
-        assert min(x1 - x0, y1 - y0) >= SETTINGS.assist_width_nm - 1
-        assert (x1 - x0 + 1) * (y1 - y0 + 1) >= SETTINGS.assist_area_nm2
-        assert min(x0, y0) > -SETTINGS.assist_width_nm / 2
-        assert max(x1, y1) < SIDE + SETTINGS.assist_width_nm / 2
-        assert apart[max(int(y0), 0) : int(y1), max(int(x0), 0) : int(x1)].min() > SETTINGS.assist_clearance_nm
+        assert min(x1 - x0, y1 - y0) >= SETTINGS.narrowest_nm - 1
+        assert (x1 - x0 + 1) * (y1 - y0 + 1) >= SETTINGS.smallest_nm2
+        assert min(x0, y0) > -SETTINGS.narrowest_nm / 2
+        assert max(x1, y1) < SIDE + SETTINGS.narrowest_nm / 2
+        assert apart[max(int(y0), 0) : int(y1), max(int(x0), 0) : int(x1)].min() > SETTINGS.clearance_nm
 
 
 @pytest.mark.parametrize("angle_deg", range(0, 180, 15))

@@ -14,7 +14,7 @@ DISC = np.hypot(CENTRES[:, None], CENTRES) <= 80
 
 
 def scored(cost: float):
-    card = Scorecard("a", "default/1", "exact", cost, 0.0, 0, 0, 1, 3, None, None, 0.0)
+    card = Scorecard("a", "default/1", "exact", cost, 0.0, 0, 0, 0, 1, 0, 3, 4, None, None, None, 0.0)
     return SimpleNamespace(scorecard=card)
 
 

@@ -101,6 +101,32 @@ def test_masks_whose_score_is_known(simulator):
         json.dumps(card.as_dict(), allow_nan=False)
 
 
+def test_stray_prints_count_at_any_corner(simulator):
+    """Far squares that print at the outer corner only, at every corner, and at none; each counts once."""
+    clip = place(boxes((0, 0, 90, 160)), GRID, "bar")
+    dose = simulator.process.corners["outer"].dose
+    threshold = simulator.process.resist.threshold
+    found = {side: opened(clip, side, simulator) for side in range(0, 112, 4)}
+    least = min(side for side, score in found.items() if score.scorecard.stray_prints)
+    assert [score.scorecard.stray_prints for score in found.values()] == [side >= least for side in found]
+    faint, bright = (found[side].prints for side in (least, 108))
+    assert least > 40
+    assert [bool(faint[name][CORNER].any()) for name in ("outer", "nominal", "inner")] == [True, False, False]
+    assert all(bright[name][CORNER].any() for name in ("outer", "nominal", "inner"))
+    peak = found[least].aerial[CORNER].max()
+    assert peak < threshold < dose * peak
+
+
+CORNER = np.s_[:160, :160]
+
+
+def opened(clip: Clip, side: int, simulator: Simulator) -> Evaluation:
+    """The score of the drawn bar with a square in the lowest corner of the field."""
+    mask = clip.coverage(4.0).clone()
+    mask[10 : 10 + side // 4, 10 : 10 + side // 4] = 1
+    return score(mask, clip, simulator)
+
+
 def test_half_is_open_and_half_is_drawn(simulator):
     clip = place(boxes((0, 0, 60.5, 300)), GRID, "half")
     dark, half = (score(torch.full((64, 64), value), clip, simulator).scorecard for value in (0.4999, 0.5))

@@ -54,6 +54,23 @@ def test_complements_score_alike(kind, wider_nm, seed):
     assert clear.mask_field == "clear"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_absorber_away_from_shapes_prints_from_some_size_on(kind):
+    """On a clear field, first at the outer corner only, then at all of them."""
+    target, grid = Layout("bar", (box(300, 100, 412, 412),)), Grid.of_field(FIELD, 2.0)
+    simulator, found = Simulator(process_of(kind, "clear"), dtype=torch.float64), {}
+    for side in range(40, 130, 2):
+        drawn = Layout("mask", (*target.polygons, box(60, 200, 60 + side, 200 + side)))
+        mask = torch.from_numpy(rasterize(drawn, grid))
+        found[side] = evaluate_mask(mask, 2.0, target, simulator, PROTOCOLS["default"], drawn=drawn)
+    first = {
+        name: min(side for side, score in found.items() if score.prints[name][:, :125].any())
+        for name in ("nominal", "outer", "inner")
+    }
+    assert 40 < first["outer"] <= first["nominal"] < first["inner"] < 128
+    assert [score.scorecard.stray_prints for score in found.values()] == [side >= first["outer"] for side in found]
+
+
 @pytest.mark.parametrize("shift_nm", [0.0, 4.0, -17.0, 25.0])
 def test_too_large_is_positive(shift_nm):
     """A bar of a clear field that prints `shift_nm` too large on each side: dark inside, bright beyond."""

@@ -1,5 +1,6 @@
 """Mask parameterizations: from free parameters to masks."""
 
+from litho_dl.ilt.assists import Assists
 from litho_dl.ilt.fragmentation import Fragmentation
 from litho_dl.ilt.parameterization.base import EdgeParameterization, Parameterization, Start
 from litho_dl.ilt.parameterization.curvilinear import Curvilinear
@@ -19,6 +20,6 @@ PARAMETERIZATIONS: dict[str, type[Parameterization]] = {
 }
 
 
-def make_parameterization(name: str, fragments: Fragmentation) -> Parameterization:
+def make_parameterization(name: str, fragments: Fragmentation, assists: Assists) -> Parameterization:
     """A parameterization of `PARAMETERIZATIONS`; `manhattan` with the settings of a method."""
-    return Manhattan(fragments) if name == "manhattan" else PARAMETERIZATIONS[name]()
+    return Manhattan(fragments, assists) if name == "manhattan" else PARAMETERIZATIONS[name]()

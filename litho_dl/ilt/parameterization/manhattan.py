@@ -7,6 +7,8 @@ from torch.nn.functional import grid_sample, pad
 
 from litho_dl.core.errors import MaskError
 from litho_dl.core.grid import Grid
+from litho_dl.ilt.assists import Assists
+from litho_dl.ilt.bars import assist_bars
 from litho_dl.ilt.fragmentation import Fragmentation
 from litho_dl.ilt.fragments import Fragments, fragment, free_moves
 from litho_dl.ilt.parameterization.base import EdgeParameterization, Start
@@ -14,6 +16,7 @@ from litho_dl.ilt.sraf import assist_rectangles
 from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.edges import is_manhattan
 from litho_dl.layout.layout import Layout
+from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.raster import rasterize
 from litho_dl.optics.print_rule import MaskField, PrintRule
 from litho_dl.simulation.exposure import Exposure
@@ -27,14 +30,14 @@ class Manhattan(EdgeParameterization):
     """mask = exact area coverage of the target's polygons, each fragment moved outwards by its parameter in nm.
 
     Fragments of slanted edges move along their normals. Features of the start mask away from the target become
-    rectangles, which serve as fixed assist features. Moves are limited so that widths and spaces of at least `kept_nm`
-    remain. The parameters (B, n) are padded for clips with fewer fragments.
+    rectangles, which serve as fixed assist features; or bars by rules do. Moves are limited so that widths and spaces
+    of at least `kept_nm` remain. The parameters (B, n) are padded for clips with fewer fragments.
 
     Source: N. Cobb, PhD thesis, UC Berkeley (1998), ch. 5: fragments, and moves fed back from their placement errors.
     """
 
-    def __init__(self, settings: Fragmentation | None = None) -> None:
-        self._settings = settings or Fragmentation()
+    def __init__(self, settings: Fragmentation | None = None, assists: Assists | None = None) -> None:
+        self._settings, self._assists = settings or Fragmentation(), assists or Assists()
         self._pixel_nm = 0.0
         self._shape = (0, 0)
         self._slanted: list[Fragments | None] = []
@@ -48,10 +51,10 @@ class Manhattan(EdgeParameterization):
         self._pixel_nm, self._shape = start.pixel_nm, (start.mask.shape[-2], start.mask.shape[-1])
         self._slanted = []
         clips, limits = [], []
-        assists = start.mask.detach().cpu().numpy()
+        masks = start.mask.detach().cpu().numpy()
         covered = (start.drawn >= 0.5).cpu().numpy()
         outlines = start.polygons or [None] * len(covered)
-        for drawn, mask, polygons in zip(covered, assists, outlines, strict=True):
+        for drawn, mask, polygons in zip(covered, masks, outlines, strict=True):
             targets = list(pixel_polygons(drawn, start.drawn_nm) if polygons is None else polygons)
             if not targets:
                 raise MaskError(
@@ -59,15 +62,25 @@ class Manhattan(EdgeParameterization):
                     f"none by half; use a finer pixel."
                 )
             own, slanted = self._settings, not is_manhattan(targets)
-            fixed = []
-            if own.assist_features:
-                fixed = assist_rectangles(mask, start.pixel_nm, drawn, start.drawn_nm, own, slanted=slanted)
+            fixed = self._assist_features(start, mask, drawn, targets, slanted=slanted)
             clip = fragment(targets, fixed, own.rules)
             clips.append(clip)
             limits.append(free_moves(clip, targets + fixed, own.kept_nm, own.largest_move_nm))
             self._slanted.append(clip if slanted else None)
         self._pack(clips, limits, start.mask)
         return start.mask.new_zeros(len(clips), max(len(clip.sites) for clip in clips))
+
+    def _assist_features(
+        self, start: Start, mask: np.ndarray, drawn: np.ndarray, targets: list[Polygon], *, slanted: bool
+    ) -> list[Polygon]:
+        """The fixed assist features of one clip."""
+        own = self._assists
+        if own.bars is not None:
+            height, width = drawn.shape
+            return assist_bars(targets, own.bars, (height * start.drawn_nm, width * start.drawn_nm))
+        if not own.allowed:
+            return []
+        return assist_rectangles(mask, start.pixel_nm, drawn, start.drawn_nm, own, slanted=slanted)
 
     def _pack(self, clips: list[Fragments], limits: list[np.ndarray], like: Tensor) -> None:
         """Stores the fragments of all clips as padded tensors (B, n or v, ...)."""

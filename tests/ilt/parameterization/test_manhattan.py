@@ -13,6 +13,7 @@ from torch import Tensor
 
 from litho_dl.core.errors import MaskError
 from litho_dl.core.grid import Grid
+from litho_dl.ilt.assists import Assists, Bars
 from litho_dl.ilt.fragmentation import Fragmentation
 from litho_dl.ilt.method import load_method
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS, Start
@@ -22,6 +23,7 @@ from litho_dl.layout.clips import place
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.raster import rasterize
+from litho_dl.layout.rules import MaskRules
 from litho_dl.process.model import Corner, build_process
 from litho_dl.process.resist import Resist
 from litho_dl.runs.optimize import evaluate, solve
@@ -288,13 +290,24 @@ class TestSettings:
         target, far = drawn((60, 60, 120, 340)), drawn((60, 60, 120, 340), (240, 100, 280, 300))
         start = Start(torch.nn.functional.avg_pool2d(far, 4), 4.0, target, 1.0)
         for assists, area_nm2 in ((True, 60 * 280 + 40 * 200), (False, 60 * 280)):
-            form = Manhattan(Fragmentation(assist_features=assists))
+            form = Manhattan(assists=Assists(allowed=assists))
             assert 16 * form.mask(form.start(start), 1.0).sum() == pytest.approx(area_nm2)
+
+    def test_bars_by_rules_take_the_place_of_features(self):
+        """Beside the two long sides of the bar, and not at its ends, which are too short."""
+        target, far = drawn((60, 60, 120, 340)), drawn((60, 60, 120, 340), (240, 100, 280, 300))
+        start = Start(torch.nn.functional.avg_pool2d(far, 4), 4.0, target, 1.0)
+        bars = Bars(width_nm=20.0, distance_nm=32.0, pullback_nm=10.0, shortest_nm=50.0, spacing_nm=16.0)
+        form = Manhattan(assists=Assists(bars=bars))
+        expected = drawn((60, 60, 120, 340), (152, 70, 172, 330), (8, 70, 28, 330))
+        mask, pixel_nm = form.output_mask(form.start(start), 4.0)
+        assert pixel_nm == 1.0
+        assert torch.equal(mask, expected >= 0.5)
 
     def test_assist_features_are_no_narrower_than_said(self):
         target, far = drawn((60, 60, 120, 340)), drawn((60, 60, 120, 340), (240, 100, 280, 300))
         start = Start(torch.nn.functional.avg_pool2d(far, 4), 4.0, target, 1.0)
-        form = Manhattan(Fragmentation().keeping(60.0, 20.0, 1000.0))
+        form = Manhattan(assists=Assists().keeping(MaskRules(60.0, 20.0, 1000.0)))
         assert 16 * form.mask(form.start(start), 1.0).sum() == pytest.approx(60 * 280 + 60 * 200)
-        none = Manhattan(Fragmentation().keeping(20.0, 20.0, 8001.0))
+        none = Manhattan(assists=Assists().keeping(MaskRules(20.0, 20.0, 8001.0)))
         assert 16 * none.mask(none.start(start), 1.0).sum() == pytest.approx(60 * 280)

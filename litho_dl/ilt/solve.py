@@ -116,6 +116,7 @@ def solve_targets(
         The best masks, with history.
 
     Raises:
+        KernelError: The method has corners at foci for which no kernels can be built.
         MaskError: Targets or masks are not finite, empty or of different shapes, or the mask technology has more than
             two values.
         GridMismatchError: Target, field and levels do not fit each other.
@@ -135,7 +136,7 @@ def solve_targets(
     told = on_step and (lambda step, steps, objective: on_step(step, steps, objective * scale**2))
     status: Status = "finished"
     with Team() as team:
-        run = _Run(simulator, target, unit_nm, method, told, drawn, edges, surroundings, team)
+        run = _Run(method.on_process(simulator), target, unit_nm, method, told, drawn, edges, surroundings, team)
         try:
             for level in method.levels:
                 run.optimise_level(level, begin)

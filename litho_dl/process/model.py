@@ -264,9 +264,7 @@ class ProcessModel:
         settings = self.recipe.kernels
         most = max(len(kernels.weights) for kernels in self.kernels.values())
         counted = settings.energy is None and all(kernels.tail is None for kernels in self.kernels.values())
-        ends_nm = next(
-            iter(self.kernels.values())
-        ).ends_nm  # where kernels of a smaller field were extended, half of it
+        ends_nm = next(iter(self.kernels.values())).ends_nm  # if extended to a larger field: half their own
         field_nm = self.field_nm if ends_nm is None else (2 * ends_nm, 2 * ends_nm)
         kernels = focus_kernels(self.recipe, field_nm, defocus_nm, most if counted else None)
         return kernels if ends_nm is None else extended(kernels, self.field_nm)

@@ -79,7 +79,7 @@ class LevelProblem:
         """Prepares a level.
 
         Args:
-            simulator: The process, with the method's corners; see `Method.on_process`.
+            simulator: The process.
             method: The method, for the final objective, corners, rules and clean-up.
             level: The level.
             parameterization: Maps parameters to masks.
@@ -89,6 +89,7 @@ class LevelProblem:
             team: Threads that share the clips; None: this one alone.
         """
         self.level, self.progress = level, 0.0
+        simulator = method.on_process(simulator)
         self.terms: dict[str, Tensor] = {}
         self._simulator, self._parameterization, self._dtype = simulator, parameterization, target.dtype
         self._loop_simulator = simulator if level.kernels is None else simulator.shortened(level.kernels)

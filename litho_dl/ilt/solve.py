@@ -136,7 +136,7 @@ def solve_targets(
     told = on_step and (lambda step, steps, objective: on_step(step, steps, objective * scale**2))
     status: Status = "finished"
     with Team() as team:
-        run = _Run(method.on_process(simulator), target, unit_nm, method, told, drawn, edges, surroundings, team)
+        run = _Run(simulator, target, unit_nm, method, told, drawn, edges, surroundings, team)
         try:
             for level in method.levels:
                 run.optimise_level(level, begin)

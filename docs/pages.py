@@ -16,13 +16,14 @@ from pydantic import BaseModel
 from litho_dl.cli.main import COMMANDS, cli
 from litho_dl.ilt.assists import Assists, Bars
 from litho_dl.ilt.fragmentation import Fragmentation
-from litho_dl.ilt.method import Level, Method, Rules
+from litho_dl.ilt.method import Level, Method, Rules, WindowCorner
 from litho_dl.ilt.objective import TERMS
 
 EXAMPLES, LAYOUTS, RESULTS = (Path(__file__).parents[1] / name for name in ("examples", "layouts", "results"))
 METHOD_TABLES: dict[str, type[BaseModel]] = {
     "The method": Method,
     "`[[levels]]`": Level,
+    "`[[corners]]`, of the term `through_window`": WindowCorner,
     "`[rules]`, at wafer scale": Rules,
     "`[fragments]`, of `manhattan`": Fragmentation,
     "`[assists]`": Assists,

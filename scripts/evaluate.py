@@ -124,7 +124,7 @@ def write_results(suite: Suite, rows: list[dict[str, Any]], methods: list[str], 
 
 
 def method_names(given: str) -> list[str]:
-    """The methods that an option names."""
+    """The methods that an option names; `all` are those that any optics allow, so without `window`, which refocuses."""
     return list(METHODS) if given == "all" else given.split(",")
 
 

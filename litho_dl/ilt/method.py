@@ -17,6 +17,7 @@ from litho_dl.ilt.objective import RULE_TERMS, TERMS
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS
 from litho_dl.ilt.parameterization.manhattan import WRITING_GRID_NM
 from litho_dl.layout.rules import LARGEST_LIMIT_NM, MaskRules
+from litho_dl.simulation.simulator import Simulator
 
 Name = Literal["pixel", "multilevel", "levelset", "curvilinear", "manhattan"]
 OptimizerName = Literal["sgd", "adam", "lbfgs", "feedback"]
@@ -94,6 +95,20 @@ class Rules(Settings):
         return MaskRules(**self.model_dump())
 
 
+class WindowCorner(Settings):
+    """A process condition, from the nominal one, at which prints are compared with the target by `through_window`.
+
+    Attributes:
+        dose: Factor on the nominal dose.
+        defocus_nm: Distance from the nominal focus, for a process of scale 1 like all lengths of methods.
+        weight: Weight of the wrong area at this corner.
+    """
+
+    dose: Annotated[float, Field(gt=0, le=100)]
+    defocus_nm: Annotated[float, Field(ge=-1e5, le=1e5)]
+    weight: Weight = 1.0
+
+
 class Method(Settings):
     """One ILT method: a parameterization, an objective and an optimizer, on one or more levels.
 
@@ -107,6 +122,8 @@ class Method(Settings):
             far as any other, in a direction that rounding or distant features decide; with damping, gradients well
             below this value move it less, and masks depend less on such details. None: torch's 1e-8 nm^2.
         objective: Weights of terms of `objective.TERMS`.
+        corners: Any number of process conditions, for the term `through_window`. Those of one focus share its kernels,
+            which are built from the recipe. None: no such term.
         levels: The levels, coarse to fine; each pixel is a whole multiple of the next.
         bias_nm: Distance by which the target is grown on every side to start from; `manhattan` starts from the target.
         rules: Mask rules for the terms `width`, `space` and `area`, the clean-up, and the moves of `manhattan`.
@@ -126,6 +143,7 @@ class Method(Settings):
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     damping: Annotated[float, Field(ge=0, le=1e6)] | None = None
     objective: Weights
+    corners: Annotated[Annotated[tuple[WindowCorner, ...], Field(min_length=1)] | None, LEFT_OUT_IF_NONE] = None
     levels: Annotated[tuple[Level, ...], Field(min_length=1)]
     bias_nm: Annotated[float, Field(ge=-LARGEST_BIAS_NM, le=LARGEST_BIAS_NM)] = 0.0
     rules: Rules | None = None
@@ -161,9 +179,9 @@ class Method(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        used = {
-            name for weights in (self.objective, *(level.objective or {} for level in self.levels)) for name in weights
-        }
+        used = self.terms
+        if ("through_window" in used) != (self.corners is not None):
+            raise ValueError("the term through_window and tables [[corners]] go together; add or leave out both")
         asking = [name for name in RULE_TERMS if name in used] + ["clean"] * self.clean
         if asking and self.rules is None:
             raise ValueError(f"{', '.join(asking)} needs mask rules; add a table [rules]")
@@ -245,11 +263,33 @@ class Method(Settings):
         return {level.parameterization or self.parameterization for level in self.levels}
 
     @property
+    def terms(self) -> set[str]:
+        """The terms that its objective and its levels name."""
+        return {*self.objective, *(term for level in self.levels for term in level.objective or ())}
+
+    def on_process(self, simulator: Simulator) -> Simulator:
+        """A simulator with the method's `corners` beside its own, at its scale; itself if there are none.
+
+        Raises:
+            KernelError: The kernels of a focus cannot be built; see `ProcessModel.with_corners`.
+            RecipeError: The simulator's source is optimised.
+        """
+        if self.corners is None:
+            return simulator
+        named = zip(self.corner_weights, self.corners, strict=True)
+        return simulator.with_corners({name: (c.dose, c.defocus_nm * simulator.scale) for name, c in named})
+
+    @property
+    def corner_weights(self) -> dict[str, float]:
+        """The weights of `corners`, by their names in a simulator of `on_process`."""
+        return {f"window-{number}": corner.weight for number, corner in enumerate(self.corners or (), start=1)}
+
+    @property
     def keeps_rules(self) -> bool:
         """True if its masks depend on mask rules."""
-        used = {*self.objective, *(term for level in self.levels for term in level.objective or ())}
         has_bars = self.assists is not None and self.assists.bars is not None
-        return self.clean or has_bars or not used.isdisjoint(RULE_TERMS) or "manhattan" in self.parameterizations
+        at_edges = "manhattan" in self.parameterizations
+        return self.clean or has_bars or at_edges or not self.terms.isdisjoint(RULE_TERMS)
 
     @property
     def kept_fragments(self) -> Fragmentation:

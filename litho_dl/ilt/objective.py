@@ -40,6 +40,7 @@ class ObjectiveInputs:
         binary: True for thresholded prints, which choose the best masks; False for sigmoid prints, in the loop.
         counted: 1 where prints count, (B, H, W) or (H, W); None: everywhere.
         pairs: Points beside the target's edges, for the term `placement`.
+        corner_weights: Weights of a method's own corners, by name, for the term `through_window`.
     """
 
     target: Tensor
@@ -53,6 +54,7 @@ class ObjectiveInputs:
     binary: bool
     counted: Tensor | None = None
     pairs: ProbePairs | None = None
+    corner_weights: dict[str, float] = field(default_factory=dict)
     _prints: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False)
 
     def print(self, corner: str) -> Tensor:
@@ -89,10 +91,16 @@ def pvb_area(inputs: ObjectiveInputs) -> Tensor:
 
 
 def corner_l2(inputs: ObjectiveInputs) -> Tensor:
-    """|print - target|^2, summed over all corners except the nominal one."""
-    corners = (name for name in inputs.exposure.corners if name != "nominal")
+    """|print - target|^2, summed over all corners of the process except the nominal one."""
+    corners = (name for name in inputs.exposure.corners if name not in {"nominal", *inputs.corner_weights})
     squares = (_squares(inputs.print(name), inputs.target) for name in corners)
     return torch.stack([_printed(inputs, values) for values in squares]).sum(0)
+
+
+def through_window(inputs: ObjectiveInputs) -> Tensor:
+    """|print - target| at each of the method's own corners, times its weight: the wrong area through focus and dose."""
+    each = [w * (inputs.print(name) - inputs.target).abs() for name, w in inputs.corner_weights.items()]
+    return _printed(inputs, torch.stack(each).sum(0))
 
 
 def epe(inputs: ObjectiveInputs) -> Tensor:
@@ -215,6 +223,7 @@ TERMS: dict[str, Callable[[ObjectiveInputs], Tensor]] = {
     "pvb": pvb,
     "pvb_area": pvb_area,
     "corner_l2": corner_l2,
+    "through_window": through_window,
     "epe": epe,
     "placement": placement,
     "contour_epe": contour_epe,
@@ -226,7 +235,8 @@ TERMS: dict[str, Callable[[ObjectiveInputs], Tensor]] = {
     "area": area,
 }
 RULE_TERMS = ("width", "space", "area")
-FIELD_TERMS = ("l2", "l2_area", "pvb", "pvb_area", "corner_l2", "stray")  # which count prints wherever they are
+# Which count prints wherever they are.
+FIELD_TERMS = ("l2", "l2_area", "pvb", "pvb_area", "corner_l2", "through_window", "stray")
 
 
 def background(target: Tensor, pixel_nm: float, clearance_nm: float = CLEARANCE_NM) -> Tensor:

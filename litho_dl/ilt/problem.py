@@ -80,7 +80,7 @@ class LevelProblem:
 
         Args:
             simulator: The process.
-            method: The method, for the final objective, rules and clean-up.
+            method: The method, for the final objective, corners, rules and clean-up.
             level: The level.
             parameterization: Maps parameters to masks.
             target: Area coverage (B, H, W) in [0, 1] on the pixel of the level's prints.
@@ -89,12 +89,13 @@ class LevelProblem:
             team: Threads that share the clips; None: this one alone.
         """
         self.level, self.progress = level, 0.0
+        simulator = method.on_process(simulator)
         self.terms: dict[str, Tensor] = {}
         self._simulator, self._parameterization, self._dtype = simulator, parameterization, target.dtype
         self._loop_simulator = simulator if level.kernels is None else simulator.shortened(level.kernels)
         self._scale = simulator.scale
         self._weights = level.objective or method.objective
-        self._final_weights = method.objective
+        self._final_weights, self._corner_weights = method.objective, method.corner_weights
         self._rules = None if method.rules is None else method.rules.mask_rules()
         counted = None if surroundings is None else _within(target, surroundings.uncounted_nm / level.image_nm)
         image_nm = level.image_nm * self._scale
@@ -279,6 +280,7 @@ class LevelProblem:
             steepness is None,
             seen.counted,
             None if self._pairs is None else self._pairs.of(clips),
+            self._corner_weights,
         )
 
 

@@ -116,6 +116,7 @@ def solve_targets(
         The best masks, with history.
 
     Raises:
+        KernelError: The method has corners at foci for which no kernels can be built.
         MaskError: Targets or masks are not finite, empty or of different shapes, or the mask technology has more than
             two values.
         GridMismatchError: Target, field and levels do not fit each other.

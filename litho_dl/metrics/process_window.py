@@ -185,6 +185,12 @@ class Latitude:
         """Exposure latitude at the best single focus."""
         return float(self.el_percent[0])
 
+    @property
+    def area_percent_nm(self) -> float | None:
+        """Area under the curve, in percent times nm, as far as the foci reach; None for a single focus."""
+        el_percent = (self.el_percent[1:] + self.el_percent[:-1]) / 2
+        return float(el_percent @ np.diff(self.dof_nm)) if len(self.dof_nm) > 1 else None
+
 
 def latitude(window: ProcessWindow, least_el_percent: float = 5.0) -> Latitude:
     """EL against DOF; the window's dose limits are interpolated linearly between its foci.

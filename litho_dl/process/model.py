@@ -237,16 +237,37 @@ class ProcessModel:
         kernels = self.kernels.get(kernel_name(defocus_nm)) or self._built(defocus_nm)
         return replace(self, kernels={"focus": kernels}, corners={"nominal": Corner(1.0, "focus")})
 
+    def with_corners(self, corners: dict[str, tuple[float, float]]) -> "ProcessModel":
+        """The process with further corners, and the kernels of their foci.
+
+        Args:
+            corners: (dose, defocus in nm) by name: a factor on the nominal dose, a distance from the nominal focus.
+
+        Raises:
+            KernelError: The nominal focus is unknown, or there is no recipe, and none of the kernels has a focus.
+        """
+        focus_nm, nominal_dose = self.nominal
+        kernels, named = dict(self.kernels), dict(self.corners)
+        for name, (dose, defocus_nm) in corners.items():
+            own = kernel_name(focus_nm + defocus_nm)
+            if own not in kernels:
+                kernels[own] = self._built(focus_nm + defocus_nm)
+            named[name] = Corner(dose * nominal_dose, own)
+        return replace(self, kernels=kernels, corners=named)
+
     def _built(self, defocus_nm: float) -> SocsKernels:
         if self.recipe is None:
             raise KernelError(
                 f"Expected one of the imported kernels ({', '.join(self.kernels)}), got a focus of {defocus_nm:g} nm; "
-                f"kernels for other foci are built from a recipe: give one, or leave out the focus sweep."
+                f"kernels for other foci are built from a recipe: give one, or leave out other foci."
             )
         settings = self.recipe.kernels
         most = max(len(kernels.weights) for kernels in self.kernels.values())
         counted = settings.energy is None and all(kernels.tail is None for kernels in self.kernels.values())
-        return focus_kernels(self.recipe, self.field_nm, defocus_nm, most if counted else None)
+        ends_nm = next(iter(self.kernels.values())).ends_nm  # if extended to a larger field: half their own
+        field_nm = self.field_nm if ends_nm is None else (2 * ends_nm, 2 * ends_nm)
+        kernels = focus_kernels(self.recipe, field_nm, defocus_nm, most if counted else None)
+        return kernels if ends_nm is None else extended(kernels, self.field_nm)
 
 
 def build_process(

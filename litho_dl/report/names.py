@@ -20,7 +20,7 @@ LOWER = (
     "lost",
 )
 MRC = "mrc_violations"  # of all rules; of one rule, `mrc_violations.width`
-HIGHER = ("nils", "ils_per_um", "max_el_percent", "accuracy", "iou")
+HIGHER = ("nils", "ils_per_um", "max_el_percent", "el_dof_area_percent_nm", "accuracy", "iou")
 
 
 def titled(key: str) -> str:

@@ -197,6 +197,7 @@ def _latitude_values(latitude: Latitude) -> dict[str, Any]:
         "max_el_percent": latitude.max_el_percent,
         f"dof_at_{latitude.least_el_percent:g}_percent_el_nm": latitude.dof_at_least_el_nm,
         "dof_limited_by_sweep": latitude.dof_limited,
+        "el_dof_area_percent_nm": latitude.area_percent_nm,
         "best_focus_nm": latitude.best_focus_nm,
         "best_dose": latitude.best_dose,
     }
@@ -213,6 +214,7 @@ def window_text(summary: dict[str, Any]) -> str:
         "meef": ("MEEF", ".2f"),
         "max_el_percent": ("max EL %", ".1f"),
         dof: (f"DOF at {el} % EL", ".0f"),
+        "el_dof_area_percent_nm": ("EL x DOF", ".0f"),
         "best_focus_nm": ("best focus", ".0f"),
         "best_dose": ("best dose", ".3f"),
     }

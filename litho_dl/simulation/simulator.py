@@ -67,6 +67,7 @@ class Simulator(nn.Module):
         self.passband = socs_passband(process) if passband is None else passband
         self._buffer_names = {name: f"kernels_{index}" for index, name in enumerate(self.passband.kernels)}
         self._transforms: dict[tuple[str, tuple[int, int], float], PartialDft] = {}
+        self._with_corners: dict[tuple, Simulator] = {}
         self._fill_buffers(dtype, torch.device("cpu"))
 
     diffusion: Tensor
@@ -134,6 +135,7 @@ class Simulator(nn.Module):
     def _apply(self, fn, recurse: bool = True) -> Self:  # type: ignore[no-untyped-def]
         """Drops the matrices of the old device or dtype; a new dtype rounds the original kernels again."""
         self._transforms.clear()
+        self._with_corners.clear()
         before = self.dtype
         super()._apply(fn, recurse)
         if self.dtype != before:
@@ -288,14 +290,20 @@ class Simulator(nn.Module):
             transform: From spectra to images, of `synthesis`.
         """
         intensity = {name: synthesise(image, transform) for name, image in spectra.items()}
-        process = self.process
-        return Exposure(
-            intensity, spectra, process.corners, process.resist, self.field_nm, pixel_nm, process.mask.field
-        )
+        own = self.process
+        return Exposure(intensity, spectra, own.corners, own.resist, own.field_nm, pixel_nm, own.mask.field)
 
     def in_double(self) -> "Simulator":
         """The same simulator in float64, on the same device; scores are computed with it."""
         return Simulator(self.process, dtype=torch.float64, passband=self.passband).to(self.device)
+
+    def with_corners(self, corners: dict[str, tuple[float, float]]) -> "Simulator":
+        """A simulator with further corners, kept for the next call; see `ProcessModel.with_corners`."""
+        key = tuple(corners.items())
+        if key not in self._with_corners:
+            process = self.process.with_corners(corners)
+            self._with_corners = {key: Simulator(process, dtype=self.dtype).to(self.device)}
+        return self._with_corners[key]
 
     def shortened(self, count: int) -> "Simulator":
         """A simulator with at most so many kernels for each focus, and what these lack in tails; see `optics.tail`."""

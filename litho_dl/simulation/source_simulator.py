@@ -106,6 +106,16 @@ class SourceSimulator(Simulator):
         """The same simulator in float64, with the present source."""
         return copy.deepcopy(self).double()
 
+    def with_corners(self, corners: dict[str, tuple[float, float]]) -> "SourceSimulator":
+        """Refuses corners whose foci the source was not prepared for.
+
+        Raises:
+            RecipeError: Always.
+        """
+        raise RecipeError(
+            "Expected a method without [[corners]] for source-mask optimisation; name corners in the optics recipe."
+        )
+
     def shortened(self, count: int) -> "SourceSimulator":
         """Itself: source pixels are not ordered as kernels are, and all are optimised."""
         return self

@@ -44,6 +44,16 @@ class TestValues:
         assert TERMS["pvb_area"](made).tolist() == [(5 + 5) * 4]
         assert TERMS["corner_l2"](made).tolist() == [(5 + 1) * 4 + (5 + 1) * 4]
 
+    def test_wrong_areas_at_a_methods_own_corners(self):
+        target = self.image.clone()
+        target[0, 0] = 1
+        made = objective_inputs(self.faint, target, inner=self.shrunk)
+        one = replace(made, corner_weights={"nominal": 1.0})
+        assert TERMS["through_window"](one).tolist() == TERMS["l2_area"](made).tolist() == [4]
+        both = replace(made, corner_weights={"nominal": 0.5, "inner": 2.0})
+        assert TERMS["through_window"](both).tolist() == [0.5 * 4 + 2.0 * (5 + 1) * 4]
+        assert TERMS["corner_l2"](both).tolist() == [(5 + 1) * 4]  # of the process's own corners
+
     def test_soft_prints(self):
         made = objective_inputs(torch.full((4, 4), 0.4), torch.zeros(4, 4), inner=torch.full((4, 4), 0.2), binary=False)
         nominal, outer, inner = torch.sigmoid(torch.tensor([-1.0, 1.0, -3.0])).tolist()
@@ -52,6 +62,8 @@ class TestValues:
         assert TERMS["pvb"](made).item() == pytest.approx(64 * (outer - inner) ** 2, rel=1e-5)
         assert TERMS["pvb_area"](made).item() == pytest.approx(64 * (outer - inner), rel=1e-5)
         assert TERMS["corner_l2"](made).item() == pytest.approx(64 * (outer**2 + inner**2), rel=1e-5)
+        made = replace(made, corner_weights={"outer": 0.3, "inner": 0.7})
+        assert TERMS["through_window"](made).item() == pytest.approx(64 * (0.3 * outer + 0.7 * inner), rel=1e-5)
 
     def test_partly_covered_target(self):
         made = objective_inputs(self.image, 0.5 * self.image)
@@ -218,15 +230,17 @@ class TestGradients:
     """
 
     pixel_nm = 64.0
+    simulator = small_simulator().with_corners({"window-1": (1.1, 0.0), "window-2": (0.9, 60.0)})
     mask = torch.rand(2, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 
     def made(self, mask: Tensor) -> ObjectiveInputs:
         target = targets(self.pixel_nm)
         probes = epe_probes(targets(16.0), 16.0).reshape(2, 8, 4, 8, 4).sum((2, 4))
         rules = MaskRules(min_width_nm=190, min_space_nm=190, min_area_nm2=40000)
-        exposure = small_simulator()(mask, self.pixel_nm)
+        exposure = self.simulator(mask, self.pixel_nm)
         clear = torch.ones_like(target)
-        return ObjectiveInputs(target, exposure, mask, probes, clear, self.pixel_nm, self.pixel_nm, rules, binary=False)
+        made = ObjectiveInputs(target, exposure, mask, probes, clear, self.pixel_nm, self.pixel_nm, rules, binary=False)
+        return replace(made, corner_weights={"window-1": 0.7, "window-2": 0.4})
 
     def check(self, term: Callable[[Tensor], Tensor]) -> None:
         assert torch.autograd.gradcheck(term, self.mask.clone().requires_grad_(), rtol=1e-5, atol=1e-8)

@@ -44,7 +44,7 @@ def score(method: Method, mask: Tensor) -> Tensor:
     """The method's objective of masks on the last level's pixel."""
     rules = None if method.rules is None else method.rules.mask_rules()
     last = method.levels[-1]
-    return printed_objective(mask, last.pixel_nm, method.objective, rules, image_nm=last.image_nm)
+    return printed_objective(mask, last.pixel_nm, method.objective, rules, image_nm=last.image_nm, method=method)
 
 
 @pytest.fixture(scope="module")

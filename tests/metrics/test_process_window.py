@@ -5,6 +5,7 @@ import pytest
 
 from litho_dl.core.errors import LithoError
 from litho_dl.metrics.process_window import (
+    FOCUS_INTERVALS,
     GaugeProfile,
     ProcessWindow,
     common_window,
@@ -78,7 +79,7 @@ class TestWindow:
         found = latitude(window)
         assert found.max_el_percent == pytest.approx(200 * (high - low) / (high + low), rel=1e-3)
         assert found.max_el_percent == pytest.approx(100 * tolerance * np.pi * CONTRAST, rel=0.02)  # tolerance x NILS
-        assert (found.dof_at_least_el_nm, found.dof_limited) == (None, False)
+        assert (found.dof_at_least_el_nm, found.dof_limited, found.area_percent_nm) == (None, False, None)
 
     def test_a_window_that_loses_contrast_with_defocus(self):
         foci = np.linspace(-100, 100, 11)
@@ -116,10 +117,12 @@ class TestWindow:
         assert np.interp([50, 100, 150], found.dof_nm, found.el_percent) == pytest.approx([15, 10, 5])
         assert (found.dof_at_least_el_nm, found.dof_limited) == (pytest.approx(150), False)
         assert (found.best_focus_nm, found.best_dose) == (pytest.approx(0), pytest.approx(1))
+        assert found.area_percent_nm == pytest.approx(200 * 20 / 2, rel=1.001 / FOCUS_INTERVALS)  # its steps
 
     def test_a_window_wider_than_the_sweep(self):
         found = latitude(ProcessWindow(np.array([-20.0, 20.0]), np.full(2, 0.9), np.full(2, 1.1)))
         assert (found.dof_at_least_el_nm, found.dof_limited) == (40.0, True)
+        assert found.area_percent_nm == pytest.approx(40 * 20)
 
     def test_the_common_window_is_the_overlap(self):
         foci = np.array([-10.0, 10.0])
@@ -139,7 +142,7 @@ class TestWindow:
         foci = np.array([-10.0, 10.0])
         apart = [ProcessWindow(foci, np.full(2, low), np.full(2, low + 0.1)) for low in (0.8, 1.0)]
         found = latitude(common_window(apart))
-        assert (found.max_el_percent, found.dof_at_least_el_nm) == (0.0, 0.0)
+        assert (found.max_el_percent, found.dof_at_least_el_nm, found.area_percent_nm) == (0.0, 0.0, 0.0)
         assert (found.best_focus_nm, found.best_dose) == (None, None)
 
     def test_refuses_bad_tolerances_and_foci(self):

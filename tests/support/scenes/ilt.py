@@ -1,5 +1,6 @@
 """Clips, methods and hand-made scenes that the tests of inverse lithography share."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -83,15 +84,17 @@ def printed_objective(
     rules: MaskRules | None = None,
     *,
     image_nm: float | None = None,
+    method: Method | None = None,
 ) -> Tensor:
-    """The objective of binary masks of both clips with binary prints, (B,)."""
+    """The objective of binary masks of both clips with binary prints, also at the corners of a method, (B,)."""
     image_nm = image_nm or pixel_nm
     target, mask = targets(image_nm), mask.double()
     maps = epe_probes(target, image_nm), background(target, image_nm)
-    exposure = small_simulator()(mask, pixel_nm, out_pixel_nm=image_nm)
-    return evaluate_terms(
-        ObjectiveInputs(target, exposure, mask, *maps, image_nm, pixel_nm, rules, binary=True), weights
-    )[0]
+    simulator = small_simulator() if method is None else method.on_process(small_simulator())
+    exposure = simulator(mask, pixel_nm, out_pixel_nm=image_nm)
+    inputs = ObjectiveInputs(target, exposure, mask, *maps, image_nm, pixel_nm, rules, binary=True)
+    corner_weights = {} if method is None else method.corner_weights
+    return evaluate_terms(replace(inputs, corner_weights=corner_weights), weights)[0]
 
 
 def objective_inputs(

@@ -30,7 +30,7 @@ from litho_dl.viz.tradeoff import tradeoff_figure
 
 # In the order of the tables; smo also changes the source, and has its own script.
 DEFAULT_OUT = Path("runs") / "evaluate"
-METHODS = ("mosaic", "multilevel", "levelset", "curvilinear", "opc", "fast", "quality")
+METHODS = ("mosaic", "multilevel", "levelset", "curvilinear", "opc", "fast", "quality", "placement")
 
 
 def run_method(suite: Suite, method: str, out: Path) -> list[dict[str, Any]]:

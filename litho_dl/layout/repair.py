@@ -1,6 +1,6 @@
 """Shapes that keep mask rules, in place of shapes that nearly do: outlines moved in and out by whole discs.
 
-Shapely (GEOS) offsets polygons with round corners to 0.02 nm in milliseconds; klayout's sizing has no round corners.
+Shapely (GEOS) offsets polygons with round corners in milliseconds; klayout's sizing has no round corners.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def repaired(polygons: Sequence[Polygon], rules: MaskRules) -> tuple[Polygon, ..
         rules: The rules; a rule of 0 is not kept.
 
     Returns:
-        Merged polygons that keep the rules, unless `ROUNDS` rounds were not enough; with arcs as chords, on 0.05 nm.
+        Merged polygons that keep the rules, unless `ROUNDS` rounds were not enough; with arcs as chords, to 0.1 nm.
     """
     wide, apart = (
         max(limit_nm / 2, rules.min_radius_nm) + SLACK_NM if limit_nm or rules.min_radius_nm else 0.0

@@ -36,4 +36,6 @@ def clean(function: Tensor, pixel_nm: float, rules: MaskRules, written_nm: float
 def _cleaned(function: Tensor, pixel_nm: float, rules: MaskRules, grid: Grid) -> Tensor:
     """One mask's coverage."""
     outline = contour_polygons(function.detach().cpu().numpy(), pixel_nm, 0.0)
-    return torch.from_numpy(rasterize(Layout("mask", repaired(outline, rules)), grid))
+    height, width = grid.field_nm
+    mask = Layout("mask", repaired(outline, rules)).clipped((0.0, 0.0, width, height))  # what is widened may leave it
+    return torch.from_numpy(rasterize(mask, grid))

@@ -298,7 +298,7 @@ class TestRefused:
         cases = {
             edited(tolerance=0.5): "changed by hand",
             edited(version="0.0.1"): "the folder is of another version",
-            edited(format="litho_dl.fullchip/3"): "the folder is of another version; expected litho_dl.fullchip/4",
+            edited(format="litho_dl.fullchip/3"): "the folder is of another version; expected litho_dl.fullchip/5",
             edited(files=None): "the file is damaged (files: ",
             edited(tiling={}): "the file is damaged (tiling.wanted_nm: Field required",
             good[:50]: "the file is damaged, not JSON",

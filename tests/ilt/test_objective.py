@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scenes.ilt import FIELD, objective_inputs, rectangle, small_simulator, targets
+from scenes.shapes import box
 from torch import Tensor
 
 from litho_dl.ilt.objective import (
@@ -18,9 +19,14 @@ from litho_dl.ilt.objective import (
     background,
     evaluate_terms,
 )
-from litho_dl.ilt.probes import epe_probes
+from litho_dl.ilt.probes import ProbePairs, epe_probes, probe_pairs
 from litho_dl.layout.rules import MaskRules
-from litho_dl.metrics.epe import OPENILT, find_sites
+from litho_dl.ilt.start import coarsened
+from litho_dl.metrics.drawn_sites import field_edges
+from litho_dl.metrics.epe import OPENILT, find_sites, violations
+from litho_dl.process.model import Corner
+from litho_dl.process.resist import Resist
+from litho_dl.simulation.exposure import Exposure
 
 RULES = MaskRules(min_width_nm=25, min_space_nm=25, min_area_nm2=2500)
 
@@ -131,6 +137,57 @@ class TestValues:
         assert total.tolist() == [2 * 30 * 4 + 0.5 * 10 * 4]
 
 
+class TestPlacement:
+    """Edges along y of I = I_th + A sin(k (x_e - x)), which prints where x < x_e, each a known way from its site."""
+
+    threshold, swing, wave = 0.3, 0.25, 2 * np.pi / 512
+
+    def made(self, *shifts_nm: float, binary: bool, swing: float = swing, field: str = "dark") -> ObjectiveInputs:
+        """One mask for each shift, all with a site half-way between 97 and 103 nm, and a second one that is padding."""
+        spectra = torch.zeros(len(shifts_nm), 3, 2, dtype=torch.complex128)
+        spectra[:, 1, 0] = self.threshold
+        for n, shift in enumerate(shifts_nm):
+            spectra[n, 1, 1] = (1 if field == "dark" else -1) * swing / 2 * 1j * np.exp(-1j * self.wave * (100 + shift))
+        resist, size = Resist(threshold=self.threshold, steepness=50.0), (512.0, 512.0)
+        exposure = Exposure({"focus": torch.zeros(1)}, {"focus": spectra}, {"nominal": Corner(1.0, "focus")}, resist,
+                            size, 4.0, field)  # fmt: skip
+        points = torch.tensor([[[[97.0, 40.0], [0.0, 0.0]]], [[[103.0, 40.0], [0.0, 0.0]]]]).double()
+        counted = torch.tensor([[1.0, 0.0]]).double().expand(len(shifts_nm), -1)
+        pairs = ProbePairs(*points.expand(2, len(shifts_nm), -1, -1), counted)
+        unused = torch.zeros(len(shifts_nm), 1, 1, dtype=torch.float64)
+        return ObjectiveInputs(unused, exposure, unused, unused, unused, 4.0, 4.0, None, binary, None, pairs)
+
+    @pytest.mark.parametrize("field", ["dark", "clear"])
+    def test_prints_are_counted_from_3_nm_on(self, field):
+        """A probe inside that does not print, or one outside that does: 40 nm of edge, 3 nm wide."""
+        shifts = (-20.0, -3.01, -2.99, 0.0, 2.99, 3.01, 20.0)
+        found = TERMS["placement"](self.made(*shifts, binary=True, field=field))
+        assert found.tolist() == [120, 120, 0, 0, 0, 120, 120]
+
+    @pytest.mark.parametrize("field", ["dark", "clear"])
+    def test_soft_prints_by_the_displacement(self, field):
+        """Probes 3 nm to either side: their mean over their slope is 3 tan(k d) / tan(3 k), which is nearly d."""
+        shifts = np.array([-30.0, -6.0, -2.5, 0.0, 1.0, 2.5, 3.0, 12.0])
+        distance = np.abs(3 * np.tan(self.wave * shifts) / np.tan(3 * self.wave))
+        assert distance == pytest.approx(np.abs(shifts), rel=0.06)
+        expected = 120 * (1 / (1 + np.exp(-(distance - 2.5) / 0.6)) + 0.02 * np.minimum(distance, 20))
+        found = TERMS["placement"](self.made(*shifts, binary=False, field=field))
+        assert found.tolist() == pytest.approx(expected.tolist(), rel=1e-9)
+
+    def test_a_flat_image_has_the_flattest_slope(self):
+        swing = 0.01  # 0.00012 / nm, where 0.002 * 0.3 / nm is the least
+        distance = swing * np.sin(self.wave * 8.0) * np.cos(3 * self.wave) / (FLATTEST_PER_NM * self.threshold)
+        expected = 120 * (1 / (1 + np.exp(-(distance - 2.5) / 0.6)) + 0.02 * distance)
+        assert TERMS["placement"](self.made(8.0, binary=False, swing=swing)).item() == pytest.approx(expected, rel=1e-9)
+
+    def test_each_site_counts(self):
+        """Two sites of one mask."""
+        made = self.made(4.0, binary=True)
+        both = replace(made.pairs, inner_nm=made.pairs.inner_nm[:, [0, 0]], outer_nm=made.pairs.outer_nm[:, [0, 0]],
+                       counted=torch.ones(1, 2))  # fmt: skip
+        assert TERMS["placement"](replace(made, pairs=both)).tolist() == [240]
+
+
 class TestRuleTerms:
     """Strips and dots just below the limits of 25 nm, 5 pixels, and at them."""
 
@@ -210,6 +267,20 @@ def contour_epe_at_fixed_slope(made: ObjectiveInputs, at: ObjectiveInputs) -> Te
     return (gradient(made.target) * made.pixel_nm * displacement**2).sum((-2, -1)) / 15
 
 
+def placement_at_fixed_slope(made: ObjectiveInputs, at: ObjectiveInputs) -> Tensor:
+    """The term written out, with the slope between probes at other inputs."""
+
+    def probed(inputs: ObjectiveInputs) -> tuple[Tensor, Tensor]:
+        exposure, pairs = inputs.exposure, inputs.pairs
+        return tuple(exposure.aerial_at(p) - exposure.resist.threshold for p in (pairs.inner_nm, pairs.outer_nm))
+
+    frozen_inner, frozen_outer = (part.detach() for part in probed(at))
+    slope = ((frozen_inner - frozen_outer) / 6).clamp(min=FLATTEST_PER_NM * at.exposure.resist.threshold)
+    distance = (sum(probed(made)) / 2 / slope).abs()
+    off = torch.sigmoid((distance - 2.5) / 0.6) + 0.02 * distance.clamp(max=20)
+    return 120 * (made.pairs.counted * off).sum(1)
+
+
 class TestGradients:
     """Through mask, optics and resist, against differences, in float64.
 
@@ -225,26 +296,32 @@ class TestGradients:
         probes = epe_probes(targets(16.0), 16.0).reshape(2, 8, 4, 8, 4).sum((2, 4))
         rules = MaskRules(min_width_nm=190, min_space_nm=190, min_area_nm2=40000)
         exposure = small_simulator()(mask, self.pixel_nm)
-        clear = torch.ones_like(target)
-        return ObjectiveInputs(target, exposure, mask, probes, clear, self.pixel_nm, self.pixel_nm, rules, binary=False)
+        clear, own_nm = torch.ones_like(target), self.pixel_nm
+        pairs = probe_pairs(targets(1.0), 1.0)
+        return ObjectiveInputs(target, exposure, mask, probes, clear, own_nm, own_nm, rules, binary=False, pairs=pairs)
 
     def check(self, term: Callable[[Tensor], Tensor]) -> None:
         assert torch.autograd.gradcheck(term, self.mask.clone().requires_grad_(), rtol=1e-5, atol=1e-8)
 
-    @pytest.mark.parametrize("name", sorted(TERMS.keys() - {"contour_epe"}))
+    @pytest.mark.parametrize("name", sorted(TERMS.keys() - {"contour_epe", "placement"}))
     def test_every_term(self, name):
         self.check(lambda mask: TERMS[name](self.made(mask)) / 4096)
         assert (TERMS[name](self.made(self.mask)) > 0).all()
 
-    def test_contour_epe_at_fixed_slope(self):
+    @pytest.mark.parametrize(
+        ("name", "at_fixed_slope"),
+        [("contour_epe", contour_epe_at_fixed_slope), ("placement", placement_at_fixed_slope)],
+    )
+    def test_terms_at_fixed_slope(self, name, at_fixed_slope):
         """The value is the term's; its gradient is that of the term whose slope stays where it is."""
         frozen = self.made(self.mask)
         mask = self.mask.clone().requires_grad_()
-        term, written_out = TERMS["contour_epe"](self.made(mask)), contour_epe_at_fixed_slope(self.made(mask), frozen)
+        term, written_out = TERMS[name](self.made(mask)), at_fixed_slope(self.made(mask), frozen)
         torch.testing.assert_close(term, written_out)
         (found,), (expected,) = (torch.autograd.grad(value.sum(), mask) for value in (term, written_out))
         torch.testing.assert_close(found, expected)
-        self.check(lambda mask: contour_epe_at_fixed_slope(self.made(mask), frozen) / 4096)
+        assert (found != 0).all()
+        self.check(lambda mask: at_fixed_slope(self.made(mask), frozen) / 4096)
 
 
 @pytest.mark.parametrize("pixel_nm", [1.0, 5.0])
@@ -269,6 +346,79 @@ def test_epe_probes_are_those_of_the_rule(pixel_nm):
     assert counts.sum() == len(expected)
     if pixel_nm == 1:
         assert counts.sum() == 2 * len(find_sites(target[0].numpy() > 0.5, OPENILT))
+
+
+class TestProbePairs:
+    """Points 3.5 nm inside and 2.5 nm outside of edges: three pixels of 1 nm from the middle of the inner pixel."""
+
+    @staticmethod
+    def boxed(*boxes: tuple[int, int, int, int]) -> Tensor:
+        target = torch.zeros(1, 512, 512, dtype=torch.float64)
+        for x0, y0, x1, y1 in boxes:
+            target[0, y0:y1, x0:x1] = 1
+        return target
+
+    @staticmethod
+    def points(part: Tensor) -> set[tuple[float, float]]:
+        return {(x, y) for x, y in part.tolist()}
+
+    INNER = {(103.5, 229.5), (156.5, 229.5), (129.5, 203.5), (129.5, 256.5)}
+    OUTER = {(97.5, 229.5), (162.5, 229.5), (129.5, 197.5), (129.5, 262.5)}
+
+    @pytest.mark.parametrize("drawn", [False, True])
+    def test_beside_a_box(self, drawn):
+        edges = [field_edges((box(100, 200, 160, 260),))] if drawn else None
+        pairs = probe_pairs(self.boxed((100, 200, 160, 260)), 1.0, edges)
+        assert pairs.counted.tolist() == [[1, 1, 1, 1]]
+        assert self.points(pairs.inner_nm[0]) == self.INNER
+        assert self.points(pairs.outer_nm[0]) == self.OUTER
+
+    @pytest.mark.parametrize("drawn", [False, True])
+    def test_lengths_grow_with_the_scale(self, drawn):
+        """A box twice as large, on pixels of 2 nm."""
+        edges = [field_edges((box(200, 400, 320, 520),))] if drawn else None
+        pairs = probe_pairs(self.boxed((100, 200, 160, 260)), 2.0, edges, 2.0)
+        assert self.points(pairs.inner_nm[0]) == {(2 * x, 2 * y) for x, y in self.INNER}
+        assert self.points(pairs.outer_nm[0]) == {(2 * x, 2 * y) for x, y in self.OUTER}
+
+    def test_drawn_edges_do_not_depend_on_the_pixel(self):
+        edges = [field_edges((box(100, 200, 160, 260),))]
+        coarse = probe_pairs(torch.zeros(1, 64, 64, dtype=torch.float64), 8.0, edges)
+        assert self.points(coarse.inner_nm[0]) == self.INNER
+        assert self.points(coarse.outer_nm[0]) == self.OUTER
+
+    def test_edges_of_coarse_pixels_have_the_same_distances(self):
+        pairs = probe_pairs(coarsened(self.boxed((96, 200, 160, 264)), 1.0, 4.0), 4.0)
+        assert {x for x, _ in self.points(pairs.inner_nm[0])} >= {99.5, 156.5}
+        assert {x for x, _ in self.points(pairs.outer_nm[0])} >= {93.5, 162.5}
+
+    def test_clips_of_fewer_sites_are_padded(self):
+        """Drawn edges in the first clip, pixels' in the second, nothing in the third."""
+        target = torch.cat([self.boxed((100, 200, 160, 260)),
+                            self.boxed((100, 200, 160, 260), (300, 200, 360, 260)), self.boxed()])  # fmt: skip
+        pairs = probe_pairs(target, 1.0, [field_edges((box(100, 200, 160, 260),)), None, None])
+        assert pairs.inner_nm.shape == pairs.outer_nm.shape == (3, 8, 2)
+        assert pairs.counted.sum(1).tolist() == [4, 8, 0]
+        assert self.points(pairs.inner_nm[0, pairs.counted[0] > 0]) == self.INNER
+        assert self.points(pairs.inner_nm[1]) == self.INNER | {(x + 200, y) for x, y in self.INNER}
+        one = pairs.of(slice(1, 2))
+        assert torch.equal(one.inner_nm, pairs.inner_nm[1:2])
+        assert one.counted.tolist() == [[1] * 8]
+
+    def test_they_print_where_the_rule_s_own_probes_do(self):
+        """On binary images at 1 nm: the number of sites with a wrong probe is the rule's."""
+        rule = replace(OPENILT, probe_px=3)
+        for n, target in enumerate(targets(1.0)):
+            sites, pairs = find_sites(target.numpy() >= 0.5, OPENILT), probe_pairs(targets(1.0)[[n]], 1.0)
+            image = target.roll((2, 5), (0, 1)) >= 0.5
+            x, y = (part.long() for part in pairs.inner_nm[0].T)
+            inside = image[y, x]
+            x, y = (part.long() for part in pairs.outer_nm[0].T)
+            assert (
+                int((~inside).sum() + image[y, x].sum())
+                == violations(image.numpy().astype(float), sites, rule, 0.5).sum()
+            )
+            assert 0 < (~inside).sum() < len(sites)
 
 
 def test_background_keeps_clear_of_targets_across_the_border():

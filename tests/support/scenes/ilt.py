@@ -9,7 +9,7 @@ from torch import Tensor
 from litho_dl.core.grid import Grid
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.objective import ObjectiveInputs, background, evaluate_terms
-from litho_dl.ilt.probes import epe_probes
+from litho_dl.ilt.probes import epe_probes, probe_pairs
 from litho_dl.layout.clips import Clip, place
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
@@ -87,10 +87,10 @@ def printed_objective(
     """The objective of binary masks of both clips with binary prints, (B,)."""
     image_nm = image_nm or pixel_nm
     target, mask = targets(image_nm), mask.double()
-    maps = epe_probes(target, image_nm), background(target, image_nm)
+    maps, pairs = (epe_probes(target, image_nm), background(target, image_nm)), probe_pairs(target, image_nm)
     exposure = small_simulator()(mask, pixel_nm, out_pixel_nm=image_nm)
     return evaluate_terms(
-        ObjectiveInputs(target, exposure, mask, *maps, image_nm, pixel_nm, rules, binary=True), weights
+        ObjectiveInputs(target, exposure, mask, *maps, image_nm, pixel_nm, rules, binary=True, pairs=pairs), weights
     )[0]
 
 

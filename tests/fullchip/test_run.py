@@ -152,7 +152,7 @@ class TestMethods:
     def test_others_stay_as_they_are(self):
         assert job(wires()).tile_method == FEW.model_copy(update={"damping": 1 / 64})
         assert job(wires(), method=load_method("mosaic")).tile_method == load_method("mosaic")
-        assert job(wires(), method=load_method("curvilinear")).tile_method.mask_pixel_nm is None
+        assert job(wires(), method=load_method("curvilinear")).tile_method.mask_pixel_nm == 1.0
 
     def test_masks_lie_on_the_fine_grid(self, tmp_path):
         """In all tiles and passes."""

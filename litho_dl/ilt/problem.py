@@ -194,7 +194,7 @@ class LevelProblem:
         """The parameterization's function, positive beside the free part where its surroundings are open, (B, h, w)."""
         function = self._parameterization.function(parameters)
         if self._allowed is not None:
-            # Far below zero, so that edges end within the allowed part: what lies at the border prints as soon as it grows.
+            # Far below zero, so that edges end within the allowed part: what lies at the border prints once it grows.
             function = torch.where(self._allowed > 0, function, -function.abs().amax())
         if self._around is not None:
             function = torch.where(self._around.free, function, (2 * self._around.mask - 1) * function.abs())

@@ -315,7 +315,7 @@ def method_with(method: "Method", name: str, given: GivenRules, scale: float) ->
         return method
     if not method.keeps_rules:
         click.echo(f"{name}: keeps no mask rules; violations of {rules} are counted only.", err=True)
-    elif rules.min_radius_nm > 0:
+    elif rules.min_radius_nm > 0 and not method.clean:
         click.echo(f"{name}: keeps no radius; tighter bends are counted only.", err=True)
     kept = method.keeping(rules.scaled(1 / scale))
     if method.rules is not None and kept is not method:

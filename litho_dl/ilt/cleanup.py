@@ -55,4 +55,6 @@ def _cleaned(
     function, drawn = clip
     outline = contour_polygons(function.detach().cpu().numpy(), pixel_nm, 0.0)
     shapes = repaired(outline, rules) if math.isinf(widest_nm) else narrowed(outline, drawn, widest_nm, rules)
-    return torch.from_numpy(rasterize(Layout("mask", shapes), grid))
+    height, width = grid.field_nm
+    mask = Layout("mask", shapes).clipped((0.0, 0.0, width, height))  # what is widened may leave it
+    return torch.from_numpy(rasterize(mask, grid))

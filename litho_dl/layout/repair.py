@@ -12,12 +12,14 @@ from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.rules import MaskRules
 
 SLACK_NM = 0.3  # by which discs are larger than the rules', for what is rounded and simplified later
+RADIUS_SLACK = 1.1  # times the least radius, as the cusps that closings leave are a little sharper
 TOLERANCE_NM = 0.05  # of simplification
 QUARTER = 6  # edges of a quarter of a disc
 KEPT = 0.75  # of the least width: narrower parts are removed, wider ones are widened
 ROUNDS = 6
 AREA_SLACK = 1.005
-NOISE_NM2, NOISE_NM = 2.0, 0.004  # area that rounding may cost a shape, and that for each nm of its outline
+NOISE_NM2, NOISE_NM = 2.0, 0.004  # area that rounding may cost a shape, and that for each nm of its outline,
+NOISE_RADIUS_NM = 10.0  # with discs of up to this radius; chords of larger arcs cost more
 GROWTH_NM = 2.0  # by which a cut is wider in each round
 
 Shapes = np.ndarray  # of shapely polygons
@@ -40,7 +42,7 @@ def repaired(polygons: Sequence[Polygon], rules: MaskRules) -> tuple[Polygon, ..
         Merged polygons that keep the rules, unless `ROUNDS` rounds were not enough; with arcs as chords, to 0.1 nm.
     """
     wide, apart = (
-        max(limit_nm / 2, rules.min_radius_nm) + SLACK_NM if limit_nm or rules.min_radius_nm else 0.0
+        max(limit_nm / 2, RADIUS_SLACK * rules.min_radius_nm) + SLACK_NM if limit_nm or rules.min_radius_nm else 0.0
         for limit_nm in (rules.min_width_nm, rules.min_space_nm)
     )
     least_nm2 = rules.min_area_nm2 * AREA_SLACK
@@ -102,16 +104,19 @@ def _widened(shapes: Shapes, radius_nm: float) -> Shapes:
     least_nm = KEPT * radius_nm
     core = _offset(shapes, -radius_nm)
     opened = _offset(core, radius_nm)
-    lost = _loses(shapes, opened)
-    reached = _offset(core[lost], radius_nm - least_nm + SLACK_NM)
-    narrow = _parts(shapely.difference(_offset(shapes[lost], -least_nm), reached))
-    necks = narrow[shapely.length(narrow) > 2 * radius_nm]  # shorter ones are corners, which are rounded only
-    return _parts(_simplified(np.concatenate([opened, _offset(necks, radius_nm)])))
+    lost = _loses(shapes, opened, radius_nm)
+    # With mitred corners, so that corners of up to 60 degrees are not taken for narrow parts.
+    reached = shapely.buffer(core[lost], radius_nm - least_nm + SLACK_NM, join_style="mitre", mitre_limit=2.0)
+    narrow = shapely.difference(_offset(shapes[lost], -least_nm), reached)
+    opened[lost] = shapely.union(opened[lost], _offset(narrow, radius_nm))
+    return _parts(_simplified(opened))
 
 
-def _loses(shapes: Shapes, opened: Shapes) -> np.ndarray:
+def _loses(shapes: Shapes, opened: Shapes, radius_nm: float) -> np.ndarray:
     """Which shapes lose more than rounding by an opening, (n,) bool."""
-    return shapely.area(shapes) - shapely.area(opened) > NOISE_NM2 + NOISE_NM * shapely.length(shapes)
+    larger = max(1.0, radius_nm / NOISE_RADIUS_NM)
+    noise_nm2 = NOISE_NM2 * larger**2 + NOISE_NM * larger * shapely.length(shapes)
+    return shapely.area(shapes) - shapely.area(opened) > noise_nm2
 
 
 def _closed(shapes: Shapes, radius_nm: float) -> Shapes:
@@ -133,9 +138,9 @@ def _narrow(shapes: Shapes, radius_nm: float) -> dict[int, Shapes]:
         return {}
     opened = _offset(_offset(shapes, -radius_nm), radius_nm)
     found = {}
-    for index in np.flatnonzero(_loses(shapes, opened)):
+    for index in np.flatnonzero(_loses(shapes, opened, radius_nm)):
         parts = _parts(shapely.difference(shapes[index], opened[index]))
-        parts = _of_area(parts, NOISE_NM2)
+        parts = _of_area(parts, NOISE_NM2 * max(1.0, radius_nm / NOISE_RADIUS_NM) ** 2)
         if len(parts):
             found[int(index)] = parts
     return found

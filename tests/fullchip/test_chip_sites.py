@@ -99,18 +99,11 @@ def test_probes_lie_15_nm_on_either_side():
 
 
 def test_solve_looks_where_it_is_told():
-    """Without probes the term has nothing to pull at, and a mask that starts from the target stays there."""
+    """Without edges the term has no probes, and a mask that starts from the target stays there."""
     target = torch.zeros(1, 64, 64)
     target[0, 20:44, 24:32] = 1
     method = FEW.model_copy(update={"objective": {"epe": 1.0}})
-    asked = []
-
-    def none(drawn: torch.Tensor, pixel_nm: float) -> torch.Tensor:
-        asked.append((drawn.shape, pixel_nm))
-        return torch.zeros_like(drawn)
-
-    idle = solve_targets(small_simulator(), target, 8.0, method, probes=none)
-    assert asked == [((1, 64, 64), 8.0)]
+    idle = solve_targets(small_simulator(), target, 8.0, method, edges=[[]])
     assert torch.equal(idle.mask[0], target[0] > 0)
     assert idle.history["epe"].abs().max() == 0
     assert solve_targets(small_simulator(), target, 8.0, method).history["epe"].max() > 0

@@ -152,7 +152,7 @@ class TestMethods:
     def test_others_stay_as_they_are(self):
         assert job(wires()).tile_method == FEW.model_copy(update={"damping": 1 / 64})
         assert job(wires(), method=load_method("mosaic")).tile_method == load_method("mosaic")
-        assert job(wires(), method=load_method("curvilinear")).tile_method.mask_pixel_nm is None
+        assert job(wires(), method=load_method("curvilinear")).tile_method.mask_pixel_nm == 1.0
 
     def test_masks_lie_on_the_fine_grid(self, tmp_path):
         """In all tiles and passes."""
@@ -298,7 +298,7 @@ class TestRefused:
         cases = {
             edited(tolerance=0.5): "changed by hand",
             edited(version="0.0.1"): "the folder is of another version",
-            edited(format="litho_dl.fullchip/3"): "the folder is of another version; expected litho_dl.fullchip/4",
+            edited(format="litho_dl.fullchip/3"): "the folder is of another version; expected litho_dl.fullchip/5",
             edited(files=None): "the file is damaged (files: ",
             edited(tiling={}): "the file is damaged (tiling.wanted_nm: Field required",
             good[:50]: "the file is damaged, not JSON",

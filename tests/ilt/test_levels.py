@@ -232,7 +232,7 @@ def test_the_schedule_reaches_mask_and_resist(simulator):
 
 def test_a_repaired_level_starts_from_what_the_clean_up_made(monkeypatch):
     """A clean-up that shifts masks by 2 pixels is called between the levels and at the end."""
-    monkeypatch.setattr("litho_dl.ilt.solve.clean", lambda mask, *_: mask.roll(2, -1))
+    monkeypatch.setattr("litho_dl.ilt.solve.clean", lambda function, *_: (function >= 0).double().roll(2, -1))
     rules = {"rules": Rules(min_width_nm=20, min_space_nm=20, min_area_nm2=1000), "clean": True, "optimizer": "sgd"}
     first = changed(FINE, parameterization="pixel")
     once = solved(first, **rules)
@@ -248,7 +248,7 @@ def test_masks_that_keep_rules_end_at_the_border(simulator):
     drawn = torch.zeros_like(targets(8.0))
     drawn[0, 20:30, :12] = 1
     stage = LevelProblem(simulator, method, FINE, PARAMETERIZATIONS["pixel"](), drawn)
-    room = stage.with_surroundings(torch.ones_like(drawn, dtype=torch.bool))
+    room = stage.where_allowed(torch.ones_like(drawn, dtype=torch.bool))
     assert room[:, 3:-3, 3:-3].all()
     assert not room[1, [0, 2, -3, -1]].any()
     assert not room[1, :, [0, 2, -3, -1]].any()
@@ -256,7 +256,11 @@ def test_masks_that_keep_rules_end_at_the_border(simulator):
     everywhere, inside = torch.ones_like(drawn), room.to(drawn)
     assert not torch.equal(everywhere, inside)
     torch.testing.assert_close(stage.binary_objective(everywhere), stage.binary_objective(inside))
-    torch.testing.assert_close(stage.binary_objective(everywhere[:1], 1), stage.binary_objective(inside[1:], 1))
+    fine = torch.ones(2, 256, 256, dtype=torch.bool)
+    assert torch.equal(stage.where_allowed(fine), room.repeat_interleave(4, 1).repeat_interleave(4, 2))
+    function = stage.function(everywhere - 0.4)
+    assert torch.equal(function[room], (everywhere - 0.4)[room])
+    assert (function[~room] <= -0.6).all()
     free = LevelProblem(
         simulator, method.model_copy(update={"clean": False}), FINE, PARAMETERIZATIONS["pixel"](), drawn
     )
@@ -272,18 +276,6 @@ def test_masks_that_keep_rules_end_at_the_border(simulator):
 def test_geometric_schedule():
     assert [geometric((8.0, 32.0), t) for t in (0.0, 0.5, 1.0)] == pytest.approx([8, 16, 32])
     assert geometric((0.1, 0.001), 0.5) == pytest.approx(0.01)
-
-
-def test_binary_masks_of_one_clip_are_scored_against_its_target(simulator):
-    """As the clean-up asks: any number of masks of the clip with an index."""
-    method = with_levels(FINE, objective={"l2": 1.0, "pvb": 1.0, "epe": 1.0, "stray": 1.0})
-    stage = LevelProblem(simulator, method, FINE, PARAMETERIZATIONS["pixel"](), targets(8.0))
-    masks = targets(8.0)
-    both = stage.binary_objective(masks)
-    assert stage.binary_objective(masks, clip=1)[1] == pytest.approx(both[1].item())
-    assert stage.binary_objective(masks[:1], clip=0).tolist() == pytest.approx(both[:1].tolist())
-    assert stage.binary_objective(masks, clip=1)[0] > 2 * both[1]
-    assert stage.binary_objective(masks[[0, 1, 1]], clip=0).shape == (3,)
 
 
 def test_a_level_of_few_kernels_is_checked_with_all(simulator):

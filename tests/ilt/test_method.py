@@ -33,7 +33,8 @@ def test_every_preset_loads(name):
     finest_nm = min(min(level.pixel_nm, level.image_nm) for level in method.levels)
     moves_edges = "manhattan" in [level.parameterization or method.parameterization for level in method.levels]
     assert method.target_nm == (1.0 if moves_edges else finest_nm)
-    assert method.mask_nm == (1.0 if name == "opc" else method.levels[-1].pixel_nm)
+    written_nm = {"opc": 1.0, "fast": 2.0, "quality": 1.0, "curvilinear": 1.0, "placement": 1.0}
+    assert method.mask_nm == written_nm.get(name, method.levels[-1].pixel_nm)
     assert Method.model_validate(method.model_dump()) == method
 
 
@@ -124,9 +125,9 @@ class TestWritten:
 
     @pytest.mark.parametrize("pixel_nm", [4.0, 2.0, 1.0])
     def test_pixels_of_prints_may_be_finer(self, tmp_path, pixel_nm):
-        method = load_method(
-            own_method(tmp_path, "quality", ("description", f"mask_pixel_nm = {pixel_nm}\ndescription"))
-        )
+        written = ("mask_pixel_nm = 1.0", f"mask_pixel_nm = {pixel_nm}")
+        method = load_method(own_method(tmp_path, "quality", written))
+        assert method.clean
         assert (method.mask_nm, method.target_nm) == (pixel_nm, 2.0)
 
     @pytest.mark.parametrize(
@@ -134,18 +135,23 @@ class TestWritten:
         [
             ("multilevel", 8.0),
             ("multilevel", 3.0),
-            ("quality", 4 / 3),
+            ("levelset", 8 / 3),
             ("mosaic", 1.0),
-            ("curvilinear", 1.0),
             ("opc", 0.5),
         ],
     )
     def test_others_are_not(self, tmp_path, preset, pixel_nm):
         with pytest.raises(
-            RecipeError, match=r"mask_pixel_nm must divide the last level's pixel_nm .* finest pixel .* without clean"
+            RecipeError,
+            match=r"mask_pixel_nm must divide the last level's pixel_nm .* finest pixel .* one of multilevel",
         ):
             load_method(own_method(tmp_path, preset, ("description", f"mask_pixel_nm = {pixel_nm}\ndescription")))
-        assert load_method(preset).can_write_finer == (preset in ("multilevel", "quality"))
+        assert load_method(preset).can_write_finer == (preset in ("multilevel", "levelset"))
+
+    def test_a_multiple_or_a_part_of_the_finest_pixel(self, tmp_path):
+        """4/3 nm divide the levels' 4 nm, but 2 nm are no multiple of them."""
+        with pytest.raises(RecipeError, match="a part or a multiple of the finest pixel of 2, and"):
+            load_method(own_method(tmp_path, "quality", ("mask_pixel_nm = 1.0", f"mask_pixel_nm = {4 / 3}")))
 
 
 class TestRules:
@@ -185,6 +191,13 @@ class TestRules:
     def test_they_are_the_layout_engine_s(self):
         rules = Rules(min_width_nm=1, min_space_nm=2, min_area_nm2=3).mask_rules()
         assert rules == MaskRules(min_width_nm=1, min_space_nm=2, min_area_nm2=3)
+        rules = Rules(min_width_nm=1, min_space_nm=2, min_area_nm2=3, min_radius_nm=4).mask_rules()
+        assert rules == MaskRules(min_width_nm=1, min_space_nm=2, min_area_nm2=3, min_radius_nm=4)
+
+    def test_a_radius_is_not_negative(self, tmp_path):
+        wrong = ("min_radius_nm = 10.0", "min_radius_nm = -10.0")
+        with pytest.raises(RecipeError, match=r"rules\.min_radius_nm: Input should be greater than or equal to 0"):
+            load_method(own_method(tmp_path, "curvilinear", wrong))
 
 
 class TestEdges:
@@ -217,17 +230,19 @@ def test_only_gradient_steps_move_a_source(tmp_path):
 
 
 class TestShortened:
-    METHOD = load_method("fast")  # 50 + 50 steps
+    METHOD = load_method("fast")  # 36 + 44 steps
 
     @pytest.mark.parametrize(
         ("steps", "begin", "counts"),
         [
-            (100, 0.0, [50, 50]),
+            (80, 0.0, [36, 44]),
+            (100, 0.0, [45, 55]),
             (9, 0.0, [4, 5]),
-            (75, 0.5, [25, 50]),
-            (12, 0.5, [4, 8]),
+            (62, 0.5, [18, 44]),
+            (12, 0.5, [3, 9]),
             (1, 0.0, [1]),
-            (2, 0.0, [1, 1]),
+            (2, 0.0, [2]),
+            (3, 0.0, [1, 2]),
         ],
     )
     def test_levels_share_the_steps(self, steps, begin, counts):
@@ -235,12 +250,12 @@ class TestShortened:
 
     def test_ranges_go_on_from_where_the_first_level_is(self):
         """At half of its steps it would be there; the other levels stay."""
-        half = self.METHOD.in_steps(75, 0.5)
+        half = self.METHOD.in_steps(62, 0.5)
         for name in ("learning_rate", "mask_sharpness", "resist_steepness"):
             first, last = getattr(self.METHOD.levels[0], name)
             assert getattr(half.levels[0], name) == pytest.approx((math.sqrt(first * last), last))
         assert half.levels[1] == self.METHOD.levels[1]
-        assert self.METHOD.in_steps(100) == self.METHOD
+        assert self.METHOD.in_steps(80) == self.METHOD
 
     def test_levels_without_steps_are_left_out(self):
         last = self.METHOD.in_steps(1)
@@ -252,9 +267,9 @@ class TestRulesOfTheCommandLine:
 
     def test_a_method_that_keeps_rules_keeps_these(self):
         kept = load_method("curvilinear").keeping(self.RULES)
-        assert kept.rules.mask_rules() == MaskRules(36.0, 44.0, 3000.0)
+        assert kept.rules.mask_rules() == self.RULES
         assert kept.levels == load_method("curvilinear").levels
-        assert load_method("fast").keeping(self.RULES) == load_method("fast")
+        assert load_method("multilevel").keeping(self.RULES) == load_method("multilevel")
 
     def test_manhattan_keeps_the_stricter_of_two_limits(self):
         opc = load_method("opc")

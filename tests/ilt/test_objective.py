@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scenes.ilt import FIELD, objective_inputs, rectangle, small_simulator, targets
+from scenes.ilt import objective_inputs, rectangle, small_simulator, targets
 from torch import Tensor
 
 from litho_dl.ilt.objective import (
@@ -18,9 +18,11 @@ from litho_dl.ilt.objective import (
     background,
     evaluate_terms,
 )
-from litho_dl.ilt.probes import epe_probes
+from litho_dl.ilt.probes import ProbePairs, epe_probes, probe_pairs
 from litho_dl.layout.rules import MaskRules
-from litho_dl.metrics.epe import OPENILT, find_sites
+from litho_dl.process.model import Corner
+from litho_dl.process.resist import Resist
+from litho_dl.simulation.exposure import Exposure
 
 RULES = MaskRules(min_width_nm=25, min_space_nm=25, min_area_nm2=2500)
 
@@ -143,6 +145,57 @@ class TestValues:
         assert total.tolist() == [2 * 30 * 4 + 0.5 * 10 * 4]
 
 
+class TestPlacement:
+    """Edges along y of I = I_th + A sin(k (x_e - x)), which prints where x < x_e, each a known way from its site."""
+
+    threshold, swing, wave = 0.3, 0.25, 2 * np.pi / 512
+
+    def made(self, *shifts_nm: float, binary: bool, swing: float = swing, field: str = "dark") -> ObjectiveInputs:
+        """One mask for each shift, all with a site half-way between 97 and 103 nm, and a second one that is padding."""
+        spectra = torch.zeros(len(shifts_nm), 3, 2, dtype=torch.complex128)
+        spectra[:, 1, 0] = self.threshold
+        for n, shift in enumerate(shifts_nm):
+            spectra[n, 1, 1] = (1 if field == "dark" else -1) * swing / 2 * 1j * np.exp(-1j * self.wave * (100 + shift))
+        resist, size = Resist(threshold=self.threshold, steepness=50.0), (512.0, 512.0)
+        exposure = Exposure({"focus": torch.zeros(1)}, {"focus": spectra}, {"nominal": Corner(1.0, "focus")}, resist,
+                            size, 4.0, field)  # fmt: skip
+        points = torch.tensor([[[[97.0, 40.0], [0.0, 0.0]]], [[[103.0, 40.0], [0.0, 0.0]]]]).double()
+        counted = torch.tensor([[1.0, 0.0]]).double().expand(len(shifts_nm), -1)
+        pairs = ProbePairs(*points.expand(2, len(shifts_nm), -1, -1), counted)
+        unused = torch.zeros(len(shifts_nm), 1, 1, dtype=torch.float64)
+        return ObjectiveInputs(unused, exposure, unused, unused, unused, 4.0, 4.0, None, binary, None, pairs)
+
+    @pytest.mark.parametrize("field", ["dark", "clear"])
+    def test_prints_are_counted_from_3_nm_on(self, field):
+        """A probe inside that does not print, or one outside that does: 40 nm of edge, 3 nm wide."""
+        shifts = (-20.0, -3.01, -2.99, 0.0, 2.99, 3.01, 20.0)
+        found = TERMS["placement"](self.made(*shifts, binary=True, field=field))
+        assert found.tolist() == [120, 120, 0, 0, 0, 120, 120]
+
+    @pytest.mark.parametrize("field", ["dark", "clear"])
+    def test_soft_prints_by_the_displacement(self, field):
+        """Probes 3 nm to either side: their mean over their slope is 3 tan(k d) / tan(3 k), which is nearly d."""
+        shifts = np.array([-30.0, -6.0, -2.5, 0.0, 1.0, 2.5, 3.0, 12.0])
+        distance = np.abs(3 * np.tan(self.wave * shifts) / np.tan(3 * self.wave))
+        assert distance == pytest.approx(np.abs(shifts), rel=0.06)
+        expected = 120 * (1 / (1 + np.exp(-(distance - 2.5) / 0.6)) + 0.02 * np.minimum(distance, 20))
+        found = TERMS["placement"](self.made(*shifts, binary=False, field=field))
+        assert found.tolist() == pytest.approx(expected.tolist(), rel=1e-9)
+
+    def test_a_flat_image_has_the_flattest_slope(self):
+        swing = 0.01  # 0.00012 / nm, where 0.002 * 0.3 / nm is the least
+        distance = swing * np.sin(self.wave * 8.0) * np.cos(3 * self.wave) / (FLATTEST_PER_NM * self.threshold)
+        expected = 120 * (1 / (1 + np.exp(-(distance - 2.5) / 0.6)) + 0.02 * distance)
+        assert TERMS["placement"](self.made(8.0, binary=False, swing=swing)).item() == pytest.approx(expected, rel=1e-9)
+
+    def test_each_site_counts(self):
+        """Two sites of one mask."""
+        made = self.made(4.0, binary=True)
+        both = replace(made.pairs, inner_nm=made.pairs.inner_nm[:, [0, 0]], outer_nm=made.pairs.outer_nm[:, [0, 0]],
+                       counted=torch.ones(1, 2))  # fmt: skip
+        assert TERMS["placement"](replace(made, pairs=both)).tolist() == [240]
+
+
 class TestRuleTerms:
     """Strips and dots just below the limits of 25 nm, 5 pixels, and at them."""
 
@@ -222,6 +275,20 @@ def contour_epe_at_fixed_slope(made: ObjectiveInputs, at: ObjectiveInputs) -> Te
     return (gradient(made.target) * made.pixel_nm * displacement**2).sum((-2, -1)) / 15
 
 
+def placement_at_fixed_slope(made: ObjectiveInputs, at: ObjectiveInputs) -> Tensor:
+    """The term written out, with the slope between probes at other inputs."""
+
+    def probed(inputs: ObjectiveInputs) -> tuple[Tensor, Tensor]:
+        exposure, pairs = inputs.exposure, inputs.pairs
+        return tuple(exposure.aerial_at(p) - exposure.resist.threshold for p in (pairs.inner_nm, pairs.outer_nm))
+
+    frozen_inner, frozen_outer = (part.detach() for part in probed(at))
+    slope = ((frozen_inner - frozen_outer) / 6).clamp(min=FLATTEST_PER_NM * at.exposure.resist.threshold)
+    distance = (sum(probed(made)) / 2 / slope).abs()
+    off = torch.sigmoid((distance - 2.5) / 0.6) + 0.02 * distance.clamp(max=20)
+    return 120 * (made.pairs.counted * off).sum(1)
+
+
 class TestGradients:
     """Through mask, optics and resist, against differences, in float64.
 
@@ -238,51 +305,33 @@ class TestGradients:
         probes = epe_probes(targets(16.0), 16.0).reshape(2, 8, 4, 8, 4).sum((2, 4))
         rules = MaskRules(min_width_nm=190, min_space_nm=190, min_area_nm2=40000)
         exposure = self.simulator(mask, self.pixel_nm)
-        clear = torch.ones_like(target)
-        made = ObjectiveInputs(target, exposure, mask, probes, clear, self.pixel_nm, self.pixel_nm, rules, binary=False)
+        clear, own_nm = torch.ones_like(target), self.pixel_nm
+        pairs = probe_pairs(targets(1.0), 1.0)
+        made = ObjectiveInputs(target, exposure, mask, probes, clear, own_nm, own_nm, rules, binary=False, pairs=pairs)
         return replace(made, corner_weights={"window-1": 0.7, "window-2": 0.4})
 
     def check(self, term: Callable[[Tensor], Tensor]) -> None:
         assert torch.autograd.gradcheck(term, self.mask.clone().requires_grad_(), rtol=1e-5, atol=1e-8)
 
-    @pytest.mark.parametrize("name", sorted(TERMS.keys() - {"contour_epe"}))
+    @pytest.mark.parametrize("name", sorted(TERMS.keys() - {"contour_epe", "placement"}))
     def test_every_term(self, name):
         self.check(lambda mask: TERMS[name](self.made(mask)) / 4096)
         assert (TERMS[name](self.made(self.mask)) > 0).all()
 
-    def test_contour_epe_at_fixed_slope(self):
+    @pytest.mark.parametrize(
+        ("name", "at_fixed_slope"),
+        [("contour_epe", contour_epe_at_fixed_slope), ("placement", placement_at_fixed_slope)],
+    )
+    def test_terms_at_fixed_slope(self, name, at_fixed_slope):
         """The value is the term's; its gradient is that of the term whose slope stays where it is."""
         frozen = self.made(self.mask)
         mask = self.mask.clone().requires_grad_()
-        term, written_out = TERMS["contour_epe"](self.made(mask)), contour_epe_at_fixed_slope(self.made(mask), frozen)
+        term, written_out = TERMS[name](self.made(mask)), at_fixed_slope(self.made(mask), frozen)
         torch.testing.assert_close(term, written_out)
         (found,), (expected,) = (torch.autograd.grad(value.sum(), mask) for value in (term, written_out))
         torch.testing.assert_close(found, expected)
-        self.check(lambda mask: contour_epe_at_fixed_slope(self.made(mask), frozen) / 4096)
-
-
-@pytest.mark.parametrize("pixel_nm", [1.0, 5.0])
-def test_epe_probes_are_those_of_the_rule(pixel_nm):
-    """A 200 x 75 nm box: two sites on each long edge at 1 nm, one on each short; a probe 15 nm in, one 15 nm out."""
-    x0, x1, y0, y1 = (round(edge / pixel_nm) for edge in (150, 350, 200, 275))
-    n = round(FIELD[0] // pixel_nm)
-    target = torch.zeros(2, n, n)
-    target[0, y0:y1, x0:x1] = 1
-    counts = epe_probes(target, pixel_nm)
-    assert counts.shape == target.shape
-    assert counts[1].sum() == 0
-    reach, spacing = round(15 / pixel_nm), round(40 / pixel_nm)
-    rows, columns = np.nonzero(counts[0].numpy())
-    probes = set(zip(rows.tolist(), columns.tolist(), strict=True))
-    middle = y0 + (y1 - y0 - 1) // 2
-    expected = {(middle, x0 + reach), (middle, x0 - reach), (middle, x1 - 1 - reach), (middle, x1 - 1 + reach)}
-    along = {x0 + k * spacing for k in (1, 2)} | {x1 - 1 - k * spacing for k in (1, 2)}
-    for row in (y0 + reach, y0 - reach, y1 - 1 - reach, y1 - 1 + reach):
-        expected |= {(row, column) for column in along}
-    assert probes == expected
-    assert counts.sum() == len(expected)
-    if pixel_nm == 1:
-        assert counts.sum() == 2 * len(find_sites(target[0].numpy() > 0.5, OPENILT))
+        assert (found != 0).all()
+        self.check(lambda mask: at_fixed_slope(self.made(mask), frozen) / 4096)
 
 
 def test_background_keeps_clear_of_targets_across_the_border():

@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from scenes.ilt import small_simulator, targets
 from scenes.pictures import image_axes, opacity
 from torch import Tensor
 
-from litho_dl.core.errors import MaskError
+from litho_dl.core.errors import KernelError, MaskError
 from litho_dl.process.model import Corner
 from litho_dl.process.resist import Resist
 from litho_dl.simulation.exposure import Exposure
@@ -54,6 +55,32 @@ BOTH = spectrum(
 def width(period_nm: float, dose: float = 1.0) -> float:
     """Where dose (mean + swing cos(2 pi u / period)) exceeds the threshold."""
     return period_nm / np.pi * math.acos((THRESHOLD / dose - MEAN) / SWING)
+
+
+class TestAerialAt:
+    @pytest.mark.parametrize("pixel_nm", [8.0, 16.0])
+    @pytest.mark.parametrize("corner", ["nominal", "outer", "inner"])
+    def test_pixel_centres_have_the_image_s_values(self, corner, pixel_nm):
+        made = small_simulator()(targets(8.0), 8.0, out_pixel_nm=pixel_nm)
+        image = made.aerial(corner)
+        centres = (torch.arange(image.shape[-1], dtype=torch.float64) + 0.5) * pixel_nm
+        y, x = torch.meshgrid(centres, centres, indexing="ij")
+        points = torch.stack([x, y], -1).reshape(-1, 2)
+        torch.testing.assert_close(made.aerial_at(points, corner), image.flatten(1))
+
+    def test_points_of_each_mask(self):
+        """Rows of (x, y), of a wave along x and one along y."""
+        made = exposure(ALONG_X, ALONG_Y)
+        points = torch.tensor([[[200.0, 7.0], [0.0, 7.0]], [[7.0, 150.0], [7.0, 75.0]]]).double()
+        expected = torch.tensor([[MEAN + SWING, MEAN - SWING], [MEAN + SWING, MEAN]]).double()
+        torch.testing.assert_close(made.aerial_at(points), expected)
+        torch.testing.assert_close(made.aerial_at(points, "outer"), 1.1 * expected)
+        alone = [exposure(wave).aerial_at(own)[0] for wave, own in zip((ALONG_X, ALONG_Y), points, strict=True)]
+        torch.testing.assert_close(torch.stack(alone), expected)
+
+    def test_unknown_corner(self):
+        with pytest.raises(KernelError, match="Expected one of the corners nominal, outer, inner, got 'worst'"):
+            exposure(ALONG_X).aerial_at(torch.zeros(1, 2), "worst")
 
 
 @pytest.mark.parametrize(("corner", "dose"), [("nominal", 1.0), ("outer", 1.1), ("inner", 0.9)])

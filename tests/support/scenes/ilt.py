@@ -10,7 +10,7 @@ from torch import Tensor
 from litho_dl.core.grid import Grid
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.objective import ObjectiveInputs, background, evaluate_terms
-from litho_dl.ilt.probes import epe_probes
+from litho_dl.ilt.probes import epe_probes, probe_pairs
 from litho_dl.layout.clips import Clip, place
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
@@ -94,7 +94,8 @@ def printed_objective(
     exposure = simulator(mask, pixel_nm, out_pixel_nm=image_nm)
     inputs = ObjectiveInputs(target, exposure, mask, *maps, image_nm, pixel_nm, rules, binary=True)
     corner_weights = {} if method is None else method.corner_weights
-    return evaluate_terms(replace(inputs, corner_weights=corner_weights), weights)[0]
+    inputs = replace(inputs, corner_weights=corner_weights, pairs=probe_pairs(target, image_nm))
+    return evaluate_terms(inputs, weights)[0]
 
 
 def objective_inputs(

@@ -18,7 +18,7 @@ RECORD = ROOT / "tests" / "quality.json"
 OPTICS, FIELD_NM = "duv193-immersion-annular", 1280.0
 CLIPS = ("metal_05", "metal_11", "via_04")
 STEPS = (5, 10, 20)  # early ones: they depend smoothly on the settings, where finished masks hide a wrong step size
-PRESETS = ("curvilinear", "fast", "levelset", "mosaic", "multilevel", "opc", "quality", "window")
+PRESETS = ("curvilinear", "fast", "levelset", "mosaic", "multilevel", "opc", "placement", "quality", "window")
 
 
 @cache

@@ -79,7 +79,7 @@ class TestNames:
 class TestFlow:
     def test_one_clip_gives_a_batch_of_one(self, simulator, clip, solution):
         assert solution.mask.dtype == torch.bool
-        assert solution.mask.shape == (1, 160, 160)
+        assert solution.mask.shape == (1, 320, 320)
         score = ld.evaluate(simulator, solution, clip)
         assert isinstance(score, ld.Scorecard)
         assert score.clip == "lines"
@@ -131,7 +131,7 @@ class TestFlow:
         target, mask = image_axes(pair.plot(index))[:2]
         drawn = shown_part(target, pair.clips[index].coverage(1.0).numpy() >= 0.5, 1.0)
         np.testing.assert_array_equal(opacity(target, 0) > 0, drawn)
-        solved = shown_part(mask, np.kron(pair.mask[index].numpy(), np.ones((4, 4))), 1.0)
+        solved = shown_part(mask, np.kron(pair.mask[index].numpy(), np.ones((2, 2))), 1.0)
         np.testing.assert_array_equal(np.asarray(mask.images[0].get_array()), solved)
 
     @pytest.mark.parametrize(("raster", "more_nm"), [("exact", 0), ("inclusive", 1)])
@@ -196,8 +196,8 @@ class TestWhatObjectsSay:
             (clip.placed, ("2 polygons",)),
             (clip.placed.polygons[0], ("4 vertices",)),
             (method, ("multilevel", "adam", "l2 1")),
-            (solution, ("1 mask", "160 x 160", "4 nm", "objective", "finished")),
-            (simulator(solution.mask), ("1 x 160 x 160", "nominal, outer, inner")),
+            (solution, ("1 mask", "320 x 320", "2 nm", "objective", "finished")),
+            (simulator(solution.mask), ("1 x 320 x 320", "nominal, outer, inner")),
             (ld.check_mask_rules(simulator, solution)[0], ("width", "area")),
             (window, ("gauges", "3 foci")),
             (network, ("cfno", "iccad13-like")),

@@ -54,7 +54,7 @@ def shortened(name: str, steps: int) -> Method:
 @pytest.mark.parametrize(("batch", "halved_from"), [(1, dft.HALVED_FROM), (3, dft.HALVED_FROM), (1, 0)])
 def test_matrix_products_are_those_that_torch_counts(process, batch, halved_from, monkeypatch):
     monkeypatch.setattr(dft, "HALVED_FROM", halved_from)
-    method, simulator = load_method("fast"), Simulator(process)
+    method, simulator = load_method("multilevel"), Simulator(process)
     level = method.levels[-1]
     target = CLIPS[0].coverage(level.pixel_nm).expand(batch, -1, -1).contiguous()
     form = PARAMETERIZATIONS[method.parameterization]()

@@ -106,7 +106,7 @@ class TestFlow:
         assert torch.equal(*images)
 
     def test_the_pixel_follows_from_the_shape(self, simulator, solution):
-        assert torch.equal(simulator(solution.mask).aerial(), simulator(solution.mask, 4.0).aerial())
+        assert torch.equal(simulator(solution.mask).aerial(), simulator(solution.mask, 2.0).aerial())
         assert simulator(solution.mask, out_pixel_nm=2.0).pixel_nm == 2.0
 
     def test_masks_go_on_from_masks(self, simulator, clip, method, solution):
@@ -142,7 +142,7 @@ class TestFlow:
     def test_scores_of_a_single_precision_simulator_are_in_double_precision(self, simulator, clip, solution):
         double = ld.Simulator(simulator.process, dtype=torch.float64)
         single, expected = (
-            evaluate_mask(solution.mask[0], 4.0, clip.placed, one, PROTOCOLS["default"]).scorecard.edges
+            evaluate_mask(solution.mask[0], 2.0, clip.placed, one, PROTOCOLS["default"]).scorecard.edges
             for one in (simulator, double)
         )
         assert simulator.dtype == torch.float32
@@ -195,7 +195,7 @@ class TestWhatObjectsSay:
             (clip, ("lines", "2 shapes", "430 x 420 nm")),
             (clip.placed, ("2 polygons",)),
             (clip.placed.polygons[0], ("4 vertices",)),
-            (method, ("multilevel", "adam", "l2 1")),
+            (method, ("multilevel", "adam", "l2_area 1")),
             (solution, ("1 mask", "320 x 320", "2 nm", "objective", "finished")),
             (simulator(solution.mask), ("1 x 320 x 320", "nominal, outer, inner")),
             (ld.check_mask_rules(simulator, solution)[0], ("width", "area")),

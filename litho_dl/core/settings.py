@@ -37,6 +37,8 @@ Rate = Annotated[float, Field(gt=0, le=1e6)]
 Slope = Annotated[float, Field(gt=0, le=1e6)]
 Weight = Annotated[float, Field(ge=0, le=1e9)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+# Digests of what settings made do not depend on keys that are not set.
+LEFT_OUT_IF_NONE: Any = Field(exclude_if=lambda value: value is None)
 ProperFraction = Annotated[float, Field(ge=0, lt=1)]
 
 

@@ -1,15 +1,13 @@
 """Settings of assist features: whether, how far from the drawn shapes and how large they may be, and bars by rules."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from litho_dl.core.settings import Length, Positive, Settings
+from litho_dl.core.settings import LEFT_OUT_IF_NONE, Length, Positive, Settings
 from litho_dl.layout.rules import MaskRules
 
 CLEARANCE_NM = 44.0
-# Digests of what methods made do not depend on keys that are not set.
-LEFT_OUT_IF_NONE: Any = Field(exclude_if=lambda value: value is None)
 Distance = Annotated[float, Field(ge=0, le=1e6)]
 
 

@@ -10,8 +10,19 @@ from pydantic import Field, field_validator, model_validator
 
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.grid import common_multiple_nm, whole_ratio
-from litho_dl.core.settings import Length, Positive, Rate, Settings, Slope, Weight, load_settings, suggestion, validated
-from litho_dl.ilt.assists import LEFT_OUT_IF_NONE, Assists
+from litho_dl.core.settings import (
+    LEFT_OUT_IF_NONE,
+    Length,
+    Positive,
+    Rate,
+    Settings,
+    Slope,
+    Weight,
+    load_settings,
+    suggestion,
+    validated,
+)
+from litho_dl.ilt.assists import Assists
 from litho_dl.ilt.fragmentation import Fragmentation
 from litho_dl.ilt.objective import RULE_TERMS, TERMS
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS

@@ -70,11 +70,14 @@ class TestEveryPreset:
         levels = tuple(steady(level) for level in method.levels)
         short = shortened(method.model_copy(update={"levels": levels}), 12)
         solution = solve_targets(simulator, targets(method.target_nm), method.target_nm, short)
+        pixels = set()
         for start, level in zip(solution.level_starts, levels, strict=True):
             if level.repaired:  # begins so near its end that a dozen of Adam's first steps lead away from it
                 continue
             values = solution.history["objective"][start : start + 12]
-            least = 0.97 if start == 0 else 0.995  # further levels begin near their end
+            # Fine prints, and further levels on a pixel, begin near the end.
+            least = 0.97 if level.image_pixel_nm is None and level.pixel_nm not in pixels else 0.995
+            pixels.add(level.pixel_nm)
             assert (values[-3:].mean(0) < least * values[0]).all()
         assert (solution.checks[-1] < solution.checks[0]).all()
 

@@ -258,26 +258,43 @@ def _empty(parts: list[Tensor], dim: int) -> Tensor:
     return parts[0].new_empty(shape)
 
 
-def synthesise_at(spectrum: Tensor, points_nm: Tensor, field_nm: tuple[float, float]) -> Tensor:
+class PointWaves(NamedTuple):
+    """The waves of a half spectrum at points: along y (..., P, 2 h_y + 1) and along x (..., P, h_x + 1), complex."""
+
+    along_y: Tensor
+    along_x: Tensor
+
+
+def point_waves(points_nm: Tensor, like: Tensor, field_nm: tuple[float, float]) -> PointWaves:
+    """What `synthesise_at` needs of points, for any number of spectra.
+
+    Args:
+        points_nm: (P, 2), rows of (x, y) in nm; or (..., P, 2), for each image its own.
+        like: A half spectrum with the size and dtype of those to come, (..., 2 h_y + 1, h_x + 1).
+        field_nm: (height, width) of the periodic field in nm.
+    """
+    half_y, half_x = like.shape[-2] // 2, like.shape[-1] - 1
+    turns_y, turns_x = points_nm[..., 1, None] / field_nm[0], points_nm[..., 0, None] / field_nm[1]
+    angles_y = 2 * torch.pi * turns_y * torch.arange(-half_y, half_y + 1, device=points_nm.device)
+    angles_x = 2 * torch.pi * turns_x * torch.arange(half_x + 1, device=points_nm.device)
+    along_y = torch.polar(torch.ones_like(angles_y), angles_y).to(like.dtype)
+    # Every fx > 0 stands for -fx as well.
+    along_x = torch.polar(torch.full_like(angles_x, 2.0), angles_x).to(like.dtype)
+    along_x[..., 0] /= 2
+    return PointWaves(along_y, along_x)
+
+
+def synthesise_at(spectrum: Tensor, waves: PointWaves) -> Tensor:
     """The image of a half spectrum at any points.
 
     Args:
         spectrum: Complex, (..., 2 h_y + 1, h_x + 1).
-        points_nm: (P, 2), rows of (x, y) in nm; or (..., P, 2), for each image its own.
-        field_nm: (height, width) of the periodic field in nm.
+        waves: Those of the points, by `point_waves`.
 
     Returns:
         Real values (..., P).
     """
-    half_y, half_x = spectrum.shape[-2] // 2, spectrum.shape[-1] - 1
-    turns_y, turns_x = points_nm[..., 1, None] / field_nm[0], points_nm[..., 0, None] / field_nm[1]
-    angles_y = 2 * torch.pi * turns_y * torch.arange(-half_y, half_y + 1, device=points_nm.device)
-    angles_x = 2 * torch.pi * turns_x * torch.arange(half_x + 1, device=points_nm.device)
-    rows = torch.polar(torch.ones_like(angles_y), angles_y).to(spectrum.dtype)
-    # Every fx > 0 stands for -fx as well.
-    columns = torch.polar(torch.full_like(angles_x, 2.0), angles_x).to(spectrum.dtype)
-    columns[..., 0] /= 2
-    return ((rows @ spectrum) * columns).sum(-1).real
+    return ((waves.along_y @ spectrum) * waves.along_x).sum(-1).real
 
 
 def full_spectrum(half_spectrum: Tensor) -> Tensor:

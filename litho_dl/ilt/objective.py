@@ -117,7 +117,7 @@ def placement(inputs: ObjectiveInputs) -> Tensor:
     """
     pairs, exposure = inputs.pairs, inputs.exposure
     assert pairs is not None  # a problem whose weights name this term has them
-    inner, outer = (exposure.rule.excess(exposure.aerial_at(points)) for points in (pairs.inner_nm, pairs.outer_nm))
+    inner, outer = map(exposure.rule.excess, pairs.aerial(exposure))
     if inputs.binary:
         off = (inner < 0).to(inner) + (outer >= 0)
     else:

@@ -1,15 +1,17 @@
 """EPE probes, which the objective counts: pixels inside and outside the target's edges, and points closer to them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from litho_dl.core.dft import PointWaves
 from litho_dl.layout.edges import Edge
 from litho_dl.metrics.drawn_sites import drawn_sites
 from litho_dl.metrics.epe import OPENILT, OPENILT_3NM, EpeRule, EpeSites, find_sites
+from litho_dl.simulation.exposure import Exposure
 
 Probes = Callable[[Tensor, float], Tensor]  # as `epe_probes`
 Edges = Sequence[Sequence[Edge] | None]  # the drawn edges of each target, in nm; None: those of its pixels
@@ -28,10 +30,18 @@ class ProbePairs:
     inner_nm: Tensor
     outer_nm: Tensor
     counted: Tensor
+    _waves: list[PointWaves] = field(default_factory=list, init=False, repr=False)
 
     def of(self, clips: slice) -> "ProbePairs":
         """Of some of the clips."""
         return ProbePairs(self.inner_nm[clips], self.outer_nm[clips], self.counted[clips])
+
+    def aerial(self, exposure: Exposure) -> tuple[Tensor, Tensor]:
+        """Intensity at nominal conditions at the inner and the outer points, (B, n) each; all on one field."""
+        if not self._waves:  # as long to compute as all the rest, and the same at each step
+            self._waves.append(exposure.waves_at(torch.cat((self.inner_nm, self.outer_nm), -2)))
+        inner, outer = exposure.aerial_at(self._waves[0]).chunk(2, -1)
+        return inner, outer
 
 
 def epe_probes(target: Tensor, pixel_nm: float, edges: Edges | None = None, scale: float = 1.0) -> Tensor:

@@ -13,7 +13,7 @@ from litho_dl.core.threads import Argument, Result, Team
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.objective import CLEARANCE_NM, ObjectiveInputs, background, evaluate_terms
 from litho_dl.ilt.parameterization import EdgeParameterization, Parameterization
-from litho_dl.ilt.probes import Edges, epe_probes, probe_pairs
+from litho_dl.ilt.probes import Edges, ProbePairs, epe_probes, probe_pairs
 from litho_dl.ilt.start import coarsened
 from litho_dl.ilt.views import Comparison, View, make_views
 from litho_dl.simulation.simulator import Simulator
@@ -105,6 +105,7 @@ class LevelProblem:
         self._whole = Comparison(target, found, far, counted, level.image_nm)
         self._around = surroundings
         self._views: dict[tuple[int, int], list[View]] = {}
+        self._pairs_of: dict[tuple[int, int], ProbePairs] = {}
         self._allowed = None if isinstance(parameterization, EdgeParameterization) else self._allowed_area(method)
         # Gradients of a source that all clips share are summed in one order only in one thread.
         has_source = any(other.requires_grad for other in simulator.parameters())
@@ -248,6 +249,13 @@ class LevelProblem:
             self._views[key] = make_views(self._simulator, self._whole.of(clips))
         return self._views[key]
 
+    def pairs(self, clips: slice) -> ProbePairs | None:
+        """The points beside edges of some clips; None: no term needs them."""
+        key = clips.start, clips.stop
+        if self._pairs is not None and key not in self._pairs_of:
+            self._pairs_of[key] = self._pairs.of(clips)
+        return self._pairs_of.get(key)
+
     def _now(self, ends: tuple[float, float]) -> float:
         return geometric(ends, self.progress)
 
@@ -279,7 +287,7 @@ class LevelProblem:
             self._rules,
             steepness is None,
             seen.counted,
-            None if self._pairs is None else self._pairs.of(clips),
+            self.pairs(clips),
             self._corner_weights,
         )
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from litho_dl.core.dft import synthesis, synthesise, synthesise_at
+from litho_dl.core.dft import PointWaves, point_waves, synthesis, synthesise, synthesise_at
 from litho_dl.core.errors import KernelError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.layout.layout import Layout
@@ -63,18 +63,23 @@ class Exposure:
         condition = self._condition(corner)
         return condition.dose * self.intensity[condition.kernels]
 
-    def aerial_at(self, points_nm: Tensor, corner: str = "nominal") -> Tensor:
+    def waves_at(self, points_nm: Tensor) -> PointWaves:
+        """What `aerial_at` computes from points, for exposures of one field at the same points, as in a loop."""
+        return point_waves(points_nm, next(iter(self.spectra.values())), self.field_nm)
+
+    def aerial_at(self, points_nm: Tensor | PointWaves, corner: str = "nominal") -> Tensor:
         """Intensity at any points of the field, (..., P), whatever the pixel; differentiable.
 
         Args:
-            points_nm: (P, 2), rows of (x, y) in nm; or (..., P, 2), for each mask its own.
+            points_nm: (P, 2), rows of (x, y) in nm; or (..., P, 2), for each mask its own; or their `waves_at`.
             corner: Name of a corner.
 
         Raises:
             KernelError: There is no such corner.
         """
         condition = self._condition(corner)
-        return condition.dose * synthesise_at(self.spectra[condition.kernels], points_nm, self.field_nm)
+        waves = points_nm if isinstance(points_nm, PointWaves) else self.waves_at(points_nm)
+        return condition.dose * synthesise_at(self.spectra[condition.kernels], waves)
 
     def print(self, corner: str = "nominal") -> Tensor:
         """Differentiable print, (..., H, W) in (0, 1).

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from litho_dl.core.dft import synthesise_at
+from litho_dl.core.dft import point_waves, synthesise_at
 from litho_dl.core.errors import LayoutError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.core.progress import Advance
@@ -266,7 +266,7 @@ def _expose(
     for done, focus_nm in enumerate(wanted, start=1):
         only = Simulator(process.at_focus(focus_nm), dtype=torch.float64).to(device)
         images = only.intensity_spectrum(spectra if focus_nm == nominal_nm else spectra.part(slice(1)), "focus")
-        through[focus_nm] = synthesise_at(images, everywhere, process.field_nm).cpu().numpy()
+        through[focus_nm] = synthesise_at(images, point_waves(everywhere, images, process.field_nm)).cpu().numpy()
         advance(done, len(wanted), focus_nm)
     ends = np.cumsum([len(own) for own in points])[:-1]
     swept = np.stack([through[float(focus_nm)][0] for focus_nm in foci_nm])

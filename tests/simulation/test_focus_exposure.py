@@ -8,7 +8,7 @@ import torch
 from scenes.focus_optics import FIELD, small_recipe
 from scenes.shapes import box
 
-from litho_dl.core.dft import analyse, analysis, synthesis, synthesise, synthesise_at
+from litho_dl.core.dft import analyse, analysis, point_waves, synthesis, synthesise, synthesise_at
 from litho_dl.core.errors import KernelError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.layout.clips import place
@@ -34,7 +34,9 @@ def test_values_at_points_are_those_of_the_image():
     expected = synthesise(spectrum, synthesis(grid, (3, 5), **settings))
     pixels = torch.tensor([[0, 0], [5, 17], [23, 31]])
     points = (pixels.flip(1) + 0.5) * 8.0
-    assert torch.allclose(synthesise_at(spectrum, points, grid.field_nm), expected[pixels[:, 0], pixels[:, 1]])
+    assert torch.allclose(
+        synthesise_at(spectrum, point_waves(points, spectrum, grid.field_nm)), expected[pixels[:, 0], pixels[:, 1]]
+    )
 
 
 class TestFocusExposure:

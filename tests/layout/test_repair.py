@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from litho_dl.layout.contour import contour_polygons
 from litho_dl.layout.curvature import tight_bends
 from litho_dl.layout.polygon import Polygon
-from litho_dl.layout.repair import SLACK_NM, repaired
+from litho_dl.layout.repair import RADIUS_SLACK, SLACK_NM, repaired
 from litho_dl.layout.rules import MaskRules, check_rules
 
 RULES = MaskRules(min_width_nm=20, min_space_nm=20, min_area_nm2=1600)
@@ -174,25 +174,25 @@ class TestRadius:
     @pytest.mark.parametrize("radius_nm", [10.0, 20.0])
     @pytest.mark.parametrize("seed", range(3))
     def test_bends_are_no_tighter(self, seed, radius_nm):
-        """But for shallow cusps where arcs of the closing meet, which cost 12 % at most."""
+        """Also in the cusps where arcs of the closing meet."""
         drawn, rules = blobs(seed, 16.0, 0.3), replace(self.RULES, min_radius_nm=radius_nm)
         loops = [
             [loop for polygon in polygons for loop in polygon.loops] for polygons in (drawn, repaired(drawn, rules))
         ]
-        before, after = (tight_bends(each, 0.88 * radius_nm).values for each in loops)
+        before, after = (tight_bends(each, radius_nm).values for each in loops)
         assert len(before) > 10
         assert not len(after)
 
     def test_corners_have_it(self):
         found = repaired(PADS, self.RULES)
         lost = area(*PADS) - area(*found)
-        assert lost == pytest.approx(12 * (1 - np.pi / 4) * (20 + SLACK_NM) ** 2, rel=0.1)
+        assert lost == pytest.approx(12 * (1 - np.pi / 4) * (RADIUS_SLACK * 20 + SLACK_NM) ** 2, rel=0.1)
 
     def test_alone(self):
         """A radius without a least width or space holds for both sides."""
         cross = polygons_of(shape(box(40, 100, 340, 220), box(140, 0, 240, 320)))
         found = repaired(cross, MaskRules(0, 0, 0, min_radius_nm=20))
-        corners = (1 - np.pi / 4) * (20 + SLACK_NM) ** 2
+        corners = (1 - np.pi / 4) * (RADIUS_SLACK * 20 + SLACK_NM) ** 2
         assert shape(*cross).difference(shape(*found)).area == pytest.approx(8 * corners, rel=0.1)
         assert shape(*found).difference(shape(*cross)).area == pytest.approx(4 * corners, rel=0.1)
 

@@ -163,7 +163,9 @@ def step_ms(simulator: Simulator, targets: Tensor, method: Method) -> tuple[floa
     steps(TIMED_STEPS)
     milliseconds = (time.perf_counter() - started) / TIMED_STEPS * 1e3
     seen, terms = stage.views(slice(0, len(targets))), len(level.objective or method.objective)
-    return milliseconds, step_shape(simulator, level, seen, len(targets), parameters[0].numel(), terms)
+    pairs = stage.pairs(slice(0, len(targets)))
+    points = 0 if pairs is None else 2 * pairs.counted.shape[1]
+    return milliseconds, step_shape(simulator, level, seen, len(targets), parameters[0].numel(), terms, points)
 
 
 def measure(suite: Suite, targets: Tensor, name: str, mode: str, batch: int, repeats: int) -> tuple[Row, Solution]:

@@ -47,6 +47,7 @@ class StepShape:
         half: (h_y, h_x), the highest mask frequencies.
         kernels: Kernels of each focus.
         terms: Terms of the objective.
+        points: Points of a clip at which the image is evaluated, for the term `placement`.
     """
 
     batch: int
@@ -57,6 +58,7 @@ class StepShape:
     half: tuple[int, int]
     kernels: tuple[int, ...]
     terms: int
+    points: int = 0
 
     @property
     def transform(self) -> int:
@@ -89,13 +91,14 @@ class Product:
 
 
 def step_shape(
-    simulator: Simulator, level: Level, seen: Sequence[View], batch: int, parameters: int, terms: int
+    simulator: Simulator, level: Level, seen: Sequence[View], batch: int, parameters: int, terms: int, points: int = 0
 ) -> StepShape:
     """The shape of a step at a level, with prints in the views that are seen."""
     kernels = tuple(len(kernels) for kernels in simulator.passband.kernels.values())
     pixels = simulator.grid(level.pixel_nm).shape
     images = tuple(view.comparison.target.shape[-2:] for view in seen)
-    return StepShape(batch, pixels, images, len(seen) == 1, parameters, simulator.passband.half, kernels, terms)
+    half, whole = simulator.passband.half, len(seen) == 1
+    return StepShape(batch, pixels, images, whole, parameters, half, kernels, terms, points)
 
 
 def products(shape: StepShape) -> list[Product]:
@@ -122,6 +125,19 @@ def _matrices(n: int, frequencies: int, window: bool = False) -> list[tuple[int,
 def matrix_work(shape: StepShape) -> Work:
     """Forward and backward: the matrices have no gradient, so each product comes back as one of its own size."""
     return _sum([product.work for product in products(shape)]).times(2)
+
+
+def point_multiply_adds(shape: StepShape) -> int:
+    """Complex multiply-adds of the matrix product of points and the nominal image's spectrum, forward."""
+    h_y, h_x = shape.half
+    return shape.batch * shape.points * (4 * h_y + 1) * (2 * h_x + 1)
+
+
+def point_work(shape: StepShape) -> Work:
+    """Images at points, forward and backward; the waves at points do not change between steps."""
+    h_y, h_x = shape.half
+    waves = shape.batch * shape.points * (4 * h_y + 1 + 2 * h_x + 1)
+    return Work(8 * point_multiply_adds(shape), COMPLEX * waves).times(2)
 
 
 def fft_work(shape: StepShape) -> Work:
@@ -167,7 +183,7 @@ def _parameter_work(shape: StepShape) -> Work:
 def step_work(shape: StepShape) -> dict[str, Work]:
     """The work of one step, by kind."""
     return {
-        "matrix products": matrix_work(shape),
+        "matrix products": matrix_work(shape) + point_work(shape),
         "FFTs": fft_work(shape),
         "elementwise": elementwise_work(shape),
     }

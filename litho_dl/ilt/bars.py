@@ -8,6 +8,7 @@ import shapely
 
 from litho_dl.ilt.assists import Bars
 from litho_dl.layout.polygon import Polygon
+from litho_dl.layout.shapes import to_polygons, to_shapes
 
 SLACK_NM = 1e-6  # by which shapes may be closer than said, for rounding
 
@@ -27,7 +28,7 @@ def assist_bars(polygons: Sequence[Polygon], bars: Bars, field_nm: tuple[float, 
     Returns:
         The bars, in field coordinates.
     """
-    drawn = shapely.union_all([shapely.Polygon(polygon.hull, polygon.holes) for polygon in polygons])
+    drawn = shapely.union_all(to_shapes(polygons))
     near = shapely.buffer(drawn, bars.distance_nm - SLACK_NM, quad_segs=16)
     border = bars.spacing_nm / 2
     inside = shapely.box(border, border, field_nm[1] - border, field_nm[0] - border)
@@ -44,7 +45,7 @@ def assist_bars(polygons: Sequence[Polygon], bars: Bars, field_nm: tuple[float, 
             taken = [shapely.intersection(strip, np.append(kept_off, near)), [shapely.difference(strip, inside)]]
             parts = [part for part in shapely.get_parts(np.concatenate(taken)) if part.area > 0]
             placed += _free(strip, parts, bars.shortest_nm)
-    return [Polygon(shapely.get_coordinates(bar)[:-1]) for bar in placed]
+    return list(to_polygons(np.array(placed, dtype=object)))
 
 
 def _edges(drawn: shapely.Geometry) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -16,14 +16,18 @@ ADAM_EPSILON = 1e-8
 SQUARES_MEMORY = 0.999  # Adam's beta_2
 
 
-class Problem(Protocol):
+class Differentiable(Protocol):
+    """What gradient descent calls of a problem."""
+
+    def backward(self, parameters: Tensor) -> Tensor:
+        """The objective (B,); adds the gradient of its sum over the clips to the parameters' `grad`."""
+
+
+class Problem(Differentiable, Protocol):
     """The functions of parameters (B, ...) that an optimizer may call."""
 
     def objective(self, parameters: Tensor) -> Tensor:
         """The weighted sum of the terms, (B,)."""
-
-    def backward(self, parameters: Tensor) -> Tensor:
-        """The objective (B,); adds the gradient of its sum over the clips to the parameters' `grad`."""
 
     def edge_errors(self, parameters: Tensor) -> Tensor:
         """Edge placement errors in nm, in the shape of the parameters, for parameterizations that move edges."""
@@ -71,7 +75,7 @@ class Adam:
         self._means = [[torch.zeros_like(tensor) for tensor in group.tensors] for group in groups]
         self._squares = [[torch.zeros_like(tensor) for tensor in group.tensors] for group in groups]
 
-    def step(self, parameters: Tensor, problem: Problem, rate: float) -> Tensor:
+    def step(self, parameters: Tensor, problem: Differentiable, rate: float) -> Tensor:
         """One step; the gradient of the sum over clips is that of each clip alone."""
         objective = _differentiated(self._groups, parameters, problem)
         self._steps += 1
@@ -113,7 +117,7 @@ class NormalisedSgd:
         return objective
 
 
-def _differentiated(groups: Sequence[Group], parameters: Tensor, problem: Problem) -> Tensor:
+def _differentiated(groups: Sequence[Group], parameters: Tensor, problem: Differentiable) -> Tensor:
     """The objective (B,); its gradient is then that of all tensors."""
     for group in groups:
         for tensor in group.tensors:

@@ -5,11 +5,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from litho_dl.ilt.optimizer import Adam, Group
 from litho_dl.ilt.problem import geometric
 from litho_dl.simulation.simulator import Simulator
 
 STEPS = 160
 RATE_NM = (1.5, 0.1)  # of Adam, at the first and the last step
+MOMENTUM = 0.7
 STEEPNESS = (60.0, 200.0)  # of the resist, likewise
 PIXEL_NM = 4.0  # of masks and images in the loop
 NARROWEST_NM = 10.0  # a side that was wider stays at least so wide
@@ -30,28 +32,37 @@ def moved(simulator: Simulator, target: Tensor, rectangles_nm: Tensor) -> Tensor
     Returns:
         (n, 4) in nm, on the CPU.
     """
-    pixel_nm = PIXEL_NM * simulator.scale
-    edges = rectangles_nm.to(simulator.device, simulator.dtype).clone().requires_grad_()
-    least = (edges.detach()[:, 2:] - edges.detach()[:, :2]).clamp(max=NARROWEST_NM * simulator.scale)
-    target = target.to(edges)
-    optimizer = torch.optim.Adam([edges], betas=(0.7, 0.99))
+    edges = rectangles_nm.to(simulator.device, simulator.dtype).clone()
+    least = (edges[:, 2:] - edges[:, :2]).clamp(max=NARROWEST_NM * simulator.scale)
+    edges.requires_grad_()
+    problem, optimizer = _Prints(simulator, target.to(edges.detach())), Adam([Group((edges,))], MOMENTUM)
     for step in range(STEPS):
-        progress = step / (STEPS - 1)
-        for group in optimizer.param_groups:
-            group["lr"] = geometric(RATE_NM, progress) * simulator.scale
-        optimizer.zero_grad()
-        covered = coverage(edges, (target.shape[-2], target.shape[-1]), pixel_nm)
-        exposure = simulator.expose(covered.clamp(max=1), pixel_nm, out_pixel_nm=pixel_nm)
-        steep = exposure.resist.model_copy(update={"steepness": geometric(STEEPNESS, progress)})
-        prints = replace(exposure, resist=steep)
-        wrong = (prints.print("nominal") - target).abs() + (prints.print("outer") - prints.print("inner")).abs()
-        (wrong.sum() + OVERLAP * (covered - 1).clamp(min=0).sum()).backward()
-        optimizer.step()
+        problem.progress = step / (STEPS - 1)
+        optimizer.step(edges, problem, geometric(RATE_NM, problem.progress) * simulator.scale)
         with torch.no_grad():
             short = (least - (edges[:, 2:] - edges[:, :2])).clamp(min=0) / 2
             edges[:, :2] -= short
             edges[:, 2:] += short
     return edges.detach().cpu()
+
+
+class _Prints:
+    """L2 + PVB of soft prints of rectangles, and the area of their overlaps, in pixels."""
+
+    def __init__(self, simulator: Simulator, target: Tensor) -> None:
+        self._simulator, self._target, self._pixel_nm = simulator, target, PIXEL_NM * simulator.scale
+        self.progress = 0.0
+
+    def backward(self, edges: Tensor) -> Tensor:
+        """The cost; its gradient becomes that of the edges."""
+        covered = coverage(edges, (self._target.shape[-2], self._target.shape[-1]), self._pixel_nm)
+        exposure = self._simulator.expose(covered.clamp(max=1), self._pixel_nm)
+        steep = exposure.resist.model_copy(update={"steepness": geometric(STEEPNESS, self.progress)})
+        prints = replace(exposure, resist=steep)
+        wrong = (prints.print("nominal") - self._target).abs() + (prints.print("outer") - prints.print("inner")).abs()
+        cost = wrong.sum() + OVERLAP * (covered - 1).clamp(min=0).sum()
+        cost.backward()
+        return cost.detach()
 
 
 def coverage(rectangles_nm: Tensor, shape: tuple[int, int], pixel_nm: float) -> Tensor:

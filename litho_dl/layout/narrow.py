@@ -8,6 +8,7 @@ import shapely
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.repair import repaired
 from litho_dl.layout.rules import MaskRules
+from litho_dl.layout.shapes import parts, to_polygons, to_shapes
 
 TOLERANCE_NM = 0.5  # of the widths
 ROUNDS = 3
@@ -31,30 +32,23 @@ def narrowed(
     Returns:
         Merged polygons.
     """
-    near = shapely.union_all([shapely.Polygon(shape.hull, shape.holes) for shape in drawn])
+    near = shapely.union_all(to_shapes(drawn))
     shapely.prepare(near)
     kept = repaired(polygons, rules)
     for _ in range(ROUNDS):
         too_wide = _too_wide_nm(kept, near, widest_nm)
         if not too_wide.any():
             return kept
-        shapes = np.array([shapely.Polygon(shape.hull, shape.holes) for shape in kept], dtype=object)
-        parts = shapely.get_parts(shapely.buffer(shapes, -too_wide / 2))
-        kept = repaired([Polygon(*_loops(part)) for part in parts if not part.is_empty], rules)
+        kept = repaired(to_polygons(parts(shapely.buffer(to_shapes(kept), -too_wide / 2))), rules)
     return tuple(shape for shape, excess in zip(kept, _too_wide_nm(kept, near, widest_nm), strict=True) if excess == 0)
 
 
 def _too_wide_nm(polygons: Sequence[Polygon], near: shapely.Geometry, widest_nm: float) -> np.ndarray:
     """By how much each polygon away from drawn shapes is too wide, (n,) in nm; 0 for all others."""
-    shapes = np.array([shapely.Polygon(polygon.hull, polygon.holes) for polygon in polygons], dtype=object)
+    shapes = to_shapes(polygons)
     excess = np.zeros(len(shapes))
     far = np.flatnonzero(~shapely.intersects(near, shapes))
     circles = shapely.maximum_inscribed_circle(shapes[far], TOLERANCE_NM / 4)
     excess[far] = 2 * shapely.length(circles) - widest_nm
     excess[excess <= TOLERANCE_NM] = 0
     return excess
-
-
-def _loops(shape: shapely.Polygon) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    hull, *holes = (shapely.get_coordinates(ring)[:-1] for ring in shapely.get_rings(shape))
-    return hull, tuple(holes)

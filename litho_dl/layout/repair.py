@@ -1,6 +1,6 @@
 """Shapes that keep mask rules, in place of shapes that nearly do: outlines moved in and out by whole discs.
 
-Shapely (GEOS) offsets polygons with round corners in milliseconds; klayout's sizing has no round corners.
+Shapely (GEOS) offsets polygons with round corners in milliseconds.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ import shapely
 
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.rules import MaskRules
+from litho_dl.layout.shapes import Shapes, parts, to_polygons, to_shapes
 
 SLACK_NM = 0.3  # by which discs are larger than the rules', for what is rounded and simplified later
 RADIUS_SLACK = 1.1  # times the least radius, as the cusps that closings leave are a little sharper
@@ -21,8 +22,6 @@ AREA_SLACK = 1.005
 NOISE_NM2, NOISE_NM = 2.0, 0.004  # area that rounding may cost a shape, and that for each nm of its outline,
 NOISE_RADIUS_NM = 10.0  # with discs of up to this radius; chords of larger arcs cost more
 GROWTH_NM = 2.0  # by which a cut is wider in each round
-
-Shapes = np.ndarray  # of shapely polygons
 
 
 def repaired(polygons: Sequence[Polygon], rules: MaskRules) -> tuple[Polygon, ...]:
@@ -46,23 +45,17 @@ def repaired(polygons: Sequence[Polygon], rules: MaskRules) -> tuple[Polygon, ..
         for limit_nm in (rules.min_width_nm, rules.min_space_nm)
     )
     least_nm2 = rules.min_area_nm2 * AREA_SLACK
-    shapes = _widened(_parts(shapely.union_all(_shapes(polygons))), wide)
+    shapes = _widened(parts(shapely.union_all(_simplified(to_shapes(polygons)))), wide)
     for growth in range(ROUNDS + 1):
         shapes = _of_area(_closed(shapes, apart), least_nm2)
         narrow = _narrow(shapes, wide - SLACK_NM / 2)
         if not narrow or growth == ROUNDS:
             break
-        for index, parts in narrow.items():
-            cut = _offset(parts, apart + 1.0 + GROWTH_NM * growth)
+        for index, bridges in narrow.items():
+            cut = _offset(bridges, apart + 1.0 + GROWTH_NM * growth)
             shapes[index] = shapely.difference(shapes[index], shapely.union_all(cut))
-        shapes = _opened(_parts(shapes), wide)
-    return tuple(_polygon(shape) for shape in shapes)
-
-
-def _shapes(polygons: Sequence[Polygon]) -> Shapes:
-    """Valid shapely polygons, without vertices that do not matter."""
-    shapes = np.array([shapely.Polygon(polygon.hull, polygon.holes) for polygon in polygons], dtype=object)
-    return _parts(_simplified(shapes))
+        shapes = _opened(parts(shapes), wide)
+    return to_polygons(shapes)
 
 
 def _simplified(shapes: Shapes) -> Shapes:
@@ -71,18 +64,6 @@ def _simplified(shapes: Shapes) -> Shapes:
     invalid = ~shapely.is_valid(simple)
     simple[invalid] = shapely.make_valid(simple[invalid], method="structure", keep_collapsed=False)
     return simple
-
-
-def _polygon(shape: shapely.Polygon) -> Polygon:
-    """The shape, its hull counter-clockwise and its holes clockwise."""
-    hull, *holes = (shapely.get_coordinates(ring)[:-1] for ring in shapely.get_rings(shapely.orient_polygons(shape)))
-    return Polygon(hull, tuple(holes))
-
-
-def _parts(shapes: Shapes) -> Shapes:
-    """The polygons of shapes of any number of polygons."""
-    parts = shapely.get_parts(np.atleast_1d(shapes))
-    return parts[(shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & ~shapely.is_empty(parts)]
 
 
 def _offset(shapes: Shapes, by_nm: float) -> Shapes:
@@ -94,7 +75,7 @@ def _opened(shapes: Shapes, radius_nm: float) -> Shapes:
     """The parts of shapes that discs fit into."""
     if radius_nm == 0:
         return shapes
-    return _parts(_simplified(_offset(_offset(shapes, -radius_nm), radius_nm)))
+    return parts(_simplified(_offset(_offset(shapes, -radius_nm), radius_nm)))
 
 
 def _widened(shapes: Shapes, radius_nm: float) -> Shapes:
@@ -109,7 +90,7 @@ def _widened(shapes: Shapes, radius_nm: float) -> Shapes:
     reached = shapely.buffer(core[lost], radius_nm - least_nm + SLACK_NM, join_style="mitre", mitre_limit=2.0)
     narrow = shapely.difference(_offset(shapes[lost], -least_nm), reached)
     opened[lost] = shapely.union(opened[lost], _offset(narrow, radius_nm))
-    return _parts(_simplified(opened))
+    return parts(_simplified(opened))
 
 
 def _loses(shapes: Shapes, opened: Shapes, radius_nm: float) -> np.ndarray:
@@ -122,9 +103,9 @@ def _loses(shapes: Shapes, opened: Shapes, radius_nm: float) -> np.ndarray:
 def _closed(shapes: Shapes, radius_nm: float) -> Shapes:
     """Shapes with the spaces between and in them filled that discs do not fit into."""
     if radius_nm == 0:
-        return _parts(shapely.union_all(shapes))
-    grown = _parts(shapely.union_all(_offset(shapes, radius_nm)))
-    return _parts(_simplified(_offset(grown, -radius_nm)))
+        return parts(shapely.union_all(shapes))
+    grown = parts(shapely.union_all(_offset(shapes, radius_nm)))
+    return parts(_simplified(_offset(grown, -radius_nm)))
 
 
 def _of_area(shapes: Shapes, least_nm2: float) -> Shapes:
@@ -139,8 +120,8 @@ def _narrow(shapes: Shapes, radius_nm: float) -> dict[int, Shapes]:
     opened = _offset(_offset(shapes, -radius_nm), radius_nm)
     found = {}
     for index in np.flatnonzero(_loses(shapes, opened, radius_nm)):
-        parts = _parts(shapely.difference(shapes[index], opened[index]))
-        parts = _of_area(parts, NOISE_NM2 * max(1.0, radius_nm / NOISE_RADIUS_NM) ** 2)
-        if len(parts):
-            found[int(index)] = parts
+        lost = parts(shapely.difference(shapes[index], opened[index]))
+        lost = _of_area(lost, NOISE_NM2 * max(1.0, radius_nm / NOISE_RADIUS_NM) ** 2)
+        if len(lost):
+            found[int(index)] = lost
     return found

@@ -20,6 +20,17 @@ LOWER = (
     "lost",
 )
 MRC = "mrc_violations"  # of all rules; of one rule, `mrc_violations.width`
+MASK_SCORES = (  # in the order of tables
+    "l2_nm2",
+    "pvb_nm2",
+    "sum_nm2",
+    "epe_violations",
+    "epe_violations_3nm",
+    "stray_prints",
+    MRC,
+    "shots",
+    "vertices",
+)
 HIGHER = ("nils", "ils_per_um", "max_el_percent", "el_dof_area_percent_nm", "accuracy", "iou")
 
 

@@ -16,7 +16,7 @@ from litho_dl.layout.stack import read_stack
 from litho_dl.report import chart
 from litho_dl.report.chart import Chart, curves, front
 from litho_dl.report.drawing import STEPS_PER_NM, TOLERANCE_NM, Drawing, Frame, draw, framed
-from litho_dl.report.names import MRC, better, is_time, titled
+from litho_dl.report.names import MASK_SCORES, MRC, better, is_time, titled
 from litho_dl.report.published import PUBLISHED
 from litho_dl.report.run import Run, with_sums
 from litho_dl.report.several import drawing_name, read_runs
@@ -24,18 +24,7 @@ from litho_dl.report.table import Record, Table, is_number, make_table, mean, sh
 
 REPORT = "report.html"
 MOST_CLIPS, MOST_PICTURES, MOST_PICTURE_BYTES = 40, 40, 32 * 2**20
-TILES = (
-    "l2_nm2",
-    "pvb_nm2",
-    "sum_nm2",
-    "epe_violations",
-    "epe_violations_3nm",
-    "stray_prints",
-    MRC,
-    "shots",
-    "vertices",
-    "multibeam_ms",
-)
+TILES = (*MASK_SCORES, "multibeam_ms")
 MOST_TILES = 9
 CLIP_SCORES = ("l2_nm2", "pvb_nm2", "epe_violations", "epe_violations_3nm", "stray_prints", "shots", "vertices")
 SPOT_VALUES = ("x_nm", "y_nm", "epe_nm", "seam_distance_nm")

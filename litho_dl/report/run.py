@@ -12,7 +12,7 @@ from litho_dl.core.errors import ReportError
 from litho_dl.core.io import plain_file, unquoted
 from litho_dl.core.stored import Stored, checked, parse_json
 from litho_dl.layout.stack import SUFFIX
-from litho_dl.report.names import MRC, titled
+from litho_dl.report.names import MASK_SCORES, MRC, titled
 from litho_dl.report.table import Record, Table, is_number, make_table
 
 SCORES = "Scores"
@@ -35,20 +35,7 @@ INTERNAL = ("plan.json", "finished.json")  # from which a run is resumed
 SPOTS, SPOT = "hotspots.csv", "spot_{:02d}"  # the worst places of a chip, and the layer files of the first of them
 SHARED = ("protocol", "raster", "reach_nm")  # keys of clips that are settings of the run
 COMPARISON = "comparison.json"  # of a folder whose folders are the runs that it names
-FIRST = (
-    "clip",
-    "source",
-    "run",
-    "l2_nm2",
-    "pvb_nm2",
-    "sum_nm2",
-    "epe_violations",
-    "epe_violations_3nm",
-    "stray_prints",
-    MRC,
-    "shots",
-    "vertices",
-)
+FIRST = ("clip", "source", "run", *MASK_SCORES)
 MOST_LISTED = 12
 
 

@@ -7,23 +7,11 @@ from typing import Any
 
 from litho_dl.core.errors import ReportError
 from litho_dl.core.naming import require_name
-from litho_dl.report.names import MRC
+from litho_dl.report.names import MASK_SCORES
 from litho_dl.report.run import COMPARISON, SCORES, Run, read_run
 from litho_dl.report.table import Record, Table, make_table, mean, shared_clips
 
-MEANS = (
-    "l2_nm2",
-    "pvb_nm2",
-    "sum_nm2",
-    "epe_violations",
-    "epe_violations_3nm",
-    "stray_prints",
-    MRC,
-    "shots",
-    "vertices",
-    "edges.epe_3sigma_nm",
-    "edges.nils",
-)
+MEANS = (*MASK_SCORES, "edges.epe_3sigma_nm", "edges.nils")
 OWN = ("comparison: means", "comparison: clips", "comparison.csv")  # what is made anew from the runs
 
 

@@ -76,7 +76,7 @@ def test_the_loop_and_the_checks_see_the_same_area():
         made.begin_step(0.5)
     torch.testing.assert_close(problem._mask(parameters, slice(None)), area * free._mask(parameters, slice(None)))
     torch.testing.assert_close(problem.binary_objective(noise()), free.binary_objective(area * noise()))
-    assert torch.equal(problem.with_surroundings(noise() > 0), (area * noise()) > 0)
+    assert torch.equal(problem.where_allowed(noise() > 0), (area * noise()) > 0)
     assert ((problem.function(parameters) > 0) == ((area * noise()) > 0)).all()
     assert not torch.equal(free.binary_objective(noise()), problem.binary_objective(noise()))
 

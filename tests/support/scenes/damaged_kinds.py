@@ -245,7 +245,7 @@ def _chips(folder: Path) -> list[Kind]:
     _write(
         folder / "tile-score",
         TILE,
-        TileScore(1.0, 2.0, 3.0, sites, sites[:, 0], np.zeros(5, int), np.zeros(5, int), places),
+        TileScore(1.0, 2.0, 3.0, sites, sites[:, 0], np.zeros(5, int), np.zeros(5, int), sites[:1], places),
         made.digest,
     )
     write_plan(_place(folder, "plan/plan.json").parent, made)

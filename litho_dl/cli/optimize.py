@@ -66,7 +66,8 @@ LARGEST_TOLERANCE_NM = 10.0
     "curves_nm",
     type=float,
     metavar="NM",
-    help="Write the masks as Bezier curves within this tolerance, also as OUT/NAME.mask.curves.json, and score them.",
+    help="Write the masks as Bezier curves within this tolerance, also as OUT/NAME.mask.curves.json, and score them; "
+    "default the method's, if it has one, as curvilinear.",
 )
 @rules_options
 @mask_form_options(suffix=True)
@@ -125,6 +126,8 @@ def optimize(
         with progress_bar(f"Optimising {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
             solution = solve(run.simulator, clips, chosen, advance, masks=masks)
         timer.finish("solve_seconds")
+        if curves_nm is None and solution.outlines is not None:
+            curves_nm = solution.outlines.curves_nm
         every = score_masks(run.simulator, clips, solution, run.protocol, curves_nm=curves_nm)
         results = _written(every, solution, out, pictures, form, shots, curves_nm, timer)
         settings = {**run_input.settings(), "method": method, "mask_rules": str(run.protocol.rules)}

@@ -45,7 +45,11 @@ class Made:
     @classmethod
     def of(cls, masks: Masks, clips: Sequence[Clip], seconds: float, solution: Solution | None = None) -> "Made":
         """The masks of all clips, made in so many seconds together."""
-        own = {clip.name: GivenMasks(mask[None], masks.pixel_nm) for clip, mask in zip(clips, masks.mask, strict=True)}
+        outlines = None if solution is None else solution.outlines
+        own = {
+            clip.name: GivenMasks(mask[None], masks.pixel_nm, outlines=outlines and outlines.of(index))
+            for index, (clip, mask) in enumerate(zip(clips, masks.mask, strict=True))
+        }
         return cls(own, seconds / len(clips), solution=solution)
 
 

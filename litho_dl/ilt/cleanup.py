@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -18,6 +19,19 @@ from litho_dl.layout.repair import repaired
 from litho_dl.layout.rules import MaskRules
 
 
+@dataclass(frozen=True, eq=False)
+class Cleaned:
+    """Masks that keep mask rules.
+
+    Attributes:
+        coverage: Area coverage (B, H, W) in [0, 1].
+        polygons: The polygons of each mask, in nm.
+    """
+
+    coverage: Tensor
+    polygons: tuple[tuple[Polygon, ...], ...]
+
+
 def clean(
     function: Tensor,
     pixel_nm: float,
@@ -25,7 +39,7 @@ def clean(
     written_nm: float,
     team: Team,
     narrow: tuple[Sequence[Sequence[Polygon]], float] | None = None,
-) -> Tensor:
+) -> Cleaned:
     """Masks that keep mask rules, from functions whose zero lines are their edges; see `layout.repair`.
 
     Args:
@@ -38,23 +52,24 @@ def clean(
             limit. See `layout.narrow`.
 
     Returns:
-        Area coverage (B, H, W) in [0, 1] of polygons that keep the rules.
+        The masks.
     """
     height, width = function.shape[-2:]
     grid = Grid.of_field((height * pixel_nm, width * pixel_nm), written_nm)
     drawn, widest_nm = narrow or ([()] * len(function), math.inf)
     clips = list(zip(function.unbind(), drawn, strict=True))
-    cleaned = team.map(partial(_cleaned, pixel_nm=pixel_nm, rules=rules, grid=grid, widest_nm=widest_nm), clips)
-    return torch.stack(cleaned).to(function)
+    each = team.map(partial(_cleaned, pixel_nm=pixel_nm, rules=rules, grid=grid, widest_nm=widest_nm), clips)
+    coverage, polygons = zip(*each, strict=True)
+    return Cleaned(torch.stack(coverage).to(function), polygons)
 
 
 def _cleaned(
     clip: tuple[Tensor, Sequence[Polygon]], pixel_nm: float, rules: MaskRules, grid: Grid, widest_nm: float
-) -> Tensor:
-    """One mask's coverage."""
+) -> tuple[Tensor, tuple[Polygon, ...]]:
+    """One mask's coverage and polygons."""
     function, drawn = clip
     outline = contour_polygons(function.detach().cpu().numpy(), pixel_nm, 0.0)
     shapes = repaired(outline, rules) if math.isinf(widest_nm) else narrowed(outline, drawn, widest_nm, rules)
     height, width = grid.field_nm
     mask = Layout("mask", shapes).clipped((0.0, 0.0, width, height))  # what is widened may leave it
-    return torch.from_numpy(rasterize(mask, grid))
+    return torch.from_numpy(rasterize(mask, grid)), mask.polygons

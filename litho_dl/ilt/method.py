@@ -143,6 +143,7 @@ class Method(Settings):
         clean: Whether to move the edges of the best masks until they keep the rules; see `layout.repair`.
         mask_pixel_nm: Pixel on which the best masks are written; None: the last level's. Needs one of
             `SUBPIXEL_PARAMETERIZATIONS`.
+        curves_nm: Tolerance within which cleaned masks are written as Bezier curves; None: they are pixels.
         check_every: Number of steps between two checks of the binary masks.
         source_learning_rate: Step size of the simulator's own parameters, in units of the source's logits; 0 keeps them
             fixed.
@@ -162,6 +163,7 @@ class Method(Settings):
     assists: Annotated[Assists | None, LEFT_OUT_IF_NONE] = None
     clean: bool = False
     mask_pixel_nm: Length | None = None
+    curves_nm: Annotated[Length | None, LEFT_OUT_IF_NONE] = None
     check_every: Annotated[int, Field(ge=1)] = 10
     source_learning_rate: Annotated[float, Field(ge=0, le=1e6)] = 0.0
 
@@ -193,6 +195,8 @@ class Method(Settings):
         used = self.terms
         if ("through_window" in used) != (self.corners is not None):
             raise ValueError("the term through_window and tables [[corners]] go together; add or leave out both")
+        if self.curves_nm is not None and not self.clean:
+            raise ValueError("curves_nm draws curves through cleaned outlines; add clean = true")
         asking = [name for name in RULE_TERMS if name in used] + ["clean"] * self.clean
         if asking and self.rules is None:
             raise ValueError(f"{', '.join(asking)} needs mask rules; add a table [rules]")

@@ -12,13 +12,14 @@ from torch import Tensor
 from litho_dl.core.errors import MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.core.threads import Team
-from litho_dl.ilt.cleanup import clean
+from litho_dl.ilt.cleanup import Cleaned, clean
 from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.optimizer import ADAM_EPSILON, make_optimizer
 from litho_dl.ilt.parameterization import Parameterization, Start, make_parameterization
 from litho_dl.ilt.probes import Edges
 from litho_dl.ilt.problem import LevelProblem, Surroundings, geometric
 from litho_dl.ilt.start import biased, coarsened, outlines, with_bars
+from litho_dl.layout.curves import Outlines
 from litho_dl.layout.polygon import Polygon
 from litho_dl.metrics.drawn_sites import field_edges
 from litho_dl.simulation.simulator import Simulator
@@ -48,6 +49,7 @@ class Solution:
         status: `finished`; `diverged` if a clip did; or `interrupted` by Ctrl-C, and the masks are then the best of the
             current level.
         seconds: Wall time.
+        outlines: The polygons that cleaned masks are the pixels of; None: masks are pixels, or have surroundings.
     """
 
     mask: Tensor
@@ -60,6 +62,7 @@ class Solution:
     diverged: Tensor
     status: Status
     seconds: float
+    outlines: Outlines | None
 
     def __repr__(self) -> str:
         count, height, width = self.mask.shape
@@ -143,13 +146,13 @@ def solve_targets(
         try:
             for level in method.levels:
                 run.optimise_level(level, begin)
-            mask, mask_nm = run.output_masks(clean_up=method.clean)
+            mask, mask_nm, outlines = run.output_masks(clean_up=method.clean)
             status = "diverged" if bool(run.diverged().any()) else "finished"
         except KeyboardInterrupt:
             if run.steps_done == 0:
                 raise
             status = "interrupted"
-            mask, mask_nm = run.output_masks(clean_up=False)
+            mask, mask_nm, outlines = run.output_masks(clean_up=False)
     assert run.best is not None
     return Solution(
         mask=mask,
@@ -162,6 +165,7 @@ def solve_targets(
         diverged=run.diverged().cpu(),
         status=status,
         seconds=time.perf_counter() - started,
+        outlines=outlines,
     )
 
 
@@ -257,7 +261,7 @@ class _Run:
             mask = coarsened(begin, self.target_nm, level.pixel_nm)
         else:
             if level.repaired:
-                mask = self._cleaned(level.pixel_nm)
+                mask = self._cleaned(level.pixel_nm).coverage
             else:
                 mask = self._parameterization.mask(self._parameters.detach(), self._problem.level.mask_sharpness[1])
                 mask = mask.repeat_interleave(ratio, -2).repeat_interleave(ratio, -1)
@@ -297,21 +301,25 @@ class _Run:
         return unfinite | ((self.best.value >= checks[0]) & (checks[-1] > WORSE * checks[0]))
 
     @torch.no_grad()
-    def output_masks(self, *, clean_up: bool) -> tuple[Tensor, float]:
-        """The best masks, bool (B, h, w), and their pixel in nm."""
+    def output_masks(self, *, clean_up: bool) -> tuple[Tensor, float, Outlines | None]:
+        """The best masks, bool (B, h, w), their pixel in nm, and, of cleaned ones, what they are the pixels of."""
         assert self.best is not None
+        outlines = None
         best, level_nm = self.best, self.best.problem.level.pixel_nm
         mask_nm = self.method.mask_pixel_nm or level_nm
         if clean_up:
-            mask = self._cleaned(mask_nm) >= 0.5
+            cleaned = self._cleaned(mask_nm)
+            mask = cleaned.coverage >= 0.5
+            if self.surroundings is None:
+                outlines = _outlines(cleaned, self.method, self.simulator.scale)
         else:
             finer = round(level_nm / mask_nm)
             mask, mask_nm = best.parameterization.output_mask(best.parameters, level_nm, finer)
             mask = best.problem.where_allowed(mask)
-        return best.problem.with_surroundings(mask), mask_nm
+        return best.problem.with_surroundings(mask), mask_nm, outlines
 
-    def _cleaned(self, pixel_nm: float) -> Tensor:
-        """The best masks as area coverage (B, h, w) of shapes that keep the method's rules."""
+    def _cleaned(self, pixel_nm: float) -> Cleaned:
+        """The best masks, changed so that they keep the method's rules."""
         assert self.best is not None
         assert self.method.rules is not None
         best, rules = self.best, self.method.rules.mask_rules()
@@ -320,6 +328,13 @@ class _Run:
             narrow = outlines(self.target, self.target_nm, self.polygons), widest_nm
         function, level_nm = best.problem.function(best.parameters), best.problem.level.pixel_nm
         return clean(function, level_nm, rules, pixel_nm, self._team, narrow)
+
+
+def _outlines(cleaned: Cleaned, method: Method, scale: float) -> Outlines:
+    """What cleaned masks, of a process of scale 1, are the pixels of; in the process's own nm."""
+    assert method.rules is not None
+    polygons = tuple(tuple(polygon.mapped(lambda p: p * scale) for polygon in each) for each in cleaned.polygons)
+    return Outlines(polygons, method.curves_nm and method.curves_nm * scale, method.rules.min_radius_nm * scale)
 
 
 def _require_target(

@@ -8,6 +8,7 @@ squares of one segment with given end tangents.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,9 +28,26 @@ ROUNDS, FINAL_ROUNDS = 3, 6  # of least squares and Newton steps of the paramete
 ALONG = 0.02  # weight of residuals along the curve, which its parameters take up; across it, 1
 SHORTEST = 0.05  # handle, of the length of its span: shorter ones make cusps, as do two longer than the span
 HALVINGS = 5  # of the tolerance, as long as loops cross
+BENDS = np.linspace(0, 1, 25)  # parameters where the curvature of a segment is held to the least radius
+RADIUS_SLACK = 1.02  # times the least radius, as between these parameters curves are a little more bent
+SHORTEST_BEND = 0.3  # of the least radius: shorter spans are not divided further to lessen their curvature
 
 
-def fit_outlines(polygons: Sequence[Polygon], tolerance_nm: float) -> tuple[BezierOutline, ...]:
+@dataclass(frozen=True)
+class _Limits:
+    """What a segment must keep: its largest distance from the polygon, and its largest curvature in 1/nm."""
+
+    tolerance_nm: float
+    most_bent: float
+
+    @classmethod
+    def of(cls, tolerance_nm: float, least_radius_nm: float) -> "_Limits":
+        return cls(tolerance_nm, 1 / (RADIUS_SLACK * least_radius_nm) if least_radius_nm > 0 else np.inf)
+
+
+def fit_outlines(
+    polygons: Sequence[Polygon], tolerance_nm: float, least_radius_nm: float = 0.0
+) -> tuple[BezierOutline, ...]:
     """Bezier outlines of dense polygons, such as contours of smooth functions, of few segments.
 
     Outline and polygon lie within the tolerance of each other, as checked at all vertices and at points of the curve
@@ -41,6 +59,8 @@ def fit_outlines(polygons: Sequence[Polygon], tolerance_nm: float) -> tuple[Bezi
     Args:
         polygons: Polygons that do not overlap.
         tolerance_nm: The tolerance; > 0.
+        least_radius_nm: The least radius of curvature of the curves, for polygons that keep it themselves; see
+            `curves.evened`. 0: no limit.
 
     Returns:
         The outlines in the same order.
@@ -50,14 +70,15 @@ def fit_outlines(polygons: Sequence[Polygon], tolerance_nm: float) -> tuple[Bezi
     """
     if not 0 < tolerance_nm < np.inf:
         raise LayoutError(f"Expected a tolerance above zero, got {tolerance_nm:g} nm.")
-    result = _fitted(polygons, tolerance_nm)
+    result = _fitted(polygons, _Limits.of(tolerance_nm, least_radius_nm))
     for halving in range(1, HALVINGS + 1):
         pending = crossing([outline.flattened(GRID_NM) for outline in result])
         if not pending:
             break
         parts = [polygons[n] for n in pending]
         exact = halving == HALVINGS
-        again = list(map(_polygon_outline, parts)) if exact else _fitted(parts, tolerance_nm / 2**halving)
+        limits = _Limits.of(tolerance_nm / 2**halving, least_radius_nm)
+        again = list(map(_polygon_outline, parts)) if exact else _fitted(parts, limits)
         for n, outline in zip(pending, again, strict=True):
             result[n] = outline
     return tuple(result)
@@ -69,16 +90,16 @@ def _polygon_outline(polygon: Polygon) -> BezierOutline:
     return BezierOutline(hull, tuple(holes))
 
 
-def _fitted(polygons: Sequence[Polygon], tolerance_nm: float) -> list[BezierOutline]:
+def _fitted(polygons: Sequence[Polygon], limits: _Limits) -> list[BezierOutline]:
     """The outlines, whether or not they cross."""
     loops = [loop for polygon in polygons for loop in polygon.loops]
     if not loops:
         return []
-    track = track_of(loops, tolerance_nm)
+    track = track_of(loops, limits.tolerance_nm)
     curved = [part for part in track.parts if not part.straight]
     spans = [np.array([[part.start, part.stop]]) for part in track.parts if part.straight]
-    spans += _fewest_spans(track, curved, tolerance_nm * SHARE)
-    segments, start = _checked(track, np.concatenate(spans), tolerance_nm)
+    spans += _fewest_spans(track, curved, replace(limits, tolerance_nm=limits.tolerance_nm * SHARE))
+    segments, start = _checked(track, np.concatenate(spans), limits)
     order = np.argsort(start, kind="stable")
     starts = np.array([part.start for part in track.parts])
     owner = np.array([part.loop for part in track.parts])[np.searchsorted(starts, start[order], side="right") - 1]
@@ -93,7 +114,7 @@ def _closed(segments: np.ndarray) -> BezierLoop:
     return BezierLoop(np.stack([segments.real, segments.imag], axis=-1))
 
 
-def _fewest_spans(track: Track, parts: Sequence[Part], tolerance_nm: float) -> list[np.ndarray]:
+def _fewest_spans(track: Track, parts: Sequence[Part], limits: _Limits) -> list[np.ndarray]:
     """Spans (n, 2) on the track, as few as the search finds, that single segments fit, for each part."""
     if not parts:
         return []
@@ -103,7 +124,7 @@ def _fewest_spans(track: Track, parts: Sequence[Part], tolerance_nm: float) -> l
         counts.append(min(KNOTS, max(FEWEST_KNOTS, inside)))
         places = np.linspace(part.start, part.stop, counts[-1] + 1)
         knots.append(np.append(places, places[1:] + (part.stop - part.start)) if part.closed else places)
-    reach = _reach_where_needed(track, parts, knots, np.array(counts), tolerance_nm)
+    reach = _reach_where_needed(track, parts, knots, np.array(counts), limits)
     spans = []
     for places, own, part in zip(knots, reach, parts, strict=True):
         path = _around(own) if part.closed else _along(own)
@@ -112,7 +133,7 @@ def _fewest_spans(track: Track, parts: Sequence[Part], tolerance_nm: float) -> l
 
 
 def _reach_where_needed(
-    track: Track, parts: Sequence[Part], knots: Sequence[np.ndarray], counts: np.ndarray, tolerance_nm: float
+    track: Track, parts: Sequence[Part], knots: Sequence[np.ndarray], counts: np.ndarray, limits: _Limits
 ) -> list[list[int]]:
     """For each part the last knot that one segment reaches from each knot; -1 where no path comes by.
 
@@ -129,7 +150,7 @@ def _reach_where_needed(
     while len(needed):
         begin = first[owner] + needed
         ends = first[owner] + np.where(closed[owner], needed + counts[owner] // 2, counts[owner])
-        reach[begin] = _reach(track, places, begin, ends, tolerance_nm)
+        reach[begin] = _reach(track, places, begin, ends, limits)
         following = reach[begin] - first[owner]
         following = np.where(closed[owner], following % counts[owner], following)
         index, row = np.unique(first[owner] + following, return_index=True)
@@ -163,21 +184,21 @@ def _around(reach: list[int]) -> list[int]:
     return min(paths, key=lambda path: (len(path), path[-2] - path[-1]))
 
 
-def _reach(track: Track, places: np.ndarray, starts: np.ndarray, ends: np.ndarray, tolerance_nm: float) -> np.ndarray:
+def _reach(track: Track, places: np.ndarray, starts: np.ndarray, ends: np.ndarray, limits: _Limits) -> np.ndarray:
     """The last knot up to which one segment fits from each start, by bisection up to `ends`; at least the next one."""
     low, high = starts + 1, ends.copy()
     while (open_ := np.flatnonzero(low < high)).size:
         middle = (low[open_] + high[open_] + 1) // 2
         spans = np.stack([places[starts[open_]], places[middle]], axis=1)
         at = spans[:, :1] + (spans[:, 1:] - spans[:, :1]) * np.linspace(0, 1, SAMPLES)
-        _, _, error = _least_squares(track, at, ROUNDS)
-        fits = error <= tolerance_nm
+        segments, _, error = _least_squares(track, at, ROUNDS)
+        fits = (error <= limits.tolerance_nm) & ~_too_bent(segments, at, limits)
         low[open_] = np.where(fits, middle, low[open_])
         high[open_] = np.where(fits, high[open_], middle - 1)
     return low
 
 
-def _checked(track: Track, spans: np.ndarray, tolerance_nm: float) -> tuple[np.ndarray, np.ndarray]:
+def _checked(track: Track, spans: np.ndarray, limits: _Limits) -> tuple[np.ndarray, np.ndarray]:
     """Complex segments (n, 4) of spans (n, 2), which are halved until they fit, and where they start on the track."""
     done, starts = [], []
     while len(spans):
@@ -185,16 +206,25 @@ def _checked(track: Track, spans: np.ndarray, tolerance_nm: float) -> tuple[np.n
         segments, parameters, error = _least_squares(track, at, FINAL_ROUNDS)
         error = np.maximum(error, _beside(track, at, segments, parameters))
         inside = np.searchsorted(track.at, spans[:, 1]) - np.searchsorted(track.at, spans[:, 0], side="right")
-        edge = (inside == 0) & (error > tolerance_nm)  # part of one edge, which is straight
+        edge = (inside == 0) & (error > limits.tolerance_nm)  # part of one edge, which is straight
         ends = track.points_at(spans[edge])
         segments[edge] = ends[:, :1] + (ends[:, 1:] - ends[:, :1]) * (np.arange(4) / 3)
-        fits = edge | (error <= tolerance_nm)
+        fits = edge | ((error <= limits.tolerance_nm) & ~_too_bent(segments, at, limits))
         done.append(segments[fits])
         starts.append(spans[fits, 0])
         (a, b) = spans[~fits].T
         middle = (a + b) / 2
         spans = np.concatenate([np.stack([a, middle], axis=1), np.stack([middle, b], axis=1)])
     return np.concatenate(done), np.concatenate(starts)
+
+
+def _too_bent(segments: np.ndarray, at: np.ndarray, limits: _Limits) -> np.ndarray:
+    """Which complex segments (n, 4) of places (n, k) are bent too much, (n,) bool; short ones may be."""
+    if np.isinf(limits.most_bent):
+        return np.zeros(len(segments), dtype=bool)
+    first, second = _derivatives(segments, np.broadcast_to(BENDS, (len(segments), len(BENDS))))
+    bend = np.abs((first.conj() * second).imag) > limits.most_bent * np.abs(first) ** 3
+    return bend.any(1) & (at[:, -1] - at[:, 0] > SHORTEST_BEND / limits.most_bent)
 
 
 def _places(track: Track, spans: np.ndarray) -> np.ndarray:
@@ -252,12 +282,17 @@ def _on(segments: np.ndarray, t: np.ndarray) -> np.ndarray:
     return p + t * (a + t * (b + t * c))
 
 
-def _projected(segments: np.ndarray, points: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Parameters one Newton step closer to the nearest points of the curve, in order, and tangents; the ends stay."""
+def _derivatives(segments: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and second derivatives (n, k) of complex segments (n, 4) by the parameter, at parameters (n, k)."""
     p, q, r, s = (segments[:, k, None] for k in range(4))
     a, b, c = 3 * (q - p), 3 * (r - 2 * q + p), s - 3 * (r - q) - p
-    off = p + t * (a + t * (b + t * c)) - points
-    first, second = a + t * (2 * b + 3 * t * c), 2 * b + 6 * t * c
+    return a + t * (2 * b + 3 * t * c), 2 * b + 6 * t * c
+
+
+def _projected(segments: np.ndarray, points: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Parameters one Newton step closer to the nearest points of the curve, in order, and tangents; the ends stay."""
+    off = _on(segments, t) - points
+    first, second = _derivatives(segments, t)
     slope = (first * first.conj()).real
     curved = slope + (off * second.conj()).real
     step = (off * first.conj()).real / np.where(curved > 0.1 * slope, curved, np.maximum(slope, 1e-300))

@@ -42,10 +42,10 @@ def tight_bends(loops: Sequence[np.ndarray], limit_nm: float, *, smooth_nm: floa
     """
     boxes, radii = [], []
     for loop in loops:
-        points, arc = _even(loop, limit_nm / SAMPLES_PER_RADIUS)
+        points, arc = even_points(loop, limit_nm / SAMPLES_PER_RADIUS)
         if smooth_nm > 0:
             smooth = gaussian_filter1d(points, SMOOTHING * smooth_nm / arc, axis=0, mode="wrap")
-            points, arc = _even(smooth, limit_nm / SAMPLES_PER_RADIUS)
+            points, arc = even_points(smooth, limit_nm / SAMPLES_PER_RADIUS)
         reach_nm = CHORD * limit_nm if smooth_nm > 0 else REACH * limit_nm + REACH_NM
         steps = max(1, round(min(reach_nm / arc, len(points) / 8)))
         turned = _of_chords(points, steps) / (steps * arc)
@@ -115,7 +115,7 @@ def _curve_samples(loop: BezierLoop) -> tuple[np.ndarray, np.ndarray]:
     return curve_points(loop.segments, at).reshape(-1, 2), bend.ravel()
 
 
-def _even(loop: np.ndarray, step_nm: float) -> tuple[np.ndarray, float]:
+def even_points(loop: np.ndarray, step_nm: float) -> tuple[np.ndarray, float]:
     """Points (n, 2) at equal steps of arc along a closed loop, and their step, `step_nm` or a little less."""
     closed = np.concatenate([loop, loop[:1]])
     arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])

@@ -1,18 +1,40 @@
 """Smooth outlines: contours of binary images, and polygons with fewer vertices."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
 from litho_dl.core.errors import LayoutError
 from litho_dl.layout.contour import contour_polygons
+from litho_dl.layout.curvature import even_points
 from litho_dl.layout.polygon import Polygon
 
 FINER = 2  # a tight bend of the contours then has several vertices
 BLUR_PX = 2.0  # takes off the steps of a staircase
+SMOOTHING_STEPS = 2.0  # standard deviation along evened outlines; takes the chords of an arc for the arc
 HALVINGS = 5  # of the tolerance, as long as loops cross
+
+
+@dataclass(frozen=True, eq=False)
+class Outlines:
+    """The polygons that masks are the pixels of, for curves that are drawn through them.
+
+    Attributes:
+        polygons: Those of each mask, on the field.
+        curves_nm: Tolerance of the curves that the masks are to be written as; None: they are written as pixels.
+        least_radius_nm: Least radius of the outlines, which curves are to keep; 0: none.
+    """
+
+    polygons: tuple[tuple[Polygon, ...], ...]
+    curves_nm: float | None = None
+    least_radius_nm: float = 0.0
+
+    def of(self, index: int) -> "Outlines":
+        """Those of one mask."""
+        return replace(self, polygons=self.polygons[index : index + 1])
 
 
 def smooth_contours(binary: np.ndarray, pixel_nm: float) -> tuple[Polygon, ...]:
@@ -39,6 +61,27 @@ def smooth_contours(binary: np.ndarray, pixel_nm: float) -> tuple[Polygon, ...]:
     once = gaussian_filter(image, FINER * BLUR_PX, mode="nearest")
     twice = gaussian_filter(once, FINER * BLUR_PX, mode="nearest")
     return contour_polygons(2 * once - twice, pixel_nm / FINER)
+
+
+def evened(polygons: Sequence[Polygon], step_nm: float) -> tuple[Polygon, ...]:
+    """Outlines with vertices at even steps, smoothed along them by a Gaussian of `SMOOTHING_STEPS`.
+
+    So arcs that were drawn by chords have a steady curvature. Straight edges stay; an arc of radius r moves inwards by
+    about (2 steps)^2 / 2 r.
+
+    Args:
+        polygons: The outlines, of shapes much larger than the step.
+        step_nm: Distance of the vertices, or a little less; > 0.
+
+    Returns:
+        The polygons in the same order.
+    """
+
+    def smoothed(loop: np.ndarray) -> np.ndarray:
+        points, step = even_points(loop, step_nm)
+        return gaussian_filter1d(points, SMOOTHING_STEPS * step_nm / step, axis=0, mode="wrap")
+
+    return tuple(polygon.mapped(smoothed) for polygon in polygons)
 
 
 def simplify(polygons: Sequence[Polygon], tolerance_nm: float) -> tuple[Polygon, ...]:

@@ -3,6 +3,7 @@
 Shapely (GEOS) offsets polygons with round corners in milliseconds.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,12 +16,18 @@ from litho_dl.layout.shapes import Shapes, parts, to_polygons, to_shapes
 SLACK_NM = 0.3  # by which discs are larger than the rules', for what is rounded and simplified later
 RADIUS_SLACK = 1.1  # times the least radius, as the cusps that closings leave are a little sharper
 TOLERANCE_NM = 0.05  # of simplification
-QUARTER = 6  # edges of a quarter of a disc
+QUARTER, ROUND_NM = (
+    6,
+    12.0,
+)  # edges of a quarter of discs of up to this radius; 0.1 nm from their arc, also of larger discs
 KEPT = 0.75  # of the least width: narrower parts are removed, wider ones are widened
 ROUNDS = 6
-AREA_SLACK = 1.005
+AREA_SLACK = 1.02  # smoothing, see `curves.evened`, takes up to 1 % of small shapes
 NOISE_NM2, NOISE_NM = 2.0, 0.004  # area that rounding may cost a shape, and that for each nm of its outline,
 NOISE_RADIUS_NM = 10.0  # with discs of up to this radius; chords of larger arcs cost more
+SEEN_NM = 0.001  # area that an opening must cost, for each nm of the outline, for a search of narrow parts,
+DEPTH_NM = 0.4  # that reach so far out of the disc
+CUTS = 3  # rounds up to the first cut by a whole disc: narrow spaces need no more than a part of it
 GROWTH_NM = 2.0  # by which a cut is wider in each round
 
 
@@ -52,7 +59,7 @@ def repaired(polygons: Sequence[Polygon], rules: MaskRules) -> tuple[Polygon, ..
         if not narrow or growth == ROUNDS:
             break
         for index, bridges in narrow.items():
-            cut = _offset(bridges, apart + 1.0 + GROWTH_NM * growth)
+            cut = _offset(bridges, apart * min(1.0, (growth + 1) / CUTS) + 1.0 + GROWTH_NM * growth)
             shapes[index] = shapely.difference(shapes[index], shapely.union_all(cut))
         shapes = _opened(parts(shapes), wide)
     return to_polygons(shapes)
@@ -68,7 +75,8 @@ def _simplified(shapes: Shapes) -> Shapes:
 
 def _offset(shapes: Shapes, by_nm: float) -> Shapes:
     """Each shape, grown by a disc, or shrunk."""
-    return shapely.buffer(shapes, by_nm, quad_segs=QUARTER)
+    edges = math.ceil(QUARTER * math.sqrt(max(1.0, abs(by_nm) / ROUND_NM)))
+    return shapely.buffer(shapes, by_nm, quad_segs=edges)
 
 
 def _opened(shapes: Shapes, radius_nm: float) -> Shapes:
@@ -114,14 +122,11 @@ def _of_area(shapes: Shapes, least_nm2: float) -> Shapes:
 
 
 def _narrow(shapes: Shapes, radius_nm: float) -> dict[int, Shapes]:
-    """The parts that discs do not fit into, by index of the shape; corners that only rounding moves are left out."""
+    """The parts that discs do not fit into, also sharp corners, by index of the shape; what is rounding is left out."""
     if radius_nm <= 0:
         return {}
     opened = _offset(_offset(shapes, -radius_nm), radius_nm)
-    found = {}
-    for index in np.flatnonzero(_loses(shapes, opened, radius_nm)):
-        lost = parts(shapely.difference(shapes[index], opened[index]))
-        lost = _of_area(lost, NOISE_NM2 * max(1.0, radius_nm / NOISE_RADIUS_NM) ** 2)
-        if len(lost):
-            found[int(index)] = lost
-    return found
+    suspects = np.flatnonzero(shapely.area(shapes) - shapely.area(opened) > SEEN_NM * shapely.length(shapes))
+    reached = _offset(opened[suspects], DEPTH_NM)
+    lost = map(parts, shapely.difference(shapes[suspects], reached))
+    return {int(index): pieces for index, pieces in zip(suspects, lost, strict=True) if len(pieces)}

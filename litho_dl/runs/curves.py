@@ -5,11 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from litho_dl.layout.bezier import GRID_NM, BezierOutline, segment_count
 from litho_dl.layout.bezier_fit import fit_outlines
-from litho_dl.layout.curves import smooth_contours
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.rules import MaskRules, check_curves
 from litho_dl.runs.tables import headline_scores
@@ -52,9 +49,9 @@ class DrawnCurves:
 
 
 def draw_curves(
-    binary: np.ndarray,
-    pixel_nm: float,
+    contours: Sequence[Polygon],
     tolerance_nm: float,
+    least_radius_nm: float,
     pixels: Evaluation,
     score: Callable[[Sequence[Polygon]], Evaluation],
     rules: MaskRules | None,
@@ -65,9 +62,9 @@ def draw_curves(
     than `LARGEST_CHANGE`; if they stay so, the best of all curves is taken.
 
     Args:
-        binary: The mask, bool (H, W).
-        pixel_nm: Its pixel.
-        tolerance_nm: Tolerance of the curves to the mask's smooth contours; > 0.
+        contours: The mask's outline, dense and smooth; see `layout.curves`.
+        tolerance_nm: Tolerance of the curves to it; > 0.
+        least_radius_nm: Least radius that the contours have and the curves keep; 0: none.
         pixels: The scores of the mask.
         score: Scores polygons on the field.
         rules: The rules that the curves are checked against; None: they are not checked.
@@ -78,11 +75,11 @@ def draw_curves(
     Raises:
         LithoError: As `score`.
     """
-    contours = smooth_contours(binary, pixel_nm)
     tried: list[DrawnCurves] = []
     for halving in range(HALVINGS + 1):
         within_nm = tolerance_nm / 2**halving
-        outlines, flat_nm = fit_outlines(contours, within_nm), min(max(GRID_NM, FLAT_SHARE * within_nm), FLATTEST_NM)
+        outlines = fit_outlines(contours, within_nm, least_radius_nm)
+        flat_nm = min(max(GRID_NM, FLAT_SHARE * within_nm), FLATTEST_NM)
         polygons = tuple(outline.flattened(flat_nm) for outline in outlines)
         evaluation = score(polygons)
         change = _cost(evaluation) / max(_cost(pixels), 1.0) - 1

@@ -14,6 +14,7 @@ from litho_dl.core.grid import Grid, HasField, same_length
 from litho_dl.core.io import IMAGE_SUFFIXES
 from litho_dl.layout.clips import Clip, load_mask, load_mask_polygons, pixel_of
 from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.curves import Outlines
 from litho_dl.layout.file_pixel import file_pixel_nm
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
@@ -40,11 +41,13 @@ class GivenMasks:
         mask: bool or values in [0, 1], (B, h, w).
         pixel_nm: Pixel in nm.
         drawn: The polygons of each mask that the values are the area coverage of; None: the masks are their pixels.
+        outlines: What curves are drawn from; None: the outlines of the pixels.
     """
 
     mask: Tensor
     pixel_nm: float
     drawn: tuple[Layout, ...] | None = None
+    outlines: Outlines | None = None
 
     def __repr__(self) -> str:
         count, height, width = self.mask.shape

@@ -15,6 +15,7 @@ from litho_dl.core.settings import suggestion
 from litho_dl.ilt.method import Method, load_method
 from litho_dl.ilt.solve import OnStep, Solution, solve_targets
 from litho_dl.layout.clips import Clip, drawn_polygons, on_pixel
+from litho_dl.layout.curves import Outlines, evened, smooth_contours
 from litho_dl.layout.file_pixel import file_pixel_nm
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
@@ -264,7 +265,7 @@ def score_masks(
         protocol: How to score.
         raster: How targets are rasterised.
         curves_nm: Tolerance in nm within which the masks are drawn as Bezier curves, which are then scored; see
-            `runs.curves.draw_curves`. None: no curves.
+            `runs.curves.draw_curves`. None: that of the masks' outlines, or no curves.
 
     Yields:
         The masks with their scores, in the order of the clips.
@@ -274,7 +275,10 @@ def score_masks(
     """
     precise, file_nm = simulator.in_double(), file_pixel_nm(simulator)
     layouts = getattr(masks, "drawn", None) or [None] * len(clips)
-    for clip, mask, drawn in zip(clips, masks.mask, layouts, strict=True):
+    outlines: Outlines | None = getattr(masks, "outlines", None)
+    if curves_nm is None and outlines is not None:
+        curves_nm = outlines.curves_nm
+    for index, (clip, mask, drawn) in enumerate(zip(clips, masks.mask, layouts, strict=True)):
         evaluation = evaluate_mask(mask, masks.pixel_nm, clip.placed, precise, protocol, raster=raster, drawn=drawn)
         binary = mask >= 0.5
         if curves_nm is None:
@@ -286,7 +290,11 @@ def score_masks(
             (coverage,) = drawn_masks([curves], clip).mask
             return evaluate_mask(coverage, file_nm, clip.placed, precise, protocol, raster=raster, drawn=curves)
 
-        curves = draw_curves(binary.cpu().numpy(), masks.pixel_nm, curves_nm, evaluation, scored, protocol.rules)
+        if outlines is None:
+            contours, radius_nm = smooth_contours(binary.cpu().numpy(), masks.pixel_nm), 0.0
+        else:
+            contours, radius_nm = evened(outlines.polygons[index], masks.pixel_nm), outlines.least_radius_nm
+        curves = draw_curves(contours, curves_nm, radius_nm, evaluation, scored, protocol.rules)
         (coverage,) = drawn_masks([Layout(clip.name, curves.polygons)], clip).mask
         yield ScoredMask(clip, coverage >= 0.5, file_nm, curves.polygons, curves.evaluation, curves)
 

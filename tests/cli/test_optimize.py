@@ -258,6 +258,20 @@ class TestCurvesAndShots:
         assert score["l2_nm2"] == result["l2_nm2"]
         assert result["before_curves"]["L2 (nm²)"] != result["l2_nm2"]
 
+    def test_a_method_has_curves_of_its_own(self, here, tmp_path):
+        """Through the repaired polygons, with the method's radius: no pixel of 8 nm could tell it."""
+        limits = "[rules]\nmin_width_nm = 20.0\nmin_space_nm = 20.0\nmin_area_nm2 = 1000.0\nmin_radius_nm = 20.0"
+        keys = f"clean = true\ncurves_nm = 1.0\n{limits}\n[[levels]]"
+        (tmp_path / "curved.toml").write_text(METHOD.replace("[[levels]]", keys, 1))
+        options = ("--optics", "small.safetensors", "--method", tmp_path / "curved.toml", "--no-figures")
+        (result,) = succeeded("optimize", "cross.glp", *options, "--out", tmp_path)
+        assert result["curve_tolerance_nm"] <= 1.0
+        checked = json.loads(litho("mrc", result["mask_curves"], "--radius", "20", "--json").out)
+        assert checked["violations"] == {"width": 0, "space": 0, "area": 0, "radius": 0}
+        coarse = (*options, "--curves", "2", "--out", tmp_path / "coarse")
+        (other,) = succeeded("optimize", "cross.glp", *coarse)
+        assert other["segments"] <= result["segments"]
+
     def test_control_points_are_the_same_mask(self, here, tmp_path):
         options = (*self.OPTIONS, "--curves", "0.5", "--out", tmp_path)
         (result,) = succeeded("optimize", "cross.glp", *options)

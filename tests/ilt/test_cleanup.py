@@ -25,7 +25,7 @@ def rectangles(*boxes: tuple[float, float, float, float], size: int = 64) -> Ten
 
 def cleaned(*functions: Tensor, rules: MaskRules = RULES, written_nm: float = 1.0) -> Tensor:
     with Team() as team:
-        return clean(torch.stack(functions), PIXEL_NM, rules, written_nm, team)
+        return clean(torch.stack(functions), PIXEL_NM, rules, written_nm, team).coverage
 
 
 PAD = rectangles((61, 82, 153, 141))

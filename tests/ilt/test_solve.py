@@ -10,6 +10,7 @@ from scenes.ilt import CLIPS, FIELD, SIMPLE, changed, printed_objective, small_s
 from torch import Tensor
 
 from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
+from litho_dl.core.grid import Grid
 from litho_dl.core.settings import packaged_names
 from litho_dl.ilt.method import Level, Method, Rules, load_method
 from litho_dl.ilt.objective import ObjectiveInputs, evaluate_terms
@@ -18,6 +19,8 @@ from litho_dl.ilt.probes import epe_probes
 from litho_dl.ilt.problem import LevelProblem
 from litho_dl.ilt.solve import solve_targets
 from litho_dl.ilt.start import coarsened
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.raster import rasterize
 from litho_dl.metrics.mrc import mask_violations
 from litho_dl.optics.mask import MaskType
 from litho_dl.runs.optimize import score_masks, solve
@@ -192,6 +195,11 @@ def test_the_clean_up_leaves_no_violation(simulator):
     assert min(before) > 0
     assert after == [0, 0]
     assert torch.equal(raw.parameters, solution.parameters)
+    assert raw.outlines is None
+    assert solution.outlines is not None
+    (written,) = zip(solution.outlines.of(1).polygons, strict=True)
+    coverage = rasterize(Layout("", written[0]), Grid.of_field(FIELD, 8.0))
+    np.testing.assert_array_equal(coverage >= 0.5, solution.mask[1].numpy())
     elsewhere = (solution.mask ^ raw.mask)[:, 12:, 12:]
     assert elsewhere.double().mean() < 0.02  # corners
 

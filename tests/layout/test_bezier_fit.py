@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import shapely
 from scenes.curves import SHAPES, hausdorff
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
@@ -11,8 +12,10 @@ from litho_dl.layout.bezier import curve_points, segment_count, straight
 from litho_dl.layout.bezier_fit import fit_outlines
 from litho_dl.layout.contour import contour_polygons
 from litho_dl.layout.curvature import least_radius_nm
+from litho_dl.layout.curves import evened
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
+from litho_dl.layout.shapes import to_polygons
 
 RADIUS = 100.0
 
@@ -113,6 +116,22 @@ def test_a_thin_ring_and_a_neck_keep_their_shape():
     neck = np.stack([150 * np.cos(turn), width * np.sin(turn)], axis=1)
     (outline,) = fit_outlines([Polygon(neck)], 3.0)
     assert len(Layout("neck", (outline.flattened(0.1),)).merged().polygons) == 1
+
+
+@pytest.mark.parametrize("radius_nm", [5.0, 10.0, 30.0])
+@pytest.mark.parametrize("tolerance_nm", [0.5, 2.0])
+def test_a_least_radius_is_kept(radius_nm, tolerance_nm):
+    """A cross whose corners are arcs of five fourths of it: only free fits bend more, where arcs begin."""
+    r = 1.25 * radius_nm
+    cross = shapely.union(shapely.box(0, 12 * r, 36 * r, 24 * r), shapely.box(12 * r, 0, 24 * r, 36 * r))
+    round_ = cross.buffer(-r).buffer(r, quad_segs=6).buffer(r, quad_segs=6).buffer(-r, quad_segs=6)
+    drawn = evened(to_polygons(np.array([round_])), 0.1 * radius_nm)
+    free, limited = fit_outlines(drawn, tolerance_nm), fit_outlines(drawn, tolerance_nm, radius_nm)
+    least = [least_radius_nm([loop for outline in fit for loop in outline.loops]) for fit in (free, limited)]
+    assert least[0] < radius_nm <= least[1] * 1.01
+    off = shapely.distance(shapely.points(curve(limited)), shapely.LinearRing(drawn[0].hull))
+    assert off.max() <= tolerance_nm
+    assert segment_count(limited) <= 2 * segment_count(free)
 
 
 def test_nothing_and_bad_tolerances():

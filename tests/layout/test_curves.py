@@ -5,7 +5,7 @@ import pytest
 from scenes.curves import SHAPES, STEP, hausdorff, outline
 
 from litho_dl.core.errors import LayoutError
-from litho_dl.layout.curves import simplify, smooth_contours
+from litho_dl.layout.curves import SMOOTHING_STEPS, evened, simplify, smooth_contours
 from litho_dl.layout.files import read_layout, write_layout
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
@@ -122,3 +122,15 @@ def test_simplified_contours_through_oasis(tmp_path):
     again = read_layout(tmp_path / "mask.oas").polygons
     assert [len(polygon.holes) for polygon in again] == [1]
     assert hausdorff(again, after) < 0.1 + STEP  # the file's unit
+
+
+@pytest.mark.parametrize("step_nm", [0.5, 2.0])
+def test_evened_chords_are_an_arc(step_nm):
+    """Vertices at even steps; a circle of 24 chords gets its own curvature, and shrinks by the smoothing alone."""
+    turn = 2 * np.pi * np.arange(24) / 24
+    chords = Polygon(200 + 40 * np.stack([np.cos(turn), np.sin(turn)], axis=1))
+    (circle,) = evened([chords], step_nm)
+    edges = np.hypot(*np.diff(circle.hull, axis=0, append=circle.hull[:1]).T)
+    assert np.abs(edges - step_nm).max() < 0.02 * step_nm
+    shrunk = (SMOOTHING_STEPS * step_nm) ** 2 / 80
+    assert area(circle.hull) == pytest.approx(area(chords.hull) - 2 * np.pi * 40 * shrunk, rel=1e-3)

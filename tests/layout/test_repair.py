@@ -8,11 +8,13 @@ import shapely
 from scenes.shapes import box
 from scipy.ndimage import gaussian_filter
 
+from litho_dl.layout.bezier_fit import fit_outlines
 from litho_dl.layout.contour import contour_polygons
 from litho_dl.layout.curvature import tight_bends
+from litho_dl.layout.curves import evened
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.repair import RADIUS_SLACK, SLACK_NM, repaired
-from litho_dl.layout.rules import MaskRules, check_rules
+from litho_dl.layout.rules import MaskRules, check_curves, check_rules
 
 RULES = MaskRules(min_width_nm=20, min_space_nm=20, min_area_nm2=1600)
 RADIUS_NM = 10 + SLACK_NM  # of the discs
@@ -174,14 +176,15 @@ class TestRadius:
     @pytest.mark.parametrize("radius_nm", [10.0, 20.0])
     @pytest.mark.parametrize("seed", range(3))
     def test_bends_are_no_tighter(self, seed, radius_nm):
-        """Also in the cusps where arcs of the closing meet."""
+        """Also in the cusps where arcs of the closing meet, to a tenth; and curves through them to all of it."""
         drawn, rules = blobs(seed, 16.0, 0.3), replace(self.RULES, min_radius_nm=radius_nm)
-        loops = [
-            [loop for polygon in polygons for loop in polygon.loops] for polygons in (drawn, repaired(drawn, rules))
-        ]
-        before, after = (tight_bends(each, radius_nm).values for each in loops)
-        assert len(before) > 10
-        assert not len(after)
+        found = repaired(drawn, rules)
+        loops = [[loop for polygon in polygons for loop in polygon.loops] for polygons in (drawn, found)]
+        assert len(tight_bends(loops[0], radius_nm).values) > 10
+        assert not len(tight_bends(loops[1], 0.9 * radius_nm).values)
+        curves = fit_outlines(evened(found, 1.0), 0.5, radius_nm)
+        assert check_curves(curves, rules).counts == {"width": 0, "space": 0, "area": 0, "radius": 0}
+        assert check_curves(fit_outlines(evened(found, 1.0), 0.5), rules).counts["radius"] > 10
 
     def test_corners_have_it(self):
         found = repaired(PADS, self.RULES)

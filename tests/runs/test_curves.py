@@ -5,12 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from litho_dl.layout.curves import smooth_contours
 from litho_dl.layout.layout import Layout
 from litho_dl.runs.curves import HALVINGS, DrawnCurves, curve_entry, draw_curves, warn_of_curves
 from litho_dl.scoring.scorecard import Scorecard
 
 CENTRES = (np.arange(64) + 0.5) * 4 - 128
-DISC = np.hypot(CENTRES[:, None], CENTRES) <= 80
+CONTOURS = smooth_contours(np.hypot(CENTRES[:, None], CENTRES) <= 80, 4.0)
 
 
 def scored(cost: float):
@@ -21,7 +22,7 @@ def scored(cost: float):
 def drawn(costs: list[float]) -> DrawnCurves:
     """The curves of a disc whose polygons cost so much in turn, beside pixels of 1000 nm^2."""
     left = iter(costs)
-    return draw_curves(DISC, 4.0, 2.0, scored(1000.0), lambda polygons: scored(next(left)), None)
+    return draw_curves(CONTOURS, 2.0, 0.0, scored(1000.0), lambda polygons: scored(next(left)), None)
 
 
 def test_good_curves_keep_the_tolerance():

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -16,9 +17,12 @@ from litho_dl.ilt.parameterization import EdgeParameterization, Parameterization
 from litho_dl.ilt.probes import Edges, ProbePairs, epe_probes, probe_pairs
 from litho_dl.ilt.start import coarsened
 from litho_dl.ilt.views import Comparison, View, make_views
+from litho_dl.metrics.stray import stray_prints
+from litho_dl.process.recipe import REQUIRED_CORNERS
 from litho_dl.simulation.simulator import Simulator
 
 PIXELS_AT_ONCE = 2**19  # pixels of targets in one pass on a CPU
+NEARLY = 0.01  # of the threshold, by which stray intensities are to stay away from it, as they are sampled
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,6 +245,33 @@ class LevelProblem:
     def _binary(self, group: tuple[Tensor, slice]) -> Tensor:
         mask, clips = group
         return self._evaluated(mask, clips, self._final_weights, None)[0]
+
+    @torch.no_grad()
+    def stray_places_nm(self, mask: Tensor, pixel_nm: float) -> list[np.ndarray]:
+        """Where masks print apart from what is drawn, or nearly, at the corners that are scored.
+
+        Args:
+            mask: Area coverage (B, H, W) in [0, 1].
+            pixel_nm: Its pixel.
+
+        Returns:
+            A point (x, y) in nm of each such print, (n, 2), for each clip.
+        """
+        image_nm = self.level.pixel_nm
+        target = coarsened(self._whole.target, self.level.image_nm, image_nm) >= 0.5
+        counted = torch.ones_like(target[0])
+        if self._around is not None:
+            counted = _within(target, self._around.uncounted_nm / image_nm)
+
+        def printed(clips: slice) -> Tensor:
+            scale = self._scale
+            exposure = self._simulator.expose(mask[clips], pixel_nm * scale, out_pixel_nm=image_nm * scale)
+            excess = torch.stack([exposure.rule.excess(exposure.aerial(name)) for name in REQUIRED_CORNERS]).amax(0)
+            return counted & (excess > -NEARLY * exposure.resist.threshold)
+
+        prints = torch.cat(self._each(printed, self._groups(len(mask))))
+        pairs = zip(prints.cpu().numpy(), target.cpu().numpy(), strict=True)
+        return [image_nm * (stray_prints(each, wanted)[:, ::-1] + 0.5) for each, wanted in pairs]
 
     def views(self, clips: slice) -> list[View]:
         """The parts of the field on which prints of some clips are compared with their targets."""

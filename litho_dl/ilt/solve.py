@@ -19,6 +19,7 @@ from litho_dl.ilt.parameterization import Parameterization, Start, make_paramete
 from litho_dl.ilt.probes import Edges
 from litho_dl.ilt.problem import LevelProblem, Surroundings, geometric
 from litho_dl.ilt.start import biased, coarsened, outlines, with_bars
+from litho_dl.ilt.stray import without_stray_prints
 from litho_dl.layout.curves import Outlines
 from litho_dl.layout.polygon import Polygon
 from litho_dl.metrics.drawn_sites import field_edges
@@ -304,19 +305,22 @@ class _Run:
     def output_masks(self, *, clean_up: bool) -> tuple[Tensor, float, Outlines | None]:
         """The best masks, bool (B, h, w), their pixel in nm, and, of cleaned ones, what they are the pixels of."""
         assert self.best is not None
-        outlines = None
+        written = None
         best, level_nm = self.best, self.best.problem.level.pixel_nm
         mask_nm = self.method.mask_pixel_nm or level_nm
         if clean_up:
-            cleaned = self._cleaned(mask_nm)
+            assert self.method.rules is not None
+            drawn = outlines(self.target, self.target_nm, self.polygons)
+            rules = self.method.rules.mask_rules()
+            cleaned = without_stray_prints(self._cleaned(mask_nm), best.problem, drawn, rules, mask_nm)
             mask = cleaned.coverage >= 0.5
             if self.surroundings is None:
-                outlines = _outlines(cleaned, self.method, self.simulator.scale)
+                written = _outlines(cleaned, self.method, self.simulator.scale)
         else:
             finer = round(level_nm / mask_nm)
             mask, mask_nm = best.parameterization.output_mask(best.parameters, level_nm, finer)
             mask = best.problem.where_allowed(mask)
-        return best.problem.with_surroundings(mask), mask_nm, outlines
+        return best.problem.with_surroundings(mask), mask_nm, written
 
     def _cleaned(self, pixel_nm: float) -> Cleaned:
         """The best masks, changed so that they keep the method's rules."""

@@ -47,10 +47,7 @@ def repaired(polygons: Sequence[Polygon], rules: MaskRules) -> tuple[Polygon, ..
     Returns:
         Merged polygons that keep the rules, unless `ROUNDS` rounds were not enough; with arcs as chords, to 0.1 nm.
     """
-    wide, apart = (
-        max(limit_nm / 2, RADIUS_SLACK * rules.min_radius_nm) + SLACK_NM if limit_nm or rules.min_radius_nm else 0.0
-        for limit_nm in (rules.min_width_nm, rules.min_space_nm)
-    )
+    wide, apart = (_radius_nm(limit_nm, rules) for limit_nm in (rules.min_width_nm, rules.min_space_nm))
     least_nm2 = rules.min_area_nm2 * AREA_SLACK
     shapes = _widened(parts(shapely.union_all(_simplified(to_shapes(polygons)))), wide)
     for growth in range(ROUNDS + 1):
@@ -63,6 +60,17 @@ def repaired(polygons: Sequence[Polygon], rules: MaskRules) -> tuple[Polygon, ..
             shapes[index] = shapely.difference(shapes[index], shapely.union_all(cut))
         shapes = _opened(parts(shapes), wide)
     return to_polygons(shapes)
+
+
+def opened(shapes: Shapes, rules: MaskRules) -> Shapes:
+    """The parts of shapes that are wide and large enough, with round corners; see `repaired`."""
+    return _of_area(_opened(shapes, _radius_nm(rules.min_width_nm, rules)), rules.min_area_nm2 * AREA_SLACK)
+
+
+def _radius_nm(limit_nm: float, rules: MaskRules) -> float:
+    """Radius of the discs that keep a least width or space, and the least radius; 0: none is to be kept."""
+    radius_nm = max(limit_nm / 2, RADIUS_SLACK * rules.min_radius_nm)
+    return radius_nm + SLACK_NM if radius_nm > 0 else 0.0
 
 
 def _simplified(shapes: Shapes) -> Shapes:

@@ -5,11 +5,11 @@ import pytest
 from scenes.pictures import PIXEL_NM, image_axes, make_clip, opacity, shown_part
 
 from litho_dl.core.errors import LithoError
-from litho_dl.viz.gallery import GalleryClip, gallery_figure
+from litho_dl.viz.gallery import CLOSE_PIXELS, GalleryClip, gallery_figure
 from litho_dl.viz.images import ClipImages
 
 
-def test_gallery_has_three_columns_a_clip_at_one_scale() -> None:
+def test_gallery_has_four_columns_a_clip_of_which_three_are_at_one_scale() -> None:
     small = np.zeros((128, 128))
     small[60:64, 60:64] = 1
     clips = [
@@ -19,8 +19,9 @@ def test_gallery_has_three_columns_a_clip_at_one_scale() -> None:
     ]
     figure = gallery_figure(clips, across=2, margin_nm=60)
     panels = image_axes(figure)
-    assert len(panels) == 9
-    sides = {round(x1 - x0) for x0, x1, _, _ in (axes.images[0].get_extent() for axes in panels)}
+    assert len(panels) == 12
+    at_one_scale = (axes for index, axes in enumerate(panels) if index % 4 < 3)
+    sides = {round(x1 - x0) for x0, x1, _, _ in (axes.images[0].get_extent() for axes in at_one_scale)}
     assert max(sides) - min(sides) <= 2 * PIXEL_NM
     names = [text.get_text() for text in figure.legends[0].texts]
     assert names == ["mask opening", "target", "nominal print", "PV band", "EPE violation"]
@@ -37,7 +38,7 @@ def test_each_clip_is_drawn_where_it_lies() -> None:
         GalleryClip("small", make_clip(target=small, mask=1 - small, nominal=small)),
     ]
     panels = image_axes(gallery_figure(clips, across=1, margin_nm=60))
-    for (target, mask, printed), clip in zip((panels[:3], panels[3:]), clips, strict=True):
+    for (target, mask, printed), clip in zip((panels[:3], panels[4:7]), clips, strict=True):
         images = clip.images
         np.testing.assert_array_equal(opacity(target, 0), shown_part(target, 255 * images.target))
         np.testing.assert_array_equal(mask.images[0].get_array(), shown_part(mask, images.mask))
@@ -59,3 +60,20 @@ def test_large_clips_are_reduced_in_place() -> None:
     shown = opacity(target, 0)
     assert shown.shape == (600, 585)
     np.testing.assert_allclose(shown.mean() / 255, fine[:, : round(x1)].mean(), rtol=5e-3)
+
+
+def test_the_part_with_most_edges_is_shown_pixel_by_pixel() -> None:
+    """Of a field of 900 x 1200 pixels with one comb far from the large pad; the frame in the mask says where."""
+    mask = np.zeros((900, 1200))
+    mask[50:450, 50:450] = 1
+    mask[560:840, 820:1100:4] = 1
+    images = ClipImages(1.0, mask=mask, nominal=mask, target=mask)
+    _, whole, _, close = image_axes(gallery_figure([GalleryClip("comb", images)]))
+    x0, x1, y0, y1 = close.images[0].get_extent()
+    assert (x1 - x0, y1 - y0) == (CLOSE_PIXELS, CLOSE_PIXELS)
+    assert x0 <= 820 < 1097 <= x1
+    assert y0 <= 560 < 840 <= y1
+    shown = mask[round(y0) : round(y1), round(x0) : round(x1)]
+    np.testing.assert_array_equal(close.images[0].get_array(), shown)
+    (frame,) = whole.patches
+    assert frame.get_bbox().bounds == (x0, y0, x1 - x0, y1 - y0)

@@ -137,8 +137,8 @@ class Method(Settings):
             which are built from the recipe. None: no such term.
         levels: The levels, coarse to fine; each pixel is a whole multiple of the next.
         bias_nm: Distance by which the target is grown on every side to start from; `manhattan` starts from the target.
-        starts: Number of masks that each clip starts from; see `ilt.starts`. Between levels the worse ones are dropped,
-            by their best binary masks, until one is left.
+        starts: Number of masks that each clip starts from; see `ilt.starts`. After the first half of the levels the two
+            with the best binary masks are left, and in the end the better one. Not for `manhattan`.
         rules: Mask rules for the terms `width`, `space` and `area`, the clean-up, and the moves of `manhattan`.
         fragments: Fragments and moves of `manhattan`; None: the defaults.
         assists: Limits of assist features, and bars by rules; None: the defaults, without limits.

@@ -39,7 +39,7 @@ class Solution:
         parameters: Parameters of the best masks, before any clean-up.
         history: Each term of the objective by step and clip, (steps, B) in nm^2, and their weighted sum as `objective`,
             for soft masks and prints. These sharpen from step to step, so that values may rise while masks improve.
-            Terms that a level does not use are NaN there.
+            Terms that a level does not use are NaN there. Of several starts, that of the mask, here and in all others.
         checks: The objective of the binary masks, on the level's pixel, by check and clip, (checks, B) in nm^2; it
             decides which masks are best.
         check_steps: Number of steps before each check.
@@ -106,9 +106,10 @@ def solve_targets(
         target: Area coverage (B, H, W) in [0, 1].
         pixel_nm: The target's pixel; must divide every level's.
         method: The method; see `method.load_method`.
-        on_step: Called after each step with (step, number of steps, mean objective in nm^2).
-        init: Masks to start from, in place of the target; (B, H, W) in [0, 1] on the target's pixel. The method's first
-            level converts them to its parameters; see `Method.on_last_level` and `Method.in_steps`.
+        on_step: Called after each step with (step, number of steps, mean objective of all starts that are left, nm^2).
+        init: Masks to start from, in place of the target, or before it if the method has several starts; (B, H, W) in
+            [0, 1] on the target's pixel. The method's first level converts them to its parameters; see
+            `Method.on_last_level` and `Method.in_steps`.
         polygons: The drawn polygons of each target, merged, in field coordinates in nm, whose edges EPE probes and edge
             fragments then follow at any angle; None, or None for some targets: the edges of the target's pixels.
         edges: The drawn edges of each target, in nm, for the terms `epe` and `placement`, in place of the polygons'
@@ -231,7 +232,7 @@ class _Run:
 
     @torch.no_grad()
     def keep(self, count: int) -> None:
-        """Drops all but so many starts of each clip, those with the best binary masks so far."""
+        """Drops all but so many starts of each clip, those with the best binary masks of the last level."""
         if self.best is None:
             return
         values = self.best.value.reshape(len(self.targets.coverage), -1)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from scenes.ilt import SIMPLE, changed, printed_objective, small_simulator, targets, with_levels
+from scenes.ilt import SIMPLE, changed, printed_objective, rectangle, small_simulator, targets, with_levels
 from torch import Tensor
 
 from litho_dl.core.errors import RecipeError
@@ -109,6 +109,11 @@ def test_the_same_masks_in_any_batch_and_at_any_time(method):
 
 class TestStartMasks:
     TARGETS = Targets(targets(PIXEL_NM), PIXEL_NM, [None] * 2, [None] * 2, None)
+    LINE = rectangle(64, 64, (20, 44), (26, 38))[None]  # with space for bars
+
+    def of_line(self, method: Method) -> list[Tensor]:
+        """The starts of one line, (1, 64, 64) each."""
+        return [mask[None] for mask in start_masks(Targets(self.LINE, PIXEL_NM, [None], [None], None), method, None)]
 
     def test_the_first_is_the_only_one_of_one_start(self):
         bars = Bars(width_nm=36, distance_nm=40, pullback_nm=10, shortest_nm=40, rows=1, spacing_nm=50)
@@ -120,26 +125,26 @@ class TestStartMasks:
         assert torch.equal(start_masks(self.TARGETS, method.with_starts(1), None), expected)
 
     def test_the_others_are_grown_or_have_bars_or_noise(self):
-        method, target = with_levels(FINE, starts=5), targets(PIXEL_NM)
-        drawn, grown, with_assists, *noisy = start_masks(self.TARGETS, method, None).unflatten(0, (2, 5)).unbind(1)
-        assert torch.equal(drawn, target)
-        assert torch.equal(grown, biased(target, PIXEL_NM, 8.0))
-        assert torch.equal(with_assists, with_bars(target, target, PIXEL_NM, [None] * 2, BARS))
-        assert not torch.equal(with_assists, target)
+        drawn, grown, barred, *noisy = self.of_line(with_levels(FINE, starts=5))
+        assert torch.equal(drawn, self.LINE)
+        assert torch.equal(grown, biased(self.LINE, PIXEL_NM, 8.0))
+        assert torch.equal(barred, with_bars(self.LINE, self.LINE, PIXEL_NM, [None], BARS))
+        assert barred.sum() > 1.3 * drawn.sum()
         for seed, mask in enumerate(noisy):
-            assert torch.equal(mask, (target + noise((64, 64), PIXEL_NM, seed)).clamp(0, 1))
+            assert torch.equal(mask, (self.LINE + noise((64, 64), PIXEL_NM, seed)).clamp(0, 1))
         assert (noisy[0] - noisy[1]).abs().mean() > 0.1 * NOISE
 
     @pytest.mark.parametrize("assists", [Assists(allowed=False), Assists(bars=BARS)])
     def test_bars_are_left_out_where_there_are_none_or_others(self, assists):
-        masks = start_masks(self.TARGETS, with_levels(FINE, starts=3, assists=assists), None).unflatten(0, (2, 3))
-        assert torch.equal(masks[:, 2], (masks[:, 0] + noise((64, 64), PIXEL_NM, 0)).clamp(0, 1))
+        first, _, third = self.of_line(with_levels(FINE, starts=3, assists=assists))
+        assert torch.equal(third, (first + noise((64, 64), PIXEL_NM, 0)).clamp(0, 1))
 
     def test_bars_keep_the_mask_rules(self):
         wide = Rules(min_width_nm=60, min_space_nm=20, min_area_nm2=1000)
-        method, target = with_levels(FINE, starts=3, rules=wide, clean=True), targets(PIXEL_NM)
-        expected = with_bars(target, target, PIXEL_NM, [None] * 2, BARS.keeping(wide.mask_rules()))
-        assert torch.equal(start_masks(self.TARGETS, method, None).unflatten(0, (2, 3))[:, 2], expected)
+        found, plain = (self.of_line(with_levels(FINE, starts=3, rules=rules))[2] for rules in (wide, None))
+        expected = with_bars(self.LINE, self.LINE, PIXEL_NM, [None], BARS.keeping(wide.mask_rules()))
+        assert torch.equal(found, expected)
+        assert found.sum() > plain.sum()
 
     def test_given_masks_come_first_and_then_what_is_drawn(self):
         init = torch.full_like(targets(PIXEL_NM), 0.3)

@@ -31,7 +31,7 @@ Status = Literal["finished", "diverged", "interrupted"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Solution:
-    """Optimised masks, and the history of the optimisation.
+    """Optimised masks, and the history of the optimisation; of several starts of a clip, all is that of the kept mask.
 
     Attributes:
         mask: Binary masks, bool (B, h, w), the best of the last level by the objective for binary masks and prints.
@@ -39,7 +39,7 @@ class Solution:
         parameters: Parameters of the best masks, before any clean-up.
         history: Each term of the objective by step and clip, (steps, B) in nm^2, and their weighted sum as `objective`,
             for soft masks and prints. These sharpen from step to step, so that values may rise while masks improve.
-            Terms that a level does not use are NaN there. Of several starts, that of the mask, here and in all others.
+            Terms that a level does not use are NaN there.
         checks: The objective of the binary masks, on the level's pixel, by check and clip, (checks, B) in nm^2; it
             decides which masks are best.
         check_steps: Number of steps before each check.
@@ -175,8 +175,8 @@ def solve_targets(
 class _Best:
     """The parameters of a level's best binary masks, start by start, and the objects that convert them to masks.
 
-    Row r belongs to start `starts[r]` of all, which are clip 0's, clip 1's, ...; so that only this object changes when
-    starts are dropped, and an interrupt finds it whole.
+    Row r belongs to start `starts[r]`, counted over all clips. Dropping starts replaces this object, so that an
+    interrupt finds it whole.
     """
 
     parameters: Tensor

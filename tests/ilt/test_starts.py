@@ -1,5 +1,7 @@
 """Several starts a clip: which they are, which of them are kept, and what a solution says of them."""
 
+from typing import Any
+
 import pytest
 import torch
 from scenes.ilt import SIMPLE, changed, printed_objective, rectangle, small_simulator, targets, with_levels
@@ -37,7 +39,7 @@ def method(request: pytest.FixtureRequest) -> Method:
     return METHODS[request.param]
 
 
-def drawn() -> dict[str, object]:
+def drawn() -> dict[str, Any]:
     """Polygons of the second clip, beside its pixels, and surroundings of both, which differ."""
     covered = targets(PIXEL_NM) >= 0.5
     free = torch.zeros_like(covered)
@@ -108,6 +110,17 @@ def test_the_same_masks_in_any_batch_and_at_any_time(method):
     for clip in range(2):
         alone = solve_targets(small_simulator(), targets(PIXEL_NM)[[clip]], PIXEL_NM, method)
         assert torch.equal(alone.mask[0], together.mask[clip])
+
+
+def test_targets_are_chosen_with_all_that_belongs_to_them():
+    given = drawn()
+    all_of_them = Targets(targets(PIXEL_NM), PIXEL_NM, given["polygons"], [[], None], given["surroundings"])
+    chosen = all_of_them.of(torch.tensor([1, 1, 0]))
+    assert torch.equal(chosen.coverage, targets(PIXEL_NM)[[1, 1, 0]])
+    assert chosen.polygons == [given["polygons"][row] for row in (1, 1, 0)]
+    assert chosen.edges == [None, None, []]
+    assert torch.equal(chosen.surroundings.mask, given["surroundings"].mask[[1, 1, 0]])
+    assert torch.equal(chosen.surroundings.free, given["surroundings"].free[[1, 1, 0]])
 
 
 class TestStartMasks:

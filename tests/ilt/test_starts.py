@@ -104,7 +104,9 @@ def test_clips_choose_their_own_starts():
     assert winners[0] != winners[1]
 
 
-def test_the_same_masks_in_any_batch_and_at_any_time(method):
+@pytest.mark.parametrize("name", ["one level", "two levels", "a repaired level"])
+def test_the_same_masks_in_any_batch_and_at_any_time(name):
+    method = METHODS[name]
     together = solved(method)
     assert torch.equal(together.mask, solved(method).mask)
     for clip in range(2):

@@ -20,6 +20,7 @@ from litho_dl.cli.options import (
     own,
     report_on,
     rules_options,
+    starts_option,
     worker_options,
 )
 from litho_dl.core.errors import LithoError
@@ -50,6 +51,7 @@ GPU_BATCH = 8  # tiles
     shell_complete=complete_names("models"),
 )
 @click.option("--refine", "steps", type=click.IntRange(1), metavar="STEPS", help="Steps of --method after --model.")
+@starts_option
 @click.option("--force", is_flag=True, help="Use a model even if it was trained for other optics.")
 @click.option(
     "--out",
@@ -97,6 +99,7 @@ def fullchip(
     method: str | None,
     model: str | None,
     steps: int | None,
+    starts: int | None,
     force: bool,
     out: Path,
     layer: str | None,
@@ -139,7 +142,7 @@ def fullchip(
     here = resolve_device("auto" if remote else device)
     batch = batch or (GPU_BATCH if here.type == "cuda" and not remote else 1)
     part = (layer, cell, window_nm, allow_missing)
-    job = _job(layout, optics, method, model, steps, force, *part, core_nm, passes, batch, tolerance, rules)
+    job = _job(layout, optics, method, model, steps, starts, force, *part, core_nm, passes, batch, tolerance, rules)
     folder = run_folder(out)
     own(folder)
     run = _made(
@@ -175,6 +178,7 @@ def _job(
     method: str | None,
     model: str | None,
     steps: int | None,
+    starts: int | None,
     force: bool,
     layer: str | None,
     cell: str | None,
@@ -200,8 +204,12 @@ def _job(
     if model is not None and steps is None and method is not None:
         raise click.UsageError("--model with --method needs --refine STEPS.")
     name = "fast" if method is None and steps is not None else method
+    if starts is not None and name is None:
+        raise click.UsageError("--starts goes with --method or --refine.")
     read = read_optics(optics)
     chosen = None if name is None else method_with(load_method(name), name, rules, read.scale)
+    if chosen is not None and starts is not None:
+        chosen = chosen.with_starts(starts)
     PROTOCOLS["default"].scaled(read.scale).require(read.field_nm, read.mask)
     generator = None if model is None else load_generator(model, read, force=force)
     if generator is not None:

@@ -20,6 +20,7 @@ from litho_dl.cli.options import (
     out_option,
     report_option,
     rules_options,
+    starts_option,
 )
 from litho_dl.cli.preparation import RunInput, prepared_run, read_clips, with_run_input
 from litho_dl.core.progress import progress_bar
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     shell_complete=complete_names("ilt"),
     help="ILT method of --refine, from the middle of its first level on.",
 )
+@starts_option
 @rules_options
 @mask_form_options(suffix=True)
 @click.option("--force", is_flag=True, help="Use a model even if it was trained for other optics.")
@@ -59,6 +61,7 @@ def infer(
     device: str,
     steps: int | None,
     method: str,
+    starts: int | None,
     rules: GivenRules,
     form: "MaskForm",
     force: bool,
@@ -82,7 +85,10 @@ def infer(
     from litho_dl.runs.pictures import Pictures, draw_convergence
     from litho_dl.runs.tables import score_table
 
+    if starts is not None and steps is None:
+        raise click.UsageError("--starts goes with --refine.")
     resolved, chosen = resolve_device(device), load_method(method)
+    chosen = chosen if starts is None else chosen.with_starts(starts)
     optics, clips = read_clips(run_input, {} if steps is None else {f"method {method}": chosen.field_step_nm})
     if steps is not None:
         chosen = method_with(chosen, method, rules, optics.scale)

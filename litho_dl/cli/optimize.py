@@ -20,6 +20,7 @@ from litho_dl.cli.options import (
     out_option,
     report_option,
     rules_options,
+    starts_option,
 )
 from litho_dl.cli.preparation import RunInput, prepared_run, read_clips, with_run_input
 from litho_dl.core.errors import LithoError
@@ -49,6 +50,7 @@ LARGEST_TOLERANCE_NM = 10.0
     shell_complete=complete_names("ilt"),
     help="An ILT method (see litho-dl recipes) or a .toml file.",
 )
+@starts_option
 @out_option
 @layout_options
 @device_option
@@ -79,6 +81,7 @@ LARGEST_TOLERANCE_NM = 10.0
 def optimize(
     run_input: RunInput,
     method: str,
+    starts: int | None,
     out: Path,
     device: str,
     start_masks: tuple[Path, ...],
@@ -113,7 +116,10 @@ def optimize(
     timer = PhaseTimer(process_seconds())
     if curves_nm is not None and not 0 < curves_nm <= LARGEST_TOLERANCE_NM:
         raise LithoError(f"Expected --curves above 0 and at most {LARGEST_TOLERANCE_NM:g} nm, got {curves_nm:g}.")
+    if starts is not None and start_masks:
+        raise click.UsageError("--init continues from one mask a clip; leave out --starts.")
     resolved, chosen = resolve_device(device), load_method(method)
+    chosen = chosen if starts is None else chosen.with_starts(starts)
     whole_factor(chosen.mask_nm, MASK_FILE_PIXEL_NM)  # refuse now a pixel on which masks could not be saved
     optics, clips = read_clips(run_input, {f"method {method}": chosen.field_step_nm})
     chosen = method_with(chosen, method, rules, optics.scale)

@@ -206,6 +206,12 @@ def mask_form_options(*, suffix: bool) -> Callable[[Command], Command]:
 
 
 device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+starts_option = click.option(
+    "--starts",
+    type=int,
+    metavar="N",
+    help="Start from N masks a clip, in place of the method's number; the worse ones are dropped between levels.",
+)
 out_option = click.option(
     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to write to."
 )

@@ -19,12 +19,11 @@ from litho_dl.core.settings import (
     Slope,
     Weight,
     load_settings,
-    suggestion,
     validated,
 )
 from litho_dl.ilt.assists import Assists
 from litho_dl.ilt.fragmentation import Fragmentation
-from litho_dl.ilt.objective import RULE_TERMS, TERMS
+from litho_dl.ilt.objective import RULE_TERMS, require_known_terms
 from litho_dl.ilt.parameterization import PARAMETERIZATIONS
 from litho_dl.ilt.parameterization.manhattan import WRITING_GRID_NM
 from litho_dl.layout.rules import LARGEST_LIMIT_NM, MaskRules
@@ -36,6 +35,7 @@ OptimizerName = Literal["sgd", "adam", "lbfgs", "feedback"]
 SUBPIXEL_PARAMETERIZATIONS: tuple[Name, ...] = ("multilevel", "levelset", "curvilinear")
 Weights = Annotated[dict[str, Weight], Field(min_length=1)]
 LARGEST_BIAS_NM = 1000.0
+LARGEST_STARTS = 100
 
 
 class Level(Settings):
@@ -137,6 +137,8 @@ class Method(Settings):
             which are built from the recipe. None: no such term.
         levels: The levels, coarse to fine; each pixel is a whole multiple of the next.
         bias_nm: Distance by which the target is grown on every side to start from; `manhattan` starts from the target.
+        starts: Number of masks that each clip starts from; see `ilt.starts`. After the first half of the levels the two
+            with the best binary masks are left, and in the end the better one. Not for `manhattan`.
         rules: Mask rules for the terms `width`, `space` and `area`, the clean-up, and the moves of `manhattan`.
         fragments: Fragments and moves of `manhattan`; None: the defaults.
         assists: Limits of assist features, and bars by rules; None: the defaults, without limits.
@@ -158,6 +160,7 @@ class Method(Settings):
     corners: Annotated[Annotated[tuple[WindowCorner, ...], Field(min_length=1)] | None, LEFT_OUT_IF_NONE] = None
     levels: Annotated[tuple[Level, ...], Field(min_length=1)]
     bias_nm: Annotated[float, Field(ge=-LARGEST_BIAS_NM, le=LARGEST_BIAS_NM)] = 0.0
+    starts: Annotated[int, Field(ge=1, le=LARGEST_STARTS, exclude_if=lambda value: value == 1)] = 1
     rules: Rules | None = None
     fragments: Annotated[Fragmentation | None, LEFT_OUT_IF_NONE] = None
     assists: Annotated[Assists | None, LEFT_OUT_IF_NONE] = None
@@ -217,6 +220,10 @@ class Method(Settings):
                     f"or a multiple of the finest pixel of {finest:g}, and needs one of "
                     f"{', '.join(SUBPIXEL_PARAMETERIZATIONS)}"
                 )
+        if self.starts > 1 and "manhattan" in self.parameterizations:
+            raise ValueError("starts above 1 are masks, but manhattan starts from the drawn edges; leave starts out")
+        if self.starts > 1 and self.source_learning_rate > 0:
+            raise ValueError("starts above 1 need a fixed source, which all starts would share; leave starts out")
         if self.damping is not None and not self.uses_adam:
             raise ValueError("damping needs the optimizer adam")
         for level in self.levels:
@@ -334,10 +341,18 @@ class Method(Settings):
             )
         return self.model_copy(update={"rules": validated(Rules, table, "mask rules that the method keeps")})
 
+    def with_starts(self, starts: int) -> "Method":
+        """The method with another number of starts.
+
+        Raises:
+            RecipeError: It cannot have so many.
+        """
+        return validated(Method, self.model_dump() | {"starts": starts}, f"{starts} starts")
+
     @property
     def on_last_level(self) -> "Method":
-        """The method with its last level only, to continue from finished masks."""
-        return self.model_copy(update={"levels": self.levels[-1:]})
+        """The method with its last level and one start only, to continue from finished masks."""
+        return self.model_copy(update={"levels": self.levels[-1:], "starts": 1})
 
     @property
     def on_second_half(self) -> "Method":
@@ -370,20 +385,6 @@ class Method(Settings):
         levels = (first.model_copy(update=rest), *self.levels[1:])
         chosen = (level.model_copy(update={"steps": n}) for level, n in zip(levels, counts, strict=True) if n > 0)
         return self.model_copy(update={"levels": tuple(chosen)})
-
-
-def require_known_terms(weights: dict[str, float]) -> dict[str, float]:
-    """Checks that all terms exist and that one counts, and returns their weights.
-
-    Raises:
-        ValueError: A term is unknown, or all weights are 0.
-    """
-    unknown = sorted(set(weights) - set(TERMS))
-    if unknown:
-        raise ValueError(f"unknown terms {', '.join(unknown)}; {suggestion(unknown[0], TERMS)}")
-    if not any(weights.values()):
-        raise ValueError("expected a weight above 0, got none: such an objective is met by any mask")
-    return weights
 
 
 def load_method(name_or_path: str | Path) -> Method:

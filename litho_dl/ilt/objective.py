@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
+from litho_dl.core.settings import suggestion
 from litho_dl.ilt.morphology import closed, opened, small_parts
 from litho_dl.ilt.probes import ProbePairs
 from litho_dl.layout.rules import MaskRules
@@ -279,3 +280,17 @@ def evaluate_terms(
         for part in elsewhere:
             values[name] = values[name] + TERMS[name](part)
     return torch.stack([weights[name] * value for name, value in values.items()]).sum(0), values
+
+
+def require_known_terms(weights: dict[str, float]) -> dict[str, float]:
+    """Checks that all terms exist and that one counts, and returns their weights.
+
+    Raises:
+        ValueError: A term is unknown, or all weights are 0.
+    """
+    unknown = sorted(set(weights) - set(TERMS))
+    if unknown:
+        raise ValueError(f"unknown terms {', '.join(unknown)}; {suggestion(unknown[0], TERMS)}")
+    if not any(weights.values()):
+        raise ValueError("expected a weight above 0, got none: such an objective is met by any mask")
+    return weights

@@ -32,7 +32,7 @@ class ProbePairs:
     counted: Tensor
     _waves: list[PointWaves] = field(default_factory=list, init=False, repr=False)
 
-    def of(self, clips: slice) -> "ProbePairs":
+    def of(self, clips: slice | Tensor) -> "ProbePairs":
         """Of some of the clips."""
         return ProbePairs(self.inner_nm[clips], self.outer_nm[clips], self.counted[clips])
 

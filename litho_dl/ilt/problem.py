@@ -1,5 +1,6 @@
 """The optimisation problem of one level: the objective of its parameters, and its gradient."""
 
+import copy
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -56,6 +57,11 @@ class Surroundings:
         """
         mask, free = (coarsened(part.to(like), pixel_nm, coarse_nm) for part in (self.mask, self.free))
         return Surroundings(mask, free > 1 - 1e-6, self.uncounted_nm)
+
+    def of(self, rows: Tensor) -> "Surroundings":
+        """Those of some of the masks, by their indices."""
+        rows = rows.to(self.mask.device)
+        return Surroundings(self.mask[rows], self.free[rows], self.uncounted_nm)
 
 
 class LevelProblem:
@@ -114,6 +120,16 @@ class LevelProblem:
         # Gradients of a source that all clips share are summed in one order only in one thread.
         has_source = any(other.requires_grad for other in simulator.parameters())
         self._each = team.map if team is not None and not has_source else _one_by_one
+
+    def of(self, rows: Tensor) -> "LevelProblem":
+        """The problem of some of the masks, by their indices."""
+        part = copy.copy(self)
+        part.terms, part._views, part._pairs_of = {}, {}, {}
+        part._whole = self._whole.of(rows)
+        part._pairs = self._pairs and self._pairs.of(rows)
+        part._around = self._around and self._around.of(rows)
+        part._allowed = None if self._allowed is None else self._allowed[rows]
+        return part
 
     def begin_step(self, progress: float) -> None:
         """Sets the progress and clears the terms of the last step."""
@@ -211,7 +227,7 @@ class LevelProblem:
         function = self._parameterization.function(parameters)
         if self._allowed is not None:
             # Far below zero, so that edges end within the allowed part: what is wider than in the loop may print.
-            function = torch.where(self._allowed > 0, function, -function.abs().amax())
+            function = torch.where(self._allowed > 0, function, -function.abs().amax((-2, -1), keepdim=True))
         if self._around is not None:
             function = torch.where(self._around.free, function, (2 * self._around.mask - 1) * function.abs())
         return function

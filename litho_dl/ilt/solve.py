@@ -9,8 +9,6 @@ from typing import Literal, Self
 import torch
 from torch import Tensor
 
-from litho_dl.core.errors import MaskError
-from litho_dl.core.grid import Grid
 from litho_dl.core.threads import Team
 from litho_dl.ilt.cleanup import Cleaned, clean
 from litho_dl.ilt.method import Level, Method
@@ -18,8 +16,10 @@ from litho_dl.ilt.optimizer import ADAM_EPSILON, make_optimizer
 from litho_dl.ilt.parameterization import Parameterization, Start, make_parameterization
 from litho_dl.ilt.probes import Edges
 from litho_dl.ilt.problem import LevelProblem, Surroundings, geometric
-from litho_dl.ilt.start import biased, coarsened, outlines, with_bars
+from litho_dl.ilt.start import coarsened, outlines
+from litho_dl.ilt.starts import kept_starts, start_masks
 from litho_dl.ilt.stray import without_stray_prints
+from litho_dl.ilt.targets import Targets, require_targets
 from litho_dl.layout.curves import Outlines
 from litho_dl.layout.polygon import Polygon
 from litho_dl.metrics.drawn_sites import field_edges
@@ -32,7 +32,7 @@ Status = Literal["finished", "diverged", "interrupted"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Solution:
-    """Optimised masks, and the history of the optimisation.
+    """Optimised masks, and the history of the optimisation; of several starts of a clip, all is that of the kept mask.
 
     Attributes:
         mask: Binary masks, bool (B, h, w), the best of the last level by the objective for binary masks and prints.
@@ -107,9 +107,10 @@ def solve_targets(
         target: Area coverage (B, H, W) in [0, 1].
         pixel_nm: The target's pixel; must divide every level's.
         method: The method; see `method.load_method`.
-        on_step: Called after each step with (step, number of steps, mean objective in nm^2).
-        init: Masks to start from, in place of the target; (B, H, W) in [0, 1] on the target's pixel. The method's first
-            level converts them to its parameters; see `Method.on_last_level` and `Method.in_steps`.
+        on_step: Called after each step with (step, number of steps, mean objective of all starts that are left, nm^2).
+        init: Masks to start from, in place of the target, or before it if the method has several starts; (B, H, W) in
+            [0, 1] on the target's pixel. The method's first level converts them to its parameters; see
+            `Method.on_last_level` and `Method.in_steps`.
         polygons: The drawn polygons of each target, merged, in field coordinates in nm, whose edges EPE probes and edge
             fragments then follow at any angle; None, or None for some targets: the edges of the target's pixels.
         edges: The drawn edges of each target, in nm, for the terms `epe` and `placement`, in place of the polygons'
@@ -126,41 +127,42 @@ def solve_targets(
         GridMismatchError: Target, field and levels do not fit each other.
     """
     started = time.perf_counter()
-    _require_target(simulator, target, pixel_nm, method, init, surroundings)
+    require_targets(simulator, target, pixel_nm, method, init, surroundings)
     scale = simulator.scale
     unit_nm = pixel_nm / scale
     target = target.to(simulator.device, simulator.dtype)
-    begin = biased(target, unit_nm, method.bias_nm) if init is None else init.to(target)
     drawn = [None] * len(target) if polygons is None else polygons
     if edges is None:
         edges = [None if some is None else field_edges(some, simulator.field_nm) for some in drawn]
     if surroundings is not None:
         surroundings = replace(surroundings, uncounted_nm=surroundings.uncounted_nm / scale)
     drawn = [None if some is None else [polygon.mapped(lambda p: p / scale) for polygon in some] for some in drawn]
-    bars = method.kept_assists.bars
-    if init is None and bars is not None:
-        begin = with_bars(begin, target, unit_nm, drawn, bars)
+    targets = Targets(target, unit_nm, drawn, edges, surroundings)
+    begin = start_masks(targets, method, None if init is None else init.to(target))
     told = on_step and (lambda step, steps, objective: on_step(step, steps, objective * scale**2))
     status: Status = "finished"
     with Team() as team:
-        run = _Run(simulator, target, unit_nm, method, told, drawn, edges, surroundings, team)
+        run = _Run(simulator, targets, method, told, team)
         try:
-            for level in method.levels:
+            for level, kept in zip(method.levels, kept_starts(method), strict=True):
+                run.keep(kept)
                 run.optimise_level(level, begin)
+            run.keep(1)
             mask, mask_nm, outlines = run.output_masks(clean_up=method.clean)
             status = "diverged" if bool(run.diverged().any()) else "finished"
         except KeyboardInterrupt:
             if run.steps_done == 0:
                 raise
             status = "interrupted"
+            run.keep(1)
             mask, mask_nm, outlines = run.output_masks(clean_up=False)
     assert run.best is not None
     return Solution(
         mask=mask,
         pixel_nm=mask_nm * scale,
         parameters=run.best.parameters,
-        history={name: values[: run.steps_done].cpu() * scale**2 for name, values in run.history.items()},
-        checks=run.checks[: len(run.check_steps)].cpu() * scale**2,
+        history={name: values.cpu() * scale**2 for name, values in run.kept_history().items()},
+        checks=run.kept_checks().cpu() * scale**2,
         check_steps=tuple(run.check_steps),
         level_starts=tuple(run.level_starts),
         diverged=run.diverged().cpu(),
@@ -172,19 +174,29 @@ def solve_targets(
 
 @dataclass
 class _Best:
-    """The parameters of a level's best binary masks, clip by clip, and the objects that convert them to masks."""
+    """The parameters of a level's best binary masks, start by start, and the objects that convert them to masks.
+
+    Row r belongs to start `starts[r]`, counted over all clips. Dropping starts replaces this object, so that an
+    interrupt finds it whole.
+    """
 
     parameters: Tensor
     value: Tensor
     parameterization: Parameterization
     problem: LevelProblem
+    starts: Tensor
 
     def update(self, parameters: Tensor, value: Tensor) -> Tensor:
-        """Keeps the better parameters of each clip; returns bool (B,), True for the clips that improved."""
+        """Keeps the better parameters of each start; returns a bool for each, True for those that improved."""
         better = value < self.value
         self.parameters = torch.where(better.reshape(-1, *[1] * (parameters.ndim - 1)), parameters, self.parameters)
         self.value = torch.where(better, value, self.value)
         return better
+
+    def of(self, rows: Tensor) -> "_Best":
+        """Those of some starts, by their rows."""
+        problem, starts = self.problem.of(rows), self.starts[rows]
+        return _Best(self.parameters[rows], self.value[rows], self.parameterization, problem, starts)
 
 
 class _Run:
@@ -193,23 +205,18 @@ class _Run:
     def __init__(
         self,
         simulator: Simulator,
-        target: Tensor,
-        pixel_nm: float,
+        targets: Targets,
         method: Method,
         on_step: OnStep | None,
-        polygons: Sequence[Sequence[Polygon] | None],
-        edges: Edges,
-        surroundings: Surroundings | None,
         team: Team,
     ) -> None:
-        self.polygons, self._team = polygons, team
-        self.simulator, self.target, self.target_nm = simulator, target, pixel_nm
-        self.method, self.on_step, self.edges, self.surroundings = method, on_step, edges, surroundings
+        self.simulator, self.targets, self.method, self.on_step, self._team = simulator, targets, method, on_step, team
         self.best: _Best | None = None
         # Allocated once: small tensors kept at every step would lie between large ones and fragment the heap.
         self.history: dict[str, Tensor] = {}
         most = sum(2 + level.steps // method.check_every for level in method.levels)
-        self.checks = target.new_full((most, len(target)), torch.nan)
+        self._all_starts = len(targets.coverage) * method.starts
+        self.checks = targets.coverage.new_full((most, self._all_starts), torch.nan)
         self.check_steps: list[int] = []
         self.level_starts: list[int] = []
         self.steps_done = 0
@@ -219,20 +226,42 @@ class _Run:
         self._parameters = torch.empty(0)
         self._problem: LevelProblem | None = None
 
+    @property
+    def starts(self) -> Tensor:
+        """The starts that are left, of all."""
+        return torch.arange(self._all_starts, device=self.checks.device) if self.best is None else self.best.starts
+
+    @torch.no_grad()
+    def keep(self, count: int) -> None:
+        """Drops all but so many starts of each clip, those with the best binary masks of the last level."""
+        if self.best is None:
+            return
+        values = self.best.value.reshape(len(self.targets.coverage), -1)
+        if values.shape[1] == count:
+            return
+        ranked = values.argsort(dim=1, stable=True)[:, :count]
+        rows = (ranked + values.shape[1] * torch.arange(len(values), device=values.device)[:, None]).flatten()
+        self.best = self.best.of(rows)
+        self._parameters = self._parameters.detach()[rows]
+
+    def _targets_now(self) -> Targets:
+        """The target of each start that is left."""
+        return self.targets if self.method.starts == 1 else self.targets.of(self.starts // self.method.starts)
+
     def optimise_level(self, level: Level, begin: Tensor) -> None:
-        """Optimises one level, starting from the previous level's result, or from masks on the target's pixel."""
+        """Optimises one level, starting from the previous level's result, or from masks on its own pixel."""
         parameters = self._parameters = self._initial_parameters(level, begin).requires_grad_()
         kind = level.optimizer or self.method.optimizer
         others = [other for other in self.simulator.parameters() if other.requires_grad]
         rate = self.method.source_learning_rate
         epsilon = max(ADAM_EPSILON, (self.method.damping or 0.0) * level.pixel_nm**2)
         optimizer = make_optimizer(kind, self.method.momentum, parameters, others if rate > 0 else (), rate, epsilon)
-        target = coarsened(self.target, self.target_nm, level.image_nm)
-        around = self.surroundings
+        targets = self._targets_now()
+        target, around = coarsened(targets.coverage, targets.pixel_nm, level.image_nm), targets.surroundings
         if around is not None:
-            around = around.on_pixel(self.target_nm, level.pixel_nm, like=target)
+            around = around.on_pixel(targets.pixel_nm, level.pixel_nm, like=target)
         problem = self._problem = LevelProblem(
-            self.simulator, self.method, level, self._parameterization, target, self.edges, around, self._team
+            self.simulator, self.method, level, self._parameterization, target, targets.edges, around, self._team
         )
         self.level_starts.append(self.steps_done)
         checks_without_gain, source_moves = 0, bool(others) and rate > 0
@@ -259,7 +288,7 @@ class _Run:
             self._parameterization = copy.copy(self._parameterization)  # the best masks so far keep the old object
             return self._parameterization.refine(self._parameters.detach(), ratio)
         if self._problem is None:
-            mask = coarsened(begin, self.target_nm, level.pixel_nm)
+            mask = begin
         else:
             if level.repaired:
                 mask = self._cleaned(level.pixel_nm).coverage
@@ -267,7 +296,9 @@ class _Run:
                 mask = self._parameterization.mask(self._parameters.detach(), self._problem.level.mask_sharpness[1])
                 mask = mask.repeat_interleave(ratio, -2).repeat_interleave(ratio, -1)
         self._parameterization = self._made(name)
-        return self._parameterization.start(Start(mask, level.pixel_nm, self.target, self.target_nm, self.polygons))
+        targets = self._targets_now()
+        drawn = targets.coverage, targets.pixel_nm, targets.polygons
+        return self._parameterization.start(Start(mask, level.pixel_nm, *drawn))
 
     def _made(self, name: str) -> Parameterization:
         return make_parameterization(name, self.method.kept_fragments, self.method.kept_assists)
@@ -276,28 +307,36 @@ class _Run:
         """Records the terms of one step."""
         for name, values in terms.items():
             if name not in self.history:
-                self.history[name] = values.new_full((self.steps_in_all, len(values)), torch.nan)
-            self.history[name][self.steps_done] = values.detach()
+                self.history[name] = values.new_full((self.steps_in_all, self._all_starts), torch.nan)
+            self.history[name][self.steps_done, self.starts] = values.detach()
         self.steps_done += 1
         if self.on_step is not None:
             self.on_step(self.steps_done, self.steps_in_all, float(terms["objective"].detach().mean()))
 
     @torch.no_grad()
     def _check(self, problem: LevelProblem, parameters: Tensor, *, first: bool = False) -> Tensor:
-        """Scores the binary masks and keeps each clip's best; returns bool (B,), True for the clips that improved."""
+        """Scores the binary masks and keeps each start's best; returns what `_Best.update` does."""
         value = problem.binary_objective(self._parameterization.binary(parameters))
-        self.checks[len(self.check_steps)] = value
+        self.checks[len(self.check_steps), self.starts] = value
         self.check_steps.append(self.steps_done)
         value = value.nan_to_num(nan=torch.inf)  # else no mask would be better than one without a value
         if self.best is None or first:
-            self.best = _Best(parameters.detach().clone(), value, self._parameterization, problem)
+            self.best = _Best(parameters.detach().clone(), value, self._parameterization, problem, self.starts)
             return torch.ones_like(value, dtype=torch.bool)
         return self.best.update(parameters.detach(), value)
+
+    def kept_history(self) -> dict[str, Tensor]:
+        """The terms by step and start, (steps, B), of the starts that are left."""
+        return {name: values[: self.steps_done, self.starts] for name, values in self.history.items()}
+
+    def kept_checks(self) -> Tensor:
+        """The binary objectives by check and start, (checks, B), of the starts that are left."""
+        return self.checks[: len(self.check_steps), self.starts]
 
     def diverged(self) -> Tensor:
         """True for the clips that end worse than their best mask, the start, or with an infinite objective, (B,)."""
         assert self.best is not None
-        checks, steps = self.checks[: len(self.check_steps)], self.history["objective"][: self.steps_done]
+        checks, steps = self.kept_checks(), self.kept_history()["objective"]
         unfinite = ~(torch.isfinite(checks).all(0) & torch.isfinite(steps).all(0))
         return unfinite | ((self.best.value >= checks[0]) & (checks[-1] > WORSE * checks[0]))
 
@@ -310,11 +349,12 @@ class _Run:
         mask_nm = self.method.mask_pixel_nm or level_nm
         if clean_up:
             assert self.method.rules is not None
-            drawn = outlines(self.target, self.target_nm, self.polygons)
+            targets = self._targets_now()
+            drawn = outlines(targets.coverage, targets.pixel_nm, targets.polygons)
             rules = self.method.rules.mask_rules()
             cleaned = without_stray_prints(self._cleaned(mask_nm), best.problem, drawn, rules, mask_nm)
             mask = cleaned.coverage >= 0.5
-            if self.surroundings is None:
+            if self.targets.surroundings is None:
                 written = _outlines(cleaned, self.method, self.simulator.scale)
         else:
             finer = round(level_nm / mask_nm)
@@ -329,7 +369,8 @@ class _Run:
         best, rules = self.best, self.method.rules.mask_rules()
         narrow, widest_nm = None, self.method.kept_assists.widest_nm
         if widest_nm is not None:
-            narrow = outlines(self.target, self.target_nm, self.polygons), widest_nm
+            targets = self._targets_now()
+            narrow = outlines(targets.coverage, targets.pixel_nm, targets.polygons), widest_nm
         function, level_nm = best.problem.function(best.parameters), best.problem.level.pixel_nm
         return clean(function, level_nm, rules, pixel_nm, self._team, narrow)
 
@@ -339,40 +380,3 @@ def _outlines(cleaned: Cleaned, method: Method, scale: float) -> Outlines:
     assert method.rules is not None
     polygons = tuple(tuple(polygon.mapped(lambda p: p * scale) for polygon in each) for each in cleaned.polygons)
     return Outlines(polygons, method.curves_nm and method.curves_nm * scale, method.rules.min_radius_nm * scale)
-
-
-def _require_target(
-    simulator: Simulator,
-    target: Tensor,
-    pixel_nm: float,
-    method: Method,
-    init: Tensor | None,
-    surroundings: Surroundings | None,
-) -> None:
-    if target.ndim != 3 or not target.numel():
-        raise MaskError(f"Expected one or more targets (B, H, W), got shape {tuple(target.shape)}.")
-    if abs(method.bias_nm) * simulator.scale > min(target.shape[1:]) * pixel_nm / 2:
-        raise MaskError(
-            f"Expected a bias_nm of up to half the field of {min(target.shape[1:]) * pixel_nm:g} nm, got "
-            f"{method.bias_nm * simulator.scale:g} nm."
-        )
-    around = None if surroundings is None else surroundings.mask
-    if surroundings is not None:
-        shapes = [tuple(images.shape) for images in (target, surroundings.mask, surroundings.free)]
-        if len(set(shapes)) > 1:
-            raise MaskError(
-                f"Expected surroundings of the targets' shape {shapes[0]}, got {shapes[1]} and {shapes[2]}."
-            )
-    for name, images in (("target coverage", target), ("start masks", init), ("surrounding masks", around)):
-        if images is not None and not (torch.isfinite(images).all() and images.amin() >= 0 and images.amax() <= 1):
-            raise MaskError(f"Expected {name} in [0, 1], got values outside it or NaN.")
-    if (init is not None or around is not None) and "manhattan" in method.parameterizations:
-        raise MaskError("Manhattan masks start from the drawn edges; continue from a mask with another method.")
-    if init is not None and init.shape != target.shape:
-        raise MaskError(f"Expected start masks of the targets' shape {tuple(target.shape)}, got {tuple(init.shape)}.")
-    empty = (target.sum((-2, -1)) == 0).nonzero().flatten().tolist()
-    if empty:
-        raise MaskError(f"Expected something to print in every clip, got empty targets at batch index {empty}.")
-    if simulator.process.mask.type == "alternating":
-        raise MaskError("Alternating masks have three values; optimise a binary or attenuated mask.")
-    Grid.of_field(simulator.process.field_nm, pixel_nm)

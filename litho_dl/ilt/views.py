@@ -39,7 +39,7 @@ class Comparison:
     counted: Tensor | None
     pixel_nm: float
 
-    def of(self, clips: slice) -> "Comparison":
+    def of(self, clips: slice | Tensor) -> "Comparison":
         """Of some of the clips; `counted` must be the same for all."""
         maps = self.target, self.probes, self.background
         target, probes, background = (part[clips] for part in maps)

@@ -53,6 +53,9 @@ BAD = {
     SIMULATE.format("cross.glp").replace("OUT", "mask.png/below"): "Cannot write to mask.png/below",
     OPTIMIZE.format("cross.glp").replace("OUT", "mask.png/below"): "Cannot write to mask.png/below",
     "demo --out mask.png/below": "Cannot write to mask.png/below",
+    # starts
+    OPTIMIZE.format("cross.glp --starts 0"): "0 starts: starts: .*greater than or equal to 1",
+    OPTIMIZE.format("cross.glp --starts 2").replace("few.toml", "opc"): "manhattan starts from the drawn edges",
     # optics
     SIMULATE.format("cross.glp").replace("small.safetensors", "none.safetensors"): "none.safetensors: no such file",
     SIMULATE.format("cross.glp").replace("small", "damaged"): "damaged.safetensors: .*damaged",
@@ -116,6 +119,21 @@ def test_bad_input_is_one_line_and_leaves_nothing(here, tmp_path, line):
     assert re.search(BAD[line], refused(result)), result.err
     assert files_below(out) == set()
     assert files_below(here) == before
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (OPTIMIZE.format("cross.glp --init mask.png"), "--init continues from one mask a clip; leave out --starts."),
+        ("infer cross.glp --model unet --optics small.safetensors --out OUT", "--starts goes with --refine."),
+        ("fullchip cross.glp --model unet --optics small.safetensors --out a.oas", "goes with --method or --refine."),
+    ],
+)
+def test_starts_that_nothing_begins_with(here, line, message):
+    before = files_below(here)
+    result = litho(*shlex.split(line), "--starts", 2)
+    assert (result.code, files_below(here)) == (2, before)
+    assert message in result.err
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

@@ -79,6 +79,16 @@ class TestFiles:
             (str(row), str(column)) for row in range(3) for column in range(3)
         ]
 
+    def test_several_starts(self, layout, tmp_path):
+        options = (*OPTICS, "--tile", 1536, *PLAIN, "--method", "few.toml")
+        several, one = (
+            succeeded("fullchip", layout, *options, *starts, "--out", tmp_path / f"{len(starts)}.oas")
+            for starts in (("--starts", 5), ())
+        )
+        plan = json.loads((tmp_path / "2.fullchip" / "plan.json").read_text())
+        assert plan["method"]["starts"] == 5
+        assert several["l2_nm2"] != one["l2_nm2"]
+
     def test_the_mask_lies_on_the_layout(self, layout, tmp_path):
         found = succeeded("fullchip", layout, *METHOD, *PLAIN, "--out", tmp_path / "mask.gds")
         assert written(tmp_path) == {

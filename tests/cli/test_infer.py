@@ -58,6 +58,15 @@ class TestCommand:
         assert litho("infer", "cross.glp", *options[:-1], *more).code == 0
         assert "convergence.png" in files_below(tmp_path / "refined")
 
+    def test_refined_beside_other_starts(self, here, model, tmp_path):
+        options = ("--model", model, "--optics", "small.safetensors", "--device", "cpu", "--no-figures")
+        more = ("--refine", 4, "--method", "few.toml", "--out")
+        alone, beside = (
+            succeeded("infer", "cross.glp", *options, *more, tmp_path / f"{len(starts)}", *starts)[0]
+            for starts in ((), ("--starts", 3))
+        )
+        assert beside["l2_nm2"] + beside["pvb_nm2"] < alone["l2_nm2"] + alone["pvb_nm2"]
+
     def test_other_optics_need_force(self, here, model, tmp_path):
         (tmp_path / "other.toml").write_text((here / "small.toml").read_text().replace("na = 0.85", "na = 0.8"))
         options = ("--model", model, "--optics", tmp_path / "other.toml", "--no-figures", "--out", tmp_path / "out")

@@ -244,6 +244,24 @@ class TestStartMasks:
         assert [line[:25] for line in warnings] == ["Warning: cross: its mask "]
 
 
+class TestStarts:
+    def test_are_those_of_the_method(self, here, tmp_path):
+        (tmp_path / "starts.toml").write_text("starts = 3\n" + METHOD)
+        options = ("--optics", "small.safetensors", "--no-figures")
+        found = [
+            succeeded("optimize", "cross.glp", "lines.glp", *options, *method, "--out", tmp_path / f"{number}")
+            for number, method in enumerate(
+                [
+                    ("--method", tmp_path / "starts.toml"),
+                    ("--method", "few.toml", "--starts", 3),
+                    ("--method", "few.toml"),
+                ]
+            )
+        ]
+        scores = [[(row["l2_nm2"], row["pvb_nm2"]) for row in rows] for rows in found]
+        assert scores[0] == scores[1] != scores[2]
+
+
 class TestCurvesAndShots:
     OPTIONS = ("--optics", "small.safetensors", "--method", "few.toml", "--no-figures", "--shots")
 

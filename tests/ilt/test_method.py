@@ -178,6 +178,8 @@ class TestRules:
         with pytest.raises(RecipeError, match="repaired needs a level before it"):
             load_method(own_method(tmp_path, "mosaic", repaired, ("momentum = 0.9", "clean = true"), tail=RULES))
         with pytest.raises(RecipeError, match="a method with clean = true"):
+            load_method(own_method(tmp_path, "quality", ("clean = true", "clean = false")))
+        with pytest.raises(RecipeError, match="curves_nm draws curves through cleaned outlines"):
             load_method(own_method(tmp_path, "curvilinear", ("clean = true", "clean = false")))
 
     @pytest.mark.parametrize("limit", ["min_width_nm", "min_space_nm", "min_area_nm2"])

@@ -73,6 +73,7 @@ class Assists(Settings):
     widest_nm: Annotated[Length | None, LEFT_OUT_IF_NONE] = None
     narrowest_nm: Positive = 24.0
     smallest_nm2: Distance = 2400.0
+    space_nm: Positive = 24.0
     bars: Annotated[Bars | None, LEFT_OUT_IF_NONE] = None
 
     @model_validator(mode="after")
@@ -99,6 +100,7 @@ class Assists(Settings):
             update={
                 "clearance_nm": max(self.clearance_nm, rules.min_space_nm),
                 "narrowest_nm": max(self.narrowest_nm, rules.min_width_nm),
+                "space_nm": max(self.space_nm, rules.min_space_nm),
                 "smallest_nm2": max(self.smallest_nm2, rules.min_area_nm2),
                 "bars": self.bars and self.bars.keeping(rules),
             }

@@ -9,6 +9,7 @@ from litho_dl.ilt.fragments import FragmentRules
 from litho_dl.layout.rules import MaskRules
 
 KEPT_NM = 24.0
+KEPT_NM2 = 1200.0
 LARGEST_MOVE_NM = 40.0
 
 
@@ -28,6 +29,7 @@ class Fragmentation(Settings):
     line_end_nm: Annotated[float, Field(ge=0)] = 100.0
     largest_move_nm: Positive = LARGEST_MOVE_NM
     kept_nm: Positive = KEPT_NM
+    kept_nm2: Annotated[float, Field(ge=0)] = KEPT_NM2
 
     @property
     def rules(self) -> FragmentRules:
@@ -36,4 +38,5 @@ class Fragmentation(Settings):
 
     def keeping(self, rules: MaskRules) -> "Fragmentation":
         """The settings with limits of mask rules, where these are stricter."""
-        return self.model_copy(update={"kept_nm": max(self.kept_nm, rules.min_width_nm, rules.min_space_nm)})
+        kept_nm = max(self.kept_nm, rules.min_width_nm, rules.min_space_nm)
+        return self.model_copy(update={"kept_nm": kept_nm, "kept_nm2": max(self.kept_nm2, rules.min_area_nm2)})

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -31,6 +32,9 @@ class FragmentRules:
     end_nm: float = 100.0
 
 
+UNCUT = FragmentRules(corner_nm=np.inf)  # one fragment to each edge
+
+
 @dataclass(frozen=True, eq=False)
 class Fragments:
     """The fragments of one clip, and the vertices of the polygons that they form.
@@ -45,6 +49,7 @@ class Fragments:
         owners: (v, 2) indices of the fragments that each vertex moves with; -1 for none.
         vectors: (v, 2, 2) its moves (x, y) in nm for moves of 1 nm of the one and the other.
         outlines: Number of vertices of the hull and of each hole, polygon by polygon.
+        drawn: Number of fragments of drawn polygons, which come first; the others are sides of assist rectangles.
     """
 
     sites: np.ndarray
@@ -56,6 +61,15 @@ class Fragments:
     owners: np.ndarray
     vectors: np.ndarray
     outlines: tuple[tuple[int, ...], ...]
+    drawn: int
+
+    @cached_property
+    def following(self) -> np.ndarray:
+        """(v,) index of the next vertex of each one's outline."""
+        counts = np.array([count for counts in self.outlines for count in counts])
+        following = np.arange(counts.sum()) + 1
+        following[np.cumsum(counts) - 1] -= counts
+        return following
 
     def polygons(self, vertices: np.ndarray) -> list[Polygon]:
         """The polygons with their vertices (v, 2) in other places."""
@@ -64,12 +78,12 @@ class Fragments:
         return [Polygon(hull, tuple(holes)) for hull, *holes in moved]
 
 
-def fragment(moving: Sequence[Polygon], fixed: Sequence[Polygon], rules: FragmentRules) -> Fragments:
+def fragment(drawn: Sequence[Polygon], assists: Sequence[Polygon], rules: FragmentRules) -> Fragments:
     """Cuts the edges of polygons, hulls counter-clockwise and holes clockwise, into fragments.
 
     Args:
-        moving: Merged polygons whose edges are cut.
-        fixed: Polygons that stay as they are.
+        drawn: Merged polygons whose edges are cut.
+        assists: Rectangles, each edge of which is one fragment.
         rules: How to cut.
 
     Returns:
@@ -78,20 +92,18 @@ def fragment(moving: Sequence[Polygon], fixed: Sequence[Polygon], rules: Fragmen
     pieces: list[_Piece] = []
     corners: list[_Vertex] = []
     outlines, edge = [], 0
-    for polygon in moving:
+    cuts = [(polygon, rules) for polygon in drawn] + [(polygon, UNCUT) for polygon in assists]
+    for polygon, how in cuts:
         counts = []
         for loop in polygon.loops:
             edges = drawn_edges(loop)
-            own = [list(_cut(drawn, rules, edge + index)) for index, drawn in enumerate(edges)]
+            own = [list(_cut(part, how, edge + index)) for index, part in enumerate(edges)]
             found = list(_vertices(own, first=len(pieces), closed=edges[0].closed))
             pieces += (piece for parts in own for piece in parts)
             corners += found
             counts.append(len(found))
             edge += len(edges)
         outlines.append(tuple(counts))
-    still = [_Vertex(point, (-1, -1), _NO_MOVE) for polygon in fixed for loop in polygon.loops for point in loop]
-    outlines += [tuple(len(loop) for loop in polygon.loops) for polygon in fixed]
-    corners += still
     return Fragments(
         sites=np.array([piece.site for piece in pieces]).reshape(-1, 2),
         normals=np.array([piece.normal for piece in pieces]).reshape(-1, 2),
@@ -102,10 +114,13 @@ def fragment(moving: Sequence[Polygon], fixed: Sequence[Polygon], rules: Fragmen
         owners=np.array([vertex.owners for vertex in corners], dtype=np.int64).reshape(-1, 2),
         vectors=np.array([vertex.vectors for vertex in corners]).reshape(-1, 2, 2),
         outlines=tuple(outlines),
+        drawn=len(pieces) - 4 * len(assists),
     )
 
 
-def free_moves(clip: Fragments, polygons: Sequence[Polygon], kept_nm: float, largest_nm: float) -> np.ndarray:
+def free_moves(
+    clip: Fragments, polygons: Sequence[Polygon], kept_nm: float, largest_nm: float, kept_nm2: float = 0.0
+) -> np.ndarray:
     """Limits on the moves of fragments that preserve a least width and space.
 
     An edge that faces a fragment, across its own shape or across the space before it, may move towards it as far as the
@@ -117,6 +132,7 @@ def free_moves(clip: Fragments, polygons: Sequence[Polygon], kept_nm: float, lar
         polygons: All polygons of the clip, those that were cut first.
         kept_nm: Width and space that remain at least.
         largest_nm: Largest move.
+        kept_nm2: Area of assist rectangles that remains at least.
 
     Returns:
         (n, 2) in nm: the largest moves inwards (zero or negative) and outwards.
@@ -133,8 +149,17 @@ def free_moves(clip: Fragments, polygons: Sequence[Polygon], kept_nm: float, lar
         ahead = _heights(starts[facing] - middle, ends[facing] - middle, normal, half + GUARD_NM)
         for column, gaps, sign in ((0, -ahead[ahead < 0], -1), (1, ahead[ahead > 0], 1)):
             nearest = gaps.min(initial=np.inf)
-            limits[index, column] = sign * np.clip(np.floor((nearest - kept_nm) / 2 + ROUNDING_NM), 0, largest_nm)
+            limits[index, column] = sign * _share(nearest, kept_nm, largest_nm)
+    sides = 2 * clip.halves[clip.drawn :].reshape(-1, 4)
+    across = np.roll(sides, 1, axis=1)
+    least = np.where(across >= sides, max(kept_nm, kept_nm2 / kept_nm), kept_nm)
+    limits[clip.drawn :, 0] = np.maximum(limits[clip.drawn :, 0], -_share(across, least, largest_nm).ravel())
     return limits
+
+
+def _share(distance: np.ndarray, kept_nm: np.ndarray | float, largest_nm: float) -> np.ndarray:
+    """Half of what distances exceed those that are kept by, in whole nm."""
+    return np.clip(np.floor((distance - kept_nm) / 2 + ROUNDING_NM), 0, largest_nm)
 
 
 def _heights(starts: np.ndarray, ends: np.ndarray, normal: np.ndarray, reach: float) -> np.ndarray:
@@ -171,9 +196,6 @@ class _Vertex:
     point: np.ndarray
     owners: tuple[int, int]
     vectors: np.ndarray
-
-
-_NO_MOVE = np.zeros((2, 2))
 
 
 def _cut(edge: Edge, rules: FragmentRules, number: int) -> Iterator[_Piece]:

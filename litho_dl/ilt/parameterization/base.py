@@ -102,6 +102,10 @@ class Parameterization(abc.ABC):
             (B, h, w), positive where masks are open.
         """
 
+    def of(self, clips: slice) -> "Parameterization":
+        """The parameterization of some of the clips."""
+        return self
+
     def binary(self, parameters: Tensor) -> Tensor:
         """The binary masks (B, h, w) as 0 or 1, or as area coverage where edges lie between pixels."""
         return self.open_pixels(parameters).to(parameters.dtype)

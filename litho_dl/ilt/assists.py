@@ -62,7 +62,8 @@ class Assists(Settings):
         widest_nm: Diameter of the largest disc that may fit into an assist feature; None: no limit. The clean-up
             shrinks wider ones on all sides, so it needs `clean`; rectangles of `manhattan` are no broader.
         narrowest_nm: Least width of the rectangles of `manhattan`; the rules' width raises it.
-        smallest_nm2: Least area of a feature that becomes such rectangles; the rules' area raises it.
+        smallest_nm2: Least area of such rectangles, and of a feature that becomes some; the rules' area raises it.
+        space_nm: Least space between them; the rules' space raises it.
         bars: Bars by rules that are added to the masks to start from; in `manhattan`, fixed features in place of those
             of the level before, which can then be left out. None: no bars.
     """

@@ -9,7 +9,6 @@ from litho_dl.ilt.fragments import FragmentRules
 from litho_dl.layout.rules import MaskRules
 
 KEPT_NM = 24.0
-KEPT_NM2 = 1200.0
 LARGEST_MOVE_NM = 40.0
 
 
@@ -29,7 +28,6 @@ class Fragmentation(Settings):
     line_end_nm: Annotated[float, Field(ge=0)] = 100.0
     largest_move_nm: Positive = LARGEST_MOVE_NM
     kept_nm: Positive = KEPT_NM
-    kept_nm2: Annotated[float, Field(ge=0)] = KEPT_NM2
 
     @property
     def rules(self) -> FragmentRules:
@@ -38,5 +36,4 @@ class Fragmentation(Settings):
 
     def keeping(self, rules: MaskRules) -> "Fragmentation":
         """The settings with limits of mask rules, where these are stricter."""
-        kept_nm = max(self.kept_nm, rules.min_width_nm, rules.min_space_nm)
-        return self.model_copy(update={"kept_nm": kept_nm, "kept_nm2": max(self.kept_nm2, rules.min_area_nm2)})
+        return self.model_copy(update={"kept_nm": max(self.kept_nm, rules.min_width_nm, rules.min_space_nm)})

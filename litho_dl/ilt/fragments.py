@@ -10,8 +10,8 @@ import numpy as np
 from litho_dl.layout.edges import Edge, drawn_edges
 from litho_dl.layout.polygon import Polygon
 
-GUARD_NM = 20.0  # edges within this distance of a fragment's end also limit its move
 FACING, PARALLEL = -0.5, 0.999  # cosines of the normals of edges that limit each other's moves
+FLAT = 1e-3  # slope of segments that count as parallel to a fragment
 ROUNDING_NM = 1e-3  # of distances between slanted edges
 SHARPEST_SINE = 0.5  # of the turn at a corner whose moved vertex is where its moved edges meet
 
@@ -119,17 +119,17 @@ def fragment(drawn: Sequence[Polygon], assists: Sequence[Polygon], rules: Fragme
 
 
 def free_moves(
-    clip: Fragments, polygons: Sequence[Polygon], kept_nm: float, largest_nm: float, kept_nm2: float = 0.0
+    clip: Fragments, polygons: Sequence[Polygon], kept_nm: float, largest_nm: float, kept_nm2: float
 ) -> np.ndarray:
-    """Limits on the moves of fragments that preserve a least width and space.
+    """Limits on the moves of fragments that preserve a least width and space, and a least area of assist rectangles.
 
     An edge that faces a fragment, across its own shape or across the space before it, may move towards it as far as the
     fragment itself: each gets half of the distance that exceeds `kept_nm`, in whole nm. Edges of the same direction
-    farther on limit it likewise.
+    farther on limit it likewise. The longer sides of a rectangle remain as long as the area needs at the least width.
 
     Args:
         clip: The fragments.
-        polygons: All polygons of the clip, those that were cut first.
+        polygons: All polygons of the clip, drawn ones first.
         kept_nm: Width and space that remain at least.
         largest_nm: Largest move.
         kept_nm2: Area of assist rectangles that remains at least.
@@ -146,7 +146,7 @@ def free_moves(
     for index, (normal, middle, half) in enumerate(zip(clip.normals, clip.middles, clip.halves, strict=True)):
         cosine = outwards @ normal
         facing = ((cosine < FACING) | (cosine > PARALLEL)) & (owners != clip.edges[index])
-        ahead = _heights(starts[facing] - middle, ends[facing] - middle, normal, half + GUARD_NM)
+        ahead = _heights(starts[facing] - middle, ends[facing] - middle, normal, half, kept_nm)
         for column, gaps, sign in ((0, -ahead[ahead < 0], -1), (1, ahead[ahead > 0], 1)):
             nearest = gaps.min(initial=np.inf)
             limits[index, column] = sign * _share(nearest, kept_nm, largest_nm)
@@ -162,19 +162,24 @@ def _share(distance: np.ndarray, kept_nm: np.ndarray | float, largest_nm: float)
     return np.clip(np.floor((distance - kept_nm) / 2 + ROUNDING_NM), 0, largest_nm)
 
 
-def _heights(starts: np.ndarray, ends: np.ndarray, normal: np.ndarray, reach: float) -> np.ndarray:
-    """Distances of segments from a line through the origin, at both ends of their parts within its reach; signed.
+def _heights(
+    starts: np.ndarray, ends: np.ndarray, normal: np.ndarray, half: float, guard_nm: float
+) -> np.ndarray:
+    """Distances of segments from a line through the origin, at both ends of their parts beside it; signed.
 
-    Those of segments that are not parallel to it are taken at right angles to them.
+    Beside it is up to the guard from its ends; and, for segments that are parallel to it, as far as they are ahead: of
+    what is farther to the side, edges at right angles limit the moves. Distances of segments that are not parallel to
+    the line are taken at right angles to them.
     """
     tangent = np.array([-normal[1], normal[0]])
     (low, high), (first, last) = (
         np.stack([points @ direction for points in (starts, ends)]) for direction in (tangent, normal)
     )
-    met = (np.maximum(low, high) > -reach) & (np.minimum(low, high) < reach)
-    low, high, first, last = low[met], high[met], first[met], last[met]
     slope = (last - first) / (high - low)  # facing segments are not parallel to the normal
-    above = np.concatenate([first + slope * (np.clip(end, -reach, reach) - low) for end in (low, high)])
+    aside = np.where(np.abs(slope) < FLAT, np.maximum(np.abs(first), guard_nm), guard_nm)
+    met = (np.maximum(low, high) >= -half - aside) & (np.minimum(low, high) <= half + aside)
+    low, first, slope, reach = low[met], first[met], slope[met], half + aside[met]
+    above = np.concatenate([first + slope * (np.clip(end, -reach, reach) - low) for end in (low, high[met])])
     return above / np.hypot(1, np.tile(slope, 2))
 
 

@@ -34,8 +34,9 @@ class Manhattan(EdgeParameterization):
     """mask = exact area coverage of the target's polygons, each fragment moved outwards by its parameter in nm.
 
     Fragments of slanted edges move along their normals. Features of the start mask away from the target become
-    rectangles, which serve as fixed assist features; or bars by rules do. Moves are limited so that widths and spaces
-    of at least `kept_nm` remain. The parameters (B, n) are padded for clips with fewer fragments.
+    rectangles, which serve as assist features; so do bars by rules, which are fixed. Gradients also move the sides of
+    the rectangles; edge placement errors are fed back to the target's fragments alone. Moves are limited so that widths
+    and spaces of at least `kept_nm` remain. The parameters (B, n) are padded for clips with fewer fragments.
 
     Source: N. Cobb, PhD thesis, UC Berkeley (1998), ch. 5: fragments, and moves fed back from their placement errors.
     """
@@ -69,7 +70,7 @@ class Manhattan(EdgeParameterization):
             features = self._assist_features(start, mask, drawn, targets, slanted=slanted)
             clip = fragment(targets, features, own.rules)
             clips.append(clip)
-            limits.append(free_moves(clip, targets + features, own.kept_nm, own.largest_move_nm, own.kept_nm2))
+            limits.append(self._free_moves(clip, targets + features))
             self._slanted.append(clip if slanted else None)
         self._pack(clips, limits, start.mask)
         return start.mask.new_zeros(len(clips), max(len(clip.sites) for clip in clips))
@@ -77,7 +78,7 @@ class Manhattan(EdgeParameterization):
     def _assist_features(
         self, start: Start, mask: np.ndarray, drawn: np.ndarray, targets: list[Polygon], *, slanted: bool
     ) -> list[Polygon]:
-        """The fixed assist features of one clip."""
+        """The assist features of one clip."""
         own = self._assists
         if own.bars is not None:
             height, width = drawn.shape
@@ -85,6 +86,16 @@ class Manhattan(EdgeParameterization):
         if not own.allowed:
             return []
         return assist_rectangles(mask, start.pixel_nm, drawn, start.drawn_nm, own, slanted=slanted)
+
+    def _free_moves(self, clip: Fragments, polygons: list[Polygon]) -> np.ndarray:
+        """Limits (n, 2) of the moves of one clip; bars by rules stay, and rectangles do not grow beyond limits."""
+        own, assists = self._settings, self._assists
+        limits = free_moves(clip, polygons, own.kept_nm, own.largest_move_nm, assists.smallest_nm2)
+        if assists.bars is not None:
+            limits[clip.drawn :] = 0
+        if assists.reach_nm is not None or assists.widest_nm is not None:
+            limits[clip.drawn :, 1] = 0
+        return limits
 
     def _pack(self, clips: list[Fragments], limits: list[np.ndarray], like: Tensor) -> None:
         """Stores the fragments of all clips as padded tensors (B, n or v, ...)."""

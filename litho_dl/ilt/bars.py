@@ -71,7 +71,9 @@ def _strip(
     return shapely.Polygon([first + far, last + far, last + near, first + near])
 
 
-def free_parts(strip: shapely.Polygon, taken: Sequence[shapely.Geometry], shortest_nm: float) -> Iterator[shapely.Polygon]:
+def free_parts(
+    strip: shapely.Polygon, taken: Sequence[shapely.Geometry], shortest_nm: float
+) -> Iterator[shapely.Polygon]:
     """The parts of a bar of whole breadth that nothing is in, if they are long enough; they end on whole nm of it."""
     first, last, _, near = shapely.get_coordinates(strip)[:4]
     length = float(np.hypot(*(last - first)))

@@ -28,7 +28,7 @@ class FragmentRules:
     """
 
     corner_nm: float = 40.0
-    length_nm: float = 120.0
+    length_nm: float = 80.0
     end_nm: float = 100.0
 
 
@@ -162,9 +162,7 @@ def _share(distance: np.ndarray, kept_nm: np.ndarray | float, largest_nm: float)
     return np.clip(np.floor((distance - kept_nm) / 2 + ROUNDING_NM), 0, largest_nm)
 
 
-def _heights(
-    starts: np.ndarray, ends: np.ndarray, normal: np.ndarray, half: float, guard_nm: float
-) -> np.ndarray:
+def _heights(starts: np.ndarray, ends: np.ndarray, normal: np.ndarray, half: float, guard_nm: float) -> np.ndarray:
     """Distances of segments from a line through the origin, at both ends of their parts beside it; signed.
 
     Beside it is up to the guard from its ends; and, for segments that are parallel to it, as far as they are ahead: of

@@ -199,7 +199,7 @@ class _Drawn(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, vertices: Tensor, clip: Fragments, pixel_nm: float, shape: tuple[int, int]) -> Tensor:  # noqa: ANN401 - torch's
+    def forward(ctx: Any, vertices: Tensor, clip: Fragments, pixel_nm: float, shape: tuple[int, int]) -> Tensor:
         ctx.save_for_backward(vertices)
         ctx.clip, ctx.pixel_nm = clip, pixel_nm
         polygons = clip.polygons(vertices[: len(clip.vertices)].detach().cpu().double().numpy())
@@ -208,7 +208,7 @@ class _Drawn(torch.autograd.Function):
         return torch.from_numpy(rasterize(moved, Grid(shape, pixel_nm))).to(vertices)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # noqa: ANN401 - torch's
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         (vertices,) = ctx.saved_tensors
         following = torch.from_numpy(ctx.clip.following).to(vertices.device)
         first = vertices[: len(following)]

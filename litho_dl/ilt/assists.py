@@ -73,7 +73,7 @@ class Assists(Settings):
     reach_nm: Annotated[Length | None, LEFT_OUT_IF_NONE] = None
     widest_nm: Annotated[Length | None, LEFT_OUT_IF_NONE] = None
     narrowest_nm: Positive = 24.0
-    smallest_nm2: Distance = 2400.0
+    smallest_nm2: Distance = 1600.0
     space_nm: Positive = 24.0
     bars: Annotated[Bars | None, LEFT_OUT_IF_NONE] = None
 

@@ -43,7 +43,8 @@ class TestFragments:
             (90, [90]),  # the end of a line
             (130, [40, 50, 40]),
             (240, [40, 80, 80, 40]),
-            (241, [40, 80, 81, 40]),
+            (241, [40, 54, 53, 54, 40]),
+            (281, [40, 67, 67, 67, 40]),
         ],
     )
     def test_lengths_by_hand(self, length, lengths):

@@ -69,9 +69,9 @@ def test_rectangles_are_cut_where_they_are_close_to_larger_ones():
 
 
 def test_small_openings_are_left_out_and_thin_ones_widened():
-    assert found(image((40, 40, 88, 88)), TARGET) == []  # 2304 nm^2 is less than the smallest
-    assert found(image((40, 40, 92, 88)), TARGET) == [(40, 40, 92, 88)]
-    assert 48 * 48 < SETTINGS.smallest_nm2 < 52 * 48
+    assert found(image((40, 40, 80, 76)), TARGET) == []  # 1440 nm^2 is less than the smallest
+    assert found(image((40, 40, 80, 80)), TARGET) == [(40, 40, 80, 80)]
+    assert 40 * 36 < SETTINGS.smallest_nm2 <= 40 * 40
     thin = (40, 40, 60, 240)
     assert found(image(thin), TARGET) == [(38, 40, 62, 240)]
     assert SETTINGS.narrowest_nm == 24

@@ -255,7 +255,7 @@ class TestSlanted:
     @pytest.mark.parametrize("move", [0.0, 6.0, -7.5])
     def test_growing_all_edges_is_growing_the_polygon(self, move):
         form, parameters = self.start(self.bar)
-        assert parameters.shape == (1, 10)  # two line ends, and four to a side of 260 nm
+        assert parameters.shape == (1, 12)  # two line ends, and five to a side of 260 nm
         grown = Layout("bar", (self.bar,)).biased(move)
         expected = torch.from_numpy(rasterize(grown, Grid((SIDE // 4, SIDE // 4), 4.0))).double()
         torch.testing.assert_close(form.mask(parameters + move, 1.0)[0], expected, rtol=0, atol=2e-5)

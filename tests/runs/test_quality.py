@@ -48,7 +48,9 @@ def test_a_preset_keeps_its_recorded_scores(preset):
 def test_opc_keeps_mask_rules():
     """Those that it keeps without any of its own: fragments, assist rectangles, and both together."""
     simulator = record_quality.simulator()
-    clips = [ld.load_clip(record_quality.ROOT / "layouts" / f"{name}.glp", simulator) for name in ("metal_11", "via_04")]
+    clips = [
+        ld.load_clip(record_quality.ROOT / "layouts" / f"{name}.glp", simulator) for name in ("metal_11", "via_04")
+    ]
     for card in ld.evaluate(simulator, ld.solve(simulator, clips, "opc"), clips):
         assert sum(card.mrc_violations.values()) == 0, card.clip
 

@@ -72,7 +72,7 @@ class Parameterization(abc.ABC):
         """The soft masks; differentiable.
 
         Args:
-            parameters: (B, ...); of `manhattan` those of all clips, of others of any.
+            parameters: (B, ...); of `manhattan` those of all its clips (see `of`), of others of any.
             sharpness: Slope of the sigmoid; the larger, the closer the masks are to binary.
 
         Returns:

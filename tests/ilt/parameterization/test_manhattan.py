@@ -332,6 +332,15 @@ class TestSettings:
             form = Manhattan(assists=Assists(allowed=assists))
             assert 16 * form.mask(form.start(start), 1.0).sum() == pytest.approx(area_nm2)
 
+    def test_assist_features_do_not_grow_beyond_limits(self):
+        """Of width or reach; without them, all four sides of the rectangle may."""
+        target, far = drawn((60, 60, 120, 340)), drawn((60, 60, 120, 340), (240, 100, 280, 300))
+        start = Start(torch.nn.functional.avg_pool2d(far, 4), 4.0, target, 1.0)
+        for assists, grows in ((Assists(), 4), (Assists(widest_nm=40.0), 0), (Assists(reach_nm=200.0), 0)):
+            form = Manhattan(assists=assists)
+            moves = form.project(form.start(start) + 10, 0)[0, -4:]
+            assert int((moves > 0).sum()) == grows
+
     def test_bars_by_rules_take_the_place_of_features(self):
         """Beside the two long sides of the bar, and not at its ends, which are too short."""
         target, far = drawn((60, 60, 120, 340)), drawn((60, 60, 120, 340), (240, 100, 280, 300))

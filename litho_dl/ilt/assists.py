@@ -62,7 +62,8 @@ class Assists(Settings):
         widest_nm: Diameter of the largest disc that may fit into an assist feature; None: no limit. The clean-up
             shrinks wider ones on all sides, so it needs `clean`; rectangles of `manhattan` are no broader.
         narrowest_nm: Least width of the rectangles of `manhattan`; the rules' width raises it.
-        smallest_nm2: Least area of a feature that becomes such rectangles; the rules' area raises it.
+        smallest_nm2: Least area of such rectangles, and of a feature that becomes some; the rules' area raises it.
+        space_nm: Least space between them; the rules' space raises it.
         bars: Bars by rules that are added to the masks to start from; in `manhattan`, fixed features in place of those
             of the level before, which can then be left out. None: no bars.
     """
@@ -72,7 +73,8 @@ class Assists(Settings):
     reach_nm: Annotated[Length | None, LEFT_OUT_IF_NONE] = None
     widest_nm: Annotated[Length | None, LEFT_OUT_IF_NONE] = None
     narrowest_nm: Positive = 24.0
-    smallest_nm2: Distance = 2400.0
+    smallest_nm2: Distance = 1600.0
+    space_nm: Positive = 24.0
     bars: Annotated[Bars | None, LEFT_OUT_IF_NONE] = None
 
     @model_validator(mode="after")
@@ -99,6 +101,7 @@ class Assists(Settings):
             update={
                 "clearance_nm": max(self.clearance_nm, rules.min_space_nm),
                 "narrowest_nm": max(self.narrowest_nm, rules.min_width_nm),
+                "space_nm": max(self.space_nm, rules.min_space_nm),
                 "smallest_nm2": max(self.smallest_nm2, rules.min_area_nm2),
                 "bars": self.bars and self.bars.keeping(rules),
             }

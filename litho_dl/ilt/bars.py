@@ -44,7 +44,7 @@ def assist_bars(polygons: Sequence[Polygon], bars: Bars, field_nm: tuple[float, 
             kept_off = shapely.buffer(np.array(others, dtype=object), bars.spacing_nm - SLACK_NM, quad_segs=16)
             taken = [shapely.intersection(strip, np.append(kept_off, near)), [shapely.difference(strip, inside)]]
             parts = [part for part in shapely.get_parts(np.concatenate(taken)) if part.area > 0]
-            placed += _free(strip, parts, bars.shortest_nm)
+            placed += free_parts(strip, parts, bars.shortest_nm)
     return list(to_polygons(np.array(placed, dtype=object)))
 
 
@@ -71,7 +71,9 @@ def _strip(
     return shapely.Polygon([first + far, last + far, last + near, first + near])
 
 
-def _free(strip: shapely.Polygon, taken: Sequence[shapely.Geometry], shortest_nm: float) -> Iterator[shapely.Polygon]:
+def free_parts(
+    strip: shapely.Polygon, taken: Sequence[shapely.Geometry], shortest_nm: float
+) -> Iterator[shapely.Polygon]:
     """The parts of a bar of whole breadth that nothing is in, if they are long enough; they end on whole nm of it."""
     first, last, _, near = shapely.get_coordinates(strip)[:4]
     length = float(np.hypot(*(last - first)))

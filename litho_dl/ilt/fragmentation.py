@@ -24,7 +24,7 @@ class Fragmentation(Settings):
     """
 
     corner_nm: Positive = 40.0
-    length_nm: Positive = 120.0
+    length_nm: Positive = 80.0
     line_end_nm: Annotated[float, Field(ge=0)] = 100.0
     largest_move_nm: Positive = LARGEST_MOVE_NM
     kept_nm: Positive = KEPT_NM

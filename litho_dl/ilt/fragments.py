@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy as np
 from litho_dl.layout.edges import Edge, drawn_edges
 from litho_dl.layout.polygon import Polygon
 
-GUARD_NM = 20.0  # edges within this distance of a fragment's end also limit its move
 FACING, PARALLEL = -0.5, 0.999  # cosines of the normals of edges that limit each other's moves
+FLAT = 1e-3  # slope of segments that count as parallel to a fragment
 ROUNDING_NM = 1e-3  # of distances between slanted edges
 SHARPEST_SINE = 0.5  # of the turn at a corner whose moved vertex is where its moved edges meet
 
@@ -27,8 +28,11 @@ class FragmentRules:
     """
 
     corner_nm: float = 40.0
-    length_nm: float = 120.0
+    length_nm: float = 80.0
     end_nm: float = 100.0
+
+
+UNCUT = FragmentRules(corner_nm=np.inf)  # one fragment to each edge
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +49,7 @@ class Fragments:
         owners: (v, 2) indices of the fragments that each vertex moves with; -1 for none.
         vectors: (v, 2, 2) its moves (x, y) in nm for moves of 1 nm of the one and the other.
         outlines: Number of vertices of the hull and of each hole, polygon by polygon.
+        drawn: Number of fragments of drawn polygons, which come first; the others are sides of assist rectangles.
     """
 
     sites: np.ndarray
@@ -56,6 +61,15 @@ class Fragments:
     owners: np.ndarray
     vectors: np.ndarray
     outlines: tuple[tuple[int, ...], ...]
+    drawn: int
+
+    @cached_property
+    def following(self) -> np.ndarray:
+        """(v,) index of the next vertex of each one's outline."""
+        counts = np.array([count for counts in self.outlines for count in counts])
+        following = np.arange(counts.sum()) + 1
+        following[np.cumsum(counts) - 1] -= counts
+        return following
 
     def polygons(self, vertices: np.ndarray) -> list[Polygon]:
         """The polygons with their vertices (v, 2) in other places."""
@@ -64,12 +78,12 @@ class Fragments:
         return [Polygon(hull, tuple(holes)) for hull, *holes in moved]
 
 
-def fragment(moving: Sequence[Polygon], fixed: Sequence[Polygon], rules: FragmentRules) -> Fragments:
+def fragment(drawn: Sequence[Polygon], assists: Sequence[Polygon], rules: FragmentRules) -> Fragments:
     """Cuts the edges of polygons, hulls counter-clockwise and holes clockwise, into fragments.
 
     Args:
-        moving: Merged polygons whose edges are cut.
-        fixed: Polygons that stay as they are.
+        drawn: Merged polygons whose edges are cut.
+        assists: Rectangles, each edge of which is one fragment.
         rules: How to cut.
 
     Returns:
@@ -78,20 +92,18 @@ def fragment(moving: Sequence[Polygon], fixed: Sequence[Polygon], rules: Fragmen
     pieces: list[_Piece] = []
     corners: list[_Vertex] = []
     outlines, edge = [], 0
-    for polygon in moving:
+    cuts = [(polygon, rules) for polygon in drawn] + [(polygon, UNCUT) for polygon in assists]
+    for polygon, how in cuts:
         counts = []
         for loop in polygon.loops:
             edges = drawn_edges(loop)
-            own = [list(_cut(drawn, rules, edge + index)) for index, drawn in enumerate(edges)]
+            own = [list(_cut(part, how, edge + index)) for index, part in enumerate(edges)]
             found = list(_vertices(own, first=len(pieces), closed=edges[0].closed))
             pieces += (piece for parts in own for piece in parts)
             corners += found
             counts.append(len(found))
             edge += len(edges)
         outlines.append(tuple(counts))
-    still = [_Vertex(point, (-1, -1), _NO_MOVE) for polygon in fixed for loop in polygon.loops for point in loop]
-    outlines += [tuple(len(loop) for loop in polygon.loops) for polygon in fixed]
-    corners += still
     return Fragments(
         sites=np.array([piece.site for piece in pieces]).reshape(-1, 2),
         normals=np.array([piece.normal for piece in pieces]).reshape(-1, 2),
@@ -102,21 +114,25 @@ def fragment(moving: Sequence[Polygon], fixed: Sequence[Polygon], rules: Fragmen
         owners=np.array([vertex.owners for vertex in corners], dtype=np.int64).reshape(-1, 2),
         vectors=np.array([vertex.vectors for vertex in corners]).reshape(-1, 2, 2),
         outlines=tuple(outlines),
+        drawn=len(pieces) - 4 * len(assists),
     )
 
 
-def free_moves(clip: Fragments, polygons: Sequence[Polygon], kept_nm: float, largest_nm: float) -> np.ndarray:
-    """Limits on the moves of fragments that preserve a least width and space.
+def free_moves(
+    clip: Fragments, polygons: Sequence[Polygon], kept_nm: float, largest_nm: float, kept_nm2: float
+) -> np.ndarray:
+    """Limits on the moves of fragments that preserve a least width and space, and a least area of assist rectangles.
 
     An edge that faces a fragment, across its own shape or across the space before it, may move towards it as far as the
     fragment itself: each gets half of the distance that exceeds `kept_nm`, in whole nm. Edges of the same direction
-    farther on limit it likewise.
+    farther on limit it likewise. The longer sides of a rectangle remain as long as the area needs at the least width.
 
     Args:
         clip: The fragments.
-        polygons: All polygons of the clip, those that were cut first.
+        polygons: All polygons of the clip, drawn ones first.
         kept_nm: Width and space that remain at least.
         largest_nm: Largest move.
+        kept_nm2: Area of assist rectangles that remains at least.
 
     Returns:
         (n, 2) in nm: the largest moves inwards (zero or negative) and outwards.
@@ -130,26 +146,38 @@ def free_moves(clip: Fragments, polygons: Sequence[Polygon], kept_nm: float, lar
     for index, (normal, middle, half) in enumerate(zip(clip.normals, clip.middles, clip.halves, strict=True)):
         cosine = outwards @ normal
         facing = ((cosine < FACING) | (cosine > PARALLEL)) & (owners != clip.edges[index])
-        ahead = _heights(starts[facing] - middle, ends[facing] - middle, normal, half + GUARD_NM)
+        ahead = _heights(starts[facing] - middle, ends[facing] - middle, normal, half, kept_nm)
         for column, gaps, sign in ((0, -ahead[ahead < 0], -1), (1, ahead[ahead > 0], 1)):
             nearest = gaps.min(initial=np.inf)
-            limits[index, column] = sign * np.clip(np.floor((nearest - kept_nm) / 2 + ROUNDING_NM), 0, largest_nm)
+            limits[index, column] = sign * _share(nearest, kept_nm, largest_nm)
+    sides = 2 * clip.halves[clip.drawn :].reshape(-1, 4)
+    across = np.roll(sides, 1, axis=1)
+    least = np.where(across >= sides, max(kept_nm, kept_nm2 / kept_nm), kept_nm)
+    limits[clip.drawn :, 0] = np.maximum(limits[clip.drawn :, 0], -_share(across, least, largest_nm).ravel())
     return limits
 
 
-def _heights(starts: np.ndarray, ends: np.ndarray, normal: np.ndarray, reach: float) -> np.ndarray:
-    """Distances of segments from a line through the origin, at both ends of their parts within its reach; signed.
+def _share(distance: np.ndarray, kept_nm: np.ndarray | float, largest_nm: float) -> np.ndarray:
+    """Half of what distances exceed those that are kept by, in whole nm."""
+    return np.clip(np.floor((distance - kept_nm) / 2 + ROUNDING_NM), 0, largest_nm)
 
-    Those of segments that are not parallel to it are taken at right angles to them.
+
+def _heights(starts: np.ndarray, ends: np.ndarray, normal: np.ndarray, half: float, guard_nm: float) -> np.ndarray:
+    """Distances of segments from a line through the origin, at both ends of their parts beside it; signed.
+
+    Beside it is up to the guard from its ends; and, for segments that are parallel to it, as far as they are ahead: of
+    what is farther to the side, edges at right angles limit the moves. Distances of segments that are not parallel to
+    the line are taken at right angles to them.
     """
     tangent = np.array([-normal[1], normal[0]])
     (low, high), (first, last) = (
         np.stack([points @ direction for points in (starts, ends)]) for direction in (tangent, normal)
     )
-    met = (np.maximum(low, high) > -reach) & (np.minimum(low, high) < reach)
-    low, high, first, last = low[met], high[met], first[met], last[met]
     slope = (last - first) / (high - low)  # facing segments are not parallel to the normal
-    above = np.concatenate([first + slope * (np.clip(end, -reach, reach) - low) for end in (low, high)])
+    aside = np.where(np.abs(slope) < FLAT, np.maximum(np.abs(first), guard_nm), guard_nm)
+    met = (np.maximum(low, high) >= -half - aside) & (np.minimum(low, high) <= half + aside)
+    low, first, slope, reach = low[met], first[met], slope[met], half + aside[met]
+    above = np.concatenate([first + slope * (np.clip(end, -reach, reach) - low) for end in (low, high[met])])
     return above / np.hypot(1, np.tile(slope, 2))
 
 
@@ -171,9 +199,6 @@ class _Vertex:
     point: np.ndarray
     owners: tuple[int, int]
     vectors: np.ndarray
-
-
-_NO_MOVE = np.zeros((2, 2))
 
 
 def _cut(edge: Edge, rules: FragmentRules, number: int) -> Iterator[_Piece]:

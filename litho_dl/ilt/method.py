@@ -231,8 +231,10 @@ class Method(Settings):
             moves_edges = (level.parameterization or self.parameterization) == "manhattan"
             if self.source_learning_rate > 0 and kind not in ("sgd", "adam"):
                 raise ValueError(f"source_learning_rate needs the optimizer sgd or adam, got {kind}")
-            if (kind == "feedback") != moves_edges:
-                raise ValueError("the optimizer feedback and the parameterization manhattan go together")
+            if kind == "feedback" and not moves_edges:
+                raise ValueError("the optimizer feedback needs the parameterization manhattan")
+            if moves_edges and kind not in ("feedback", "adam"):
+                raise ValueError(f"the parameterization manhattan needs the optimizer feedback or adam, got {kind}")
         return self
 
     def _require_narrowing(self, widest_nm: float) -> None:

@@ -161,7 +161,7 @@ class LevelProblem:
 
     def _mask(self, parameters: Tensor, clips: slice) -> Tensor:
         """The soft masks of some clips, in their surroundings, with features only where they are allowed."""
-        mask = self._parameterization.mask(parameters, self._now(self.level.mask_sharpness))
+        mask = self._parameterization.of(clips).mask(parameters, self._now(self.level.mask_sharpness))
         return self._placed(mask if self._allowed is None else self._allowed[clips] * mask, clips)
 
     def _placed(self, mask: Tensor, clips: slice) -> Tensor:

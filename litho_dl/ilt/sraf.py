@@ -1,13 +1,18 @@
 """Sub-resolution assist features (SRAFs): rectangles in place of a pixel mask's features away from the target."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import shapely
 from scipy import ndimage
 
 from litho_dl.core.grid import Grid
 from litho_dl.ilt.assists import Assists
+from litho_dl.ilt.bars import free_parts
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.raster import rasterize
+from litho_dl.layout.shapes import to_polygons
 
 FILLED = 0.5  # least filled share of the bounding box; other features are cut in two
 
@@ -51,7 +56,20 @@ def assist_rectangles(
             found = _rectangles(blob, corner, pixel_nm, far, drawn_nm, assists)
         rectangles += (Polygon(corners) for corners in found)
     field_nm = drawn_nm * np.array(drawn.shape[::-1])
-    return [rectangle for rectangle in rectangles if not _is_cut(rectangle.hull, field_nm, assists.narrowest_nm)]
+    return _apart([own for own in rectangles if not _is_cut(own.hull, field_nm, assists.narrowest_nm)], assists)
+
+
+def _apart(rectangles: Sequence[Polygon], assists: Assists) -> list[Polygon]:
+    """The rectangles, large ones first, cut all across where they are too close to those before them."""
+    placed: list[shapely.Polygon] = []
+    for corners in sorted((own.hull for own in rectangles), key=lambda hull: -shapely.Polygon(hull).area):
+        sides = np.linalg.norm(corners[1:3] - corners[:2], axis=1)
+        strip = shapely.Polygon(corners if sides[0] >= sides[1] else np.roll(corners, -1, axis=0))
+        close = np.array([own for own in placed if shapely.distance(strip, own) < assists.space_nm], dtype=object)
+        taken = shapely.intersection(strip, shapely.buffer(close, assists.space_nm, quad_segs=16))
+        parts = [part for part in shapely.get_parts(taken) if part.area > 0]
+        placed += free_parts(strip, parts, assists.smallest_nm2 / sides.min())
+    return list(to_polygons(np.array(placed, dtype=object)))
 
 
 def _is_cut(corners: np.ndarray, field_nm: np.ndarray, narrowest_nm: float) -> bool:

@@ -7,7 +7,7 @@ from scenes.slanted import circle, rotated, turned
 from torch import Tensor
 
 from litho_dl.ilt.fragmentation import KEPT_NM, LARGEST_MOVE_NM
-from litho_dl.ilt.fragments import GUARD_NM, Fragments, fragment, free_moves
+from litho_dl.ilt.fragments import Fragments, fragment, free_moves
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
 
@@ -43,7 +43,8 @@ class TestFragments:
             (90, [90]),  # the end of a line
             (130, [40, 50, 40]),
             (240, [40, 80, 80, 40]),
-            (241, [40, 80, 81, 40]),
+            (241, [40, 54, 53, 54, 40]),
+            (281, [40, 67, 67, 67, 40]),
         ],
     )
     def test_lengths_by_hand(self, length, lengths):
@@ -65,12 +66,19 @@ class TestFragments:
         low = clip.normals[:, 1] == -1
         assert sorted(clip.sites[low, 0]) == [90, 130, 210, 250]
 
-    def test_fixed_polygons_have_vertices_alone(self):
+    def test_assist_rectangles_have_one_fragment_a_side(self):
         bar, other = polygons(SHAPES["bar"]), polygons(SHAPES["two"])
         clip, alone = fragment(bar, other, RULES), fragment(bar, [], RULES)
-        assert len(clip.sites) == len(alone.sites)
+        assert clip.drawn == alone.drawn == len(alone.sites)
+        assert sorted(2 * clip.halves[clip.drawn :]) == [90, 90, 100, 100, 280, 280, 280, 280]
         assert len(clip.vertices) == len(alone.vertices) + 8
-        assert (clip.owners[len(alone.vertices) :] == -1).all()
+        assert (clip.owners[len(alone.vertices) :] >= clip.drawn).all()
+
+    def test_each_vertex_is_followed_by_the_next_of_its_outline(self):
+        clip = cut(SHAPES["frame"])
+        loops = np.split(clip.vertices, np.cumsum(clip.outlines[0])[:-1])
+        expected = np.concatenate([np.roll(loop, -1, axis=0) for loop in loops])
+        np.testing.assert_array_equal(clip.vertices[clip.following], expected)
 
 
 class TestReach:
@@ -81,7 +89,7 @@ class TestReach:
         clip = cut(shape)
         axis = int(normal[1] != 0)
         own = (clip.normals == normal).all(1) & (clip.middles[:, axis] == at)
-        found = np.unique(free_moves(clip, polygons(shape), KEPT_NM, LARGEST_MOVE_NM)[own], axis=0)
+        found = np.unique(free_moves(clip, polygons(shape), KEPT_NM, LARGEST_MOVE_NM, 0.0)[own], axis=0)
         assert len(found) == 1
         return float(found[0, 0]), float(found[0, 1])
 
@@ -96,12 +104,29 @@ class TestReach:
         assert self.limits(SHAPES["frame"], (1, 0), 150) == (-33, 40)
         assert self.limits(drawn((60, 60, 340, 80)), (0, 1), 80) == (0, 40)
 
-    def test_what_passes_beside_is_in_the_way_within_the_guard(self):
-        """Two bars side by side but one farther up: near enough to count, or not."""
-        for gap, expected in ((GUARD_NM - 1, (60 - 24) / 2), (GUARD_NM, 40)):
-            top = 150 + int(gap)
-            shape = drawn((60, 60, 150, 150), (210, top, 300, top + 90))
-            assert self.limits(shape, (1, 0), 150)[1] == expected
+    def test_of_what_is_ahead_and_aside_the_farther_way_is_limited(self):
+        """Two bars corner to corner, 60 nm apart in x and less or more in y."""
+        for gap, aside, ahead in ((10, 18, 40), (59, 18, 40), (61, 40, 18)):
+            top = 150 + gap
+            shape = drawn((60, 60, 150, 150), (210, top, 300, top + 140))
+            assert self.limits(shape, (1, 0), 150)[1] == aside
+            assert self.limits(shape, (0, 1), 150)[1] == ahead
+
+    def test_what_is_nearer_than_is_kept_to_the_side_is_ahead(self):
+        """20 nm ahead and 22 nm to the side: both are limited."""
+        shape = drawn((60, 60, 150, 150), (170, 172, 300, 300))
+        assert self.limits(shape, (1, 0), 150)[1] == self.limits(shape, (0, 1), 150)[1] == 0
+
+    def test_assist_rectangles_keep_their_area(self):
+        """30 x 90 nm: the least width of 24 nm needs 2400 / 24 nm of length; a square all of its sides."""
+        for box, area_nm2, expected in (((60, 60, 90, 150), 1200, (-3, -20)), ((60, 60, 90, 150), 2400, (-3, 0))):
+            rectangle = polygons(drawn(box))
+            clip = fragment([], rectangle, RULES)
+            limits = free_moves(clip, rectangle, KEPT_NM, LARGEST_MOVE_NM, area_nm2)[:, 0]
+            upright = clip.normals[:, 0] != 0
+            assert (limits[upright].tolist(), limits[~upright].tolist()) == ([expected[0]] * 2, [expected[1]] * 2)
+        square = polygons(drawn((60, 60, 108, 108)))
+        assert (free_moves(fragment([], square, RULES), square, 24.0, 40.0, 1200.0)[:, 0] == 0).all()
 
     def test_the_steps_of_a_staircase_stay_steps(self):
         """Of 50 and 100 nm: each side gets half of what a step has beyond 24 nm, so that none passes the next."""
@@ -145,8 +170,8 @@ class TestSlanted:
     @pytest.mark.parametrize("angle_deg", [30, 45])
     def test_and_the_same_limits(self, shape, angle_deg):
         slanted = turned(polygons(shape), angle_deg, 1e-5)
-        expected = free_moves(cut(shape), polygons(shape), KEPT_NM, LARGEST_MOVE_NM)
-        found = free_moves(fragment(slanted, [], RULES), slanted, KEPT_NM, LARGEST_MOVE_NM)
+        expected = free_moves(cut(shape), polygons(shape), KEPT_NM, LARGEST_MOVE_NM, 0.0)
+        found = free_moves(fragment(slanted, [], RULES), slanted, KEPT_NM, LARGEST_MOVE_NM, 0.0)
         assert np.abs(found - expected).max() <= 1  # half of a distance, in whole nm
         assert np.abs(found - expected).mean() < 0.2
 
@@ -170,8 +195,8 @@ class TestSlanted:
         radii = [np.hypot(*(loop - 300).T) for loop in found.loops]
         np.testing.assert_allclose(radii[0], 208, atol=0.05)
         np.testing.assert_allclose(radii[1], 92, atol=0.05)
-        limits = free_moves(clip, [ring], KEPT_NM, LARGEST_MOVE_NM)
-        assert -38 <= limits[:, 0].min() <= limits[:, 0].max() <= -35  # half of what a width of 100 has beyond 24 nm
+        limits = free_moves(clip, [ring], KEPT_NM, LARGEST_MOVE_NM, 0.0)
+        assert -38 <= limits[:, 0].min() <= limits[:, 0].max() <= -34  # half of what a width of 100 has beyond 24 nm
         assert limits[:, 1].min() >= 38  # the hole is 200 wide
 
     def test_a_wire_at_45_degrees_is_in_the_way_too(self):
@@ -181,7 +206,7 @@ class TestSlanted:
         other = Polygon(rotated(corners, 45, 1e-3) + np.array([613.64, 100]))
         assert other.hull[:, 0].min() == pytest.approx(550)
         clip = fragment([bar, other], [], RULES)
-        limits = free_moves(clip, [bar, other], KEPT_NM, LARGEST_MOVE_NM)
+        limits = free_moves(clip, [bar, other], KEPT_NM, LARGEST_MOVE_NM, 0.0)
         assert (limits[:, 1] < 40).any()
         grown = [Layout("one", (polygon,)).biased(11.9) for polygon in clip.polygons(moved(clip, limits[:, 1]))]
         both = Layout("both", (*grown[0].polygons, *grown[1].polygons))

@@ -203,18 +203,18 @@ class TestRules:
 
 
 class TestEdges:
-    """Feedback moves Manhattan edges, and only feedback does."""
+    """Feedback moves Manhattan edges alone; gradients move them by Adam."""
 
     def test_feedback_needs_edges(self, tmp_path):
-        with pytest.raises(RecipeError, match="feedback and the parameterization manhattan go together"):
+        with pytest.raises(RecipeError, match="feedback needs the parameterization manhattan"):
             load_method(own_method(tmp_path, "mosaic", ('"sgd"', '"feedback"')))
 
-    def test_edges_need_feedback(self, tmp_path):
-        with pytest.raises(RecipeError, match="feedback and the parameterization manhattan go together"):
+    def test_edges_need_feedback_or_adam(self, tmp_path):
+        with pytest.raises(RecipeError, match="manhattan needs the optimizer feedback or adam, got sgd"):
             load_method(own_method(tmp_path, "mosaic", ("steps = 200", 'steps = 200\nparameterization = "manhattan"')))
 
     def test_edges_are_not_cleaned_up(self, tmp_path):
-        unclean = ('optimizer = "feedback"', 'optimizer = "feedback"\nclean = true')
+        unclean = ('optimizer = "adam"', 'optimizer = "adam"\nclean = true')
         with pytest.raises(RecipeError, match="clean repairs pixel masks"):
             load_method(own_method(tmp_path, "opc", unclean, tail=RULES))
 

@@ -175,6 +175,8 @@ class TestEveryPreset:
             assert gradient is not None
             assert torch.isfinite(gradient).all()
             seen = parameters.abs() * level.mask_sharpness[0] < 30 if name == "levelset" else torch.ones_like(gradient)
+            if name == "manhattan":  # fragments of nothing, which pad the clip with fewer, have no moves
+                seen = form.project(parameters.detach() + 1, 0)
             assert (gradient[seen.bool()] != 0).all()
             assert seen.bool().double().mean() > 0.3
 

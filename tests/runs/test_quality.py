@@ -45,6 +45,16 @@ def test_a_preset_keeps_its_recorded_scores(preset):
         assert found[name] <= recorded[name] + more
 
 
+def test_opc_keeps_mask_rules():
+    """Those that it keeps without any of its own: fragments, assist rectangles, and both together."""
+    simulator = record_quality.simulator()
+    clips = [
+        ld.load_clip(record_quality.ROOT / "layouts" / f"{name}.glp", simulator) for name in ("metal_11", "via_04")
+    ]
+    for card in ld.evaluate(simulator, ld.solve(simulator, clips, "opc"), clips):
+        assert sum(card.mrc_violations.values()) == 0, card.clip
+
+
 def test_a_doubled_learning_rate_is_seen():
     fast = ld.load_method("fast")
     doubled = tuple(

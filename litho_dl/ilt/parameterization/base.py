@@ -72,7 +72,7 @@ class Parameterization(abc.ABC):
         """The soft masks; differentiable.
 
         Args:
-            parameters: (B, ...); of `manhattan` those of all clips, of others of any.
+            parameters: (B, ...); of `manhattan` those of all its clips (see `of`), of others of any.
             sharpness: Slope of the sigmoid; the larger, the closer the masks are to binary.
 
         Returns:
@@ -101,6 +101,10 @@ class Parameterization(abc.ABC):
         Returns:
             (B, h, w), positive where masks are open.
         """
+
+    def of(self, clips: slice) -> "Parameterization":
+        """The parameterization of some of the clips."""
+        return self
 
     def binary(self, parameters: Tensor) -> Tensor:
         """The binary masks (B, h, w) as 0 or 1, or as area coverage where edges lie between pixels."""

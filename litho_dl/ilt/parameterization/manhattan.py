@@ -1,5 +1,8 @@
 """Masks of edge fragments that move along their normals, as in classical OPC."""
 
+import copy
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -24,14 +27,16 @@ from litho_dl.simulation.exposure import Exposure
 WRITING_GRID_NM = 1.0
 SEARCH_NM = 60.0  # distance from a drawn edge up to which its print is searched
 SAMPLES = 61
+EDGE_SAMPLES = 32  # of a gradient along the edge between two vertices
 
 
 class Manhattan(EdgeParameterization):
     """mask = exact area coverage of the target's polygons, each fragment moved outwards by its parameter in nm.
 
     Fragments of slanted edges move along their normals. Features of the start mask away from the target become
-    rectangles, which serve as fixed assist features; or bars by rules do. Moves are limited so that widths and spaces
-    of at least `kept_nm` remain. The parameters (B, n) are padded for clips with fewer fragments.
+    rectangles, which serve as assist features; so do bars by rules, which are fixed. Gradients also move the sides of
+    the rectangles; edge placement errors are fed back to the target's fragments alone. Moves are limited so that widths
+    and spaces of at least `kept_nm` remain. The parameters (B, n) are padded for clips with fewer fragments.
 
     Source: N. Cobb, PhD thesis, UC Berkeley (1998), ch. 5: fragments, and moves fed back from their placement errors.
     """
@@ -62,10 +67,10 @@ class Manhattan(EdgeParameterization):
                     f"none by half; use a finer pixel."
                 )
             own, slanted = self._settings, not is_manhattan(targets)
-            fixed = self._assist_features(start, mask, drawn, targets, slanted=slanted)
-            clip = fragment(targets, fixed, own.rules)
+            features = self._assist_features(start, mask, drawn, targets, slanted=slanted)
+            clip = fragment(targets, features, own.rules)
             clips.append(clip)
-            limits.append(free_moves(clip, targets + fixed, own.kept_nm, own.largest_move_nm))
+            limits.append(self._free_moves(clip, targets + features))
             self._slanted.append(clip if slanted else None)
         self._pack(clips, limits, start.mask)
         return start.mask.new_zeros(len(clips), max(len(clip.sites) for clip in clips))
@@ -73,7 +78,7 @@ class Manhattan(EdgeParameterization):
     def _assist_features(
         self, start: Start, mask: np.ndarray, drawn: np.ndarray, targets: list[Polygon], *, slanted: bool
     ) -> list[Polygon]:
-        """The fixed assist features of one clip."""
+        """The assist features of one clip."""
         own = self._assists
         if own.bars is not None:
             height, width = drawn.shape
@@ -81,6 +86,16 @@ class Manhattan(EdgeParameterization):
         if not own.allowed:
             return []
         return assist_rectangles(mask, start.pixel_nm, drawn, start.drawn_nm, own, slanted=slanted)
+
+    def _free_moves(self, clip: Fragments, polygons: list[Polygon]) -> np.ndarray:
+        """Limits (n, 2) of the moves of one clip; bars by rules stay, and rectangles do not grow beyond limits."""
+        own, assists = self._settings, self._assists
+        limits = free_moves(clip, polygons, own.kept_nm, own.largest_move_nm, assists.smallest_nm2)
+        if assists.bars is not None:
+            limits[clip.drawn :] = 0
+        if assists.reach_nm is not None or assists.widest_nm is not None:
+            limits[clip.drawn :, 1] = 0
+        return limits
 
     def _pack(self, clips: list[Fragments], limits: list[np.ndarray], like: Tensor) -> None:
         """Stores the fragments of all clips as padded tensors (B, n or v, ...)."""
@@ -92,11 +107,19 @@ class Manhattan(EdgeParameterization):
 
         self._sites = padded([c.sites for c in clips], count, 0).to(like)
         self._normals = padded([c.normals for c in clips], count, 0).to(like)
+        self._fed = padded([np.ones(c.drawn) for c in clips], count, 0).to(like)  # 1 where errors are fed back
         self._limits = padded(limits, count, 0).to(like)  # (B, n, 2): inwards (negative), outwards
         self._vertices = padded([c.vertices for c in clips], corners, 0).to(like)
         self._owners = padded([c.owners for c in clips], corners, -1).long()
         self._vectors = padded([c.vectors for c in clips], corners, 0).to(like)
         self._signs = padded([_corner_signs(c) for c in clips], corners, 0).to(like)
+
+    def of(self, clips: slice) -> "Manhattan":
+        """With the fragments of some of the clips."""
+        part = copy.copy(self)
+        for name in ("_sites", "_normals", "_fed", "_limits", "_vertices", "_owners", "_vectors", "_signs", "_slanted"):
+            setattr(part, name, getattr(self, name)[clips])
+        return part
 
     def mask(self, parameters: Tensor, sharpness: float) -> Tensor:
         """Exact area coverage; the sharpness has no effect."""
@@ -117,7 +140,7 @@ class Manhattan(EdgeParameterization):
         coverage = ((rows * self._signs[..., None]).mT @ columns).clamp(0, 1)
         for index, clip in enumerate(self._slanted):
             if clip is not None:
-                coverage[index] = _drawn(clip, xy[index], pixel_nm, shape).to(coverage)
+                coverage[index] = _Drawn.apply(xy[index], clip, pixel_nm, shape)
         return coverage
 
     def open_pixels(self, parameters: Tensor, finer: int = 1) -> Tensor:
@@ -155,7 +178,7 @@ class Manhattan(EdgeParameterization):
         offsets = torch.linspace(-SEARCH_NM, SEARCH_NM, SAMPLES, device=image.device, dtype=image.dtype)
         places = self._sites[:, :, None] + offsets[:, None] * self._normals[:, :, None]  # (B, n, samples, 2)
         profile = sampled(image, places / image_nm)
-        return nearest_crossing(profile, exposure.resist.threshold, offsets, exposure.mask_field)
+        return self._fed * nearest_crossing(profile, exposure.resist.threshold, offsets, exposure.mask_field)
 
 
 def _corner_signs(clip: Fragments) -> np.ndarray:
@@ -168,12 +191,36 @@ def _corner_signs(clip: Fragments) -> np.ndarray:
     return np.concatenate(signs)
 
 
-def _drawn(clip: Fragments, vertices: Tensor, pixel_nm: float, shape: tuple[int, int]) -> Tensor:
-    """Area coverage of the moved polygons of a clip, whose outlines may meet and cross."""
-    polygons = clip.polygons(vertices[: len(clip.vertices)].detach().cpu().double().numpy())
-    height, width = (pixel_nm * pixels for pixels in shape)
-    moved = Layout("moved", tuple(polygons)).clipped((0.0, 0.0, width, height))
-    return torch.from_numpy(rasterize(moved, Grid(shape, pixel_nm)))
+class _Drawn(torch.autograd.Function):
+    """Area coverage of the moved polygons of a clip, whose outlines may meet and cross.
+
+    The gradient by a vertex is the integral, over the two edges that it moves, of the gradient by coverage times the
+    edge's normal velocity.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, vertices: Tensor, clip: Fragments, pixel_nm: float, shape: tuple[int, int]) -> Tensor:
+        ctx.save_for_backward(vertices)
+        ctx.clip, ctx.pixel_nm = clip, pixel_nm
+        polygons = clip.polygons(vertices[: len(clip.vertices)].detach().cpu().double().numpy())
+        height, width = (pixel_nm * pixels for pixels in shape)
+        moved = Layout("moved", tuple(polygons)).clipped((0.0, 0.0, width, height))
+        return torch.from_numpy(rasterize(moved, Grid(shape, pixel_nm))).to(vertices)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        (vertices,) = ctx.saved_tensors
+        following = torch.from_numpy(ctx.clip.following).to(vertices.device)
+        first = vertices[: len(following)]
+        way = first[following] - first
+        share = (torch.arange(EDGE_SAMPLES).to(vertices) + 0.5) / EDGE_SAMPLES
+        places = first[:, None] + share[:, None] * way[:, None]
+        along = sampled(gradient[None], places[None] / ctx.pixel_nm)[0] / (EDGE_SAMPLES * ctx.pixel_nm**2)
+        normal = torch.stack((way[:, 1], -way[:, 0]), dim=1)
+        found = torch.zeros_like(vertices)
+        found[: len(following)] = (along @ (1 - share))[:, None] * normal
+        found.index_add_(0, following, (along @ share)[:, None] * normal)
+        return found, None, None, None
 
 
 def _share(values: Tensor) -> Tensor:

@@ -108,6 +108,12 @@ class TestCoverage:
         assert torch.equal(form.mask(moved, 1.0)[0], alone.mask(zero, 1.0)[0])
         assert torch.equal(form.project(moved, 0)[0, count:], torch.zeros_like(moved[0, count:]))
 
+    def test_some_of_the_clips_are_as_among_all(self):
+        form, parameters = edges(torch.cat((SHAPES["bar"], SHAPES["frame"], SHAPES["ell"])))
+        moves = parameters + torch.arange(parameters.numel()).reshape(parameters.shape) % 7
+        for clips in (slice(0, 1), slice(1, 3)):
+            assert torch.equal(form.of(clips).mask(moves[clips], 1.0), form.mask(moves, 1.0)[clips])
+
     @shapes
     def test_written_masks_are_the_binary_ones_on_their_grid(self, shape):
         """Every edge and jog on whole nm, whatever the moves."""
@@ -187,7 +193,7 @@ def test_feedback_lowers_the_edge_errors():
     """Twelve rounds: lines print within 2 nm rms; in the cross the sites beside inner corners see no edge at all."""
     simulator = Simulator(build_process(RECIPE, field_nm=FIELD, count=6), dtype=torch.float64)
     method = load_method("opc")
-    level = method.levels[-1].model_copy(update={"steps": 12, "learning_rate": (0.5, 0.3)})
+    level = method.levels[1].model_copy(update={"steps": 12, "learning_rate": (0.5, 0.3)})
     target = targets(1.0)
     solution = solve_targets(simulator, target, 1.0, method.model_copy(update={"levels": (level,), "check_every": 4}))
     form, start = edges(target)
@@ -200,6 +206,21 @@ def test_feedback_lowers_the_edge_errors():
     assert (rms[1] < rms[0]).all()
     assert (after.abs().median(1).values < 0.3 * before.abs().median(1).values).all()
     assert (solution.checks[-1] < 0.9 * solution.checks[0]).all()
+
+
+def test_errors_are_not_fed_back_to_assist_features():
+    """Whose sides gradients alone move."""
+    target, far = drawn((60, 60, 120, 340)), drawn((60, 60, 120, 340), (240, 100, 280, 300))
+    form, parameters = edges(target, mask=torch.nn.functional.avg_pool2d(far, 4))
+    count = len(cut(target).sites)
+    assert parameters.shape == (1, count + 4)
+    simulator = Simulator(build_process(RECIPE, field_nm=(SIDE, SIDE), count=6), dtype=torch.float64)
+    errors = form.edge_errors(parameters, simulator(form.mask(parameters, 1.0), 4.0), 4.0)
+    assert (errors[0, :count] != 0).all()
+    assert (errors[0, count:] == 0).all()
+    form.mask(parameters.requires_grad_(), 1.0).sum().backward()
+    assert parameters.grad is not None
+    assert (parameters.grad[0, count:] > 0).all()
 
 
 def test_moves_are_kept_within_their_limits_in_the_loop():
@@ -234,13 +255,31 @@ class TestSlanted:
     @pytest.mark.parametrize("move", [0.0, 6.0, -7.5])
     def test_growing_all_edges_is_growing_the_polygon(self, move):
         form, parameters = self.start(self.bar)
-        assert parameters.shape == (1, 10)  # two line ends, and four to a side of 260 nm
+        assert parameters.shape == (1, 12)  # two line ends, and five to a side of 260 nm
         grown = Layout("bar", (self.bar,)).biased(move)
         expected = torch.from_numpy(rasterize(grown, Grid((SIDE // 4, SIDE // 4), 4.0))).double()
         torch.testing.assert_close(form.mask(parameters + move, 1.0)[0], expected, rtol=0, atol=2e-5)
         written, pixel_nm = form.output_mask(parameters + move, 4.0)
         assert (written[0].shape, pixel_nm) == ((SIDE, SIDE), 1.0)
         assert float(written.sum()) == pytest.approx((260 + 2 * round(move)) * (90 + 2 * round(move)), rel=5e-3)
+
+    def test_gradients_are_those_of_differences(self):
+        """At other moves of each fragment, with weights that vary as slowly as images."""
+        form, parameters = self.start(self.bar)
+        generator = torch.Generator().manual_seed(2)
+        moves = (3 * torch.randn(parameters.shape, dtype=torch.float64, generator=generator)).requires_grad_()
+        y, x = torch.meshgrid(torch.arange(100), torch.arange(100), indexing="ij")
+        weights = torch.sin(x / 7) + torch.cos(y / 5)
+
+        def weighed(moves: Tensor) -> Tensor:
+            return (form.mask(moves, 1.0) * weights).sum()
+
+        weighed(moves).backward()
+        for index, step in enumerate(0.5 * torch.eye(moves.shape[1], dtype=torch.float64)):
+            difference = weighed(moves.detach() + step) - weighed(moves.detach() - step)
+            assert moves.grad is not None
+            assert moves.grad[0, index] == pytest.approx(float(difference), abs=0.03)
+        assert moves.grad.abs().max() > 5
 
     def test_beside_a_straight_clip_each_is_as_alone(self):
         """Without polygons the pixels' edges are the fragments: every stair moves for itself."""
@@ -292,6 +331,15 @@ class TestSettings:
         for assists, area_nm2 in ((True, 60 * 280 + 40 * 200), (False, 60 * 280)):
             form = Manhattan(assists=Assists(allowed=assists))
             assert 16 * form.mask(form.start(start), 1.0).sum() == pytest.approx(area_nm2)
+
+    def test_assist_features_do_not_grow_beyond_limits(self):
+        """Of width or reach; without them, all four sides of the rectangle may."""
+        target, far = drawn((60, 60, 120, 340)), drawn((60, 60, 120, 340), (240, 100, 280, 300))
+        start = Start(torch.nn.functional.avg_pool2d(far, 4), 4.0, target, 1.0)
+        for assists, grows in ((Assists(), 4), (Assists(widest_nm=40.0), 0), (Assists(reach_nm=200.0), 0)):
+            form = Manhattan(assists=assists)
+            moves = form.project(form.start(start) + 10, 0)[0, -4:]
+            assert int((moves > 0).sum()) == grows
 
     def test_bars_by_rules_take_the_place_of_features(self):
         """Beside the two long sides of the bar, and not at its ends, which are too short."""

@@ -52,7 +52,7 @@ def repaired(polygons: Sequence[Polygon], rules: MaskRules) -> tuple[Polygon, ..
     shapes = _widened(parts(shapely.union_all(_simplified(to_shapes(polygons)))), wide)
     for growth in range(ROUNDS + 1):
         shapes = _of_area(_closed(shapes, apart), least_nm2)
-        narrow = _narrow(shapes, wide - SLACK_NM / 2)
+        narrow = _narrow(shapes, wide)
         if not narrow or growth == ROUNDS:
             break
         for index, bridges in narrow.items():

@@ -92,6 +92,7 @@ def clip_tables(rows: list[dict[str, Any]], methods: list[str]) -> list[str]:
             "EPE",
             "EPE 3 nm",
             "EPE (neuralilt rule)",
+            "stray",
             "shots",
             "vertices",
             "MRC",

@@ -36,7 +36,7 @@ def faults(folder: Path, count: int, seed: int) -> list[dict]:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("count", "seed"),
-    [(200, 0), *(pytest.param(2500, seed, marks=pytest.mark.slow) for seed in range(1, 5))],
+    [(100, 0), *(pytest.param(2500, seed, marks=pytest.mark.slow) for seed in range(1, 5))],
 )
 def test_damaged_files_are_read_or_refused(tmp_path, count, seed):
     assert faults(tmp_path, count, seed) == []

@@ -18,7 +18,13 @@ def page_folder(tmp_path, monkeypatch):
         yield tmp_path
 
 
-@pytest.mark.parametrize("page", [name for name, path in PAGES.items() if blocks(path)])
+SLOW = {f"docs/{page}.md" for page in ("guide/networks", "guide/windows", "howto/dataset", "howto/network")}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name, path in PAGES.items() if blocks(path)],
+)
 def test_blocks_run(page, page_folder):
     run_page(PAGES[page], slow=False)
 

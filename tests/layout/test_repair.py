@@ -166,7 +166,8 @@ class TestFaults:
         taper = Polygon(np.array([(40.0, 40.0), (340.0, 55.0), (40.0, 70.0)]))
         (found,) = repaired((taper,), RULES)
         end = found.hull[:, 0].max()
-        assert end == pytest.approx(40 + 300 * (1 - 1.5 * RADIUS_NM / 30) + RADIUS_NM, abs=1.5)
+        widened = 40 + 300 * (1 - 1.5 * RADIUS_NM / 30) + RADIUS_NM
+        assert widened - 0.7 * RADIUS_NM < end < widened  # the end is cut where discs overlap by little
         assert violations((found,)) == 0
 
 

@@ -17,7 +17,10 @@ from scenes.pairs import built, digests, write_recipe
 from litho_dl.pairs.manifest import read_manifest
 from litho_dl.pairs.verify import verify
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
+pytestmark = [
+    pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc"),
+    pytest.mark.slow,
+]
 STEPS = 30  # about a quarter of a second a shard
 PATIENCE_S = 120
 HAS_DASK = importlib.util.find_spec("distributed") is not None

@@ -106,7 +106,7 @@ class TestRecipe:
         others = [digest(steps=5), digest(("seed = 5", "seed = 6")), digest(("count = 3", "count = 4"))]
         assert len({digest(), *others}) == 4
 
-    @pytest.mark.parametrize("threads", [1, 2])
+    @pytest.mark.parametrize("threads", [pytest.param(1, marks=pytest.mark.slow), 2])
     def test_optics_have_the_same_bytes_on_any_number_of_threads(self, tmp_path, threads, monkeypatch):
         monkeypatch.setenv("LITHO_DL_CACHE", "")
         path = write_recipe(tmp_path, ('"small.safetensors"', '"iccad13-like"'))

@@ -143,7 +143,7 @@ def test_without_a_gpu_the_script_says_so_in_one_line(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("card", ["NVIDIA H200", "another"])
+@pytest.mark.parametrize("card", [pytest.param("NVIDIA H200", marks=pytest.mark.slow), "another"])
 def test_the_report_of_a_stand_in_device(process, tmp_path, monkeypatch, card):
     """Everything but the device: the CPU stands in for it, and cannot make CUDA graphs."""
     for name, value in (("empty_cache", None), ("reset_peak_memory_stats", None), ("max_memory_allocated", 2**20)):

@@ -44,7 +44,7 @@ def gallery_figure(
 ) -> Figure:
     """Draws target, mask and print of every clip in windows of one size, and a part of the mask pixel by pixel.
 
-    That part, framed in the mask, is the one with most edges.
+    That part, framed in the mask, has most edges of all about a drawn pixel.
 
     Args:
         clips: The clips, in order.
@@ -97,14 +97,15 @@ def _clip_row(panels: Sequence[Axes], clip: GalleryClip, side_nm: float) -> list
 
 
 def _densest(images: ClipImages) -> ClipImages:
-    """The square part of `CLOSE_PIXELS` a side in which the mask has most edges."""
+    """The square part of `CLOSE_PIXELS` a side, about a drawn pixel, in which the mask has most edges."""
     mask = np.asarray(images.mask, dtype=np.float32)
     steps = np.abs(np.diff(mask, axis=0, prepend=0)) + np.abs(np.diff(mask, axis=1, prepend=0))
     size = min(CLOSE_PIXELS, *mask.shape)
-    edges = uniform_filter(steps, size, mode="constant")
     half = size // 2
-    inside = edges[half : mask.shape[0] - size + half + 1, half : mask.shape[1] - size + half + 1]
-    row, column = np.unravel_index(int(inside.argmax()), inside.shape)
+    whole = tuple(slice(half, side - size + half + 1) for side in mask.shape)  # middles of squares within the image
+    edges = uniform_filter(steps, size, mode="constant")[whole]
+    drawn = np.asarray(images.target)[whole] > 0
+    row, column = np.unravel_index(int(np.where(drawn, 2 + edges, edges).argmax()), edges.shape)
     (x, y), p = images.origin_nm, images.pixel_nm
     return images.crop((x + p * column, x + p * (column + size), y + p * row, y + p * (row + size)))
 

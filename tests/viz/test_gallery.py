@@ -63,11 +63,13 @@ def test_large_clips_are_reduced_in_place() -> None:
 
 
 def test_the_part_with_most_edges_is_shown_pixel_by_pixel() -> None:
-    """Of a field of 900 x 1200 pixels with one comb far from the large pad; the frame in the mask says where."""
+    """Of a field of 900 x 1200 pixels with two combs, of which the finer is not drawn; the frame says where it is."""
     mask = np.zeros((900, 1200))
     mask[50:450, 50:450] = 1
     mask[560:840, 820:1100:4] = 1
-    images = ClipImages(1.0, mask=mask, nominal=mask, target=mask)
+    target = mask.copy()
+    mask[600:880, 30:310:2] = 1
+    images = ClipImages(1.0, mask=mask, nominal=target, target=target)
     _, whole, _, close = image_axes(gallery_figure([GalleryClip("comb", images)]))
     x0, x1, y0, y1 = close.images[0].get_extent()
     assert (x1 - x0, y1 - y0) == (CLOSE_PIXELS, CLOSE_PIXELS)

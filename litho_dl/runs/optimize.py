@@ -199,7 +199,8 @@ def evaluate(
     Args:
         simulator: The process.
         masks: A `Solution`, a network's `Prediction`, or mask values (H, W) or (B, H, W) in [0, 1] that fill the field;
-            binarised at 0.5; or a `Layout` in field coordinates, such as `clip.placed`, drawn to a fraction of a nm.
+            binarised at 0.5; or a `Layout` in field coordinates, such as `clip.placed`, drawn to a fraction of a nm. A
+            solution of a method that writes curves, such as `curvilinear`, is scored as these.
         clips: One clip, or a list with one clip for each mask.
         protocol: `iccad13`, `default`, or a `Protocol`; None: `iccad13` for imported kernels on its field, otherwise
             `default`.

@@ -7,11 +7,14 @@ from statistics import fmean
 import pytest
 
 import litho_dl as ld
+from litho_dl.layout.rules import MaskRules, check_curves
+from litho_dl.runs.optimize import score_masks
+from litho_dl.scoring.protocol import PROTOCOLS
 
 TABLE = Path(__file__).resolve().parents[2] / "results" / "iccad13.csv"
 TOLERANCE = 0.03
 MORE_VIOLATIONS = 1.0  # EPE, mean per clip
-PRESETS = ("curvilinear", "fast", "levelset", "mosaic", "multilevel", "opc", "quality")
+PRESETS = ("curvilinear", "fast", "levelset", "mosaic", "multilevel", "opc", "placement", "quality")
 
 
 def published(preset: str) -> dict[str, float]:
@@ -39,3 +42,21 @@ def test_a_preset_keeps_its_published_scores(data_dir, preset):
         assert all(sum(card.mrc_violations.values()) == 0 for card in cards)
     if preset == "opc":
         assert found["shots"] == pytest.approx(expected["shots"], rel=TOLERANCE)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("limits", "most_nm2"), [(MaskRules(20, 20, 1000, 10), 60_000), (MaskRules(40, 40, 3000, 15), 64_000)], ids=str
+)
+def test_written_curves_keep_all_rules(data_dir, limits, most_nm2):
+    """Width, space, area and radius, everywhere, by the curves themselves."""
+    simulator = ld.Simulator(data_dir / "iccad13")
+    clips = [ld.load_clip(path, simulator) for path in sorted((data_dir / "iccad13" / "layouts").glob("*.glp"))]
+    method = ld.load_method("curvilinear").keeping(limits)
+    masks = score_masks(simulator, clips, ld.solve(simulator, clips, method), PROTOCOLS["iccad13"])
+    cards = []
+    for scored in masks:
+        cards.append(scored.evaluation.scorecard)
+        assert check_curves(scored.curves.outlines, limits).total == 0, scored.clip
+    assert fmean(card.l2_nm2 + card.pvb_nm2 for card in cards) <= most_nm2

@@ -18,6 +18,8 @@ from litho_dl.ilt.parameterization import EdgeParameterization, Parameterization
 from litho_dl.ilt.probes import Edges, ProbePairs, epe_probes, probe_pairs
 from litho_dl.ilt.start import coarsened
 from litho_dl.ilt.views import Comparison, View, make_views
+from litho_dl.layout.contour import pixel_polygons
+from litho_dl.layout.polygon import Polygon
 from litho_dl.metrics.stray import stray_prints
 from litho_dl.process.recipe import REQUIRED_CORNERS
 from litho_dl.simulation.simulator import Simulator
@@ -237,11 +239,17 @@ class LevelProblem:
         return mask if self._allowed is None else mask & _on_pixels_of(mask, self._allowed > 0)
 
     def with_surroundings(self, mask: Tensor) -> Tensor:
-        """Masks, bool (B, h, w), on the level's pixels or finer, in their surroundings."""
+        """Masks (B, h, w), bool or coverage, on the level's pixels or finer, in their surroundings."""
         if self._around is None:
             return mask
-        free, beyond = self._around.free, self._around.mask >= 0.5
+        free, beyond = self._around.free, (self._around.mask >= 0.5).to(mask)
         return torch.where(_on_pixels_of(mask, free), mask, _on_pixels_of(mask, beyond))
+
+    def fixed_parts(self) -> list[tuple[Polygon, ...]]:
+        """The part of each field whose mask is fixed, as polygons in nm."""
+        if self._around is None:
+            return [()] * len(self._whole.target)
+        return [pixel_polygons(free, self.level.pixel_nm) for free in (~self._around.free).cpu().numpy()]
 
     @torch.no_grad()
     def binary_objective(self, mask: Tensor) -> Tensor:
@@ -264,16 +272,16 @@ class LevelProblem:
 
     @torch.no_grad()
     def stray_places_nm(self, mask: Tensor, pixel_nm: float) -> list[np.ndarray]:
-        """Where masks print apart from what is drawn, or nearly, at the corners that are scored.
+        """Where masks in their surroundings print apart from what is drawn, or nearly, at the corners that are scored.
 
         Args:
-            mask: Area coverage (B, H, W) in [0, 1].
+            mask: Area coverage (B, H, W) in [0, 1], on the level's pixels or finer.
             pixel_nm: Its pixel.
 
         Returns:
             A point (x, y) in nm of each such print, (n, 2), for each clip.
         """
-        image_nm = self.level.pixel_nm
+        image_nm, mask = max(self.level.pixel_nm, self.level.image_nm), self.with_surroundings(mask)
         target = coarsened(self._whole.target, self.level.image_nm, image_nm) >= 0.5
         counted = torch.ones_like(target[0])
         if self._around is not None:

@@ -16,7 +16,7 @@ from litho_dl.ilt.optimizer import ADAM_EPSILON, make_optimizer
 from litho_dl.ilt.parameterization import Parameterization, Start, make_parameterization
 from litho_dl.ilt.probes import Edges
 from litho_dl.ilt.problem import LevelProblem, Surroundings, geometric
-from litho_dl.ilt.start import coarsened, outlines
+from litho_dl.ilt.start import coarsened
 from litho_dl.ilt.starts import kept_starts, start_masks
 from litho_dl.ilt.stray import without_stray_prints
 from litho_dl.ilt.targets import Targets, require_targets
@@ -147,7 +147,7 @@ def solve_targets(
             for level, kept in zip(method.levels, kept_starts(method), strict=True):
                 run.keep(kept)
                 run.optimise_level(level, begin)
-            run.keep(1)
+            run.keep(1, clean_up=method.clean)
             mask, mask_nm, outlines = run.output_masks(clean_up=method.clean)
             status = "diverged" if bool(run.diverged().any()) else "finished"
         except KeyboardInterrupt:
@@ -232,13 +232,16 @@ class _Run:
         return torch.arange(self._all_starts, device=self.checks.device) if self.best is None else self.best.starts
 
     @torch.no_grad()
-    def keep(self, count: int) -> None:
-        """Drops all but so many starts of each clip, those with the best binary masks of the last level."""
+    def keep(self, count: int, *, clean_up: bool = False) -> None:
+        """Drops all but so many starts of each clip, those with the best binary masks of the last level, or cleaned."""
         if self.best is None:
             return
         values = self.best.value.reshape(len(self.targets.coverage), -1)
         if values.shape[1] == count:
             return
+        if clean_up:
+            cleaned = self._cleaned(self.best.problem.level.pixel_nm)
+            values = self.best.problem.binary_objective(cleaned.coverage).reshape(values.shape)
         ranked = values.argsort(dim=1, stable=True)[:, :count]
         rows = (ranked + values.shape[1] * torch.arange(len(values), device=values.device)[:, None]).flatten()
         self.best = self.best.of(rows)
@@ -349,9 +352,7 @@ class _Run:
         mask_nm = self.method.mask_pixel_nm or level_nm
         if clean_up:
             assert self.method.rules is not None
-            targets = self._targets_now()
-            drawn = outlines(targets.coverage, targets.pixel_nm, targets.polygons)
-            rules = self.method.rules.mask_rules()
+            drawn, rules = self._targets_now().outlines(), self.method.rules.mask_rules()
             cleaned = without_stray_prints(self._cleaned(mask_nm), best.problem, drawn, rules, mask_nm)
             mask = cleaned.coverage >= 0.5
             if self.targets.surroundings is None:
@@ -369,8 +370,7 @@ class _Run:
         best, rules = self.best, self.method.rules.mask_rules()
         narrow, widest_nm = None, self.method.kept_assists.widest_nm
         if widest_nm is not None:
-            targets = self._targets_now()
-            narrow = outlines(targets.coverage, targets.pixel_nm, targets.polygons), widest_nm
+            narrow = self._targets_now().outlines(), widest_nm
         function, level_nm = best.problem.function(best.parameters), best.problem.level.pixel_nm
         return clean(function, level_nm, rules, pixel_nm, self._team, narrow)
 

@@ -17,7 +17,6 @@ from litho_dl.layout.rules import MaskRules
 from litho_dl.layout.shapes import Shapes, parts, to_polygons, to_shapes
 
 STEP_NM = 2.0  # by which all sides of a shape that prints move inwards in each round
-ROUNDS = 8
 REACH_NM = 60.0  # from a stray print to the shape that causes it
 
 
@@ -26,8 +25,9 @@ def without_stray_prints(
 ) -> Cleaned:
     """Masks whose assist features do not print at any of the corners that are scored.
 
-    The shape nearest to each stray print, of those that touch nothing drawn, is shrunk until the print is gone, or
-    until the shape is, by the rules. Prints without such a shape nearby stay: they are side lobes of drawn features.
+    The shape nearest to each stray print, of those that touch nothing drawn or fixed, is shrunk until the print is
+    gone, or until the shape is, by the rules. Prints without such a shape nearby stay: they are side lobes of drawn
+    features, or of fixed ones.
 
     Args:
         cleaned: The masks.
@@ -40,29 +40,34 @@ def without_stray_prints(
         The masks, of which those without stray prints are as they were.
     """
     coverage, polygons = cleaned.coverage.clone(), list(cleaned.polygons)
+    grid = Grid((coverage.shape[-2], coverage.shape[-1]), written_nm)
+    others = [[*own, *fixed] for own, fixed in zip(drawn, problem.fixed_parts(), strict=True)]
     suspects = list(range(len(polygons)))
-    for _ in range(ROUNDS):
-        places = problem.stray_places_nm(coverage, written_nm)
-        suspects = [index for index in suspects if len(places[index])]
-        if not suspects:
-            break
-        for index in suspects:
-            polygons[index] = _thinned(polygons[index], drawn[index], places[index], rules)
-            grid = Grid((coverage.shape[-2], coverage.shape[-1]), written_nm)
-            coverage[index] = torch.from_numpy(rasterize(Layout("mask", polygons[index]), grid)).to(coverage)
+    while suspects:
+        rows = torch.tensor(suspects)
+        places = problem.of(rows).stray_places_nm(coverage[rows], written_nm)
+        printing, suspects = zip(suspects, places, strict=True), []
+        for index, places_nm in printing:
+            smaller = _thinned(polygons[index], others[index], places_nm, rules)
+            if smaller is not None:
+                polygons[index] = smaller
+                coverage[index] = torch.from_numpy(rasterize(Layout("mask", smaller), grid)).to(coverage)
+                suspects.append(index)
     return Cleaned(coverage, tuple(polygons))
 
 
 def _thinned(
     polygons: tuple[Polygon, ...], drawn: Sequence[Polygon], places_nm: np.ndarray, rules: MaskRules
-) -> tuple[Polygon, ...]:
-    """A mask's polygons, of which the assist features nearest to places (n, 2) are smaller."""
+) -> tuple[Polygon, ...] | None:
+    """A mask's polygons, of which the assist features nearest to places (n, 2) are smaller; None: there are none."""
     shapes = to_shapes(polygons)
     assists = np.flatnonzero(~shapely.intersects(shapes, shapely.union_all(to_shapes(drawn))))
-    if not len(assists):
-        return polygons
+    if not (len(assists) and len(places_nm)):
+        return None
     distances = shapely.distance(shapes[assists], shapely.points(places_nm)[:, None])
     printing = np.unique(assists[distances.argmin(1)[distances.min(1) <= REACH_NM]])
+    if not len(printing):
+        return None
     smaller = [_largest(opened(parts(shape), rules)) for shape in shapely.buffer(shapes[printing], -STEP_NM)]
     return to_polygons(np.concatenate([np.delete(shapes, printing), *smaller]))
 

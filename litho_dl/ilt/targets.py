@@ -12,6 +12,7 @@ from litho_dl.core.grid import Grid
 from litho_dl.ilt.method import Method
 from litho_dl.ilt.probes import Edges
 from litho_dl.ilt.problem import Surroundings
+from litho_dl.ilt.start import outlines
 from litho_dl.layout.polygon import Polygon
 from litho_dl.simulation.simulator import Simulator
 
@@ -43,6 +44,10 @@ class Targets:
             edges=[self.edges[row] for row in rows.tolist()],
             surroundings=self.surroundings and self.surroundings.of(rows),
         )
+
+    def outlines(self) -> list[Sequence[Polygon]]:
+        """The drawn polygons of each target in nm, or those of its pixels."""
+        return outlines(self.coverage, self.pixel_nm, self.polygons)
 
 
 def require_targets(

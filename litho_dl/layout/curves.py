@@ -33,8 +33,8 @@ class Outlines:
     least_radius_nm: float = 0.0
 
     def of(self, index: int) -> "Outlines":
-        """Those of one mask."""
-        return replace(self, polygons=self.polygons[index : index + 1])
+        """Those of one mask; negative indices count from the end."""
+        return replace(self, polygons=(self.polygons[index],))
 
 
 def smooth_contours(binary: np.ndarray, pixel_nm: float) -> tuple[Polygon, ...]:

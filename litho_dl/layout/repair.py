@@ -16,10 +16,8 @@ from litho_dl.layout.shapes import Shapes, parts, to_polygons, to_shapes
 SLACK_NM = 0.3  # by which discs are larger than the rules', for what is rounded and simplified later
 RADIUS_SLACK = 1.1  # times the least radius, as the cusps that closings leave are a little sharper
 TOLERANCE_NM = 0.05  # of simplification
-QUARTER, ROUND_NM = (
-    6,
-    12.0,
-)  # edges of a quarter of discs of up to this radius; 0.1 nm from their arc, also of larger discs
+QUARTER = 6  # edges of a quarter of a disc,
+ROUND_NM = 12.0  # of up to this radius, 0.1 nm from the arc; larger discs have more
 KEPT = 0.75  # of the least width: narrower parts are removed, wider ones are widened
 ROUNDS = 6
 AREA_SLACK = 1.02  # smoothing, see `curves.evened`, takes up to 1 % of small shapes

@@ -70,7 +70,9 @@ class ClipSolution(Solution):
         """
         if not (isinstance(index, int | np.integer) and -len(self.clips) <= index < len(self.clips)):
             raise MaskError(f"Expected an index below the number of clips, {len(self.clips)}, got {index!r}.")
-        return plot_mask(self.simulator, GivenMasks(self.mask[index][None], self.pixel_nm), self.clips[index])
+        own = self.outlines and self.outlines.of(index)
+        mask = GivenMasks(self.mask[index][None], self.pixel_nm, outlines=own)
+        return plot_mask(self.simulator, mask, self.clips[index])
 
     def plot_convergence(self) -> "Figure":
         """Draws every term of the objective against the step, mean over the clips."""
@@ -79,7 +81,9 @@ class ClipSolution(Solution):
         return convergence_figure(self)
 
     def save(self, folder: str | Path) -> list[Path]:
-        """Writes each clip's mask: NAME.mask.png, the field at 1 nm times its scale, and NAME.mask.oas.
+        """Writes each clip's mask: NAME.mask.png, the field at 1 nm times its scale, and NAME.mask.oas, along pixels.
+
+        The curves of methods that draw them are written by `litho-dl optimize`.
 
         Args:
             folder: Folder to write to; made if it does not exist.
@@ -294,7 +298,7 @@ def score_masks(
         if outlines is None:
             contours, radius_nm = smooth_contours(binary.cpu().numpy(), masks.pixel_nm), 0.0
         else:
-            contours, radius_nm = evened(outlines.polygons[index], masks.pixel_nm), outlines.least_radius_nm
+            contours, radius_nm = evened(outlines.polygons[index], file_nm), outlines.least_radius_nm
         curves = draw_curves(contours, curves_nm, radius_nm, evaluation, scored, protocol.rules)
         (coverage,) = drawn_masks([Layout(clip.name, curves.polygons)], clip).mask
         yield ScoredMask(clip, coverage >= 0.5, file_nm, curves.polygons, curves.evaluation, curves)

@@ -4,10 +4,19 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import shapely
+import torch
+from scenes.ilt import CLIPS, small_simulator
+from scenes.shapes import box
 
-from litho_dl.layout.curves import smooth_contours
+from litho_dl.comparison.candidates import Made
+from litho_dl.layout.curves import Outlines, smooth_contours
 from litho_dl.layout.layout import Layout
+from litho_dl.layout.shapes import to_polygons, to_shapes
 from litho_dl.runs.curves import HALVINGS, DrawnCurves, curve_entry, draw_curves, warn_of_curves
+from litho_dl.runs.masks import GivenMasks
+from litho_dl.runs.optimize import score_masks
+from litho_dl.scoring.protocol import PROTOCOLS
 from litho_dl.scoring.scorecard import Scorecard
 
 CENTRES = (np.arange(64) + 0.5) * 4 - 128
@@ -47,3 +56,25 @@ def test_the_best_is_taken_and_told_where_none_is_good(capsys):
     assert "metal: L2 + PVB of the curves are 0.8% above" in capsys.readouterr().err
     warn_of_curves(drawn([900.0]), "metal")
     assert not capsys.readouterr().err
+
+
+def test_each_mask_has_its_own_curves():
+    """Through the outlines that a solution has, not the masks' pixels, within their own tolerance."""
+    simulator = small_simulator()
+    pads = [(box(96, 196, 416, 316),), (box(60, 100, 180, 460), box(280, 100, 400, 460))]
+    outlines = Outlines(tuple(to_polygons(to_shapes(each)) for each in pads), curves_nm=0.8, least_radius_nm=0.0)
+    masks = GivenMasks(torch.zeros(2, 64, 64), 8.0, outlines=outlines)
+    for each, own in (([0, 1], masks), ([1], GivenMasks(masks.mask[1:], 8.0, outlines=outlines.of(1)))):
+        found = score_masks(simulator, [CLIPS[index] for index in each], own, PROTOCOLS["default"])
+        for index, scored in zip(each, found, strict=True):
+            assert scored.curves.tolerance_nm <= 0.8
+            drawn = shapely.union_all(to_shapes(pads[index])).area
+            assert Layout("", scored.polygons).area_nm2 == pytest.approx(drawn, rel=2e-3)
+
+
+def test_what_is_compared_keeps_the_outlines_of_each_clip():
+    outlines = Outlines(((box(0, 0, 100, 100),), (box(0, 0, 200, 100),)))
+    solution = SimpleNamespace(mask=torch.zeros(2, 8, 8), pixel_nm=8.0, outlines=outlines)
+    made = Made.of(solution, CLIPS, 1.0, solution)
+    assert [mask.outlines.polygons[0] for mask in made.masks.values()] == list(outlines.polygons)
+    assert Made.of(solution, CLIPS, 1.0).masks[CLIPS[0].name].outlines is None

@@ -37,17 +37,17 @@ parameterization:
 |---|---|---|---|---|---|
 | a parameter is | a value per pixel: open where positive | a value per 2 x 2 pixels, interpolated | the signed \
 distance to the edge, nm | a cubic spline's value per 4 x 4 pixels | the outward move of a fragment, nm |
-| `learning_rate` | step, of values that start at -1/2 to 1/2 | as `pixel` | step, nm | as `pixel` | share of the \
-edge placement error that a move corrects |
+| `learning_rate` | step, of values that start at -1/2 to 1/2 | as `pixel` | step, nm | as `pixel` | `adam`: step, nm; \
+`feedback`: share of the edge placement error that a move corrects |
 | `mask_sharpness` | slope of the mask's sigmoid | as `pixel` | slope per nm | as `pixel` | no effect: exact coverage |
 | `pixel_nm` | smallest detail | half of the control spacing | a mask pixel; edges lie between | a quarter of the \
 control spacing | pixel of the image; edges move by 1 nm |
 | `mask_pixel_nm` | not allowed | pixel of written masks | pixel of written masks | pixel of written masks | not \
 allowed: 1 nm |
-| `optimizer` | `sgd`, `adam`, `lbfgs` | the same | the same | the same | `feedback` alone |
+| `optimizer` | `sgd`, `adam`, `lbfgs` | the same | the same | the same | `feedback`, `adam` |
 | `rules` | the terms `width`, `space`, `area`, and `clean` | the same | the same | the same | least width and space \
-after moves; least width and area of assist features |
-| iterations | `steps` of each level | the same | the same | the same | `steps` of its level |
+after moves; least width, area and space of assist features |
+| iterations | `steps` of each level | the same | the same | the same | the same |
 """
 CELL = re.compile(r"^# %%(.*)\n", re.MULTILINE)
 

@@ -63,7 +63,7 @@ class Assists(Settings):
             shrinks wider ones on all sides, so it needs `clean`; rectangles of `manhattan` are no broader.
         narrowest_nm: Least width of the rectangles of `manhattan`; the rules' width raises it.
         smallest_nm2: Least area of such rectangles, and of a feature that becomes some; the rules' area raises it.
-        space_nm: Least space between them; the rules' space raises it.
+        space_nm: Least space between them, and from them to drawn shapes as moved; the rules' space raises it.
         bars: Bars by rules that are added to the masks to start from; in `manhattan`, fixed features in place of those
             of the level before, which can then be left out. None: no bars.
     """

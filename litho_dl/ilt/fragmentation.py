@@ -20,7 +20,8 @@ class Fragmentation(Settings):
         length_nm: Largest length in nm of the fragments between them.
         line_end_nm: Largest length in nm of an edge between two convex corners that is a line end: one fragment.
         largest_move_nm: Largest move in nm of a fragment from its drawn place, inwards or outwards.
-        kept_nm: Width and space in nm that moves preserve at least; mask rules of the method raise it.
+        kept_nm: Width and space in nm that moves preserve at least, for which shorter fragments are lengthened; mask
+            rules of the method raise it.
     """
 
     corner_nm: Positive = 40.0
@@ -31,8 +32,8 @@ class Fragmentation(Settings):
 
     @property
     def rules(self) -> FragmentRules:
-        """How edges are cut."""
-        return FragmentRules(self.corner_nm, self.length_nm, self.line_end_nm)
+        """How edges are cut: no part of one is shorter than what moves preserve."""
+        return FragmentRules(max(self.corner_nm, self.kept_nm), max(self.length_nm, 2 * self.kept_nm), self.line_end_nm)
 
     def keeping(self, rules: MaskRules) -> "Fragmentation":
         """The settings with limits of mask rules, where these are stricter."""

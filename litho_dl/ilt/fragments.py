@@ -7,11 +7,13 @@ from itertools import pairwise
 
 import numpy as np
 
+from litho_dl.ilt.assists import Assists
 from litho_dl.layout.edges import Edge, drawn_edges
 from litho_dl.layout.polygon import Polygon
 
 FACING, PARALLEL = -0.5, 0.999  # cosines of the normals of edges that limit each other's moves
 FLAT = 1e-3  # slope of segments that count as parallel to a fragment
+NECK = 0.5**0.5  # share of a width in x and in y that keeps it between two corners
 ROUNDING_NM = 1e-3  # of distances between slanted edges
 SHARPEST_SINE = 0.5  # of the turn at a corner whose moved vertex is where its moved edges meet
 
@@ -119,20 +121,21 @@ def fragment(drawn: Sequence[Polygon], assists: Sequence[Polygon], rules: Fragme
 
 
 def free_moves(
-    clip: Fragments, polygons: Sequence[Polygon], kept_nm: float, largest_nm: float, kept_nm2: float
+    clip: Fragments, polygons: Sequence[Polygon], kept_nm: float, largest_nm: float, assists: Assists
 ) -> np.ndarray:
     """Limits on the moves of fragments that preserve a least width and space, and a least area of assist rectangles.
 
     An edge that faces a fragment, across its own shape or across the space before it, may move towards it as far as the
-    fragment itself: each gets half of the distance that exceeds `kept_nm`, in whole nm. Edges of the same direction
-    farther on limit it likewise. The longer sides of a rectangle remain as long as the area needs at the least width.
+    fragment itself: each gets half of the distance that exceeds what is kept, in whole nm. Edges of the same direction
+    farther on limit it likewise. Assist rectangles keep their clearance from drawn edges where these are drawn, and
+    their space from where these move to; their longer sides remain as long as the area needs at the least width.
 
     Args:
         clip: The fragments.
         polygons: All polygons of the clip, drawn ones first.
         kept_nm: Width and space that remain at least.
         largest_nm: Largest move.
-        kept_nm2: Area of assist rectangles that remains at least.
+        assists: Least width, area, space and clearance of assist rectangles.
 
     Returns:
         (n, 2) in nm: the largest moves inwards (zero or negative) and outwards.
@@ -142,43 +145,95 @@ def free_moves(
     owners = np.repeat(np.arange(len(edges)), [len(edge.points) - 1 for edge in edges])
     along = (ends - starts) / np.hypot(*(ends - starts).T)[:, None]
     outwards = np.stack([along[:, 1], -along[:, 0]], axis=1)
+    of_assist = owners >= len(edges) - (len(clip.sites) - clip.drawn)
+    apart_nm = max(kept_nm, assists.space_nm)
     limits = np.empty((len(clip.sites), 2))
     for index, (normal, middle, half) in enumerate(zip(clip.normals, clip.middles, clip.halves, strict=True)):
         cosine = outwards @ normal
         facing = ((cosine < FACING) | (cosine > PARALLEL)) & (owners != clip.edges[index])
-        ahead = _heights(starts[facing] - middle, ends[facing] - middle, normal, half, kept_nm)
-        for column, gaps, sign in ((0, -ahead[ahead < 0], -1), (1, ahead[ahead > 0], 1)):
-            nearest = gaps.min(initial=np.inf)
-            limits[index, column] = sign * _share(nearest, kept_nm, largest_nm)
-    sides = 2 * clip.halves[clip.drawn :].reshape(-1, 4)
-    across = np.roll(sides, 1, axis=1)
-    least = np.where(across >= sides, max(kept_nm, kept_nm2 / kept_nm), kept_nm)
-    limits[clip.drawn :, 0] = np.maximum(limits[clip.drawn :, 0], -_share(across, least, largest_nm).ravel())
+        own, other = index >= clip.drawn, of_assist[facing]
+        least = np.where(own | other, apart_nm, kept_nm)
+        clear = np.where(own & ~other, assists.clearance_nm, 0)
+        guards = np.maximum(least, clear)
+        ahead = _heights(starts[facing] - middle, ends[facing] - middle, normal, half, guards)
+        shares = np.minimum(_share(np.abs(ahead), least), _whole(np.abs(ahead) - clear))
+        limits[index] = [sign * shares[sign * ahead > 0].min(initial=largest_nm) for sign in (-1, 1)]
+    _bound_beside_corners(limits, clip, kept_nm)
+    shrinkage = _shrinkage(clip, max(kept_nm, assists.narrowest_nm), assists.smallest_nm2)
+    limits[clip.drawn :, 0] = -np.minimum(shrinkage, largest_nm)
     return limits
 
 
-def _share(distance: np.ndarray, kept_nm: np.ndarray | float, largest_nm: float) -> np.ndarray:
+def _bound_beside_corners(limits: np.ndarray, clip: Fragments, kept_nm: float) -> None:
+    """Bounds moves that would leave less of a fragment across a corner of a drawn polygon than is kept.
+
+    Inward moves shorten it at a convex corner, outward moves at a concave one. Those of the next fragments but one, on
+    either edge, leave a neck between them, or a gap.
+    """
+    corners = clip.owners[(clip.owners >= 0).all(1) & (clip.owners < clip.drawn).all(1)]
+    before, after = clip.normals[corners].swapaxes(0, 1)
+    convex = before[:, 0] * after[:, 1] > before[:, 1] * after[:, 0]
+    for (own, other), step in ((corners.T, -1), (corners.T[::-1], 1)):
+        for moved, least in ((own, kept_nm), (own + step, NECK * kept_nm)):
+            room = _whole(2 * clip.halves[other] - least)
+            same = clip.edges[moved % len(clip.edges)] == clip.edges[own]
+            np.maximum.at(limits[:, 0], moved[convex & same], -room[convex & same])
+            np.minimum.at(limits[:, 1], moved[~convex & same], room[~convex & same])
+
+
+def _shrinkage(clip: Fragments, narrowest_nm: float, smallest_nm2: float) -> np.ndarray:
+    """Inward moves of the sides of assist rectangles that preserve their least width and area."""
+    sides = 2 * clip.halves[clip.drawn :].reshape(-1, 4)
+    across = np.roll(sides, 1, axis=1)
+    least = np.where(across >= sides, max(narrowest_nm, smallest_nm2 / narrowest_nm), narrowest_nm)
+    return _share(across, least).ravel()
+
+
+def _share(distance: np.ndarray, kept_nm: np.ndarray) -> np.ndarray:
     """Half of what distances exceed those that are kept by, in whole nm."""
-    return np.clip(np.floor((distance - kept_nm) / 2 + ROUNDING_NM), 0, largest_nm)
+    return _whole((distance - kept_nm) / 2)
 
 
-def _heights(starts: np.ndarray, ends: np.ndarray, normal: np.ndarray, half: float, guard_nm: float) -> np.ndarray:
-    """Distances of segments from a line through the origin, at both ends of their parts beside it; signed.
+def _whole(room: np.ndarray) -> np.ndarray:
+    """Moves in whole nm for the room in nm, none where it is negative."""
+    return np.maximum(np.floor(room + ROUNDING_NM), 0)
 
-    Beside it is up to the guard from its ends; and, for segments that are parallel to it, as far as they are ahead: of
-    what is farther to the side, edges at right angles limit the moves. Distances of segments that are not parallel to
-    the line are taken at right angles to them.
+
+def moves_to_border(clip: Fragments, field_nm: tuple[float, float], margins_nm: tuple[float, float]) -> np.ndarray:
+    """Outward moves (n,), in whole nm, that leave vertices a margin from the field's border.
+
+    Args:
+        clip: The fragments.
+        field_nm: Height and width of the field.
+        margins_nm: The margins of drawn polygons and of assist rectangles.
+    """
+    free = np.full(len(clip.sites) + 1, np.inf)  # the last one is of vertices' missing owners
+    margins = np.array(margins_nm)[(clip.owners[:, 0] >= clip.drawn).astype(int), None]
+    for room, sign in ((clip.vertices, -1), (np.array(field_nm[::-1]) - clip.vertices, 1)):
+        pushed = np.maximum(sign * clip.vectors, 0)  # (v, 2 owners, 2)
+        share = (room - margins)[:, None] / np.maximum(pushed.sum(1, keepdims=True), FLAT)
+        np.minimum.at(free, clip.owners, np.where(pushed > FLAT, share, np.inf).min(2))
+    return _whole(free[:-1])
+
+
+def _heights(
+    starts: np.ndarray, ends: np.ndarray, normal: np.ndarray, half: float, guards_nm: np.ndarray
+) -> np.ndarray:
+    """Distances (2, m) of segments from a line through the origin, at both ends of their parts beside it; signed.
+
+    Beside it is up to the segment's guard from its ends; and, for segments that are parallel to it, as far as they are
+    ahead: of what is farther to the side, edges at right angles limit the moves. Distances of segments that are not
+    parallel to the line are taken at right angles to them; those of segments that are not beside it are NaN.
     """
     tangent = np.array([-normal[1], normal[0]])
     (low, high), (first, last) = (
         np.stack([points @ direction for points in (starts, ends)]) for direction in (tangent, normal)
     )
     slope = (last - first) / (high - low)  # facing segments are not parallel to the normal
-    aside = np.where(np.abs(slope) < FLAT, np.maximum(np.abs(first), guard_nm), guard_nm)
-    met = (np.maximum(low, high) >= -half - aside) & (np.minimum(low, high) <= half + aside)
-    low, first, slope, reach = low[met], first[met], slope[met], half + aside[met]
-    above = np.concatenate([first + slope * (np.clip(end, -reach, reach) - low) for end in (low, high[met])])
-    return above / np.hypot(1, np.tile(slope, 2))
+    reach = half + np.where(np.abs(slope) < FLAT, np.maximum(np.abs(first), guards_nm), guards_nm)
+    beside = (np.maximum(low, high) >= -reach) & (np.minimum(low, high) <= reach)
+    heights = np.stack([first + slope * (np.clip(end, -reach, reach) - low) for end in (low, high)])
+    return np.where(beside, heights / np.hypot(1, slope), np.nan)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,15 +1,25 @@
 """Edges cut into fragments, and their sites."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
-from scenes.edges import RULES, SHAPES, cut, drawn, edges, polygons, shapes
+import torch
+from scenes.edges import RULES, SHAPES, SIDE, cut, drawn, edges, polygons, shapes
 from scenes.slanted import circle, rotated, turned
 from torch import Tensor
 
-from litho_dl.ilt.fragmentation import KEPT_NM, LARGEST_MOVE_NM
-from litho_dl.ilt.fragments import Fragments, fragment, free_moves
+from litho_dl.ilt.assists import Assists
+from litho_dl.ilt.fragmentation import KEPT_NM, LARGEST_MOVE_NM, Fragmentation
+from litho_dl.ilt.fragments import Fragments, fragment, free_moves, moves_to_border
+from litho_dl.ilt.parameterization import Start
+from litho_dl.ilt.parameterization.manhattan import Manhattan
+from litho_dl.layout.contour import pixel_polygons
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
+from litho_dl.layout.rules import MaskRules, check_rules
+
+BAR, ASSISTS = [(40, 60, 100, 340)], [(180, 60, 250, 340), (320, 60, 390, 340)]
 
 
 class TestFragments:
@@ -89,7 +99,7 @@ class TestReach:
         clip = cut(shape)
         axis = int(normal[1] != 0)
         own = (clip.normals == normal).all(1) & (clip.middles[:, axis] == at)
-        found = np.unique(free_moves(clip, polygons(shape), KEPT_NM, LARGEST_MOVE_NM, 0.0)[own], axis=0)
+        found = np.unique(limits_of(clip, polygons(shape))[own], axis=0)
         assert len(found) == 1
         return float(found[0, 0]), float(found[0, 1])
 
@@ -99,9 +109,9 @@ class TestReach:
         assert self.limits(two, (1, 0), 150) == (-(90 - 24) / 2, (80 - 24) / 2)
         assert self.limits(two, (-1, 0), 230) == (-(100 - 24) / 2, (80 - 24) / 2)
         assert self.limits(two, (-1, 0), 60) == (-(90 - 24) / 2, 40)
-        assert self.limits(two, (0, 1), 340) == (-40, 40)
+        assert self.limits(two, (0, 1), 340) == (-(40 - 24), 40)  # fragments of 40 nm beside the corners
         assert self.limits(SHAPES["bar"], (0, 1), 201) == (-28, 40)  # half of 57, in whole nm
-        assert self.limits(SHAPES["frame"], (1, 0), 150) == (-33, 40)
+        assert self.limits(SHAPES["frame"], (0, 1), 140) == (-28, 60 - 24)  # beside fragments of 60 nm of a hole
         assert self.limits(drawn((60, 60, 340, 80)), (0, 1), 80) == (0, 40)
 
     def test_of_what_is_ahead_and_aside_the_farther_way_is_limited(self):
@@ -122,17 +132,55 @@ class TestReach:
         for box, area_nm2, expected in (((60, 60, 90, 150), 1200, (-3, -20)), ((60, 60, 90, 150), 2400, (-3, 0))):
             rectangle = polygons(drawn(box))
             clip = fragment([], rectangle, RULES)
-            limits = free_moves(clip, rectangle, KEPT_NM, LARGEST_MOVE_NM, area_nm2)[:, 0]
+            limits = limits_of(clip, rectangle, smallest_nm2=area_nm2)[:, 0]
             upright = clip.normals[:, 0] != 0
             assert (limits[upright].tolist(), limits[~upright].tolist()) == ([expected[0]] * 2, [expected[1]] * 2)
         square = polygons(drawn((60, 60, 108, 108)))
-        assert (free_moves(fragment([], square, RULES), square, 24.0, 40.0, 1200.0)[:, 0] == 0).all()
+        assert (limits_of(fragment([], square, RULES), square, smallest_nm2=1200.0)[:, 0] == 0).all()
 
     def test_the_steps_of_a_staircase_stay_steps(self):
-        """Of 50 and 100 nm: each side gets half of what a step has beyond 24 nm, so that none passes the next."""
+        """Of 50 and 100 nm: each side gets half of what a step has beyond 24 nm, so that none passes the next; or all
+        that the fragment across the inner corner has, where it is a part of the step.
+        """
         stairs = drawn((60, 60, 200, 150), (200, 60, 250, 200), (250, 60, 340, 300))
-        assert self.limits(stairs, (0, 1), 200) == (-(50 - 24) / 2, (100 - 24) / 2)
-        assert self.limits(stairs, (-1, 0), 200) == (-(50 - 24) / 2, 40)
+        assert self.limits(stairs, (0, 1), 200) == (-(50 - 24) / 2, 100 / 2 - 24)
+        assert self.limits(stairs, (-1, 0), 200) == (-(50 - 24) / 2, 40 - 24)
+
+    def test_assist_rectangles_keep_their_limits(self):
+        """70 nm wide, one 80 nm from a drawn bar and 70 nm from the other; by default, 24 nm remain everywhere."""
+        bar, features = (polygons(drawn(*boxes)) for boxes in (BAR, ASSISTS))
+        clip = fragment(bar, features, RULES)
+        for assists, width, clear, apart, moved in (
+            ({}, -23, 28, 23, 28),
+            ({"narrowest_nm": 48.0, "space_nm": 60.0, "clearance_nm": 60.0}, -11, 10, 5, 10),
+            ({"narrowest_nm": 48.0, "space_nm": 60.0, "clearance_nm": 75.0}, -11, 5, 5, 10),
+            ({"narrowest_nm": 80.0, "space_nm": 80.0, "clearance_nm": 60.0}, 0, 0, 0, 0),
+        ):
+            limits = limits_of(clip, bar + features, **assists)
+            left, right = ((clip.normals == (sign, 0)).all(1) for sign in (-1, 1))
+            of_assist = np.arange(len(clip.sites)) >= clip.drawn
+            assert limits[of_assist & (left | right), 0].tolist() == [width] * 4
+            assert limits[of_assist & left, 1].tolist() == [clear, apart]
+            assert limits[of_assist & right, 1].tolist() == [apart, 40]
+            assert (limits[~of_assist & right, 1] == moved).all()
+
+    def test_the_border_has_half_of_the_space(self):
+        """16 nm from it, of which 12 nm remain; 30 nm for a rectangle that keeps 60 nm."""
+        near = polygons(drawn((16, 100, 60, 300), (340, 160, 384, 240)))
+        for drawn_ones, assists, moves in ((near, [], [4, 4]), (near[:1], near[1:], [4, 0])):
+            clip = fragment(drawn_ones, assists, RULES)
+            limits = moves_to_border(clip, (SIDE, SIDE), (12.0, 30.0))
+            outer = np.isin(clip.middles[:, 0], (16, 384))
+            assert sorted(set(limits[outer])) == sorted(set(moves))
+            assert limits[~outer].min() >= 70
+            assert (moves_to_border(clip, (2 * SIDE, 2 * SIDE), (12.0, 30.0))[clip.middles[:, 0] == 384] > 300).all()
+
+    def test_the_tip_of_a_slanted_shape_does_not_reach_it(self):
+        """20 nm from the border, and moved by both of its sides."""
+        diamond = Polygon(np.array([(20, 200), (120, 100), (220, 200), (120, 300)], dtype=float))
+        clip = fragment([diamond], [], RULES)
+        after = moved(clip, np.minimum(moves_to_border(clip, (SIDE, SIDE), (12.0, 12.0)), 40))
+        assert 12 <= after[:, 0].min() < 14
 
     @shapes
     def test_widths_and_spaces_are_kept(self, shape):
@@ -147,6 +195,40 @@ class TestReach:
                     runs = runs[1:-1]  # not those to the border
                     assert not len(runs) or runs.min() >= KEPT_NM
             assert moved.abs().max() <= LARGEST_MOVE_NM
+
+
+class TestMaskRules:
+    """Whatever the moves within their limits."""
+
+    def broken(self, shape: Tensor, limit_nm: float, seed: int) -> int:
+        """Violations after random moves, most of them as far as they may."""
+        rules = MaskRules(limit_nm, limit_nm, 1600.0)
+        form = Manhattan(Fragmentation().keeping(rules))
+        start = form.start(Start(torch.nn.functional.avg_pool2d(shape, 4), 4.0, shape, 1.0))
+        moves = torch.empty_like(start).uniform_(-60, 60, generator=torch.Generator().manual_seed(seed))
+        mask, pixel_nm = form.output_mask(form.project(moves, 0), 4.0)
+        return check_rules(list(pixel_polygons(mask[0].numpy(), pixel_nm)), rules).total
+
+    @pytest.mark.parametrize("limit_nm", [20.0, 40.0, 60.0])
+    @pytest.mark.parametrize(
+        "boxes",
+        [
+            [(40, 90, 360, 310)],
+            [(40, 40, 360, 180), (40, 180, 200, 360)],
+            [(40, 60, 360, 160), (150, 160, 250, 360)],
+            [(40, 100, 200, 220), (200, 130, 360, 250)],
+        ],
+        ids=["rectangle", "ell", "tee", "jog"],
+    )
+    def test_shapes_that_keep_rules_have_masks_that_keep_them(self, boxes, limit_nm):
+        """No narrow bump remains at a corner, nor a neck to it, nor a gap at an inner one."""
+        shape = drawn(*boxes)
+        assert check_rules(polygons(shape), MaskRules(limit_nm, limit_nm, 1600.0)).total == 0
+        assert [seed for seed in range(8) if self.broken(shape, limit_nm, seed)] == []
+
+    def test_and_holes(self):
+        shape = drawn((20, 20, 380, 380), holes=((130, 130, 270, 250),))
+        assert [seed for seed in range(8) if self.broken(shape, 40.0, seed)] == []
 
 
 class TestSlanted:
@@ -170,8 +252,8 @@ class TestSlanted:
     @pytest.mark.parametrize("angle_deg", [30, 45])
     def test_and_the_same_limits(self, shape, angle_deg):
         slanted = turned(polygons(shape), angle_deg, 1e-5)
-        expected = free_moves(cut(shape), polygons(shape), KEPT_NM, LARGEST_MOVE_NM, 0.0)
-        found = free_moves(fragment(slanted, [], RULES), slanted, KEPT_NM, LARGEST_MOVE_NM, 0.0)
+        expected = limits_of(cut(shape), polygons(shape))
+        found = limits_of(fragment(slanted, [], RULES), slanted)
         assert np.abs(found - expected).max() <= 1  # half of a distance, in whole nm
         assert np.abs(found - expected).mean() < 0.2
 
@@ -195,7 +277,7 @@ class TestSlanted:
         radii = [np.hypot(*(loop - 300).T) for loop in found.loops]
         np.testing.assert_allclose(radii[0], 208, atol=0.05)
         np.testing.assert_allclose(radii[1], 92, atol=0.05)
-        limits = free_moves(clip, [ring], KEPT_NM, LARGEST_MOVE_NM, 0.0)
+        limits = limits_of(clip, [ring])
         assert -38 <= limits[:, 0].min() <= limits[:, 0].max() <= -34  # half of what a width of 100 has beyond 24 nm
         assert limits[:, 1].min() >= 38  # the hole is 200 wide
 
@@ -206,7 +288,7 @@ class TestSlanted:
         other = Polygon(rotated(corners, 45, 1e-3) + np.array([613.64, 100]))
         assert other.hull[:, 0].min() == pytest.approx(550)
         clip = fragment([bar, other], [], RULES)
-        limits = free_moves(clip, [bar, other], KEPT_NM, LARGEST_MOVE_NM, 0.0)
+        limits = limits_of(clip, [bar, other])
         assert (limits[:, 1] < 40).any()
         grown = [Layout("one", (polygon,)).biased(11.9) for polygon in clip.polygons(moved(clip, limits[:, 1]))]
         both = Layout("both", (*grown[0].polygons, *grown[1].polygons))
@@ -227,3 +309,8 @@ def moved(clip: Fragments, moves: np.ndarray) -> np.ndarray:
     """Vertices (v, 2) after moves (n,)."""
     own = np.append(moves, 0.0)[clip.owners]
     return clip.vertices + (own[..., None] * clip.vectors).sum(1)
+
+
+def limits_of(clip: Fragments, shapes: Sequence[Polygon], **assists: float) -> np.ndarray:
+    """The default limits, with others of assist rectangles."""
+    return free_moves(clip, shapes, KEPT_NM, LARGEST_MOVE_NM, Assists(**assists))

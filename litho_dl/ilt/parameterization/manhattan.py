@@ -13,7 +13,7 @@ from litho_dl.core.grid import Grid
 from litho_dl.ilt.assists import Assists
 from litho_dl.ilt.bars import assist_bars
 from litho_dl.ilt.fragmentation import Fragmentation
-from litho_dl.ilt.fragments import Fragments, fragment, free_moves
+from litho_dl.ilt.fragments import Fragments, fragment, free_moves, moves_to_border
 from litho_dl.ilt.parameterization.base import EdgeParameterization, Start
 from litho_dl.ilt.sraf import assist_rectangles
 from litho_dl.layout.contour import pixel_polygons
@@ -36,7 +36,8 @@ class Manhattan(EdgeParameterization):
     Fragments of slanted edges move along their normals. Features of the start mask away from the target become
     rectangles, which serve as assist features; so do bars by rules, which are fixed. Gradients also move the sides of
     the rectangles; edge placement errors are fed back to the target's fragments alone. Moves are limited so that widths
-    and spaces of at least `kept_nm` remain. The parameters (B, n) are padded for clips with fewer fragments.
+    and spaces of at least `kept_nm` remain, across the field's border too, and rectangles keep the limits of assist
+    features. The parameters (B, n) are padded for clips with fewer fragments.
 
     Source: N. Cobb, PhD thesis, UC Berkeley (1998), ch. 5: fragments, and moves fed back from their placement errors.
     """
@@ -90,7 +91,11 @@ class Manhattan(EdgeParameterization):
     def _free_moves(self, clip: Fragments, polygons: list[Polygon]) -> np.ndarray:
         """Limits (n, 2) of the moves of one clip; bars by rules stay, and rectangles do not grow beyond limits."""
         own, assists = self._settings, self._assists
-        limits = free_moves(clip, polygons, own.kept_nm, own.largest_move_nm, assists.smallest_nm2)
+        height, width = self._shape
+        field_nm = (height * self._pixel_nm, width * self._pixel_nm)
+        limits = free_moves(clip, polygons, own.kept_nm, own.largest_move_nm, assists)
+        margins_nm = own.kept_nm / 2, max(own.kept_nm, assists.space_nm) / 2
+        limits[:, 1] = np.minimum(limits[:, 1], moves_to_border(clip, field_nm, margins_nm))
         if assists.bars is not None:
             limits[clip.drawn :] = 0
         if assists.reach_nm is not None or assists.widest_nm is not None:

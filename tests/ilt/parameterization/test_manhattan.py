@@ -341,6 +341,15 @@ class TestSettings:
             moves = form.project(form.start(start) + 10, 0)[0, -4:]
             assert int((moves > 0).sum()) == grows
 
+    def test_nothing_grows_together_across_the_border(self):
+        """Bars 16 nm from it keep 12 nm; an assist feature with a space of 60 nm stays 30 nm away."""
+        near, far = drawn((16, 60, 60, 340)), drawn((16, 60, 60, 340), (280, 100, 360, 300))
+        for mask, columns in ((near, (12, 72)), (far, (12, 370))):
+            start = Start(torch.nn.functional.avg_pool2d(mask, 4), 4.0, near, 1.0)
+            form = Manhattan(Fragmentation(largest_move_nm=12.0), Assists(space_nm=60.0))
+            grown, _ = form.output_mask(form.project(form.start(start) + 1000, 0), 4.0)
+            assert tuple((np.flatnonzero(grown[0].any(0))[[0, -1]] + (0, 1)).tolist()) == columns
+
     def test_bars_by_rules_take_the_place_of_features(self):
         """Beside the two long sides of the bar, and not at its ends, which are too short."""
         target, far = drawn((60, 60, 120, 340)), drawn((60, 60, 120, 340), (240, 100, 280, 300))

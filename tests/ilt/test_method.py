@@ -231,8 +231,14 @@ def test_only_gradient_steps_move_a_source(tmp_path):
                 load_method(path)
 
 
+def two_levels(*steps: int) -> Method:
+    fast = load_method("fast")
+    levels = (level.model_copy(update={"steps": n}) for level, n in zip(fast.levels, steps, strict=False))
+    return fast.model_copy(update={"levels": tuple(levels)})
+
+
 class TestShortened:
-    METHOD = load_method("fast")  # 36 + 44 steps
+    METHOD = two_levels(36, 44)
 
     @pytest.mark.parametrize(
         ("steps", "begin", "counts"),

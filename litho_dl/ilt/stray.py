@@ -27,7 +27,7 @@ def without_stray_prints(
 
     The shape nearest to each stray print, of those that touch nothing drawn or fixed, is shrunk until the print is
     gone, or until the shape is, by the rules. Prints without such a shape nearby stay: they are side lobes of drawn
-    features, or of fixed ones.
+    or fixed shapes, or of features that are connected to them.
 
     Args:
         cleaned: The masks.

@@ -286,9 +286,8 @@ class TestCurvesAndShots:
         assert result["curve_tolerance_nm"] <= 1.0
         checked = json.loads(litho("mrc", result["mask_curves"], "--radius", "20", "--json").out)
         assert checked["violations"] == {"width": 0, "space": 0, "area": 0, "radius": 0}
-        coarse = (*options, "--curves", "2", "--out", tmp_path / "coarse")
-        (other,) = succeeded("optimize", "cross.glp", *coarse)
-        assert other["segments"] <= result["segments"]
+        (finer,) = succeeded("optimize", "cross.glp", *options, "--curves", "0.2", "--out", tmp_path / "finer")
+        assert finer["curve_tolerance_nm"] <= 0.2 < result["curve_tolerance_nm"]
 
     def test_control_points_are_the_same_mask(self, here, tmp_path):
         options = (*self.OPTIONS, "--curves", "0.5", "--out", tmp_path)

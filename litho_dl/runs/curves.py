@@ -7,6 +7,8 @@ from typing import Any
 
 from litho_dl.layout.bezier import GRID_NM, BezierOutline, segment_count
 from litho_dl.layout.bezier_fit import fit_outlines
+from litho_dl.layout.curvature import tight_curves
+from litho_dl.layout.curves import evened
 from litho_dl.layout.polygon import Polygon
 from litho_dl.layout.rules import MaskRules, check_curves
 from litho_dl.runs.tables import headline_scores
@@ -14,6 +16,8 @@ from litho_dl.scoring.evaluate import Evaluation
 
 LARGEST_CHANGE = 0.005  # of L2 + PVB, by which what is written may be worse than the mask
 HALVINGS = 3  # of the tolerance at most
+SMOOTHINGS = 8  # of outlines with bends that are too tight, at most,
+STEP = 0.1  # by steps of this share of the least radius
 FLAT_SHARE, FLATTEST_NM = 0.25, 1.0  # of the tolerance, for the polygons of the curves; and at most
 
 
@@ -64,7 +68,7 @@ def draw_curves(
     Args:
         contours: The mask's outline, dense and smooth; see `layout.curves`.
         tolerance_nm: Tolerance of the curves to it; > 0.
-        least_radius_nm: Least radius that the contours have and the curves keep; 0: none.
+        least_radius_nm: Least radius that the contours have, or nearly, and the curves keep; 0: none.
         pixels: The scores of the mask.
         score: Scores polygons on the field.
         rules: The rules that the curves are checked against; None: they are not checked.
@@ -78,7 +82,7 @@ def draw_curves(
     tried: list[DrawnCurves] = []
     for halving in range(HALVINGS + 1):
         within_nm = tolerance_nm / 2**halving
-        outlines = fit_outlines(contours, within_nm, least_radius_nm)
+        outlines = _round_outlines(contours, within_nm, least_radius_nm)
         flat_nm = min(max(GRID_NM, FLAT_SHARE * within_nm), FLATTEST_NM)
         polygons = tuple(outline.flattened(flat_nm) for outline in outlines)
         evaluation = score(polygons)
@@ -111,6 +115,20 @@ def warn_of_curves(curves: DrawnCurves, name: str) -> None:
             f"within smaller tolerances: smoothing rounds corners and drops specks that act on the print.",
             file=sys.stderr,
         )
+
+
+def _round_outlines(
+    contours: Sequence[Polygon], tolerance_nm: float, least_radius_nm: float
+) -> tuple[BezierOutline, ...]:
+    """Curves of contours, of which those with bends tighter than a least radius are smoothed further."""
+    smooth, outlines = list(contours), list(fit_outlines(contours, tolerance_nm, least_radius_nm))
+    for _ in range(SMOOTHINGS if least_radius_nm > 0 else 0):
+        tight = [n for n, outline in enumerate(outlines) if len(tight_curves(outline.loops, least_radius_nm).values)]
+        smoother = evened([smooth[n] for n in tight], STEP * least_radius_nm)
+        fitted = fit_outlines(smoother, tolerance_nm, least_radius_nm)
+        for n, contour, outline in zip(tight, smoother, fitted, strict=True):
+            smooth[n], outlines[n] = contour, outline
+    return tuple(outlines)
 
 
 def _cost(evaluation: Evaluation) -> float:

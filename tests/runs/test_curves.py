@@ -10,8 +10,11 @@ from scenes.ilt import CLIPS, small_simulator
 from scenes.shapes import box
 
 from litho_dl.comparison.candidates import Made
-from litho_dl.layout.curves import Outlines, smooth_contours
+from litho_dl.layout.bezier_fit import fit_outlines
+from litho_dl.layout.curvature import tight_curves
+from litho_dl.layout.curves import Outlines, evened, smooth_contours
 from litho_dl.layout.layout import Layout
+from litho_dl.layout.rules import MaskRules, check_curves
 from litho_dl.layout.shapes import to_polygons, to_shapes
 from litho_dl.runs.curves import HALVINGS, DrawnCurves, curve_entry, draw_curves, warn_of_curves
 from litho_dl.runs.masks import GivenMasks
@@ -56,6 +59,20 @@ def test_the_best_is_taken_and_told_where_none_is_good(capsys):
     assert "metal: L2 + PVB of the curves are 0.8% above" in capsys.readouterr().err
     warn_of_curves(drawn([900.0]), "metal")
     assert not capsys.readouterr().err
+
+
+def test_bends_that_are_a_little_too_tight_are_smoothed():
+    """Corners of 9.2 nm radius where 10 nm are to be kept; the other pad, whose corners keep it, stays as it is."""
+    tight, wide = (
+        shapely.box(x, 100, x + 100, 200).buffer(-r, join_style="mitre").buffer(r, quad_segs=24)
+        for x, r in ((100, 9.2), (300, 13))
+    )
+    contours = evened(to_polygons(np.array([tight, wide])), 1.0)
+    curves = draw_curves(contours, 0.5, 10.0, scored(1000.0), lambda polygons: scored(1000.0), None)
+    assert check_curves(curves.outlines, MaskRules(20, 20, 1000, 10)).total == 0
+    assert len(tight_curves(fit_outlines(contours, 0.5, 10.0)[0].loops, 10.0).values) == 4
+    (same,) = fit_outlines(contours[1:], 0.5, 10.0)
+    np.testing.assert_array_equal(curves.outlines[1].hull.segments, same.hull.segments)
 
 
 def test_each_mask_has_its_own_curves():

@@ -207,9 +207,7 @@ def _job(
     if starts is not None and name is None:
         raise click.UsageError("--starts goes with --method or --refine.")
     read = read_optics(optics)
-    chosen = None if name is None else method_with(load_method(name), name, rules, read.scale)
-    if chosen is not None and starts is not None:
-        chosen = chosen.with_starts(starts)
+    chosen = None if name is None else method_with(load_method(name).with_starts(starts), name, rules, read.scale)
     PROTOCOLS["default"].scaled(read.scale).require(read.field_nm, read.mask)
     generator = None if model is None else load_generator(model, read, force=force)
     if generator is not None:

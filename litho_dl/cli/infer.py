@@ -87,8 +87,7 @@ def infer(
 
     if starts is not None and steps is None:
         raise click.UsageError("--starts goes with --refine.")
-    resolved, chosen = resolve_device(device), load_method(method)
-    chosen = chosen if starts is None else chosen.with_starts(starts)
+    resolved, chosen = resolve_device(device), load_method(method).with_starts(starts)
     optics, clips = read_clips(run_input, {} if steps is None else {f"method {method}": chosen.field_step_nm})
     if steps is not None:
         chosen = method_with(chosen, method, rules, optics.scale)
@@ -102,8 +101,8 @@ def infer(
     prediction, solution = predict(generator, clips, resolved), None
     title, trained_for = generator.card.recipe.network, generator.card.optics.name
     settings = {**run_input.settings(), "model": model, "mask_rules": str(run.protocol.rules)}
-    settings |= {"mask_field": optics.mask.field}
-    settings |= {"network": title, "trained_for": trained_for, "network_seconds": prediction.seconds}
+    settings |= {"mask_field": optics.mask.field, "network": title, "trained_for": trained_for}
+    settings |= {"network_seconds": prediction.seconds}
     if steps is not None:
         with progress_bar(f"Refining {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
             solution = refine(run.simulator, prediction, clips, chosen, steps, advance)

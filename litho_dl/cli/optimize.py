@@ -118,8 +118,7 @@ def optimize(
         raise LithoError(f"Expected --curves above 0 and at most {LARGEST_TOLERANCE_NM:g} nm, got {curves_nm:g}.")
     if starts is not None and start_masks:
         raise click.UsageError("--init continues from one mask a clip; leave out --starts.")
-    resolved, chosen = resolve_device(device), load_method(method)
-    chosen = chosen if starts is None else chosen.with_starts(starts)
+    resolved, chosen = resolve_device(device), load_method(method).with_starts(starts)
     whole_factor(chosen.mask_nm, MASK_FILE_PIXEL_NM)  # refuse now a pixel on which masks could not be saved
     optics, clips = read_clips(run_input, {f"method {method}": chosen.field_step_nm})
     chosen = method_with(chosen, method, rules, optics.scale)

@@ -343,12 +343,14 @@ class Method(Settings):
             )
         return self.model_copy(update={"rules": validated(Rules, table, "mask rules that the method keeps")})
 
-    def with_starts(self, starts: int) -> "Method":
-        """The method with another number of starts.
+    def with_starts(self, starts: int | None) -> "Method":
+        """The method with another number of starts; None: its own.
 
         Raises:
             RecipeError: It cannot have so many.
         """
+        if starts is None:
+            return self
         return validated(Method, self.model_dump() | {"starts": starts}, f"{starts} starts")
 
     @property

@@ -3,12 +3,19 @@
 import numpy as np
 import pytest
 import torch
+from scenes.ilt import FIELD, SIMPLE, changed, small_simulator, targets, with_levels
 from torch import Tensor
 
+from litho_dl.core.grid import Grid
 from litho_dl.core.threads import Team
 from litho_dl.ilt.cleanup import clean
+from litho_dl.ilt.method import Rules
+from litho_dl.ilt.solve import solve_targets
 from litho_dl.layout.contour import contour_polygons
+from litho_dl.layout.layout import Layout
+from litho_dl.layout.raster import rasterize
 from litho_dl.layout.rules import MaskRules, check_rules
+from litho_dl.metrics.mrc import mask_violations
 
 RULES = MaskRules(min_width_nm=20, min_space_nm=20, min_area_nm2=1600)
 RADIUS_NM = 10.3  # of rounded corners
@@ -83,3 +90,28 @@ def test_shapes_that_go_on_beyond_the_field_end_at_its_border():
 def test_rules_that_are_off():
     (mask,) = cleaned(DIRTY, rules=MaskRules(0, 0, 0))
     assert mask[205, 45] == mask[105, 200] == 1
+
+
+def test_finished_masks_have_no_violation():
+    """A speck in the start mask is removed or grown, whatever the clip; the parameters stay those of the best mask."""
+    rules = Rules(min_width_nm=40, min_space_nm=40, min_area_nm2=4000)
+    still = changed(SIMPLE.levels[1], learning_rate=1e-9, steps=1)
+    method = with_levels(still, rules=rules, clean=True)
+    dirty = (targets(8.0) >= 0.5).double()
+    dirty[:, 4:6, 4:6] = 1
+    solution = solve_targets(small_simulator(), targets(8.0), 8.0, method, init=dirty)
+    raw = solve_targets(small_simulator(), targets(8.0), 8.0, method.model_copy(update={"clean": False}), init=dirty)
+    before, after = (
+        [mask_violations(mask.numpy(), 8.0, rules.mask_rules()).total for mask in solved.mask]
+        for solved in (raw, solution)
+    )
+    assert min(before) > 0
+    assert after == [0, 0]
+    assert torch.equal(raw.parameters, solution.parameters)
+    assert raw.outlines is None
+    assert solution.outlines is not None
+    (written,) = zip(solution.outlines.of(1).polygons, strict=True)
+    coverage = rasterize(Layout("", written[0]), Grid.of_field(FIELD, 8.0))
+    np.testing.assert_array_equal(coverage >= 0.5, solution.mask[1].numpy())
+    elsewhere = (solution.mask ^ raw.mask)[:, 12:, 12:]
+    assert elsewhere.double().mean() < 0.02  # corners

@@ -10,7 +10,6 @@ from scenes.ilt import CLIPS, FIELD, SIMPLE, changed, printed_objective, small_s
 from torch import Tensor
 
 from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
-from litho_dl.core.grid import Grid
 from litho_dl.core.settings import packaged_names
 from litho_dl.ilt.method import Level, Method, Rules, load_method
 from litho_dl.ilt.objective import ObjectiveInputs, evaluate_terms
@@ -19,9 +18,6 @@ from litho_dl.ilt.probes import epe_probes
 from litho_dl.ilt.problem import LevelProblem
 from litho_dl.ilt.solve import solve_targets
 from litho_dl.ilt.start import coarsened
-from litho_dl.layout.layout import Layout
-from litho_dl.layout.raster import rasterize
-from litho_dl.metrics.mrc import mask_violations
 from litho_dl.optics.mask import MaskType
 from litho_dl.runs.optimize import score_masks, solve
 from litho_dl.scoring.evaluate import evaluate_mask
@@ -179,31 +175,6 @@ class TestEveryPreset:
                 seen = form.project(parameters.detach() + 1, 0)
             assert (gradient[seen.bool()] != 0).all()
             assert seen.bool().double().mean() > 0.3
-
-
-def test_the_clean_up_leaves_no_violation(simulator):
-    """A speck in the start mask is removed or grown, whatever the clip; the parameters stay those of the best mask."""
-    rules = Rules(min_width_nm=40, min_space_nm=40, min_area_nm2=4000)
-    still = changed(SIMPLE.levels[1], learning_rate=1e-9, steps=1)
-    method = with_levels(still, rules=rules, clean=True)
-    dirty = (targets(8.0) >= 0.5).double()
-    dirty[:, 4:6, 4:6] = 1
-    solution = solve_targets(simulator, targets(8.0), 8.0, method, init=dirty)
-    raw = solve_targets(simulator, targets(8.0), 8.0, method.model_copy(update={"clean": False}), init=dirty)
-    before, after = (
-        [mask_violations(mask.numpy(), 8.0, rules.mask_rules()).total for mask in solved.mask]
-        for solved in (raw, solution)
-    )
-    assert min(before) > 0
-    assert after == [0, 0]
-    assert torch.equal(raw.parameters, solution.parameters)
-    assert raw.outlines is None
-    assert solution.outlines is not None
-    (written,) = zip(solution.outlines.of(1).polygons, strict=True)
-    coverage = rasterize(Layout("", written[0]), Grid.of_field(FIELD, 8.0))
-    np.testing.assert_array_equal(coverage >= 0.5, solution.mask[1].numpy())
-    elsewhere = (solution.mask ^ raw.mask)[:, 12:, 12:]
-    assert elsewhere.double().mean() < 0.02  # corners
 
 
 def test_masks_print_better_than_the_layout_as_drawn(simulator):

@@ -170,7 +170,8 @@ def described(bench: Bench, label: str, model: Generator, network_s: float, know
     card, lineage = model.card, model.card.lineage
     trainings = [each.training for each in lineage if each.training]
     stages = [(name, stage) for training in trainings for name, stage in training.stages.items()]
-    digests = {each.data.get("digest", "") for each in lineage}
+    sets = [one for each in lineage for one in each.data["sets"]]
+    digests = {one["digest"] for one in sets}
     return {
         "suite": bench.suite.name,
         "optics": Path(bench.suite.optics).name,
@@ -179,8 +180,8 @@ def described(bench: Bench, label: str, model: Generator, network_s: float, know
         "parameters": sum(weight.numel() for weight in model.network.parameters()),
         "milliseconds": round(1000 * network_s / bench.count, 3),
         "known_clips": sum(known[digest] for digest in digests) if digests <= known.keys() else "",
-        "data": card.data.get("description", ""),
-        "pairs": card.data.get("pairs", {}).get("training", ""),
+        "data": "; ".join(dict.fromkeys(one["description"] for one in sets)),
+        "pairs": card.data["pairs"]["training"],
         "command": "; then ".join(training.command for training in trainings),
         "device": trainings[-1].device if trainings else "",
         "epochs": " + ".join(f"{stage.epochs} {name}" for name, stage in stages),

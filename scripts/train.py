@@ -1,7 +1,7 @@
-"""The mask generators and surrogates on one data set: a table and curves to results/training.*.
+"""The mask generators and surrogates on the same data sets: a table and curves to results/training.*.
 
-`python scripts/train.py --data FOLDER`; a run that is in --folder already is not trained again. Recipes that are not
-named keep the rows that results/training.csv has of them.
+`python scripts/train.py --data FOLDER --data ANOTHER`; a run that is in --folder already is not trained again. Recipes
+that are not named keep the rows that results/training.csv has of them.
 """
 
 import os
@@ -32,7 +32,7 @@ PRINT_SCORES = ("aerial_mse", "print_iou")
 HEAD = """# Training of mask generators and surrogates
 
 `{command}` made this on {cores} CPU cores ({machine}; {device}), torch {torch}. Recipes that it does not name are of an
-earlier run, on whatever the machine was then. Scores are means over the {test:,} test pairs of `{data}`, optics
+earlier run, on whatever the machine was then. Scores are means over the {test:,} test pairs of {data}, optics
 `{optics}`, with the weights as they are kept; those of the validation pairs chose them. Seconds are of training and
 validation, on the machine as it was.
 
@@ -96,7 +96,9 @@ def markdown(rows: list[dict[str, Any]], drawn: Iterable[str], **facts: Any) -> 
     return HEAD.format(**tables, pictures=links, **facts)
 
 
-def train(recipe: GeneratorRecipe, name: str, data: Path, folder: Path, device: torch.device) -> GeneratorRun:
+def train(
+    recipe: GeneratorRecipe, name: str, data: tuple[Path, ...], folder: Path, device: torch.device
+) -> GeneratorRun:
     """Trains one recipe in FOLDER/NAME, with its pictures."""
     pairs = load_pair_set(data, recipe)
     with training_progress() as report:
@@ -108,12 +110,12 @@ def train(recipe: GeneratorRecipe, name: str, data: Path, folder: Path, device: 
 
 
 @click.command()
-@click.option("--data", required=True, type=click.Path(path_type=Path), help="A data set of litho-dl dataset.")
+@click.option("--data", required=True, multiple=True, type=click.Path(path_type=Path), help="Of litho-dl dataset.")
 @click.option("--recipes", default="small", show_default=True, help="small, all, or names with commas between.")
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("runs/generators"), show_default=True)
 @click.option("--device", default="auto", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
-def main(data: Path, recipes: str, folder: Path, device: str, out: Path) -> None:
+def main(data: tuple[Path, ...], recipes: str, folder: Path, device: str, out: Path) -> None:
     """Train recipes one after the other, and write their table and curves."""
     keep_memory()
     require_writable_folder(out)
@@ -134,13 +136,15 @@ def main(data: Path, recipes: str, folder: Path, device: str, out: Path) -> None
     text = markdown(
         rows,
         [entry["recipe"] for entry in rows if (out / f"training.{entry['recipe']}.png").exists()],
-        command="python scripts/train.py --data DIR" + (f" --recipes {recipes}" if recipes != "small" else ""),
+        command="python scripts/train.py"
+        + " --data DIR" * len(data)
+        + (f" --recipes {recipes}" if recipes != "small" else ""),
         cores=os.cpu_count(),
         machine=platform.machine(),
         device=device_name(own),
         torch=torch.__version__,
         test=card.data["pairs"]["test"],
-        data=data.name,
+        data=" and ".join(folder.name for folder in data),
         optics=card.optics.name,
     )
     write_text(out / "training.md", text)

@@ -20,7 +20,11 @@ from litho_dl.cli.options import (
 @click.command()
 @click.argument("recipe", shell_complete=complete_names("generators"))
 @click.option(
-    "--data", required=True, type=click.Path(path_type=Path, file_okay=False), help="A data set of litho-dl dataset."
+    "--data",
+    required=True,
+    multiple=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A data set of litho-dl dataset; may be given several times.",
 )
 @out_option
 @click.option("--optics", metavar="RECIPE_OR_KERNELS", help="Optics of the prints.  [default: those of the data set]")
@@ -33,7 +37,7 @@ from litho_dl.cli.options import (
 @json_option
 def train(
     recipe: str,
-    data: Path,
+    data: tuple[Path, ...],
     out: Path,
     optics: str | None,
     start: str | None,
@@ -52,7 +56,7 @@ def train(
 
     Several processes or GPUs: torchrun --nproc-per-node=2 -m litho_dl.cli.main train ...
 
-    Example: litho-dl train unet_small --data metal-2k --out runs/unet_small
+    Example: litho-dl train unet_small --data metal-4k --data via-2k --out runs/unet_small
     """
     from litho_dl.generators.items import load_pair_set
     from litho_dl.generators.model import load_generator

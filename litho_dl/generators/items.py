@@ -1,6 +1,6 @@
 """The pairs of a data set in memory, and the optics that generators are trained for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from litho_dl.generators.recipe import GeneratorRecipe, fitting_text
 from litho_dl.pairs.dataset import PairDataset
 from litho_dl.pairs.shard import OPTICS
 from litho_dl.process.files import read_optics
+from litho_dl.process.identity import process_digest
 from litho_dl.process.kernel_file import load_kernels
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulation.symmetry import imaging_symmetries
@@ -65,7 +66,7 @@ class PairItems:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PairSet:
-    """A data set as a recipe uses it.
+    """Data sets as a recipe uses them.
 
     Attributes:
         training: Pairs to train on, with random symmetries of the optics.
@@ -73,7 +74,7 @@ class PairSet:
         test: All pairs of the test split, for the final scores.
         process: Process model that simulates the prints of masks.
         optics: Name of its optics.
-        description: Plain values that describe the data set.
+        description: Plain values that describe the data sets.
     """
 
     training: PairItems
@@ -88,43 +89,58 @@ class PairSet:
         return f"PairSet({counts} pairs for {self.optics})"
 
 
-def load_pair_set(folder: str | Path, recipe: GeneratorRecipe, optics: str | None = None) -> PairSet:
-    """Reads a data set into memory.
+def load_pair_set(
+    folders: str | Path | Sequence[str | Path], recipe: GeneratorRecipe, optics: str | None = None
+) -> PairSet:
+    """Reads data sets into memory.
 
     Args:
-        folder: The data set.
-        recipe: Recipe with the pixels and the numbers of pairs to use.
-        optics: Optics to train for, as for `--optics`, with the data set's field; default the data set's own. With
+        folders: The data set, or several of the same optics, whose pairs are put together.
+        recipe: Recipe with the pixels, and the numbers of pairs to use of each data set.
+        optics: Optics to train for, as for `--optics`, with the data sets' field; default the data sets' own. With
             other optics, the masks of the pairs are not optimised for the optics that simulate the prints.
 
     Returns:
         The pairs and the process.
 
     Raises:
-        DatasetError: See `pairs.dataset.PairDataset`; or the pairs' pixel does not divide the recipe's.
+        DatasetError: See `pairs.dataset.PairDataset`; or the pairs' pixel does not divide the recipe's, or the data
+            sets are of different optics.
         LithoError: The optics cannot be loaded, or have another field.
     """
-    settings = PairDataset(folder).settings
-    _require_pixel(folder, float(settings["recipe"]["pixel_nm"]), recipe)
-    if optics is None:
-        process, optics = load_kernels(Path(folder) / OPTICS), settings["recipe"]["optics"]
-        symmetries = tuple(settings["symmetries"])
-    else:
-        field_nm = tuple(settings["field_nm"])
-        read = read_optics(optics, field_nm=field_nm[0])
-        if not all(same_length(side, own) for side, own in zip(read.field_nm, field_nm, strict=True)):
-            raise GridMismatchError(
-                f"Expected optics of the data set's field of {field_nm[1]:g} x {field_nm[0]:g} nm, got "
-                f"{read.field_nm[1]:g} x {read.field_nm[0]:g} nm; choose others (--optics)."
+    folders = [folders] if isinstance(folders, str | Path) else list(folders)
+    every = [PairDataset(folder).settings for folder in folders]
+    for folder, settings in zip(folders, every, strict=True):
+        _require_pixel(folder, float(settings["recipe"]["pixel_nm"]), recipe)
+    process = load_kernels(Path(folders[0]) / OPTICS)
+    for folder in folders[1:]:
+        if process_digest(load_kernels(Path(folder) / OPTICS)) != process_digest(process):
+            raise DatasetError(
+                f"{folder}: expected pairs for the optics of {folders[0]}, {every[0]['recipe']['optics']}, got pairs "
+                f"for others; train on data sets of one optics."
             )
-        process = read.process()
+    symmetries = tuple(every[0]["symmetries"])
+    if optics is not None:
+        process = _process(optics, process.field_nm)
         symmetries = imaging_symmetries(process)
-    training = PairItems(*_read(folder, "train", recipe, recipe.training_pairs), symmetries)
-    validation = PairItems(*_read(folder, "validation", recipe, recipe.validation_pairs))
-    test = PairItems(*_read(folder, "test", recipe, None))
+    training = PairItems(*_read(folders, "train", recipe, recipe.training_pairs), symmetries)
+    validation = PairItems(*_read(folders, "validation", recipe, recipe.validation_pairs))
+    test = PairItems(*_read(folders, "test", recipe, None))
     counts = {"training": len(training), "validation": len(validation), "test": len(test)}
-    description = {"description": settings["recipe"]["description"], "digest": settings["digest"], "pairs": counts}
-    return PairSet(training, validation, test, process, Path(optics).name, description)
+    sets = [{"description": each["recipe"]["description"], "digest": each["digest"]} for each in every]
+    name = Path(optics or every[0]["recipe"]["optics"]).name
+    return PairSet(training, validation, test, process, name, {"sets": sets, "pairs": counts})
+
+
+def _process(optics: str, field_nm: tuple[float, float]) -> ProcessModel:
+    """The process of other optics, with the data sets' field."""
+    read = read_optics(optics, field_nm=field_nm[0])
+    if not all(same_length(side, own) for side, own in zip(read.field_nm, field_nm, strict=True)):
+        raise GridMismatchError(
+            f"Expected optics of the data set's field of {field_nm[1]:g} x {field_nm[0]:g} nm, got "
+            f"{read.field_nm[1]:g} x {read.field_nm[0]:g} nm; choose others (--optics)."
+        )
+    return read.process()
 
 
 def _require_pixel(folder: str | Path, stored_nm: float, recipe: GeneratorRecipe) -> None:
@@ -138,12 +154,18 @@ def _require_pixel(folder: str | Path, stored_nm: float, recipe: GeneratorRecipe
 
 
 def _read(
-    folder: str | Path, split: Literal["train", "validation", "test"], recipe: GeneratorRecipe, limit: int | None
+    folders: Sequence[str | Path],
+    split: Literal["train", "validation", "test"],
+    recipe: GeneratorRecipe,
+    limit: int | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Targets and masks of a split; at most `limit`, evenly spread, since the kinds of clips follow one another."""
+    """Targets and masks of a split; at most `limit` of a folder, evenly spread, as kinds follow one another."""
     images = []
     for name, pixel_nm in (("target", recipe.pixel_nm), ("mask", recipe.mask_pixel_nm)):
-        stored = PairDataset(folder, split, pixel_nm=pixel_nm, images=(name,), dtype=torch.uint8)
-        count = min(len(stored), limit or len(stored))
-        images.append(np.stack([stored[index * len(stored) // count][0][0].numpy() for index in range(count)]))
+        found = []
+        for folder in folders:
+            stored = PairDataset(folder, split, pixel_nm=pixel_nm, images=(name,), dtype=torch.uint8)
+            count = min(len(stored), limit or len(stored))
+            found += [stored[index * len(stored) // count][0][0].numpy() for index in range(count)]
+        images.append(np.stack(found))
     return images[0], images[1]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
 from torch import nn
 
 from litho_dl.core.errors import CheckpointError
@@ -96,8 +97,9 @@ class Card(Stored):
     Attributes:
         recipe: The recipe of network and training.
         optics: The optics that it was trained for.
-        data: Description, digest and numbers of pairs of the data set.
+        data: Descriptions and digests of the data sets (`sets`), and numbers of pairs (`pairs`).
         scores: The validation metrics (`l2_nm2`, `pvb_nm2` and so on) of the stored weights on the test split.
+        check: The same on `run.checked_clips`; empty if the recipe draws no clips.
         training: The record of the training; None in files of earlier versions.
         version: Version of the package.
     """
@@ -106,6 +108,7 @@ class Card(Stored):
     optics: OpticsCard
     data: dict[str, Any]
     scores: dict[str, AnyFloat]
+    check: dict[str, AnyFloat] = Field(default_factory=dict)
     training: TrainingCard | None = None
     version: str = ""
 

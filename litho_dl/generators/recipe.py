@@ -11,6 +11,7 @@ from litho_dl.core.settings import Length, Positive, Settings, Slope, load_setti
 from litho_dl.generators.terms import ADVERSARIAL, LITHO_TERMS, PIXEL_TERMS, SURROGATE_TERMS
 from litho_dl.layout.file_pixel import whole_factor
 from litho_dl.models.registry import DISCRIMINATORS, GENERATORS, SURROGATES
+from litho_dl.pairs.recipe import GeneratedClips
 from litho_dl.training.adversarial import LossKind
 from litho_dl.training.recipe import TrainingSettings, with_changes
 
@@ -27,6 +28,8 @@ class Stage(Settings):
         mask_sharpness: Slope of the mask's sigmoid in lithographic terms, per logit; a larger slope leaves less of grey
             masks, whose prints differ from those of binary masks.
         resist_steepness: Slope of the resist's sigmoid, per unit intensity; default the process model's.
+        clips: Random clips that replace the data set's pairs, drawn anew for every epoch; only for lithographic terms,
+            which need no mask to learn from.
         training: Settings of the training run.
     """
 
@@ -34,7 +37,15 @@ class Stage(Settings):
     loss: Annotated[dict[str, Positive], Field(min_length=1)]
     mask_sharpness: Slope = 1.0
     resist_steepness: Slope | None = None
+    clips: tuple[GeneratedClips, ...] = ()
     training: TrainingSettings
+
+    @model_validator(mode="after")
+    def _teachable(self) -> Self:
+        taught = sorted(set(self.loss) - set(LITHO_TERMS))
+        if self.clips and taught:
+            raise ValueError(f"drawn clips have no masks for the terms {', '.join(taught)}; leave out clips")
+        return self
 
 
 class GeneratorRecipe(Settings):

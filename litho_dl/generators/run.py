@@ -11,7 +11,9 @@ from torch import nn
 
 from litho_dl.core.device import device_name
 from litho_dl.core.errors import CheckpointError
+from litho_dl.core.grid import Grid
 from litho_dl.core.io import file_digest
+from litho_dl.generators.drawn import DrawnTargets
 from litho_dl.generators.items import PairItems, PairSet
 from litho_dl.generators.model import (
     Card,
@@ -29,15 +31,17 @@ from litho_dl.generators.terms import ADVERSARIAL
 from litho_dl.models.registry import DISCRIMINATORS
 from litho_dl.nn.periodic import periodic
 from litho_dl.process.identity import process_digest
+from litho_dl.process.model import ProcessModel
 from litho_dl.simulation.simulator import Simulator
 from litho_dl.training import processes
-from litho_dl.training.batches import in_order
+from litho_dl.training.batches import Items, in_order
 from litho_dl.training.checkpoint import BEST, load_weights
 from litho_dl.training.loop import TrainingResult, train
 from litho_dl.training.run import Progress, ScoringProgress
 from litho_dl.training.task import Task
 
 MODEL = "model.safetensors"
+CHECKED_CLIPS = 3  # of which a model card keeps the scores
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -111,9 +115,8 @@ def run_generator(
         if previous is not None and processes.rank() == 0:  # `train` copies its weights to the other processes
             load_weights(previous / BEST, nn.ModuleDict({"generator": task.networks["generator"]}))
         previous = folder / f"{number}-{stage.name}"
-        result = train(
-            task, pairs.training, pairs.validation, stage.training, previous, on_progress, tensorboard=tensorboard
-        )
+        items = training_items(recipe, stage, pairs)
+        result = train(task, items, pairs.validation, stage.training, previous, on_progress, tensorboard=tensorboard)
         if result.status == "interrupted":
             raise KeyboardInterrupt
         stages[stage.name] = result
@@ -141,6 +144,13 @@ class _BestStage(NamedTuple):
     task: Task
     folder: Path
     validation: float
+
+
+def training_items(recipe: GeneratorRecipe, stage: Stage, pairs: PairSet) -> Items:
+    """What a stage trains on: clips drawn for it, or the data set's pairs."""
+    if stage.clips:
+        return DrawnTargets(stage.clips, Grid.of_field(pairs.process.field_nm, recipe.pixel_nm))
+    return pairs.training
 
 
 def make_task(
@@ -191,15 +201,33 @@ def _score_and_save(
     if recipe.half_precision:
         network.half().float()
     scores = score(best.task, pairs.test, best.stage.training.batch_size, on_progress)
+    checked = checked_clips(recipe, pairs.process)
     card = Card(
         recipe=recipe,
         optics=OpticsCard.of(pairs.optics, pairs.process),
         data=pairs.description,
         scores=scores,
+        check=score(best.task, checked, CHECKED_CLIPS) if checked is not None else {},
         training=training,
     )
     save_generator(path, network, card)
     return GeneratorRun(stages, card, network, path, sum(weight.numel() for weight in network.parameters()))
+
+
+def checked_clips(recipe: GeneratorRecipe, process: ProcessModel) -> PairItems | None:
+    """The clips that a model card keeps scores of, so that a file of weights can be checked without its data set.
+
+    They are drawn from what the recipe's stages draw, and are their own masks; None if no stage draws clips.
+    """
+    sources = [source for stage in recipe.stages for source in stage.clips]
+    if not sources:
+        return None
+    rare = [source.model_copy(update={"count": 1}) for source in sources]
+    drawn = DrawnTargets(rare, Grid.of_field(process.field_nm, recipe.pixel_nm))
+    count = min(CHECKED_CLIPS, len(drawn))
+    ((targets,),) = drawn.batches([torch.arange(count) * len(drawn) // count], seed=0)
+    masks = targets.repeat_interleave(recipe.ratio, -1).repeat_interleave(recipe.ratio, -2)
+    return PairItems(targets[:, 0].numpy(), masks[:, 0].numpy())
 
 
 def _devices(device: torch.device) -> str:

@@ -1,25 +1,26 @@
 """The summary of a generator's training, as values and as text; and the command line for its model card."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from litho_dl.generators.run import GeneratorRun
 
 
-def training_command(recipe: str, data: Path, **options: str | int | None) -> str:
+def training_command(recipe: str, data: Sequence[Path], **options: str | int | None) -> str:
     """The command line for the model card, with names of files and folders instead of their private paths.
 
     Args:
         recipe: A recipe's name or file.
-        data: The data set's folder.
+        data: The data sets' folders.
         **options: Further options by name; None for those not given.
 
     Returns:
         The command line.
     """
-    named = {"data": data.resolve(), **options}
-    given = [("--" + name, Path(str(value)).name) for name, value in named.items() if value is not None]
+    named = [*(("data", folder.resolve()) for folder in data), *options.items()]
+    given = [("--" + name, Path(str(value)).name) for name, value in named if value is not None]
     return shlex.join(["litho-dl", "train", Path(recipe).name, *(part for option in given for part in option)])
 
 

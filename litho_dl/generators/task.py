@@ -51,6 +51,8 @@ class StageTask(Task):
 class MaskTask(StageTask):
     """One stage of a mask generator's training, on batches of targets and masks as of `items.PairItems`.
 
+    Lithographic terms learn from targets alone, as of `drawn.DrawnTargets`.
+
     Args:
         networks: `generator`, and `discriminator` for the term `adversarial`.
         recipe: The recipe.
@@ -83,12 +85,12 @@ class MaskTask(StageTask):
 
     def loss(self, turn: str, batch: Batch) -> tuple[Tensor, Metrics]:
         """The generator's weighted sum of terms with each term, or the discriminator's loss with its accuracies."""
-        target, mask = (image / 255 for image in batch)
+        target, *masks = (image / 255 for image in batch)
         logits = mask_logits(self.networks["generator"], target, self._recipe.ratio)
         if turn == "discriminator":
-            return self._adversarial_loss.discriminator_loss(*self._scores(target, mask, logits))
+            return self._adversarial_loss.discriminator_loss(*self._scores(target, masks[0], logits))
         weights = self._stage.loss
-        terms = {name: PIXEL_TERMS[name](logits, mask[:, 0]) for name in weights if name in PIXEL_TERMS}
+        terms = {name: PIXEL_TERMS[name](logits, masks[0][:, 0]) for name in weights if name in PIXEL_TERMS}
         if any(name in LITHO_TERMS for name in weights):
             inputs = self._objective_inputs(target[:, 0], logits)
             litho = {name: LITHO_TERMS[name](inputs) for name in weights if name in LITHO_TERMS}

@@ -1,6 +1,6 @@
 """Layers that can treat the field as periodic: circular padding instead of zeros."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -38,11 +38,42 @@ def wrapped(x: Tensor, margin: int) -> Tensor:
     """
     if margin == 0:
         return x
+    if x.requires_grad and margin <= min(x.shape[-2:]):
+        return _Wrapped.apply(x, margin)
+    return _repeated(x, margin)
+
+
+def _repeated(x: Tensor, margin: int) -> Tensor:
+    """`wrapped`, by concatenation."""
     for axis in (3, 2):
         around, rest = divmod(margin, x.shape[axis])
         before, after = x.narrow(axis, x.shape[axis] - rest, rest), x.narrow(axis, 0, rest)
         x = torch.cat([before, *[x] * (2 * around + 1), after], axis)
     return x
+
+
+class _Wrapped(torch.autograd.Function):
+    """`wrapped` with a gradient that adds the margins to the image in place.
+
+    Torch's gradient of the concatenation makes an image of zeros for every margin, and takes a third of a U-Net's
+    training step on a CPU.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, margin: int) -> Tensor:
+        ctx.margin = margin
+        return _repeated(x, margin)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        margin = ctx.margin
+        for axis in (2, 3):
+            size = gradient.shape[axis] - 2 * margin
+            inner = gradient.narrow(axis, margin, size).clone()
+            inner.narrow(axis, size - margin, margin).add_(gradient.narrow(axis, 0, margin))
+            inner.narrow(axis, 0, margin).add_(gradient.narrow(axis, margin + size, margin))
+            gradient = inner
+        return gradient, None
 
 
 def grow_bilinearly(x: Tensor, size: tuple[int, int], padding_mode: str) -> Tensor:

@@ -74,3 +74,13 @@ def test_weights_stay():
     after = periodic(network).state_dict()
     assert list(after) == list(before)
     assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+@pytest.mark.parametrize(("size", "margin"), [((10, 8), 3), ((4, 4), 4), ((5, 7), 1)])
+def test_the_gradient_of_padding_is_that_of_torch(size, margin):
+    x = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(2, 3, *(side + 2 * margin for side in size), dtype=torch.float64)
+    (found,) = torch.autograd.grad((weight * wrapped(x, margin)).sum(), x)
+    padded = nn.functional.pad(x, (margin,) * 4, mode="circular")
+    (expected,) = torch.autograd.grad((weight * padded).sum(), x)
+    torch.testing.assert_close(found, expected)

@@ -33,7 +33,7 @@ training = { epochs = 1, batch_size = 2, optimizer = { kind = "adam", learning_r
 
 def recipe(loss: dict[str, float], **changes: Any) -> GeneratorRecipe:
     """One stage, on the pixels of `pairs`; what the stage has besides its loss may be among the changes."""
-    stage = {name: changes.pop(name) for name in ("mask_sharpness", "resist_steepness") if name in changes}
+    stage = {name: changes.pop(name) for name in ("mask_sharpness", "resist_steepness", "clips") if name in changes}
     table = {"network": "fcn_mask_small", "pixel_nm": 16.0, "mask_pixel_nm": 8.0, **changes}
     if "adversarial" in loss:
         table["discriminator"] = "damo_discriminator_small"

@@ -25,9 +25,10 @@ class Stage(Settings):
     Attributes:
         name: Name of its folder.
         loss: Weights of the terms, by names of `generators.terms`.
-        mask_sharpness: Slope of the mask's sigmoid in lithographic terms, per logit; a larger slope leaves less of grey
-            masks, whose prints differ from those of binary masks.
-        resist_steepness: Slope of the resist's sigmoid, per unit intensity; default the process model's.
+        mask_sharpness: Slope of the mask's sigmoid in lithographic terms, per logit, at the first and the last step,
+            with geometric steps between them. A small slope lets assist features appear in empty places; a large one
+            leaves less of grey masks, whose prints differ from those of binary masks.
+        resist_steepness: Slope of the resist's sigmoid, per unit intensity, likewise; default the process model's.
         clips: Random clips that replace the data set's pairs, drawn anew for every epoch; only for lithographic terms,
             which need no mask to learn from.
         training: Settings of the training run.
@@ -35,8 +36,8 @@ class Stage(Settings):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
     loss: Annotated[dict[str, Positive], Field(min_length=1)]
-    mask_sharpness: Slope = 1.0
-    resist_steepness: Slope | None = None
+    mask_sharpness: tuple[Slope, Slope] = (1.0, 1.0)
+    resist_steepness: tuple[Slope, Slope] | None = None
     clips: tuple[GeneratedClips, ...] = ()
     training: TrainingSettings
 

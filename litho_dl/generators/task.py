@@ -13,6 +13,7 @@ from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.recipe import GeneratorRecipe, Stage
 from litho_dl.generators.terms import ADVERSARIAL, LITHO_TERMS, PIXEL_TERMS
 from litho_dl.ilt.objective import ObjectiveInputs
+from litho_dl.ilt.problem import geometric
 from litho_dl.simulation.exposure import Exposure
 from litho_dl.simulation.simulator import Simulator
 from litho_dl.training.adversarial import AdversarialLoss
@@ -137,10 +138,11 @@ class MaskTask(StageTask):
 
     def _objective_inputs(self, target: Tensor, logits: Tensor) -> ObjectiveInputs:
         """Targets (B, h, w), and soft masks with their soft prints."""
-        mask = torch.sigmoid(self._stage.mask_sharpness * logits)
+        mask = torch.sigmoid(geometric(self._stage.mask_sharpness, self.progress) * logits)
         exposure = self._exposure(mask)
         if self._stage.resist_steepness is not None:
-            resist = exposure.resist.model_copy(update={"steepness": self._stage.resist_steepness})
+            steepness = geometric(self._stage.resist_steepness, self.progress)
+            resist = exposure.resist.model_copy(update={"steepness": steepness})
             exposure = replace(exposure, resist=resist)
         unused = target.new_empty(0)  # only for other terms of ILT
         pixel_nm, mask_pixel_nm = self._recipe.pixel_nm, self._recipe.mask_pixel_nm

@@ -15,7 +15,7 @@ from litho_dl.nn.size import SizeMultiple
 from litho_dl.nn.upsample import upsample
 
 
-def residual_generator(widths: Sequence[int], blocks: int) -> nn.Sequential:
+def residual_generator(widths: Sequence[int], blocks: int, cell: int = 1) -> nn.Sequential:
     """Strided convolutions, residual blocks at the lowest resolution, up-sampling: (B, 1, H, W) -> logits (B, 1, H, W).
 
     It has batch norms where the image-to-image networks that it comes from have instance norms: after training, the
@@ -25,20 +25,23 @@ def residual_generator(widths: Sequence[int], blocks: int) -> nn.Sequential:
     Args:
         widths: Channels at each resolution level; a level's pixels are twice as large as those of the level before.
         blocks: Number of residual blocks, of two convolutions each.
+        cell: The pixels of cells of this side are channels at the finest level, as in `unet.UNet`.
 
     Returns:
-        The network; H and W must be multiples of 2 ** (len(widths) - 1).
+        The network; H and W must be multiples of cell 2 ** (len(widths) - 1).
 
     Source: Chen et al., DAMO: Deep Agile Mask Optimization for Full Chip Scale (2020), the generator of DCGAN-HD.
     """
     steps = list(pairwise(widths))
     return nn.Sequential(
-        SizeMultiple(2 ** len(steps)),
-        ConvBNAct(1, widths[0], 7),
+        SizeMultiple(cell * 2 ** len(steps)),
+        nn.PixelUnshuffle(cell),
+        ConvBNAct(cell**2, widths[0], 7),
         *(ConvBNAct(before, after, stride=2) for before, after in steps),
         *(ResidualBlock(widths[-1], widths[-1], last="none") for _ in range(blocks)),
         *(upsample("transposed", after, before) for before, after in reversed(steps)),
-        ConvBNAct(widths[0], 1, 7, norm="none", activation="none"),
+        ConvBNAct(widths[0], cell**2, 7, norm="none", activation="none"),
+        nn.PixelShuffle(cell),
     )
 
 
@@ -51,8 +54,8 @@ def damo() -> nn.Sequential:
 
 
 def damo_small() -> nn.Sequential:
-    """16 to 128 channels, 6 blocks, for training on a CPU."""
-    return residual_generator((16, 32, 64, 128), 6)
+    """32 to 112 channels on cells of 2 x 2 pixels, 5 blocks, for training on a CPU."""
+    return residual_generator((32, 64, 112), 5, cell=2)
 
 
 class TwoScales(nn.Module):

@@ -36,8 +36,8 @@ def gan_opc() -> nn.Sequential:
 
 
 def gan_opc_small() -> nn.Sequential:
-    """16 to 256 channels, for training on a CPU."""
-    return auto_encoder((16, 32, 64, 128, 256))
+    """16 to 160 channels, for training on a CPU."""
+    return auto_encoder((16, 32, 64, 128, 160))
 
 
 def vgg_layers(stages: Sequence[tuple[int, int]], hidden: Sequence[int]) -> nn.Sequential:

@@ -175,7 +175,9 @@ class Run:
         metrics = StepMetrics()
         try:
             for step, batch in enumerate(self._batches(self.training, order, seed)):
-                metrics.add(self._step(batch, self.settings.schedule.factor(number + step / len(order), epochs)))
+                done = number + step / len(order)
+                self.task.progress = done / epochs
+                metrics.add(self._step(batch, self.settings.schedule.factor(done, epochs)))
                 if (step + 1) % CHECK_EVERY == 0 or step + 1 == len(order):
                     if (bad := metrics.synchronise(self._watched)) is not None:
                         raise self._diverged(bad.name, bad.value, f", step {bad.step + 1}")

@@ -22,6 +22,7 @@ class Task(ABC):
         selected_by: Name of the validation metric that selects the best epoch.
         larger_is_better: Whether larger values of that metric are better.
         description: Plain values that identify the task; a run is resumed only with the same description.
+        progress: Share of the training that is done, in [0, 1); the training loop sets it before every step.
     """
 
     networks: nn.ModuleDict
@@ -29,6 +30,7 @@ class Task(ABC):
     selected_by: str
     larger_is_better: bool
     description: Mapping[str, Any]
+    progress: float = 0.0
 
     @abstractmethod
     def loss(self, turn: str, batch: Batch) -> tuple[Tensor, Metrics]:

@@ -15,12 +15,12 @@ NETWORKS = GENERATORS | SURROGATES
 
 class TestRecipes:
     def test_every_network_has_one(self):
-        assert {name.replace("_long", "_small") for name in packaged_names("generators")} == set(NETWORKS)
+        assert {name for name in packaged_names("generators")} == set(NETWORKS)
 
     @pytest.mark.parametrize("name", packaged_names("generators"))
     def test_shipped(self, name):
         found = load_generator_recipe(name)
-        assert found.network == name.replace("_long", "_small")
+        assert found.network == name
         assert found.discriminator in (
             None,
             f"{name.removesuffix('_small')}_discriminator{'_small' * name.endswith('_small')}",

@@ -62,7 +62,8 @@ class TestLithoTerms:
     @pytest.mark.parametrize(("sharpness", "steepness"), [(1.0, None), (3.0, 120.0)])
     def test_terms_are_those_of_the_simulator(self, sharpness, steepness):
         logits, targets = torch.randn(2, 1, 32, 32), pairs()[0].numpy()[:, 0] / 255
-        stage = {"mask_sharpness": sharpness} | ({} if steepness is None else {"resist_steepness": steepness})
+        stage = {"mask_sharpness": (sharpness,) * 2}
+        stage |= {} if steepness is None else {"resist_steepness": (steepness,) * 2}
         weights = {name: 1.0 + index for index, name in enumerate(PRINTED)}
         loss, found = task(Given(logits), weights, **stage).loss("generator", pairs())
         mask = torch.sigmoid(sharpness * mask_logits(Given(logits), logits, 2))

@@ -271,8 +271,8 @@ full sum; the lowest intensity of an optimised mask; and a step, images in all f
 
 {recipe_table(found["recipes"])}
 
-Recipes that ship and are not in the table have not been measured by this version of the script. `iccad13-like` and
-`iccad13-vector` keep their numbers of kernels: they stand for the contest's own, which are truncated.
+Recipes that ship and are not in the table have not been measured by this version of the script. `iccad13-like`
+keeps its number of kernels: they stand for the contest's own, which are truncated.
 
 ## With a tail and without
 

@@ -136,7 +136,7 @@ class TestCompletion:
             ("litho-dl optimize --method fa", {"file,fa", "plain,fast"}),
             ("litho-dl simulate --optics duv193-d", {"file,duv193-d", "plain,duv193-dry-annular"}),
             ("litho-dl infer --model un", {"file,un", "plain,unet"}),
-            ("litho-dl dataset build metal", {"file,metal", "plain,metal-2k"}),
+            ("litho-dl dataset build metal", {"file,metal", "plain,metal-2k", "plain,metal-4k"}),
             ("litho-dl evaluate --protocol i", {"plain,iccad13"}),
             ("litho-dl completion z", {"plain,zsh"}),
         ],

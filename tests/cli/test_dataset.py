@@ -125,7 +125,7 @@ def test_exports_do_not_mix(whole, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("build", "metal-3k", "--out", "OUT"), "did you mean metal-2k?"),
+        (("build", "metal2k", "--out", "OUT"), "did you mean metal-2k?"),
         (("build", "RECIPE", "--out", "OUT", "--scale", "0"), "a positive scale up to 1.25e+07, got 0"),
         (("build", "RECIPE", "--out", "OUT", "--scale", "inf"), "a positive scale up to 1.25e+07, got inf"),
         (("build", "RECIPE", "--out", "OUT", "--device", "cuda:99"), "Expected a CUDA device"),

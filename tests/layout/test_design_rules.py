@@ -116,7 +116,7 @@ def test_the_extent_is_positive(extent_nm):
 @pytest.mark.parametrize("name", packaged_names("rules"))
 def test_shipped_rules_load_and_say_what_they_are(name):
     rules = load_rules(name)
-    assert rules.layer == {"m1": "metal", "gate": "metal", "via": "via"}[name.split("-")[0]]
+    assert rules.layer == {"m1": "metal", "gate": "metal", "via": "via", "contact": "via"}[name.split("-")[0]]
     assert name.split("-")[1] + " nm-class" in rules.description
 
 

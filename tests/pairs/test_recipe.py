@@ -132,8 +132,17 @@ class TestRecipe:
         with pytest.raises(RecipeError, match="Expected a positive scale"):
             load_dataset_recipe(pair_recipe).scaled(factor)
 
-    @pytest.mark.parametrize("name", ["metal-2k", "via-1k"])
-    def test_shipped_recipes(self, name):
+    @pytest.mark.parametrize(
+        ("name", "optics"),
+        [
+            ("metal-2k", "duv193-immersion-annular"),
+            ("metal-4k", "iccad13-like"),
+            ("via-1k", "duv193-immersion-annular"),
+            ("via-2k", "iccad13-like"),
+        ],
+    )
+    def test_shipped_recipes(self, name, optics):
         recipe = load_dataset_recipe(name)
-        assert sum(source.count for source in recipe.clips) == {"metal-2k": 2000, "via-1k": 1000}[name]
+        assert recipe.optics == optics
+        assert sum(source.count for source in recipe.clips) == 1000 * int(name.split("-")[1].removesuffix("k"))
         assert len(plan_clips(recipe.scaled(0.01))) == sum(source.count for source in recipe.scaled(0.01).clips)

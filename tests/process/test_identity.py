@@ -39,7 +39,7 @@ class TestOptics:
             ("duv193-dry-annular", "3126b3903fb98888"),
             ("duv193-immersion-annular", "36747f918aca2033"),
             ("duv193-immersion-quasar", "175ac3ef83b9517a"),
-            ("iccad13-like", "d1b61dd86c9a5a7c"),
+            ("iccad13-like", "7b00ea65ac1b6d79"),
         ],
     )
     def test_recipes_that_ship_keep_their_digests(self, name, start):

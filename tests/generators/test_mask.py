@@ -9,18 +9,25 @@ from litho_dl.generators.mask import mask_logits
 
 class TestMask:
     def test_edges_lie_between_the_networks_pixels(self):
-        """From -3 to 1 the logits cross 0 at three quarters of the way: the sixth of eight finer pixels is the first
-        whose centre lies beyond."""
-        logits = torch.full((1, 1, 4, 6), -3.0)
-        logits[..., 2:4] = 1.0
+        """The level line of logits that are smoothed by (1 4 6 4 1) / 16 and interpolated between pixel centres."""
+        logits = torch.full((1, 1, 8, 12), -3.0)
+        logits[..., 3:8] = 2.0
         fine = mask_logits(Given(logits), logits, 8)
-        assert fine.shape == (1, 32, 48)
+        assert fine.shape == (1, 64, 96)
         row = fine[0, 5]
-        assert torch.equal(fine, row.expand_as(fine))
-        centres = (torch.arange(48) + 0.5) / 8 - 0.5  # in the network's pixels
-        expected = np.interp(centres.numpy(), range(-1, 7), [-3, -3, -3, 1, 1, -3, -3, -3])
+        torch.testing.assert_close(fine, row.expand_as(fine))
+        smooth = np.convolve(logits[0, 0, 0, [-3, -2, -1, *range(12), 0, 1, 2]].numpy(), np.array([1, 4, 6, 4, 1]) / 16)
+        centres = (torch.arange(96) + 0.5) / 8 - 0.5  # in the network's pixels
+        expected = np.interp(centres.numpy(), range(-1, 13), smooth[4:-4])
         np.testing.assert_allclose(row.detach().numpy(), expected, atol=1e-6)
-        assert (row > 0).nonzero().min() == 12 + 6
+        assert (row > 0).nonzero().min() == 26
+
+    def test_specks_of_one_pixel_are_no_shapes(self):
+        logits = torch.full((1, 1, 8, 8), -1.0)
+        logits[..., 3, 4] = 1.0
+        assert not (mask_logits(Given(logits), logits, 4) > 0).any()
+        logits[..., 2:6, 3:7] = 1.0
+        assert (mask_logits(Given(logits), logits, 4) > 0).any()
 
     def test_the_field_is_periodic(self):
         logits = torch.randn(2, 1, 4, 6)

@@ -1,6 +1,8 @@
 """Small recipes, tasks and pairs for the tests of mask generators."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -86,12 +88,14 @@ def write_recipe(folder: Path, *changes: tuple[str, str]) -> Path:
     return path
 
 
-def write_model(folder: Path, process: ProcessModel) -> Path:
+def write_model(
+    folder: Path, process: ProcessModel, name: str = "drawn", scores: Mapping[str, float] = MappingProxyType({})
+) -> Path:
     """A network of random weights for a process called `small`."""
     torch.manual_seed(0)
     network = make_generator("fcn_mask_small")
     nn.init.constant_(network[1].head.scores[0].conv.bias, -0.2)
     optics = {"name": "small", "digest": process_digest(process)}
-    path = folder / "drawn.safetensors"
-    save_generator(path, network, Card(recipe=recipe({"bce": 1.0}), optics=optics, data={}, scores={}))
+    path = folder / f"{name}.safetensors"
+    save_generator(path, network, Card(recipe=recipe({"bce": 1.0}), optics=optics, data={}, scores=dict(scores)))
     return path

@@ -8,12 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from litho_dl.generators.model import Card, make_generator, save_generator
+from litho_dl.generators.model import Card, Generator, make_generator, save_generator
 from litho_dl.generators.recipe import GeneratorRecipe
+from litho_dl.generators.run import CHECKED_CLIPS, checked_clips, score
 from litho_dl.generators.task import MaskTask
 from litho_dl.layout.clips import magnified
 from litho_dl.process.identity import process_digest
 from litho_dl.process.model import ProcessModel
+from litho_dl.simulation.simulator import Simulator
 from scenes.ilt import CLIPS, small_simulator
 
 TRAINING = {"epochs": 1, "batch_size": 2, "optimizer": {"kind": "adam", "learning_rate": 0.001}}
@@ -99,3 +101,13 @@ def write_model(
     path = folder / f"{name}.safetensors"
     save_generator(path, network, Card(recipe=recipe({"bce": 1.0}), optics=optics, data={}, scores=dict(scores)))
     return path
+
+
+def check_scores(generator: Generator, process: ProcessModel) -> dict[str, float]:
+    """The scores that its card keeps as `check`, but for those of a discriminator, which has no file."""
+    made = generator.card.recipe
+    stage = made.stages[0].model_copy(update={"loss": {"bce": 1.0}, "clips": ()})
+    task = MaskTask(nn.ModuleDict({"generator": generator.network}), made, stage, Simulator(process), {})
+    clips = checked_clips(made, process)
+    assert clips is not None
+    return score(task, clips, CHECKED_CLIPS)

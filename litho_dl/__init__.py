@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from litho_dl.generators.predict import Prediction as Prediction
     from litho_dl.generators.predict import predict as predict
     from litho_dl.generators.predict import refine as refine
+    from litho_dl.generators.ranking import best_generator as best_generator
     from litho_dl.ilt.method import Method as Method
     from litho_dl.ilt.method import load_method as load_method
     from litho_dl.layout.clips import Clip as Clip
@@ -61,6 +62,7 @@ _MODULES = {
     "Scorecard": "scoring.scorecard",
     "Simulator": "simulation.simulator",
     "SourceSimulator": "simulation.source_simulator",
+    "best_generator": "generators.ranking",
     "check_mask_rules": "runs.mask_rules",
     "evaluate": "runs.optimize",
     "load_clip": "layout.clips",

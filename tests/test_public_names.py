@@ -17,7 +17,7 @@ from litho_dl.scoring.evaluate import evaluate_mask
 from litho_dl.scoring.protocol import PROTOCOLS
 
 FIELD_NM = 640.0
-MOST_NAMES = 30
+MOST_NAMES = 31
 FIRST_LINE = (-50.0, 200.0, 200.0, 200.0)
 
 
@@ -294,6 +294,7 @@ class TestWrongInput:
             ),
             ("name_or_path", lambda sim, clip, masks: ld.load_generator(5, sim)),
             ("optics", lambda sim, clip, masks: ld.load_generator("unet", "iccad13-like")),
+            ("optics", lambda sim, clip, masks: ld.best_generator("iccad13-like")),
             ("folder", lambda sim, clip, masks: ld.PairDataset(5)),
             ("images", lambda sim, clip, masks: ld.PairDataset("a", images="target")),
         ],

@@ -8,7 +8,7 @@ from litho_dl.cli.options import model_option, optics_option
 
 
 @click.command()
-@model_option
+@model_option(required=True)
 @optics_option
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The .onnx or .pt2 file to write."

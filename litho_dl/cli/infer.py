@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,12 +26,14 @@ from litho_dl.cli.preparation import RunInput, prepared_run, read_clips, with_ru
 from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
+    from litho_dl.generators.model import Generator
     from litho_dl.layout.mask_file import MaskForm
+    from litho_dl.process.files import Optics
 
 
 @click.command()
 @click.argument("layouts", nargs=-1, required=True, metavar="LAYOUT...", type=click.Path(path_type=Path))
-@model_option
+@model_option(required=False)
 @optics_option
 @out_option
 @layout_options
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
 @with_run_input
 def infer(
     run_input: RunInput,
-    model: str,
+    model: str | None,
     out: Path,
     device: str,
     steps: int | None,
@@ -72,11 +74,12 @@ def infer(
 
     Writes OUT/NAME.mask.png and .mask.oas, the picture OUT/NAME.png, and OUT/scores.json, as litho-dl optimize does.
 
-    Example: litho-dl infer clip.gds --model runs/unet/model.safetensors --optics iccad13-like --out masks --refine 20
+    Without --model it takes, among the packaged networks for the optics, the one with the lowest L2 + PV band on its
+    test pairs.
+
+    Example: litho-dl infer clip.gds --optics iccad13-like --out masks --refine 20
     """
     from litho_dl.core.device import resolve_device
-    from litho_dl.core.grid import require_steps
-    from litho_dl.generators.model import field_step_nm, load_generator
     from litho_dl.generators.predict import predict, refine
     from litho_dl.ilt.method import load_method
     from litho_dl.layout.file_pixel import MASK_FILE_PIXEL_NM, whole_factor
@@ -87,22 +90,21 @@ def infer(
 
     if starts is not None and steps is None:
         raise click.UsageError("--starts goes with --refine.")
+    if force and model is None:
+        raise click.UsageError("--force goes with --model.")
     resolved, chosen = resolve_device(device), load_method(method).with_starts(starts)
     optics, clips = read_clips(run_input, {} if steps is None else {f"method {method}": chosen.field_step_nm})
     if steps is not None:
         chosen = method_with(chosen, method, rules, optics.scale)
-    require_steps(optics.field_nm, field_step_nm(model), f"network {model}")
-    generator = load_generator(model, optics, force=force)
-    generator.require_masks()
+    generator, network_settings = _network(model, optics, force=force)
     # Refuse now a pixel on which masks could not be saved later.
     own_nm = chosen.mask_nm * optics.scale if steps is not None else generator.card.recipe.mask_pixel_nm
     whole_factor(own_nm, MASK_FILE_PIXEL_NM * optics.scale)
     run = prepared_run(optics, clips, out, resolved, rules)
     prediction, solution = predict(generator, clips, resolved), None
-    title, trained_for = generator.card.recipe.network, generator.card.optics.name
-    settings = {**run_input.settings(), "model": model, "mask_rules": str(run.protocol.rules)}
-    settings |= {"mask_field": optics.mask.field, "network": title, "trained_for": trained_for}
-    settings |= {"network_seconds": prediction.seconds}
+    title = generator.card.recipe.network
+    settings = {**run_input.settings(), **network_settings, "mask_rules": str(run.protocol.rules)}
+    settings |= {"mask_field": optics.mask.field, "network_seconds": prediction.seconds}
     if steps is not None:
         with progress_bar(f"Refining {len(clips)} clip{'s'[: len(clips) > 1]}") as advance:
             solution = refine(run.simulator, prediction, clips, chosen, steps, advance)
@@ -122,3 +124,23 @@ def infer(
     click.echo(json.dumps(results, indent=2) if as_json else score_table(results))
     if solution is not None:
         solution.require_finished()  # interrupted: for the exit code; the best masks so far are written
+
+
+def _network(model: str | None, optics: "Optics", *, force: bool) -> "tuple[Generator, dict[str, Any]]":
+    """The network, and what a run's summary says of it; tells which is the best one, if none is named."""
+    from litho_dl.core.grid import require_steps
+    from litho_dl.generators.model import field_step_nm, load_generator
+    from litho_dl.generators.ranking import ranked_networks, ranking_text
+
+    choice = None
+    if model is None:
+        ranked = ranked_networks(optics)
+        model, choice = ranked[0].name, ranking_text(ranked)
+    require_steps(optics.field_nm, field_step_nm(model), f"network {model}")
+    generator = load_generator(model, optics, force=force)
+    generator.require_masks()
+    settings = {"model": model, "network": generator.card.recipe.network, "trained_for": generator.card.optics.name}
+    if choice is not None:
+        click.echo(f"Network: {model}, {choice}.", err=True)
+        settings["model_choice"] = choice
+    return generator, settings

@@ -143,13 +143,6 @@ layout_options = stacked(
     layer_options,
     click.option("--window", "window_nm", type=BoxParamType(), help="Read only this window of the layout, in nm."),
 )
-model_option = click.option(
-    "--model",
-    required=True,
-    metavar="NAME_OR_FILE",
-    shell_complete=complete_names("models"),
-    help="The name of a packaged network (see litho-dl recipes), or a model.safetensors of litho-dl train.",
-)
 mask_file_options = stacked(
     click.option(
         "--mask-layer",
@@ -203,6 +196,18 @@ def mask_form_options(*, suffix: bool) -> Callable[[Command], Command]:
         return stacked(*options)(formed)
 
     return decorate
+
+
+def model_option(*, required: bool) -> Callable[[Command], Command]:
+    """A decorator that adds `--model`; where it is not required, the command takes the best network by itself."""
+    told = "The name of a packaged network (see litho-dl recipes), or a model.safetensors of litho-dl train."
+    return click.option(
+        "--model",
+        required=required,
+        metavar="NAME_OR_FILE",
+        shell_complete=complete_names("models"),
+        help=told if required else f"{told} Default: the packaged network for the optics with the best test scores.",
+    )
 
 
 device_option = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")

@@ -211,7 +211,7 @@ def load_generator(
             are of another type.
     """
     models = [_read(path) for path in _files(name_or_path)]
-    digest, finest_nm = _digest_and_period(optics)
+    digest, finest_nm = digest_and_period(optics)
     for model in models:
         if model.card.optics.digest == digest:
             return model
@@ -226,8 +226,12 @@ def load_generator(
     return nearest
 
 
-def _digest_and_period(optics: Simulator | ProcessModel | Optics) -> tuple[str, float]:
-    """The digest of optics, and their finest period in nm."""
+def digest_and_period(optics: Simulator | ProcessModel | Optics) -> tuple[str, float]:
+    """The digest of optics, and their finest period in nm.
+
+    Raises:
+        CheckpointError: They are of another type.
+    """
     if isinstance(optics, Optics):
         return optics.digest(), optics.finest_period_nm()
     process = optics.process if isinstance(optics, Simulator) else optics
@@ -261,12 +265,21 @@ def _files(name_or_path: str | Path) -> list[Path]:
     return list(models[name].values())
 
 
-def _read(path: Path) -> Generator:
+def read_card(path: Path) -> Card:
+    """The model card of a generator's file.
+
+    Raises:
+        CheckpointError: The file is missing, damaged or not of a generator.
+    """
     _, metadata = read_weights(path)
     card, version = metadata.get("card"), metadata.get("version")
     if not isinstance(card, dict):
         raise CheckpointError(f"{path}: expected the model.safetensors of litho-dl train, got other weights.")
-    card = checked(Card, {**card, "version": version}, str(path), CheckpointError)
+    return checked(Card, {**card, "version": version}, str(path), CheckpointError)
+
+
+def _read(path: Path) -> Generator:
+    card = read_card(path)
     networks = nn.ModuleDict({"generator": make_generator(card.recipe.network)})
     load_weights(path, networks)
     return Generator(networks["generator"].eval(), card, str(path))

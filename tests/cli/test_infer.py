@@ -1,6 +1,7 @@
 """litho-dl infer."""
 
 import json
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -16,12 +17,22 @@ from litho_dl.layout.clips import load_clip
 from litho_dl.process.files import load_process
 
 CPU = torch.device("cpu")
+L2_PVB = "l2_pvb_nm2"
 
 
 @pytest.fixture(scope="module")
 def model(inputs, tmp_path_factory):
     """A network of random weights for the inputs' optics."""
     return write_model(tmp_path_factory.mktemp("model"), load_process(inputs / "small.safetensors"))
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch) -> Path:
+    """An empty folder in place of the packaged weights."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    monkeypatch.setattr("litho_dl.generators.weights.FOLDER", folder)
+    return folder
 
 
 class TestCommand:
@@ -77,8 +88,8 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("model", "message"),
         [
-            ("gan_opc", "a recipe of that name can be trained (litho-dl train gan_opc --data SET)"),
-            ("unet", "expected the optics that it was trained for, iccad13"),
+            ("fcn_mask", "a recipe of that name can be trained (litho-dl train fcn_mask --data SET)"),
+            ("unet", "expected the optics that it was trained for, "),
         ],
     )
     def test_what_does_not_ship_or_fit_is_told_before_kernels_are_built(self, here, tmp_path, model, message):
@@ -86,6 +97,47 @@ class TestCommand:
             options = ("--model", model, "--optics", "small.toml", "--out", tmp_path / "out")
             assert message in refused(litho("infer", "cross.glp", *options))
         building.assert_not_called()
+
+    def test_without_a_model_the_best_for_the_optics_is_taken_and_told(self, here, tmp_path, shelf):
+        process = load_process("small.safetensors")
+        write_model(shelf, process, "good-for-small", {L2_PVB: 91203.6})
+        write_model(shelf, process, "bad-for-small", {L2_PVB: 99310.0})
+        options = ("--optics", "small.safetensors", "--device", "cpu", "--no-figures", "--json", "--out")
+        result = litho("infer", "cross.glp", *options, tmp_path / "best")
+        why = "the best of 2 for small (L2 + PVB 91,204 nm² on its test pairs; next bad, 99,310)"
+        assert result.code == 0
+        assert f"Network: good, {why}." in result.err.splitlines()
+        named = litho("infer", "cross.glp", "--model", "good", *options, tmp_path / "named")
+        assert "Network" not in named.err
+        assert json.loads(result.out)[0]["l2_nm2"] == json.loads(named.out)[0]["l2_nm2"]
+        run, other = (json.loads((tmp_path / name / "scores.json").read_text()) for name in ("best", "named"))
+        assert (run["model"], run["model_choice"], run["trained_for"]) == ("good", why, "small")
+        assert other["model"] == "good"
+        assert "model_choice" not in other
+
+    def test_without_a_model_that_fits_it_is_told_before_kernels_are_built(self, here, tmp_path, shelf):
+        write_model(shelf, load_process("small.safetensors"), "net-for-small")
+        (tmp_path / "other.toml").write_text((here / "small.toml").read_text().replace("na = 0.85", "na = 0.8"))
+        with mock.patch("litho_dl.process.files.cached_process") as building:
+            options = ("--optics", tmp_path / "other.toml", "--out", tmp_path / "out")
+            message = refused(litho("infer", "cross.glp", *options))
+        building.assert_not_called()
+        assert not files_below(tmp_path / "out")
+        assert "Expected optics that a packaged network was trained for, small, got others" in message
+        assert all(way in message for way in ("litho-dl train", "--model NAME --force", "litho-dl optimize"))
+
+    def test_the_best_networks_field_is_checked_before_kernels_are_built(self, here, tmp_path, shelf):
+        write_model(shelf, load_process("small.toml"), "net-for-small")
+        with mock.patch("litho_dl.process.files.cached_process") as building:
+            options = ("--optics", "small.toml", "--field", 520, "--out", tmp_path / "out")
+            message = refused(litho("infer", "cross.glp", *options))
+        building.assert_not_called()
+        assert "for network net, got 520 x 520 nm; choose a field of 512 or 768 nm" in message
+
+    def test_force_needs_a_model(self, here, tmp_path):
+        result = litho("infer", "cross.glp", "--optics", "small.toml", "--force", "--out", tmp_path / "out")
+        assert (result.code, files_below(tmp_path / "out")) == (2, set())
+        assert "--force goes with --model." in result.err
 
     @pytest.mark.parametrize(
         ("changes", "message"),

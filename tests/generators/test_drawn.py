@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from scenes.generators import TRAINING, recipe
+from scenes.generators import TRAINING, check_scores, recipe
 
 from litho_dl.core.errors import GridMismatchError
 from litho_dl.core.grid import Grid
 from litho_dl.generators.drawn import DrawnTargets
 from litho_dl.generators.items import load_pair_set
+from litho_dl.generators.model import load_generator
 from litho_dl.generators.recipe import Stage
 from litho_dl.generators.run import run_generator, training_items
 from litho_dl.layout.design_rules import load_rules
@@ -63,3 +64,4 @@ def test_a_stage_trains_on_them(pair_set, tmp_path):
     assert len(items) == 3
     run = run_generator(chosen, pairs, tmp_path, device=torch.device("cpu"))
     assert run.stages["only"].status == "finished"
+    assert run.card.check == pytest.approx(check_scores(load_generator(run.path, pairs.process), pairs.process))

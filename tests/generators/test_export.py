@@ -19,7 +19,7 @@ from litho_dl.process.identity import process_digest
 
 FIELD = (1024.0, 2048.0)
 SMALL = [name for name in GENERATORS if name.endswith("_small")]
-QUICK = ("fcn_mask_small", "gan_opc_small")
+QUICK = {".pt2": ("fcn_mask_small", "gan_opc_small"), ".onnx": ("cfno_small", "gan_opc_small")}
 
 
 def generator(name: str) -> Generator:
@@ -33,8 +33,9 @@ def generator(name: str) -> Generator:
 @pytest.mark.parametrize(
     ("name", "suffix"),
     [
-        *(pytest.param(name, ".pt2", marks=[] if name in QUICK else pytest.mark.slow) for name in SMALL),
-        *(("cfno_small", ".onnx"), ("gan_opc_small", ".onnx")),
+        pytest.param(name, suffix, marks=[] if name in quick else pytest.mark.slow)
+        for suffix, quick in QUICK.items()
+        for name in SMALL
     ],
 )
 def test_exported_networks_compute_the_same(tmp_path, name, suffix):

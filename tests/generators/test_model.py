@@ -6,13 +6,16 @@ import pytest
 import torch
 from scenes.generators import recipe
 from scenes.ilt import small_simulator
+from scenes.networks import MODELS, SIDES
 from torch import nn
 
 from litho_dl.core.errors import CheckpointError
 from litho_dl.generators.model import Card, load_generator, make_generator, save_generator
-from litho_dl.models.registry import SURROGATES
+from litho_dl.models.registry import GENERATORS, SURROGATES
 from litho_dl.process.identity import process_digest
 from litho_dl.training.checkpoint import save_weights
+
+SMALL = [name for name in GENERATORS if name in MODELS]
 
 
 def card(**changes) -> Card:
@@ -23,17 +26,18 @@ def card(**changes) -> Card:
 
 
 class TestFiles:
+    @pytest.mark.parametrize("name", SMALL)
     @pytest.mark.parametrize("half", [True, False])
-    def test_a_file_gives_the_network_back(self, tmp_path, half):
+    def test_a_file_gives_the_network_back(self, tmp_path, name, half):
         torch.manual_seed(0)
-        network, x = make_generator("fcn_mask_small"), torch.rand(2, 1, 32, 32)
+        network, x = make_generator(name), torch.rand(2, 1, SIDES[name], SIDES[name])
         network(x)
-        path = tmp_path / "m.safetensors"
-        save_generator(path, network.eval(), card(half_precision=half))
+        path, made = tmp_path / "m.safetensors", card(network=name, half_precision=half)
+        save_generator(path, network.eval(), made)
         found = load_generator(path, small_simulator().process)
         expected = network.half().float()(x) if half else network(x)
         torch.testing.assert_close(found.network(x), expected, rtol=0, atol=0)
-        assert found.card.model_dump(exclude={"version"}) == card(half_precision=half).model_dump(exclude={"version"})
+        assert found.card.model_dump(exclude={"version"}) == made.model_dump(exclude={"version"})
         size = sum(value.numel() * (2 if half else 4) for value in network.state_dict().values())
         assert path.stat().st_size == pytest.approx(size, rel=0.05)
 
@@ -46,12 +50,13 @@ class TestFiles:
         with torch.no_grad():
             torch.testing.assert_close(network(x.roll((16, -16), (2, 3))), network(x).roll((16, -16), (2, 3)))
 
-    def test_other_optics_need_force(self, tmp_path):
+    @pytest.mark.parametrize("name", SMALL)
+    def test_other_optics_need_force(self, tmp_path, name):
         path = tmp_path / "m.safetensors"
-        save_generator(path, make_generator("fcn_mask_small"), card())
+        save_generator(path, make_generator(name), card(network=name))
         process = small_simulator().process
         other = replace(process, corners={**process.corners, "nominal": process.corners["outer"]})
-        with pytest.raises(CheckpointError, match=r"trained for, small, got others.*\(litho-dl train fcn_mask_small\)"):
+        with pytest.raises(CheckpointError, match=rf"trained for, small, got others.*\(litho-dl train {name}\)"):
             load_generator(path, other)
         assert load_generator(path, other, force=True).card.optics.name == "small"
 

@@ -1,22 +1,26 @@
 """Weights that ship: chosen by the optics asked for, small, and with a card that says how they came about."""
 
+from functools import cache
+from itertools import product
 from pathlib import Path
 
 import pytest
 import torch
-from scenes.generators import recipe
+from scenes.generators import check_scores, recipe
 from scenes.ilt import RECIPE, small_simulator
 
 from litho_dl.core.errors import CheckpointError
 from litho_dl.core.settings import packaged_names
-from litho_dl.generators.model import Card, OpticsCard, load_generator, make_generator, save_generator
+from litho_dl.generators.model import Card, OpticsCard, load_generator, make_generator, read_card, save_generator
 from litho_dl.generators.weights import packaged_models
+from litho_dl.process.files import import_contest, load_process
 from litho_dl.process.identity import finest_period_nm, process_digest
-from litho_dl.process.model import build_process
+from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.process.recipe import load_recipe
 from litho_dl.training.checkpoint import read_weights
 
-LARGEST = 8_000_000  # bytes
+LARGEST = 4_000_000  # bytes
+CONTEST = "iccad13"  # whose kernels are no recipe
 SHIPPED = [(name, optics, path) for name, files in packaged_models().items() for optics, path in files.items()]
 PROCESS = small_simulator().process
 OTHER = build_process(RECIPE.model_copy(update={"pupil": RECIPE.pupil.model_copy(update={"na": 0.8})}), count=3)
@@ -63,9 +67,18 @@ def test_force_takes_those_that_resolve_most_nearly_the_same(shelf):
 
 
 def test_what_ships():
+    names, optics = ("unet", "neural_ilt", "cfno", "gan_opc", "damo"), ("iccad13", "iccad13-like")
     assert {(name, optics) for name, optics, _ in SHIPPED} == {
-        (name, optics) for name in ("unet", "neural_ilt", "cfno") for optics in ("iccad13", "iccad13-like")
+        *product(names, optics),
+        ("unet", "duv193-immersion-annular"),
     }
+
+
+every_file = pytest.mark.parametrize(
+    ("name", "optics", "path"),
+    [pytest.param(*file, marks=pytest.mark.data if file[1] == CONTEST else ()) for file in SHIPPED],
+    ids=[path.stem for *_, path in SHIPPED],
+)
 
 
 @pytest.mark.parametrize(("name", "optics", "path"), SHIPPED, ids=[path.stem for *_, path in SHIPPED])
@@ -80,8 +93,25 @@ def test_what_ships_is_small_and_says_how_it_came_about(name, optics, path):
     stages = card.recipe.stages if card.training.start is None else card.recipe.stages[-1:]
     assert list(card.training.stages) == [stage.name for stage in stages]
     assert {"l2_nm2", "pvb_nm2"} <= set(card.scores)
-    assert {"description", "digest", "pairs"} <= set(card.data)
+    assert card.check
+    assert {"sets", "pairs"} <= set(card.data)
     if optics in packaged_names("optics"):
         process = build_process(load_recipe(optics), field_nm=(512.0, 512.0), count=3)
         assert process_digest(process) == card.optics.digest
         load_generator(name, process).require_masks()
+
+
+@cache
+def process_of(optics: str, data: Path | None) -> ProcessModel:
+    """The optics of a shipped file; the contest's are in a folder."""
+    return import_contest(data / CONTEST) if data is not None else load_process(optics)
+
+
+@every_file
+def test_what_ships_scores_what_its_card_says(request, name, optics, path):
+    card = read_card(path)
+    if not card.check:
+        pytest.skip("its card has no such scores")
+    process = process_of(optics, request.getfixturevalue("data_dir") if optics == CONTEST else None)
+    found = check_scores(load_generator(name, process), process)
+    assert {key: card.check[key] for key in found} == pytest.approx(found, rel=0.005)

@@ -54,6 +54,14 @@ def test_sizes(name):
             network(torch.empty(1, 1, *given, device="meta"))
 
 
+@pytest.mark.parametrize("name", [name for name in STEPS if name in PUBLISHED])
+def test_a_gradient_reaches_every_published_parameter(name):
+    """Their values are tested at small widths."""
+    network = on_paper(name).train()
+    network(torch.empty(2, 1, SIDES[name], SIDES[name], device="meta")).sum().backward()
+    assert not [key for key, parameter in network.named_parameters() if parameter.grad is None]
+
+
 @pytest.mark.parametrize("name", STEPS)
 def test_the_smallest_periodic_field(name):
     """The coarsest pixels of some are then the whole field."""

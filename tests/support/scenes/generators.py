@@ -1,17 +1,21 @@
 """Small recipes, tasks and pairs for the tests of mask generators."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from litho_dl.generators.model import Card, make_generator, save_generator
+from litho_dl.generators.model import Card, Generator, make_generator, save_generator
 from litho_dl.generators.recipe import GeneratorRecipe
+from litho_dl.generators.run import CHECKED_CLIPS, checked_clips, score
 from litho_dl.generators.task import MaskTask
 from litho_dl.layout.clips import magnified
 from litho_dl.process.identity import process_digest
 from litho_dl.process.model import ProcessModel
+from litho_dl.simulation.simulator import Simulator
 from scenes.ilt import CLIPS, small_simulator
 
 TRAINING = {"epochs": 1, "batch_size": 2, "optimizer": {"kind": "adam", "learning_rate": 0.001}}
@@ -86,12 +90,24 @@ def write_recipe(folder: Path, *changes: tuple[str, str]) -> Path:
     return path
 
 
-def write_model(folder: Path, process: ProcessModel) -> Path:
+def write_model(
+    folder: Path, process: ProcessModel, name: str = "drawn", scores: Mapping[str, float] = MappingProxyType({})
+) -> Path:
     """A network of random weights for a process called `small`."""
     torch.manual_seed(0)
     network = make_generator("fcn_mask_small")
     nn.init.constant_(network[1].head.scores[0].conv.bias, -0.2)
     optics = {"name": "small", "digest": process_digest(process)}
-    path = folder / "drawn.safetensors"
-    save_generator(path, network, Card(recipe=recipe({"bce": 1.0}), optics=optics, data={}, scores={}))
+    path = folder / f"{name}.safetensors"
+    save_generator(path, network, Card(recipe=recipe({"bce": 1.0}), optics=optics, data={}, scores=dict(scores)))
     return path
+
+
+def check_scores(generator: Generator, process: ProcessModel) -> dict[str, float]:
+    """The scores that its card keeps as `check`, but for those of a discriminator, which has no file."""
+    made = generator.card.recipe
+    stage = made.stages[0].model_copy(update={"loss": {"bce": 1.0}, "clips": ()})
+    task = MaskTask(nn.ModuleDict({"generator": generator.network}), made, stage, Simulator(process), {})
+    clips = checked_clips(made, process)
+    assert clips is not None
+    return score(task, clips, CHECKED_CLIPS)

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from torch import nn
 
 from litho_dl.core.settings import ProperFraction, Rate, Settings
+from litho_dl.training.muon import Muon
 
 Groups = list[dict[str, Any]]
 
@@ -18,7 +19,7 @@ class _Optimizer(Settings, ABC):
     Attributes:
         kind: Name of the optimizer.
         learning_rate: Largest learning rate of the schedule.
-        weight_decay: L2 penalty on the weights (`sgd`, `adam`), or decoupled weight decay (`adamw`).
+        weight_decay: L2 penalty on the weights (`sgd`, `adam`), or decoupled weight decay (`adamw`, `muon`).
     """
 
     kind: str
@@ -59,10 +60,22 @@ class Adam(_Optimizer):
         return kind(groups, self.learning_rate, (self.beta1, self.beta2), **how)
 
 
-OptimizerSettings = Annotated[Sgd | Adam, Field(discriminator="kind")]
+class MuonAndAdam(_Optimizer):
+    """Muon, with Adam for biases, norms and spectral weights; `weight_decay` is decoupled."""
+
+    kind: Literal["muon"] = "muon"
+    momentum: ProperFraction = 0.95
+    beta1: ProperFraction = 0.9
+    beta2: ProperFraction = 0.99
+
+    def make(self, groups: Groups, **how: bool) -> torch.optim.Optimizer:
+        return Muon(groups, self.learning_rate, self.momentum, (self.beta1, self.beta2))
 
 
-def make_optimizer(settings: Sgd | Adam, network: nn.Module) -> torch.optim.Optimizer:
+OptimizerSettings = Annotated[Sgd | Adam | MuonAndAdam, Field(discriminator="kind")]
+
+
+def make_optimizer(settings: Sgd | Adam | MuonAndAdam, network: nn.Module) -> torch.optim.Optimizer:
     """The optimizer of a network's trainable parameters.
 
     Args:

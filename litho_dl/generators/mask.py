@@ -8,7 +8,7 @@ SMOOTHING = (6 / 16, 4 / 16, 1 / 16)  # binomial weights of a pixel and of the n
 
 
 def mask_logits(network: nn.Module, target: Tensor, ratio: int) -> Tensor:
-    """Logits of the mask on pixels `ratio` times smaller than the network's: smoothed, then interpolated between pixels.
+    """Logits of the mask on pixels `ratio` times smaller than the network's: smoothed, then interpolated.
 
     The mask has shapes where they are positive, so its edges are level lines of a function that is smooth on the scale
     of the network's pixel: they lie between pixels, and there are no specks, which logits that differ from pixel to

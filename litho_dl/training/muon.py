@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from litho_dl.core.errors import TrainingError
+
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of a quintic that takes singular values in (0, 1] to about 1
 ITERATIONS = 5
 RMS = 0.2  # of an update's elements, per learning rate: as large as Adam's
@@ -14,14 +16,16 @@ class Muon(torch.optim.Optimizer):
     """Muon for the kernels of convolutions and the matrices of linear layers, Adam for all other parameters.
 
     A kernel (C_out, C_in, h, w) is a matrix of C_out rows. Its Nesterov momentum U S V^T is replaced by about U V^T, so
-    that rare directions of the gradient are learned as fast as frequent ones. On a U-Net for masks, 500 steps do what
-    2,500 steps of Adam do.
+    that rare directions of the gradient are learned as fast as frequent ones.
 
     Args:
         groups: Parameters, or groups of them with `weight_decay`.
         learning_rate: Learning rate; what suits Adam suits Muon.
         momentum: Decay rate of the momentum.
         betas: Decay rates of Adam's moments.
+
+    Raises:
+        TrainingError: There are complex parameters.
 
     Source: K. Jordan et al., Muon: an optimizer for hidden layers in neural networks (2024); the scale of updates from
     J. Liu et al., Muon is scalable for LLM training (2025), section 2.2.
@@ -31,6 +35,8 @@ class Muon(torch.optim.Optimizer):
         self, groups: Any, learning_rate: float, momentum: float = 0.95, betas: tuple[float, float] = (0.9, 0.99)
     ) -> None:
         super().__init__(groups, {"lr": learning_rate, "momentum": momentum, "betas": betas, "weight_decay": 0.0})
+        if any(parameter.is_complex() for group in self.param_groups for parameter in group["params"]):
+            raise TrainingError("Expected real parameters for Muon, got complex ones; choose adam.")
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]

@@ -15,7 +15,7 @@ NETWORKS = GENERATORS | SURROGATES
 
 class TestRecipes:
     def test_every_network_has_one(self):
-        assert {name for name in packaged_names("generators")} == set(NETWORKS)
+        assert set(packaged_names("generators")) == set(NETWORKS)
 
     @pytest.mark.parametrize("name", packaged_names("generators"))
     def test_shipped(self, name):

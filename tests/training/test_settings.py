@@ -152,7 +152,7 @@ def test_settings_are_toml(tmp_path):
         ({"epoch": 3}, "epoch: unknown key; did you mean epochs?"),
         ({"optimizer": {**SGD, "beta1": 0.5}}, "optimizer.sgd.beta1: unknown key"),
         ({"optimizer": {**SGD, "nesterov": True}}, "nesterov needs momentum above 0"),
-        ({"optimizer": {"kind": "lion", "learning_rate": 1}}, "'sgd', 'adam', 'adamw'"),
+        ({"optimizer": {"kind": "lion", "learning_rate": 1}}, "'sgd', 'adam', 'adamw', 'muon'"),
         ({"schedule": {"kind": "step"}}, "schedule.step.step_epochs: Field required"),
         ({"schedule": {"kind": "cosine", "warmup_epochs": 1}}, "warmup_epochs must be below epochs, got 1 of 1"),
         ({"seed": 2**63}, "seed: Input should be less than or equal to 9223372036854775807"),

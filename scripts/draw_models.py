@@ -57,4 +57,4 @@ def draw_masks(path: Path, bench: Bench, method: str) -> None:
         }
         for name in (names[index * len(names) // count] for index in range(count))
     }
-    save_figure(comparison_figure(clips, title="Masks, not refined, and their prints"), path, dpi=120)
+    save_figure(comparison_figure(clips, title="Masks, not refined, and their prints"), path, dpi=110)

@@ -2,8 +2,9 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import fmean, median
 
@@ -18,7 +19,7 @@ from litho_dl.core.device import device_name
 from litho_dl.core.errors import LithoError
 from litho_dl.core.io import file_digest
 from litho_dl.core.progress import progress_bar
-from litho_dl.generators.model import Generator, load_generator
+from litho_dl.generators.model import Card, Generator, load_generator
 from litho_dl.generators.predict import predict, refine
 from litho_dl.generators.weights import packaged_models
 from litho_dl.ilt.method import Method
@@ -29,10 +30,13 @@ from litho_dl.process.identity import process_digest
 from litho_dl.runs.masks import GivenMasks, Masks
 from litho_dl.scoring.evaluate import Evaluation
 
-SCORES = ("l2_nm2", "pvb_nm2", "epe_violations", "shots", "mrc_violations", "seconds")
+CARD_SCORES = ("l2_nm2", "pvb_nm2", "epe_violations", "epe_violations_3nm", "shots")
+SCORES = (*CARD_SCORES, "mrc_violations", "seconds")
 DRAWN, SCRATCH = "drawn", "scratch"
 WHOLE, RAW, REFINED, EQUAL = "whole", "raw", "refined", "equal time"
 REPEATS = 3  # of which the median of the seconds counts, of a network and of the whole method
+BATCHES = {"ms_batch_1": 1, "ms_batch_10": 10}  # clips in one pass of the bare network, by the column of its time
+PASSES = 11  # of which the median counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +67,7 @@ class Bench:
         for scored in self.suite.scored(masks):
             card = scored.evaluation.scorecard
             assert card.mrc_violations is not None
-            scores = {name: getattr(card, name) for name in SCORES[:4]}
+            scores = {name: getattr(card, name) for name in CARD_SCORES}
             rows.append(
                 {
                     "suite": self.suite.name,
@@ -97,12 +101,8 @@ def measure_baseline(bench: Bench, name: str) -> list[Row]:
     return rows
 
 
-def measure_model(bench: Bench, label: str, generator: Generator, budget_s: float) -> tuple[list[Row], float]:
-    """A network's masks, raw, refined by each number of steps, and refined for at most `budget_s` with the network.
-
-    Returns:
-        Its rows, and the network's seconds for all clips.
-    """
+def measure_model(bench: Bench, label: str, generator: Generator, budget_s: float) -> list[Row]:
+    """A network's masks, raw, refined by each number of steps, and refined for at most `budget_s` with the network."""
     suite, simulator = bench.suite, bench.suite.simulator
     prediction = predict(generator, suite.clips, simulator.device)  # the first is for warming up
     network_s = median(predict(generator, suite.clips, simulator.device).seconds for _ in range(REPEATS))
@@ -116,7 +116,7 @@ def measure_model(bench: Bench, label: str, generator: Generator, budget_s: floa
         found = refined(steps)
         rows += bench.rows(label, REFINED, steps, found, network_s + found.seconds)
     steps, found = within(refined, budget_s - network_s, steps * (budget_s - network_s) / found.seconds)
-    return rows + bench.rows(label, EQUAL, steps, found, network_s + found.seconds), network_s
+    return rows + bench.rows(label, EQUAL, steps, found, network_s + found.seconds)
 
 
 def within(refined: Callable[[int], Solution], budget_s: float, guess: float) -> tuple[int, Solution]:
@@ -157,49 +157,87 @@ def chosen_models(names: str, suite: Suite) -> dict[str, Generator]:
     return models
 
 
-def described(bench: Bench, label: str, model: Generator, network_s: float, known: Mapping[str, int]) -> Row:
-    """One network, for generators.networks.csv.
+def milliseconds(generator: Generator, suite: Suite, batch: int) -> float:
+    """Median time a clip of the network alone, from targets on the host to masks there, in batches of one size."""
+    clips, device = list(islice(cycle(suite.clips), batch)), suite.simulator.device
+    predict(generator, clips, device)  # for warming up
+    return 1000 * median(predict(generator, clips, device).seconds for _ in range(PASSES)) / batch
+
+
+def described(bench: Bench, label: str, model: Generator, known: Mapping[str, Set[str]]) -> Row:
+    """One network, for generators.networks.csv; what it was trained on, how and for how long counts all its trainings.
 
     Args:
         bench: Where it was measured.
         label: Its name.
         model: The network.
-        network_s: Seconds for all clips.
-        known: By the digest of a data set, how many clips of the suite are in its training or nearly.
+        known: By the digest of a data set, the clips of the suite that are in its training or nearly.
     """
-    card, lineage = model.card, model.card.lineage
+    lineage = model.card.lineage
     trainings = [each.training for each in lineage if each.training]
     stages = [(name, stage) for training in trainings for name, stage in training.stages.items()]
     sets = [one for each in lineage for one in each.data["sets"]]
     digests = {one["digest"] for one in sets}
+    seen = {name for digest in digests & known.keys() for name in known[digest]}
     return {
         "suite": bench.suite.name,
         "optics": Path(bench.suite.optics).name,
         "model": label,
-        "network": card.recipe.network,
+        "network": model.card.recipe.network,
         "parameters": sum(weight.numel() for weight in model.network.parameters()),
-        "milliseconds": round(1000 * network_s / bench.count, 3),
-        "known_clips": sum(known[digest] for digest in digests) if digests <= known.keys() else "",
+        "megabytes": round(Path(model.origin).stat().st_size / 1e6, 3),
+        **{column: round(milliseconds(model, bench.suite, batch), 3) for column, batch in BATCHES.items()},
+        "training_minutes": round(sum(stage.seconds for _, stage in stages) / 60, 2),
+        "pairs": pairs_seen(lineage),
+        "drawn_clips": sum(map(clips_drawn, lineage)),
+        "known_clips": len(seen) if digests <= known.keys() else "",
         "data": "; ".join(dict.fromkeys(one["description"] for one in sets)),
-        "pairs": card.data["pairs"]["training"],
         "command": "; then ".join(training.command for training in trainings),
-        "device": trainings[-1].device if trainings else "",
+        "device": "; then ".join(dict.fromkeys(training.device for training in trainings)),
         "epochs": " + ".join(f"{stage.epochs} {name}" for name, stage in stages),
-        "training_seconds": round(sum(stage.seconds for _, stage in stages), 1),
         "sha256": file_digest(model.origin),
         "run": bench.run,
     }
 
 
-def known_clips(suite: Suite, folders: Iterable[Path]) -> dict[str, int]:
+def pairs_seen(lineage: Sequence[Card]) -> int:
+    """Different pairs that trainings learnt from: the most of one data set, or group of sets, that no other includes.
+
+    A stage that draws its clips learns from no pairs.
+    """
+    counts: dict[frozenset[str], int] = {}
+    for card in lineage:
+        if card.training and not all(drawn for drawn, _ in stages_run(card)):
+            sets = frozenset(one["digest"] for one in card.data["sets"])
+            counts[sets] = max(counts.get(sets, 0), card.data["pairs"]["training"])
+    return sum(count for sets, count in counts.items() if not any(sets < other for other in counts))
+
+
+def clips_drawn(card: Card) -> int:
+    """Random clips that a training drew, over all epochs of its stages."""
+    return sum(drawn * epochs for drawn, epochs in stages_run(card))
+
+
+def stages_run(card: Card) -> list[tuple[int, int]]:
+    """Random clips an epoch, and epochs, of each stage that a training ran; from given weights it is only the last."""
+    stages = card.training.stages if card.training else {}
+    return [
+        (sum(source.count for source in stage.clips), stages[stage.name].epochs)
+        for stage in card.recipe.stages
+        if stage.name in stages
+    ]
+
+
+def known_clips(suite: Suite, folders: Iterable[Path]) -> dict[str, set[str]]:
     """Clips of the suite that a data set shows to a training, or nearly, by the data set's digest."""
-    known = {}
+    known: dict[str, set[str]] = {}
     for folder in folders:
         nearest = nearest_trained([clip.placed for clip in suite.clips], folder)
-        known[read_manifest(folder).digest] = sum(found.is_duplicate for found in nearest)
+        own = known.setdefault(read_manifest(folder).digest, set())
         for clip, found in zip(suite.clips, nearest, strict=True):
             kind = "the same as" if found.same else "nearly" if found.is_duplicate else "unlike; nearest is"
             click.echo(f"{clip.name}: {kind} {found.name} of {folder.name}, likeness {found.similarity:.2f}")
+            own |= {clip.name} if found.is_duplicate else set()
     return known
 
 

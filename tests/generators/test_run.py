@@ -24,8 +24,10 @@ SMALL = [name for name in packaged_names("generators") if name.endswith("_small"
 def shortened(name: str) -> GeneratorRecipe:
     """A shipped recipe with one epoch a stage, on the pixels of the tests' data set."""
     table = load_generator_recipe(name).model_dump()
+    few = {"family": "metal", "rules": "m1-45", "count": 4, "extent_nm": 512.0}
     for stage in table["stages"]:
         stage["training"] = {**stage["training"], **TRAINING, "schedule": {"kind": "constant"}}
+        stage["clips"] = [few] if stage["clips"] else []
     mask_pixel_nm = 16.0 if name in SURROGATES else 8.0
     return GeneratorRecipe.model_validate(
         {**table, "pixel_nm": 16.0, "mask_pixel_nm": mask_pixel_nm, "training_pairs": 2}

@@ -188,7 +188,7 @@ class TestFlow:
 class TestWhatObjectsSay:
     def test_fits_a_terminal_and_holds_no_values(self, simulator, clip, method, solution):
         window = ld.process_window(simulator, solution, clip, foci_nm=(-60.0, 0.0, 60.0))
-        network = ld.load_generator("cfno", ld.Simulator("iccad13-like", field_nm=512.0), force=True)
+        network = ld.load_generator("unet", ld.Simulator("iccad13-like", field_nm=512.0), force=True)
         objects = [
             (simulator, ("193 nm", "NA 0.85", "640 x 640 nm", "nominal, outer, inner", "kernels", "cpu")),
             (simulator.process, ("193 nm", "640 x 640 nm")),
@@ -200,7 +200,7 @@ class TestWhatObjectsSay:
             (simulator(solution.mask), ("1 x 320 x 320", "nominal, outer, inner")),
             (ld.check_mask_rules(simulator, solution)[0], ("width", "area")),
             (window, ("gauges", "3 foci")),
-            (network, ("cfno", "iccad13-like")),
+            (network, ("unet", "iccad13-like")),
         ]
         for thing, words in objects:
             text = repr(thing)

@@ -1,7 +1,6 @@
 """Weights that ship: chosen by the optics asked for, small, and with a card that says how they came about."""
 
 from functools import cache
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -67,10 +66,9 @@ def test_force_takes_those_that_resolve_most_nearly_the_same(shelf):
 
 
 def test_what_ships():
-    names, optics = ("unet", "neural_ilt", "cfno", "gan_opc", "damo"), ("iccad13", "iccad13-like")
     assert {(name, optics) for name, optics, _ in SHIPPED} == {
-        *product(names, optics),
-        ("unet", "duv193-immersion-annular"),
+        *((name, "iccad13") for name in ("unet", "neural_ilt", "cfno", "gan_opc", "damo")),
+        *(("unet", optics) for optics in ("iccad13-like", "duv193-immersion-annular")),
     }
 
 

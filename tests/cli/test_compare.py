@@ -216,7 +216,7 @@ class TestFaults:
             (("--masks", "x=no-such"), "no-such: no such folder"),
             (("--methods", "fine.toml"), "multiple of 1 nm, got 0.5 nm"),
             (("--methods", "fats"), "did you mean fast?"),
-            (("--models", "gan_opc"), "can be trained"),
+            (("--models", "fcn_mask"), "can be trained"),
             (("--models", "unet"), "expected the optics that it was trained for"),
         ],
     )

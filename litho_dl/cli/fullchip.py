@@ -145,15 +145,8 @@ def fullchip(
     job = _job(layout, optics, method, model, steps, starts, force, *part, core_nm, passes, batch, tolerance, rules)
     folder = run_folder(out)
     own(folder)
-    run = _made(
-        job,
-        folder,
-        out,
-        workers=workers or default_workers(here),
-        scheduler=scheduler,
-        device=here.type if device == "auto" and not remote else device,
-        form=form,
-    )
+    kind = here.type if device == "auto" and not remote else device
+    run = _made(job, folder, out, workers=workers or default_workers(here), scheduler=scheduler, device=kind, form=form)
     note_of_unit(out, run.unit_nm, job.chip.unit_nm)
     scores, sites = list(run.scores.values()), chip_sites(run.scores.values(), run.plan.tiling)
     result = run_summary(out, run, chip_score(scores, run.plan.tiling))

@@ -126,10 +126,10 @@ def test_the_residual_blocks_of_damo_add_to_what_they_get():
         nn.init.zeros_(block.branch[-1].norm.bias)
     rest = nn.Sequential(*(layer for layer in network if layer not in blocks))
     torch.testing.assert_close(network(x), rest(x))
-    assert len(blocks) == 6
+    assert len(blocks) == 5
     assert not torch.allclose(before, rest(x))
     nn.init.constant_(blocks[0].branch[-1].norm.bias, -100.0)
-    maps = torch.rand(1, 128, 8, 8)
+    maps = torch.rand(1, 112, 8, 8)
     torch.testing.assert_close(blocks[0](maps), maps - 100)
 
 

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 @starts_option
 @rules_options
 @mask_form_options(suffix=True)
+@click.option("--turns", type=click.IntRange(1), metavar="N", help="Turns of a network for any optics.  [default: all]")
 @click.option("--force", is_flag=True, help="Use a model even if it was trained for other optics.")
 @click.option("--figures/--no-figures", default=True, show_default=True, help="Draw a picture of every clip.")
 @report_option
@@ -66,6 +67,7 @@ def infer(
     starts: int | None,
     rules: GivenRules,
     form: "MaskForm",
+    turns: int | None,
     force: bool,
     figures: bool,
     as_json: bool,
@@ -75,7 +77,7 @@ def infer(
     Writes OUT/NAME.mask.png and .mask.oas, the picture OUT/NAME.png, and OUT/scores.json, as litho-dl optimize does.
 
     Without --model it takes, among the packaged networks for the optics, the one with the lowest L2 + PV band on its
-    test pairs.
+    test pairs; for other optics, one that looks through any optics.
 
     Example: litho-dl infer clip.gds --optics iccad13-like --out masks --refine 20
     """
@@ -96,9 +98,9 @@ def infer(
     optics, clips = read_clips(run_input, {} if steps is None else {f"method {method}": chosen.field_step_nm})
     if steps is not None:
         chosen = method_with(chosen, method, rules, optics.scale)
-    generator, network_settings = _network(model, optics, force=force)
+    generator, network_settings = _network(model, optics, force=force, turns=turns)
     # Refuse now a pixel on which masks could not be saved later.
-    own_nm = chosen.mask_nm * optics.scale if steps is not None else generator.card.recipe.mask_pixel_nm
+    own_nm = chosen.mask_nm * optics.scale if steps is not None else generator.mask_pixel_nm
     whole_factor(own_nm, MASK_FILE_PIXEL_NM * optics.scale)
     run = prepared_run(optics, clips, out, resolved, rules)
     prediction, solution = predict(generator, clips, resolved), None
@@ -126,7 +128,9 @@ def infer(
         solution.require_finished()  # interrupted: for the exit code; the best masks so far are written
 
 
-def _network(model: str | None, optics: "Optics", *, force: bool) -> "tuple[Generator, dict[str, Any]]":
+def _network(
+    model: str | None, optics: "Optics", *, force: bool, turns: int | None
+) -> "tuple[Generator, dict[str, Any]]":
     """The network, and what a run's summary says of it; tells which is the best one, if none is named."""
     from litho_dl.core.grid import require_steps
     from litho_dl.generators.model import field_step_nm, load_generator
@@ -136,8 +140,8 @@ def _network(model: str | None, optics: "Optics", *, force: bool) -> "tuple[Gene
     if model is None:
         ranked = ranked_networks(optics)
         model, choice = ranked[0].name, ranking_text(ranked)
-    require_steps(optics.field_nm, field_step_nm(model), f"network {model}")
-    generator = load_generator(model, optics, force=force)
+    require_steps(optics.field_nm, field_step_nm(model, optics.scale), f"network {model}")
+    generator = load_generator(model, optics, force=force, turns=turns)
     generator.require_masks()
     settings = {"model": model, "network": generator.card.recipe.network, "trained_for": generator.card.optics.name}
     if choice is not None:

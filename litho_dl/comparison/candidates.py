@@ -125,7 +125,7 @@ class NetworkCandidate(Candidate):
 
     def require(self) -> None:
         self.generator.require_masks()
-        own_nm = self.generator.card.recipe.mask_pixel_nm
+        own_nm = self.generator.mask_pixel_nm
         if self.method is not None:
             own_nm = self.method.mask_nm * self.scale
         whole_factor(own_nm, MASK_FILE_PIXEL_NM * self.scale)

@@ -32,3 +32,22 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"CPU, {torch.get_num_threads()} threads"
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a device has instructions for bfloat16.
+
+    Processors without them convert every value: a training step of the small U-Net then takes ten times as long as in
+    float32 (AMD EPYC with AVX2).
+
+    Args:
+        device: The device.
+
+    Returns:
+        False for x86 and ARM processors without; True for all others, and for GPUs.
+    """
+    if device.type != "cpu":
+        return True
+    found = torch.cpu.get_capabilities()
+    known = [found[name] for name in ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16") if name in found]
+    return any(known) or not known

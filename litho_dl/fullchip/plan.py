@@ -241,7 +241,7 @@ def worker_context(folder: str, digest: str, device: str) -> WorkerContext:
             raise DatasetError(f"{shared / name}: its bytes are not those that were written; remove the folder.")
     process = load_kernels(shared / OPTICS)
     simulator = Simulator(process.on_field(plan.tiling.field_nm)).to(resolve_device(device))
-    generator = load_generator(shared / MODEL, process, force=True) if plan.network else None
+    generator = load_generator(shared / MODEL, simulator, force=True) if plan.network else None
     chip = Chip.read(shared / TARGET)
     release_memory()  # that the kernels of a tile's field were computed in
     return WorkerContext(plan, chip, process, simulator, generator)

@@ -15,6 +15,7 @@ from litho_dl.core.grid import Grid
 from litho_dl.core.io import atomic_path
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import Generator
+from litho_dl.models.unrolled import FEATURES, Unrolled
 
 TORCH, ONNX = ".pt2", ".onnx"
 CARD = "litho_dl.card"
@@ -38,29 +39,35 @@ class MaskLogits(nn.Module):
 
 
 @torch.no_grad()
-def export_generator(generator: Generator, field_nm: tuple[float, float], path: str | Path) -> float:
+def export_generator(
+    generator: Generator, field_nm: tuple[float, float], path: str | Path, *, turn: int | None = None
+) -> float:
     """Writes a generator for one field and any batch size, with its model card as JSON under `CARD`.
 
     Args:
         generator: The generator, on the CPU.
         field_nm: (height, width) of the field.
         path: A file ending in .pt2 (`torch.export`) or .onnx.
+        turn: Of a network for any optics, the turn to write, from 1: from what it sees (`unrolled.features`) to the
+            change of its logits. The simulator between turns cannot be exported.
 
     Returns:
         The largest difference between the logits of the file and of the network, over the largest logit.
 
     Raises:
         GridMismatchError: The field does not fit the network.
-        CheckpointError: The network does not generate masks, or the file's logits differ; no file is left then.
+        CheckpointError: The network does not generate masks, there is no such turn, or the file's logits differ; no
+            file is left then.
         LithoError: Another suffix, or ONNX is not installed.
     """
     generator.require_masks()
-    path, recipe = Path(path), generator.card.recipe
+    path, _recipe = Path(path), generator.card.recipe
     if path.suffix not in (TORCH, ONNX):
         raise LithoError(f"{path}: expected a file ending in {TORCH} or {ONNX}.")
-    shape = Grid.of_field(field_nm, recipe.pixel_nm).shape
-    module, card = MaskLogits(generator.network, recipe.ratio).eval(), generator.card.model_dump_json()
-    targets = torch.rand(3, 1, *shape, generator=torch.Generator().manual_seed(0)).round()
+    shape = Grid.of_field(field_nm, generator.pixel_nm).shape
+    module, channels = _exported_part(generator, turn)
+    card = generator.card.model_dump_json()
+    targets = torch.rand(3, channels, *shape, generator=torch.Generator().manual_seed(0)).round()
     expected = module(targets)
     with atomic_path(path) as temporary, _without_warnings():
         program = torch.export.export(module, (targets[:2],), dynamic_shapes=({0: Dim("batch")},))
@@ -72,6 +79,22 @@ def export_generator(generator: Generator, field_nm: tuple[float, float], path: 
                 f"nothing was written."
             )
     return difference
+
+
+def _exported_part(generator: Generator, turn: int | None) -> tuple[nn.Module, int]:
+    """The module to write, and the channels of its input."""
+    weights, name = generator.weights, generator.card.recipe.network
+    if not isinstance(weights, Unrolled):
+        if turn is not None:
+            raise CheckpointError(f"{generator.origin}: expected a network of several turns, got {name}.")
+        return MaskLogits(generator.network, generator.card.recipe.ratio).eval(), 1
+    most = len(weights.turns)
+    if turn is None or not 1 <= turn <= most:
+        raise CheckpointError(
+            f"{generator.origin}: {name} looks through the simulator before each of its {most} turns, which cannot be "
+            f"exported; export the network of one turn (--turn 1 to {most}), and compute its inputs by litho_dl."
+        )
+    return weights.turns[turn - 1].eval(), FEATURES
 
 
 def _write_torch(program: ExportedProgram, path: Path, targets: Tensor, card: str) -> Tensor:

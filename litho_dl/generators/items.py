@@ -10,8 +10,9 @@ import torch
 
 from litho_dl.core.dihedral import turned
 from litho_dl.core.errors import DatasetError, GridMismatchError
-from litho_dl.core.grid import same_length
-from litho_dl.generators.recipe import GeneratorRecipe, fitting_text
+from litho_dl.core.grid import Grid, same_length
+from litho_dl.generators.drawn import DrawnTargets
+from litho_dl.generators.recipe import GeneratorRecipe, Stage, fitting_text
 from litho_dl.pairs.dataset import PairDataset
 from litho_dl.pairs.shard import OPTICS
 from litho_dl.process.files import read_optics
@@ -19,7 +20,7 @@ from litho_dl.process.identity import process_digest
 from litho_dl.process.kernel_file import load_kernels
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulation.symmetry import imaging_symmetries
-from litho_dl.training.batches import Order
+from litho_dl.training.batches import Items, Order
 from litho_dl.training.task import Batch
 
 
@@ -87,6 +88,17 @@ class PairSet:
     def __repr__(self) -> str:
         counts = ", ".join(f"{len(getattr(self, name)):,} {name}" for name in ("training", "validation", "test"))
         return f"PairSet({counts} pairs for {self.optics})"
+
+    @property
+    def processes(self) -> tuple[ProcessModel, ...]:
+        """The one process."""
+        return (self.process,)
+
+    def stage_items(self, recipe: GeneratorRecipe, stage: Stage) -> Items:
+        """What a stage trains on: clips drawn for it, or the training pairs."""
+        if stage.clips:
+            return DrawnTargets(stage.clips, Grid.of_field(self.process.field_nm, recipe.pixel_nm))
+        return self.training
 
 
 def load_pair_set(

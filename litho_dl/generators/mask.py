@@ -23,7 +23,20 @@ def mask_logits(network: nn.Module, target: Tensor, ratio: int) -> Tensor:
         Logits (B, ratio h, ratio w), float32 unless the network computes in float64.
     """
     logits = network(target)[:, 0]
-    return interpolated(smoothed(logits if logits.itemsize > 4 else logits.float()), ratio)
+    return on_mask_pixel(logits if logits.itemsize > 4 else logits.float(), ratio)
+
+
+def on_mask_pixel(logits: Tensor, ratio: int) -> Tensor:
+    """Logits smoothed, and interpolated to pixels `ratio` times smaller.
+
+    Args:
+        logits: (B, h, w).
+        ratio: Pixel of the network over that of the mask, a whole number.
+
+    Returns:
+        (B, ratio h, ratio w).
+    """
+    return interpolated(smoothed(logits), ratio)
 
 
 def smoothed(values: Tensor) -> Tensor:

@@ -13,9 +13,11 @@ from litho_dl.core.grid import common_multiple_nm
 from litho_dl.core.settings import Positive, packaged_names, suggestion
 from litho_dl.core.stored import AnyFloat, Count, Stored, checked
 from litho_dl.generators.recipe import GeneratorRecipe
+from litho_dl.generators.unrolled import SimulatedTurns
 from litho_dl.generators.weights import SUFFIX, packaged_models
 from litho_dl.layout.file_pixel import MASK_FILE_PIXEL_NM
-from litho_dl.models.registry import GENERATORS, SURROGATES
+from litho_dl.models.registry import GENERATORS, SURROGATES, UNROLLED
+from litho_dl.models.unrolled import Unrolled
 from litho_dl.nn.periodic import periodic
 from litho_dl.nn.registry import choose
 from litho_dl.nn.size import SizeMultiple
@@ -55,6 +57,10 @@ class OpticsCard(Stored):
     def distance(self, finest_nm: float) -> float:
         """The difference in resolution from optics of a finest period: |log(ratio of the finest periods)|."""
         return math.inf if self.finest_period_nm is None else abs(math.log(finest_nm / self.finest_period_nm))
+
+
+# Of networks that see the user's optics.
+ANY_OPTICS = OpticsCard(name="any optics", digest="")
 
 
 class StageCard(Stored):
@@ -127,19 +133,36 @@ class Generator:
         network: Targets (B, 1, h, w) to logits, with periodic boundaries, in evaluation mode.
         card: Its model card.
         origin: Its file.
+        scale: What the recipe's pixels are multiplied by; other than 1 only of a network for any optics.
     """
 
     network: nn.Module
     card: Card
     origin: str
+    scale: float = 1.0
+
+    @property
+    def pixel_nm(self) -> float:
+        """The network's pixel."""
+        return self.scale * self.card.recipe.pixel_nm
+
+    @property
+    def mask_pixel_nm(self) -> float:
+        """The pixel of its masks."""
+        return self.scale * self.card.recipe.mask_pixel_nm
+
+    @property
+    def weights(self) -> nn.Module:
+        """The network without the optics that it sees."""
+        return self.network.network if isinstance(self.network, SimulatedTurns) else self.network
 
     def __repr__(self) -> str:
         recipe, scores = self.card.recipe, self.card.scores
-        parameters = sum(weight.numel() for weight in self.network.parameters())
+        parameters = sum(weight.numel() for weight in self.weights.parameters())
         test = ", ".join(f"{name} {value:,.4g}" for name, value in scores.items())
         return (
             f"Generator({recipe.network} for {self.card.optics.name}: {parameters:,} parameters, "
-            f"{recipe.pixel_nm:g} nm targets to {recipe.mask_pixel_nm:g} nm masks\n  test {test})"
+            f"{self.pixel_nm:g} nm targets to {self.mask_pixel_nm:g} nm masks\n  test {test})"
         )
 
     def require_masks(self) -> None:
@@ -156,14 +179,15 @@ def make_generator(name: str) -> nn.Module:
     Raises:
         RecipeError: Unknown name.
     """
-    return periodic(choose(GENERATORS | SURROGATES, name, "a generator or surrogate")())
+    return periodic(choose(GENERATORS | UNROLLED | SURROGATES, name, "a generator or surrogate")())
 
 
-def field_step_nm(name_or_path: str | Path) -> float:
-    """The length of which a field must be a whole multiple for a network, found without its optics.
+def field_step_nm(name_or_path: str | Path, scale: float) -> float:
+    """The length of which a field must be a whole multiple for a network, found without building its optics.
 
     Args:
         name_or_path: As for `load_generator`.
+        scale: Scale of the optics; see `process.recipe.Recipe`.
 
     Returns:
         The length in nm.
@@ -174,6 +198,9 @@ def field_step_nm(name_or_path: str | Path) -> float:
     generator = _read(_files(name_or_path)[0])
     recipe = generator.card.recipe
     halved = [part.multiple for part in generator.network.modules() if isinstance(part, SizeMultiple)]
+    if recipe.sees_optics:
+        own_nm = common_multiple_nm(recipe.pixel_nm * math.lcm(*halved), recipe.mask_pixel_nm, MASK_FILE_PIXEL_NM)
+        return scale * own_nm
     return common_multiple_nm(recipe.pixel_nm * math.lcm(*halved), recipe.mask_pixel_nm, MASK_FILE_PIXEL_NM)
 
 
@@ -194,24 +221,35 @@ def save_generator(path: Path, network: nn.Module, card: Card) -> None:
 
 
 def load_generator(
-    name_or_path: str | Path, optics: Simulator | ProcessModel | Optics, *, force: bool = False
+    name_or_path: str | Path,
+    optics: Simulator | ProcessModel | Optics,
+    *,
+    force: bool = False,
+    turns: int | None = None,
 ) -> Generator:
-    """Loads a packaged network by its name, or a file ending in .safetensors, that was trained for given optics.
+    """Loads a packaged network by its name, or a file ending in .safetensors, that fits given optics.
+
+    It was trained for them, or it sees them through their simulator, as `any` does.
 
     Args:
         name_or_path: Name or file; there may be packaged weights of one name for several optics.
         optics: The simulator, process or optics to generate masks for, compared by `process.identity.process_digest`.
         force: If no weights were trained for these optics, take those of the optics with the most similar resolution.
+        turns: How many of its turns a network such as `any` takes; None: all.
 
     Returns:
-        The generator, on the CPU.
+        The generator, on the CPU, or where the given simulator is if it looks through that.
 
     Raises:
-        CheckpointError: No such model, none for these optics, the file is damaged or not of a generator, or the optics
-            are of another type.
+        CheckpointError: No such model, none for these optics, the file is damaged or not of a generator, the optics
+            are of another type, or the network has not so many turns.
     """
     models = [_read(path) for path in _files(name_or_path)]
     digest, finest_nm = digest_and_period(optics)
+    if models[0].card.recipe.sees_optics:
+        return _through(models[0], optics, turns)
+    if turns is not None:
+        raise CheckpointError(f"{name_or_path}: expected a network of several turns for {turns} of them, got one.")
     for model in models:
         if model.card.optics.digest == digest:
             return model
@@ -224,6 +262,21 @@ def load_generator(
             f"{nearest.card.optics.name}, with --force (force=True)."
         )
     return nearest
+
+
+def _through(generator: Generator, optics: Simulator | ProcessModel | Optics, turns: int | None) -> Generator:
+    """A network that sees its optics, with optics."""
+    assert isinstance(generator.network, Unrolled)
+    most = len(generator.network.turns)
+    if turns is not None and not 1 <= turns <= most:
+        raise CheckpointError(f"{generator.origin}: expected 1 to {most} turns, got {turns}.")
+    process = optics.process() if isinstance(optics, Optics) else optics
+    simulator = Simulator(process) if isinstance(process, ProcessModel) else process
+    if simulator.process.mask.type == "alternating":
+        raise CheckpointError(f"{generator.origin}: expected a binary or attenuated mask, got an alternating one.")
+    network = generator.network.to(simulator.device)
+    looking = SimulatedTurns(network, simulator, simulator.scale * generator.card.recipe.pixel_nm, turns).eval()
+    return Generator(looking, generator.card, generator.origin, simulator.scale)
 
 
 def digest_and_period(optics: Simulator | ProcessModel | Optics) -> tuple[str, float]:

@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor, nn
 
+from litho_dl.generators.unrolled import SimulatedTurns
+from litho_dl.models.unrolled import Unrolled
 from litho_dl.training.loop import TrainingResult
 from litho_dl.training.progress import curves_of
 from litho_dl.viz.figure import save_figure
@@ -15,7 +18,10 @@ from litho_dl.viz.learning import Curves, learning_curves
 
 if TYPE_CHECKING:
     from litho_dl.generators.items import PairSet
+    from litho_dl.generators.optics_set import OpticsSet
+    from litho_dl.generators.recipe import GeneratorRecipe
     from litho_dl.generators.run import GeneratorRun
+    from litho_dl.simulation.simulator import Simulator
 
 PICTURED = 6
 PANELS = {
@@ -27,7 +33,7 @@ PANELS = {
 }
 
 
-def draw_run(folder: Path, run: "GeneratorRun", pairs: "PairSet") -> None:
+def draw_run(folder: Path, run: "GeneratorRun", pairs: "PairSet | OpticsSet") -> None:
     """Draws FOLDER/curves.png and FOLDER/masks.png.
 
     Args:
@@ -38,9 +44,12 @@ def draw_run(folder: Path, run: "GeneratorRun", pairs: "PairSet") -> None:
     Raises:
         OutputError: A picture cannot be written.
     """
+    from litho_dl.generators.optics_set import OpticsSet
+
     network = run.card.recipe.network
     save_figure(learning_curves(panels(run.stages), columns=3, title=network), folder / "curves.png")
     if run.card.recipe.is_surrogate:
+        assert not isinstance(pairs, OpticsSet)
         title, clips = f"{network}, test masks: true print, mask, the surrogate's print", print_gallery(run, pairs)
     else:
         title, clips = f"{network}, test clips: target, mask, prints", mask_gallery(run, pairs)
@@ -59,7 +68,7 @@ def panels(stages: Mapping[str, TrainingResult]) -> dict[str, tuple[Curves, Curv
     return grouped
 
 
-def shown_rows(pairs: "PairSet") -> list[int]:
+def shown_rows(pairs: "PairSet | OpticsSet") -> list[int]:
     """Rows of some test pairs, evenly spread."""
     count = min(PICTURED, len(pairs.test))
     return [index * len(pairs.test) // count for index in range(count)]
@@ -92,35 +101,52 @@ def print_gallery(run: "GeneratorRun", pairs: "PairSet") -> list[GalleryClip]:
 
 
 @torch.no_grad()
-def mask_gallery(run: "GeneratorRun", pairs: "PairSet") -> list[GalleryClip]:
+def mask_gallery(run: "GeneratorRun", pairs: "PairSet | OpticsSet") -> list[GalleryClip]:
     """Some test clips with the network's masks and their prints.
 
     Args:
         run: The finished training of a mask generator.
-        pairs: Its data set.
+        pairs: Its data set, or the random optics that it was trained on.
 
     Returns:
         The pictures' contents.
     """
-    from litho_dl.generators.mask import mask_logits
-    from litho_dl.metrics.image import l2_nm2, pvb_nm2
+    from litho_dl.generators.optics_set import OpticsSet
     from litho_dl.simulation.simulator import Simulator
 
-    recipe, device, rows = run.card.recipe, next(run.network.parameters()).device, shown_rows(pairs)
-    targets = torch.from_numpy(pairs.test.targets[rows]) / 255
-    masks = mask_logits(run.network.eval(), targets[:, None].to(device), recipe.ratio).cpu() > 0
-    exposure = Simulator(pairs.process)(masks.float(), recipe.mask_pixel_nm, out_pixel_nm=recipe.pixel_nm)
-    prints = {corner: exposure.binary_print(corner).numpy() for corner in ("nominal", "outer", "inner")}
+    recipe, rows = run.card.recipe, shown_rows(pairs)
+    network = run.network.eval().cpu()
+    if not isinstance(pairs, OpticsSet):
+        simulator, targets = Simulator(pairs.process), torch.from_numpy(pairs.test.targets[rows]) / 255
+        shown = zip(rows, targets, strict=True)
+        return [_mask_picture(f"test pair {row}", network, target, simulator, recipe) for row, target in shown]
+    targets, numbers = (tensor[rows] for tensor in pairs.test.tensors)
     clips = []
-    for index, target in enumerate(targets.numpy()):
-        own = {corner: images[index] for corner, images in prints.items()}
-        score = {
-            "L2": l2_nm2(own["nominal"], target >= 0.5, recipe.pixel_nm),
-            "PVB": pvb_nm2(own["outer"], own["inner"], recipe.pixel_nm),
-        }
-        step = recipe.ratio
-        mask = masks[index].float().reshape(len(target), step, -1, step).mean((1, 3)).numpy()
-        field = pairs.process.mask.field
-        images = ClipImages(pixel_nm=recipe.pixel_nm, mask=mask, target=target, mask_field=field, **own)
-        clips.append(GalleryClip(f"test pair {rows[index]}", images, score=score))
+    for target, number in zip(targets[:, 0] / 255, numbers.tolist(), strict=True):
+        simulator = Simulator(pairs.processes[number])
+        assert isinstance(network, Unrolled)
+        looking = SimulatedTurns(network, simulator, recipe.pixel_nm * simulator.scale)
+        title = f"optics {number}: {simulator.process.optics_summary}"
+        clips.append(_mask_picture(title, looking, target, simulator, recipe))
     return clips
+
+
+def _mask_picture(
+    title: str, network: nn.Module, target: Tensor, simulator: "Simulator", recipe: "GeneratorRecipe"
+) -> GalleryClip:
+    """A target (h, w) with the network's mask and its prints."""
+    from litho_dl.generators.mask import mask_logits
+    from litho_dl.metrics.image import l2_nm2, pvb_nm2
+
+    pixel_nm, scale = recipe.pixel_nm, simulator.scale if recipe.sees_optics else 1.0
+    mask = mask_logits(network, target[None, None], recipe.ratio) > 0
+    exposure = simulator(mask.float(), recipe.mask_pixel_nm * scale, out_pixel_nm=pixel_nm * scale)
+    prints = {corner: exposure.binary_print(corner)[0].numpy() for corner in ("nominal", "outer", "inner")}
+    drawn, step, field = target.numpy(), recipe.ratio, simulator.process.mask.field
+    score = {
+        "L2": l2_nm2(prints["nominal"], drawn >= 0.5, pixel_nm * scale),
+        "PVB": pvb_nm2(prints["outer"], prints["inner"], pixel_nm * scale),
+    }
+    coarse = mask[0].float().reshape(len(drawn), step, -1, step).mean((1, 3)).numpy()
+    images = ClipImages(pixel_nm=pixel_nm * scale, mask=coarse, target=drawn, mask_field=field, **prints)
+    return GalleryClip(title, images, score=score)

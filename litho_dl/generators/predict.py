@@ -76,17 +76,17 @@ def predict(generator: Generator, clips: Clip | Sequence[Clip], device: torch.de
         device = next(generator.network.parameters()).device
     elif not isinstance(device, torch.device):
         device = resolve_device(device)
-    targets = torch.stack([clip.coverage(recipe.pixel_nm) for clip in clips])[:, None]
+    targets = torch.stack([clip.coverage(generator.pixel_nm) for clip in clips])[:, None]
     network = generator.network.to(device)
     started = time.perf_counter()
     try:
         parts = [mask_logits(network, part.to(device), recipe.ratio).cpu() for part in targets.split(BATCH_CLIPS)]
     except GridMismatchError as error:
         raise GridMismatchError(
-            f"{generator.origin}: {error} Its pixels are {recipe.pixel_nm:g} nm; choose another field (--field)."
+            f"{generator.origin}: {error} Its pixels are {generator.pixel_nm:g} nm; choose another field (--field)."
         ) from error
     logits = torch.cat(parts)
-    return Prediction(logits > 0, logits, recipe.mask_pixel_nm, time.perf_counter() - started)
+    return Prediction(logits > 0, logits, generator.mask_pixel_nm, time.perf_counter() - started)
 
 
 def refine(

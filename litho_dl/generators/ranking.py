@@ -1,4 +1,4 @@
-"""The packaged networks that were trained for given optics, the best first."""
+"""The packaged networks for given optics, the best first: those trained for them, or else one for any optics."""
 
 import math
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def ranked_networks(optics: Simulator | ProcessModel | Optics) -> list[PackagedN
     """The packaged mask generators that were trained for given optics, by rising `score_nm2`.
 
     Each network has the score of the test pairs that it was trained with. Those with the same score, or without one,
-    are in the order of their names.
+    are in the order of their names. If none was trained for these optics, those for any optics.
 
     Args:
         optics: The simulator, process or optics to generate masks for, compared by `process.identity.process_digest`.
@@ -56,6 +56,7 @@ def ranked_networks(optics: Simulator | ProcessModel | Optics) -> list[PackagedN
     ]
     networks = [network for network in networks if not network.card.recipe.is_surrogate]
     fitting = [network for network in networks if network.card.optics.digest == digest]
+    fitting = fitting or [network for network in networks if network.card.recipe.sees_optics]
     if not fitting:
         known = " or ".join(sorted({network.card.optics.name for network in networks})) or "none"
         raise CheckpointError(
@@ -68,6 +69,8 @@ def ranked_networks(optics: Simulator | ProcessModel | Optics) -> list[PackagedN
 
 def best_generator(optics: Simulator | ProcessModel | Optics) -> Generator:
     """Loads the best packaged network for given optics: the lowest mean L2 + PV band of its test pairs.
+
+    For optics that no packaged network was trained for, one that looks through any optics.
 
     Args:
         optics: The simulator, process or optics to generate masks for.
@@ -85,6 +88,8 @@ def best_generator(optics: Simulator | ProcessModel | Optics) -> Generator:
 def ranking_text(networks: Sequence[PackagedNetwork]) -> str:
     """What makes the first of `ranked_networks` the best: `the best of 5 for OPTICS (L2 + PVB ...; next ...)`."""
     best, *others = networks
+    if best.card.recipe.sees_optics:
+        return "which looks through the simulator of any optics, as no packaged network was trained for these"
     optics, known = best.card.optics.name, math.isfinite(best.score_nm2)
     score = f"L2 + PVB {best.score_nm2:,.0f} nm² on its test pairs" if known else "no score in its card"
     if not others:

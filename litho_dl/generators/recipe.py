@@ -10,7 +10,7 @@ from litho_dl.core.grid import whole_ratio
 from litho_dl.core.settings import Length, Positive, Settings, Slope, load_settings, packaged_names
 from litho_dl.generators.terms import ADVERSARIAL, LITHO_TERMS, PIXEL_TERMS, SURROGATE_TERMS
 from litho_dl.layout.file_pixel import whole_factor
-from litho_dl.models.registry import DISCRIMINATORS, GENERATORS, SURROGATES
+from litho_dl.models.registry import DISCRIMINATORS, GENERATORS, SURROGATES, UNROLLED
 from litho_dl.pairs.recipe import GeneratedClips
 from litho_dl.training.adversarial import LossKind
 from litho_dl.training.recipe import TrainingSettings, with_changes
@@ -49,19 +49,39 @@ class Stage(Settings):
         return self
 
 
+class DrawnOptics(Settings):
+    """Random optics (`process.draw`) that networks for any optics are trained on.
+
+    Attributes:
+        count: Number of optics to train on.
+        held_out: Number of optics for validation, and as many again for the test.
+        clips: Clips of each of these.
+        side: Pixels of the square field on a side, on the network's pixel.
+        seed: Seed of the first optics; the others follow.
+    """
+
+    count: Count
+    held_out: Count
+    clips: Count
+    side: Count
+    seed: Annotated[int, Field(ge=0, le=2**31)] = 0
+
+
 class GeneratorRecipe(Settings):
     """The recipe of a mask generator, or of a surrogate from masks to prints.
 
     Attributes:
         description: One line for lists.
-        network: A name of `models.registry.GENERATORS` or `SURROGATES`.
+        network: A name of `models.registry.GENERATORS`, `UNROLLED` or `SURROGATES`.
         discriminator: A name of `models.registry.DISCRIMINATORS`, for stages with the term `adversarial`.
         adversarial_loss: The loss of the discriminator's scores; see `training.adversarial.AdversarialLoss`.
-        pixel_nm: Pixel of the network, and of the prints in losses and validation.
+        pixel_nm: Pixel of the network, and of the prints in losses and validation; of a network for any optics, at
+            scale 1 (see `process.recipe.Recipe`).
         mask_pixel_nm: Pixel of the masks, of which the network's is a multiple; see `generators.mask`. The two are
             equal for a surrogate.
         training_pairs: Largest number of pairs, evenly spread over the training split; default all.
         validation_pairs: The same for the validation split.
+        optics: Random optics to train on, for networks of `UNROLLED`; the others take those of their data sets.
         half_precision: Whether the final weights are stored as float16.
         stages: Training stages in order.
     """
@@ -74,12 +94,13 @@ class GeneratorRecipe(Settings):
     mask_pixel_nm: Length
     training_pairs: Count | None = None
     validation_pairs: Count | None = None
+    optics: DrawnOptics | None = None
     half_precision: bool = True
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for name, table in ((self.network, GENERATORS | SURROGATES), (self.discriminator, DISCRIMINATORS)):
+        for name, table in ((self.network, GENERATORS | UNROLLED | SURROGATES), (self.discriminator, DISCRIMINATORS)):
             if name is not None and name not in table:
                 raise ValueError(f"network and discriminator must be among {', '.join(table)}, got {name!r}")
         known = tuple(SURROGATE_TERMS) if self.is_surrogate else MASK_TERMS
@@ -88,6 +109,10 @@ class GeneratorRecipe(Settings):
             raise ValueError(f"unknown terms {', '.join(unknown)}; known for {self.network}: {', '.join(known)}")
         if any(ADVERSARIAL in stage.loss for stage in self.stages) != (self.discriminator is not None):
             raise ValueError(f"a discriminator and the term {ADVERSARIAL} go together")
+        if self.sees_optics != (self.optics is not None):
+            raise ValueError(f"optics go with the networks {', '.join(UNROLLED)}, and these with optics")
+        if self.sees_optics and not all(stage.clips for stage in self.stages):
+            raise ValueError(f"stages of {self.network} need clips, which are drawn for random optics")
         names = [stage.name for stage in self.stages]
         if len(set(names)) < len(names):
             raise ValueError(f"stages must have different names, got {', '.join(names)}")
@@ -106,9 +131,16 @@ class GeneratorRecipe(Settings):
         """True if the network takes masks to prints."""
         return self.network in SURROGATES
 
+    @property
+    def sees_optics(self) -> bool:
+        """True if the network looks through the simulator, and so serves any optics."""
+        return self.network in UNROLLED
+
     def fits(self, stored_nm: float) -> bool:
-        """True if pairs on a pixel can be resampled exactly to the recipe's pixels, which must be multiples of it."""
-        return all(whole_ratio(pixel_nm, stored_nm) is not None for pixel_nm in (self.pixel_nm, self.mask_pixel_nm))
+        """True if pairs on a pixel can train it: they are resampled exactly to pixels that are multiples of it."""
+        return not self.sees_optics and all(
+            whole_ratio(pixel_nm, stored_nm) is not None for pixel_nm in (self.pixel_nm, self.mask_pixel_nm)
+        )
 
     @property
     def ratio(self) -> int:

@@ -1,7 +1,7 @@
 """Training a generator: all stages of its recipe, test scores, and the file of weights."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from litho_dl.core.io import file_digest
 from litho_dl.generators.drawn import DrawnTargets
 from litho_dl.generators.items import PairItems, PairSet
 from litho_dl.generators.model import (
+    ANY_OPTICS,
     Card,
     Generator,
     OpticsCard,
@@ -24,17 +25,19 @@ from litho_dl.generators.model import (
     make_generator,
     save_generator,
 )
+from litho_dl.generators.optics_set import OpticsSet, held_out
 from litho_dl.generators.recipe import GeneratorRecipe, Stage
 from litho_dl.generators.surrogate import SurrogateTask
 from litho_dl.generators.task import MaskTask
 from litho_dl.generators.terms import ADVERSARIAL
+from litho_dl.generators.unrolled_task import UnrolledTask
 from litho_dl.models.registry import DISCRIMINATORS
 from litho_dl.nn.periodic import periodic
 from litho_dl.process.identity import process_digest
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulation.simulator import Simulator
 from litho_dl.training import processes
-from litho_dl.training.batches import Items, in_order
+from litho_dl.training.batches import Items, TensorItems, in_order
 from litho_dl.training.checkpoint import BEST, load_weights
 from litho_dl.training.loop import TrainingResult, train
 from litho_dl.training.run import Progress, ScoringProgress
@@ -70,7 +73,7 @@ class GeneratorRun:
 
 def run_generator(
     recipe: GeneratorRecipe,
-    pairs: PairSet,
+    pairs: PairSet | OpticsSet,
     folder: str | Path,
     *,
     device: torch.device,
@@ -86,7 +89,7 @@ def run_generator(
 
     Args:
         recipe: The recipe; the seed of its first stage also determines the initial weights.
-        pairs: The data set.
+        pairs: The data set, or the random optics of a network that sees them.
         folder: Folder for the stages' folders and the file.
         device: Device to compute on.
         command: Command line for the model card.
@@ -103,7 +106,7 @@ def run_generator(
         LithoError: As `train`.
         KeyboardInterrupt: Ctrl-C; the folder keeps the finished epochs.
     """
-    folder, simulator = Path(folder), Simulator(pairs.process).to(device)
+    folder, simulators = Path(folder), [Simulator(process).to(device) for process in pairs.processes]
     stages: dict[str, TrainingResult] = {}
     previous: Path | None = None
     best: _BestStage | None = None
@@ -111,11 +114,11 @@ def run_generator(
         raise CheckpointError(f"{start.origin}: expected weights of {recipe.network}, got {start.card.recipe.network}.")
     numbered = list(enumerate(recipe.stages, 1))
     for number, stage in numbered if start is None else numbered[-1:]:
-        task = make_task(recipe, stage, pairs, simulator, start)
+        task = make_task(recipe, stage, pairs, simulators, start)
         if previous is not None and processes.rank() == 0:  # `train` copies its weights to the other processes
             load_weights(previous / BEST, nn.ModuleDict({"generator": task.networks["generator"]}))
         previous = folder / f"{number}-{stage.name}"
-        items = training_items(recipe, stage, pairs)
+        items = pairs.stage_items(recipe, stage)
         result = train(task, items, pairs.validation, stage.training, previous, on_progress, tensorboard=tensorboard)
         if result.status == "interrupted":
             raise KeyboardInterrupt
@@ -129,7 +132,7 @@ def run_generator(
     load_weights(best.folder / BEST, best.task.networks)
     training = TrainingCard(
         command=command,
-        device=_devices(simulator.device),
+        device=_devices(device),
         stages={name: _stage_card(result, best.task.selected_by) for name, result in stages.items()},
         kept=best.stage.name,
         start=None if start is None else start.card,
@@ -146,23 +149,20 @@ class _BestStage(NamedTuple):
     validation: float
 
 
-def training_items(recipe: GeneratorRecipe, stage: Stage, pairs: PairSet) -> Items:
-    """What a stage trains on: clips drawn for it, or the data set's pairs."""
-    if stage.clips:
-        return DrawnTargets(stage.clips, Grid.of_field(pairs.process.field_nm, recipe.pixel_nm))
-    return pairs.training
-
-
 def make_task(
-    recipe: GeneratorRecipe, stage: Stage, pairs: PairSet, simulator: Simulator, start: Generator | None = None
+    recipe: GeneratorRecipe,
+    stage: Stage,
+    pairs: PairSet | OpticsSet,
+    simulators: Sequence[Simulator],
+    start: Generator | None = None,
 ) -> Task:
-    """The task of a stage, with networks on the simulator's device.
+    """The task of a stage, with networks on the simulators' device.
 
     Args:
         recipe: The recipe.
         stage: The recipe's stage.
-        pairs: The data set.
-        simulator: Simulator of prints.
+        pairs: The data set, or random optics.
+        simulators: Simulators of its processes.
         start: Generator whose weights the stage starts from; None for random weights.
 
     Returns:
@@ -175,21 +175,24 @@ def make_task(
             assert recipe.discriminator is not None
             networks["discriminator"] = periodic(DISCRIMINATORS[recipe.discriminator]())
     if start is not None:
-        networks["generator"].load_state_dict(start.network.state_dict())
+        networks["generator"].load_state_dict(start.weights.state_dict())
     description = {
         "generator": recipe.model_dump(mode="json", exclude={"description", "stages", "half_precision"}),
         "stage": stage.model_dump(mode="json", exclude={"training"}),
-        "optics": process_digest(pairs.process),
+        "optics": [process_digest(process) for process in pairs.processes],
         "data": pairs.description,
         "start": None if start is None else file_digest(start.origin),
     }
+    networks.to(simulators[0].device)
+    if recipe.sees_optics:
+        return UnrolledTask(networks, recipe, stage, simulators, description)
     kind = SurrogateTask if recipe.is_surrogate else MaskTask
-    return kind(networks.to(simulator.device), recipe, stage, simulator, description)
+    return kind(networks, recipe, stage, simulators[0], description)
 
 
 def _score_and_save(
     recipe: GeneratorRecipe,
-    pairs: PairSet,
+    pairs: PairSet | OpticsSet,
     best: _BestStage,
     stages: dict[str, TrainingResult],
     training: TrainingCard,
@@ -201,10 +204,14 @@ def _score_and_save(
     if recipe.half_precision:
         network.half().float()
     scores = score(best.task, pairs.test, best.stage.training.batch_size, on_progress)
-    checked = checked_clips(recipe, pairs.process)
+    checked: Items | None
+    if isinstance(pairs, OpticsSet):
+        checked, optics = checked_optics(recipe), ANY_OPTICS
+    else:
+        checked, optics = checked_clips(recipe, pairs.process), OpticsCard.of(pairs.optics, pairs.process)
     card = Card(
         recipe=recipe,
-        optics=OpticsCard.of(pairs.optics, pairs.process),
+        optics=optics,
         data=pairs.description,
         scores=scores,
         check=score(best.task, checked, CHECKED_CLIPS) if checked is not None else {},
@@ -230,6 +237,14 @@ def checked_clips(recipe: GeneratorRecipe, process: ProcessModel) -> PairItems |
     return PairItems(targets[:, 0].numpy(), masks[:, 0].numpy())
 
 
+def checked_optics(recipe: GeneratorRecipe) -> TensorItems:
+    """The same for a network that sees its optics: clips under the first optics of the test."""
+    assert recipe.optics is not None
+    first = recipe.optics.count + recipe.optics.held_out
+    few = recipe.model_copy(update={"optics": recipe.optics.model_copy(update={"clips": 1})})
+    return held_out(few, recipe.stages[-1].clips, range(first, first + min(CHECKED_CLIPS, recipe.optics.held_out)), 0)
+
+
 def _devices(device: torch.device) -> str:
     """Number and names of the devices of the run."""
     return f"{processes.world_size()} x {device_name(device)}" if processes.world_size() > 1 else device_name(device)
@@ -248,7 +263,7 @@ def _stage_card(result: TrainingResult, selected_by: str) -> StageCard:
 @torch.no_grad()
 def score(
     task: Task,
-    items: PairItems,
+    items: Items,
     batch_size: int,
     on_progress: Callable[[ScoringProgress], None] = lambda progress: None,
 ) -> dict[str, float]:

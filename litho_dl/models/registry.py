@@ -19,6 +19,7 @@ from litho_dl.models.neural_ilt import neural_ilt, neural_ilt_small
 from litho_dl.models.quick_cnn import quick_cnn
 from litho_dl.models.resnet import resnet_small
 from litho_dl.models.unet import unet, unet_small
+from litho_dl.models.unrolled import any_optics, any_optics_small
 from litho_dl.models.vgg import vgg_small
 
 # (B, 1, 28, 28) -> logits (B, 10)
@@ -52,6 +53,8 @@ GENERATORS: dict[str, Callable[[], nn.Module]] = {
     "cfno": cfno,
     "cfno_small": cfno_small,
 }
+# What a turn sees of a mask (B, C, H, W), of `generators.unrolled`, and the turn's number -> change of the logits
+UNROLLED: dict[str, Callable[[], nn.Module]] = {"any": any_optics, "any_small": any_optics_small}
 # Condition and image in [0, 1], (B, 1, H, W) each -> logits (B, scales, rows, columns), one a patch or one for the pair
 DISCRIMINATORS: dict[str, Callable[[], nn.Module]] = {
     "digit_discriminator": digit_discriminator,

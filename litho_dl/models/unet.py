@@ -12,7 +12,7 @@ from litho_dl.nn.size import SizeMultiple
 
 
 class UNet(nn.Module):
-    """Encoder and decoder with skip connections at every resolution: (B, 1, H, W) -> logits (B, 1, H, W).
+    """Encoder and decoder with skip connections at every resolution: (B, channels, H, W) -> logits (B, 1, H, W).
 
     Unlike in the paper, convolutions are padded, so that the output has the size of the input, and batch normalised,
     and up-sampling is bilinear, where the paper's is by transposed convolutions.
@@ -22,16 +22,17 @@ class UNet(nn.Module):
         cell: The pixels of cells of this side are the channels of the first convolution's input and of the last one's
             output, so that the network works on cells and takes cell^2 times less work; as in Shi et al., Sub-Pixel
             Convolution (2016).
+        channels: Channels of the input.
 
     Source: Ronneberger et al., U-Net: Convolutional Networks for Biomedical Image Segmentation (2015), fig. 1.
     """
 
-    def __init__(self, widths: Sequence[int], cell: int = 1) -> None:
+    def __init__(self, widths: Sequence[int], cell: int = 1, channels: int = 1) -> None:
         super().__init__()
         self.size = SizeMultiple(cell * 2 ** (len(widths) - 1))
         self.cells = nn.PixelUnshuffle(cell)
         coarser = (nn.Sequential(nn.MaxPool2d(2), conv_stack(a, b, 2)) for a, b in pairwise(widths))
-        self.down = nn.ModuleList([conv_stack(cell**2, widths[0], 2), *coarser])
+        self.down = nn.ModuleList([conv_stack(channels * cell**2, widths[0], 2), *coarser])
         self.grow = Bilinear(2)
         self.up = nn.ModuleList(conv_stack(a + b, a, 2) for a, b in pairwise(widths))
         self.last = ConvBNAct(widths[0], cell**2, norm="none", activation="none")

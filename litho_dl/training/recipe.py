@@ -19,7 +19,8 @@ class TrainingSettings(Settings):
         optimizers: Optimizers by network, such as a discriminator's.
         schedule: Schedule of all learning rates; its warm-up is shorter than the run.
         clip_norm: Largest norm of a network's gradient; larger gradients are scaled down to it.
-        precision: Precision of torch's autocast; `float16` also scales the losses.
+        precision: Precision of torch's autocast; `float16` also scales the losses. Processors without instructions for
+            `bfloat16` compute in float32 instead, as that is faster on them.
         channels_last: Store images in torch's channels-last memory format.
         average_decay: Decay of an exponential moving average of the weights, which is then validated and saved.
         patience: Epochs without improvement after which the run stops early; None: never.

@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from litho_dl.core.device import has_bfloat16
 from litho_dl.core.errors import CheckpointError, TrainingError
 from litho_dl.training import processes
 from litho_dl.training.batches import Items, Order, derived_seed, in_order, shuffled
@@ -240,7 +241,8 @@ class Run:
             )
 
     def _precision(self) -> AbstractContextManager[object]:
-        if self.settings.precision == "float32":
+        precision = self.settings.precision
+        if precision == "float32" or (precision == "bfloat16" and not has_bfloat16(self.device)):
             return nullcontext()
         return torch.autocast(self.device.type, getattr(torch, self.settings.precision))
 

@@ -11,7 +11,7 @@ from litho_dl.generators.drawn import DrawnTargets
 from litho_dl.generators.items import load_pair_set
 from litho_dl.generators.model import load_generator
 from litho_dl.generators.recipe import Stage
-from litho_dl.generators.run import run_generator, training_items
+from litho_dl.generators.run import run_generator
 from litho_dl.layout.design_rules import load_rules
 from litho_dl.layout.generate.families import generate
 from litho_dl.layout.raster import rasterize
@@ -59,7 +59,7 @@ def test_terms_that_need_masks_are_refused():
 def test_a_stage_trains_on_them(pair_set, tmp_path):
     chosen = recipe({"litho_l2": 1.0, "litho_pvb": 1.0}, clips=[{**METAL, "extent_nm": 512.0}])
     pairs = load_pair_set(pair_set, chosen)
-    items = training_items(chosen, chosen.stages[0], pairs)
+    items = pairs.stage_items(chosen, chosen.stages[0])
     assert isinstance(items, DrawnTargets)
     assert len(items) == 3
     run = run_generator(chosen, pairs, tmp_path, device=torch.device("cpu"))

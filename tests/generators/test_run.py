@@ -74,7 +74,7 @@ def test_networks_are_drawn_from_the_seed_for_a_periodic_field(pair_set):
 
     def drawn(seed: int) -> torch.nn.ModuleDict:
         made = with_training(chosen, seed=seed)
-        return make_task(made, made.stages[0], pairs, Simulator(pairs.process)).networks
+        return make_task(made, made.stages[0], pairs, [Simulator(pairs.process)]).networks
 
     first, again, other = (torch.nn.utils.parameters_to_vector(drawn(seed).parameters()) for seed in (1, 1, 2))
     assert torch.equal(first, again)

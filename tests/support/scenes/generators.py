@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from litho_dl.generators.model import Card, Generator, make_generator, save_generator
 from litho_dl.generators.recipe import GeneratorRecipe
-from litho_dl.generators.run import CHECKED_CLIPS, checked_clips, score
+from litho_dl.generators.run import CHECKED_CLIPS, checked_clips, checked_optics, score
 from litho_dl.generators.task import MaskTask
+from litho_dl.generators.unrolled_task import UnrolledTask
 from litho_dl.layout.clips import magnified
+from litho_dl.process.draw import drawn_process
 from litho_dl.process.identity import process_digest
 from litho_dl.process.model import ProcessModel
 from litho_dl.simulation.simulator import Simulator
@@ -42,6 +44,14 @@ def recipe(loss: dict[str, float], **changes: Any) -> GeneratorRecipe:
     if "adversarial" in loss:
         table["discriminator"] = "damo_discriminator_small"
     return GeneratorRecipe(**table, stages=[{"name": "only", "loss": loss, "training": TRAINING, **stage}])
+
+
+def seeing_recipe(**changes: Any) -> GeneratorRecipe:
+    """A network for any optics, on random optics of 48 pixels of 16 nm at scale 1."""
+    clips = [{"family": "metal", "rules": "m1-45", "count": 4, "extent_nm": 512.0}]
+    loss = {"litho_l2": 1.0, "litho_pvb": 0.5}
+    optics = {"count": 2, "held_out": 2, "clips": 2, "side": 48}
+    return recipe(loss, network="any_small", optics=optics, clips=clips, **changes)
 
 
 def pairs() -> tuple[Tensor, Tensor]:
@@ -106,8 +116,16 @@ def write_model(
 def check_scores(generator: Generator, process: ProcessModel) -> dict[str, float]:
     """The scores that its card keeps as `check`, but for those of a discriminator, which has no file."""
     made = generator.card.recipe
+    networks = nn.ModuleDict({"generator": generator.weights})
+    if made.optics is not None:
+        seen = checked_optics(made)
+        drawn = {
+            number: Simulator(drawn_process(made.optics.seed + number, made.optics.side, made.pixel_nm))
+            for number in seen.tensors[1].tolist()
+        }
+        return score(UnrolledTask(networks, made, made.stages[-1], drawn, {}), seen, CHECKED_CLIPS)
     stage = made.stages[0].model_copy(update={"loss": {"bce": 1.0}, "clips": ()})
-    task = MaskTask(nn.ModuleDict({"generator": generator.network}), made, stage, Simulator(process), {})
+    task = MaskTask(networks, made, stage, Simulator(process), {})
     clips = checked_clips(made, process)
     assert clips is not None
     return score(task, clips, CHECKED_CLIPS)

@@ -1,0 +1,98 @@
+"""Masks for any optics: a network improves them in turns, seeing what the user's own simulator says of them."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from litho_dl.generators.mask import smoothed
+from litho_dl.ilt.objective import ObjectiveInputs, l2, pvb
+from litho_dl.models.unrolled import Unrolled
+from litho_dl.process.recipe import REQUIRED_CORNERS
+from litho_dl.simulation.simulator import Simulator
+
+SHARPNESS = 4.0  # of the mask that is looked at, per logit
+STEEPNESS = 6.0  # of its resist, over the threshold: so soft that gradients reach beyond edges
+OF_CORNERS, OF_L2, OF_PVB = 4.0, 15.0, 150.0  # to inputs of order 1
+
+
+class SimulatedTurns(nn.Module):
+    """A network of turns with the optics that it looks through: target (B, 1, h, w) -> logits (B, 1, h, w).
+
+    Args:
+        network: The network of each turn.
+        simulator: The optics.
+        pixel_nm: The network's pixel on these optics.
+        turns: How many of its turns to take; None: all.
+    """
+
+    def __init__(self, network: Unrolled, simulator: Simulator, pixel_nm: float, turns: int | None = None) -> None:
+        super().__init__()
+        self.network, self.simulator, self.pixel_nm = network, simulator, pixel_nm
+        self.turns = len(network.turns) if turns is None else turns
+
+    def forward(self, target: Tensor) -> Tensor:
+        """The logits after the last turn."""
+        logits = first_logits(target[:, 0])
+        for turn in range(self.turns):
+            seen = features(self.simulator, target[:, 0], logits, self.pixel_nm)
+            logits = logits + self.network(seen, turn)[:, 0]
+        return logits[:, None]
+
+
+def first_logits(target: Tensor) -> Tensor:
+    """Logits of the drawn shapes as a mask: 1 in them and -1 elsewhere.
+
+    Args:
+        target: Area coverage, any shape.
+
+    Returns:
+        Of the same shape.
+    """
+    return 2 * target - 1
+
+
+def features(simulator: Simulator, target: Tensor, logits: Tensor, pixel_nm: float) -> Tensor:
+    """What a turn sees; no gradient flows back through it.
+
+    Its channels are the target, the logits' hyperbolic tangent and their mask; the nominal image's distance from the
+    threshold, over the threshold, and how much further than it the images of the outer and the inner corner are; and
+    the gradients of the L2 error and of the PV band (`ilt.objective`) in the mask's values, under a soft resist, so
+    that they also say where light would help or harm far from edges. All are in units of pixel and threshold, so that
+    they mean the same for all optics.
+
+    Args:
+        simulator: The optics.
+        target: Area coverage (B, h, w) on the network's pixel, which fills the field.
+        logits: (B, h, w).
+        pixel_nm: The network's pixel.
+
+    Returns:
+        (B, C, h, w), C as in `models.unrolled.FEATURES`.
+    """
+    logits = logits.detach()
+    mask = torch.sigmoid(SHARPNESS * smoothed(logits)).requires_grad_()
+    with torch.enable_grad(), torch.autocast(mask.device.type, enabled=False):
+        exposure = simulator.expose(mask, pixel_nm)
+        threshold = exposure.resist.threshold
+        soft = exposure.resist.model_copy(update={"steepness": STEEPNESS / threshold})
+        unused = target.new_empty(0)
+        inputs = ObjectiveInputs(
+            target, replace(exposure, resist=soft), mask, unused, unused, 1.0, 1.0, rules=None, binary=False
+        )
+        (of_l2,) = torch.autograd.grad(l2(inputs).sum(), mask, retain_graph=True)
+        (of_pvb,) = torch.autograd.grad(pvb(inputs).sum(), mask)
+    images = (exposure.aerial(corner).detach() for corner in REQUIRED_CORNERS)
+    nominal, *others = (exposure.rule.excess(image) / threshold for image in images)
+    return torch.stack(
+        [
+            target,
+            logits.tanh(),
+            mask.detach(),
+            nominal.tanh(),
+            *(OF_CORNERS * (other - nominal) for other in others),
+            (OF_L2 * of_l2).asinh(),
+            (OF_PVB * of_pvb).asinh(),
+        ],
+        1,
+    )

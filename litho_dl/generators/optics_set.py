@@ -97,7 +97,8 @@ def draw_optics_set(recipe: GeneratorRecipe) -> OpticsSet:
         held_out(recipe, clips, range(first, first + chosen.held_out), seed)
         for seed, first in enumerate((chosen.count, chosen.count + chosen.held_out))
     )
-    description = {"optics": chosen.model_dump(mode="json")}
+    counts = {"training": 0, "validation": len(validation), "test": len(test)}  # of pairs, as of data sets
+    description = {"sets": [], "pairs": counts, "optics": chosen.model_dump(mode="json")}
     return OpticsSet(processes, validation, test, description, chosen.count)
 
 

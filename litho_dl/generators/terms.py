@@ -13,12 +13,13 @@ PIXEL_TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "l1": lambda logits, mask: l1_loss(logits.sigmoid(), mask),
     "l2": lambda logits, mask: mse_loss(logits.sigmoid(), mask),
 }
-# From simulated prints and targets, as in ILT: (B,) in nm^2, divided by the field's area in the loss.
+# From masks with their simulated prints and targets, as in ILT: (B,) in nm^2, divided by the field's area in the loss.
 LITHO_TERMS: dict[str, Callable[[objective.ObjectiveInputs], Tensor]] = {
     "litho_l2": objective.l2,
     "litho_pvb": objective.pvb,
     "litho_l2_area": objective.l2_area,
     "litho_pvb_area": objective.pvb_area,
+    "total_variation": objective.total_variation,
 }
 ADVERSARIAL = "adversarial"
 # From a surrogate's aerial images and print logits (B, 2, H, W), and the true aerial images and prints (B, H, W).

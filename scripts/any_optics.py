@@ -51,10 +51,10 @@ FAMILIES = {**RANDOM, "contact": (("via", "contact-45"),)}
 SCORES = ("l2_nm2", "pvb_nm2", "epe_violations", "epe_violations_3nm")
 HEAD = """# One network for any optics
 
-`{model}` looks through the simulator of the optics that it is given; none of these optics, and none of these clips, was
-in its training. Scores are means over clips, 1 nm times the optics' scale: L2 and PVB in nm² over the scale squared, EPE
-violations, and the same at 3 nm. {method}: the whole method. {steps} steps: the network's masks, refined. Seconds: a
-clip, all clips as one batch, without the target's raster; of networks and `{method}` the median of {repeats} runs.
+`{model}` looks through the simulator of the optics that it is given; its training had none of these optics and clips.
+Scores are means over clips, 1 nm times the optics' scale: L2 and PVB in nm² over the scale squared, EPE violations, and
+the same at 3 nm. {method}: the whole method. {steps} steps: the network's masks, refined. Seconds: a clip, all clips as
+one batch, without the target's raster; of networks and `{method}` the median of {repeats} runs.
 
 Made by `{command}`; {run}.
 
@@ -131,7 +131,7 @@ def measured(suite: Suite, model: str) -> list[Row]:
     method = load_method(METHOD)
     whole = [suite.solved(method, METHOD) for _ in range(REPEATS)]
     rows = scores(suite, whole[0], METHOD, median(run.seconds for run in whole))
-    most = load_generator(model, suite.simulator).network.turns
+    most = load_generator(model, suite.simulator).turns
     for turns in range(1, most + 1):
         masks, seconds = timed(load_generator(model, suite.simulator, turns=turns), suite)
         rows += scores(suite, masks, f"{turns} turns", seconds)
@@ -208,7 +208,7 @@ def main(model: str, optics: tuple[str, ...], families: bool, out: Path) -> None
     most = 0
     for each in optics or OPTICS:
         suite = own_suite(each)
-        most = load_generator(model, suite.simulator).network.turns
+        most = load_generator(model, suite.simulator).turns
         started = time.perf_counter()
         by_optics += measured(suite, model)
         click.echo(f"{suite.name}: {time.perf_counter() - started:.0f} s")

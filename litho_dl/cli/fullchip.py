@@ -51,6 +51,7 @@ GPU_BATCH = 8  # tiles
     shell_complete=complete_names("models"),
 )
 @click.option("--refine", "steps", type=click.IntRange(1), metavar="STEPS", help="Steps of --method after --model.")
+@click.option("--turns", type=click.IntRange(1), metavar="N", help="As for infer.")
 @starts_option
 @click.option("--force", is_flag=True, help="Use a model even if it was trained for other optics.")
 @click.option(
@@ -99,6 +100,7 @@ def fullchip(
     method: str | None,
     model: str | None,
     steps: int | None,
+    turns: int | None,
     starts: int | None,
     force: bool,
     out: Path,
@@ -141,8 +143,8 @@ def fullchip(
     remote = is_remote(workers, scheduler)
     here = resolve_device("auto" if remote else device)
     batch = batch or (GPU_BATCH if here.type == "cuda" and not remote else 1)
-    part = (layer, cell, window_nm, allow_missing)
-    job = _job(layout, optics, method, model, steps, starts, force, *part, core_nm, passes, batch, tolerance, rules)
+    masks, part = (method, model, steps, turns, starts, force), (layer, cell, window_nm, allow_missing)
+    job = _job(layout, optics, *masks, *part, core_nm, passes, batch, tolerance, rules)
     folder = run_folder(out)
     own(folder)
     kind = here.type if device == "auto" and not remote else device
@@ -171,6 +173,7 @@ def _job(
     method: str | None,
     model: str | None,
     steps: int | None,
+    turns: int | None,
     starts: int | None,
     force: bool,
     layer: str | None,
@@ -194,6 +197,8 @@ def _job(
 
     if model is None and (method is None or steps is not None):
         raise click.UsageError("Give --method, or --model, or --model with --refine STEPS of --method (default: fast).")
+    if turns is not None and model is None:
+        raise click.UsageError("--turns goes with --model.")
     if model is not None and steps is None and method is not None:
         raise click.UsageError("--model with --method needs --refine STEPS.")
     name = "fast" if method is None and steps is not None else method
@@ -202,7 +207,7 @@ def _job(
     read = read_optics(optics)
     chosen = None if name is None else method_with(load_method(name).with_starts(starts), name, rules, read.scale)
     PROTOCOLS["default"].scaled(read.scale).require(read.field_nm, read.mask)
-    generator = None if model is None else load_generator(model, read, force=force)
+    generator = None if model is None else load_generator(model, read, force=force, turns=turns)
     if generator is not None:
         generator.require_masks()
     chip = Chip.read(layout, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)

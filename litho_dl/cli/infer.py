@@ -135,6 +135,7 @@ def _network(
     from litho_dl.core.grid import require_steps
     from litho_dl.generators.model import field_step_nm, load_generator
     from litho_dl.generators.ranking import ranked_networks, ranking_text
+    from litho_dl.generators.unrolled import SimulatedTurns, warn_of_resolution
 
     choice = None
     if model is None:
@@ -143,6 +144,8 @@ def _network(
     require_steps(optics.field_nm, field_step_nm(model, optics.scale), f"network {model}")
     generator = load_generator(model, optics, force=force, turns=turns)
     generator.require_masks()
+    if isinstance(generator.network, SimulatedTurns):
+        warn_of_resolution(generator.network.simulator)
     settings = {"model": model, "network": generator.card.recipe.network, "trained_for": generator.card.optics.name}
     if choice is not None:
         click.echo(f"Network: {model}, {choice}.", err=True)

@@ -119,6 +119,7 @@ def start_or_resume(job: Job, tiling: Tiling, folder: Path, device: str) -> Plan
         tolerance=job.tolerance,
         method=job.tile_method,
         network=job.generator is not None,
+        turns=None if job.generator is None else job.generator.turns,
         steps=job.steps,
         passes=job.passes,
         batch=job.batch,

@@ -44,6 +44,7 @@ class Plan:
         tolerance: Tolerance that the halo was computed for; see `halo.halo_nm`.
         method: ILT method; None if a network's masks are used without refinement.
         network: True if a network, stored as `MODEL`, generates the masks.
+        turns: Number of turns of a network for any optics; None for other networks.
         steps: Number of the method's steps after a network.
         passes: Number of passes; see `passes.pass_steps`.
         batch: Number of tiles that are solved as one batch.
@@ -57,6 +58,7 @@ class Plan:
     tolerance: float
     method: Method | None
     network: bool
+    turns: int | None
     steps: int | None
     passes: int
     batch: int
@@ -69,7 +71,7 @@ class Plan:
     def settings(self) -> dict[str, Any]:
         """The settings as JSON values."""
         method = None if self.method is None else self.method.model_dump(mode="json")
-        names = ("tolerance", "network", "steps", "passes", "batch", "device", "files", "labels")
+        names = ("tolerance", "network", "turns", "steps", "passes", "batch", "device", "files", "labels")
         table = {name: getattr(self, name) for name in names}
         return {
             "tiling": asdict(self.tiling),
@@ -112,6 +114,7 @@ class _Stored(Stored):
     tolerance: ProperFraction
     method: Method | None
     network: bool
+    turns: Annotated[Count, Field(ge=1)] | None
     steps: Annotated[Count, Field(ge=1)] | None
     passes: Annotated[Count, Field(ge=1)]
     batch: Annotated[Count, Field(ge=1)]
@@ -190,7 +193,7 @@ def read_plan(folder: Path) -> Plan:
         cut = Tiling(tuple(tiling["wanted_nm"]), tuple(tiling["area_nm"]), tiling["core_nm"], tiling["halo_nm"])
     except LayoutError as error:
         raise DatasetError(f"{path}: the file is damaged ({error}); restore it, or choose another folder.") from error
-    names = ("tolerance", "network", "steps", "passes", "batch", "device", "files", "labels")
+    names = ("tolerance", "network", "turns", "steps", "passes", "batch", "device", "files", "labels")
     rules = MaskRules(**table["rules"])
     plan = Plan(tiling=cut, method=stored.method, rules=rules, **{name: table[name] for name in names})
     if plan.digest != stored.digest:
@@ -241,7 +244,7 @@ def worker_context(folder: str, digest: str, device: str) -> WorkerContext:
             raise DatasetError(f"{shared / name}: its bytes are not those that were written; remove the folder.")
     process = load_kernels(shared / OPTICS)
     simulator = Simulator(process.on_field(plan.tiling.field_nm)).to(resolve_device(device))
-    generator = load_generator(shared / MODEL, simulator, force=True) if plan.network else None
+    generator = load_generator(shared / MODEL, simulator, force=True, turns=plan.turns) if plan.network else None
     chip = Chip.read(shared / TARGET)
     release_memory()  # that the kernels of a tile's field were computed in
     return WorkerContext(plan, chip, process, simulator, generator)

@@ -152,6 +152,11 @@ class Generator:
         return self.scale * self.card.recipe.mask_pixel_nm
 
     @property
+    def turns(self) -> int | None:
+        """How many turns a network for any optics takes; None for other networks."""
+        return self.network.turns if isinstance(self.network, SimulatedTurns) else None
+
+    @property
     def weights(self) -> nn.Module:
         """The network without the optics that it sees."""
         return self.network.network if isinstance(self.network, SimulatedTurns) else self.network

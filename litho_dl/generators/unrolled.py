@@ -1,5 +1,6 @@
 """Masks for any optics: a network improves them in turns, seeing what the user's own simulator says of them."""
 
+import sys
 from dataclasses import replace
 
 import torch
@@ -8,11 +9,14 @@ from torch import Tensor, nn
 from litho_dl.generators.mask import smoothed
 from litho_dl.ilt.objective import ObjectiveInputs, l2, pvb
 from litho_dl.models.unrolled import Unrolled
+from litho_dl.process.draw import PERIODS_NM
+from litho_dl.process.identity import finest_period_nm
 from litho_dl.process.recipe import REQUIRED_CORNERS
 from litho_dl.simulation.simulator import Simulator
 
 SHARPNESS = 4.0  # of the mask that is looked at, per logit
 STEEPNESS = 6.0  # of its resist, over the threshold: so soft that gradients reach beyond edges
+MARGIN = 1.2
 OF_CORNERS, OF_L2, OF_PVB = 4.0, 15.0, 150.0  # to inputs of order 1
 
 
@@ -96,3 +100,19 @@ def features(simulator: Simulator, target: Tensor, logits: Tensor, pixel_nm: flo
         ],
         1,
     )
+
+
+def warn_of_resolution(simulator: Simulator) -> None:
+    """Warns on standard error of optics whose resolution is unlike all that such networks are trained on.
+
+    Args:
+        simulator: The optics, whose finest period over their scale counts.
+    """
+    (finest, coarsest), period_nm = PERIODS_NM, finest_period_nm(simulator.process) / simulator.scale
+    if not finest / MARGIN <= period_nm <= coarsest * MARGIN:
+        print(
+            f"Warning: these optics pass periods down to {period_nm:.3g} nm over their scale; networks for any optics "
+            f"are trained on {finest:g} to {coarsest:g} nm: masks may be poor; choose a scale (in the recipe), "
+            f"or refine more.",
+            file=sys.stderr,
+        )

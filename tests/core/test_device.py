@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from litho_dl.core.device import resolve_device
+from litho_dl.core.device import has_bfloat16, resolve_device
 from litho_dl.core.errors import LithoError
 
 
@@ -24,3 +24,18 @@ def test_a_device_that_is_not_there_is_refused():
     missing = f"cuda:{torch.cuda.device_count()}"
     with pytest.raises(LithoError, match=f"Expected a CUDA device for '{missing}', found .*use the device cpu"):
         resolve_device(missing)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ({"avx512_bf16": False, "amx_bf16": False}, False),
+        ({"avx512_bf16": True, "amx_bf16": False}, True),
+        ({"avx512_bf16": False, "amx_bf16": True}, True),
+        ({"architecture": "riscv64"}, True),
+    ],
+)
+def test_instructions_for_bfloat16(monkeypatch, found, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
+    assert has_bfloat16(torch.device("cpu")) is expected
+    assert has_bfloat16(torch.device("cuda:0"))

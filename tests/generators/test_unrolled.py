@@ -22,6 +22,7 @@ from litho_dl.generators.unrolled import (
     SimulatedTurns,
     features,
     first_logits,
+    warn_of_resolution,
 )
 from litho_dl.models.unrolled import FEATURES, Unrolled
 from litho_dl.process.model import build_process
@@ -167,6 +168,15 @@ class TestLoading:
         save_generator(tmp_path / "plain.safetensors", make_generator("fcn_mask_small"), card)
         with pytest.raises(CheckpointError, match="expected a network of several turns"):
             load_generator(tmp_path / "plain.safetensors", small_simulator(), force=True, turns=2)
+
+
+def test_optics_unlike_those_of_the_training_are_warned_of(capsys):
+    warn_of_resolution(small_simulator())
+    assert not capsys.readouterr().err
+    for scale in (0.4, 3.0):
+        process = build_process(RECIPE.model_copy(update={"scale": scale}), field_nm=(512.0, 512.0), count=2)
+        warn_of_resolution(Simulator(process))
+        assert "trained on 68 to 145 nm" in capsys.readouterr().err
 
 
 class TestExport:

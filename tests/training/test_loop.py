@@ -252,7 +252,8 @@ def test_a_caller_who_wants_warnings_alone_keeps_them(tmp_path, deterministic):
 
 
 @pytest.mark.parametrize(("precision", "close"), [("bfloat16", 0.05), ("float16", 0.01)])
-def test_less_precision_ends_close(tmp_path, precision, close):
+def test_less_precision_ends_close(tmp_path, monkeypatch, precision, close):
+    monkeypatch.setattr("litho_dl.training.run.has_bfloat16", lambda device: True)
     kinds = set()
     task = classifier(random=False)
     task.networks["network"][-1].register_forward_hook(lambda module, inputs, output: kinds.add(output.dtype))
@@ -265,6 +266,15 @@ def test_less_precision_ends_close(tmp_path, precision, close):
     skipped = sum(math.isnan(row["gradient_norm_network"]) for row in low)
     assert skipped == 0 if precision == "bfloat16" else skipped < 3
     assert low[-1]["train_loss"] == pytest.approx(full[-1 - skipped]["train_loss"], abs=close)
+
+
+def test_processors_without_bfloat16_compute_in_float32(tmp_path, monkeypatch):
+    """Whose results are then those of float32, to the bit."""
+    monkeypatch.setattr("litho_dl.training.run.has_bfloat16", lambda device: False)
+    tasks = [classifier(random=False), classifier(random=False)]
+    for task, precision in zip(tasks, ("bfloat16", "float32"), strict=True):
+        train(task, PLAIN, VALIDATION, WHOLE.model_copy(update={"precision": precision}), tmp_path / precision)
+    assert torch.equal(*map(weights, tasks))
 
 
 def test_channels_last_gives_the_same(tmp_path):

@@ -66,9 +66,10 @@ Our own layouts ({own}), magnified by the optics' scale.
 
 ![One layout under six optics](any_optics.png)
 
-## Layouts of other families
+## Families of layouts
 
-Random clips under `iccad13-like`.
+Random clips that no training drew, under `iccad13-like`: twelve of routed metal, cells and structures, twelve of vias
+and contacts, six of contacts alone.
 
 {families}
 
@@ -217,7 +218,8 @@ def main(model: str, optics: tuple[str, ...], families: bool, out: Path) -> None
         by_family += measured(family_suite(name), model)
         click.echo(table(by_family, most).splitlines()[-1])
     write_csv(out / "any_optics.csv", by_optics + by_family)
-    command = "python scripts/any_optics.py" + "".join(f" --optics {Path(each).stem}" for each in optics)
+    command = "python scripts/any_optics.py" + f" --model {Path(model).name}" * (model != "any")
+    command += "".join(f" --optics {Path(each).name}" for each in optics) + " --no-families" * (not families)
     text = HEAD.format(
         model=Path(model).stem,
         method=METHOD,

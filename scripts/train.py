@@ -121,9 +121,9 @@ def main(data: tuple[Path, ...], recipes: str, folder: Path, device: str, out: P
     require_writable_folder(out)
     packaged = packaged_names("generators")
     small = [name for name in packaged if name.endswith("_small")]
-    chosen = {
-        name: load_generator_recipe(name) for name in {"small": small, "all": packaged}.get(recipes, recipes.split(","))
-    }
+    named = {"small": small, "all": packaged}.get(recipes, recipes.split(","))
+    every = {name: load_generator_recipe(name) for name in named}
+    chosen = {name: recipe for name, recipe in every.items() if not recipe.sees_optics}  # the others learn from pairs
     own, runs = resolve_device(device), {}
     for name, recipe in chosen.items():
         click.echo(name, err=True)

@@ -23,7 +23,7 @@ from litho_dl.cli.options import (
     rules_options,
     stacked,
 )
-from litho_dl.cli.preparation import RunInput, with_run_input
+from litho_dl.cli.preparation import RunInput, loaded_network, with_run_input
 
 if TYPE_CHECKING:
     from litho_dl.comparison.candidates import Candidate
@@ -162,7 +162,6 @@ def _candidates(
         label_of,
         require_candidates,
     )
-    from litho_dl.generators.model import load_generator
     from litho_dl.ilt.method import load_method
 
     if steps is not None and models is None:
@@ -172,7 +171,7 @@ def _candidates(
         found.append(MethodCandidate(Path(name).stem, method_with(load_method(name), name, rules, optics.scale)))
     refining = None if steps is None else method_with(load_method(REFINING), REFINING, rules, optics.scale)
     for name in models.split(",") if models else ():
-        generator, label = load_generator(name, optics, force=force), label_of(name)
+        generator, label = loaded_network(name, optics, force=force), label_of(name)
         found.append(NetworkCandidate(label, generator, scale=optics.scale))
         if refining is not None:
             found.append(NetworkCandidate(f"{label}+{steps}", generator, steps, refining, scale=optics.scale))

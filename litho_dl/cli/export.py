@@ -1,5 +1,6 @@
 """litho-dl export: trained networks for other programs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -27,11 +28,13 @@ def export(model: str, optics: str, field_nm: float | None, out: Path, force: bo
     Example: litho-dl export --model unet --optics iccad13-like --out unet.onnx
     """
     from litho_dl.generators.export import export_generator
-    from litho_dl.generators.model import load_generator
+    from litho_dl.generators.model import load_generator, read_generator
     from litho_dl.process.files import read_optics
 
     read = read_optics(optics, field_nm=field_nm)
-    generator = load_generator(model, read, force=force)
+    generator = read_generator(model)
+    sees = generator.card.recipe.sees_optics
+    generator = replace(generator, scale=read.scale) if sees else load_generator(model, read, force=force)
     difference = export_generator(generator, read.field_nm, out, turn=turn)
     name = generator.card.recipe.network
     what = f"{generator.pixel_nm:g} nm targets to {generator.mask_pixel_nm:g} nm masks"

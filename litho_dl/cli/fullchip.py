@@ -23,6 +23,7 @@ from litho_dl.cli.options import (
     starts_option,
     worker_options,
 )
+from litho_dl.cli.preparation import loaded_network
 from litho_dl.core.errors import LithoError
 from litho_dl.core.progress import progress_bar
 
@@ -190,7 +191,6 @@ def _job(
     from litho_dl.fullchip.chip import Chip
     from litho_dl.fullchip.halo import TOLERANCE
     from litho_dl.fullchip.job import Job
-    from litho_dl.generators.model import load_generator
     from litho_dl.ilt.method import load_method
     from litho_dl.process.files import read_optics
     from litho_dl.scoring.protocol import PROTOCOLS, RULES, default_protocol
@@ -207,9 +207,7 @@ def _job(
     read = read_optics(optics)
     chosen = None if name is None else method_with(load_method(name).with_starts(starts), name, rules, read.scale)
     PROTOCOLS["default"].scaled(read.scale).require(read.field_nm, read.mask)
-    generator = None if model is None else load_generator(model, read, force=force, turns=turns)
-    if generator is not None:
-        generator.require_masks()
+    generator = None if model is None else loaded_network(model, read, force=force, turns=turns)
     chip = Chip.read(layout, layer=layer, cell=cell, window_nm=window_nm, allow_missing=allow_missing)
     process = built(read)
     default_protocol(process)

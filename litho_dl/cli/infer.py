@@ -22,7 +22,7 @@ from litho_dl.cli.options import (
     rules_options,
     starts_option,
 )
-from litho_dl.cli.preparation import RunInput, prepared_run, read_clips, with_run_input
+from litho_dl.cli.preparation import RunInput, loaded_network, prepared_run, read_clips, with_run_input
 from litho_dl.core.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -133,19 +133,15 @@ def _network(
 ) -> "tuple[Generator, dict[str, Any]]":
     """The network, and what a run's summary says of it; tells which is the best one, if none is named."""
     from litho_dl.core.grid import require_steps
-    from litho_dl.generators.model import field_step_nm, load_generator
+    from litho_dl.generators.model import field_step_nm
     from litho_dl.generators.ranking import ranked_networks, ranking_text
-    from litho_dl.generators.unrolled import SimulatedTurns, warn_of_resolution
 
     choice = None
     if model is None:
         ranked = ranked_networks(optics)
         model, choice = ranked[0].name, ranking_text(ranked)
     require_steps(optics.field_nm, field_step_nm(model, optics.scale), f"network {model}")
-    generator = load_generator(model, optics, force=force, turns=turns)
-    generator.require_masks()
-    if isinstance(generator.network, SimulatedTurns):
-        warn_of_resolution(generator.network.simulator)
+    generator = loaded_network(model, optics, force=force, turns=turns)
     settings = {"model": model, "network": generator.card.recipe.network, "trained_for": generator.card.optics.name}
     if choice is not None:
         click.echo(f"Network: {model}, {choice}.", err=True)

@@ -11,6 +11,7 @@ from litho_dl.cli.options import Command, GivenRules, built, own
 if TYPE_CHECKING:
     import torch
 
+    from litho_dl.generators.model import Generator
     from litho_dl.layout.clips import Clip
     from litho_dl.process.files import Optics
     from litho_dl.scoring.protocol import Protocol
@@ -155,3 +156,27 @@ def prepared_run(
     own(out)
     warn_of_border(process, [clip.placed for clip in clips], optimised=True)
     return PreparedRun(Simulator(process).to(device), protocol)
+
+
+def loaded_network(model: str, optics: "Optics", *, force: bool, turns: int | None = None) -> "Generator":
+    """The network that `--model` names; one for any optics has their kernels built first, with a progress bar.
+
+    Args:
+        model: Name or file.
+        optics: The optics.
+        force: Take it even if it was trained for other optics.
+        turns: Of a network for any optics; None: all.
+
+    Raises:
+        CheckpointError: As `load_generator`; or the network generates no masks.
+    """
+    from litho_dl.generators.model import load_generator, read_generator
+    from litho_dl.generators.unrolled import SimulatedTurns, warn_of_resolution
+
+    if read_generator(model).card.recipe.sees_optics and optics.mask.type != "alternating":
+        built(optics)
+    generator = load_generator(model, optics, force=force, turns=turns)
+    generator.require_masks()
+    if isinstance(generator.network, SimulatedTurns):
+        warn_of_resolution(generator.network.simulator)
+    return generator

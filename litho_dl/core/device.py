@@ -48,6 +48,7 @@ def has_bfloat16(device: torch.device) -> bool:
     """
     if device.type != "cpu":
         return True
-    found = torch.cpu.get_capabilities()
+    query = getattr(torch.cpu, "get_capabilities", None)  # which earlier releases of torch lack
+    found = {} if query is None else query()
     known = [found[name] for name in ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16") if name in found]
     return any(known) or not known

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +19,8 @@ from litho_dl.generators.model import Generator
 from litho_dl.models.unrolled import FEATURES, Unrolled
 
 TORCH, ONNX = ".pt2", ".onnx"
-CARD = "litho_dl.card"
-TOLERANCE = 1e-4  # largest error of the logits, over the largest logit
+CARD, TURN = "litho_dl.card", "litho_dl.turn"
+TOLERANCE = 1e-4  # largest error of the output, over its largest value
 
 
 class MaskLogits(nn.Module):
@@ -52,7 +53,7 @@ def export_generator(
             change of its logits. The simulator between turns cannot be exported.
 
     Returns:
-        The largest difference between the logits of the file and of the network, over the largest logit.
+        The largest difference between the outputs of the file and of the network, over the largest output.
 
     Raises:
         GridMismatchError: The field does not fit the network.
@@ -61,61 +62,72 @@ def export_generator(
         LithoError: Another suffix, or ONNX is not installed.
     """
     generator.require_masks()
-    path, _recipe = Path(path), generator.card.recipe
+    path = Path(path)
     if path.suffix not in (TORCH, ONNX):
         raise LithoError(f"{path}: expected a file ending in {TORCH} or {ONNX}.")
     shape = Grid.of_field(field_nm, generator.pixel_nm).shape
-    module, channels = _exported_part(generator, turn)
-    card = generator.card.model_dump_json()
-    targets = torch.rand(3, channels, *shape, generator=torch.Generator().manual_seed(0)).round()
-    expected = module(targets)
+    part = _exported_part(generator, turn)
+    inputs = torch.rand(3, part.channels, *shape, generator=torch.Generator().manual_seed(0)).round()
+    expected = part.module(inputs)
     with atomic_path(path) as temporary, _without_warnings():
-        program = torch.export.export(module, (targets[:2],), dynamic_shapes=({0: Dim("batch")},))
-        actual = (_write_torch if path.suffix == TORCH else _write_onnx)(program, temporary, targets, card)
+        program = torch.export.export(part.module, (inputs[:2],), dynamic_shapes=({0: Dim("batch")},))
+        actual = (_write_torch if path.suffix == TORCH else _write_onnx)(program, temporary, inputs, part)
         difference = float((actual - expected).abs().max() / expected.abs().max())
         if not difference <= TOLERANCE:
             raise CheckpointError(
-                f"{path}: expected the network's logits to {TOLERANCE:g}, got a difference of {difference:.2g}; "
+                f"{path}: expected the network's {part.output} to {TOLERANCE:g}, got a difference of {difference:.2g}; "
                 f"nothing was written."
             )
     return difference
 
 
-def _exported_part(generator: Generator, turn: int | None) -> tuple[nn.Module, int]:
-    """The module to write, and the channels of its input."""
+class _Part(NamedTuple):
+    """The module to write, the channels of its input, names of input and output, and what the file says of it."""
+
+    module: nn.Module
+    channels: int
+    input: str
+    output: str
+    notes: dict[str, str]
+
+
+def _exported_part(generator: Generator, turn: int | None) -> _Part:
+    """The whole of a network, or one turn."""
+    notes = {CARD: generator.card.model_dump_json()}
     weights, name = generator.weights, generator.card.recipe.network
     if not isinstance(weights, Unrolled):
         if turn is not None:
             raise CheckpointError(f"{generator.origin}: expected a network of several turns, got {name}.")
-        return MaskLogits(generator.network, generator.card.recipe.ratio).eval(), 1
+        module = MaskLogits(generator.network, generator.card.recipe.ratio).eval()
+        return _Part(module, 1, "target", "logits", notes)
     most = len(weights.turns)
     if turn is None or not 1 <= turn <= most:
         raise CheckpointError(
             f"{generator.origin}: {name} looks through the simulator before each of its {most} turns, which cannot be "
             f"exported; export the network of one turn (--turn 1 to {most}), and compute its inputs by litho_dl."
         )
-    return weights.turns[turn - 1].eval(), FEATURES
+    return _Part(weights.turns[turn - 1].eval(), FEATURES, "features", "change", {**notes, TURN: str(turn)})
 
 
-def _write_torch(program: ExportedProgram, path: Path, targets: Tensor, card: str) -> Tensor:
-    """Writes the program, and returns the logits that the file gives for some targets."""
-    torch.export.save(program, path, extra_files={CARD: card})
-    return torch.export.load(path).module()(targets)
+def _write_torch(program: ExportedProgram, path: Path, inputs: Tensor, part: _Part) -> Tensor:
+    """Writes the program, and returns what the file gives for some inputs."""
+    torch.export.save(program, path, extra_files=part.notes)
+    return torch.export.load(path).module()(inputs)
 
 
-def _write_onnx(program: ExportedProgram, path: Path, targets: Tensor, card: str) -> Tensor:
-    """Writes the model, and returns the logits that the file gives for some targets in onnxruntime."""
+def _write_onnx(program: ExportedProgram, path: Path, inputs: Tensor, part: _Part) -> Tensor:
+    """Writes the model, and returns what the file gives for some inputs in onnxruntime."""
     try:
         import onnxruntime
 
-        model = torch.onnx.export(program, (), input_names=["target"], output_names=["logits"], verbose=False)
+        model = torch.onnx.export(program, (), input_names=[part.input], output_names=[part.output], verbose=False)
     except ImportError as error:
         raise LithoError(f"Expected ONNX, which is not installed ({error}); pip install 'litho-dl[onnx]'.") from error
     assert model is not None
-    model.model.metadata_props[CARD] = card
+    model.model.metadata_props.update(part.notes)
     model.save(path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return torch.from_numpy(session.run(None, {"target": targets.numpy()})[0])
+    return torch.from_numpy(session.run(None, {part.input: inputs.numpy()})[0])
 
 
 @contextmanager

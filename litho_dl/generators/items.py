@@ -116,10 +116,12 @@ def load_pair_set(
         The pairs and the process.
 
     Raises:
-        DatasetError: See `pairs.dataset.PairDataset`; or the pairs' pixel does not divide the recipe's, or the data
-            sets are of different optics.
+        DatasetError: See `pairs.dataset.PairDataset`; or the recipe takes no data sets, the pairs' pixel does not divide
+            the recipe's, or the data sets are of different optics.
         LithoError: The optics cannot be loaded, or have another field.
     """
+    if recipe.sees_optics:
+        raise DatasetError(f"{recipe.network} is trained on random optics and clips, got data sets; leave them out.")
     folders = [folders] if isinstance(folders, str | Path) else list(folders)
     every = [PairDataset(folder).settings for folder in folders]
     for folder, settings in zip(folders, every, strict=True):

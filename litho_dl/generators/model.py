@@ -60,7 +60,7 @@ class OpticsCard(Stored):
 
 
 # Of networks that see the user's optics.
-ANY_OPTICS = OpticsCard(name="any optics", digest="")
+ANY_OPTICS = OpticsCard(name="any", digest="")
 
 
 class StageCard(Stored):
@@ -187,6 +187,21 @@ def make_generator(name: str) -> nn.Module:
     return periodic(choose(GENERATORS | UNROLLED | SURROGATES, name, "a generator or surrogate")())
 
 
+def read_generator(name_or_path: str | Path) -> Generator:
+    """Loads weights and card without optics, to export them or to train from them.
+
+    Args:
+        name_or_path: As for `load_generator`; of several packaged files of one name, the first.
+
+    Returns:
+        The generator, on the CPU; a network for any optics has none to look through yet.
+
+    Raises:
+        CheckpointError: No such model, or the file is damaged or not of a generator.
+    """
+    return _read(_files(name_or_path)[0])
+
+
 def field_step_nm(name_or_path: str | Path, scale: float) -> float:
     """The length of which a field must be a whole multiple for a network, found without building its optics.
 
@@ -200,13 +215,11 @@ def field_step_nm(name_or_path: str | Path, scale: float) -> float:
     Raises:
         CheckpointError: No such model, or the file is damaged or not of a generator.
     """
-    generator = _read(_files(name_or_path)[0])
+    generator = read_generator(name_or_path)
     recipe = generator.card.recipe
     halved = [part.multiple for part in generator.network.modules() if isinstance(part, SizeMultiple)]
-    if recipe.sees_optics:
-        own_nm = common_multiple_nm(recipe.pixel_nm * math.lcm(*halved), recipe.mask_pixel_nm, MASK_FILE_PIXEL_NM)
-        return scale * own_nm
-    return common_multiple_nm(recipe.pixel_nm * math.lcm(*halved), recipe.mask_pixel_nm, MASK_FILE_PIXEL_NM)
+    own_nm = common_multiple_nm(recipe.pixel_nm * math.lcm(*halved), recipe.mask_pixel_nm, MASK_FILE_PIXEL_NM)
+    return scale * own_nm if recipe.sees_optics else own_nm
 
 
 def save_generator(path: Path, network: nn.Module, card: Card) -> None:
@@ -270,18 +283,19 @@ def load_generator(
 
 
 def _through(generator: Generator, optics: Simulator | ProcessModel | Optics, turns: int | None) -> Generator:
-    """A network that sees its optics, with optics."""
+    """A network that sees its optics, with a simulator of its own, in float32 as its weights are."""
     assert isinstance(generator.network, Unrolled)
     most = len(generator.network.turns)
     if turns is not None and not 1 <= turns <= most:
         raise CheckpointError(f"{generator.origin}: expected 1 to {most} turns, got {turns}.")
-    process = optics.process() if isinstance(optics, Optics) else optics
-    simulator = Simulator(process) if isinstance(process, ProcessModel) else process
-    if simulator.process.mask.type == "alternating":
+    known = optics.process if isinstance(optics, Simulator) else optics
+    if (known.content if isinstance(known, Optics) else known).mask.type == "alternating":
         raise CheckpointError(f"{generator.origin}: expected a binary or attenuated mask, got an alternating one.")
-    network = generator.network.to(simulator.device)
-    looking = SimulatedTurns(network, simulator, simulator.scale * generator.card.recipe.pixel_nm, turns).eval()
-    return Generator(looking, generator.card, generator.origin, simulator.scale)
+    process = known.process() if isinstance(known, Optics) else known
+    simulator = Simulator(process)
+    network = SimulatedTurns(generator.network, simulator, simulator.scale * generator.card.recipe.pixel_nm, turns)
+    device = optics.device if isinstance(optics, Simulator) else simulator.device
+    return Generator(network.to(device).eval(), generator.card, generator.origin, simulator.scale)
 
 
 def digest_and_period(optics: Simulator | ProcessModel | Optics) -> tuple[str, float]:
@@ -311,8 +325,9 @@ def _files(name_or_path: str | Path) -> list[Path]:
         return [Path(name_or_path)]
     models, name = packaged_models(), str(name_or_path)
     if name not in models:
+        data = "" if name in UNROLLED else " --data SET"
         trained = (
-            f"a recipe of that name can be trained (litho-dl train {name} --data SET) and used by its {SUFFIX} file; "
+            f"a recipe of that name can be trained (litho-dl train {name}{data}) and used by its {SUFFIX} file; "
             if name in packaged_names("generators")
             else ""
         )

@@ -55,14 +55,15 @@ class OpticsSet:
         processes: The optics: those to train on, for validation, for the test.
         validation: Targets and numbers of optics that select the best epoch.
         test: The same, for the final scores.
+        trained: How many of the optics are to train on; they come first.
         description: Plain values that describe them.
     """
 
     processes: tuple[ProcessModel, ...]
     validation: TensorItems
     test: TensorItems
-    description: dict[str, Any]
     trained: int
+    description: dict[str, Any]
 
     def __repr__(self) -> str:
         return f"OpticsSet({self.trained} optics to train on, {len(self.processes) - self.trained} held out)"
@@ -99,7 +100,7 @@ def draw_optics_set(recipe: GeneratorRecipe) -> OpticsSet:
     )
     counts = {"training": 0, "validation": len(validation), "test": len(test)}  # of pairs, as of data sets
     description = {"sets": [], "pairs": counts, "optics": chosen.model_dump(mode="json")}
-    return OpticsSet(processes, validation, test, description, chosen.count)
+    return OpticsSet(processes, validation, test, chosen.count, description)
 
 
 def held_out(recipe: GeneratorRecipe, clips: tuple[GeneratedClips, ...], optics: range, seed: int) -> TensorItems:

@@ -68,10 +68,17 @@ def panels(stages: Mapping[str, TrainingResult]) -> dict[str, tuple[Curves, Curv
     return grouped
 
 
-def shown_rows(pairs: "PairSet | OpticsSet") -> list[int]:
+def shown_rows(pairs: "PairSet") -> list[int]:
     """Rows of some test pairs, evenly spread."""
     count = min(PICTURED, len(pairs.test))
     return [index * len(pairs.test) // count for index in range(count)]
+
+
+def shown_optics(drawn: "OpticsSet") -> list[int]:
+    """Rows of test clips, one of each of some optics, of different kinds."""
+    numbers = drawn.test.tensors[1]
+    rows = [(numbers == number).nonzero()[:, 0].tolist() for number in numbers.unique().tolist()[:PICTURED]]
+    return [own[index % len(own)] for index, own in enumerate(rows)]
 
 
 @torch.no_grad()
@@ -114,16 +121,16 @@ def mask_gallery(run: "GeneratorRun", pairs: "PairSet | OpticsSet") -> list[Gall
     from litho_dl.generators.optics_set import OpticsSet
     from litho_dl.simulation.simulator import Simulator
 
-    recipe, rows = run.card.recipe, shown_rows(pairs)
-    network = run.network.eval().cpu()
+    recipe, network = run.card.recipe, run.network.eval()
+    device = next(network.parameters()).device
     if not isinstance(pairs, OpticsSet):
-        simulator, targets = Simulator(pairs.process), torch.from_numpy(pairs.test.targets[rows]) / 255
-        shown = zip(rows, targets, strict=True)
+        rows, simulator = shown_rows(pairs), Simulator(pairs.process).to(device)
+        shown = zip(rows, torch.from_numpy(pairs.test.targets[rows]) / 255, strict=True)
         return [_mask_picture(f"test pair {row}", network, target, simulator, recipe) for row, target in shown]
-    targets, numbers = (tensor[rows] for tensor in pairs.test.tensors)
+    targets, numbers = (tensor[shown_optics(pairs)] for tensor in pairs.test.tensors)
     clips = []
     for target, number in zip(targets[:, 0] / 255, numbers.tolist(), strict=True):
-        simulator = Simulator(pairs.processes[number])
+        simulator = Simulator(pairs.processes[number]).to(device)
         assert isinstance(network, Unrolled)
         looking = SimulatedTurns(network, simulator, recipe.pixel_nm * simulator.scale)
         title = f"optics {number}: {simulator.process.optics_summary}"
@@ -139,14 +146,14 @@ def _mask_picture(
     from litho_dl.metrics.image import l2_nm2, pvb_nm2
 
     pixel_nm, scale = recipe.pixel_nm, simulator.scale if recipe.sees_optics else 1.0
-    mask = mask_logits(network, target[None, None], recipe.ratio) > 0
+    mask = mask_logits(network, target[None, None].to(simulator.device), recipe.ratio) > 0
     exposure = simulator(mask.float(), recipe.mask_pixel_nm * scale, out_pixel_nm=pixel_nm * scale)
-    prints = {corner: exposure.binary_print(corner)[0].numpy() for corner in ("nominal", "outer", "inner")}
+    prints = {corner: exposure.binary_print(corner)[0].cpu().numpy() for corner in ("nominal", "outer", "inner")}
     drawn, step, field = target.numpy(), recipe.ratio, simulator.process.mask.field
     score = {
         "L2": l2_nm2(prints["nominal"], drawn >= 0.5, pixel_nm * scale),
         "PVB": pvb_nm2(prints["outer"], prints["inner"], pixel_nm * scale),
     }
-    coarse = mask[0].float().reshape(len(drawn), step, -1, step).mean((1, 3)).numpy()
+    coarse = mask[0].float().cpu().reshape(len(drawn), step, -1, step).mean((1, 3)).numpy()
     images = ClipImages(pixel_nm=pixel_nm * scale, mask=coarse, target=drawn, mask_field=field, **prints)
     return GalleryClip(title, images, score=score)

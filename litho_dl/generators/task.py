@@ -1,7 +1,6 @@
 """Training of mask generators: pixel-wise, lithographic and adversarial losses, validated by simulated prints."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,11 +9,11 @@ from torch.nn.functional import avg_pool2d
 
 from litho_dl.core.errors import MaskError
 from litho_dl.generators.mask import mask_logits
+from litho_dl.generators.prints import exposed, objective_inputs, print_sums
 from litho_dl.generators.recipe import GeneratorRecipe, Stage
 from litho_dl.generators.terms import ADVERSARIAL, LITHO_TERMS, PIXEL_TERMS
 from litho_dl.ilt.objective import ObjectiveInputs
 from litho_dl.ilt.problem import geometric
-from litho_dl.simulation.exposure import Exposure
 from litho_dl.simulation.simulator import Simulator
 from litho_dl.training.adversarial import AdversarialLoss
 from litho_dl.training.task import Batch, Metrics, Task
@@ -107,13 +106,10 @@ class MaskTask(StageTask):
         """Sums of the L2 errors and PV bands of binary masks in nm^2, and of the shares of wrong mask pixels."""
         target, mask = (image / 255 for image in batch)
         logits = mask_logits(self.networks["generator"], target, self._recipe.ratio)
-        exposure, pixel_nm2 = self._exposure((logits > 0).to(logits.dtype)), self._recipe.pixel_nm**2
-        prints = {corner: exposure.binary_print(corner) for corner in ("nominal", "outer", "inner")}
-        l2 = (prints["nominal"] != (target[:, 0] >= 0.5)).sum() * pixel_nm2
-        pvb = (prints["outer"] != prints["inner"]).sum() * pixel_nm2
-        wrong = ((logits > 0) != (mask[:, 0] >= 0.5)).float().mean()
-        count = torch.tensor(len(target), device=target.device)
-        sums = {"count": count, "l2_nm2": l2, "pvb_nm2": pvb, "l2_pvb_nm2": l2 + pvb, "pixel": count * wrong}
+        exposure = exposed(self._simulator, self._recipe, (logits > 0).to(logits.dtype))
+        sums = print_sums(exposure, target[:, 0], self._recipe.pixel_nm)
+        count = sums["count"]
+        sums["pixel"] = count * ((logits > 0) != (mask[:, 0] >= 0.5)).float().mean()
         if len(self.turns) > 1:
             accuracies = self._adversarial_loss.accuracies(*self._scores(target, mask, logits))
             sums |= {name: count * accuracy for name, accuracy in accuracies.items()}
@@ -123,7 +119,7 @@ class MaskTask(StageTask):
         """Targets, binary masks, their prints, and PV bands."""
         target = batch[0] / 255
         mask = (mask_logits(self.networks["generator"], target, self._recipe.ratio) > 0).float()
-        exposure = self._exposure(mask)
+        exposure = exposed(self._simulator, self._recipe, mask)
         band = exposure.binary_print("outer") != exposure.binary_print("inner")
         nominal = exposure.binary_print("nominal").float()
         return {"target": target[:, 0], "mask": mask, "print": nominal, "band": band.float()}
@@ -139,18 +135,6 @@ class MaskTask(StageTask):
     def _objective_inputs(self, target: Tensor, logits: Tensor) -> ObjectiveInputs:
         """Targets (B, h, w), and soft masks with their soft prints."""
         mask = torch.sigmoid(geometric(self._stage.mask_sharpness, self.progress) * logits)
-        exposure = self._exposure(mask)
-        if self._stage.resist_steepness is not None:
-            steepness = geometric(self._stage.resist_steepness, self.progress)
-            resist = exposure.resist.model_copy(update={"steepness": steepness})
-            exposure = replace(exposure, resist=resist)
-        unused = target.new_empty(0)  # only for other terms of ILT
-        pixel_nm, mask_pixel_nm = self._recipe.pixel_nm, self._recipe.mask_pixel_nm
-        return ObjectiveInputs(
-            target, exposure, mask, unused, unused, pixel_nm, mask_pixel_nm, rules=None, binary=False
-        )
-
-    def _exposure(self, mask: Tensor) -> Exposure:
-        """The exposure of masks (B, H, W), in full precision also under autocast."""
-        with torch.autocast(mask.device.type, enabled=False):
-            return self._simulator.expose(mask, self._recipe.mask_pixel_nm, out_pixel_nm=self._recipe.pixel_nm)
+        slopes = self._stage.resist_steepness
+        steepness = None if slopes is None else geometric(slopes, self.progress)
+        return objective_inputs(exposed(self._simulator, self._recipe, mask), target, mask, self._recipe, steepness)

@@ -1,6 +1,7 @@
 """Masks for any optics: a network improves them in turns, seeing what the user's own simulator says of them."""
 
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
@@ -16,8 +17,8 @@ from litho_dl.simulation.simulator import Simulator
 
 SHARPNESS = 4.0  # of the mask that is looked at, per logit
 STEEPNESS = 6.0  # of its resist, over the threshold: so soft that gradients reach beyond edges
-MARGIN = 1.2
-OF_CORNERS, OF_L2, OF_PVB = 4.0, 15.0, 150.0  # to inputs of order 1
+MARGIN = 1.2  # factor by which resolutions may lie beyond those of the training
+CORNERS_GAIN, L2_GAIN, PVB_GAIN = 4.0, 15.0, 150.0  # to inputs of order 1
 
 
 class SimulatedTurns(nn.Module):
@@ -37,11 +38,27 @@ class SimulatedTurns(nn.Module):
 
     def forward(self, target: Tensor) -> Tensor:
         """The logits after the last turn."""
-        logits = first_logits(target[:, 0])
-        for turn in range(self.turns):
-            seen = features(self.simulator, target[:, 0], logits, self.pixel_nm)
-            logits = logits + self.network(seen, turn)[:, 0]
+
+        def look(logits: Tensor) -> Tensor:
+            return features(self.simulator, target[:, 0], logits, self.pixel_nm)
+
+        *_, logits = improved(self.network, target[:, 0], look, self.turns)
         return logits[:, None]
+
+
+def improved(network: Unrolled, target: Tensor, look: Callable[[Tensor], Tensor], turns: int) -> Iterator[Tensor]:
+    """Yields the logits (B, h, w) after each turn.
+
+    Args:
+        network: The network of each turn.
+        target: Area coverage (B, h, w).
+        look: From logits to what a turn sees of them, as of `features`.
+        turns: How many turns to take.
+    """
+    logits = first_logits(target)
+    for turn in range(turns):
+        logits = logits + network(look(logits), turn)[:, 0].to(logits.dtype)
+        yield logits
 
 
 def first_logits(target: Tensor) -> Tensor:
@@ -74,9 +91,9 @@ def features(simulator: Simulator, target: Tensor, logits: Tensor, pixel_nm: flo
     Returns:
         (B, C, h, w), C as in `models.unrolled.FEATURES`.
     """
-    logits = logits.detach()
-    mask = torch.sigmoid(SHARPNESS * smoothed(logits)).requires_grad_()
-    with torch.enable_grad(), torch.autocast(mask.device.type, enabled=False):
+    with torch.inference_mode(False), torch.enable_grad(), torch.autocast(target.device.type, enabled=False):
+        target, logits = target.detach().clone(), logits.detach().clone()  # of inference tensors, too
+        mask = torch.sigmoid(SHARPNESS * smoothed(logits)).requires_grad_()
         exposure = simulator.expose(mask, pixel_nm)
         threshold = exposure.resist.threshold
         soft = exposure.resist.model_copy(update={"steepness": STEEPNESS / threshold})
@@ -94,9 +111,9 @@ def features(simulator: Simulator, target: Tensor, logits: Tensor, pixel_nm: flo
             logits.tanh(),
             mask.detach(),
             nominal.tanh(),
-            *(OF_CORNERS * (other - nominal) for other in others),
-            (OF_L2 * of_l2).asinh(),
-            (OF_PVB * of_pvb).asinh(),
+            *(CORNERS_GAIN * (other - nominal) for other in others),
+            (L2_GAIN * of_l2).asinh(),
+            (PVB_GAIN * of_pvb).asinh(),
         ],
         1,
     )

@@ -133,12 +133,13 @@ class Simulator(nn.Module):
         self.register_buffer("diffusion", with_flare(transfer, self.process.flare).to(device, dtype))
 
     def _apply(self, fn, recurse: bool = True) -> Self:  # type: ignore[no-untyped-def]
-        """Drops the matrices of the old device or dtype; a new dtype rounds the original kernels again."""
-        self._transforms.clear()
-        self._with_corners.clear()
-        before = self.dtype
+        """Drops the matrices of another device or dtype; a new dtype rounds the original kernels again."""
+        before = self.dtype, self.device
         super()._apply(fn, recurse)
-        if self.dtype != before:
+        if (self.dtype, self.device) != before:
+            self._transforms.clear()
+            self._with_corners.clear()
+        if self.dtype != before[0]:
             self._fill_buffers(self.dtype, self.device)
         return self
 

@@ -7,10 +7,10 @@ from scenes.generators import recipe, write_recipe
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.settings import packaged_names
 from litho_dl.generators.recipe import load_generator_recipe, with_training
-from litho_dl.models.registry import GENERATORS, SURROGATES
+from litho_dl.models.registry import GENERATORS, SURROGATES, UNROLLED
 from litho_dl.nn.size import SizeMultiple
 
-NETWORKS = GENERATORS | SURROGATES
+NETWORKS = GENERATORS | SURROGATES | UNROLLED
 
 
 class TestRecipes:

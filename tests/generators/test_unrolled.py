@@ -15,8 +15,8 @@ from litho_dl.generators.model import ANY_OPTICS, Card, field_step_nm, load_gene
 from litho_dl.generators.predict import predict, refine
 from litho_dl.generators.ranking import best_generator, ranked_networks, ranking_text
 from litho_dl.generators.unrolled import (
-    OF_L2,
-    OF_PVB,
+    L2_GAIN,
+    PVB_GAIN,
     SHARPNESS,
     STEEPNESS,
     SimulatedTurns,
@@ -58,7 +58,7 @@ class TestFeatures:
         torch.testing.assert_close(found[:, 4], 4 * (over["outer"] - over["nominal"]))
         torch.testing.assert_close(found[:, 5], 4 * (over["inner"] - over["nominal"]))
 
-    @pytest.mark.parametrize(("channel", "term", "gain"), [(6, "l2", OF_L2), (7, "pvb", OF_PVB)])
+    @pytest.mark.parametrize(("channel", "term", "gain"), [(6, "l2", L2_GAIN), (7, "pvb", PVB_GAIN)])
     def test_gradients_are_those_of_the_objective(self, channel, term, gain):
         """By central differences, at a shape's edge, in its middle and far from all."""
         logits = first_logits(TARGETS)

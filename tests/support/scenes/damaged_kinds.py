@@ -76,7 +76,7 @@ def plan() -> Plan:
     tiling = Tiling((0, 0, 1024, 512), (0, 0, 1024, 512), 512.0, 256.0)
     labels = {"layout": "chip.gds", "window": [0, 1.5]}
     files = {"target.oas": DIGEST, "optics.safetensors": DIGEST}
-    return Plan(tiling, 1e-4, load_method("fast"), False, None, 1, 1, "cpu", files, RULES, labels)
+    return Plan(tiling, 1e-4, load_method("fast"), False, None, None, 1, 1, "cpu", files, RULES, labels)
 
 
 def make_kinds(folder: Path) -> dict[str, Kind]:

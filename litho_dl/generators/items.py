@@ -116,8 +116,8 @@ def load_pair_set(
         The pairs and the process.
 
     Raises:
-        DatasetError: See `pairs.dataset.PairDataset`; or the recipe takes no data sets, the pairs' pixel does not divide
-            the recipe's, or the data sets are of different optics.
+        DatasetError: See `pairs.dataset.PairDataset`; or the recipe takes no data sets, the pairs' pixel does not
+            divide the recipe's, or the data sets are of different optics.
         LithoError: The optics cannot be loaded, or have another field.
     """
     if recipe.sees_optics:

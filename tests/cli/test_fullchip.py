@@ -11,7 +11,7 @@ import pytest
 import torch
 from scenes.chip import WIRES, wires
 from scenes.command_line import files_below, litho, refused, succeeded
-from scenes.generators import write_model
+from scenes.generators import write_model, write_seeing_model
 
 from litho_dl.core.grid import Grid
 from litho_dl.fullchip.tiling import Tile, Tiling
@@ -207,6 +207,20 @@ class TestNetworks:
         mask = read_mask(tmp_path / "mask.oas").clipped(tiling.core(Tile(0, 0)))
         assert mask.area_nm2 == expected.area_nm2
         assert Layout("both", (*mask.polygons, *expected.polygons)).area_nm2 == expected.area_nm2
+
+    def test_a_network_for_any_optics_takes_the_turns_asked_for(self, layout, tmp_path):
+        """Which are part of the plan: a run of others is not continued."""
+        model = write_seeing_model(tmp_path)
+        options = (*OPTICS, *PLAIN, "--tile", 1024, "--model", model, "--out")
+        for turns in (1, 2):
+            assert litho("fullchip", layout, *options, tmp_path / f"{turns}.oas", "--turns", turns).code == 0
+            plan = json.loads((tmp_path / f"{turns}.fullchip" / "plan.json").read_text())
+            assert plan["turns"] == turns
+        assert (tmp_path / "1.oas").read_bytes() != (tmp_path / "2.oas").read_bytes()
+        message = refused(litho("fullchip", layout, *options, tmp_path / "1.oas"))
+        assert "turns" in message
+        alone = litho("fullchip", layout, *OPTICS, "--method", "fast", "--turns", 1, "--out", tmp_path / "a.oas")
+        assert "--turns goes with --model" in alone.err
 
     def test_refined(self, layout, model, tmp_path):
         options = (*OPTICS, *PLAIN, "--tile", 1024, "--model", model)

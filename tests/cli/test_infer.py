@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from scenes.command_line import files_below, litho, refused, succeeded
-from scenes.generators import write_model
+from scenes.generators import write_model, write_seeing_model
 
 from litho_dl.core.io import read_image
 from litho_dl.generators.model import load_generator
@@ -56,6 +56,23 @@ class TestCommand:
         for mask in ("cross.mask.png", "cross.mask.oas"):
             arguments = ("--mask", tmp_path / mask, "--optics", "small.safetensors", "--protocol", "default")
             assert succeeded("evaluate", "--target", "cross.glp", *arguments)["l2_nm2"] == results[0]["l2_nm2"]
+
+    def test_other_optics_have_a_network_that_looks_through_them(self, here, shelf, tmp_path):
+        """Chosen by itself; its turns are counted, and those of other networks are refused."""
+        write_seeing_model(shelf)
+        options = ("--optics", "small.safetensors", "--no-figures", "--out")
+        result = litho("infer", "cross.glp", *options, tmp_path / "all")
+        assert result.code == 0, result.err
+        assert "Network: any_small, which looks through the simulator of any optics, as no packaged" in result.err
+        assert litho("infer", "cross.glp", *options, tmp_path / "one", "--turns", 1).code == 0
+        masks = [(tmp_path / name / "cross.mask.png").read_bytes() for name in ("all", "one")]
+        assert masks[0] != masks[1]
+        assert "expected 1 to 2 turns, got 3" in refused(
+            litho("infer", "cross.glp", *options, tmp_path / "three", "--turns", 3)
+        )
+        plain = write_model(shelf, load_process("small.safetensors"))
+        message = refused(litho("infer", "cross.glp", "--model", plain, *options, tmp_path / "p", "--turns", 1))
+        assert "expected a network of several turns for 1 of them, got one" in message
 
     def test_refined(self, here, model, tmp_path):
         options = ("--model", model, "--optics", "small.safetensors", "--device", "cpu", "--no-figures")

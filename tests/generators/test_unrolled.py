@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from scenes.generators import recipe, seeing_recipe
+from scenes.generators import recipe, write_seeing_model
 from scenes.ilt import CLIPS, RECIPE, SIMPLE, small_simulator, targets
 from torch import nn
 
@@ -119,10 +119,7 @@ class TestTurns:
 def model(tmp_path, monkeypatch):
     """A packaged network for any optics, and no other."""
     monkeypatch.setattr("litho_dl.generators.weights.FOLDER", tmp_path)
-    torch.manual_seed(1)
-    card = Card(recipe=seeing_recipe(), optics=ANY_OPTICS, data={}, scores={"l2_pvb_nm2": 1.0})
-    save_generator(tmp_path / "any_small-for-any.safetensors", make_generator("any_small"), card)
-    return tmp_path / "any_small-for-any.safetensors"
+    return write_seeing_model(tmp_path)
 
 
 class TestLoading:
@@ -133,17 +130,27 @@ class TestLoading:
         assert (own.pixel_nm, own.mask_pixel_nm) == (16.0, 8.0)
         assert (other.pixel_nm, other.mask_pixel_nm) == (32.0, 16.0)
         assert other.network.simulator.process is coarse
-        assert field_step_nm("any_small", 2.0) == 2 * field_step_nm("any_small", 1.0) == 128.0
+        assert (field_step_nm("any_small", 1.0), field_step_nm("any_small", 2.0)) == (64.0, 128.0)
         wide = [replace(clip, field_nm=(1024.0, 1024.0)) for clip in CLIPS]
         assert predict(other, wide).mask.shape == (2, 64, 64)
 
     def test_predictions_are_refined_like_others(self, model):
-        simulator = Simulator(small_simulator().process)
-        found = predict(load_generator("any_small", simulator), CLIPS)
-        assert refine(simulator, found, CLIPS, SIMPLE, 3).mask.shape[0] == 2
+        found = predict(load_generator("any_small", small_simulator()), CLIPS)
+        assert refine(small_simulator(), found, CLIPS, SIMPLE, 3).mask.shape[0] == 2
+
+    def test_the_simulator_given_stays_as_it_is(self, model):
+        """Also in inference mode, and with float64, while the network looks through one of its own in float32."""
+        simulator = Simulator(small_simulator().process, dtype=torch.float64)
+        corners = simulator.with_corners({"more": (1.1, 0.0)})
+        network = load_generator(model, simulator)
+        with torch.inference_mode():
+            inferred = predict(network, CLIPS)
+        assert torch.equal(inferred.logits, predict(network, CLIPS).logits)
+        assert simulator.with_corners({"more": (1.1, 0.0)}) is corners
+        assert (simulator.dtype, network.network.simulator.dtype) == (torch.float64, torch.float32)
 
     def test_fewer_turns(self, model):
-        simulator = Simulator(small_simulator().process)
+        simulator = small_simulator()
         one, both, default = (load_generator(model, simulator, turns=turns) for turns in (1, 2, None))
         logits = [predict(each, CLIPS).logits for each in (one, both, default)]
         assert torch.equal(logits[1], logits[2])
@@ -181,7 +188,7 @@ def test_optics_unlike_those_of_the_training_are_warned_of(capsys):
 
 class TestExport:
     def test_a_turn_is_exported_without_the_simulator(self, model, tmp_path):
-        made = load_generator(model, Simulator(small_simulator().process))
+        made = load_generator(model, small_simulator())
         difference = export_generator(made, (512.0, 512.0), tmp_path / "turn.pt2", turn=2)
         assert difference < 1e-4
         program = torch.export.load(tmp_path / "turn.pt2").module()

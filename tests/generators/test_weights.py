@@ -10,7 +10,15 @@ from scenes.ilt import RECIPE, small_simulator
 
 from litho_dl.core.errors import CheckpointError
 from litho_dl.core.settings import packaged_names
-from litho_dl.generators.model import Card, OpticsCard, load_generator, make_generator, read_card, save_generator
+from litho_dl.generators.model import (
+    ANY_OPTICS,
+    Card,
+    OpticsCard,
+    load_generator,
+    make_generator,
+    read_card,
+    save_generator,
+)
 from litho_dl.generators.weights import packaged_models
 from litho_dl.process.files import import_contest, load_process
 from litho_dl.process.identity import finest_period_nm, process_digest
@@ -69,6 +77,7 @@ def test_what_ships():
     assert {(name, optics) for name, optics, _ in SHIPPED} == {
         *((name, "iccad13") for name in ("unet", "neural_ilt", "cfno", "gan_opc", "damo")),
         *(("unet", optics) for optics in ("iccad13-like", "duv193-immersion-annular")),
+        ("any", "any"),
     }
 
 
@@ -101,7 +110,9 @@ def test_what_ships_is_small_and_says_how_it_came_about(name, optics, path):
 
 @cache
 def process_of(optics: str, data: Path | None) -> ProcessModel:
-    """The optics of a shipped file; the contest's are in a folder."""
+    """The optics of a shipped file; the contest's are in a folder, and `any` is for any."""
+    if optics == ANY_OPTICS.name:
+        return PROCESS
     return import_contest(data / CONTEST) if data is not None else load_process(optics)
 
 

@@ -4,6 +4,7 @@ import torch
 
 from litho_dl.models.registry import UNROLLED
 from litho_dl.models.unrolled import FEATURES
+from litho_dl.nn.periodic import periodic
 
 
 def test_each_turn_has_weights_of_its_own():
@@ -19,3 +20,11 @@ def test_each_turn_has_weights_of_its_own():
 def test_the_shipped_size():
     """Half precision in 4 MB, with room for the card."""
     assert sum(weight.numel() for weight in UNROLLED["any"]().parameters()) < 1.95e6
+
+
+def test_periodic_turns_shift_with_the_field():
+    network, x = periodic(UNROLLED["any_small"]()).eval(), torch.rand(1, FEATURES, 32, 48)
+    for turn in range(2):
+        moved = network(x.roll((4, -8), (2, 3)), turn)
+        torch.testing.assert_close(moved, network(x, turn).roll((4, -8), (2, 3)), atol=1e-5, rtol=1e-5)
+        assert not torch.allclose(network(x, turn), network(x.flip(2), turn))

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from litho_dl.generators.model import Card, Generator, make_generator, save_generator
+from litho_dl.generators.model import ANY_OPTICS, Card, Generator, make_generator, save_generator
 from litho_dl.generators.recipe import GeneratorRecipe
 from litho_dl.generators.run import CHECKED_CLIPS, checked_clips, checked_optics, score
 from litho_dl.generators.task import MaskTask
@@ -110,6 +110,15 @@ def write_model(
     optics = {"name": "small", "digest": process_digest(process)}
     path = folder / f"{name}.safetensors"
     save_generator(path, network, Card(recipe=recipe({"bce": 1.0}), optics=optics, data={}, scores=dict(scores)))
+    return path
+
+
+def write_seeing_model(folder: Path, name: str = "any_small-for-any") -> Path:
+    """A network of random weights for any optics."""
+    torch.manual_seed(1)
+    path = folder / f"{name}.safetensors"
+    card = Card(recipe=seeing_recipe(), optics=ANY_OPTICS, data={}, scores={"l2_pvb_nm2": 1.0})
+    save_generator(path, make_generator("any_small"), card)
     return path
 
 

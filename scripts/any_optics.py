@@ -31,7 +31,7 @@ from litho_dl.simulation.simulator import Simulator
 from litho_dl.viz.figure import save_figure
 from litho_dl.viz.gallery import GalleryClip, gallery_figure
 
-METHOD, STEPS, REPEATS = "fast", 20, 3
+METHOD, STEPS = "fast", 20
 OWN = ("metal_01", "metal_04", "metal_07", "metal_10", "metal_13", "via_01", "via_05", "via_09")
 OPTICS = (
     "duv248-annular",
@@ -54,7 +54,7 @@ HEAD = """# One network for any optics
 `{model}` looks through the simulator of the optics that it is given; its training had none of these optics and clips.
 Scores are means over clips, 1 nm times the optics' scale: L2 and PVB in nm² over the scale squared, EPE violations, and
 the same at 3 nm. {method}: the whole method. {steps} steps: the network's masks, refined. Seconds: a clip, all clips as
-one batch, without the target's raster; of networks and `{method}` the median of {repeats} runs.
+one batch, without the target's raster.
 
 Made by `{command}`; {run}.
 
@@ -121,17 +121,16 @@ def scores(suite: Suite, masks: Masks, mask: str, seconds: float) -> list[Row]:
 
 
 def timed(generator: Generator, suite: Suite) -> tuple[Masks, float]:
-    """A network's masks, and the seconds that they took."""
-    predict(generator, suite.clips)  # for warming up
-    runs = [predict(generator, suite.clips) for _ in range(REPEATS)]
+    """A network's masks, and the seconds that they took, the median of three times."""
+    runs = [predict(generator, suite.clips) for _ in range(3)]
     return runs[0], median(run.seconds for run in runs)
 
 
 def measured(suite: Suite, model: str) -> list[Row]:
     """The method, the network after each of its turns, and refined."""
     method = load_method(METHOD)
-    whole = [suite.solved(method, METHOD) for _ in range(REPEATS)]
-    rows = scores(suite, whole[0], METHOD, median(run.seconds for run in whole))
+    whole = suite.solved(method, METHOD)
+    rows = scores(suite, whole, METHOD, whole.seconds)
     most = load_generator(model, suite.simulator).turns
     for turns in range(1, most + 1):
         masks, seconds = timed(load_generator(model, suite.simulator, turns=turns), suite)
@@ -224,7 +223,6 @@ def main(model: str, optics: tuple[str, ...], families: bool, out: Path) -> None
         model=Path(model).stem,
         method=METHOD,
         steps=STEPS,
-        repeats=REPEATS,
         command=command,
         run=run_of(torch.device("cpu")),
         own=", ".join(OWN),

@@ -16,7 +16,9 @@ from litho_dl.process.recipe import REQUIRED_CORNERS
 from litho_dl.simulation.simulator import Simulator
 
 SHARPNESS = 4.0  # of the mask that is looked at, per logit
-STEEPNESS = 6.0  # of its resist, over the threshold: so soft that gradients reach beyond edges
+# Of its resist, over the threshold, at each turn: first so soft that gradients reach beyond edges, then so steep that they
+# say how far edges are off. Further turns have the last one.
+STEEPNESS = (6.0, 15.0, 40.0)
 MARGIN = 1.2  # factor by which resolutions may lie beyond those of the training
 CORNERS_GAIN, L2_GAIN, PVB_GAIN = 4.0, 15.0, 150.0  # to inputs of order 1
 
@@ -39,25 +41,25 @@ class SimulatedTurns(nn.Module):
     def forward(self, target: Tensor) -> Tensor:
         """The logits after the last turn."""
 
-        def look(logits: Tensor) -> Tensor:
-            return features(self.simulator, target[:, 0], logits, self.pixel_nm)
+        def look(logits: Tensor, turn: int) -> Tensor:
+            return features(self.simulator, target[:, 0], logits, self.pixel_nm, turn)
 
         *_, logits = improved(self.network, target[:, 0], look, self.turns)
         return logits[:, None]
 
 
-def improved(network: Unrolled, target: Tensor, look: Callable[[Tensor], Tensor], turns: int) -> Iterator[Tensor]:
+def improved(network: Unrolled, target: Tensor, look: Callable[[Tensor, int], Tensor], turns: int) -> Iterator[Tensor]:
     """Yields the logits (B, h, w) after each turn.
 
     Args:
         network: The network of each turn.
         target: Area coverage (B, h, w).
-        look: From logits to what a turn sees of them, as of `features`.
+        look: From logits and the turn's number, from 0, to what it sees, as of `features`.
         turns: How many turns to take.
     """
     logits = first_logits(target)
     for turn in range(turns):
-        logits = logits + network(look(logits), turn)[:, 0].to(logits.dtype)
+        logits = logits + network(look(logits, turn), turn)[:, 0].to(logits.dtype)
         yield logits
 
 
@@ -73,13 +75,13 @@ def first_logits(target: Tensor) -> Tensor:
     return 2 * target - 1
 
 
-def features(simulator: Simulator, target: Tensor, logits: Tensor, pixel_nm: float) -> Tensor:
+def features(simulator: Simulator, target: Tensor, logits: Tensor, pixel_nm: float, turn: int) -> Tensor:
     """What a turn sees; no gradient flows back through it.
 
     Its channels are the target, the logits' hyperbolic tangent and their mask; the nominal image's distance from the
     threshold, over the threshold, and how much further than it the images of the outer and the inner corner are; and
-    the gradients of the L2 error and of the PV band (`ilt.objective`) in the mask's values, under a soft resist, so
-    that they also say where light would help or harm far from edges. All are in units of pixel and threshold, so that
+    the gradients of the L2 error and of the PV band (`ilt.objective`) in the mask's values, under a resist that is
+    steeper at each turn: they say where light would help or harm, at first far from edges too. All are in units of pixel and threshold, so that
     they mean the same for all optics.
 
     Args:
@@ -87,6 +89,7 @@ def features(simulator: Simulator, target: Tensor, logits: Tensor, pixel_nm: flo
         target: Area coverage (B, h, w) on the network's pixel, which fills the field.
         logits: (B, h, w).
         pixel_nm: The network's pixel.
+        turn: The turn's number, from 0.
 
     Returns:
         (B, C, h, w), C as in `models.unrolled.FEATURES`.
@@ -96,7 +99,8 @@ def features(simulator: Simulator, target: Tensor, logits: Tensor, pixel_nm: flo
         mask = torch.sigmoid(SHARPNESS * smoothed(logits)).requires_grad_()
         exposure = simulator.expose(mask, pixel_nm)
         threshold = exposure.resist.threshold
-        soft = exposure.resist.model_copy(update={"steepness": STEEPNESS / threshold})
+        steepness = STEEPNESS[min(turn, len(STEEPNESS) - 1)] / threshold
+        soft = exposure.resist.model_copy(update={"steepness": steepness})
         unused = target.new_empty(0)
         inputs = ObjectiveInputs(
             target, replace(exposure, resist=soft), mask, unused, unused, 1.0, 1.0, rules=None, binary=False

@@ -91,9 +91,9 @@ class UnrolledTask(Task):
         assert isinstance(network, Unrolled)
         order = torch.cat([rows for _, rows in groups]).argsort()
 
-        def look(logits: Tensor) -> Tensor:
+        def look(logits: Tensor, turn: int) -> Tensor:
             parts = [
-                features(simulator, target[rows], logits[rows], self._recipe.pixel_nm * simulator.scale)
+                features(simulator, target[rows], logits[rows], self._recipe.pixel_nm * simulator.scale, turn)
                 for simulator, rows in groups
             ]
             return torch.cat(parts)[order].contiguous(memory_format=torch.channels_last)

@@ -32,13 +32,13 @@ PIXEL_NM = 16.0
 TARGETS = targets(PIXEL_NM)
 
 
-def looked_at(mask: torch.Tensor, term: str) -> float:
+def looked_at(mask: torch.Tensor, term: str, turn: int = 0) -> float:
     """The L2 error or PV band of masks (B, h, w) in pixels, under the soft resist."""
     exposure = small_simulator().expose(mask, PIXEL_NM)
     threshold = exposure.resist.threshold
 
     def printed(corner: str) -> torch.Tensor:
-        return torch.sigmoid(STEEPNESS * (exposure.aerial(corner) / threshold - 1))
+        return torch.sigmoid(STEEPNESS[turn] * (exposure.aerial(corner) / threshold - 1))
 
     pair = (printed("nominal"), TARGETS) if term == "l2" else (printed("outer"), printed("inner"))
     return float((pair[0] - pair[1]).square().sum().detach())
@@ -47,7 +47,7 @@ def looked_at(mask: torch.Tensor, term: str) -> float:
 class TestFeatures:
     def test_images_are_those_of_the_mask_in_units_of_the_threshold(self):
         logits = torch.randn(2, 32, 32, dtype=torch.float64)
-        found = features(small_simulator(), TARGETS, logits, PIXEL_NM)
+        found = features(small_simulator(), TARGETS, logits, PIXEL_NM, turn)
         assert found.shape == (2, FEATURES, 32, 32)
         mask = torch.sigmoid(SHARPNESS * smoothed(logits))
         exposure = small_simulator().expose(mask, PIXEL_NM)
@@ -62,7 +62,7 @@ class TestFeatures:
     def test_gradients_are_those_of_the_objective(self, channel, term, gain):
         """By central differences, at a shape's edge, in its middle and far from all."""
         logits = first_logits(TARGETS)
-        found = features(small_simulator(), TARGETS, logits, PIXEL_NM)[:, channel].sinh() / gain
+        found = features(small_simulator(), TARGETS, logits, PIXEL_NM, turn)[:, channel].sinh() / gain
         mask = torch.sigmoid(SHARPNESS * smoothed(logits))
         for place in ((0, 10, 16), (0, 16, 16), (1, 1, 30), (1, 8, 12)):
             step = torch.zeros_like(mask)
@@ -74,7 +74,7 @@ class TestFeatures:
         """Positive where it prints, whichever side of the threshold that is."""
         clear = RECIPE.model_copy(update={"mask": RECIPE.mask.model_copy(update={"field": "clear"})})
         simulator = Simulator(build_process(clear, field_nm=(512.0, 512.0), count=6), dtype=torch.float64)
-        found = features(simulator, TARGETS, first_logits(TARGETS), PIXEL_NM)[:, 3]
+        found = features(simulator, TARGETS, first_logits(TARGETS), PIXEL_NM, 0)[:, 3]
         assert found[TARGETS == 1].mean() > 0.2 > -0.2 > found[TARGETS == 0].mean()
 
 
@@ -93,8 +93,8 @@ class TestTurns:
     def test_each_turn_sees_the_last_one_s_mask(self):
         network, simulator = Unrolled([Adding(0.5), Adding(0.25)]), small_simulator()
         found = SimulatedTurns(network, simulator, PIXEL_NM)(TARGETS[:, None])[:, 0]
-        first = first_logits(TARGETS) - 0.5 * features(simulator, TARGETS, first_logits(TARGETS), PIXEL_NM)[:, 6]
-        torch.testing.assert_close(found, first - 0.25 * features(simulator, TARGETS, first, PIXEL_NM)[:, 6])
+        first = first_logits(TARGETS) - 0.5 * features(simulator, TARGETS, first_logits(TARGETS), PIXEL_NM, 0)[:, 6]
+        torch.testing.assert_close(found, first - 0.25 * features(simulator, TARGETS, first, PIXEL_NM, 1)[:, 6])
         torch.testing.assert_close(SimulatedTurns(network, simulator, PIXEL_NM, 1)(TARGETS[:, None])[:, 0], first)
 
     def test_descending_the_gradient_helps(self):
@@ -110,7 +110,7 @@ class TestTurns:
         (weights * turns(TARGETS[:, None])[:, 0]).sum().backward()
         logits = first_logits(TARGETS)
         for turn in network.turns:
-            seen = features(simulator, TARGETS, logits, PIXEL_NM)[:, 6]
+            seen = features(simulator, TARGETS, logits, PIXEL_NM, turn)[:, 6]
             assert float(turn.share.grad) == pytest.approx(float(-(weights * seen).sum()))
             logits = logits - turn.share.detach() * seen
 

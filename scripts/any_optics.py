@@ -23,7 +23,6 @@ from litho_dl.layout.design_rules import load_rules
 from litho_dl.layout.files import read_layout
 from litho_dl.layout.generate.families import generate
 from litho_dl.layout.layout import Layout
-from litho_dl.layout.polygon import Polygon
 from litho_dl.runs.masks import Masks
 from litho_dl.runs.pictures import clip_images
 from litho_dl.scoring.protocol import PROTOCOLS
@@ -37,14 +36,11 @@ OPTICS = (
     "duv248-annular",
     "duv193-dry-annular",
     "duv193-immersion-annular",
-    "duv193-immersion-annular-te",
-    "duv193-immersion-quasar",
     "duv193-immersion-quasar-te",
     str(ROOT / "scripts" / "held_out" / "duv193-dipole.toml"),
     "gate-45nm",
     "iccad13-like",
     "euv13-quasar",
-    "uv365-conventional",
 )
 PICTURED, LAYOUT = 6, "metal_07"
 FAMILIES = {**RANDOM, "contact": (("via", "contact-45"),)}
@@ -83,7 +79,7 @@ Of `{model}` on the clips of the first table, all optics together.
 
 def scaled(layout: Layout, scale: float) -> Layout:
     """A layout magnified."""
-    return Layout(layout.name, tuple(Polygon(scale * polygon.xy) for polygon in layout.polygons))
+    return Layout(layout.name, tuple(polygon.mapped(lambda points: scale * points) for polygon in layout.polygons))
 
 
 def own_suite(optics: str, names: Sequence[str] = OWN) -> Suite:
@@ -199,14 +195,17 @@ def draw(model: str, out: Path) -> None:
 @click.option("--model", default="any", show_default=True, help="A packaged network's name, or a file.")
 @click.option("--optics", multiple=True, help="Optics instead of the usual ones; may be given several times.")
 @click.option("--families/--no-families", default=True, show_default=True)
+@click.option(
+    "--data", type=click.Path(path_type=Path, exists=True), help="Folder of the contest's kernels, for one optics more."
+)
 @click.option("--out", default=str(ROOT / "results"), show_default=True, type=click.Path(path_type=Path))
-def main(model: str, optics: tuple[str, ...], families: bool, out: Path) -> None:
+def main(model: str, optics: tuple[str, ...], families: bool, data: Path | None, out: Path) -> None:
     """Measure a network for any optics on optics and layouts that it never saw."""
     keep_memory()
     require_writable_folder(out)
     by_optics, by_family = [], []
     most = 0
-    for each in optics or OPTICS:
+    for each in (*(optics or OPTICS), *([str(data)] if data else [])):
         suite = own_suite(each)
         most = load_generator(model, suite.simulator).turns
         started = time.perf_counter()
@@ -219,6 +218,7 @@ def main(model: str, optics: tuple[str, ...], families: bool, out: Path) -> None
     write_csv(out / "any_optics.csv", by_optics + by_family)
     command = "python scripts/any_optics.py" + f" --model {Path(model).name}" * (model != "any")
     command += "".join(f" --optics {Path(each).name}" for each in optics) + " --no-families" * (not families)
+    command += " --data FOLDER" * (data is not None)
     text = HEAD.format(
         model=Path(model).stem,
         method=METHOD,

@@ -51,7 +51,7 @@ def mnist(
 
     The same command continues an interrupted run.
 
-    Several processes or GPUs: torchrun --nproc-per-node=2 -m litho_dl.cli.main mnist ...
+    Several processes or GPUs: torchrun --nproc-per-node=2 -m litho_dl.cli.main -- mnist ...
 
     Example: litho-dl mnist --model lenet --data-dir mnist --download
     """

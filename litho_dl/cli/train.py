@@ -60,7 +60,7 @@ def train(
 
     A network that serves any optics, such as any, needs no data: optics and clips are drawn.
 
-    Several processes or GPUs: torchrun --nproc-per-node=2 -m litho_dl.cli.main train ...
+    Several processes or GPUs: torchrun --nproc-per-node=2 -m litho_dl.cli.main -- train ...
 
     Example: litho-dl train unet_small --data metal-4k --data via-2k --out runs/unet_small
     """

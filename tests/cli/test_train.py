@@ -89,7 +89,7 @@ def test_tensorboard_shows_masks(arguments, tmp_path):
 @pytest.mark.slow
 def test_two_processes(arguments, tmp_path):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command = [*torchrun, "-m", "litho_dl.cli.main", *map(str, arguments), "--epochs", "1", "--json"]
+    command = [*torchrun, "-m", "litho_dl.cli.main", "--", *map(str, arguments), "--epochs", "1", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=250, env=os.environ)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("epoch 1 of 1: ") == 2

@@ -46,7 +46,7 @@ class TestNotes:
         [
             "litho-dl optimise a.glp",
             "litho-dl optimize a.glp --optics x --methods y --out o",
-            "torchrun --nproc-per-node=2 -m litho_dl.cli.main train unet --dat runs",
+            "torchrun --nproc-per-node=2 -m litho_dl.cli.main -- train unet --dat runs",
             "python scripts/evaluate.py --suites layouts",
             "python scripts/evaluates.py",
             "make tests",

@@ -47,7 +47,7 @@ def looked_at(mask: torch.Tensor, term: str, turn: int = 0) -> float:
 class TestFeatures:
     def test_images_are_those_of_the_mask_in_units_of_the_threshold(self):
         logits = torch.randn(2, 32, 32, dtype=torch.float64)
-        found = features(small_simulator(), TARGETS, logits, PIXEL_NM, turn)
+        found = features(small_simulator(), TARGETS, logits, PIXEL_NM, 0)
         assert found.shape == (2, FEATURES, 32, 32)
         mask = torch.sigmoid(SHARPNESS * smoothed(logits))
         exposure = small_simulator().expose(mask, PIXEL_NM)
@@ -58,8 +58,9 @@ class TestFeatures:
         torch.testing.assert_close(found[:, 4], 4 * (over["outer"] - over["nominal"]))
         torch.testing.assert_close(found[:, 5], 4 * (over["inner"] - over["nominal"]))
 
+    @pytest.mark.parametrize("turn", range(len(STEEPNESS)))
     @pytest.mark.parametrize(("channel", "term", "gain"), [(6, "l2", L2_GAIN), (7, "pvb", PVB_GAIN)])
-    def test_gradients_are_those_of_the_objective(self, channel, term, gain):
+    def test_gradients_are_those_of_the_objective(self, channel, term, gain, turn):
         """By central differences, at a shape's edge, in its middle and far from all."""
         logits = first_logits(TARGETS)
         found = features(small_simulator(), TARGETS, logits, PIXEL_NM, turn)[:, channel].sinh() / gain
@@ -67,7 +68,7 @@ class TestFeatures:
         for place in ((0, 10, 16), (0, 16, 16), (1, 1, 30), (1, 8, 12)):
             step = torch.zeros_like(mask)
             step[place] = 1e-5
-            slope = (looked_at(mask + step, term) - looked_at(mask - step, term)) / 2e-5
+            slope = (looked_at(mask + step, term, turn) - looked_at(mask - step, term, turn)) / 2e-5
             assert float(found[place]) == pytest.approx(slope, rel=1e-5, abs=1e-9), place
 
     def test_a_clear_field_reads_as_a_dark_one(self):
@@ -109,10 +110,10 @@ class TestTurns:
         weights = torch.randn_like(TARGETS)
         (weights * turns(TARGETS[:, None])[:, 0]).sum().backward()
         logits = first_logits(TARGETS)
-        for turn in network.turns:
+        for turn, part in enumerate(network.turns):
             seen = features(simulator, TARGETS, logits, PIXEL_NM, turn)[:, 6]
-            assert float(turn.share.grad) == pytest.approx(float(-(weights * seen).sum()))
-            logits = logits - turn.share.detach() * seen
+            assert float(part.share.grad) == pytest.approx(float(-(weights * seen).sum()))
+            logits = logits - part.share.detach() * seen
 
 
 @pytest.fixture

@@ -179,7 +179,7 @@ def check(block: Block) -> None:
             case ["litho-dl", *rest]:
                 parse(rest)
             case ["torchrun", *rest]:
-                parse(rest[rest.index("litho_dl.cli.main") + 1 :])
+                parse([word for word in rest[rest.index("litho_dl.cli.main") + 1 :] if word != "--"])
             case ["python", script, *rest]:
                 text = "".join(path.read_text() for path in (REPOSITORY / script).parent.glob("*.py"))
                 assert (REPOSITORY / script).is_file(), script

@@ -16,8 +16,8 @@ from litho_dl.process.recipe import REQUIRED_CORNERS
 from litho_dl.simulation.simulator import Simulator
 
 SHARPNESS = 4.0  # of the mask that is looked at, per logit
-# Of its resist, over the threshold, at each turn: first so soft that gradients reach beyond edges, then so steep that they
-# say how far edges are off. Further turns have the last one.
+# Of its resist, over the threshold, at each turn: first so soft that gradients reach beyond edges, then so steep that
+# they say how far edges are off. Further turns have the last one.
 STEEPNESS = (6.0, 15.0, 40.0)
 MARGIN = 1.2  # factor by which resolutions may lie beyond those of the training
 CORNERS_GAIN, L2_GAIN, PVB_GAIN = 4.0, 15.0, 150.0  # to inputs of order 1
@@ -81,8 +81,8 @@ def features(simulator: Simulator, target: Tensor, logits: Tensor, pixel_nm: flo
     Its channels are the target, the logits' hyperbolic tangent and their mask; the nominal image's distance from the
     threshold, over the threshold, and how much further than it the images of the outer and the inner corner are; and
     the gradients of the L2 error and of the PV band (`ilt.objective`) in the mask's values, under a resist that is
-    steeper at each turn: they say where light would help or harm, at first far from edges too. All are in units of pixel and threshold, so that
-    they mean the same for all optics.
+    steeper at each turn: they say where light would help or harm, at first far from edges too. All are in units of
+    pixel and threshold, so that they mean the same for all optics.
 
     Args:
         simulator: The optics.

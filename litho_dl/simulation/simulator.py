@@ -137,8 +137,7 @@ class Simulator(nn.Module):
         before = self.dtype, self.device
         super()._apply(fn, recurse)
         if (self.dtype, self.device) != before:
-            self._transforms.clear()
-            self._with_corners.clear()
+            self._transforms, self._with_corners = {}, {}
         if self.dtype != before[0]:
             self._fill_buffers(self.dtype, self.device)
         return self

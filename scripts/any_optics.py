@@ -50,7 +50,7 @@ HEAD = """# One network for any optics
 `{model}` looks through the simulator of the optics that it is given; its training had none of these optics and clips.
 Scores are means over clips, 1 nm times the optics' scale: L2 and PVB in nm² over the scale squared, EPE violations, and
 the same at 3 nm. {method}: the whole method. {steps} steps: the network's masks, refined. Seconds: a clip, all clips as
-one batch, without the target's raster.
+one batch, without the target's raster; of the network, the median of three times.
 
 Made by `{command}`; {run}.
 

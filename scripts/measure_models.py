@@ -190,7 +190,7 @@ def described(bench: Bench, label: str, model: Generator, known: Mapping[str, Se
         "training_minutes": round(sum(stage.seconds for _, stage in stages) / 60, 2),
         "pairs": pairs_seen(lineage),
         "drawn_clips": sum(map(clips_drawn, lineage)),
-        "known_clips": len(seen) if digests <= known.keys() else "",
+        "known_clips": len(seen) if digests and digests <= known.keys() else "",  # drawn clips are not compared
         "data": "; ".join(dict.fromkeys(one["description"] for one in sets)),
         "command": "; then ".join(training.command for training in trainings),
         "device": "; then ".join(dict.fromkeys(training.device for training in trainings)),

@@ -184,10 +184,8 @@ def make_task(
         "start": None if start is None else file_digest(start.origin),
     }
     networks.to(simulators[0].device)
-    if recipe.sees_optics:
-        return UnrolledTask(networks, recipe, stage, simulators, description)
-    kind = SurrogateTask if recipe.is_surrogate else MaskTask
-    return kind(networks, recipe, stage, simulators[0], description)
+    kind = UnrolledTask if recipe.sees_optics else SurrogateTask if recipe.is_surrogate else MaskTask
+    return kind(networks, recipe, stage, simulators, description)
 
 
 def _score_and_save(

@@ -1,6 +1,6 @@
 """Training of mask generators: pixel-wise, lithographic and adversarial losses, validated by simulated prints."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -26,7 +26,7 @@ class StageTask(Task):
         networks: `generator`, and the other networks that the stage trains.
         recipe: The recipe.
         stage: The recipe's stage.
-        simulator: Simulator of prints, on the networks' device.
+        simulators: Simulators of prints, on the networks' device.
         description: Further entries of `Task.description`; plain values.
 
     Attributes:
@@ -40,25 +40,25 @@ class StageTask(Task):
         networks: nn.ModuleDict,
         recipe: GeneratorRecipe,
         stage: Stage,
-        simulator: Simulator,
+        simulators: Sequence[Simulator],
         description: Mapping[str, Any],
     ) -> None:
-        self.networks, self._simulator = networks, simulator
+        self.networks, self._simulators = networks, simulators
         self._recipe, self._stage = recipe, stage
         self.description = {"name": self.kind, "loss": stage.loss, **description}
+
+    @property
+    def _simulator(self) -> Simulator:
+        """The simulator of a task that has one."""
+        (only,) = self._simulators
+        return only
 
 
 class MaskTask(StageTask):
     """One stage of a mask generator's training, on batches of targets and masks as of `items.PairItems`.
 
-    Lithographic terms learn from targets alone, as of `drawn.DrawnTargets`.
-
-    Args:
-        networks: `generator`, and `discriminator` for the term `adversarial`.
-        recipe: The recipe.
-        stage: The recipe's stage.
-        simulator: Simulator of prints, on the networks' device.
-        description: Further entries of `Task.description`; plain values.
+    Lithographic terms learn from targets alone, as of `drawn.DrawnTargets`. Its networks are `generator`, and
+    `discriminator` for the term `adversarial`.
 
     Raises:
         MaskError: The mask technology has more than two values.
@@ -68,20 +68,14 @@ class MaskTask(StageTask):
     selected_by = "l2_pvb_nm2"
     larger_is_better = False
 
-    def __init__(
-        self,
-        networks: nn.ModuleDict,
-        recipe: GeneratorRecipe,
-        stage: Stage,
-        simulator: Simulator,
-        description: Mapping[str, Any],
-    ) -> None:
-        if simulator.process.mask.type == "alternating":
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        process = self._simulator.process
+        if process.mask.type == "alternating":
             raise MaskError("Alternating masks have three values; train for a binary or attenuated mask.")
-        super().__init__(networks, recipe, stage, simulator, description)
-        self.turns = ("discriminator", "generator") if ADVERSARIAL in stage.loss else ("generator",)
-        self._adversarial_loss = AdversarialLoss(recipe.adversarial_loss)
-        self._field_nm2 = simulator.process.field_nm[0] * simulator.process.field_nm[1]
+        self.turns = ("discriminator", "generator") if ADVERSARIAL in self._stage.loss else ("generator",)
+        self._adversarial_loss = AdversarialLoss(self._recipe.adversarial_loss)
+        self._field_nm2 = process.field_nm[0] * process.field_nm[1]
 
     def loss(self, turn: str, batch: Batch) -> tuple[Tensor, Metrics]:
         """The generator's weighted sum of terms with each term, or the discriminator's loss with its accuracies."""

@@ -1,54 +1,36 @@
 """Training of networks that improve masks in turns, through the simulators of many optics at once."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from litho_dl.generators.mask import on_mask_pixel
 from litho_dl.generators.prints import exposed, objective_inputs, print_sums
-from litho_dl.generators.recipe import GeneratorRecipe, Stage
+from litho_dl.generators.task import StageTask
 from litho_dl.generators.terms import LITHO_TERMS
 from litho_dl.generators.unrolled import features, improved
 from litho_dl.ilt.problem import geometric
 from litho_dl.models.unrolled import Unrolled
 from litho_dl.simulation.simulator import Simulator
-from litho_dl.training.task import Batch, Metrics, Task
+from litho_dl.training.task import Batch, Metrics
 
 USUAL_THRESHOLD = 0.25  # at which the stage's `resist_steepness` is meant; at others, it is the same over the threshold
 Groups = list[tuple[Simulator, Tensor]]  # each optics of a batch, with its rows
 
 
-class UnrolledTask(Task):
+class UnrolledTask(StageTask):
     """One stage of such a training, on batches of targets and numbers of optics as of `optics_set.OpticsTargets`.
 
     The mask of every turn counts, so that each turn gives one to stop at: the loss is the mean over turns.
 
-    Args:
-        networks: `generator`, an `Unrolled`.
-        recipe: The recipe.
-        stage: The recipe's stage.
-        simulators: All optics.
-        description: Further entries of `Task.description`; plain values.
+    Its `generator` is an `Unrolled`, its simulators those of all optics, by their numbers.
     """
 
     kind = "mask generator for any optics"
     turns = ("generator",)
     selected_by = "l2_pvb_nm2"
     larger_is_better = False
-
-    def __init__(
-        self,
-        networks: nn.ModuleDict,
-        recipe: GeneratorRecipe,
-        stage: Stage,
-        simulators: Sequence[Simulator],
-        description: Mapping[str, Any],
-    ) -> None:
-        self.networks, self._simulators = networks, simulators
-        self._recipe, self._stage = recipe, stage
-        self.description = {"name": self.kind, "loss": stage.loss, **description}
 
     def loss(self, turn: str, batch: Batch) -> tuple[Tensor, Metrics]:
         """The weighted sum of the terms, each a mean over pixels and turns; and each term."""

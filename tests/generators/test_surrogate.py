@@ -21,7 +21,7 @@ class TestSurrogate:
 
         def judged(*outputs):
             network = nn.ModuleDict({"generator": Given(torch.stack(outputs, 1).float())})
-            task = SurrogateTask(network, made, made.stages[0], small_simulator(), {})
+            task = SurrogateTask(network, made, made.stages[0], [small_simulator()], {})
             loss, found = task.loss("generator", (targets, masks))
             sums = {name: value.item() for name, value in task.validate((targets, masks)).items()}
             return loss.item(), {name: value.item() for name, value in found.items()}, sums
@@ -50,7 +50,7 @@ class TestSurrogate:
         made = recipe({"print": 1.0}, network="lithogan_small", pixel_nm=8.0)
         logits = torch.full((2, 2, 64, 64), 1.0 if value else -1.0)
         network = nn.ModuleDict({"generator": Given(logits)})
-        task = SurrogateTask(network, made, made.stages[0], small_simulator(), {})
+        task = SurrogateTask(network, made, made.stages[0], [small_simulator()], {})
         assert task.validate(batch)["print_iou"].item() == 2
         with torch.no_grad():
             logits[0, 1, 0, 0] *= -1
@@ -59,7 +59,7 @@ class TestSurrogate:
     def test_doinn_learns(self):
         made = recipe({"aerial": 1.0, "print": 1.0}, network="doinn_small", pixel_nm=2.0, mask_pixel_nm=2.0)
         network = make_generator("doinn_small")
-        task = SurrogateTask(nn.ModuleDict({"generator": network}), made, made.stages[0], small_simulator(), {})
+        task = SurrogateTask(nn.ModuleDict({"generator": network}), made, made.stages[0], [small_simulator()], {})
         batch = tuple(
             image.repeat_interleave(n, 2).repeat_interleave(n, 3) for image, n in zip(pairs(), (8, 4), strict=True)
         )

@@ -122,7 +122,7 @@ class TestLithoTerms:
         made = task(Given(spread(1.0)), {"bce": 1.0})
         simulator = type(small_simulator())(odd)
         with pytest.raises(MaskError, match="three values"):
-            type(made)(made.networks, recipe({"bce": 1.0}), recipe({"bce": 1.0}).stages[0], simulator, {})
+            type(made)(made.networks, recipe({"bce": 1.0}), recipe({"bce": 1.0}).stages[0], [simulator], {})
 
 
 class TestAdversary:

@@ -87,7 +87,7 @@ class Openness(nn.Module):
 def task(generator: nn.Module, loss: dict[str, float], judge: nn.Module | None = None, **changes: Any) -> MaskTask:
     networks = nn.ModuleDict({"generator": generator} | ({"discriminator": judge} if judge else {}))
     made = recipe(loss, **changes)
-    return MaskTask(networks, made, made.stages[0], small_simulator(), {})
+    return MaskTask(networks, made, made.stages[0], [small_simulator()], {})
 
 
 def write_recipe(folder: Path, *changes: tuple[str, str]) -> Path:
@@ -134,7 +134,7 @@ def check_scores(generator: Generator, process: ProcessModel) -> dict[str, float
         }
         return score(UnrolledTask(networks, made, made.stages[-1], drawn, {}), seen, CHECKED_CLIPS)
     stage = made.stages[0].model_copy(update={"loss": {"bce": 1.0}, "clips": ()})
-    task = MaskTask(networks, made, stage, Simulator(process), {})
+    task = MaskTask(networks, made, stage, [Simulator(process)], {})
     clips = checked_clips(made, process)
     assert clips is not None
     return score(task, clips, CHECKED_CLIPS)

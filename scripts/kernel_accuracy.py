@@ -33,7 +33,7 @@ from litho_dl.process.ensemble import drawn_masks, ensemble_grid, gratings, opti
 from litho_dl.process.model import ProcessModel, build_process, focus_kernels, kernel_name
 from litho_dl.process.recipe import load_recipe
 from litho_dl.runs.optimize import ClipSolution
-from litho_dl.simulation.passband import MaskSpectrum
+from litho_dl.simulation.mask_spectrum import MaskSpectrum
 from litho_dl.simulation.simulator import Simulator
 
 ROOT = Path(__file__).resolve().parents[1]

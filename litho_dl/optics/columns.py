@@ -96,6 +96,7 @@ class Columns:
         half: (h_y, h_x), the highest mask frequencies, as `optics.socs.passed_half` says.
         film: Films on the wafer; vector imaging only.
         defocus_nm: Distance of the image plane, or of the resist's top, from best focus.
+        jones: What turns all states at the mask, (2, 2); vector imaging only.
     """
 
     source: Source
@@ -104,6 +105,7 @@ class Columns:
     half: tuple[int, int]
     film: Film | None = None
     defocus_nm: float = 0.0
+    jones: Tensor | None = None
 
     @cached_property
     def windows(self) -> Windows:
@@ -140,6 +142,8 @@ class Columns:
     def _fields(self, part: slice) -> Tensor:
         """(S, Q, n_y, n_x): at every focus of the blur one field in scalar imaging, else those of `vector_pupil`."""
         pupil, states = self.pupil, torch.from_numpy(self.source.states[part])
+        if self.jones is not None:
+            states = states @ self.jones.to(states).mT
         rho_x, rho_y = self.windows.rho_x[part], self.windows.rho_y[part]
         fields = []
         for shift_nm, weight in zip(*map(Tensor.tolist, blur_foci(pupil)), strict=True):

@@ -3,6 +3,8 @@
 import math
 from dataclasses import replace
 
+from torch import Tensor
+
 from litho_dl.core.dft import full_spectrum
 from litho_dl.core.errors import GridMismatchError
 from litho_dl.optics.kernels import SocsKernels, Tail
@@ -41,17 +43,24 @@ def extended(kernels: SocsKernels, field_nm: tuple[float, float]) -> SocsKernels
     widest = highest if kernels.ends_nm else highest + 1 / reach  # fading widens the spectrum
     half = math.ceil(widest * field_nm[0]), math.ceil(widest * field_nm[1])
     local = Carrier(kernels.half, kernels.field_nm, half, field_nm, reach, ended=kernels.ends_nm is not None)
-    spectra = kernels.spectra.new_zeros(len(kernels.spectra), *(2 * h + 1 for h in half))
-    for place, spectrum in zip(spectra, kernels.spectra, strict=True):
-        place.copy_(local(spectrum))
+    polarized = kernels.polarized
     return replace(
         kernels,
-        spectra=spectra,
+        spectra=_carried(kernels.spectra, local),
+        polarized=None if polarized is None else _carried(polarized.flatten(0, 1), local).unflatten(0, (-1, 2)),
         field_nm=field_nm,
         tail=_extended_tail(kernels, half, field_nm),
         edge_error_nm=None,
         ends_nm=reach,
     )
+
+
+def _carried(spectra: Tensor, carrier: Carrier) -> Tensor:
+    """Spectra (K, 2 h_y + 1, 2 h_x + 1) on the wanted field."""
+    wide = spectra.new_zeros(len(spectra), *(2 * h + 1 for h in carrier.wide_half))
+    for place, spectrum in zip(wide, spectra, strict=True):
+        place.copy_(carrier(spectrum))
+    return wide
 
 
 def _extended_tail(kernels: SocsKernels, half: tuple[int, int], field_nm: tuple[float, float]) -> Tail | None:

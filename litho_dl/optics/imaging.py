@@ -44,7 +44,8 @@ def paired(kernels: Tensor) -> Tensor:
     phase, and half as many kernels are enough.
 
     Args:
-        kernels: (K, 2 h_y + 1, 2 h_x + 1), each multiplied by the root of its weight.
+        kernels: (K, 2 h_y + 1, 2 h_x + 1), each multiplied by the root of its weight; or (K, C, 2 h_y + 1, 2 h_x + 1)
+            for C real channels of a mask.
 
     Returns:
         At most K kernels, complex128; the given ones if fewer do not suffice.
@@ -65,11 +66,12 @@ def paired(kernels: Tensor) -> Tensor:
 
 
 def intensity_spectrum(spectrum: Tensor, kernels: Tensor) -> Tensor:
-    """I = sum_k |F^-1{K_k S}|^2, as a spectrum; exact, without aliasing.
+    """I = sum_k |F^-1{K_k S}|^2, as a spectrum; exact, without aliasing. Of channels, K_k S is sum_c K_k^c S^c.
 
     Args:
-        spectrum: Mask spectrum (..., 2 h_y + 1, 2 h_x + 1), zero frequency in the centre.
-        kernels: (K, 2 h_y + 1, 2 h_x + 1), each multiplied by the root of its weight.
+        spectrum: Mask spectrum (..., 2 h_y + 1, 2 h_x + 1), zero frequency in the centre; or of C channels,
+            (..., C, 2 h_y + 1, 2 h_x + 1), if kernels have them.
+        kernels: (K, 2 h_y + 1, 2 h_x + 1), each multiplied by the root of its weight; or (K, C, ...).
 
     Returns:
         Half spectrum of the intensity, (..., 4 h_y + 1, 2 h_x + 1).
@@ -78,7 +80,7 @@ def intensity_spectrum(spectrum: Tensor, kernels: Tensor) -> Tensor:
     """
     double_y, double_x = kernels.shape[-2] - 1, kernels.shape[-1] - 1
     if not len(kernels):
-        return spectrum.new_zeros(*spectrum.shape[:-2], 2 * double_y + 1, double_x + 1)
+        return spectrum.new_zeros(*spectrum.shape[: 1 - kernels.ndim], 2 * double_y + 1, double_x + 1)
     size = fft_length(2 * double_y + 1), fft_length(2 * double_x + 1)
     return low_frequencies(_CoherentSum.apply(spectrum, kernels, size), (double_y, double_x))
 
@@ -92,13 +94,14 @@ class _CoherentSum(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, spectrum: Tensor, kernels: Tensor, size: tuple[int, int]) -> Tensor:
-        together, (height, width) = _together(spectrum, kernels, size), kernels.shape[-2:]
+        batch, (height, width) = spectrum.shape[: 1 - kernels.ndim], kernels.shape[-2:]
+        together = _together(spectrum, kernels, size)
         # Zero frequency is at [h, h] instead of [0, 0]: that changes only the phase of E_k, not |E_k|^2.
-        padded = spectrum.new_zeros((*spectrum.shape[:-2], min(together, len(kernels)), *size))
-        intensity = spectrum.real.new_zeros((*spectrum.shape[:-2], size[0], 2 * size[1]))
+        padded = spectrum.new_zeros((*batch, min(together, len(kernels)), *size))
+        intensity = spectrum.real.new_zeros((*batch, size[0], 2 * size[1]))
         fields = []
         for part in kernels.split(together):
-            padded[..., : len(part), :height, :width] = spectrum.unsqueeze(-3) * part
+            padded[..., : len(part), :height, :width] = _driven(spectrum, part)
             fields.append(torch.fft.ifft2(padded[..., : len(part), :, :], norm="forward"))
             parts = _as_real(fields[-1])
             if math.prod(size) < LARGE_FIELD:
@@ -119,11 +122,19 @@ class _CoherentSum(torch.autograd.Function):
         for part, field in zip(kernels.split(fields[0].shape[-3]), fields, strict=True):
             of_field = torch.view_as_complex((_as_real(field) * of_parts).unflatten(-1, (-1, 2)))
             waves = torch.fft.fft2(of_field)[..., : part.shape[-2], : part.shape[-1]]
+            if kernels.ndim == 4:
+                waves = waves.unsqueeze(-3)
             if of_spectrum is not None:
-                of_spectrum += (waves * part.conj()).sum(-3)
+                of_spectrum += (waves * part.conj()).sum(-kernels.ndim)
             if ctx.needs_input_grad[1]:
-                of_kernels.append((waves * spectrum.unsqueeze(-3).conj()).sum_to_size(part.shape))
+                of_kernels.append((waves * spectrum.unsqueeze(-kernels.ndim).conj()).sum_to_size(part.shape))
         return of_spectrum, torch.cat(of_kernels) if of_kernels else None, None
+
+
+def _driven(spectrum: Tensor, kernels: Tensor) -> Tensor:
+    """The spectra of the fields, sum_c K_k^c S^c, (..., K, 2 h_y + 1, 2 h_x + 1)."""
+    products = spectrum.unsqueeze(-kernels.ndim) * kernels
+    return products if kernels.ndim == 3 else products.sum(-3)
 
 
 def _as_real(fields: Tensor) -> Tensor:
@@ -135,7 +146,7 @@ def _together(spectrum: Tensor, kernels: Tensor, size: tuple[int, int]) -> int:
     """How many kernels are computed at a time; on a GPU, all of them."""
     if spectrum.is_cuda:
         return len(kernels)
-    field_bytes = spectrum.shape[:-2].numel() * math.prod(size) * spectrum.element_size()
+    field_bytes = spectrum.shape[: 1 - kernels.ndim].numel() * math.prod(size) * spectrum.element_size()
     return max(1, CACHED_BYTES // max(1, field_bytes))
 
 

@@ -39,6 +39,9 @@ class SocsKernels:
         discarded_energy: Share of the TCC's trace that was dropped by truncation; None if unknown (imported kernels).
         tail: What the dropped kernels add; None: nothing.
         edge_error_nm: How close 99 % of edges lie to the exact image's, by `process.accuracy`; None: unknown.
+        polarized: How each kernel sees light of which only the x component is let through, and light with x and y
+            exchanged, (K, 2, 2 h_y + 1, 2 h_x + 1) complex, which masks with boundary layers need (see
+            `optics.topography`); None: they cannot be imaged.
         ends_nm: Distance at which kernels, and each part of the tail, end in space, if they were carried to a larger
             field (`optics.extend`); None: they fill the field.
     """
@@ -51,6 +54,7 @@ class SocsKernels:
     tail: Tail | None = None
     edge_error_nm: float | None = None
     ends_nm: float | None = None
+    polarized: Tensor | None = None
 
     def __post_init__(self) -> None:
         shape = tuple(self.spectra.shape)
@@ -68,6 +72,13 @@ class SocsKernels:
         if (self.weights < 0).any() or not ((self.weights > 0).any() or self.tail is not None):
             raise KernelError("Expected kernel weights >= 0, at least one of them positive; the file is damaged.")
         self._require_tail()
+        if self.polarized is not None and (
+            tuple(self.polarized.shape) != (shape[0], 2, *shape[1:]) or not torch.isfinite(self.polarized).all()
+        ):
+            raise KernelError(
+                f"Expected finite polarized parts of shape {(shape[0], 2, *shape[1:])}, got "
+                f"{tuple(self.polarized.shape)}; the file is damaged."
+            )
         if not (all(0 < side < math.inf for side in self.field_nm) and 0 <= self.mask_pixel_nm < math.inf):
             raise KernelError(
                 f"Expected a positive field and a mask pixel >= 0, got {self.field_nm} nm and {self.mask_pixel_nm} nm."

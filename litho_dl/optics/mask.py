@@ -7,8 +7,10 @@ from torch import Tensor
 
 from litho_dl.core.settings import Settings
 from litho_dl.optics.print_rule import MaskField
+from litho_dl.optics.topography import Topography
 
-LATER = (("field", "dark"), ("blur_nm", 0.0))
+LATER = (("field", "dark"), ("blur_nm", 0.0), ("bias_nm", 0.0), ("topography", None))
+Bias = Annotated[float, Field(ge=-1e4, le=1e4)]
 
 
 class MaskType(Settings):
@@ -25,12 +27,18 @@ class MaskType(Settings):
 
     The mask's writer rounds corners: the amplitude is that of the drawn shapes, convolved with a Gaussian of the
     standard deviation `blur_nm` (wafer scale). The mask itself, and so its files, shots and rules, stays as drawn.
+
+    So it does where edges are displaced: drawn shapes act as if each side were drawn `bias_nm` further out (wafer
+    scale; two numbers: sides that face along x, and along y), to first order in the bias. `topography` adds boundary
+    layers along edges, complex and different for TE and TM; see `optics.topography`.
     """
 
     type: Literal["binary", "attenuated", "alternating"] = "binary"
     transmission: Annotated[float, Field(gt=0, lt=1)] = 0.06
     field: MaskField = "dark"
     blur_nm: Annotated[float, Field(ge=0, le=1e5)] = 0.0
+    bias_nm: Bias | tuple[Bias, Bias] = 0.0
+    topography: Topography | None = None
 
     @model_validator(mode="after")
     def _meaningful(self) -> Self:
@@ -38,6 +46,11 @@ class MaskType(Settings):
             raise ValueError(
                 'field = "clear" has no meaning for an alternating mask, whose values are amplitudes; draw its clear '
                 'areas as +1 and -1, or choose type = "binary" or "attenuated"'
+            )
+        if self.type == "alternating" and self.has_edges:
+            raise ValueError(
+                "bias_nm and topography describe edges between drawn shapes and their background, which the amplitudes "
+                "of an alternating mask do not tell; leave them out"
             )
         return self
 
@@ -49,6 +62,28 @@ class MaskType(Settings):
 
     def __str__(self) -> str:
         return f"{self.type} {self.field}-field mask" if self.field == "clear" else f"{self.type} mask"
+
+    @property
+    def has_edges(self) -> bool:
+        """Whether edges transmit other light than areas do."""
+        return any(self.biases_nm) or self.topography is not None
+
+    @property
+    def biases_nm(self) -> tuple[float, float]:
+        """The bias of edges that face along x, and along y."""
+        return self.bias_nm if isinstance(self.bias_nm, tuple) else (self.bias_nm, self.bias_nm)
+
+    @property
+    def contrast(self) -> float:
+        """Amplitude of drawn shapes, less that of the background."""
+        absorber = self.transmission**0.5 if self.type == "attenuated" else 0.0
+        return -(1 + absorber) if self.field == "clear" else 1 + absorber
+
+    @property
+    def transmitted_contrast(self) -> float:
+        """Intensity |t|^2 of drawn shapes, less that of the background."""
+        absorber = self.transmission if self.type == "attenuated" else 0.0
+        return absorber - 1 if self.field == "clear" else 1 - absorber
 
     @property
     def lowest(self) -> float:

@@ -68,7 +68,8 @@ def shortened(kernels: SocsKernels, count: int) -> SocsKernels:
         return kernels
     energies = kernels.weights * kernels.spectra.abs().square().sum((-2, -1))
     kept = energies.argsort(descending=True)[:count].sort().values
-    few = replace(kernels, spectra=kernels.spectra[kept], weights=kernels.weights[kept], tail=None)
+    polarized = None if kernels.polarized is None else kernels.polarized[kept]
+    few = replace(kernels, spectra=kernels.spectra[kept], weights=kernels.weights[kept], tail=None, polarized=polarized)
     if kernels.tail is None:
         return with_mean(few, kernels.diagonal)
     lost = kernels.tail.root.abs().square() + kernels.diagonal - few.diagonal

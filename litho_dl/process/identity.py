@@ -80,7 +80,7 @@ def _add_kernels(digest: "hashlib._Hash", process: ProcessModel) -> None:
         digest.update(json.dumps([name, *map(float, (*kernels.field_nm, kernels.mask_pixel_nm))]).encode())
         digest.update(kernels.spectra.resolve_conj().numpy().tobytes())
         digest.update(kernels.weights.numpy().tobytes())
-        for part in kernels.tail or ():
+        for part in (*(kernels.tail or ()), *([] if kernels.polarized is None else [kernels.polarized])):
             digest.update(part.resolve_conj().numpy().tobytes())
 
 

@@ -43,6 +43,8 @@ def save_kernels(path: str | Path, process: ProcessModel) -> None:
             tensors[f"{name}.tail.linear"] = torch.view_as_real(linear.resolve_conj().clone()).contiguous()
             tensors[f"{name}.tail.root"] = torch.view_as_real(root.resolve_conj().clone()).contiguous()
             tensors[f"{name}.tail.disc"] = disc.clone().contiguous()
+        if kernels.polarized is not None:
+            tensors[f"{name}.polarized"] = torch.view_as_real(kernels.polarized.resolve_conj().clone()).contiguous()
     first = next(iter(process.kernels.values()))
     errors = {name: kernels.edge_error_nm for name, kernels in process.kernels.items()}
     settings = {
@@ -121,6 +123,7 @@ def _assemble(settings: _Settings, tensors: dict[str, Tensor]) -> ProcessModel:
             _tail(tensors, name),
             settings.edge_error_nm.get(name),
             settings.ends_nm,
+            _complex(tensors[f"{name}.polarized"]) if f"{name}.polarized" in tensors else None,
         )
         for name, discarded in settings.discarded_energy.items()
     }

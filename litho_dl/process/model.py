@@ -14,9 +14,10 @@ from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.print_rule import PrintRule
 from litho_dl.optics.pupil import sampled_pupil
-from litho_dl.optics.socs import build_socs
+from litho_dl.optics.socs import build_socs, focus_columns
 from litho_dl.optics.source import sample_source
 from litho_dl.optics.spot import spot_fwhm_nm, spot_kernels
+from litho_dl.optics.topography import polarized_parts
 from litho_dl.process.accuracy import accurate_kernels
 from litho_dl.process.recipe import Recipe
 from litho_dl.process.resist import Resist
@@ -304,18 +305,23 @@ def focus_kernels(
     """
     if recipe.pupil.imaging == "spot":
         return spot_kernels(recipe.pupil, field_nm, defocus_nm)
-    settings = recipe.kernels
+    settings, source = recipe.kernels, sample_source(recipe.source, recipe.source_samples(field_nm))
     if count is None and settings.edge_error_nm is not None:
-        return accurate_kernels(recipe, field_nm, defocus_nm, settings.edge_error_nm)
-    return build_socs(
-        sample_source(recipe.source, recipe.source_samples(field_nm)),
-        recipe.pupil,
-        field_nm,
-        film=recipe.film,
-        defocus_nm=defocus_nm,
-        count=settings.count if count is None else count,
-        energy=settings.energy,
-    )
+        kernels = accurate_kernels(recipe, field_nm, defocus_nm, settings.edge_error_nm)
+    else:
+        kernels = build_socs(
+            source,
+            recipe.pupil,
+            field_nm,
+            film=recipe.film,
+            defocus_nm=defocus_nm,
+            count=settings.count if count is None else count,
+            energy=settings.energy,
+        )
+    if recipe.mask.topography is None:
+        return kernels
+    columns = focus_columns(source, recipe.pupil, field_nm, film=recipe.film, defocus_nm=defocus_nm)
+    return replace(kernels, polarized=polarized_parts(columns, kernels.spectra))
 
 
 def recipe_corners(recipe: Recipe) -> dict[str, Corner]:

@@ -155,10 +155,10 @@ class Recipe(Settings):
     def _require_spot(self) -> None:
         if self.source != SPOT_SOURCE:
             raise ValueError("source: a spot has no illumination of its own; leave out [source]")
-        if self.mask.type != "binary" or self.mask.blur_nm:
+        if self.mask.type != "binary" or self.mask.blur_nm or self.mask.has_edges:
             raise ValueError(
-                "mask: a spot writes without a mask, so that type, transmission and blur_nm have no meaning; of [mask] "
-                'give field alone: "dark", drawn shapes are written, or "clear", all else is'
+                "mask: a spot writes without a mask, so that type, transmission, blur_nm, bias_nm and topography have "
+                'no meaning; of [mask] give field alone: "dark", drawn shapes are written, or "clear", all else is'
             )
         if self.film is not None:
             raise ValueError("film: images in films are of projected masks; leave [film] out for a spot")

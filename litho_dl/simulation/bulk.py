@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from litho_dl.core.dft import analyse, analysis, full_spectrum, synthesis, synthesise
+from litho_dl.core.dft import synthesis, synthesise
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.grid import Grid
 from litho_dl.optics.abbe import abbe_intensity_spectrum
@@ -16,6 +16,7 @@ from litho_dl.optics.socs import passed_half
 from litho_dl.optics.source import sample_source
 from litho_dl.process.recipe import Recipe
 from litho_dl.process.resist import with_flare
+from litho_dl.simulation.mask_spectrum import mask_spectrum, mask_transforms
 from litho_dl.simulation.simulator import MaskValues, mask_tensor
 
 
@@ -67,15 +68,19 @@ def bulk_images(
     grid = Grid((values.shape[-2], values.shape[-1]), pixel_nm)
     source, pupil = sample_source(recipe.source, recipe.source_samples()), recipe.pupil
     half = passed_half(pupil, source.sigma_max, grid.field_nm)
-    blur_nm = recipe.mask.blur_nm
-    transform = analysis(grid, half, reference_nm=0.0, dtype=values.dtype, device=values.device, blur_nm=blur_nm)
-    spectrum = full_spectrum(analyse(recipe.mask.amplitude(values), transform))
+    own = recipe.mask
+    transforms = mask_transforms(
+        own, grid, half, wide=False, reference_nm=0.0, dtype=values.dtype, device=values.device
+    )
+    spectrum = mask_spectrum(values, own, transforms).amplitude
     transfer = with_flare(torch.ones(4 * half[0] + 1, 2 * half[1] + 1, dtype=values.dtype), pupil.flare)
     back = synthesis(grid, (2 * half[0], 2 * half[1]), dtype=values.dtype, device=values.device)
     images = []
     for depth in depths.tolist():
         there = film.model_copy(update={"image": depth})
-        image = abbe_intensity_spectrum(spectrum, source, pupil, grid.field_nm, film=there, defocus_nm=defocus_nm)
+        image = abbe_intensity_spectrum(
+            spectrum, source, pupil, grid.field_nm, film=there, defocus_nm=defocus_nm, mask=own
+        )
         images.append(synthesise(image * transfer, back))
     return torch.stack(images)
 

@@ -1,30 +1,16 @@
-"""Kernels, and the spectra of masks, on the frequencies that a simulator keeps."""
+"""Kernels on the frequencies that a simulator keeps."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
+from litho_dl.core.errors import KernelError
 from litho_dl.optics.imaging import paired
-from litho_dl.optics.kernels import Tail
+from litho_dl.optics.kernels import SocsKernels, Tail
+from litho_dl.optics.mask import MaskType
+from litho_dl.optics.topography import Topography, channel_weights, odd_factor
 from litho_dl.process.model import ProcessModel
-
-
-class MaskSpectrum(NamedTuple):
-    """The spectra of what masks transmit.
-
-    Attributes:
-        amplitude: Of t, (..., 2 h_y + 1, 2 h_x + 1) complex, zero frequency in the centre.
-        intensity: Of |t|^2 up to the band of images, half spectra (..., 4 h_y + 1, 2 h_x + 1) complex; None where no
-            kernels have a tail.
-    """
-
-    amplitude: Tensor
-    intensity: Tensor | None
-
-    def part(self, which: slice) -> "MaskSpectrum":
-        """The spectra of some masks of a batch."""
-        return MaskSpectrum(self.amplitude[which], None if self.intensity is None else self.intensity[which])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,7 +18,8 @@ class Passband:
     """The kernels of a simulator, and the frequencies of mask and image that it keeps.
 
     Attributes:
-        kernels: Complex kernels or pupils of each focus, in float64 precision.
+        kernels: Complex kernels or pupils of each focus, in float64 precision; of masks with boundary layers, with a
+            part for each channel of `MaskSpectrum.amplitude`.
         half: (h_y, h_x), the highest frequencies of the mask.
         intensity_half: The highest frequencies of the intensity.
         tails: The tails of the kernels that have one, in float64 precision.
@@ -49,8 +36,47 @@ class Passband:
 
 
 def socs_passband(process: ProcessModel) -> Passband:
-    """The kernels of a process, or fewer kernels that give the same images of real masks."""
+    """The kernels of a process, or fewer kernels that give the same images of real masks.
+
+    Raises:
+        KernelError: The mask has boundary layers, and kernels do not say how they see polarised light.
+    """
     half_y, half_x = process.half
-    kernels = {name: paired(kernels.weighted_spectra) for name, kernels in process.kernels.items()}
-    tails = {name: kernels.tail for name, kernels in process.kernels.items() if kernels.tail is not None}
+    kernels = {name: paired(_with_edges(own, process.mask)) for name, own in process.kernels.items()}
+    tails = {
+        name: _tail_with_edges(own.tail, own, process.mask)
+        for name, own in process.kernels.items()
+        if own.tail is not None
+    }
     return Passband(kernels, (half_y, half_x), (2 * half_y, 2 * half_x), tails)
+
+
+def _with_edges(kernels: SocsKernels, mask: MaskType) -> Tensor:
+    """Kernels times the roots of their weights, (K, ...); with boundary layers (K, 4, ...)."""
+    areas = kernels.weighted_spectra
+    if mask.topography is None:
+        return areas
+    if kernels.polarized is None:
+        raise KernelError(
+            "Expected kernels that were built for a mask with boundary layers, got others; build them from a recipe "
+            "with [mask.topography], or leave it out."
+        )
+    roots = kernels.weights.sqrt()[:, None, None, None]
+    own_x, crossed = (roots * kernels.polarized).unbind(1)
+    parts = torch.stack((own_x, areas - own_x, crossed), 1).to(torch.complex128)
+    edges = torch.einsum("cp,kpyx->kcyx", channel_weights(mask.topography), parts)
+    return torch.cat((_odd(areas, kernels, mask, mask.topography).unsqueeze(1), edges), 1)
+
+
+def _odd(areas: Tensor, kernels: SocsKernels, mask: MaskType, topography: Topography) -> Tensor:
+    factor = odd_factor(topography, mask.contrast, kernels.half, kernels.field_nm)
+    return areas.to(torch.complex128) if factor is None else areas * factor
+
+
+def _tail_with_edges(tail: Tail, kernels: SocsKernels, mask: MaskType) -> Tail:
+    """A tail whose root sees edges as unpolarised light does on average."""
+    if mask.topography is None:
+        return tail
+    along_x, along_y = mask.topography.mean_nm
+    root = _odd(tail.root, kernels, mask, mask.topography)
+    return tail._replace(root=torch.stack((root, along_x * tail.root, along_y * tail.root, 0 * tail.root)))

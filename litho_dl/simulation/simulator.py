@@ -1,16 +1,17 @@
 """The differentiable lithography simulator."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from litho_dl.core.arguments import require_numbers
-from litho_dl.core.dft import PartialDft, analyse, analysis, full_spectrum, synthesis, synthesise
+from litho_dl.core.dft import PartialDft, synthesis, synthesise
 from litho_dl.core.errors import GridMismatchError, LithoError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.optics.imaging import intensity_spectrum
@@ -20,13 +21,15 @@ from litho_dl.process.files import load_process
 from litho_dl.process.model import ProcessModel
 from litho_dl.process.resist import diffusion_transfer, with_flare
 from litho_dl.simulation.exposure import Exposure
-from litho_dl.simulation.passband import MaskSpectrum, Passband, socs_passband
+from litho_dl.simulation.mask_spectrum import MaskSpectrum, MaskTransforms, mask_spectrum, mask_transforms
+from litho_dl.simulation.passband import Passband, socs_passband
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 VALUE_TOLERANCE = 1e-6  # by which mask values may exceed their range
 MaskValues = Tensor | np.ndarray
+Transform = TypeVar("Transform", PartialDft, MaskTransforms)
 
 
 class Simulator(nn.Module):
@@ -66,7 +69,7 @@ class Simulator(nn.Module):
         self.process = process = process_of(optics, field_nm)
         self.passband = socs_passband(process) if passband is None else passband
         self._buffer_names = {name: f"kernels_{index}" for index, name in enumerate(self.passband.kernels)}
-        self._transforms: dict[tuple[str, tuple[int, int], float], PartialDft] = {}
+        self._transforms: dict[tuple[str, tuple[int, int], float], Any] = {}
         self._with_corners: dict[tuple, Simulator] = {}
         self._fill_buffers(dtype, torch.device("cpu"))
 
@@ -151,7 +154,7 @@ class Simulator(nn.Module):
         return Grid.of_field(self.process.field_nm, pixel_nm)
 
     def spectrum(self, mask: Tensor, pixel_nm: float) -> MaskSpectrum:
-        """The spectra of the amplitude and, if kernels have a tail, the intensity that masks transmit.
+        """The spectra of what masks transmit; see `MaskSpectrum`.
 
         Args:
             mask: Real mask values (..., H, W) that fill the field.
@@ -162,25 +165,7 @@ class Simulator(nn.Module):
             GridMismatchError: The mask does not fill the kernels' field.
         """
         self.require_grid(mask, pixel_nm)
-        technology, values = self.process.mask, mask.to(self.device, self.dtype)
-        if not self.passband.tails:
-            return MaskSpectrum(self._amplitude(values, pixel_nm), None)
-        intensity = analyse(technology.transmitted(values), self._transform("intensity", pixel_nm))
-        line = technology.amplitude_of_intensity
-        if line is None:
-            return MaskSpectrum(self._amplitude(values, pixel_nm), intensity)
-        # One analysis is enough where t is a line in |t|^2.
-        (half_y, half_x), middle = self.passband.half, intensity.shape[-2] // 2
-        amplitude = line[0] * full_spectrum(intensity[..., middle - half_y : middle + half_y + 1, : half_x + 1])
-        if line[1]:
-            place = torch.zeros_like(amplitude)
-            place[..., half_y, half_x] = line[1]
-            amplitude = amplitude + place
-        return MaskSpectrum(amplitude, intensity)
-
-    def _amplitude(self, values: Tensor, pixel_nm: float) -> Tensor:
-        """The spectrum of the amplitude, on its own."""
-        return full_spectrum(analyse(self.process.mask.amplitude(values), self._transform("analysis", pixel_nm)))
+        return mask_spectrum(mask.to(self.device, self.dtype), self.process.mask, self._mask_transforms(pixel_nm))
 
     def intensity_spectrum(self, spectrum: MaskSpectrum, kernels: str) -> Tensor:
         """The half spectrum of the image in resist.
@@ -276,10 +261,11 @@ class Simulator(nn.Module):
         Raises:
             GridMismatchError: The pixel does not divide the field.
         """
-        if window is None:
-            return self._transform("synthesis", pixel_nm)
-        half, grid = self.passband.intensity_half, self.grid(pixel_nm)
-        return synthesis(grid, half, dtype=self.dtype, device=self.device, window=window)
+
+        def make(grid: Grid) -> PartialDft:
+            return synthesis(grid, self.passband.intensity_half, dtype=self.dtype, device=self.device, window=window)
+
+        return self._kept("synthesis", pixel_nm, make) if window is None else make(self.grid(pixel_nm))
 
     def sampled(self, spectra: dict[str, Tensor], pixel_nm: float, transform: PartialDft) -> Exposure:
         """The exposure with given image spectra.
@@ -310,25 +296,28 @@ class Simulator(nn.Module):
         kernels = {name: shortened(kernels, count) for name, kernels in self.process.kernels.items()}
         return Simulator(replace(self.process, kernels=kernels), dtype=self.dtype).to(self.device)
 
-    def _transform(self, kind: str, pixel_nm: float) -> PartialDft:
+    def _mask_transforms(self, pixel_nm: float) -> MaskTransforms:
+        return self._kept("mask", pixel_nm, self._make_mask_transforms)
+
+    def _make_mask_transforms(self, grid: Grid) -> MaskTransforms:
+        return mask_transforms(
+            self.process.mask,
+            grid,
+            self.passband.half,
+            wide=bool(self.passband.tails),
+            reference_nm=self.process.mask_pixel_nm,
+            dtype=self.dtype,
+            device=self.device,
+        )
+
+    def _kept(self, kind: str, pixel_nm: float, make: Callable[[Grid], Transform]) -> Transform:
+        """What was made for a pixel, now or before."""
         grid = self.grid(pixel_nm)
         key = (kind, grid.shape, pixel_nm)
         if key not in self._transforms:
             with torch.inference_mode(False):  # inference tensors cannot be used in a later backward pass
-                self._transforms[key] = self._make_transform(kind, grid)
+                self._transforms[key] = make(grid)
         return self._transforms[key]
-
-    def _make_transform(self, kind: str, grid: Grid) -> PartialDft:
-        if kind == "synthesis":
-            return synthesis(grid, self.passband.intensity_half, dtype=self.dtype, device=self.device)
-        return analysis(
-            grid,
-            self.passband.half if kind == "analysis" else self.passband.intensity_half,
-            reference_nm=self.process.mask_pixel_nm,
-            dtype=self.dtype,
-            device=self.device,
-            blur_nm=self.process.mask.blur_nm,
-        )
 
     def require_grid(self, mask: Tensor, pixel_nm: float) -> None:
         """Checks that a mask fills the field.

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from litho_dl.core.errors import KernelError, RecipeError
-from litho_dl.optics.abbe import points_intensity_spectrum
+from litho_dl.optics.abbe import mask_points, points_intensity_spectrum
 from litho_dl.optics.columns import PointPupils
 from litho_dl.optics.socs import focus_columns, passed_half
 from litho_dl.optics.source import Conventional, Source, SourceShape, sample_source
 from litho_dl.process.model import ProcessModel, kernel_name
 from litho_dl.process.recipe import Recipe
-from litho_dl.simulation.passband import MaskSpectrum, Passband
+from litho_dl.simulation.mask_spectrum import MaskSpectrum
+from litho_dl.simulation.passband import Passband
 from litho_dl.simulation.simulator import Simulator, process_of
 
 Symmetry = Literal["none", "xy"]
@@ -178,7 +179,10 @@ def focus_points(process: ProcessModel, recipe: Recipe, cells: Source) -> dict[s
     """
     defocus = {kernel_name(corner.defocus_nm): corner.defocus_nm for corner in recipe.corners.values()}
     return {
-        name: focus_columns(cells, recipe.pupil, process.field_nm, film=recipe.film, defocus_nm=defocus[name]).all()
+        name: mask_points(
+            focus_columns(cells, recipe.pupil, process.field_nm, film=recipe.film, defocus_nm=defocus[name]),
+            process.mask,
+        )
         for name in process.kernels
     }
 

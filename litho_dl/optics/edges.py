@@ -1,0 +1,146 @@
+"""Edge densities of a mask: how much edge there is where, and which way it faces.
+
+For coverage m with the gradient |grad m| n, the channels |grad m| n_x^2, |grad m| n_y^2 and |grad m| n_x n_y are line
+densities along the edges, 1 per length of a sharp edge whichever way it runs: their first two sum to |grad m|. What a
+thin mask lacks at its edges, a bias or a boundary layer, is a multiple of them.
+
+They are taken by Scharr's operator, on pixels of at most `FINEST_PART` of the finest mask period: pixels of a finer
+raster are averaged first, so that the stairs of a slanted edge do not count as edges of their own. Across a straight
+edge the operator's response is even, of integral 1, and centred on the edge, also on pixels that the edge cuts; along x
+and y, what it blurs is taken back in the spectrum.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, pad
+
+from litho_dl.core.dft import PartialDft, analyse, analysis
+from litho_dl.core.grid import Grid
+
+CHANNELS = 3
+FINEST_PART = 1 / 16  # of the finest mask period
+CENTRE, SIDE = 10 / 16, 3 / 16  # Scharr's weights along the edge; the derivative is the same at every angle
+FLAT = 1e-6  # of the steepest edge; flatter slopes have no direction
+
+
+def edge_densities(mask: Tensor, pixel_nm: float) -> Tensor:
+    """The densities of edges, differentiable in the mask.
+
+    Args:
+        mask: Coverage (..., H, W) of a periodic field.
+        pixel_nm: Its pixel.
+
+    Returns:
+        (..., 3, H, W) in 1 / nm: |grad m| n_x^2, |grad m| n_y^2, |grad m| n_x n_y.
+
+    Source: H. Scharr, Optimal Operators in Digital Image Processing, thesis, Heidelberg (2000).
+    """
+    around = pad(mask.flatten(0, -3).unsqueeze(1) if mask.ndim > 2 else mask[None, None], (1, 1, 1, 1), mode="circular")
+    rows, columns = around.shape[-2] - 2, around.shape[-1] - 2
+    across_x = (around[..., 2:] - around[..., :-2]) / (2 * pixel_nm)
+    across_y = (around[..., 2:, :] - around[..., :-2, :]) / (2 * pixel_nm)
+    slope_x = CENTRE * across_x[..., 1:-1, :] + SIDE * (across_x[..., :rows, :] + across_x[..., 2:, :])
+    slope_y = CENTRE * across_y[..., 1:-1] + SIDE * (across_y[..., :columns] + across_y[..., 2:])
+    steepness = (slope_x.square() + slope_y.square() + (FLAT / pixel_nm) ** 2).sqrt()
+    found = torch.cat((slope_x.square(), slope_y.square(), slope_x * slope_y), 1) / steepness
+    return found.reshape(*mask.shape[:-2], CHANNELS, *mask.shape[-2:])
+
+
+class EdgeTransform(NamedTuple):
+    """From coverage on a grid to the spectra of its edges.
+
+    Attributes:
+        averaged: Pixels of the grid that are averaged along each axis.
+        pixel_nm: The pixel that they make.
+        transform: Of images on these pixels.
+        sharpening: What takes back the pixel's and the operator's blur, (3, 2 h_y + 1, h_x + 1).
+    """
+
+    averaged: int
+    pixel_nm: float
+    transform: PartialDft
+    sharpening: Tensor
+
+
+def edge_transform(
+    grid: Grid,
+    half: tuple[int, int],
+    *,
+    reference_nm: float,
+    dtype: torch.dtype,
+    device: torch.device,
+    blur_nm: float,
+    finest_period_nm: float,
+) -> EdgeTransform:
+    """The transform of coverage on a grid.
+
+    Args:
+        grid: The pixels.
+        half: (h_y, h_x), the highest frequencies kept.
+        reference_nm: As for `core.dft.analysis`.
+        dtype: float32 or float64.
+        device: Where it is stored.
+        blur_nm: As for `core.dft.analysis`.
+        finest_period_nm: The finest period that kernels pass.
+    """
+    most = FINEST_PART * finest_period_nm / grid.pixel_nm
+    averaged = max(step for step in range(1, max(1, int(most)) + 1) if all(side % step == 0 for side in grid.shape))
+    coarse = Grid((grid.shape[0] // averaged, grid.shape[1] // averaged), grid.pixel_nm * averaged)
+    transform = analysis(coarse, half, reference_nm=reference_nm, dtype=dtype, device=device, blur_nm=blur_nm)
+    f_y = torch.arange(-half[0], half[0] + 1, dtype=torch.float64)[:, None] / coarse.shape[0]
+    f_x = torch.arange(half[1] + 1, dtype=torch.float64) / coarse.shape[1]
+    pixel = torch.sinc(f_y) * torch.sinc(f_x)
+    both = torch.cos(torch.pi * f_x).expand_as(pixel), torch.cos(torch.pi * f_y).expand_as(pixel)
+    blurs = torch.stack((*both, (both[0] * both[1]).clamp(min=0).sqrt())).clamp(min=0.5)
+    return EdgeTransform(averaged, coarse.pixel_nm, transform, (1 / (pixel * blurs)).to(device, dtype))
+
+
+def edge_spectra(mask: Tensor, transform: EdgeTransform) -> Tensor:
+    """The spectra of the edges of masks, half spectra (..., 3, 2 h_y + 1, h_x + 1) in 1 / nm.
+
+    Args:
+        mask: Coverage (..., H, W) on the transform's grid.
+        transform: By `edge_transform`.
+    """
+    if transform.averaged > 1:
+        mask = avg_pool2d(mask.reshape(-1, 1, *mask.shape[-2:]), transform.averaged).view(
+            *mask.shape[:-2], *(side // transform.averaged for side in mask.shape[-2:])
+        )
+    return analyse(edge_densities(mask, transform.pixel_nm), transform.transform) * transform.sharpening
+
+
+class BiasFactors(NamedTuple):
+    """What the bias of edges makes of a mask's spectra.
+
+    Attributes:
+        areas: Factor of the coverage's, (2 h_y + 1, h_x + 1).
+        edges: Factors in nm of the densities of edges that face along x, and along y, (2, 2 h_y + 1, h_x + 1).
+    """
+
+    areas: Tensor
+    edges: Tensor
+
+
+def bias_factors(biases_nm: Tensor, half: tuple[int, int], field_nm: tuple[float, float]) -> BiasFactors:
+    """The spectrum of shapes whose edges lie b further out, from those of the shapes and of their edges.
+
+    A shape with straight edges has its spectrum at f from edges that face along f. Moving them by b makes of the
+    coverage M and the edges' density D: cos(2 pi |f| b) M + b sinc(2 |f| b) D, which is exact for lines of any width
+    and angle; a convex corner lacks the area b^2.
+
+    Args:
+        biases_nm: (2,) b of edges that face along x, and along y; those between have b_x n_x^2 + b_y n_y^2.
+        half: (h_y, h_x), the highest frequencies of half spectra.
+        field_nm: (height, width) of the field.
+
+    Returns:
+        The factors, differentiable in the biases.
+    """
+    f_y = torch.arange(-half[0], half[0] + 1, dtype=torch.float64)[:, None] / field_nm[0]
+    f_x = torch.arange(half[1] + 1, dtype=torch.float64) / field_nm[1]
+    along_x = f_x.square() / (f_x.square() + f_y.square()).clamp(min=torch.finfo(torch.float64).tiny)
+    bias = biases_nm[0] * along_x + biases_nm[1] * (1 - along_x)
+    turns = bias * torch.hypot(f_x, f_y)
+    return BiasFactors(torch.cos(2 * torch.pi * turns), biases_nm[:, None, None] * torch.sinc(2 * turns))

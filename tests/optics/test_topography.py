@@ -1,0 +1,180 @@
+"""Boundary layers: kernels against Abbe's sum, and both against fields written out in numpy."""
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from litho_dl.core.errors import KernelError
+from litho_dl.optics.abbe import abbe_intensity_spectrum
+from litho_dl.optics.mask import MaskType
+from litho_dl.optics.pupil import Pupil
+from litho_dl.optics.socs import passed_half
+from litho_dl.optics.source import Source, sample_source
+from litho_dl.optics.topography import EdgeAmplitude, Topography, channel_weights
+from litho_dl.process.model import ProcessModel, build_process
+from litho_dl.process.recipe import Recipe
+from litho_dl.simulation.simulator import Simulator
+
+FIELD_NM, PIXEL_NM = 768.0, 8.0
+LAYERS = Topography(
+    x=EdgeAmplitude(parallel_nm=(-6, 3), perpendicular_nm=(2, 5), odd_nm=(1, -2)),
+    y=EdgeAmplitude(parallel_nm=(-4, 2), perpendicular_nm=(3, 1), odd_nm=(0.5, 1)),
+)
+MASKS = [
+    MaskType(topography=LAYERS, bias_nm=(2.0, 1.0)),
+    MaskType(type="attenuated", topography=LAYERS),
+    MaskType(type="attenuated", field="clear", topography=LAYERS, bias_nm=-1.0),
+]
+
+
+def recipe(imaging: str, mask: MaskType, polarization: str = "unpolarized", **kernels: object) -> Recipe:
+    table = {
+        "description": "boundary layers",
+        "pupil": {"wavelength_nm": 193, "na": 1.35, "immersion_index": 1.44, "imaging": imaging},
+        "source": {"shape": "annular", "sigma_inner": 0.6, "sigma_outer": 0.9, "polarization": polarization},
+        "mask": mask.model_dump(),
+        "resist": {"threshold": 0.25},
+        "corners": {
+            "nominal": {"dose": 1, "defocus_nm": 0},
+            "outer": {"dose": 1.04, "defocus_nm": 0},
+            "inner": {"dose": 0.96, "defocus_nm": 30},
+        },
+        "kernels": {"field_nm": FIELD_NM, "source_samples": 25, **kernels},
+    }
+    return Recipe.model_validate(table)
+
+
+def shapes(count: int = 1) -> Tensor:
+    blocks = torch.rand(count, 12, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(4)) > 0.5
+    return blocks.double().repeat_interleave(8, -1).repeat_interleave(8, -2)
+
+
+@pytest.mark.parametrize("mask", MASKS, ids=lambda mask: f"{mask.type}-{mask.field}")
+@pytest.mark.parametrize(
+    ("imaging", "polarization", "tolerance"),
+    [("scalar", "unpolarized", 1e-12), ("vector", "te", 1e-3), ("vector", "unpolarized", 3e-3)],
+)
+def test_kernels_image_boundary_layers_as_abbes_sum(
+    imaging: str, polarization: str, tolerance: float, mask: MaskType
+) -> None:
+    """In vector imaging, what only the edges send through columns that areas do not use is left out."""
+    own = recipe(imaging, mask, polarization)
+    simulator = Simulator(build_process(own), dtype=torch.float64)
+    spectrum = simulator.spectrum(shapes(), PIXEL_NM)
+    source = sample_source(own.source, 25)
+    for name, defocus_nm in (("focus", 0.0), ("defocus+30nm", 30.0)):
+        exact, thin = (
+            abbe_intensity_spectrum(part, source, own.pupil, simulator.field_nm, defocus_nm=defocus_nm, mask=kind)
+            for part, kind in ((spectrum.amplitude, mask), (spectrum.amplitude[:, 0], MaskType()))
+        )
+        error = (simulator.intensity_spectrum(spectrum, name) - exact).abs().max() / exact.abs().max()
+        assert error < tolerance
+        assert (thin - exact).abs().max() / exact.abs().max() > 0.02  # the layers matter
+
+
+def test_abbes_sum_is_that_of_fields_written_out() -> None:
+    """One oblique source point, its two states, every edge channel through its own Jones matrix."""
+    point = Source(np.array([[0.5, 0.3]]), np.ones(1), np.eye(2)[None] / 2**0.5)
+    pupil = Pupil(wavelength_nm=193, na=1.35, immersion_index=1.44, imaging="vector", obliquity=False)
+    rng = np.random.default_rng(0)
+    half_y, half_x = passed_half(pupil, point.sigma_max, (FIELD_NM, FIELD_NM))
+    spectrum = rng.normal(size=(4, 2 * half_y + 1, 2 * half_x + 1)) + 0j
+    mask = MaskType(topography=LAYERS)
+    f_y, f_x = (np.arange(-h, h + 1) / FIELD_NM for h in (half_y, half_x))
+    rho_x, rho_y = np.meshgrid(f_x * 193 / 1.35 + 0.5, f_y * 193 / 1.35 + 0.3)
+    rho = np.hypot(rho_x, rho_y)
+    phi, sine = np.arctan2(rho_y, rho_x), np.minimum(1.35 * rho / 1.44, 1)
+    cosine = np.sqrt(1 - sine**2)
+    x, y = LAYERS.edges
+    pairs = {
+        name: [complex(*getattr(edge, name)) for edge in (x, y)]
+        for name in ("parallel_nm", "perpendicular_nm", "odd_nm")
+    }
+    (par_x, par_y), (perp_x, perp_y), (odd_x, odd_y) = pairs.values()
+    crossed = (perp_x - par_x + perp_y - par_y) / 2
+    odd = 1 - 2j * np.pi * (f_x * odd_x + f_y[:, None] * odd_y)
+    jones = [np.eye(2), np.diag([perp_x, par_x]), np.diag([par_y, perp_y]), crossed * np.array([[0, 1], [1, 0]])]
+    grid = np.arange(4 * half_y + 1) / (4 * half_y + 1)
+    waves = [np.exp(2j * np.pi * np.outer(grid, np.arange(-h, h + 1))) for h in (half_y, half_x)]
+    image, clear = 0, 0
+    for state in np.eye(2) / 2**0.5:
+        e = sum((odd if c == 0 else 1) * spectrum[c] * (jones[c] @ state)[:, None, None] for c in range(4))
+        s, p = -np.sin(phi) * e[0] + np.cos(phi) * e[1], np.cos(phi) * e[0] + np.sin(phi) * e[1]
+        field = (np.cos(phi) * p * cosine - np.sin(phi) * s, np.sin(phi) * p * cosine + np.cos(phi) * s, -sine * p)
+        for part in field:
+            image = image + np.abs(waves[0] @ (part * (rho <= 1)) @ waves[1].T) ** 2
+        clear += (state**2).sum()
+    found = abbe_intensity_spectrum(torch.from_numpy(spectrum), point, pupil, (FIELD_NM, FIELD_NM), mask=mask)
+    n = len(grid)
+    expected = np.fft.fft2(image / clear) / n**2
+    torch.testing.assert_close(found[2 * half_y, :].numpy(), expected[0, : 2 * half_x + 1], rtol=1e-9, atol=1e-9)
+
+
+def test_layers_equal_for_te_and_tm_are_a_line_along_every_edge() -> None:
+    even = Topography(x=EdgeAmplitude(parallel_nm=(3, 1), perpendicular_nm=(3, 1)))
+    expected = torch.tensor([[3 + 1j, 3 + 1j, 0], [3 + 1j, 3 + 1j, 0], [0, 0, 0]], dtype=torch.complex128)
+    torch.testing.assert_close(channel_weights(even), expected)
+
+
+def test_a_mask_without_thickness_is_the_thin_mask() -> None:
+    nothing = MaskType(topography=Topography(x=EdgeAmplitude()))
+    thick, thin = (
+        Simulator(build_process(recipe("vector", kind, count=12)), dtype=torch.float64)
+        for kind in (nothing, MaskType())
+    )
+    masks = shapes(2)
+    torch.testing.assert_close(
+        thick.expose(masks, PIXEL_NM).aerial(), thin.expose(masks, PIXEL_NM).aerial(), rtol=0, atol=1e-12
+    )
+
+
+def test_a_real_layer_in_scalar_imaging_is_a_bias_to_first_order() -> None:
+    kind = MaskType(type="attenuated")
+    layer = Topography(x=EdgeAmplitude(parallel_nm=(0.5 * kind.contrast, 0), perpendicular_nm=(0.5 * kind.contrast, 0)))
+    images = [
+        Simulator(build_process(recipe("scalar", kind.model_copy(update=update), count=12)), dtype=torch.float64)
+        .expose(shapes(), PIXEL_NM)
+        .aerial()
+        for update in ({"topography": layer}, {"bias_nm": 0.5}, {})
+    ]
+    assert (images[0] - images[1]).abs().max() < 0.05 * (images[1] - images[2]).abs().max()
+
+
+@pytest.mark.parametrize("imaging", ["scalar", "vector"])
+def test_gradients_flow_through_edges(imaging: str) -> None:
+    simulator = Simulator(build_process(recipe(imaging, MASKS[0], count=3)), dtype=torch.float64)
+    mask = torch.rand(16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(2)).requires_grad_()
+    assert torch.autograd.gradcheck(lambda m: simulator.expose(m, FIELD_NM / 16).aerial("inner"), mask)
+
+
+def test_turned_by_90_degrees_everything_turns() -> None:
+    """x and y of layers, biases and images; TE light of an annular source has no direction of its own."""
+    turned = Topography(x=LAYERS.edges[1].model_copy(update={"odd_nm": (-0.5, -1.0)}), y=LAYERS.x)
+    one, other = (
+        Simulator(build_process(recipe("vector", kind, "te")), dtype=torch.float64)
+        for kind in (MaskType(topography=LAYERS, bias_nm=(2.0, 1.0)), MaskType(topography=turned, bias_nm=(1.0, 2.0)))
+    )
+    masks = shapes()
+    image = one.expose(masks, PIXEL_NM).aerial()
+    again = other.expose(masks.rot90(-1, (-2, -1)), PIXEL_NM).aerial()
+    torch.testing.assert_close(again, image.rot90(-1, (-2, -1)), rtol=0, atol=1e-9)
+
+
+def test_kernels_of_thin_masks_refuse_boundary_layers() -> None:
+    thin = build_process(recipe("vector", MaskType(), count=3))
+    with pytest.raises(KernelError, match="built for a mask with boundary layers"):
+        Simulator(ProcessModel(thin.kernels, MASKS[0], thin.resist, thin.corners, thin.recipe))
+
+
+@pytest.mark.parametrize("update", [{"bias_nm": 1.0}, {"topography": {"x": {}}}])
+def test_alternating_masks_have_no_edges_to_displace(update: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="alternating"):
+        MaskType.model_validate({"type": "alternating", **update})
+
+
+def test_settings_of_thin_masks_are_as_they_were() -> None:
+    assert "topography" not in MaskType().model_dump()
+    assert "bias_nm" not in MaskType().model_dump()
+    assert MaskType.model_validate(MASKS[0].model_dump()) == MASKS[0]

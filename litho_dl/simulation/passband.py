@@ -9,7 +9,7 @@ from litho_dl.core.errors import KernelError
 from litho_dl.optics.imaging import paired
 from litho_dl.optics.kernels import SocsKernels, Tail
 from litho_dl.optics.mask import MaskType
-from litho_dl.optics.topography import Topography, channel_weights, odd_factor
+from litho_dl.optics.topography import channel_factors, with_layers
 from litho_dl.process.model import ProcessModel
 
 
@@ -62,21 +62,18 @@ def _with_edges(kernels: SocsKernels, mask: MaskType) -> Tensor:
             "with [mask.topography], or leave it out."
         )
     roots = kernels.weights.sqrt()[:, None, None, None]
-    own_x, crossed = (roots * kernels.polarized).unbind(1)
-    parts = torch.stack((own_x, areas - own_x, crossed), 1).to(torch.complex128)
-    edges = torch.einsum("cp,kpyx->kcyx", channel_weights(mask.topography), parts)
-    return torch.cat((_odd(areas, kernels, mask, mask.topography).unsqueeze(1), edges), 1)
+    return with_layers(areas, roots * kernels.polarized, _factors(kernels, mask))
 
 
-def _odd(areas: Tensor, kernels: SocsKernels, mask: MaskType, topography: Topography) -> Tensor:
-    factor = odd_factor(topography, mask.contrast, kernels.half, kernels.field_nm)
-    return areas.to(torch.complex128) if factor is None else areas * factor
+def _factors(kernels: SocsKernels, mask: MaskType) -> Tensor:
+    assert mask.topography is not None
+    return channel_factors(mask.topography, mask.contrast, kernels.half, kernels.field_nm)
 
 
 def _tail_with_edges(tail: Tail, kernels: SocsKernels, mask: MaskType) -> Tail:
     """A tail whose root sees edges as unpolarised light does on average."""
     if mask.topography is None:
         return tail
-    along_x, along_y = mask.topography.mean_nm
-    root = _odd(tail.root, kernels, mask, mask.topography)
-    return tail._replace(root=torch.stack((root, along_x * tail.root, along_y * tail.root, 0 * tail.root)))
+    root = tail.root.unsqueeze(0)
+    unpolarized = torch.stack((root / 2, torch.zeros_like(root)), 1)
+    return tail._replace(root=with_layers(root, unpolarized, _factors(kernels, mask))[0])

@@ -61,7 +61,7 @@ def test_methods_make_the_same_masks_at_any_scale(scale, method, tmp_path):
     assert cards[1].l2_nm2 == pytest.approx(cards[0].l2_nm2 * scale**2, rel=1e-3)
     assert cards[1].epe_violations == cards[0].epe_violations
     assert cards[1].mrc_violations == cards[0].mrc_violations
-    assert cards[1].edges.epe_max_nm == pytest.approx(cards[0].edges.epe_max_nm * scale, rel=1e-3)
+    assert cards[1].edges.epe_max_nm == pytest.approx(cards[0].edges.epe_max_nm * scale, rel=5e-3)
     assert ld.check_mask_rules(simulator, other)[0].counts == ld.check_mask_rules(one.simulator, one)[0].counts
 
 

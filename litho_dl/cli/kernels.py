@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.options import built, complete_names, json_option, no_cache_option
+from litho_dl.cli.options import built, command_line, complete_names, json_option, no_cache_option, out_option, own
 from litho_dl.core.errors import KernelError
 from litho_dl.core.progress import progress_bar
 from litho_dl.scoring.scorecard import as_lines
@@ -84,6 +84,55 @@ def show(optics: str, field_nm: float | None, out: Path | None, as_json: bool) -
     process = built(read_optics(optics, field_nm=field_nm))
     figures = [] if out is None else draw_kernels(process, out, name)
     report(process, as_json, **({"figures": figures} if figures else {}))
+
+
+@kernels.command()
+@click.argument("recipe", shell_complete=complete_names("optics"))
+@click.option(
+    "--stack",
+    required=True,
+    metavar="NAME|FILE.toml",
+    shell_complete=complete_names("stacks"),
+    help="The mask's films: chrome, mosi, or a file.",
+)
+@click.option(
+    "--width",
+    "widths_nm",
+    type=float,
+    multiple=True,
+    metavar="NM",
+    help="Width of drawn lines.  [default: 0.56 lambda / NA]",
+)
+@click.option(
+    "--pitch",
+    "pitches_nm",
+    type=float,
+    multiple=True,
+    metavar="NM",
+    help="Their pitches.  [default: 1.6 to 5.5 widths]",
+)
+@out_option
+@json_option
+def mask3d(
+    recipe: str, stack: str, widths_nm: tuple[float, ...], pitches_nm: tuple[float, ...], out: Path, as_json: bool
+) -> None:
+    """Fit the boundary layers of a thick mask for the optics of RECIPE (vector imaging) to rigorous diffraction.
+
+    Lines of the stack are solved through pitch; --width and --pitch may be repeated. Writes OUT/recipe.toml, the recipe
+    with [mask.topography], for --optics; OUT/mask3d.csv (CDs and best foci: rigorous, thin mask, layers), the picture
+    OUT/mask3d.png and OUT/summary.json.
+    """
+    from litho_dl.calibration.mask3d_files import mask3d_text, study_mask3d, write_mask3d
+    from litho_dl.optics.stack import load_stack
+    from litho_dl.process.recipe import load_recipe
+
+    loaded, films = load_recipe(recipe), load_stack(stack)
+    own(out)
+    with progress_bar("Solving lines") as advance:
+        study = study_mask3d(loaded, films, widths_nm=widths_nm, pitches_nm=pitches_nm, advance=advance)
+    title = f"{Path(recipe).name}, {Path(stack).name}"
+    summary = write_mask3d(study, out, command_line(), {"optics": recipe, "stack": stack}, title)
+    click.echo(json.dumps(summary, indent=2) if as_json else mask3d_text(summary))
 
 
 def require_suffix(path: Path) -> None:

@@ -10,7 +10,7 @@ from litho_dl.core.errors import RecipeError
 from litho_dl.core.settings import Kind, packaged_names, packaged_text, read_toml, suggestion
 from litho_dl.generators.weights import packaged_models
 
-KINDS: tuple[Kind, ...] = ("optics", "ilt", "rules", "dataset", "mnist", "generators", "studies")
+KINDS: tuple[Kind, ...] = ("optics", "ilt", "rules", "dataset", "mnist", "generators", "studies", "stacks")
 HEADINGS: dict[Kind, str] = {
     "optics": "Optics (--optics NAME)",
     "ilt": "ILT methods (--method NAME)",
@@ -19,6 +19,7 @@ HEADINGS: dict[Kind, str] = {
     "mnist": "Sanity benchmarks (litho-dl mnist --model NAME)",
     "generators": "Mask generators and surrogates (litho-dl train NAME)",
     "studies": "Searches for settings (litho-dl tune NAME)",
+    "stacks": "Mask stacks (litho-dl kernels mask3d --stack NAME)",
 }
 MODELS = "Trained mask generators (litho-dl infer --model NAME --optics OPTICS)"
 

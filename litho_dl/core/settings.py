@@ -16,7 +16,7 @@ from pydantic_core.core_schema import no_info_before_validator_function
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.io import plain_file
 
-Kind = Literal["optics", "ilt", "rules", "dataset", "mnist", "generators", "studies"]
+Kind = Literal["optics", "ilt", "rules", "dataset", "mnist", "generators", "studies", "stacks"]
 NOUNS: dict[Kind, str] = {
     "optics": "optics recipe",
     "ilt": "ILT method",
@@ -25,6 +25,7 @@ NOUNS: dict[Kind, str] = {
     "mnist": "benchmark",
     "generators": "training recipe",
     "studies": "study",
+    "stacks": "mask stack",
 }
 UNKNOWN_KEY, NO_CHOICE = "extra_forbidden", "literal_error"  # pydantic's names of the faults
 QUOTED = re.compile(r"'([^']*)'")

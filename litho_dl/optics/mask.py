@@ -9,7 +9,7 @@ from litho_dl.core.settings import Settings
 from litho_dl.optics.print_rule import MaskField
 from litho_dl.optics.topography import Topography
 
-LATER = (("field", "dark"), ("blur_nm", 0.0), ("bias_nm", 0.0), ("topography", None))
+LATER = (("field", "dark"), ("blur_nm", 0.0), ("bias_nm", 0.0), ("topography", None), ("phase_deg", 180))
 Bias = Annotated[float, Field(ge=-1e4, le=1e4)]
 
 
@@ -17,11 +17,11 @@ class MaskType(Settings):
     """The meaning of a mask value m, which for masks of two values is the area coverage of the drawn shapes.
 
     In a dark field, shapes are openings; the background transmits nothing (binary), or the share T = `transmission` of
-    the intensity at a phase of 180 degrees (attenuated). In a clear field, shapes are such a background's absorber, and
-    all else is open.
+    the intensity at a phase of 180 degrees, or of `phase_deg` = 0 where an absorber leaks (attenuated). In a clear
+    field, shapes are such a background's absorber, and all else is open.
 
     - binary: the amplitude is m, in a clear field 1 - m.
-    - attenuated: the amplitude is m - sqrt(T) (1 - m), in a clear field 1 - (1 + sqrt(T)) m.
+    - attenuated: the amplitude is m + a (1 - m) for a = -sqrt(T), or sqrt(T) in phase; in a clear field 1 - (1 - a) m.
     - alternating: m in [-1, 1]; clear areas have a phase of 0 (+1) or 180 degrees (-1); the amplitude is m. There is no
       clear field, as values say themselves what is open.
 
@@ -35,6 +35,7 @@ class MaskType(Settings):
 
     type: Literal["binary", "attenuated", "alternating"] = "binary"
     transmission: Annotated[float, Field(gt=0, lt=1)] = 0.06
+    phase_deg: Literal[0, 180] = 180
     field: MaskField = "dark"
     blur_nm: Annotated[float, Field(ge=0, le=1e5)] = 0.0
     bias_nm: Bias | tuple[Bias, Bias] = 0.0
@@ -74,16 +75,21 @@ class MaskType(Settings):
         return self.bias_nm if isinstance(self.bias_nm, tuple) else (self.bias_nm, self.bias_nm)
 
     @property
+    def background(self) -> float:
+        """Amplitude behind the absorber, for one of 1 where the mask is open."""
+        if self.type != "attenuated":
+            return 0.0
+        return -(self.transmission**0.5) if self.phase_deg == 180 else self.transmission**0.5
+
+    @property
     def contrast(self) -> float:
-        """Amplitude of drawn shapes, less that of the background."""
-        absorber = self.transmission**0.5 if self.type == "attenuated" else 0.0
-        return -(1 + absorber) if self.field == "clear" else 1 + absorber
+        """Amplitude of drawn shapes, less that of what surrounds them."""
+        return self.background - 1 if self.field == "clear" else 1 - self.background
 
     @property
     def transmitted_contrast(self) -> float:
-        """Intensity |t|^2 of drawn shapes, less that of the background."""
-        absorber = self.transmission if self.type == "attenuated" else 0.0
-        return absorber - 1 if self.field == "clear" else 1 - absorber
+        """Intensity |t|^2 of drawn shapes, less that of what surrounds them."""
+        return self.background**2 - 1 if self.field == "clear" else 1 - self.background**2
 
     @property
     def lowest(self) -> float:
@@ -92,24 +98,21 @@ class MaskType(Settings):
 
     def amplitude(self, mask: Tensor) -> Tensor:
         """Transmitted amplitude of mask values, real, same shape."""
-        background = self.transmission**0.5 if self.type == "attenuated" else 0.0
         if self.field == "clear":
-            return 1 - mask * (1 + background)
-        return mask * (1 + background) - background if background else mask
+            return 1 + mask * self.contrast
+        return mask * self.contrast + self.background if self.background else mask
 
     def transmitted(self, mask: Tensor) -> Tensor:
         """Transmitted intensity |t|^2, real, same shape: linear in coverage, so that it holds for pixels on edges."""
         if self.type == "alternating":
             return mask.abs()
-        background = self.transmission if self.type == "attenuated" else 0.0
         if self.field == "clear":
-            return 1 - mask * (1 - background)
-        return mask * (1 - background) + background if background else mask
+            return 1 + mask * self.transmitted_contrast
+        return mask * self.transmitted_contrast + self.background**2 if self.background else mask
 
     @property
     def amplitude_of_intensity(self) -> tuple[float, float] | None:
         """(slope, offset) of the amplitude as a line in |t|^2 on areas of two values; None for alternating masks."""
         if self.type == "alternating":
             return None
-        background = self.transmission**0.5 if self.type == "attenuated" else 0.0
-        return 1 / (1 - background), -background / (1 - background)
+        return 1 / (1 + self.background), self.background / (1 + self.background)

@@ -1,0 +1,1 @@
+"""Calibration: recipes fitted to measured CDs and contours."""

@@ -1,0 +1,175 @@
+"""A fit of boundary layers from a recipe and a stack to files: the recipe with the layers, tables, a picture."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from litho_dl.calibration.mask3d import Diffraction, Opening, diffract, fit_layers, fitted_mask
+from litho_dl.calibration.mask3d_residuals import Imaging, Row, compared, dose_to_size
+from litho_dl.core.arguments import require_numbers
+from litho_dl.core.errors import RecipeError
+from litho_dl.core.io import write_csv, write_text
+from litho_dl.core.progress import Advance
+from litho_dl.core.settings import toml_text
+from litho_dl.optics.stack import MaskStack
+from litho_dl.process.recipe import Recipe
+from litho_dl.runs.summary import write_summary
+
+WIDTH = 0.56  # of openings unless given, in lambda / NA
+PITCHES = (1.6, 1.75, 1.9, 2.1, 2.3, 2.6, 3.0, 4.0, 5.5)  # unless given, in widths
+MODELS = ("thin", "bias", "layers")
+
+
+@dataclass(frozen=True, eq=False)
+class Mask3d:
+    """Boundary layers, and what they leave.
+
+    Attributes:
+        recipe: The recipe with the layers.
+        rows: Lines along y in the recipe's own light: rigorous, and by mask models `thin`, `bias` (zeroth moments
+            alone) and `layers`.
+        foci_nm: The foci that best foci were searched in.
+    """
+
+    recipe: Recipe
+    rows: tuple[Row, ...]
+    foci_nm: np.ndarray
+
+    def errors(self, model: str) -> tuple[float, float, float]:
+        """CD errors of a model in nm, root mean square and largest, and its largest error of best focus in nm."""
+        cds = np.array([row.error(model) for row in self.rows])
+        foci = np.array([row.focus_error(model) for row in self.rows])
+        cds, foci = cds[np.isfinite(cds)], np.abs(foci[np.isfinite(foci)])
+        if not len(cds):
+            return math.nan, math.nan, math.nan
+        return float(np.sqrt(np.mean(cds**2))), float(np.abs(cds).max()), float(foci.max(initial=0.0))
+
+
+def study_mask3d(
+    recipe: Recipe,
+    stack: MaskStack,
+    *,
+    widths_nm: Sequence[float] = (),
+    pitches_nm: Sequence[float] = (),
+    advance: Advance | None = None,
+) -> Mask3d:
+    """Fits the boundary layers of a stack for the optics of a recipe.
+
+    Args:
+        recipe: A recipe with vector imaging.
+        stack: The mask.
+        widths_nm: Widths of drawn lines on the wafer; empty: `WIDTH`.
+        pitches_nm: Pitches on the wafer; empty: `PITCHES`.
+        advance: Called after each line that was solved.
+
+    Returns:
+        The layers, and what they leave.
+
+    Raises:
+        RecipeError: Recipe and stack do not fit, or a width or pitch is out of range.
+        LithoError: The solver is not installed.
+    """
+    require_numbers(**{f"widths_nm[{i}]": w for i, w in enumerate(widths_nm)})
+    require_numbers(**{f"pitches_nm[{i}]": p for i, p in enumerate(pitches_nm)})
+    mask = fitted_mask(recipe, stack)
+    unit_nm = recipe.pupil.wavelength_nm / recipe.pupil.na
+    widths = sorted(widths_nm) or [WIDTH * unit_nm]
+    pitches = sorted(pitches_nm) or [pitch * max(widths) for pitch in PITCHES]
+    if not (0.1 * unit_nm <= widths[0] and pitches[-1] <= 100 * unit_nm and pitches[0] > 0):
+        raise RecipeError(
+            f"Expected lines of at least {0.1 * unit_nm:.3g} nm at pitches up to {100 * unit_nm:.4g} nm, got widths "
+            f"{', '.join(f'{w:g}' for w in widths)} and pitches {', '.join(f'{p:g}' for p in pitches)} nm."
+        )
+    solved = diffract(stack, pitches, widths, mask.field, recipe.pupil.reduction, advance)
+    models = {
+        "thin": mask,
+        "bias": mask.model_copy(update={"topography": fit_layers(recipe, mask, solved, moments=1)}),
+        "layers": mask.model_copy(update={"topography": fit_layers(recipe, mask, solved)}),
+    }
+    imaging = dose_to_size(Imaging(recipe), *_anchor(solved))
+    rows = compared(imaging, models, solved.openings, solved.orders)
+    described = f"{recipe.description}; mask: {stack.description}"
+    fitted = recipe.model_copy(update={"mask": models["layers"], "description": described})
+    return Mask3d(fitted, tuple(rows), imaging.foci_nm)
+
+
+def _anchor(solved: Diffraction) -> tuple[Opening, np.ndarray]:
+    """The pattern that sets the dose: the one nearest to equal lines and openings."""
+    duty = [abs(opening.width_nm / opening.pitch_nm - 0.5) for opening in solved.openings]
+    place = int(np.argmin(duty))
+    return solved.openings[place], solved.orders[place]
+
+
+def write_mask3d(study: Mask3d, out: Path, command: str, settings: dict[str, Any], title: str) -> dict[str, Any]:
+    """Writes recipe.toml, mask3d.csv, the picture mask3d.png, and summary.json.
+
+    Args:
+        study: The fit.
+        out: Folder to write to.
+        command: The command that made them, such as `litho-dl kernels mask3d`.
+        settings: The settings of the run, for the summary.
+        title: Title of the picture.
+
+    Returns:
+        The summary.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+    from litho_dl.viz.figure import save_figure
+    from litho_dl.viz.mask3d import mask3d_figure
+
+    files = {"recipe": out / "recipe.toml", "csv": out / "mask3d.csv", "figure": out / "mask3d.png"}
+    write_text(files["recipe"], toml_text(study.recipe.model_dump(mode="json")))
+    write_csv(files["csv"], [_row(row) for row in study.rows])
+    errors = {model: [row.error(model) for row in study.rows] for model in MODELS}
+    pitches, widths = [row.pitch_nm for row in study.rows], [row.drawn_nm for row in study.rows]
+    save_figure(mask3d_figure(pitches, widths, errors, title=title), files["figure"])
+    topography = study.recipe.mask.topography
+    assert topography is not None
+    left = {
+        model: dict(zip(("cd_rms_nm", "cd_max_nm", "focus_max_nm"), study.errors(model), strict=True))
+        for model in MODELS
+    }
+    summary = {
+        **settings,
+        "transmission": study.recipe.mask.background**2,
+        "topography": topography.model_dump(mode="json"),
+        "left": left,
+        "lines": len(study.rows),
+        **{name: str(path) for name, path in files.items()},
+    }
+    write_summary(out / "summary.json", command, summary)
+    return summary
+
+
+def _row(row: Row) -> dict[str, str]:
+    table = {"pitch_nm": f"{row.pitch_nm:.3f}", "drawn_nm": f"{row.drawn_nm:.3f}"}
+    for name in ("rigorous", *MODELS):
+        table |= {f"cd_{name}_nm": f"{row.cd_nm[name]:.3f}", f"focus_{name}_nm": f"{row.focus_nm[name]:.2f}"}
+    return table
+
+
+def mask3d_text(summary: dict[str, Any]) -> str:
+    """The summary as text."""
+    layers = summary["topography"]["x"]
+    lines = [f"{summary['transmission']:.3%} of the light passes the absorber"]
+    for light, state in (("along edges", "parallel"), ("across edges", "perpendicular")):
+        (real, imaginary), first, second = (layers[state][key] for key in ("zeroth_nm", "first_nm2", "second_nm3"))
+        lines.append(
+            f"Light {light:<12} {real:+.2f} {imaginary:+.2f}i nm, {first[0]:+.0f} {first[1]:+.0f}i nm2, "
+            f"{second[0]:+.0f} {second[1]:+.0f}i nm3"
+        )
+    names = {"thin": "thin mask", "bias": "zeroth moments", "layers": "layers"}
+    lines.append(f"Left of {summary['lines']} lines through pitch against the rigorous mask:")
+    for model, name in names.items():
+        left = summary["left"][model]
+        lines.append(
+            f"  {name:<15} CD {left['cd_rms_nm']:.2f} nm rms, {left['cd_max_nm']:.2f} nm at most; best focus "
+            f"{left['focus_max_nm']:.1f} nm"
+        )
+    return "\n".join([*lines, f"Give {summary['recipe']} as --optics; see {summary['figure']}"])

@@ -1,0 +1,159 @@
+"""Rigorous diffraction of masks: Maxwell's equations for periodic lines and contacts, by coupled waves (RCWA).
+
+The solver is `meent` (extra `mask3d`), whose factorisation of products at the absorber's walls converges for TM too
+(Li, J. Opt. Soc. Am. A 13, 1870 (1996)). Light falls onto the mask along the optical axis. Amplitudes are those of the
+electric field at the plane where the absorber ends, divided by those behind a wide opening.
+"""
+
+import math
+from types import ModuleType
+
+import numpy as np
+
+from litho_dl.core.errors import LithoError
+from litho_dl.optics.stack import MaskStack
+
+CELL_NM = 0.5  # of walls, on the mask
+SLICES = 6  # of slanted walls
+PER_PERIOD = 6.0  # harmonics on either side, for each wavelength that fits in a period
+FEWEST = 20
+
+
+def solver() -> ModuleType:
+    """The package `meent`.
+
+    Raises:
+        LithoError: It is not installed.
+    """
+    try:
+        import meent
+    except ImportError:
+        raise LithoError(
+            "Rigorous mask diffraction needs the package meent; install litho_dl with the extra mask3d."
+        ) from None
+    return meent
+
+
+def snapped(length_nm: float, pitch_nm: float, reduction: float) -> float:
+    """The opening that is solved instead of one of a given width, both on the wafer's scale."""
+    cells = _cells(pitch_nm * reduction)
+    return (2 * round(length_nm / pitch_nm * cells / 2) + cells % 2) * pitch_nm / cells
+
+
+def _cells(period_nm: float) -> int:
+    return math.ceil(period_nm / CELL_NM)
+
+
+def line_orders(
+    stack: MaskStack, pitch_nm: float, opening_nm: float, *, reduction: float = 4.0, harmonics: int | None = None
+) -> np.ndarray:
+    """The diffraction orders of parallel openings, one of them centred at 0.
+
+    Args:
+        stack: The mask.
+        pitch_nm: Their pitch on the wafer.
+        opening_nm: Their width at half height on the wafer, as `snapped` gives it.
+        reduction: Mask over wafer.
+        harmonics: Orders on either side that are solved for; None: as many as converge.
+
+    Returns:
+        (2, 2 N + 1) complex, the orders -N ... N of light polarised along the lines (TE), and across them (TM).
+
+    Raises:
+        LithoError: `meent` is not installed.
+    """
+    meent, period = solver(), pitch_nm * reduction
+    most = max(FEWEST, math.ceil(PER_PERIOD * period / stack.wavelength_nm)) if harmonics is None else harmonics
+    cells = _cells(period)
+    x = (np.arange(cells) + 0.5) * period / cells - period / 2
+    layers, heights = _slices(stack)
+    rows = [np.where(np.abs(x) < opening_nm * reduction / 2 + grown, 1.0, index) for index, grown in layers]
+    found = []
+    for pol, scale in ((0, 1.0), (1, stack.substrate_index)):  # TM amplitudes are those of the magnetic field
+        solved = meent.call_mee(
+            backend=0,
+            n_top=stack.substrate_index,
+            n_bot=1.0,
+            theta=0.0,
+            pol=pol,
+            fto=[most, 0],
+            period=[period, period],
+            wavelength=stack.wavelength_nm,
+            ucell=np.array(rows, dtype=complex)[:, None],
+            thickness=heights,
+            fourier_type=1,
+        ).conv_solve()
+        found.append(scale * np.conj((solved.res.T_p if pol else solved.res.T_s).ravel()))
+    return np.array(found) / _clear(stack) * (-1.0) ** np.arange(-most, most + 1)
+
+
+def contact_orders(
+    stack: MaskStack, pitch_nm: float, opening_nm: float, *, reduction: float = 4.0, harmonics: int
+) -> np.ndarray:
+    """The diffraction orders of square openings on a square grid, one of them centred at 0.
+
+    Args:
+        stack: The mask.
+        pitch_nm: Their pitch on the wafer, along x and y.
+        opening_nm: Their side at half height on the wafer, as `snapped` gives it.
+        reduction: Mask over wafer.
+        harmonics: Orders on either side and axis that are solved for; the time grows with the sixth power.
+
+    Returns:
+        (2, 2, 2 N + 1, 2 N + 1) complex, [out, in, order along y, order along x] of E_x and E_y.
+
+    Raises:
+        LithoError: `meent` is not installed.
+    """
+    meent, period = solver(), pitch_nm * reduction
+    cells = _cells(period)
+    x = (np.arange(cells) + 0.5) * period / cells - period / 2
+    layers, heights = _slices(stack)
+    opened = [np.abs(x) < opening_nm * reduction / 2 + grown for _, grown in layers]
+    cell = np.array(
+        [np.where(own[:, None] & own, 1.0, index) for own, (index, _) in zip(opened, layers, strict=True)], complex
+    )
+    solved = meent.call_mee(
+        backend=0,
+        n_top=stack.substrate_index,
+        n_bot=1.0,
+        theta=0.0,
+        phi=0.0,
+        psi=0.0,
+        fto=[harmonics, harmonics],
+        period=[period, period],
+        wavelength=stack.wavelength_nm,
+        ucell=cell,
+        thickness=heights,
+        fourier_type=1,
+    ).conv_solve()
+    orders = np.arange(-harmonics, harmonics + 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        angle = np.where(orders[:, None] == 0, 0.0, -np.arctan(orders[:, None] / orders))
+    jones = []
+    for part in (solved.res_tm_inc, solved.res_te_inc):  # E_x, then E_y comes in
+        s, p = np.conj(part.T_s), np.conj(part.T_p / 1j)
+        jones.append((np.cos(angle) * p - np.sin(angle) * s, np.sin(angle) * p + np.cos(angle) * s))
+    signs = (-1.0) ** orders
+    turned = np.array(jones).swapaxes(0, 1)[..., ::-1, :]  # the solver's rows count downward, so that p is along k
+    return turned / _clear(stack) * signs[:, None] * signs
+
+
+def _slices(stack: MaskStack) -> tuple[list[tuple[complex, float]], list[float]]:
+    """(index, what an opening is wider by on either side) of slices of equal material, and their thicknesses."""
+    slope = 1 / math.tan(math.radians(stack.sidewall_deg)) if stack.sidewall_deg != 90 else 0.0
+    slices, heights, height = [], [], 0.0
+    for layer in stack.layers:
+        count = SLICES if slope else 1
+        for _ in range(count):
+            step = layer.thickness_nm / count
+            slices.append((complex(layer.n, -layer.k), slope * (height + step / 2 - stack.thickness_nm / 2)))
+            heights.append(step)
+            height += step
+    return slices, heights
+
+
+def _clear(stack: MaskStack) -> complex:
+    """The amplitude behind a wide opening."""
+    into = 2 * stack.substrate_index / (stack.substrate_index + 1)
+    return into * np.exp(2j * np.pi / stack.wavelength_nm * stack.thickness_nm)

@@ -10,7 +10,8 @@ from litho_dl.core.settings import packaged_names, packaged_text
 class TestRecipes:
     def test_list(self):
         table = succeeded("recipes")
-        assert sorted(table) == ["dataset", "generators", "ilt", "mnist", "models", "optics", "rules", "stacks", "studies"]
+        kinds = ["dataset", "generators", "ilt", "mnist", "models", "optics", "rules", "stacks", "studies"]
+        assert sorted(table) == kinds
         assert sorted(table["ilt"]) == packaged_names("ilt")
         assert sorted(table["optics"]) == packaged_names("optics")
         assert sorted(table["rules"]) == packaged_names("rules")

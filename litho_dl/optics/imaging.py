@@ -35,8 +35,8 @@ def _has_small_factors(number: int) -> bool:
     return number == 1
 
 
-def paired(kernels: Tensor) -> Tensor:
-    """The fewest kernels that give exactly the same intensity for every real mask.
+def paired(kernels: Tensor, tolerance: float = ENERGY_TOLERANCE) -> Tensor:
+    """The fewest kernels that give the same intensity for every real mask, exactly unless a tolerance is given.
 
     For a real mask, the real and the imaginary part of a kernel in space are two coherent systems with real fields, and
     the intensity is the sum of their squares; any two such systems make one complex kernel. Where source and pupil are
@@ -46,6 +46,7 @@ def paired(kernels: Tensor) -> Tensor:
     Args:
         kernels: (K, 2 h_y + 1, 2 h_x + 1), each multiplied by the root of its weight; or (K, C, 2 h_y + 1, 2 h_x + 1)
             for C real channels of a mask.
+        tolerance: Modes of less energy, as a share of the strongest mode's, are left out.
 
     Returns:
         At most K kernels, complex128; the given ones if fewer do not suffice.
@@ -56,7 +57,7 @@ def paired(kernels: Tensor) -> Tensor:
     mirrored = kernels.flip(-2, -1).conj()
     real_fields = torch.cat(((kernels + mirrored) / 2, (kernels - mirrored) / 2j)).flatten(1)
     energies, turn = torch.linalg.eigh((real_fields.conj() @ real_fields.T).real)
-    kept = energies > ENERGY_TOLERANCE * energies[-1]
+    kept = energies > tolerance * energies[-1]
     modes = turn.T[kept].flip(0).to(kernels.dtype) @ real_fields
     if len(modes) % 2:
         modes = torch.cat((modes, torch.zeros_like(modes[:1])))
@@ -101,7 +102,7 @@ class _CoherentSum(torch.autograd.Function):
         intensity = spectrum.real.new_zeros((*batch, size[0], 2 * size[1]))
         fields = []
         for part in kernels.split(together):
-            padded[..., : len(part), :height, :width] = _driven(spectrum, part)
+            _drive(padded[..., : len(part), :height, :width], spectrum, part)
             fields.append(torch.fft.ifft2(padded[..., : len(part), :, :], norm="forward"))
             parts = _as_real(fields[-1])
             if math.prod(size) < LARGE_FIELD:
@@ -117,24 +118,33 @@ class _CoherentSum(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         spectrum, kernels, *fields = ctx.saved_tensors
         of_parts = (2 * gradient).repeat_interleave(2, -1).unsqueeze(-3)
-        of_spectrum = torch.zeros_like(spectrum) if ctx.needs_input_grad[0] else None
+        turned = torch.zeros_like(spectrum) if ctx.needs_input_grad[0] else None  # the conjugate of its gradient
         of_kernels = []
         for part, field in zip(kernels.split(fields[0].shape[-3]), fields, strict=True):
             of_field = torch.view_as_complex((_as_real(field) * of_parts).unflatten(-1, (-1, 2)))
             waves = torch.fft.fft2(of_field)[..., : part.shape[-2], : part.shape[-1]]
-            if kernels.ndim == 4:
-                waves = waves.unsqueeze(-3)
-            if of_spectrum is not None:
-                of_spectrum += (waves * part.conj()).sum(-kernels.ndim)
+            if turned is not None:
+                conjugate = waves.conj_physical()
+                for channel, own in zip(_channels(turned, kernels.ndim), _channels(part, kernels.ndim), strict=True):
+                    channel += (conjugate * own).sum(-3)
             if ctx.needs_input_grad[1]:
+                waves = waves if kernels.ndim == 3 else waves.unsqueeze(-3)
                 of_kernels.append((waves * spectrum.unsqueeze(-kernels.ndim).conj()).sum_to_size(part.shape))
+        of_spectrum = None if turned is None else turned.conj_physical_()
         return of_spectrum, torch.cat(of_kernels) if of_kernels else None, None
 
 
-def _driven(spectrum: Tensor, kernels: Tensor) -> Tensor:
-    """The spectra of the fields, sum_c K_k^c S^c, (..., K, 2 h_y + 1, 2 h_x + 1)."""
-    products = spectrum.unsqueeze(-kernels.ndim) * kernels
-    return products if kernels.ndim == 3 else products.sum(-3)
+def _channels(values: Tensor, dimensions: int) -> tuple[Tensor, ...]:
+    """The channels of spectra or kernels, whose kernels have so many dimensions: 3 without channels, 4 with them."""
+    return (values,) if dimensions == 3 else values.unbind(-3)
+
+
+def _drive(fields: Tensor, spectrum: Tensor, kernels: Tensor) -> None:
+    """Writes the spectra of the fields, sum_c K_k^c S^c, to (..., K, 2 h_y + 1, 2 h_x + 1)."""
+    first, *more = zip(_channels(spectrum, kernels.ndim), _channels(kernels, kernels.ndim), strict=True)
+    torch.mul(first[0].unsqueeze(-3), first[1], out=fields)
+    for channel, own in more:
+        fields.addcmul_(channel.unsqueeze(-3), own)
 
 
 def _as_real(fields: Tensor) -> Tensor:

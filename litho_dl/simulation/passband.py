@@ -9,8 +9,11 @@ from litho_dl.core.errors import KernelError
 from litho_dl.optics.imaging import paired
 from litho_dl.optics.kernels import SocsKernels, Tail
 from litho_dl.optics.mask import MaskType
-from litho_dl.optics.topography import channel_factors, with_layers
+from litho_dl.optics.topography import CHANNELS, channel_factors, with_layers
 from litho_dl.process.model import ProcessModel
+
+EDGE_SPACING = 2.0  # edges in the finest period that passes, of masks for which fields are weighed
+QUADRATURE = 1e-4  # of the strongest mode's energy; leaving out weaker ones moves edges by some 0.01 nm
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,7 +45,7 @@ def socs_passband(process: ProcessModel) -> Passband:
         KernelError: The mask has boundary layers, and kernels do not say how they see polarised light.
     """
     half_y, half_x = process.half
-    kernels = {name: paired(_with_edges(own, process.mask)) for name, own in process.kernels.items()}
+    kernels = {name: _fewest(own, process.mask) for name, own in process.kernels.items()}
     tails = {
         name: _tail_with_edges(own.tail, own, process.mask)
         for name, own in process.kernels.items()
@@ -51,18 +54,24 @@ def socs_passband(process: ProcessModel) -> Passband:
     return Passband(kernels, (half_y, half_x), (2 * half_y, 2 * half_x), tails)
 
 
-def _with_edges(kernels: SocsKernels, mask: MaskType) -> Tensor:
-    """Kernels times the roots of their weights, (K, ...); with boundary layers (K, 4, ...)."""
+def _fewest(kernels: SocsKernels, mask: MaskType) -> Tensor:
+    """Kernels times the roots of their weights, (K, ...), as few as suffice; with boundary layers (K, 4, ...).
+
+    The imaginary parts of boundary layers have fields of their own, in quadrature to those of areas. Few matter.
+    """
     areas = kernels.weighted_spectra
     if mask.topography is None:
-        return areas
+        return paired(areas)
     if kernels.polarized is None:
         raise KernelError(
             "Expected kernels that were built for a mask with boundary layers, got others; build them from a recipe "
             "with [mask.topography], or leave it out."
         )
     roots = kernels.weights.sqrt()[:, None, None, None]
-    return with_layers(areas, roots * kernels.polarized, _factors(kernels, mask))
+    whole = with_layers(areas, roots * kernels.polarized, _factors(kernels, mask))
+    finest_nm = min(side / max(1, h) for side, h in zip(kernels.field_nm, kernels.half, strict=True))
+    densities = torch.tensor([1, *[EDGE_SPACING / finest_nm] * (CHANNELS - 1)], dtype=torch.float64)[:, None, None]
+    return paired(whole * densities, QUADRATURE) / densities
 
 
 def _factors(kernels: SocsKernels, mask: MaskType) -> Tensor:

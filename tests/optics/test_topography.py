@@ -15,6 +15,7 @@ from litho_dl.optics.source import Source, sample_source
 from litho_dl.optics.topography import EdgeLayers, Layer, Topography
 from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.process.recipe import Recipe
+from litho_dl.simulation import passband
 from litho_dl.simulation.simulator import Simulator
 
 FIELD_NM, PIXEL_NM = 768.0, 8.0
@@ -65,9 +66,10 @@ def shapes(count: int = 1) -> Tensor:
     [("scalar", "unpolarized", 1e-12), ("vector", "te", 1e-3), ("vector", "unpolarized", 3e-3)],
 )
 def test_kernels_image_boundary_layers_as_abbes_sum(
-    imaging: str, polarization: str, tolerance: float, mask: MaskType
+    imaging: str, polarization: str, tolerance: float, mask: MaskType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In vector imaging, what only the edges send through columns that areas do not use is left out."""
+    monkeypatch.setattr(passband, "QUADRATURE", 1e-13)
     own = recipe(imaging, mask, polarization)
     simulator = Simulator(build_process(own), dtype=torch.float64)
     spectrum = simulator.spectrum(shapes(), PIXEL_NM)
@@ -80,6 +82,17 @@ def test_kernels_image_boundary_layers_as_abbes_sum(
         error = (simulator.intensity_spectrum(spectrum, name) - exact).abs().max() / exact.abs().max()
         assert error < tolerance
         assert (thin - exact).abs().max() / exact.abs().max() > 0.02  # the layers matter
+
+
+@pytest.mark.parametrize("imaging", ["scalar", "vector"])
+def test_fields_in_quadrature_that_are_left_out_are_small(imaging: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = build_process(recipe(imaging, MASKS[1]))
+    few = Simulator(process, dtype=torch.float64)
+    monkeypatch.setattr(passband, "QUADRATURE", 1e-13)
+    all_of_them = Simulator(process, dtype=torch.float64)
+    assert len(few.kernels("focus")) < 0.75 * len(all_of_them.kernels("focus"))
+    images = [simulator.expose(shapes(), PIXEL_NM).aerial() for simulator in (few, all_of_them)]
+    assert (images[0] - images[1]).abs().max() < 1.5e-3
 
 
 def test_abbes_sum_is_that_of_fields_written_out() -> None:

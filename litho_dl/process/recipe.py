@@ -13,7 +13,7 @@ from litho_dl.optics.mask import MaskType
 from litho_dl.optics.pupil import Pupil
 from litho_dl.optics.socs import SCALAR_FILM
 from litho_dl.optics.source import Conventional, Freeform, SourceSpec
-from litho_dl.process.resist import Resist
+from litho_dl.process.chemistry import AnyResist
 
 REQUIRED_CORNERS = ("nominal", "outer", "inner")
 SPOT_SOURCE = Conventional(sigma=1.0)  # stands for a spot's incoherent light
@@ -70,7 +70,7 @@ class Recipe(Settings):
         pupil: Wavelength, aperture, medium and aberrations.
         source: The illumination; left out of recipes with a spot.
         mask: The mask technology.
-        resist: The resist.
+        resist: The resist: a threshold, or chemistry (`model = "chemical"`).
         corners: Process conditions by name, among them `nominal`, `outer` and `inner`; of these two, `outer` is the one
             whose dose prints more, whichever way they are named: the higher dose, in a clear field the lower.
         kernels: Numerical settings.
@@ -84,7 +84,7 @@ class Recipe(Settings):
     pupil: Pupil
     source: SourceSpec
     mask: MaskType = MaskType()
-    resist: Resist
+    resist: AnyResist
     corners: dict[FileName, RecipeCorner]
     kernels: KernelSettings
     film: Film | None = None

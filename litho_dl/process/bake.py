@@ -27,8 +27,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 LEAST = 1e-12  # concentration that stands for none, where a power or a quotient of it is taken
-SERIES = 0.05  # of k |d| t, below which the derivative of E is summed as a series
-MOMENT_SERIES = 0.1  # of k w, below which moments are
+FEW = 1e-3  # k |d| t below which E' is summed as a series
+SERIES = 0.1  # of k w, below which moments are summed as series
 
 
 class Kinetics(NamedTuple):
@@ -98,13 +98,13 @@ class Lattice:
         return spread.narrow(first, 0, self.shape[0])
 
 
-def bake(acid: Tensor, kinetics: Kinetics, lattice: Lattice, steps: int, *, whole: bool = True) -> Baked:
+def bake(acid: Tensor, kinetics: Kinetics, lattice: Lattice | None, steps: int, *, whole: bool = True) -> Baked:
     """Bakes a resist with evenly spread quencher; differentiable.
 
     Args:
         acid: Concentration before the bake, (..., *lattice.shape), in [0, 1].
         kinetics: What the bake does.
-        lattice: Where the samples are.
+        lattice: Where the samples are; None: nothing diffuses.
         steps: N, the number of steps.
         whole: Whether acid and quencher are wanted too; without the last half step, which only moves these, they are
             those before it.
@@ -112,18 +112,19 @@ def bake(acid: Tensor, kinetics: Kinetics, lattice: Lattice, steps: int, *, whol
     Returns:
         The fields after the bake.
     """
+    diffused = (lambda field, length_nm: field) if lattice is None else lattice.diffused
     quencher, before = torch.full_like(acid, kinetics.quencher), 0.0
     amplification = torch.zeros_like(acid)
     for step in range(steps):
         share = (2 * step + 1) / steps**2  # of the time
-        acid = lattice.diffused(acid, kinetics.acid_nm * math.sqrt((before + share) / 2))
+        acid = diffused(acid, kinetics.acid_nm * math.sqrt((before + share) / 2))
         if step and kinetics.quencher:
-            quencher = lattice.diffused(quencher, kinetics.quencher_nm * math.sqrt((before + share) / 2))
+            quencher = diffused(quencher, kinetics.quencher_nm * math.sqrt((before + share) / 2))
         acid, quencher, more = react(acid, quencher, kinetics, share * kinetics.seconds)
         amplification, before = amplification + more, share
     if whole:
-        acid = lattice.diffused(acid, kinetics.acid_nm * math.sqrt(before / 2))
-        quencher = lattice.diffused(quencher, kinetics.quencher_nm * math.sqrt(before / 2))
+        acid = diffused(acid, kinetics.acid_nm * math.sqrt(before / 2))
+        quencher = diffused(quencher, kinetics.quencher_nm * math.sqrt(before / 2))
     return Baked(acid, quencher, amplification)
 
 
@@ -137,10 +138,11 @@ def react(acid: Tensor, quencher: Tensor, kinetics: Kinetics, seconds: float) ->
         seconds: The time.
     """
     rate, order = kinetics.neutralisation_per_s, kinetics.order
-    acid, quencher = acid.clamp(min=0), quencher.clamp(min=0)
     acid_left, quencher_left, exposure = _Neutralisation.apply(acid, quencher, rate, seconds)
     if order == 1:
         return Baked(acid_left, quencher_left, exposure)
+    if order == 2:
+        return Baked(acid_left, quencher_left, (acid - quencher) * exposure + (acid - acid_left) / rate)
     powers = ((h.clamp(min=LEAST)) ** (order - 1) for h in (acid, (acid + acid_left) / 2, acid_left))
     first, middle, last = powers
     one, two = _moments(rate * exposure)
@@ -150,11 +152,11 @@ def react(acid: Tensor, quencher: Tensor, kinetics: Kinetics, seconds: float) ->
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
     """Means over w of u and u^2, u = (exp(-k w) - exp(-x)) / (1 - exp(-x)) falling from 1 to 0, at x = k w's end."""
-    safe = x.clamp(min=MOMENT_SERIES)
+    safe = x.clamp(min=SERIES)
     rest = 1 / torch.expm1(safe)
     one = 1 / safe - rest
     two = 1 / (2 * safe) - rest * one
-    few = x < MOMENT_SERIES
+    few = x < SERIES
     return (
         torch.where(few, 0.5 - x / 12 + x**3 / 720, one),
         torch.where(few, 1 / 3 - x / 12 + x.square() / 180 + x**3 / 720, two),
@@ -162,51 +164,38 @@ def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _Neutralisation(torch.autograd.Function):
-    """(h, q) -> h, q and the integral of h after a time; the gradient is written by hand to keep two fields only."""
+    """(h, q) -> h, q and w after a time; written by hand, as automatic differentiation keeps twice as many fields."""
 
     @staticmethod
     def forward(ctx: Any, acid: Tensor, quencher: Tensor, rate: float, seconds: float) -> tuple[Tensor, ...]:
-        ctx.save_for_backward(acid, quencher)
+        difference = acid - quencher
+        more = difference.clamp(min=0)  # acid that is left when all quencher is gone
+        scarce = (acid - more).clamp_(min=0)
+        excess = difference.abs().clamp_(min=LEAST)
+        kept = torch.expm1(excess * (-rate * seconds))
+        spread = (kept / excess).neg_()
+        kept += 1
+        product = scarce * spread
+        rest = (product + 1).reciprocal_()
+        ctx.save_for_backward(difference, scarce, kept, spread, rest)
         ctx.settings = rate, seconds
-        more, less, scarce, kept, spread = _pointwise(acid, quencher, rate, seconds)
-        exposure = torch.log1p(scarce * spread).div_(rate).add_(more, alpha=seconds)
-        left = scarce * kept / (1 + scarce * spread)
-        return left + more, left + less, exposure
+        exposure = torch.log1p(product).div_(rate).add_(more, alpha=seconds)
+        left = product.copy_(scarce).mul_(kept).mul_(rest)
+        return left + more, left + (more - difference), exposure
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, of_acid: Tensor, of_quencher: Tensor, of_exposure: Tensor) -> tuple[Tensor | None, ...]:
-        acid, quencher = ctx.saved_tensors
+        difference, scarce, kept, spread, rest = ctx.saved_tensors
         rate, seconds = ctx.settings
-        more, less, scarce, kept, spread = _pointwise(acid, quencher, rate, seconds)
-        reach, excess = rate * seconds, more + less
-        x = reach * excess
-        # E' = (k t exp(-k |d| t) - E) / |d|, or its series.
-        bend = torch.where(
-            x < SERIES,
-            -(reach**2) * (0.5 - x / 3 + x.square() / 8 - x**3 / 30),
-            (reach * kept - spread) / excess.clamp(min=SERIES / reach / 2),
-        )
-        rest = 1 / (1 + scarce * spread)
-        of_left, of_log = of_acid + of_quencher, of_exposure * rest / rate
-        of_scarce = of_left * kept * rest.square() + of_log * spread
-        of_excess = scarce * (of_log * bend - of_left * kept * rest * (reach + scarce * bend * rest))
-        surplus = of_excess + torch.where(acid >= quencher, of_acid + seconds * of_exposure, of_quencher)
-        acid_more = acid >= quencher
-        return (
-            torch.where(acid_more, surplus, of_scarce - surplus),
-            torch.where(acid_more, of_scarce - surplus, surplus),
-            None,
-            None,
-        )
-
-
-def _pointwise(acid: Tensor, quencher: Tensor, rate: float, seconds: float) -> tuple[Tensor, ...]:
-    """max(d, 0), max(-d, 0), s, exp(-k |d| t) and E."""
-    difference = acid - quencher
-    more = difference.clamp(min=0)
-    less = more - difference
-    excess = (more + less).clamp_(min=LEAST)
-    fallen = torch.expm1(-rate * seconds * excess)
-    spread = fallen.neg() / excess
-    return more, less, acid - more, fallen.add_(1), spread
+        reach, excess = rate * seconds, difference.abs().clamp_(min=LEAST)
+        bend = (kept * reach).sub_(spread).div_(excess)  # E' by |d|
+        bend = torch.where(excess < FEW / reach, (excess * (reach / 3)).sub_(0.5).mul_(reach**2), bend)
+        of_left = (of_acid + of_quencher).mul_(kept).mul_(rest)
+        of_log = (of_exposure * rest).div_(rate)
+        of_scarce = (of_left * rest).addcmul_(of_log, spread)
+        of_excess = (scarce * rest).mul_(bend).add_(reach).mul_(of_left).neg_().addcmul_(of_log, bend).mul_(scarce)
+        acid_more = difference >= 0
+        surplus = of_excess.add_(torch.where(acid_more, of_acid.add(of_exposure, alpha=seconds), of_quencher))
+        other = of_scarce.sub_(surplus)
+        return torch.where(acid_more, surplus, other), torch.where(acid_more, other, surplus), None, None

@@ -11,11 +11,12 @@ from torch import Tensor
 
 from litho_dl.core.settings import Positive, Settings, Slope
 from litho_dl.optics.print_rule import MaskField
-from litho_dl.process.bake import Baked, Kinetics, react
+from litho_dl.process.bake import Kinetics, bake
 from litho_dl.process.resist import Resist, ResistShape, Tone, shape_of
 
 Diffusion = Annotated[float, Field(ge=0, le=1000)]
 MOST_INTENSITY = 1e3
+FLOOD_STEPS = 32
 
 
 class Development(Settings):
@@ -144,8 +145,7 @@ class ChemicalResist(Settings):
 
     def flood(self, acid: Tensor) -> Tensor:
         """The amplification in s where acid is spread evenly, so that diffusion changes nothing."""
-        baked: Baked = react(acid, torch.full_like(acid, self.quencher), self.kinetics, self.bake_s)
-        return baked.amplification
+        return bake(acid, self.kinetics, None, FLOOD_STEPS).amplification
 
     def latent(self, amplification: Tensor) -> Tensor:
         """The amplification as an equivalent intensity: I_th + (a - a_th) / a'(I_th), with a(I) that of even light.

@@ -16,7 +16,7 @@ from litho_dl.optics.socs import passed_half
 from litho_dl.optics.source import sample_source
 from litho_dl.process.recipe import Recipe
 from litho_dl.process.resist import with_flare
-from litho_dl.simulation.simulator import MaskValues, mask_tensor
+from litho_dl.simulation.mask_values import MaskValues, mask_tensor
 
 
 def film_of(recipe: Recipe) -> Film:

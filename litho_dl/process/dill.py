@@ -5,8 +5,8 @@ first the image I_0 is that of A + B; each depth gets more light as what lies ab
 
     I(z) = I_0(z) exp(A int_0^z (1 - M) dz'),
 
-which leaves aside that the waves' paths are slanted and that reflections from below travel twice. Where nothing bleaches
-(A = 0), the released share is 1 - exp(-C E I_0).
+which leaves aside that the waves' paths are slanted and that reflections from below travel twice. Where nothing
+bleaches (A = 0), the released share is 1 - exp(-C E I_0).
 
 Source: F. H. Dill, W. P. Hornberger, P. S. Hauge, J. M. Shaw, IEEE Trans. Electron Devices 22, 445 (1975).
 """

@@ -1,7 +1,7 @@
 """Development: the front at which resist dissolves, as an eikonal equation.
 
-The time T at which the developer reaches a point fulfils |grad T| = 1 / r, with T = 0 at the resist's top: fast marching
-finds it for any rates r.
+The time T at which the developer reaches a point fulfils |grad T| = 1 / r, with T = 0 at the resist's top: fast
+marching finds it for any rates r.
 
 Source: J. A. Sethian, Proc. Natl. Acad. Sci. 93, 1591 (1996), by the package scikit-fmm.
 """

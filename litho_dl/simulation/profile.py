@@ -77,18 +77,17 @@ class Profile:
         share = (self.seconds - times[above - 1]) / (times[above] - times[above - 1])
         return float(depths[above - 1] + share * (depths[above] - depths[above - 1]))
 
-    def wall(self, row: int = 0, start: int | None = None) -> "Wall":
-        """The sidewall that a cut along x meets first.
+    def wall(self, row: int = 0) -> "Wall":
+        """The sidewall that a cut along x meets first, from the middle of the field to the right.
 
         Args:
             row: Row of the cut.
-            start: Column that it starts from, to the right, as far as half the field; None: the middle one.
 
         Raises:
             MaskError: There is no edge at the resist's bottom.
         """
         width = self.times_s.shape[-1]
-        first = width // 2 if start is None else start
+        first = width // 2
         line = np.take(self.times_s[:, row], np.arange(first, first + width // 2 + 1), axis=-1, mode="wrap")
         excess = np.log(line) - math.log(self.seconds)  # smoother than the times, which rates make grow by powers
         stays = bool(excess[-1, 0] > 0)
@@ -168,7 +167,7 @@ def resist_profile(
     depths_nm = (np.arange(count) + 0.5) * step_nm
     intensity = bulk_images(recipe, values, pixel_nm, depths_nm, defocus_nm=defocus_nm)
     acid = exposed(intensity, step_nm, resist, dose=dose)
-    deprotected = baked_in_depth(acid, resist, (step_nm, pixel_nm))
+    deprotected = baked_in_depth(acid, resist, (step_nm, pixel_nm, pixel_nm))
     assert resist.development is not None
     soluble = deprotected if resist.tone == "positive" else 1 - deprotected
     rate = resist.development.rate_nm_s(soluble).numpy()
@@ -177,23 +176,19 @@ def resist_profile(
     return Profile(*fields, times, resist.development.seconds, step_nm, pixel_nm)
 
 
-def baked_in_depth(
-    acid: Tensor, resist: ChemicalResist, steps_nm: tuple[float, float], *, steps: int = STEPS
-) -> Tensor:
+def baked_in_depth(acid: Tensor, resist: ChemicalResist, steps_nm: tuple[float, ...], *, steps: int = STEPS) -> Tensor:
     """The deprotected share after a bake between the resist's top and bottom, through which nothing diffuses.
 
     Args:
         acid: (Z, H, W) at depths (i + 1/2) times the first step, periodic in H and W.
         resist: The resist.
-        steps_nm: Distance of the depths, and of samples in the plane.
+        steps_nm: Distance of samples along the depth, y and x.
         steps: Steps of the bake.
 
     Returns:
         Of the same shape.
     """
-    size_nm = tuple(
-        count * step for count, step in zip(acid.shape, (steps_nm[0], steps_nm[1], steps_nm[1]), strict=True)
-    )
+    size_nm = tuple(count * step for count, step in zip(acid.shape, steps_nm, strict=True))
     lattice = Lattice(size_nm, acid, reflecting=True)
     return resist.deprotected(bake(acid, resist.kinetics, lattice, steps, whole=False).amplification)
 

@@ -59,7 +59,7 @@ def bake_grid(
         band: Of latent images; None: the lowest that is enough.
 
     Raises:
-        RecipeError: No grid of `SAMPLES` and `STEPS` is enough: the bake is too abrupt.
+        RecipeError: No grid of `SAMPLES` and `STEPS` is enough: the bake is too abrupt; or it leaves no edges.
     """
     with torch.inference_mode(False), torch.no_grad():
         spectra = _example_images(resist)
@@ -120,4 +120,9 @@ def _moved_nm(resist: ChemicalResist, found: Tensor, exact: Tensor, period_nm: f
     slope = ((exact.roll(-1, -1) - exact.roll(1, -1)) / (2 * pixel_nm)).abs()
     edges = (exact - resist.threshold).abs() < slope * pixel_nm / 2
     edges &= slope * FEATURE * period_nm >= LEAST_NILS * resist.threshold
+    if not edges.any():
+        raise RecipeError(
+            f"Expected a bake that leaves edges in images of periods from {period_nm:.3g} nm, got none with "
+            f"acid_diffusion_nm = {resist.acid_diffusion_nm:g} in [resist]; shorten it."
+        )
     return float(((found - exact).abs() / slope)[edges].quantile(SHARE))

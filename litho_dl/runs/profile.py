@@ -160,9 +160,10 @@ def profile_text(summary: dict[str, Any]) -> str:
     def shown(value: float | None, unit: str) -> str:
         return "none" if value is None else f"{value:.2f} {unit}"
 
+    shapes = "lines" if summary["drawn"] == "line" else "trenches"
     return "\n".join(
         [
-            f"Drawn {summary['drawn']}s of pitch {summary['pitch_nm']:g} nm at dose {summary['dose']:g}",
+            f"Drawn {shapes} of pitch {summary['pitch_nm']:g} nm at dose {summary['dose']:g}",
             f"Width at the bottom: {summary['bottom_width_nm']:.2f} nm; in the middle: "
             f"{shown(summary['middle_width_nm'], 'nm')}",
             f"Sidewall: {shown(summary['sidewall_deg'], 'degrees')}; top loss: {summary['top_loss_nm']:.2f} nm",

@@ -18,14 +18,16 @@ import numpy as np
 import torch
 from scipy.integrate import solve_ivp
 
-from litho_dl.core.dft import synthesise
+from litho_dl.core.dft import synthesis, synthesise
 from litho_dl.core.io import write_text
 from litho_dl.core.memory import keep_memory
 from litho_dl.ilt.method import load_method
 from litho_dl.layout.clips import Clip, load_clip
 from litho_dl.optics.imaging import low_frequencies
 from litho_dl.process.bake import Kinetics, Lattice, bake
+from litho_dl.process.bake_grid import EDGE_NM, bake_grid
 from litho_dl.process.chemistry import ChemicalResist
+from litho_dl.process.files import read_optics
 from litho_dl.process.recipe import load_recipe
 from litho_dl.runs.optimize import evaluate, solve
 from litho_dl.runs.profile import profile_summary, study_profile
@@ -133,9 +135,9 @@ def edge_moves(simulator: Simulator, mask: torch.Tensor, pixel_nm: float) -> dic
     acid = own.acid(corner.dose * samples_of(intensity, shape))
     baked = bake(acid, own.kinetics, Lattice(simulator.field_nm, acid), MANY, whole=False)
     found = simulator.expose(mask, pixel_nm).aerial()
-    kept, latent.half = latent.half, (shape[0] // 2 - 1, shape[1] // 2 - 1)
-    exact = synthesise(low_frequencies(own.latent(baked.amplification), latent.half), simulator.synthesis(pixel_nm))
-    latent.half = kept
+    half = shape[0] // 2 - 1, shape[1] // 2 - 1
+    back = synthesis(simulator.grid(pixel_nm), half, dtype=simulator.dtype, device=simulator.device)
+    exact = synthesise(low_frequencies(own.latent(baked.amplification), half), back)
     slope = torch.hypot(*((exact.roll(-1, axis) - exact.roll(1, axis)) / (2 * pixel_nm) for axis in (-1, -2)))
     edges = (exact - own.threshold).abs() < slope * pixel_nm / 2
     edges &= slope >= LEAST_SLOPE / simulator.scale * own.threshold
@@ -275,11 +277,11 @@ def profile_table(out: Path) -> str:
         recipe = load_recipe(name)
         study = study_profile(recipe)
         found = profile_summary(study)
-        grid = Simulator(name).latent
-        assert grid is not None
+        assert isinstance(recipe.resist, ChemicalResist)
+        grid = bake_grid(recipe.resist, read_optics(name).finest_period_nm() / 2, EDGE_NM * recipe.scale)
         rows.append(
             [
-                *(f"`{name}`", f"{recipe.resist.threshold:.3f}", f"{grid.grid.samples:g}, {grid.grid.steps}"),
+                *(f"`{name}`", f"{recipe.resist.threshold:.3f}", f"{grid.samples:g}, {grid.steps}"),
                 *(f"{found['pitch_nm']:g}", f"{found['bottom_width_nm']:.1f}", f"{found['sidewall_deg']:.1f}"),
                 *(f"{found['top_loss_nm']:.1f}", f"{found['waviness_nm']:.2f}"),
                 f"{found['waviness_without_diffusion_nm'] or math.nan:.2f}",

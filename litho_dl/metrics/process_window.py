@@ -9,12 +9,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from litho_dl.core.errors import LithoError
 from litho_dl.optics.print_rule import PrintRule
+
+if TYPE_CHECKING:
+    from scipy.interpolate import CubicSpline
 
 BISECTIONS = 50
 DARKEST = 1e-6  # of the brightest intensity; keeps the search for a dose finite where a profile is dark
@@ -78,8 +81,10 @@ class GaugeProfile:
         return np.stack([spline(np.log(row)) for spline, row in zip(self._splines, wanted, strict=True)])
 
     @cached_property
-    def _splines(self) -> list[CubicSpline]:
+    def _splines(self) -> "list[CubicSpline]":
         """Intensities (D, P) by the logarithm of the dose, of each focus."""
+        from scipy.interpolate import CubicSpline  # imported here: it loads slowly
+
         assert self.doses is not None
         return [CubicSpline(np.log(self.doses), row) for row in self.intensity]
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import torch
 from pydantic import Discriminator, Field, Tag, model_validator
-from scipy.optimize import brentq
 from torch import Tensor
 
 from litho_dl.core.settings import Positive, Settings, Slope
@@ -174,6 +173,8 @@ class FloodPoint(NamedTuple):
 
 def _dose_to_print(resist: ChemicalResist) -> float | None:
     """The lowest intensity that prints where light falls evenly; None: there is none."""
+    from scipy.optimize import brentq  # imported here: it loads slowly, and few resists are chemical
+
     wanted = -math.log1p(-resist.deprotection) / resist.deprotection_per_s
 
     def excess(logarithm: float) -> float:

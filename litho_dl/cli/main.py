@@ -28,6 +28,7 @@ COMMANDS = {
     "mrc": "Check a mask's least width, space, area and curvature radius.",
     "optimize": "Find the masks that print given layouts.",
     "process-window": "Sweep dose and focus: CDs, process windows, MEEF.",
+    "profile": "Show the resist's profile after exposure, bake and development: sidewall, top loss.",
     "recipes": "List and print the optics recipes, ILT methods and design rules.",
     "rectangles": "Replace any mask by at most so many rectangles, and show what that costs.",
     "report": "Show the results of a command in one HTML file.",

@@ -62,7 +62,7 @@ def study(name: str, stack_name: str, harmonics: int) -> tuple[list[dict[str, ob
     stack, recipe = load_stack(stack_name), vector(name, "unpolarized")
     mask = fitted_mask(recipe, stack)
     unit_nm = recipe.pupil.wavelength_nm / recipe.pupil.na
-    width, reduction = WIDTH * unit_nm, recipe.pupil.reduction
+    width, reduction = WIDTH * unit_nm, recipe.pupil.reductions[0]
     lines = diffract(stack, [pitch * width for pitch in PITCHES], [width], mask.field, reduction)
     models = layered(recipe, mask, lines)
     patterns = {"lines": lines}

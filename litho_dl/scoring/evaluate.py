@@ -182,7 +182,7 @@ def _multibeam_ms(process: ProcessModel) -> float | None:
     if process.recipe is None:
         return multibeam_ms(process.field_nm, REDUCTION)
     pupil = process.recipe.pupil
-    return None if pupil.imaging == "spot" else multibeam_ms(process.field_nm, pupil.reduction)
+    return None if pupil.imaging == "spot" else multibeam_ms(process.field_nm, math.sqrt(math.prod(pupil.reductions)))
 
 
 def _wanted(target: Layout, grid: Grid, raster: RasterConvention) -> np.ndarray:

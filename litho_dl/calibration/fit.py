@@ -1,0 +1,224 @@
+"""Nonlinear least squares by Levenberg and Marquardt's method: parameters, their covariance, and outliers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from litho_dl.calibration.identify import correlations, require_identifiable
+from litho_dl.calibration.keys import with_values
+from litho_dl.calibration.model import Model, Prediction
+from litho_dl.calibration.parameters import Parameter
+from litho_dl.core.errors import LithoError
+from litho_dl.process.recipe import Recipe
+
+MOST_STEPS, MOST_ROUNDS = 60, 4
+TOLERANCE = 1e-12  # of the cost and the parameters, relative
+OUTLIER = 4.0  # sigmas; of 60 normal measurements, one in 260 draws is so far off
+CONFIDENCE = 1.959964  # sigmas of 95 %
+AT_BOUND = 1e-6  # of the distance between bounds, or of the value
+SURPRISING = 0.01  # a chi-square that is so unlikely widens the intervals
+
+Report = Callable[[int, float, dict[str, float]], None]  # steps, r.m.s. in sigmas, parameters
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Fitted parameters.
+
+    Attributes:
+        parameters: What was fitted.
+        values: (P,).
+        sigmas: (P,) standard deviations; NaN of parameters at a bound.
+        correlations: (P, P).
+        recipe: The recipe with the values.
+        prediction: Of all measurements.
+        used: (M,) bool: the measurements that were fitted, all but outliers and those that do not print.
+        chi_square: Sum of the squared residuals of fitted measurements and priors, over their variances.
+        freedom: Their number less that of the parameters.
+        widened: Factor on the sigmas for a chi-square that noise does not explain; 1 if it does.
+        condition: Of the weighted Jacobian with columns of length 1.
+        steps: Recipes tried.
+    """
+
+    parameters: tuple[Parameter, ...]
+    values: np.ndarray
+    sigmas: np.ndarray
+    correlations: np.ndarray
+    recipe: Recipe
+    prediction: Prediction
+    used: np.ndarray
+    chi_square: float
+    freedom: int
+    widened: float
+    condition: float
+    steps: int
+
+
+class _Problem:
+    """Weighted residuals of some measurements and of priors, and their Jacobian."""
+
+    def __init__(self, model: Model, recipe: Recipe, parameters: Sequence[Parameter], report: Report) -> None:
+        self.model, self.recipe, self.parameters, self.report = model, recipe, tuple(parameters), report
+        self.keys = tuple(parameter.key for parameter in parameters)
+        self.measured = np.array([own.value_nm for own in model.measurements])
+        self.sigmas_nm = np.array([own.sigma_nm for own in model.measurements])
+        self.steps, self.best = 0, np.inf
+        self._last: tuple[bytes, Recipe, Prediction] | None = None
+
+    def at(self, values: np.ndarray) -> tuple[Recipe, Prediction]:
+        """The recipe at values, and its prediction; that of the last values is kept."""
+        key = values.tobytes()
+        if self._last is None or self._last[0] != key:
+            recipe = with_values(self.recipe, dict(zip(self.keys, values.tolist(), strict=True)))
+            self._last = (key, recipe, self.model.predict(recipe))
+        return self._last[1:]
+
+    def residuals(self, values: np.ndarray, used: np.ndarray) -> np.ndarray:
+        """Residuals of the used measurements and of priors, over their sigmas; NaN at values that make no recipe."""
+        try:
+            prediction = self.at(values)[1]
+        except LithoError:
+            return np.full(int(used.sum()) + len(self._priors(values)), np.nan)
+        off = ((prediction.values_nm - self.measured) / self.sigmas_nm)[used]
+        self.steps += 1
+        rms = float(np.sqrt(np.mean(off**2)))
+        if rms < self.best:
+            self.best = rms
+            self.report(self.steps, rms, dict(zip(self.keys, values.tolist(), strict=True)))
+        return np.concatenate((off, self._priors(values)))
+
+    def jacobian(self, values: np.ndarray, used: np.ndarray) -> np.ndarray:
+        """The derivatives of `residuals`, (M + priors, P)."""
+        recipe, prediction = self.at(values)
+        slopes = (self.model.derivatives(recipe, self.keys, prediction) / self.sigmas_nm[:, None])[used]
+        rows = [
+            np.eye(len(self.parameters))[index] / own.prior.sigma
+            for index, own in enumerate(self.parameters)
+            if own.prior is not None
+        ]
+        return np.concatenate((slopes, *(row[None] for row in rows)))
+
+    def _priors(self, values: np.ndarray) -> np.ndarray:
+        pairs = zip(values, self.parameters, strict=True)
+        return np.array([(value - own.prior.mean) / own.prior.sigma for value, own in pairs if own.prior is not None])
+
+
+def fit(
+    model: Model,
+    recipe: Recipe,
+    parameters: Sequence[Parameter],
+    fitted: np.ndarray,
+    *,
+    outliers: bool = True,
+    report: Report = lambda steps, rms, values: None,
+) -> Fit:
+    """Fits parameters to measurements.
+
+    Features that do not print at the start take no part until they do. Measurements that a robust fit leaves
+    `OUTLIER` sigmas off are left out of the final one.
+
+    Args:
+        model: The measurements.
+        recipe: The recipe at the start.
+        parameters: What is fitted.
+        fitted: (M,) bool: the measurements that take part; the others are held out.
+        outliers: Whether to leave outliers out.
+        report: Called at each better recipe with the number of recipes tried, the r.m.s. residual in sigmas, and the
+            parameters.
+
+    Raises:
+        LithoError: The data can't tell the parameters, or too few features print.
+
+    Source: J. J. More, The Levenberg-Marquardt algorithm (1978); bounds as in M. A. Branch, T. F. Coleman, Y. Li, SIAM J.
+        Sci. Comput. 21, 1 (1999), by scipy.optimize.least_squares.
+    """
+    problem = _Problem(model, recipe, parameters, report)
+    values = np.array([own.start for own in problem.parameters])
+    used = fitted & np.isfinite(problem.at(values)[1].values_nm)
+    if not used.any():
+        raise LithoError("Expected features that print at the start, got none; start from a nearer threshold or dose.")
+    require_identifiable(problem.keys, problem.jacobian(values, used), values)
+    left_out = np.zeros_like(used)
+    for _ in range(MOST_ROUNDS):
+        values = _solved(problem, values, used, "linear")
+        off = _off(problem, values)
+        if outliers and (off[used] > OUTLIER).any():
+            values = _solved(problem, values, used, "soft_l1")
+            left_out |= used & (_off(problem, values) > OUTLIER)
+        again = fitted & ~left_out & np.isfinite(off)
+        if (again == used).all():
+            break
+        used = again
+        problem.best = np.inf
+    else:
+        values = _solved(problem, values, used, "linear")
+    return _finished(problem, values, used)
+
+
+def _off(problem: _Problem, values: np.ndarray) -> np.ndarray:
+    """Absolute residuals of all measurements in sigmas."""
+    return np.abs((problem.at(values)[1].values_nm - problem.measured) / problem.sigmas_nm)
+
+
+def _solved(problem: _Problem, values: np.ndarray, used: np.ndarray, loss: str) -> np.ndarray:
+    from scipy.optimize import least_squares
+
+    result = least_squares(
+        problem.residuals,
+        values,
+        problem.jacobian,
+        bounds=([own.low for own in problem.parameters], [own.high for own in problem.parameters]),
+        method="trf",
+        x_scale="jac",
+        loss=loss,
+        ftol=TOLERANCE,
+        xtol=TOLERANCE,
+        gtol=TOLERANCE,
+        max_nfev=MOST_STEPS,
+        args=(used,),
+        kwargs={},
+    )
+    return result.x
+
+
+def _finished(problem: _Problem, values: np.ndarray, used: np.ndarray) -> Fit:
+    """The fit at its final values, with the covariance inv(J^T J)."""
+    from scipy.stats import chi2
+
+    recipe, prediction = problem.at(values)
+    jacobian = problem.jacobian(values, used)
+    at_bound = np.array([_is_at_bound(own, value) for own, value in zip(problem.parameters, values, strict=True)])
+    require_identifiable(problem.keys, jacobian, values)
+    residuals = problem.residuals(values, used)
+    free = jacobian[:, ~at_bound]
+    sigmas, own = np.full(len(values), np.nan), np.full((len(values),) * 2, np.nan)
+    if free.shape[1]:
+        lengths = np.linalg.norm(free, axis=0)
+        inverse = np.linalg.inv((free / lengths).T @ (free / lengths))
+        sigmas[~at_bound] = np.sqrt(np.diag(inverse)) / lengths
+        own[np.ix_(~at_bound, ~at_bound)] = correlations(free)
+    freedom, square = len(residuals) - free.shape[1], float(residuals @ residuals)
+    unlikely = freedom > 0 and chi2.sf(square, freedom) < SURPRISING
+    widened = float(np.sqrt(square / freedom)) if unlikely else 1.0
+    singular = np.linalg.svd(jacobian / np.linalg.norm(jacobian, axis=0), compute_uv=False)
+    condition = float(singular[0] / singular[-1])
+    return Fit(
+        problem.parameters,
+        values,
+        sigmas * widened,
+        own,
+        recipe,
+        prediction,
+        used,
+        square,
+        freedom,
+        widened,
+        condition,
+        problem.steps,
+    )
+
+
+def _is_at_bound(parameter: Parameter, value: float) -> bool:
+    ends = [end for end in (parameter.low, parameter.high) if np.isfinite(end)]
+    return any(abs(value - end) <= AT_BOUND * max(abs(end), 1e-3) for end in ends)

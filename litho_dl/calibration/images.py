@@ -1,0 +1,211 @@
+"""Images of scenes for any values of a recipe's numbers, and their derivatives; what did not change is not computed.
+
+In float64, with every kernel that holds more than rounding noise: the kernels of a recipe's optics and a focus are
+shared by all scenes, the image of a scene by all of its gauges and doses.
+"""
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from litho_dl.calibration.keys import DOSE, THRESHOLD, value_of, with_values
+from litho_dl.calibration.scene import Scene
+from litho_dl.core.errors import LithoError
+from litho_dl.optics.kernels import SocsKernels
+from litho_dl.optics.pupil import Pupil
+from litho_dl.process.model import Corner, ProcessModel, focus_kernels
+from litho_dl.process.recipe import KernelSettings, Recipe
+from litho_dl.process.resist import Resist, diffusion_transfer, with_flare
+from litho_dl.simulation.passband import MaskSpectrum
+from litho_dl.simulation.simulator import Simulator
+
+ENERGY = 1 - 1e-9  # of the kernels that are kept
+MOST_SIMULATORS, MOST_IMAGES = 48, 4096  # kept
+DIFFUSION, FLARE = "resist.diffusion_nm", "pupil.flare"
+AFTER_KERNELS = (THRESHOLD, DOSE, DIFFUSION, FLARE)
+EDGES = ("pupil.na", "pupil.wavelength_nm", "source.")  # keys that move the edges of pupil or source over their samples
+EDGE_STEP, ANGLE_STEP_DEG = 0.01, 2.0
+LENGTH_STEP, STEP = 1e-3, 2e-4  # of smooth keys: in wavelength / NA for lengths, and of everything else
+
+Value = TypeVar("Value")
+
+
+class Recent:
+    """The last values of an expensive function, by key."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._values: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
+        """The value at a key, made unless it is there."""
+        if key not in self._values:
+            self._values[key] = make()
+            if len(self._values) > self._most:
+                self._values.popitem(last=False)
+        self._values.move_to_end(key)
+        return self._values[key]
+
+
+def difference_step(recipe: Recipe, key: str) -> float:
+    """The step of central differences in a key that enters the kernels.
+
+    Smooth keys (focus, aberrations, films) have one so small that the differences are right to some 1e-6. The edges of
+    pupil and source lie on a finite number of samples, so that images change in tiny jumps as edges move; for these
+    keys the step is many jumps wide.
+    """
+    if key.startswith(EDGES):
+        return ANGLE_STEP_DEG if key.endswith("_deg") else EDGE_STEP * (value_of(recipe, key) if "_nm" in key else 1.0)
+    return LENGTH_STEP * recipe.pupil.wavelength_nm / recipe.pupil.na if key.endswith("_nm") else STEP
+
+
+def neighbours(recipe: Recipe, key: str, step: float) -> tuple[Recipe, Recipe, float]:
+    """The recipes with a key a step lower and higher, and their distance; where one is invalid, the recipe itself.
+
+    Raises:
+        LithoError: Both are invalid.
+    """
+    value, found = value_of(recipe, key), []
+    for other in (value - step, value + step):
+        try:
+            found.append((with_values(recipe, {key: other}), other))
+        except LithoError:
+            found.append((recipe, value))
+    (low, low_value), (high, high_value) = found
+    if low_value == high_value:
+        raise LithoError(f"{key}: expected room for a step of {step:g} around {value:g}, got none; choose other bounds.")
+    return low, high, high_value - low_value
+
+
+class Images:
+    """Images of scenes on one field.
+
+    Attributes:
+        field_nm: (height, width) of the periodic field.
+        samples: Cells of the source on a side; None: as the recipe says for the field.
+    """
+
+    def __init__(self, field_nm: tuple[float, float], samples: int | None = None) -> None:
+        self.field_nm, self.samples = field_nm, samples
+        self._simulators, self._images, self._spectra = Recent(MOST_SIMULATORS), Recent(MOST_IMAGES), Recent(MOST_IMAGES)
+
+    def aerial(self, recipe: Recipe, scene: Scene, focus_nm: float) -> Tensor:
+        """The half spectrum (4 h_y + 1, 2 h_x + 1) of the image at dose 1, before resist and flare."""
+        key = (_optics(recipe), recipe.mask.model_dump_json(), id(scene), focus_nm)
+        simulator = self._simulator(recipe, focus_nm)
+
+        def make() -> Tensor:
+            return simulator.intensity_spectrum(self._spectrum(recipe, scene, focus_nm), "focus")
+
+        return self._images.get(key, make)
+
+    def mask_derivative(self, recipe: Recipe, scene: Scene, focus_nm: float, key: str) -> Tensor:
+        """The derivative of `aerial` in a number of the mask; exact, as the image is quadratic in the mask's spectrum.
+
+        With d the spectrum's derivative, (I(S + d) - I(S - d)) / 2 = dI for every size of d. The spectrum is smooth and
+        cheap: its derivative is a central difference of fourth order, right to some 1e-10.
+        """
+        simulator, step = self._simulator(recipe, focus_nm), difference_step(recipe, key)
+        own = self._spectrum(recipe, scene, focus_nm)
+
+        def difference(step: float) -> MaskSpectrum:
+            low, high, distance = neighbours(recipe, key, step)
+            ends = (self._spectrum(end, scene, focus_nm) for end in (high, low))
+            return _combined(*ends, -1.0, 1 / distance)
+
+        slope = _combined(difference(step), difference(2 * step), -0.25, 4 / 3)
+        size = float(own.amplitude.abs().max() / slope.amplitude.abs().max().clamp(min=1e-300))
+        plus, minus = (_combined(own, slope, side * size, 1.0) for side in (1, -1))
+        images = [simulator.intensity_spectrum(spectrum, "focus") for spectrum in (plus, minus)]
+        return (images[0] - images[1]) / (2 * size)
+
+    def _spectrum(self, recipe: Recipe, scene: Scene, focus_nm: float) -> MaskSpectrum:
+        simulator = self._simulator(recipe, focus_nm)
+
+        def make() -> MaskSpectrum:
+            return self._with_mask(recipe, simulator).spectrum(scene.coverage, scene.pixel_nm)
+
+        return self._spectra.get((recipe.mask.model_dump_json(), id(scene), simulator.process.half), make)
+
+    def _simulator(self, recipe: Recipe, focus_nm: float) -> Simulator:
+        """The simulator of a recipe's optics at one focus; of the mask that it was first asked for."""
+        return self._simulators.get((_optics(recipe), focus_nm), lambda: self._built(recipe, focus_nm))
+
+    @staticmethod
+    def _with_mask(recipe: Recipe, simulator: Simulator) -> Simulator:
+        """A simulator with the mask of a recipe and the kernels of another one."""
+        if recipe.mask == simulator.process.mask:
+            return simulator
+        process = replace(simulator.process, mask=recipe.mask)
+        return Simulator(process, dtype=torch.float64, passband=simulator.passband)
+
+    def _built(self, recipe: Recipe, focus_nm: float) -> Simulator:
+        height, width = self.field_nm
+        settings = KernelSettings(field_nm=max(height, width))
+        if recipe.pupil.imaging != "spot":
+            samples = self.samples or recipe.source_samples(self.field_nm)
+            settings = KernelSettings(field_nm=max(height, width), source_samples=samples, energy=ENERGY)
+        plain = recipe.model_copy(
+            update={
+                "kernels": settings,
+                "pupil": recipe.pupil.model_copy(update={"flare": 0.0}),
+                "resist": Resist(threshold=recipe.resist.threshold),
+            }
+        )
+        kernels: SocsKernels = focus_kernels(plain, self.field_nm, focus_nm)
+        process = ProcessModel({"focus": kernels}, plain.mask, plain.resist, {"nominal": Corner(1.0, "focus")}, plain)
+        return Simulator(process, dtype=torch.float64)
+
+
+def _optics(recipe: Recipe) -> str:
+    """The settings of lens, source and film, but for flare, as text."""
+    pupil: Pupil = recipe.pupil.model_copy(update={"flare": 0.0})
+    film = None if recipe.film is None else recipe.film.model_dump(mode="json")
+    return json.dumps([pupil.model_dump(mode="json"), recipe.source.model_dump(mode="json"), film])
+
+
+def _combined(one: MaskSpectrum, other: MaskSpectrum, share: float, factor: float) -> MaskSpectrum:
+    """(one + share other) factor."""
+    intensity = None
+    if one.intensity is not None and other.intensity is not None:
+        intensity = (one.intensity + share * other.intensity) * factor
+    return MaskSpectrum((one.amplitude + share * other.amplitude) * factor, intensity)
+
+
+def resist_numbers(recipe: Recipe, dose: float) -> dict[str, Tensor]:
+    """What turns an image into a print, by key; the dose is that of the exposure."""
+    numbers = {THRESHOLD: recipe.resist.threshold, DIFFUSION: recipe.resist.diffusion_nm, FLARE: recipe.pupil.flare}
+    return {key: torch.tensor(value, dtype=torch.float64) for key, value in (numbers | {DOSE: dose}).items()}
+
+
+def in_resist(aerial: Tensor, numbers: dict[str, Tensor], field_nm: tuple[float, float]) -> tuple[Tensor, Tensor]:
+    """The image in resist after diffusion and flare, and the level at which it prints; differentiable.
+
+    Args:
+        aerial: Half spectrum at dose 1, (4 h_y + 1, 2 h_x + 1).
+        numbers: As `resist_numbers` returns them.
+        field_nm: (height, width) of the field.
+
+    Returns:
+        The half spectrum at dose 1, and threshold / dose.
+    """
+    half = aerial.shape[-2] // 2, aerial.shape[-1] - 1
+    transfer = with_flare(diffusion_transfer(half, field_nm, numbers[DIFFUSION]), numbers[FLARE])  # type: ignore[arg-type]
+    return aerial * transfer, numbers[THRESHOLD] / numbers[DOSE]
+
+
+def in_resist_derivative(
+    aerial: Tensor, numbers: dict[str, Tensor], field_nm: tuple[float, float], key: str
+) -> tuple[Tensor, Tensor]:
+    """The derivative of `in_resist` in one of the numbers, by forward automatic differentiation."""
+
+    def of(value: Tensor) -> tuple[Tensor, Tensor]:
+        return in_resist(aerial, {**numbers, key: value}, field_nm)
+
+    _, slope = torch.func.jvp(of, (numbers[key],), (torch.ones_like(numbers[key]),))
+    return slope

@@ -1,0 +1,199 @@
+"""What a recipe predicts for every measurement, and the derivative of that in the recipe's numbers.
+
+An edge lies where the image I along a ray reaches the level L. By the implicit function theorem its distance s changes
+with a number p by ds/dp = -(dI/dp - dL/dp) / (dI/ds); a CD is the sum of two such distances.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from litho_dl.calibration.edges import Ray, bracket, directional, refined, waves_of
+from litho_dl.calibration.images import (
+    AFTER_KERNELS,
+    Images,
+    difference_step,
+    in_resist,
+    in_resist_derivative,
+    neighbours,
+    resist_numbers,
+)
+from litho_dl.calibration.keys import DOSE, FOCUS, value_of
+from litho_dl.calibration.measurement import Measurement
+from litho_dl.calibration.scene import Scene
+from litho_dl.core.dft import PointWaves, synthesise_at
+from litho_dl.optics.print_rule import PrintRule
+from litho_dl.process.recipe import Recipe
+
+SAMPLE_NM = 2.0  # between samples that bracket an edge, times the recipe's scale
+CONTOUR_REACH_NM = 40.0  # of a measured contour, within which the simulated edge is searched, times the scale
+
+
+class Prediction(NamedTuple):
+    """What a recipe predicts.
+
+    Attributes:
+        values_nm: (M,) CDs, and distances of simulated edges from points of measured contours, positive outside; NaN
+            where the feature does not print or merges with another.
+        distances_nm: (R,) distances of the edges along all rays, NaN where there is none.
+    """
+
+    values_nm: np.ndarray
+    distances_nm: np.ndarray
+
+
+@dataclass(eq=False)
+class _Group:
+    """Rays through one image: one scene, focus and dose."""
+
+    scene: Scene
+    defocus_nm: float
+    dose: float
+    rays: list[Ray] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)  # of the rays among all
+    waves: dict[tuple[int, ...], PointWaves] = field(default_factory=dict)  # of the samples, by the image's shape
+
+
+class Model:
+    """The measurements, and how they follow from a recipe.
+
+    Attributes:
+        measurements: The M measurements.
+        images: Computes images.
+        owners: (R,) the measurement of each ray.
+    """
+
+    def __init__(self, measurements: Sequence[Measurement], images: Images, *, scale: float = 1.0) -> None:
+        self.measurements, self.images, self._step_nm = tuple(measurements), images, SAMPLE_NM * scale
+        groups: dict[tuple[int, float, float], _Group] = {}
+        owners, offsets = [], np.zeros(len(measurements))
+        for index, own in enumerate(measurements):
+            group = groups.setdefault(
+                (id(own.scene), own.defocus_nm, own.dose), _Group(own.scene, own.defocus_nm, own.dose)
+            )
+            rays, offsets[index] = rays_of(own, CONTOUR_REACH_NM * scale)
+            group.places.extend(range(len(owners), len(owners) + len(rays)))
+            group.rays.extend(rays)
+            owners.extend([index] * len(rays))
+        self._groups, self.owners, self._offsets = list(groups.values()), np.array(owners), offsets
+
+    def predict(self, recipe: Recipe) -> Prediction:
+        """The prediction of every measurement."""
+        distances = np.full(len(self.owners), np.nan)
+        for group in self._groups:
+            distances[group.places] = self._edges(group, recipe)
+        return Prediction(self._summed(distances) - self._offsets, distances)
+
+    def derivatives(self, recipe: Recipe, keys: Sequence[str], prediction: Prediction) -> np.ndarray:
+        """The derivatives (M, P) of all predictions in the numbers at keys, at a recipe's own prediction."""
+        slopes = np.full((len(self.owners), len(keys)), np.nan)
+        for group in self._groups:
+            distances = prediction.distances_nm[group.places]
+            found = np.flatnonzero(np.isfinite(distances))
+            if len(found):
+                places = np.array(group.places)[found]
+                slopes[places] = self._slopes(group, recipe, keys, found, distances[found])
+        return np.stack([self._summed(column) for column in slopes.T], axis=1)
+
+    def _summed(self, rays: np.ndarray) -> np.ndarray:
+        """Sums (M,) of the values (R,) of each measurement's rays."""
+        return np.bincount(self.owners, rays, len(self.measurements))
+
+    def _image(self, group: _Group, recipe: Recipe) -> tuple[Tensor, Tensor]:
+        """The half spectrum in resist of a group, and the level at which it prints."""
+        aerial = self.images.aerial(recipe, group.scene, value_of(recipe, FOCUS) + group.defocus_nm)
+        numbers = resist_numbers(recipe, value_of(recipe, DOSE) * group.dose)
+        return in_resist(aerial, numbers, self.images.field_nm)
+
+    def _edges(self, group: _Group, recipe: Recipe) -> np.ndarray:
+        """Distances of the edges along the rays of a group; NaN where there is none."""
+        image, level = self._image(group, recipe)
+        sides = PrintRule(1.0, recipe.mask.field).sign * np.array([ray.sign for ray in group.rays])
+        lengths = np.array([ray.length_nm for ray in group.rays])
+        count = int(np.ceil(lengths.max() / self._step_nm)) + 1
+        places = lengths[:, None] * np.linspace(0, 1, count)
+        shape = tuple(image.shape)
+        if shape not in group.waves:
+            points = np.concatenate([ray.points_nm(own) for ray, own in zip(group.rays, places, strict=True)])
+            group.waves = {shape: waves_of(points, image, self.images.field_nm)}
+        profiles = (synthesise_at(image, group.waves[shape]) - level).numpy().reshape(places.shape) * sides[:, None]
+        nears = [None if ray.near_nm is None else ray.near_nm / ray.length_nm * (count - 1) for ray in group.rays]
+        starts = [bracket(profile, near) for profile, near in zip(profiles, nears, strict=True)]
+        found = np.array([index for index, start in enumerate(starts) if start is not None], dtype=int)
+        distances = np.full(len(group.rays), np.nan)
+        if len(found):
+            first = np.array([start for start in starts if start is not None])
+
+            def excess(at: np.ndarray, _: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+                value, slope = self._at(group, found, at, image)
+                return (value - float(level)) * sides[found], slope * sides[found]
+
+            low, high = places[found, first], places[found, first + 1]
+            distances[found] = refined(excess, low, high)[0]
+        return distances
+
+    def _at(self, group: _Group, rays: np.ndarray, at: np.ndarray, image: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """The image and its slope along some rays, at a distance (R,) on each."""
+        points = np.stack([group.rays[index].points_nm(np.array(place)) for index, place in zip(rays, at, strict=True)])
+        directions = torch.tensor([group.rays[index].direction for index in rays], dtype=torch.float64)
+        waves = waves_of(points, image, self.images.field_nm)
+        return (
+            synthesise_at(image, waves).numpy(),
+            directional(waves, image, directions, self.images.field_nm).numpy(),
+        )
+
+    def _slopes(
+        self, group: _Group, recipe: Recipe, keys: Sequence[str], rays: np.ndarray, at: np.ndarray
+    ) -> np.ndarray:
+        """ds/dp (R, P) of the edges of some rays."""
+        image, _ = self._image(group, recipe)
+        _, along = self._at(group, rays, at, image)
+        points = np.stack([group.rays[index].points_nm(np.array(place)) for index, place in zip(rays, at, strict=True)])
+        focus_nm, dose = value_of(recipe, FOCUS) + group.defocus_nm, value_of(recipe, DOSE) * group.dose
+        aerial, numbers = self.images.aerial(recipe, group.scene, focus_nm), resist_numbers(recipe, dose)
+        field_nm = self.images.field_nm
+
+        def excess(image: Tensor, level: Tensor) -> np.ndarray:
+            return (synthesise_at(image, waves_of(points, image, field_nm)) - level).numpy()
+
+        columns = []
+        for key in keys:
+            if key in AFTER_KERNELS:
+                change = excess(*in_resist_derivative(aerial, numbers, field_nm, key))
+                change = change * group.dose if key == DOSE else change
+            elif key.startswith("mask."):
+                derivative = self.images.mask_derivative(recipe, group.scene, focus_nm, key)
+                change = excess(in_resist(derivative, numbers, field_nm)[0], torch.zeros(()))
+            else:
+                low, high, distance = neighbours(recipe, key, difference_step(recipe, key))
+                ends = [excess(*self._image(group, end)) for end in (low, high)]
+                change = (ends[1] - ends[0]) / distance
+            columns.append(-change / along)
+        return np.stack(columns, axis=1)
+
+
+def rays_of(measurement: Measurement, reach_nm: float) -> tuple[list[Ray], float]:
+    """The rays on which a measurement's edges lie, and what is subtracted from their distances' sum.
+
+    Args:
+        measurement: The measurement.
+        reach_nm: Distance from a measured contour within which the simulated edge is searched.
+    """
+    gauge = measurement.gauge
+    if gauge is None:
+        assert measurement.point_nm is not None and measurement.normal is not None
+        (x, y), (u, v) = measurement.point_nm, measurement.normal
+        origin = (x - reach_nm * u, y - reach_nm * v)
+        return [Ray(origin, (u, v), 2 * reach_nm, 1, reach_nm)], reach_nm
+    start, end = np.array(gauge.start_nm), np.array(gauge.end_nm)
+    middle, along = (start + end) / 2, (end - start) / gauge.target_nm
+    sign = 1 if gauge.kind == "line" else -1
+    lengths = [gauge.target_nm / 2 + reach for reach in gauge.reach_nm]
+    return [
+        Ray(tuple(middle.tolist()), tuple((side * along).tolist()), length, sign)
+        for side, length in zip((-1, 1), lengths, strict=True)
+    ], 0.0

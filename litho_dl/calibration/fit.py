@@ -12,8 +12,8 @@ from litho_dl.calibration.parameters import Parameter
 from litho_dl.core.errors import LithoError
 from litho_dl.process.recipe import Recipe
 
-MOST_STEPS, MOST_ROUNDS = 60, 4
-TOLERANCE = 1e-12  # of the cost and the parameters, relative
+MOST_STEPS, MOST_ROUNDS = 40, 4
+TOLERANCE = 1e-9  # of the cost and the parameters, relative
 OUTLIER = 4.0  # sigmas; of 60 normal measurements, one in 260 draws is so far off
 CONFIDENCE = 1.959964  # sigmas of 95 %
 AT_BOUND = 1e-6  # of the distance between bounds, or of the value
@@ -177,7 +177,6 @@ def _solved(problem: _Problem, values: np.ndarray, used: np.ndarray, loss: str) 
         gtol=TOLERANCE,
         max_nfev=MOST_STEPS,
         args=(used,),
-        kwargs={},
     )
     return result.x
 

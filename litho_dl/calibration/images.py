@@ -16,10 +16,12 @@ from torch import Tensor
 from litho_dl.calibration.keys import DOSE, THRESHOLD, value_of, with_values
 from litho_dl.calibration.scene import Scene
 from litho_dl.core.errors import LithoError
-from litho_dl.optics.kernels import SocsKernels
 from litho_dl.optics.pupil import Pupil
-from litho_dl.process.model import Corner, ProcessModel, focus_kernels
-from litho_dl.process.recipe import KernelSettings, Recipe
+from litho_dl.optics.socs import build_socs
+from litho_dl.optics.source import Source, sample_source
+from litho_dl.optics.spot import spot_kernels
+from litho_dl.process.model import Corner, ProcessModel
+from litho_dl.process.recipe import Recipe
 from litho_dl.process.resist import Resist, diffusion_transfer, with_flare
 from litho_dl.simulation.passband import MaskSpectrum
 from litho_dl.simulation.simulator import Simulator
@@ -92,7 +94,8 @@ class Images:
 
     def __init__(self, field_nm: tuple[float, float], samples: int | None = None) -> None:
         self.field_nm, self.samples = field_nm, samples
-        self._simulators, self._images, self._spectra = Recent(MOST_SIMULATORS), Recent(MOST_IMAGES), Recent(MOST_IMAGES)
+        self._sources, self._simulators = Recent(MOST_SIMULATORS), Recent(MOST_SIMULATORS)
+        self._images, self._spectra = Recent(MOST_IMAGES), Recent(MOST_IMAGES)
 
     def aerial(self, recipe: Recipe, scene: Scene, focus_nm: float) -> Tensor:
         """The half spectrum (4 h_y + 1, 2 h_x + 1) of the image at dose 1, before resist and flare."""
@@ -145,21 +148,21 @@ class Images:
         return Simulator(process, dtype=torch.float64, passband=simulator.passband)
 
     def _built(self, recipe: Recipe, focus_nm: float) -> Simulator:
-        height, width = self.field_nm
-        settings = KernelSettings(field_nm=max(height, width))
-        if recipe.pupil.imaging != "spot":
-            samples = self.samples or recipe.source_samples(self.field_nm)
-            settings = KernelSettings(field_nm=max(height, width), source_samples=samples, energy=ENERGY)
-        plain = recipe.model_copy(
-            update={
-                "kernels": settings,
-                "pupil": recipe.pupil.model_copy(update={"flare": 0.0}),
-                "resist": Resist(threshold=recipe.resist.threshold),
-            }
-        )
-        kernels: SocsKernels = focus_kernels(plain, self.field_nm, focus_nm)
+        pupil, resist = recipe.pupil.model_copy(update={"flare": 0.0}), Resist(threshold=recipe.resist.threshold)
+        plain = recipe.model_copy(update={"pupil": pupil, "resist": resist})
+        if pupil.imaging == "spot":
+            kernels = spot_kernels(pupil, self.field_nm, focus_nm)
+        else:
+            source = self._source(recipe)
+            kernels = build_socs(
+                source, pupil, self.field_nm, film=recipe.film, defocus_nm=focus_nm, energy=ENERGY
+            )
         process = ProcessModel({"focus": kernels}, plain.mask, plain.resist, {"nominal": Corner(1.0, "focus")}, plain)
         return Simulator(process, dtype=torch.float64)
+
+    def _source(self, recipe: Recipe) -> Source:
+        samples = self.samples or recipe.source_samples(self.field_nm)
+        return self._sources.get(recipe.source.model_dump_json(), lambda: sample_source(recipe.source, samples))
 
 
 def _optics(recipe: Recipe) -> str:

@@ -17,6 +17,7 @@ TOLERANCE = 1e-9  # of the cost and the parameters, relative
 OUTLIER = 4.0  # sigmas; of 60 normal measurements, one in 260 draws is so far off
 CONFIDENCE = 1.959964  # sigmas of 95 %
 AT_BOUND = 1e-6  # of the distance between bounds, or of the value
+AT_BOUND_NOTE = "at its bound"
 SURPRISING = 0.01  # a chi-square that is so unlikely widens the intervals
 
 Report = Callable[[int, float, dict[str, float]], None]  # steps, r.m.s. in sigmas, parameters
@@ -130,8 +131,8 @@ def fit(
     Raises:
         LithoError: The data can't tell the parameters, or too few features print.
 
-    Source: J. J. More, The Levenberg-Marquardt algorithm (1978); bounds as in M. A. Branch, T. F. Coleman, Y. Li, SIAM J.
-        Sci. Comput. 21, 1 (1999), by scipy.optimize.least_squares.
+    Source: J. J. More, The Levenberg-Marquardt algorithm (1978); bounds as in M. A. Branch, T. F. Coleman, Y. Li,
+        SIAM J. Sci. Comput. 21, 1 (1999), by scipy.optimize.least_squares.
     """
     problem = _Problem(model, recipe, parameters, report)
     values = np.array([own.start for own in problem.parameters])

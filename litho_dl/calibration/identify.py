@@ -24,7 +24,9 @@ REMEDIES = {
     "source.": "gauges through pitch, in the directions of the source's poles",
 }
 PAIRS = {
-    frozenset((DOSE, THRESHOLD)): "a threshold resist knows the dose over the threshold alone: no CD tells the two apart",
+    frozenset(
+        (DOSE, THRESHOLD)
+    ): "a threshold resist knows the dose over the threshold alone: no CD tells the two apart",
     frozenset(("resist.diffusion_nm", "mask.blur_nm")): "both round corners and blur lines",
 }
 
@@ -57,7 +59,9 @@ def require_identifiable(keys: tuple[str, ...], jacobian: np.ndarray, starts: np
     blind = [index for index, length in enumerate(lengths) if length * max(1.0, abs(starts[index])) < FAINT]
     if blind:
         key = keys[blind[0]]
-        at_zero = "; at 0 its effect begins with its square: start it above 0 (--start)" if starts[blind[0]] == 0 else ""
+        at_zero = (
+            "; at 0 its effect begins with its square: start it above 0 (--start)" if starts[blind[0]] == 0 else ""
+        )
         raise LithoError(
             f"The data can't tell {key}: no measurement depends on it{at_zero}. Leave it out of --fit, or add "
             f"{remedy(key)}."
@@ -81,7 +85,7 @@ def require_identifiable(keys: tuple[str, ...], jacobian: np.ndarray, starts: np
     others = f" (together with {', '.join(more)})" if more else ""
     raise LithoError(
         f"The data can't tell {keys[first]} and {keys[second]} apart{others}: their effects on the measurements are "
-        f"{100 * abs(alike):.4g} % alike{f', as {reason}' if reason else ''}; condition number {condition:.3g}, at most "
-        f"{LARGEST_CONDITION:g} is fitted. Fix one of them, give one a prior (--prior), or add {remedy(keys[first])}, or "
-        f"{remedy(keys[second])}."
+        f"{100 * abs(alike):.4g} % alike{f', as {reason}' if reason else ''}; condition number {condition:.3g}, "
+        f"at most {LARGEST_CONDITION:g} is fitted. Fix one of them, give one a prior (--prior), or add "
+        f"{remedy(keys[first])}, or {remedy(keys[second])}."
     )

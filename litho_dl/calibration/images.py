@@ -17,13 +17,14 @@ from litho_dl.calibration.keys import DOSE, THRESHOLD, value_of, with_values
 from litho_dl.calibration.scene import Scene
 from litho_dl.core.errors import LithoError
 from litho_dl.optics.pupil import Pupil
-from litho_dl.optics.socs import build_socs
+from litho_dl.optics.socs import build_socs, focus_columns
 from litho_dl.optics.source import Source, sample_source
 from litho_dl.optics.spot import spot_kernels
+from litho_dl.optics.topography import polarized_parts
 from litho_dl.process.model import Corner, ProcessModel
 from litho_dl.process.recipe import Recipe
 from litho_dl.process.resist import Resist, diffusion_transfer, with_flare
-from litho_dl.simulation.passband import MaskSpectrum
+from litho_dl.simulation.mask_spectrum import MaskSpectrum
 from litho_dl.simulation.simulator import Simulator
 
 ENERGY = 1 - 1e-9  # of the kernels that are kept
@@ -80,7 +81,9 @@ def neighbours(recipe: Recipe, key: str, step: float) -> tuple[Recipe, Recipe, f
             found.append((recipe, value))
     (low, low_value), (high, high_value) = found
     if low_value == high_value:
-        raise LithoError(f"{key}: expected room for a step of {step:g} around {value:g}, got none; choose other bounds.")
+        raise LithoError(
+            f"{key}: expected room for a step of {step:g} around {value:g}, got none; choose other bounds."
+        )
     return low, high, high_value - low_value
 
 
@@ -118,8 +121,8 @@ class Images:
 
         def difference(step: float) -> MaskSpectrum:
             low, high, distance = neighbours(recipe, key, step)
-            ends = (self._spectrum(end, scene, focus_nm) for end in (high, low))
-            return _combined(*ends, -1.0, 1 / distance)
+            ends = [self._spectrum(end, scene, focus_nm) for end in (high, low)]
+            return _combined(ends[0], ends[1], -1.0, 1 / distance)
 
         slope = _combined(difference(step), difference(2 * step), -0.25, 4 / 3)
         size = float(own.amplitude.abs().max() / slope.amplitude.abs().max().clamp(min=1e-300))
@@ -153,10 +156,11 @@ class Images:
         if pupil.imaging == "spot":
             kernels = spot_kernels(pupil, self.field_nm, focus_nm)
         else:
-            source = self._source(recipe)
-            kernels = build_socs(
-                source, pupil, self.field_nm, film=recipe.film, defocus_nm=focus_nm, energy=ENERGY
-            )
+            source, film = self._source(recipe), recipe.film
+            kernels = build_socs(source, pupil, self.field_nm, film=film, defocus_nm=focus_nm, energy=ENERGY)
+            if recipe.mask.topography is not None:
+                columns = focus_columns(source, pupil, self.field_nm, film=film, defocus_nm=focus_nm)
+                kernels = replace(kernels, polarized=polarized_parts(columns, kernels.spectra))
         process = ProcessModel({"focus": kernels}, plain.mask, plain.resist, {"nominal": Corner(1.0, "focus")}, plain)
         return Simulator(process, dtype=torch.float64)
 
@@ -166,10 +170,11 @@ class Images:
 
 
 def _optics(recipe: Recipe) -> str:
-    """The settings of lens, source and film, but for flare, as text."""
+    """What kernels are made from, as text: the lens without flare, source, film, and a mask's boundary layers."""
     pupil: Pupil = recipe.pupil.model_copy(update={"flare": 0.0})
     film = None if recipe.film is None else recipe.film.model_dump(mode="json")
-    return json.dumps([pupil.model_dump(mode="json"), recipe.source.model_dump(mode="json"), film])
+    mask = None if recipe.mask.topography is None else recipe.mask.model_dump(mode="json")
+    return json.dumps([pupil.model_dump(mode="json"), recipe.source.model_dump(mode="json"), film, mask])
 
 
 def _combined(one: MaskSpectrum, other: MaskSpectrum, share: float, factor: float) -> MaskSpectrum:
@@ -210,5 +215,5 @@ def in_resist_derivative(
     def of(value: Tensor) -> tuple[Tensor, Tensor]:
         return in_resist(aerial, {**numbers, key: value}, field_nm)
 
-    _, slope = torch.func.jvp(of, (numbers[key],), (torch.ones_like(numbers[key]),))
-    return slope
+    slopes: tuple[Tensor, Tensor] = torch.func.jvp(of, (numbers[key],), (torch.ones_like(numbers[key]),))[1]
+    return slopes

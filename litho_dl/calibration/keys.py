@@ -55,9 +55,9 @@ def _numbers(value: Any, key: str) -> Iterator[str]:
         for name, entry in value.items():
             yield from _numbers(entry, f"{key}.Z{name}" if key == WAVES else f"{key}.{name}")
     elif isinstance(value, list | tuple):
-        names = AXES if len(value) == 2 and all(isinstance(entry, float) for entry in value) else range(len(value))
-        for name, entry in zip(names, value, strict=True):
-            yield from _numbers(entry, f"{key}.{name}")
+        pair = len(value) == 2 and all(isinstance(entry, float) for entry in value)
+        for index, entry in enumerate(value):
+            yield from _numbers(entry, f"{key}.{AXES[index] if pair else index}")
 
 
 def value_of(recipe: Recipe, key: str) -> float:

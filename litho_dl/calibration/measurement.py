@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -25,6 +24,18 @@ DOSES, LARGEST_DEFOCUS_NM = (0.01, 100.0), 1e5
 SIGMAS_NM = (1e-6, 1e4)
 
 
+class ContourPoint(NamedTuple):
+    """A point of a printed contour.
+
+    Attributes:
+        point_nm: (x, y).
+        normal: Unit vector (x, y) out of the printed shape.
+    """
+
+    point_nm: tuple[float, float]
+    normal: tuple[float, float]
+
+
 @dataclass(frozen=True, eq=False)
 class Measurement:
     """One number that was measured: the CD at a gauge, or where a printed contour lies at one point.
@@ -34,8 +45,7 @@ class Measurement:
         line: Line of the CSV file.
         scene: The drawn layout on its field.
         gauge: Where a CD was measured, on the field; None for a point of a contour.
-        point_nm: (x, y) of a point of a measured contour, on the field; None for a CD.
-        normal: Unit vector (x, y) out of the printed shape, at that point.
+        contour: A point of a measured contour, on the field; None for a CD.
         value_nm: The measured CD; 0 for a point of a contour, whose distance from the simulated edge is fitted.
         sigma_nm: Standard deviation of the measurement; > 0.
         dose: The tool's dose, as a factor on the nominal one; > 0.
@@ -46,8 +56,7 @@ class Measurement:
     line: int
     scene: Scene
     gauge: Gauge | None
-    point_nm: tuple[float, float] | None
-    normal: tuple[float, float] | None
+    contour: ContourPoint | None
     value_nm: float
     sigma_nm: float
     dose: float
@@ -157,8 +166,8 @@ def _measured(row: _Row, line: int, folder: Path, scenes: Scenes) -> Iterator[Me
     dose = row.number("dose", lambda value: DOSES[0] <= value <= DOSES[1], "a factor from 0.01 to 100")
     defocus_nm = row.number("defocus_nm", lambda value: abs(value) <= LARGEST_DEFOCUS_NM, "a focus up to 0.1 mm, in nm")
     if kind == CONTOUR:
-        for point, normal, scene in _contour(row, folder, layout, scenes):
-            yield Measurement(name, line, scene, None, point, normal, 0.0, sigma_nm, dose, defocus_nm)
+        for point, scene in _contour(row, folder, layout, scenes):
+            yield Measurement(name, line, scene, None, point, 0.0, sigma_nm, dose, defocus_nm)
         return
     cd_nm = row.number("cd_nm", lambda value: value > 0, "a length > 0 in nm")
     if row.cells.get(CONTOUR):
@@ -166,14 +175,14 @@ def _measured(row: _Row, line: int, folder: Path, scenes: Scenes) -> Iterator[Me
     box = row.box()
     scene = scenes.around(layout, ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2))
     gauge = _gauge(scene, box, name, "line" if kind == "line" else "space")
-    yield Measurement(name, line, scene, gauge, None, None, cd_nm, sigma_nm, dose, defocus_nm)
+    yield Measurement(name, line, scene, gauge, None, cd_nm, sigma_nm, dose, defocus_nm)
 
 
 def _gauge(scene: Scene, box: tuple[float, float, float, float], name: str, kind: Kind) -> Gauge:
     dx, dy = scene.shift_nm
     height, width = scene.field_nm
     x0, y0, x1, y1 = box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy
-    if not (0 <= min(x0, x1) and max(x0, x1) <= width and 0 <= min(y0, y1) and max(y0, y1) <= height):
+    if not (min(x0, x1) >= 0 and max(x0, x1) <= width and min(y0, y1) >= 0 and max(y0, y1) <= height):
         raise LithoError(
             f"expected a cutline on the field, from ({-dx:g}, {-dy:g}) to ({width - dx:g}, {height - dy:g}) nm in the "
             f"coordinates of {scene.name}, got {', '.join(f'{value:g}' for value in box)}; choose a larger field."
@@ -184,8 +193,8 @@ def _gauge(scene: Scene, box: tuple[float, float, float, float], name: str, kind
     return gauge
 
 
-def _contour(row: _Row, folder: Path, layout: Path, scenes: Scenes) -> Iterator[tuple]:
-    """Points (x, y) on the field along the measured contours, their normals, and the scene."""
+def _contour(row: _Row, folder: Path, layout: Path, scenes: Scenes) -> Iterator[tuple[ContourPoint, Scene]]:
+    """Points along the measured contours, on the field, and the scene."""
     if row.cells["cd_nm"]:
         raise LithoError(f"cd_nm: expected an empty cell for a contour, got {row.cells['cd_nm'][:40]!r}.")
     polygons = read_layout(folder / row.text(CONTOUR)).merged().polygons
@@ -194,8 +203,9 @@ def _contour(row: _Row, folder: Path, layout: Path, scenes: Scenes) -> Iterator[
     low_x, high_x, low_y, high_y = *sorted((box[0], box[2])), *sorted((box[1], box[3]))
     parts = [_along(loop, CONTOUR_STEP_NM * scenes.scale) for polygon in polygons for loop in polygon.loops]
     points, normals = (np.concatenate(part) for part in zip(*parts, strict=True))
-    x, y = points.T
-    inside = (x > low_x + BORDER_NM) & (x < high_x - BORDER_NM) & (y > low_y + BORDER_NM) & (y < high_y - BORDER_NM)
+    inside = (
+        (points > (low_x + BORDER_NM, low_y + BORDER_NM)) & (points < (high_x - BORDER_NM, high_y - BORDER_NM))
+    ).all(1)
     if not inside.any():
         raise LithoError(f"{CONTOUR}: expected a contour in the box x0, y0, x1, y1, got none there.")
     points, normals = points[inside], normals[inside]
@@ -204,8 +214,8 @@ def _contour(row: _Row, folder: Path, layout: Path, scenes: Scenes) -> Iterator[
     placed, sides = points + np.array(scene.shift_nm), np.array(scene.field_nm[::-1])
     if (placed < 0).any() or (placed > sides).any():
         raise LithoError(f"{CONTOUR}: expected contours on the field of {sides[0]:g} x {sides[1]:g} nm; give a box.")
-    for point, normal in zip(placed.tolist(), normals.tolist(), strict=True):
-        yield tuple(point), tuple(normal), scene
+    for (x, y), (u, v) in zip(placed.tolist(), normals.tolist(), strict=True):
+        yield ContourPoint((x, y), (u, v)), scene
 
 
 def _along(loop: np.ndarray, step_nm: float) -> tuple[np.ndarray, np.ndarray]:

@@ -70,7 +70,8 @@ class Model:
     def __init__(self, measurements: Sequence[Measurement], images: Images, *, scale: float = 1.0) -> None:
         self.measurements, self.images, self._step_nm = tuple(measurements), images, SAMPLE_NM * scale
         groups: dict[tuple[int, float, float], _Group] = {}
-        owners, offsets = [], np.zeros(len(measurements))
+        owners: list[int] = []
+        offsets = np.zeros(len(measurements))
         for index, own in enumerate(measurements):
             group = groups.setdefault(
                 (id(own.scene), own.defocus_nm, own.dose), _Group(own.scene, own.defocus_nm, own.dose)
@@ -165,7 +166,7 @@ class Model:
             if key in AFTER_KERNELS:
                 change = excess(*in_resist_derivative(aerial, numbers, field_nm, key))
                 change = change * group.dose if key == DOSE else change
-            elif key.startswith("mask."):
+            elif key.startswith("mask.") and recipe.mask.topography is None:
                 derivative = self.images.mask_derivative(recipe, group.scene, focus_nm, key)
                 change = excess(in_resist(derivative, numbers, field_nm)[0], torch.zeros(()))
             else:
@@ -185,8 +186,8 @@ def rays_of(measurement: Measurement, reach_nm: float) -> tuple[list[Ray], float
     """
     gauge = measurement.gauge
     if gauge is None:
-        assert measurement.point_nm is not None and measurement.normal is not None
-        (x, y), (u, v) = measurement.point_nm, measurement.normal
+        assert measurement.contour is not None
+        (x, y), (u, v) = measurement.contour
         origin = (x - reach_nm * u, y - reach_nm * v)
         return [Ray(origin, (u, v), 2 * reach_nm, 1, reach_nm)], reach_nm
     start, end = np.array(gauge.start_nm), np.array(gauge.end_nm)

@@ -73,12 +73,18 @@ def choose_parameters(
         if key in given[1]:
             own_low, own_high = given[1][key]
             if not (low <= own_low < own_high <= high):
-                raise RecipeError(f"--bounds: {key}: expected {low:g} <= LOW < HIGH <= {high:g}, got {own_low}:{own_high}.")
+                raise RecipeError(
+                    f"--bounds: {key}: expected {low:g} <= LOW < HIGH <= {high:g}, got {own_low}:{own_high}."
+                )
             low, high = own_low, own_high
         if not low <= start <= high:
-            raise RecipeError(f"{key}: expected a start from {low:g} to {high:g}, got {start:g}; give --start {key}=...")
+            raise RecipeError(
+                f"{key}: expected a start from {low:g} to {high:g}, got {start:g}; give --start {key}=..."
+            )
         prior = given[2].get(key)
         if prior is not None and not (math.isfinite(prior.mean) and 0 < prior.sigma < math.inf):
-            raise RecipeError(f"--prior: {key}: expected a finite mean and a sigma > 0, got {prior.mean}:{prior.sigma}.")
+            raise RecipeError(
+                f"--prior: {key}: expected a finite mean and a sigma > 0, got {prior.mean}:{prior.sigma}."
+            )
         found.append(Parameter(key, start, low, high, None if prior is None else Prior(*map(float, prior))))
     return tuple(found), with_values(recipe, {parameter.key: parameter.start for parameter in found})

@@ -33,7 +33,9 @@ class Calibration:
     start_nm: np.ndarray
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{own.key} {value:.6g}" for own, value in zip(self.fit.parameters, self.fit.values, strict=True))
+        values = ", ".join(
+            f"{own.key} {value:.6g}" for own, value in zip(self.fit.parameters, self.fit.values, strict=True)
+        )
         return f"Calibration({values}; r.m.s. {self.rms_nm(self.fit.used):.3g} nm of {int(self.fit.used.sum())})"
 
     @property
@@ -74,7 +76,7 @@ class Calibration:
 
 
 def held_out_rows(measurements: Sequence[Measurement], share: float, seed: int) -> np.ndarray:
-    """Which measurements (M,) are held out; the rows of one line of the file, such as a contour's points, stay together.
+    """Which measurements (M,) are held out; those of one line of the file, such as a contour, stay together.
 
     Args:
         measurements: The measurements.

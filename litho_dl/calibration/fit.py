@@ -13,9 +13,11 @@ from litho_dl.core.errors import LithoError
 from litho_dl.process.recipe import Recipe
 
 MOST_STEPS, MOST_ROUNDS = 40, 4
-TOLERANCE = 1e-9  # of the cost and the parameters, relative
+TOLERANCE = 1e-10  # of the cost and the parameters, relative
+LAST_STEP = 1e-3  # in standard deviations of the estimate: a Gauss-Newton step so short is the last
 OUTLIER = 4.0  # sigmas; of 60 normal measurements, one in 260 draws is so far off
 CONFIDENCE = 1.959964  # sigmas of 95 %
+ROBUST_TOLERANCE = 1e-4  # of a fit that only finds outliers
 AT_BOUND = 1e-6  # of the distance between bounds, or of the value
 AT_BOUND_NOTE = "at its bound"
 SURPRISING = 0.01  # a chi-square that is so unlikely widens the intervals
@@ -54,6 +56,14 @@ class Fit:
     widened: float
     condition: float
     steps: int
+
+
+class _Converged(Exception):  # noqa: N818 - no error
+    """The least squares are found; holds the parameters."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        super().__init__()
+        self.values = values
 
 
 class _Problem:
@@ -99,6 +109,19 @@ class _Problem:
             if own.prior is not None
         ]
         return np.concatenate((slopes, *(row[None] for row in rows)))
+
+    def watched(self, values: np.ndarray, used: np.ndarray) -> np.ndarray:
+        """`jacobian`, unless a Gauss-Newton step from here is short and within bounds.
+
+        Raises:
+            _Converged: It is; after it, the error is of second order in its length.
+        """
+        jacobian, residuals = self.jacobian(values, used), self.residuals(values, used)
+        step = -np.linalg.lstsq(jacobian, residuals, rcond=None)[0]
+        ends = zip(values + step, self.parameters, strict=True)
+        if np.linalg.norm(jacobian @ step) < LAST_STEP and all(own.low < value < own.high for value, own in ends):
+            raise _Converged(values + step)
+        return jacobian
 
     def _priors(self, values: np.ndarray) -> np.ndarray:
         pairs = zip(values, self.parameters, strict=True)
@@ -163,23 +186,27 @@ def _off(problem: _Problem, values: np.ndarray) -> np.ndarray:
 
 
 def _solved(problem: _Problem, values: np.ndarray, used: np.ndarray, loss: str) -> np.ndarray:
+    """The parameters of least cost."""
     from scipy.optimize import least_squares
 
-    result = least_squares(
-        problem.residuals,
-        values,
-        problem.jacobian,
-        bounds=([own.low for own in problem.parameters], [own.high for own in problem.parameters]),
-        method="trf",
-        x_scale="jac",
-        loss=loss,
-        ftol=TOLERANCE,
-        xtol=TOLERANCE,
-        gtol=TOLERANCE,
-        max_nfev=MOST_STEPS,
-        args=(used,),
-    )
-    return result.x
+    try:
+        result = least_squares(
+            problem.residuals,
+            values,
+            problem.watched if loss == "linear" else problem.jacobian,
+            bounds=([own.low for own in problem.parameters], [own.high for own in problem.parameters]),
+            method="trf",
+            x_scale="jac",
+            loss=loss,
+            ftol=TOLERANCE if loss == "linear" else ROBUST_TOLERANCE,
+            xtol=TOLERANCE,
+            gtol=TOLERANCE,
+            max_nfev=MOST_STEPS,
+            args=(used,),
+        )
+    except _Converged as found:
+        return found.values
+    return np.asarray(result.x)
 
 
 def _finished(problem: _Problem, values: np.ndarray, used: np.ndarray) -> Fit:

@@ -102,13 +102,13 @@ class Images:
 
     def aerial(self, recipe: Recipe, scene: Scene, focus_nm: float) -> Tensor:
         """The half spectrum (4 h_y + 1, 2 h_x + 1) of the image at dose 1, before resist and flare."""
-        key = (_optics(recipe), recipe.mask.model_dump_json(), id(scene), focus_nm)
-        simulator = self._simulator(recipe, focus_nm)
 
         def make() -> Tensor:
-            return simulator.intensity_spectrum(self._spectrum(recipe, scene, focus_nm), "focus")
+            return self._simulator(recipe, focus_nm).intensity_spectrum(
+                self._spectrum(recipe, scene, focus_nm), "focus"
+            )
 
-        return self._images.get(key, make)
+        return self._images.get(self._key(recipe, scene, focus_nm), make)
 
     def mask_derivative(self, recipe: Recipe, scene: Scene, focus_nm: float, key: str) -> Tensor:
         """The derivative of `aerial` in a number of the mask; exact, as the image is quadratic in the mask's spectrum.
@@ -116,8 +116,12 @@ class Images:
         With d the spectrum's derivative, (I(S + d) - I(S - d)) / 2 = dI for every size of d. The spectrum is smooth and
         cheap: its derivative is a central difference of fourth order, right to some 1e-10.
         """
-        simulator, step = self._simulator(recipe, focus_nm), difference_step(recipe, key)
-        own = self._spectrum(recipe, scene, focus_nm)
+        return self._images.get(
+            (key, self._key(recipe, scene, focus_nm)), lambda: self._mask_derivative(recipe, scene, focus_nm, key)
+        )
+
+    def _mask_derivative(self, recipe: Recipe, scene: Scene, focus_nm: float, key: str) -> Tensor:
+        own, step = self._spectrum(recipe, scene, focus_nm), difference_step(recipe, key)
 
         def difference(step: float) -> MaskSpectrum:
             low, high, distance = neighbours(recipe, key, step)
@@ -126,9 +130,13 @@ class Images:
 
         slope = _combined(difference(step), difference(2 * step), -0.25, 4 / 3)
         size = float(own.amplitude.abs().max() / slope.amplitude.abs().max().clamp(min=1e-300))
-        plus, minus = (_combined(own, slope, side * size, 1.0) for side in (1, -1))
-        images = [simulator.intensity_spectrum(spectrum, "focus") for spectrum in (plus, minus)]
-        return (images[0] - images[1]) / (2 * size)
+        both = [_combined(own, slope, side * size, 1.0) for side in (1, -1)]
+        plus, minus = (self._simulator(recipe, focus_nm).intensity_spectrum(spectrum, "focus") for spectrum in both)
+        return (plus - minus) / (2 * size)
+
+    @staticmethod
+    def _key(recipe: Recipe, scene: Scene, focus_nm: float) -> tuple[str, str, int, float]:
+        return _optics(recipe), recipe.mask.model_dump_json(), id(scene), focus_nm
 
     def _spectrum(self, recipe: Recipe, scene: Scene, focus_nm: float) -> MaskSpectrum:
         simulator = self._simulator(recipe, focus_nm)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from litho_dl.calibration.identify import correlations, require_identifiable
+from litho_dl.calibration.images import difference_step
 from litho_dl.calibration.keys import with_values
 from litho_dl.calibration.model import Model, Prediction
 from litho_dl.calibration.parameters import Parameter
@@ -14,10 +15,14 @@ from litho_dl.process.recipe import Recipe
 
 MOST_STEPS, MOST_ROUNDS = 40, 4
 TOLERANCE = 1e-10  # of the cost and the parameters, relative
-LAST_STEP = 1e-3  # in standard deviations of the estimate: a Gauss-Newton step so short is the last
+LAST_STEP = 0.05  # in standard deviations of the estimate: a Gauss-Newton step so short is the last
 OUTLIER = 4.0  # sigmas; of 60 normal measurements, one in 260 draws is so far off
 CONFIDENCE = 1.959964  # sigmas of 95 %
+UNITS = 1000  # steps of differences in what a parameter may well change by: 0.2, or a wavelength / NA
+MOST_OUTLIERS = 0.25  # share of the measurements
+FIRST_LATITUDE, LATITUDE = 0.1, 0.02  # changes of dose that a feature must survive to be fitted; at the start, later
 ROBUST_TOLERANCE = 1e-4  # of a fit that only finds outliers
+FAR = 100.0  # bounds of the recipe's model that only refuse misplaced exponents
 AT_BOUND = 1e-6  # of the distance between bounds, or of the value
 AT_BOUND_NOTE = "at its bound"
 SURPRISING = 0.01  # a chi-square that is so unlikely widens the intervals
@@ -36,7 +41,7 @@ class Fit:
         correlations: (P, P).
         recipe: The recipe with the values.
         prediction: Of all measurements.
-        used: (M,) bool: the measurements that were fitted, all but outliers and those that do not print.
+        used: (M,) bool: the measurements that were fitted, all but outliers and features that hardly print.
         chi_square: Sum of the squared residuals of fitted measurements and priors, over their variances.
         freedom: Their number less that of the parameters.
         widened: Factor on the sigmas for a chi-square that noise does not explain; 1 if it does.
@@ -83,6 +88,7 @@ class _Problem:
         if self._last is None or self._last[0] != key:
             recipe = with_values(self.recipe, dict(zip(self.keys, values.tolist(), strict=True)))
             self._last = (key, recipe, self.model.predict(recipe))
+            self.steps += 1
         return self._last[1:]
 
     def residuals(self, values: np.ndarray, used: np.ndarray) -> np.ndarray:
@@ -92,7 +98,6 @@ class _Problem:
         except LithoError:
             return np.full(int(used.sum()) + len(self._priors(values)), np.nan)
         off = ((prediction.values_nm - self.measured) / self.sigmas_nm)[used]
-        self.steps += 1
         rms = float(np.sqrt(np.mean(off**2)))
         if rms < self.best:
             self.best = rms
@@ -139,8 +144,8 @@ def fit(
 ) -> Fit:
     """Fits parameters to measurements.
 
-    Features that do not print at the start take no part until they do. Measurements that a robust fit leaves
-    `OUTLIER` sigmas off are left out of the final one.
+    Features that do not print at the start, or are about to vanish there, take no part until they do. Measurements
+    that a robust fit leaves `OUTLIER` sigmas off are left out of the final one.
 
     Args:
         model: The measurements.
@@ -159,22 +164,23 @@ def fit(
     """
     problem = _Problem(model, recipe, parameters, report)
     values = np.array([own.start for own in problem.parameters])
-    used = fitted & np.isfinite(problem.at(values)[1].values_nm)
+    used = fitted & model.prints(recipe, FIRST_LATITUDE)
     if not used.any():
         raise LithoError("Expected features that print at the start, got none; start from a nearer threshold or dose.")
-    require_identifiable(problem.keys, problem.jacobian(values, used), values)
+    units = np.array([UNITS * difference_step(recipe, key) for key in problem.keys])
+    require_identifiable(problem.keys, problem.jacobian(values, used), values, units)
     left_out = np.zeros_like(used)
     for _ in range(MOST_ROUNDS):
         values = _solved(problem, values, used, "linear")
-        off = _off(problem, values)
-        if outliers and (off[used] > OUTLIER).any():
-            values = _solved(problem, values, used, "soft_l1")
-            left_out |= used & (_off(problem, values) > OUTLIER)
-        again = fitted & ~left_out & np.isfinite(off)
+        if outliers and (_off(problem, values)[used] > OUTLIER).any():
+            robust = _solved(problem, values, used, "soft_l1")
+            far = used & (_off(problem, robust) > OUTLIER)
+            if far.sum() <= MOST_OUTLIERS * used.sum():  # more are a recipe's fault
+                values, left_out = robust, left_out | far
+        again = fitted & ~left_out & model.prints(problem.at(values)[0], LATITUDE)
         if (again == used).all():
             break
-        used = again
-        problem.best = np.inf
+        used, problem.best = again, np.inf
     else:
         values = _solved(problem, values, used, "linear")
     return _finished(problem, values, used)
@@ -194,7 +200,7 @@ def _solved(problem: _Problem, values: np.ndarray, used: np.ndarray, loss: str) 
             problem.residuals,
             values,
             problem.watched if loss == "linear" else problem.jacobian,
-            bounds=([own.low for own in problem.parameters], [own.high for own in problem.parameters]),
+            bounds=tuple(np.transpose([_near_bounds(own) for own in problem.parameters])),
             method="trf",
             x_scale="jac",
             loss=loss,
@@ -209,6 +215,12 @@ def _solved(problem: _Problem, values: np.ndarray, used: np.ndarray, loss: str) 
     return np.asarray(result.x)
 
 
+def _near_bounds(parameter: Parameter) -> tuple[float, float]:
+    """The bounds of a parameter; infinite where they are so far that they would only mislead the steps' scale."""
+    low, high = parameter.low, parameter.high
+    return (low if low > -FAR else -np.inf), (high if high < FAR else np.inf)
+
+
 def _finished(problem: _Problem, values: np.ndarray, used: np.ndarray) -> Fit:
     """The fit at its final values, with the covariance inv(J^T J)."""
     from scipy.stats import chi2
@@ -216,7 +228,8 @@ def _finished(problem: _Problem, values: np.ndarray, used: np.ndarray) -> Fit:
     recipe, prediction = problem.at(values)
     jacobian = problem.jacobian(values, used)
     at_bound = np.array([_is_at_bound(own, value) for own, value in zip(problem.parameters, values, strict=True)])
-    require_identifiable(problem.keys, jacobian, values)
+    units = np.array([UNITS * difference_step(recipe, key) for key in problem.keys])
+    require_identifiable(problem.keys, jacobian, values, units)
     residuals = problem.residuals(values, used)
     free = jacobian[:, ~at_bound]
     sigmas, own = np.full(len(values), np.nan), np.full((len(values),) * 2, np.nan)

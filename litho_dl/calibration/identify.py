@@ -6,7 +6,7 @@ from litho_dl.calibration.keys import DOSE, FOCUS, THRESHOLD
 from litho_dl.core.errors import LithoError
 
 LARGEST_CONDITION = 100.0  # of the weighted Jacobian with columns of length 1: errors grow 70-fold by fitting together
-FAINT = 1e-9  # of the largest change that the range of a parameter can make, in sigmas of the measurements
+FAINT = 1e-3  # sigmas of the measurements, all together
 SHARE = 0.1  # of the largest part of the worst combination: a parameter that belongs to it
 
 REMEDIES = {
@@ -44,24 +44,23 @@ def correlations(jacobian: np.ndarray) -> np.ndarray:
     return inverse / np.outer(spread, spread)
 
 
-def require_identifiable(keys: tuple[str, ...], jacobian: np.ndarray, starts: np.ndarray) -> None:
+def require_identifiable(keys: tuple[str, ...], jacobian: np.ndarray, values: np.ndarray, units: np.ndarray) -> None:
     """Checks that the measurements determine every parameter.
 
     Args:
         keys: The parameters.
         jacobian: (M, P) derivatives of predictions, and of priors, over their sigmas.
-        starts: Values (P,) of the parameters.
+        values: (P,) of the parameters.
+        units: (P,) what they may well change by.
 
     Raises:
         LithoError: No measurement depends on a parameter, or some are alike to all measurements.
     """
     lengths = np.linalg.norm(jacobian, axis=0)
-    blind = [index for index, length in enumerate(lengths) if length * max(1.0, abs(starts[index])) < FAINT]
-    if blind:
+    blind = np.flatnonzero(lengths * units < FAINT)
+    if len(blind):
         key = keys[blind[0]]
-        at_zero = (
-            "; at 0 its effect begins with its square: start it above 0 (--start)" if starts[blind[0]] == 0 else ""
-        )
+        at_zero = "" if values[blind[0]] else "; at 0 its effect may begin with its square: start elsewhere (--start)"
         raise LithoError(
             f"The data can't tell {key}: no measurement depends on it{at_zero}. Leave it out of --fit, or add "
             f"{remedy(key)}."

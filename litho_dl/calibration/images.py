@@ -8,12 +8,13 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from litho_dl.calibration.keys import DOSE, THRESHOLD, value_of, with_values
+from litho_dl.calibration.keys import value_of, with_values
 from litho_dl.calibration.scene import Scene
 from litho_dl.core.errors import LithoError
 from litho_dl.optics.pupil import Pupil
@@ -30,7 +31,6 @@ from litho_dl.simulation.simulator import Simulator
 ENERGY = 1 - 1e-9  # of the kernels that are kept
 MOST_SIMULATORS, MOST_IMAGES = 48, 4096  # kept
 DIFFUSION, FLARE = "resist.diffusion_nm", "pupil.flare"
-AFTER_KERNELS = (THRESHOLD, DOSE, DIFFUSION, FLARE)
 EDGES = ("pupil.na", "pupil.wavelength_nm", "source.")  # keys that move the edges of pupil or source over their samples
 EDGE_STEP, ANGLE_STEP_DEG = 0.01, 2.0
 LENGTH_STEP, STEP = 1e-3, 2e-4  # of smooth keys: in wavelength / NA for lengths, and of everything else
@@ -193,35 +193,25 @@ def _combined(one: MaskSpectrum, other: MaskSpectrum, share: float, factor: floa
     return MaskSpectrum((one.amplitude + share * other.amplitude) * factor, intensity)
 
 
-def resist_numbers(recipe: Recipe, dose: float) -> dict[str, Tensor]:
-    """What turns an image into a print, by key; the dose is that of the exposure."""
-    numbers = {THRESHOLD: recipe.resist.threshold, DIFFUSION: recipe.resist.diffusion_nm, FLARE: recipe.pupil.flare}
-    return {key: torch.tensor(value, dtype=torch.float64) for key, value in (numbers | {DOSE: dose}).items()}
+Half = tuple[int, int]
 
 
-def in_resist(aerial: Tensor, numbers: dict[str, Tensor], field_nm: tuple[float, float]) -> tuple[Tensor, Tensor]:
-    """The image in resist after diffusion and flare, and the level at which it prints; differentiable.
-
-    Args:
-        aerial: Half spectrum at dose 1, (4 h_y + 1, 2 h_x + 1).
-        numbers: As `resist_numbers` returns them.
-        field_nm: (height, width) of the field.
-
-    Returns:
-        The half spectrum at dose 1, and threshold / dose.
-    """
-    half = aerial.shape[-2] // 2, aerial.shape[-1] - 1
-    transfer = with_flare(diffusion_transfer(half, field_nm, numbers[DIFFUSION]), numbers[FLARE])  # type: ignore[arg-type]
-    return aerial * transfer, numbers[THRESHOLD] / numbers[DOSE]
+@lru_cache(maxsize=64)
+def transfer(half: Half, field_nm: tuple[float, float], diffusion_nm: float, flare: float) -> Tensor:
+    """What diffusion and flare make of an image's spectrum, on a half spectrum (2 h_y + 1, h_x + 1)."""
+    return with_flare(diffusion_transfer(half, field_nm, diffusion_nm), flare)
 
 
-def in_resist_derivative(
-    aerial: Tensor, numbers: dict[str, Tensor], field_nm: tuple[float, float], key: str
-) -> tuple[Tensor, Tensor]:
-    """The derivative of `in_resist` in one of the numbers, by forward automatic differentiation."""
+@lru_cache(maxsize=64)
+def transfer_derivative(
+    half: Half, field_nm: tuple[float, float], diffusion_nm: float, flare: float, key: str
+) -> Tensor:
+    """The derivative of `transfer` in diffusion or flare, by forward automatic differentiation."""
 
-    def of(value: Tensor) -> tuple[Tensor, Tensor]:
-        return in_resist(aerial, {**numbers, key: value}, field_nm)
+    def of(value: Tensor) -> Tensor:
+        own = {DIFFUSION: diffusion_nm, FLARE: flare, key: value}
+        return with_flare(diffusion_transfer(half, field_nm, own[DIFFUSION]), own[FLARE])  # type: ignore[arg-type]
 
-    slopes: tuple[Tensor, Tensor] = torch.func.jvp(of, (numbers[key],), (torch.ones_like(numbers[key]),))[1]
-    return slopes
+    value = torch.tensor({DIFFUSION: diffusion_nm, FLARE: flare}[key], dtype=torch.float64)
+    slope: Tensor = torch.func.jvp(of, (value,), (torch.ones_like(value),))[1]
+    return slope

@@ -14,15 +14,16 @@ from torch import Tensor
 
 from litho_dl.calibration.edges import Ray, bracket, directional, refined, waves_of
 from litho_dl.calibration.images import (
-    AFTER_KERNELS,
+    DIFFUSION,
+    FLARE,
+    Half,
     Images,
     difference_step,
-    in_resist,
-    in_resist_derivative,
     neighbours,
-    resist_numbers,
+    transfer,
+    transfer_derivative,
 )
-from litho_dl.calibration.keys import DOSE, FOCUS, value_of
+from litho_dl.calibration.keys import DOSE, FOCUS, THRESHOLD, value_of, with_values
 from litho_dl.calibration.measurement import Measurement
 from litho_dl.calibration.scene import Scene
 from litho_dl.core.dft import PointWaves, synthesise_at
@@ -89,6 +90,12 @@ class Model:
             distances[group.places] = self._edges(group, recipe)
         return Prediction(self._summed(distances) - self._offsets, distances)
 
+    def prints(self, recipe: Recipe, latitude: float) -> np.ndarray:
+        """Which measurements (M,) have an edge, also at doses that are higher and lower by a share."""
+        dose = value_of(recipe, DOSE)
+        ends = [with_values(recipe, {DOSE: dose * factor}) for factor in (1 - latitude, 1.0, 1 + latitude)]
+        return np.all([np.isfinite(self.predict(end).values_nm) for end in ends], axis=0)
+
     def derivatives(self, recipe: Recipe, keys: Sequence[str], prediction: Prediction) -> np.ndarray:
         """The derivatives (M, P) of all predictions in the numbers at keys, at a recipe's own prediction."""
         slopes = np.full((len(self.owners), len(keys)), np.nan)
@@ -104,11 +111,19 @@ class Model:
         """Sums (M,) of the values (R,) of each measurement's rays."""
         return np.bincount(self.owners, rays, len(self.measurements))
 
-    def _image(self, group: _Group, recipe: Recipe) -> tuple[Tensor, Tensor]:
-        """The half spectrum in resist of a group, and the level at which it prints."""
+    def _image(self, group: _Group, recipe: Recipe) -> tuple[Tensor, float]:
+        """The half spectrum in resist of a group at dose 1, and the level at which it prints."""
         aerial = self.images.aerial(recipe, group.scene, value_of(recipe, FOCUS) + group.defocus_nm)
-        numbers = resist_numbers(recipe, value_of(recipe, DOSE) * group.dose)
-        return in_resist(aerial, numbers, self.images.field_nm)
+        return aerial * transfer(*self._spread(aerial, recipe)), self._level(group, recipe)
+
+    def _spread(self, aerial: Tensor, recipe: Recipe) -> tuple[Half, tuple[float, float], float, float]:
+        """The arguments of `transfer` for an image."""
+        half = aerial.shape[-2] // 2, aerial.shape[-1] - 1
+        return half, self.images.field_nm, recipe.resist.diffusion_nm, recipe.pupil.flare
+
+    @staticmethod
+    def _level(group: _Group, recipe: Recipe) -> float:
+        return recipe.resist.threshold / (value_of(recipe, DOSE) * group.dose)
 
     def _edges(self, group: _Group, recipe: Recipe) -> np.ndarray:
         """Distances of the edges along the rays of a group; NaN where there is none."""
@@ -131,7 +146,7 @@ class Model:
 
             def excess(at: np.ndarray, _: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
                 value, slope = self._at(group, found, at, image)
-                return (value - float(level)) * sides[found], slope * sides[found]
+                return (value - level) * sides[found], slope * sides[found]
 
             low, high = places[found, first], places[found, first + 1]
             distances[found] = refined(excess, low, high)[0]
@@ -154,27 +169,28 @@ class Model:
         image, _ = self._image(group, recipe)
         _, along = self._at(group, rays, at, image)
         points = np.stack([group.rays[index].points_nm(np.array(place)) for index, place in zip(rays, at, strict=True)])
-        focus_nm, dose = value_of(recipe, FOCUS) + group.defocus_nm, value_of(recipe, DOSE) * group.dose
-        aerial, numbers = self.images.aerial(recipe, group.scene, focus_nm), resist_numbers(recipe, dose)
-        field_nm = self.images.field_nm
+        columns = [self._change(group, recipe, key, points) for key in keys]
+        return -np.stack(columns, axis=1) / along[:, None]
 
-        def excess(image: Tensor, level: Tensor) -> np.ndarray:
-            return (synthesise_at(image, waves_of(points, image, field_nm)) - level).numpy()
+    def _change(self, group: _Group, recipe: Recipe, key: str, points: np.ndarray) -> np.ndarray:
+        """d(I - L)/dp (R,) at points (R, 2)."""
 
-        columns = []
-        for key in keys:
-            if key in AFTER_KERNELS:
-                change = excess(*in_resist_derivative(aerial, numbers, field_nm, key))
-                change = change * group.dose if key == DOSE else change
-            elif key.startswith("mask.") and recipe.mask.topography is None:
-                derivative = self.images.mask_derivative(recipe, group.scene, focus_nm, key)
-                change = excess(in_resist(derivative, numbers, field_nm)[0], torch.zeros(()))
-            else:
-                low, high, distance = neighbours(recipe, key, difference_step(recipe, key))
-                ends = [excess(*self._image(group, end)) for end in (low, high)]
-                change = (ends[1] - ends[0]) / distance
-            columns.append(-change / along)
-        return np.stack(columns, axis=1)
+        def at_points(image: Tensor) -> np.ndarray:
+            return synthesise_at(image, waves_of(points, image, self.images.field_nm)).numpy()
+
+        focus_nm, level = value_of(recipe, FOCUS) + group.defocus_nm, self._level(group, recipe)
+        if key in (THRESHOLD, DOSE):
+            relative = 1 / recipe.resist.threshold if key == THRESHOLD else -1 / value_of(recipe, DOSE)
+            return np.full(len(points), -level * relative)
+        if key in (DIFFUSION, FLARE):
+            aerial = self.images.aerial(recipe, group.scene, focus_nm)
+            return at_points(aerial * transfer_derivative(*self._spread(aerial, recipe), key))
+        if key.startswith("mask.") and recipe.mask.topography is None:
+            derivative = self.images.mask_derivative(recipe, group.scene, focus_nm, key)
+            return at_points(derivative * transfer(*self._spread(derivative, recipe)))
+        low, high, distance = neighbours(recipe, key, difference_step(recipe, key))
+        ends = [at_points(image) - level for image, level in (self._image(group, end) for end in (low, high))]
+        return (ends[1] - ends[0]) / distance
 
 
 def rays_of(measurement: Measurement, reach_nm: float) -> tuple[list[Ray], float]:

@@ -25,7 +25,7 @@ from litho_dl.calibration.keys import full_key, value_of, with_values
 from litho_dl.calibration.measurement import Measurement, read_measurements
 from litho_dl.calibration.model import Model
 from litho_dl.calibration.parameters import Parameter, choose_parameters
-from litho_dl.calibration.run import Calibration, calibrate
+from litho_dl.calibration.run import calibrate
 from litho_dl.calibration.scene import Scenes
 from litho_dl.core.io import write_csv, write_text
 from litho_dl.core.progress import progress_bar
@@ -41,6 +41,7 @@ TRUTH = {
     "focus_nm": 12.0,
     "source.sigma_outer": 0.88,
 }
+FROM_RECIPE = 4  # draws; the others start from the first result, which takes fewer steps
 GAUGES, HELD_OUT, SIGMA_NM, SEED = 60, 60, 0.5, 1
 SMOOTH = ("resist.threshold", "resist.diffusion_nm", "mask.bias_nm", "focus_nm", "pupil.zernike_waves.Z11")
 CHECKED = {  # steps of differences of predictions, to compare derivatives with
@@ -83,8 +84,11 @@ class Study:
         pairs = zip(self.measurements, noise.tolist(), strict=True)
         return [replace(own, value_nm=own.value_nm + off) for own, off in pairs]
 
-    def fitted(self, measurements: list[Measurement], images: Images | None = None) -> Calibration:
-        return calibrate(self.recipe, measurements[:GAUGES], self.parameters, images=images)
+    def started_from(self, values: np.ndarray) -> "Study":
+        """The study with calibrations that start elsewhere."""
+        starts = dict(zip(self.keys, values.tolist(), strict=True))
+        parameters, started = choose_parameters(self.recipe, self.keys, starts=starts)
+        return replace(self, recipe=started, parameters=parameters)
 
 
 def make_study(folder: Path) -> Study:
@@ -106,12 +110,12 @@ def make_study(folder: Path) -> Study:
     return Study(started, hidden, parameters, measurements)
 
 
-def drawn(study: Study, seed: int) -> dict[str, float | int]:
+def drawn(study: Study, seed: int, images: Images) -> dict[str, float | int]:
     """One draw of the noise, calibrated."""
     measurements, start = study.noisy(seed), time.perf_counter()
-    result = study.fitted(measurements)
+    result = calibrate(study.recipe, measurements[:GAUGES], study.parameters, images=images)
     seconds = time.perf_counter() - start
-    others = Model(measurements[GAUGES:], Images((FIELD_NM, FIELD_NM))).predict(result.recipe).values_nm
+    others = Model(measurements[GAUGES:], images).predict(result.recipe).values_nm
     held_out = others - np.array([own.value_nm for own in measurements[GAUGES:]])
     row: dict[str, float | int] = {
         "seed": seed,
@@ -289,8 +293,11 @@ def main(count: int, out: Path) -> None:
         study = make_study(Path(folder))
         draws = kept_draws(out / "calibration.csv")
         with progress_bar("Calibrating") as advance:
+            images = Images((FIELD_NM, FIELD_NM))
             for seed in range(len(draws), count):
-                draws.append(drawn(study, seed))
+                first = np.array([draws[0][key] for key in study.keys]) if draws else None
+                own = study if first is None or seed < FROM_RECIPE else study.started_from(first)
+                draws.append(drawn(own, seed, images))
                 write_csv(out / "calibration.csv", draws)
                 advance(seed + 1, count, f"{draws[-1]['seconds']} s")
         bounds = bounds_of_cramer_and_rao(study)

@@ -206,12 +206,11 @@ def transfer(half: Half, field_nm: tuple[float, float], diffusion_nm: float, fla
 def transfer_derivative(
     half: Half, field_nm: tuple[float, float], diffusion_nm: float, flare: float, key: str
 ) -> Tensor:
-    """The derivative of `transfer` in diffusion or flare, by forward automatic differentiation."""
+    """The derivative of `transfer` in diffusion or flare, in closed form.
 
-    def of(value: Tensor) -> Tensor:
-        own = {DIFFUSION: diffusion_nm, FLARE: flare, key: value}
-        return with_flare(diffusion_transfer(half, field_nm, own[DIFFUSION]), own[FLARE])  # type: ignore[arg-type]
-
-    value = torch.tensor({DIFFUSION: diffusion_nm, FLARE: flare}[key], dtype=torch.float64)
-    slope: Tensor = torch.func.jvp(of, (value,), (torch.ones_like(value),))[1]
-    return slope
+    d/dsigma exp(-2 pi^2 sigma^2 f^2) = 2 sigma ln(exp(-2 pi^2 f^2)) exp(-2 pi^2 sigma^2 f^2), and flare is linear.
+    """
+    spread = diffusion_transfer(half, field_nm, diffusion_nm)
+    if key == FLARE:
+        return with_flare(spread, 1.0) - spread
+    return with_flare(2 * diffusion_nm * diffusion_transfer(half, field_nm, 1.0).log() * spread, flare)

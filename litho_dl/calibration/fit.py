@@ -15,6 +15,7 @@ from litho_dl.process.recipe import Recipe
 
 MOST_STEPS, MOST_ROUNDS = 40, 4
 TOLERANCE = 1e-10  # of the cost and the parameters, relative
+MOST_FAILED = 6  # steps in a row; where images change in small jumps, no short one may be better
 LAST_STEP = 0.05  # in standard deviations of the estimate: a Gauss-Newton step so short is the last
 OUTLIER = 4.0  # sigmas; of 60 normal measurements, one in 260 draws is so far off
 CONFIDENCE = 1.959964  # sigmas of 95 %
@@ -79,7 +80,7 @@ class _Problem:
         self.keys = tuple(parameter.key for parameter in parameters)
         self.measured = np.array([own.value_nm for own in model.measurements])
         self.sigmas_nm = np.array([own.sigma_nm for own in model.measurements])
-        self.steps, self.best = 0, np.inf
+        self.steps, self.failed, self.best, self.best_values = 0, 0, np.inf, np.zeros(0)
         self._last: tuple[bytes, Recipe, Prediction] | None = None
 
     def at(self, values: np.ndarray) -> tuple[Recipe, Prediction]:
@@ -98,11 +99,26 @@ class _Problem:
         except LithoError:
             return np.full(int(used.sum()) + len(self._priors(values)), np.nan)
         off = ((prediction.values_nm - self.measured) / self.sigmas_nm)[used]
-        rms = float(np.sqrt(np.mean(off**2)))
-        if rms < self.best:
-            self.best = rms
-            self.report(self.steps, rms, dict(zip(self.keys, values.tolist(), strict=True)))
-        return np.concatenate((off, self._priors(values)))
+        found = np.concatenate((off, self._priors(values)))
+        cost = float(found @ found)
+        if cost < self.best:
+            self.best, self.best_values, self.failed = cost, values.copy(), 0
+            told = dict(zip(self.keys, values.tolist(), strict=True))
+            self.report(self.steps, float(np.sqrt(np.mean(off**2))), told)
+        else:
+            self.failed += 1
+        return found
+
+    def patient(self, values: np.ndarray, used: np.ndarray) -> np.ndarray:
+        """`residuals`, until too many steps in a row were no better.
+
+        Raises:
+            _Converged: They were.
+        """
+        found = self.residuals(values, used)
+        if self.failed >= MOST_FAILED:
+            raise _Converged(self.best_values)
+        return found
 
     def jacobian(self, values: np.ndarray, used: np.ndarray) -> np.ndarray:
         """The derivatives of `residuals`, (M + priors, P)."""
@@ -180,7 +196,7 @@ def fit(
         again = fitted & ~left_out & model.prints(problem.at(values)[0], LATITUDE)
         if (again == used).all():
             break
-        used, problem.best = again, np.inf
+        used = again
     else:
         values = _solved(problem, values, used, "linear")
     return _finished(problem, values, used)
@@ -193,11 +209,12 @@ def _off(problem: _Problem, values: np.ndarray) -> np.ndarray:
 
 def _solved(problem: _Problem, values: np.ndarray, used: np.ndarray, loss: str) -> np.ndarray:
     """The parameters of least cost."""
+    problem.best = np.inf
     from scipy.optimize import least_squares
 
     try:
         result = least_squares(
-            problem.residuals,
+            problem.patient if loss == "linear" else problem.residuals,
             values,
             problem.watched if loss == "linear" else problem.jacobian,
             bounds=tuple(np.transpose([_near_bounds(own) for own in problem.parameters])),

@@ -33,7 +33,7 @@ class TestRecovery:
         hidden = quick_recipe(**{key.replace(".", "__"): value for key, value in truth.items()})
         result = fitted(measured_by(hidden, drawn), list(truth))
         np.testing.assert_allclose(result.fit.values, list(truth.values()), rtol=1e-6)
-        assert result.fit.chi_square < 1e-10
+        assert result.fit.chi_square < 1e-9
 
     @pytest.mark.parametrize(("key", "value"), [("dose", 1.03), ("mask.transmission", 0.08), ("pupil.flare", 0.03)])
     def test_of_one_number(self, drawn, key, value):
@@ -60,11 +60,11 @@ class TestRecovery:
         ]  # fmt: skip
         bounds = np.sqrt(np.diag(np.linalg.inv(np.array(slopes) @ np.array(slopes).T)))
         inside = 0
-        for seed in range(20):
+        for seed in range(10):
             result = fitted(measured_by(hidden, drawn, 0.5, seed), recipe=hidden)
             np.testing.assert_allclose(result.fit.sigmas, bounds, rtol=0.1)
             inside += int((np.abs(result.fit.values - list(TRUTH.values())) <= CONFIDENCE * result.fit.sigmas).sum())
-        assert inside >= 50  # of 60; 57 are expected, and fewer than 50 come once in 3000 times
+        assert inside >= 24  # of 30; 28.5 are expected, and fewer than 24 come once in 300 times
 
     def test_a_recipe_that_cannot_fit_has_wider_intervals(self, drawn):
         hidden = quick_recipe(resist__threshold=0.24, resist__diffusion_nm=20.0)
@@ -111,9 +111,10 @@ class TestPriors:
         measured = measured_by(hidden, drawn, 0.5)
         free = fitted(measured)
         sigma = float(free.fit.sigmas[1])
-        held = fitted(measured, priors={"resist.diffusion_nm": Prior(5.0, sigma)})
+        mean = float(free.fit.values[1]) + sigma
+        held = fitted(measured, priors={"resist.diffusion_nm": Prior(mean, sigma)})
         assert held.fit.sigmas[1] == pytest.approx(sigma / np.sqrt(2), rel=0.05)
-        assert held.fit.values[1] == pytest.approx((free.fit.values[1] + 5.0) / 2, abs=0.1 * sigma)
+        assert held.fit.values[1] == pytest.approx(mean - sigma / 2, abs=0.05 * sigma)
 
     def test_tell_what_data_cannot(self, drawn):
         measured = measured_by(quick_recipe(resist__threshold=0.24), drawn, 0.5)
@@ -123,7 +124,7 @@ class TestPriors:
 
 class TestRefusals:
     def test_dose_and_threshold(self, drawn):
-        with pytest.raises(LithoError, match=r"can't tell corners\.nominal\.dose and resist\.threshold apart.*100 %"):
+        with pytest.raises(LithoError, match=r"can't tell resist\.threshold and corners\.nominal\.dose apart.*100 %"):
             fitted(measured_by(quick_recipe(), drawn), ["resist.threshold", "dose", "mask.bias_nm"])
 
     def test_focus_without_defocus(self, drawn):

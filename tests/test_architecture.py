@@ -24,7 +24,7 @@ LAYERS = {
     1: ["layout", "nn", "optics", "training", "viz"],
     2: ["metrics", "models", "process", "report"],
     3: ["mnist", "simulation"],
-    4: ["ilt", "scoring"],
+    4: ["calibration", "ilt", "scoring"],
     5: ["runs"],
     6: ["pairs", "tuning"],
     7: ["generators"],

@@ -252,7 +252,7 @@ def report(study: Study, draws: list[dict[str, float]], bounds: np.ndarray, fold
         f"focus-exposure sweep of the simulator on a field of {FIELD_NM:g} nm with {SAMPLES} source cells a side, and "
         f"{SIGMA_NM} nm of normal noise. The start, `{OPTICS}`, predicts them "
         f"{np.sqrt(np.mean(start_errors(study) ** 2)):.1f} nm off (r.m.s.). {FROM_RECIPE} draws of the noise start "
-        f"from it, the others from the first result, which takes fewer steps; started from the recipe, draw {FROM_RECIPE} "
+        f"from it, the others from the first result, which takes fewer steps; from the recipe, draw {FROM_RECIPE} "
         f"ends {same:.1e} sigmas from there.",
         table(parameter_rows(study, draws, bounds)),
         "The Cramer-Rao bound is taken from central differences of predictions at the truth.",

@@ -2,13 +2,19 @@
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from litho_dl.cli.options import command_line, complete_names, json_option, out_option, own, report_option
 from litho_dl.core.progress import progress_bar
+
+if TYPE_CHECKING:
+    from litho_dl.calibration.fit import Report
+    from litho_dl.process.recipe import Recipe
 
 
 class _Numbers(click.ParamType):
@@ -28,6 +34,28 @@ class _Numbers(click.ParamType):
         if not key or len(numbers) != len(self.parts):
             self.fail(f"expected {self.name}, got {value!r}", param, ctx)
         return key, numbers
+
+
+@contextmanager
+def _keeping_the_best(started: "Recipe", out: Path) -> "Iterator[Report]":
+    """Shows the progress of a fit; of one that is interrupted, the best recipe so far is written."""
+    from litho_dl.calibration.keys import with_values
+    from litho_dl.calibration.report import write_recipe
+
+    best: dict[str, float] = {}
+    try:
+        with progress_bar("Calibrating", time_left=False) as advance:
+
+            def report(steps: int, rms: float, values: dict[str, float]) -> None:
+                best.update(values)
+                advance(steps, steps, f"r.m.s. {rms:.3f} sigmas")
+
+            yield report
+    except KeyboardInterrupt:
+        if best:
+            write_recipe(out / "interrupted.toml", with_values(started, best))
+            click.echo(f"{out / 'interrupted.toml'} has the best recipe so far.", err=True)
+        raise
 
 
 @click.command()
@@ -96,10 +124,9 @@ def calibrate(
     resist.threshold,resist.diffusion_nm,mask.bias_nm --field 1024 --hold-out 0.2 --out runs/calibration
     """
     from litho_dl.calibration.images import Images
-    from litho_dl.calibration.keys import with_values
     from litho_dl.calibration.measurement import read_measurements
     from litho_dl.calibration.parameters import Prior, choose_parameters
-    from litho_dl.calibration.report import calibration_text, write_calibration, write_recipe
+    from litho_dl.calibration.report import calibration_text, write_calibration
     from litho_dl.calibration.run import calibrate as fit_recipe
     from litho_dl.calibration.scene import Scenes
     from litho_dl.core.grid import require_steps
@@ -119,31 +146,19 @@ def calibrate(
     require_steps((side, side), pixel_nm, "a calibration")
     measurements = read_measurements(gauges, Scenes((side, side), pixel_nm, recipe.scale, layer, cell))
     own(out)
-    best: dict[str, float] = {}
-    started_s = time.perf_counter()
-    try:
-        with progress_bar("Calibrating", time_left=False) as advance:
-
-            def tell(steps: int, rms: float, values: dict[str, float]) -> None:
-                best.update(values)
-                advance(steps, steps, f"r.m.s. {rms:.3f} sigmas")
-
-            result = fit_recipe(
-                started,
-                measurements,
-                parameters,
-                hold_out=hold_out,
-                seed=seed,
-                outliers=not keep_outliers,
-                images=Images((side, side)),
-                report=tell,
-            )
-    except KeyboardInterrupt:
-        if best:
-            write_recipe(out / "interrupted.toml", with_values(started, best))
-            click.echo(f"{out / 'interrupted.toml'} has the best recipe so far.", err=True)
-        raise
-    seconds = time.perf_counter() - started_s
+    start = time.perf_counter()
+    with _keeping_the_best(started, out) as report:
+        result = fit_recipe(
+            started,
+            measurements,
+            parameters,
+            hold_out=hold_out,
+            seed=seed,
+            outliers=not keep_outliers,
+            images=Images((side, side)),
+            report=report,
+        )
+    seconds = time.perf_counter() - start
     summary = write_calibration(result, out, f"{gauges.name}, {Path(optics).name}")
     told = {"gauges": str(gauges), "optics": optics, "field_nm": side, "seed": seed, "fit_seconds": seconds, **summary}
     write_summary(out / "summary.json", command_line(), told)

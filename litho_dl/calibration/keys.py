@@ -15,7 +15,6 @@ DOSE, FOCUS, THRESHOLD = "corners.nominal.dose", "corners.nominal.defocus_nm", "
 SHORT = {"dose": DOSE, "focus_nm": FOCUS}  # what users may write
 NUMERICAL = ("kernels", "scale", "corners")  # no physics; of the corners, the nominal one alone is free
 WAVES = "pupil.zernike_waves"
-AXES = ("x", "y")  # names of the two numbers of a list
 
 
 def full_key(key: str, recipe: Recipe) -> str:
@@ -55,9 +54,8 @@ def _numbers(value: Any, key: str) -> Iterator[str]:
         for name, entry in value.items():
             yield from _numbers(entry, f"{key}.Z{name}" if key == WAVES else f"{key}.{name}")
     elif isinstance(value, list | tuple):
-        pair = len(value) == 2 and all(isinstance(entry, float) for entry in value)
         for index, entry in enumerate(value):
-            yield from _numbers(entry, f"{key}.{AXES[index] if pair else index}")
+            yield from _numbers(entry, f"{key}.{index}")
 
 
 def value_of(recipe: Recipe, key: str) -> float:
@@ -69,7 +67,7 @@ def value_of(recipe: Recipe, key: str) -> float:
         elif isinstance(value, Mapping):
             value = value.get(int(part[1:]), 0.0) if part[1:].isdigit() else value[part]
         else:
-            value = value[AXES.index(part) if part in AXES else int(part)]
+            value = value[int(part)]
     return float(value)
 
 
@@ -105,7 +103,7 @@ def _put(table: Any, path: list[str], value: float) -> None:
         place = int(here[1:]) if here[1:].isdigit() and here[0] == "Z" else here
         entry = table.get(place, {})
     else:
-        place = AXES.index(here) if here in AXES else int(here)
+        place = int(here)
         entry = table[place]
     if rest:
         table[place] = entry = dict(entry) if isinstance(entry, Mapping) else list(entry)
@@ -135,4 +133,4 @@ def limits(recipe: Recipe, key: str) -> tuple[float, float]:
 def _entry(value: Any, part: str) -> Any:
     if isinstance(value, Mapping):
         return value.get(part)
-    return value[AXES.index(part) if part in AXES else int(part)]
+    return value[int(part)]

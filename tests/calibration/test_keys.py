@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from scenes.calibration import quick_recipe
+from scenes.calibration import quick_recipe, with_topography
 
 from litho_dl.calibration.keys import DOSE, FOCUS, full_key, known_keys, limits, value_of, with_values
 from litho_dl.core.errors import RecipeError
@@ -66,8 +66,16 @@ class TestValues:
     def test_two_biases(self):
         recipe = quick_recipe()
         pair = recipe.model_copy(update={"mask": recipe.mask.model_copy(update={"bias_nm": (1.0, 2.0)})})
-        assert {"mask.bias_nm.x", "mask.bias_nm.y"} <= set(known_keys(pair))
-        assert with_values(pair, {"mask.bias_nm.y": 3.0}).mask.bias_nm == (1.0, 3.0)
+        assert {"mask.bias_nm.0", "mask.bias_nm.1"} <= set(known_keys(pair))
+        assert with_values(pair, {"mask.bias_nm.1": 3.0}).mask.bias_nm == (1.0, 3.0)
+
+    def test_boundary_layers(self):
+        recipe = with_topography(quick_recipe())
+        key = "mask.topography.x.perpendicular.zeroth_nm.1"
+        assert key in known_keys(recipe)
+        changed = with_values(recipe, {key: 2.5})
+        assert changed.mask.topography.x.perpendicular.zeroth_nm == (-4.0, 2.5)
+        assert changed.mask.topography.x.parallel == recipe.mask.topography.x.parallel
 
     def test_values_out_of_range_are_refused(self):
         with pytest.raises(RecipeError, match="threshold"):

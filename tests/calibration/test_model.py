@@ -5,7 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scenes.calibration import FIELD_NM, IMAGES, VALUES, gauge_rows, quick_recipe, small_measurements, write_rows
+from scenes.calibration import (
+    FIELD_NM,
+    IMAGES,
+    VALUES,
+    gauge_rows,
+    quick_recipe,
+    small_measurements,
+    with_topography,
+    write_rows,
+)
 
 from litho_dl.calibration.images import difference_step
 from litho_dl.calibration.keys import full_key, value_of, with_values
@@ -40,10 +49,12 @@ def attenuated(recipe, **changes):
 
 
 class TestPredictions:
+    @pytest.mark.parametrize("layers", [False, True])
     @pytest.mark.parametrize("name", ["duv193-immersion-annular", "gate-45nm"])
-    def test_are_the_simulators_own_cds(self, measurements, name):
+    def test_are_the_simulators_own_cds(self, measurements, name, layers):
         """Lines by `Exposure.cd`, in a dark and in a clear field; it interpolates between samples 0.5 nm apart."""
-        recipe = quick_recipe(name, resist__diffusion_nm=6.0)
+        recipe = quick_recipe(name, resist__diffusion_nm=6.0, pupil__flare=0.02, mask__bias_nm=1.5)
+        recipe = with_topography(recipe) if layers else recipe
         lines = [own for own in measurements if own.gauge.kind == "line"]
         found = Model(lines, IMAGES).predict(recipe).values_nm
         assert np.isfinite(found).sum() > 20
@@ -109,6 +120,15 @@ class TestDerivatives:
         moving = key.startswith("source.") or key == "pupil.na"
         tolerance = 0.02 if moving else 1e-4  # over steps as wide as the fit's: only the slopes' own bend is left
         assert np.linalg.norm(found[good] - expected) < tolerance * np.linalg.norm(expected)
+
+    def test_of_boundary_layers(self, measurements):
+        recipe, key = with_topography(quick_recipe()), "mask.topography.x.parallel.zeroth_nm.1"
+        model = Model(measurements, IMAGES)
+        (found,) = model.derivatives(recipe, [key], model.predict(recipe)).T
+        ends = [model.predict(with_values(recipe, {key: 1.0 + side * 0.3})).values_nm for side in (1, -1)]
+        good = well(model, recipe)
+        expected = ((ends[0] - ends[1]) / 0.6)[good]
+        assert np.linalg.norm(found[good] - expected) < 1e-3 * np.linalg.norm(expected) > 0
 
     def test_of_the_mask_are_exact_for_every_step(self, measurements):
         """The image is quadratic in the mask's spectrum: transmission against its own closed form, d sqrt(T) / dT."""

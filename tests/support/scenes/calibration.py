@@ -15,6 +15,7 @@ from litho_dl.calibration.scene import Scenes
 from litho_dl.layout.files import write_layout
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
+from litho_dl.optics.topography import EdgeLayers, Layer, Topography
 from litho_dl.process.recipe import KernelSettings, Recipe, load_recipe
 
 FIELD_NM = (480.0, 480.0)
@@ -29,6 +30,13 @@ def quick_recipe(name: str = "duv193-immersion-annular", **values: float) -> Rec
     settings = KernelSettings(field_nm=FIELD_NM[0], source_samples=21, energy=0.9999999)
     recipe = recipe.model_copy(update={"kernels": settings})
     return with_values(recipe, {full_key(key.replace("__", "."), recipe): value for key, value in values.items()})
+
+
+def with_topography(recipe: Recipe) -> Recipe:
+    """The recipe with boundary layers on its mask's edges."""
+    layers = EdgeLayers(parallel=Layer(zeroth_nm=(-6.0, 1.0)), perpendicular=Layer(zeroth_nm=(-4.0, 2.0)))
+    mask = recipe.mask.model_copy(update={"topography": Topography(x=layers)})
+    return recipe.model_copy(update={"mask": mask})
 
 
 def rectangle(x0: float, y0: float, x1: float, y1: float) -> Polygon:

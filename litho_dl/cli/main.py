@@ -13,6 +13,7 @@ from litho_dl.core.errors import LithoError, out_of_memory
 from litho_dl.core.memory import collect_seldom, keep_memory
 
 COMMANDS = {
+    "calibrate": "Fit a recipe to measured CDs and contours.",
     "clips": "Generate random layout clips that keep design rules, or cut clips from a layout.",
     "compare": "Compare methods, networks and masks of other programs on given layouts.",
     "completion": "Print the script that completes commands and names in a shell.",

@@ -154,9 +154,8 @@ def pupil_function(pupil: Pupil, rho_x: Tensor, rho_y: Tensor, defocus_nm: float
         phase = phase + 2 * torch.pi * waves * zernike(j, rho_x, rho_y)
     amplitude = inside.to(rho2.dtype)
     if pupil.obliquity:
-        at_mask2 = pupil.na**2 * sum(
-            (rho / m).square() for rho, m in zip((rho_x, rho_y), pupil.reductions, strict=True)
-        )
+        at_mask_x, at_mask_y = (pupil.na * rho / m for rho, m in zip((rho_x, rho_y), pupil.reductions, strict=True))
+        at_mask2 = at_mask_x.square() + at_mask_y.square()
         amplitude = amplitude * (torch.clamp(1 - at_mask2, min=0) / (1 - sine2 / index**2)) ** 0.25
     return torch.polar(amplitude, phase)
 

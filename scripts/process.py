@@ -149,8 +149,8 @@ def write(out: Path, rows: list[dict[str, Any]]) -> None:
 
 `python scripts/process.py`
 
-A step (forward and backward, three corners, {PIXEL_NM:g} nm, one clip), `fast` on `layouts/metal_01.glp` and the most memory
-of a process, on one thread; in brackets, over the plain process. All optics ask for edges within 0.2 to 0.25 nm.
+A step (forward and backward, three corners, {PIXEL_NM:g} nm, one clip), `fast` on `layouts/metal_01.glp` and the most
+memory of a process, on one thread; in brackets, over the plain process. All optics ask for edges within 0.2 to 0.25 nm.
 
 {as_markdown([header, *table])}
 

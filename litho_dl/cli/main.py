@@ -22,6 +22,7 @@ COMMANDS = {
     "export": "Write a trained network as ONNX or torch.export, and check it.",
     "film": "Show what the films on the wafer do: reflectivity, swing curve, antireflective layer, bulk image.",
     "fullchip": "Find the mask of a whole layout, tile by tile.",
+    "hotspots": "Find where a mask pinches, bridges, misses shapes or prints strays, at any corner.",
     "infer": "Predict the masks of given layouts by a trained network.",
     "kernels": "Build, import and show optical kernels.",
     "mnist": "Train and score a benchmark on MNIST, to check networks and training loop.",

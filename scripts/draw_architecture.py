@@ -44,8 +44,8 @@ ROUND = "round,pad=0,rounding_size=0.08"
 # Above shared folders it is left free, for arrows from high up.
 COLUMNS = {
     **{"report": 0.0, "layout": 1.0, "metrics": 1.0, "optics": 2.0, "process": 2.0, "simulation": 1.5},
-    **{"scoring": 1.0, "ilt": 2.0, "runs": 1.5, "tuning": 1.0, "pairs": 2.0, "viz": 3.0},
-    **{"nn": 4.0, "models": 4.0, "mnist": 4.5, "training": 5.15, "generators": 3.3, "fullchip": 3.3, "cli": 3.0},
+    **{"calibration": 2.9, "scoring": 1.0, "ilt": 2.0, "runs": 1.5, "tuning": 1.0, "pairs": 2.0, "viz": 3.0},
+    **{"nn": 4.0, "models": 4.0, "mnist": 4.5, "training": 5.15, "generators": 3.6, "fullchip": 3.6, "cli": 3.0},
 }
 PLACES = [half / 2 for half in range(-10, 30)]
 COLUMN_IN, LEVEL_IN, MARGIN_IN, CAPTION_IN = 1.6, 0.98, 0.3, 0.45

@@ -26,7 +26,7 @@ LAYERS = {
     3: ["mnist", "simulation"],
     4: ["ilt", "scoring"],
     5: ["runs"],
-    6: ["pairs", "tuning"],
+    6: ["calibration", "pairs", "tuning"],
     7: ["generators"],
     8: ["comparison", "fullchip"],
     9: ["cli"],

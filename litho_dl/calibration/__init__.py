@@ -1,1 +1,1 @@
-"""Calibration: recipes fitted to measured CDs and contours."""
+"""Calibration: recipes fitted to measured CDs and contours, and to rigorous diffraction."""

@@ -49,14 +49,16 @@ def fitted_mask(recipe: Recipe, stack: MaskStack) -> MaskType:
     """The mask technology of a recipe with the transmission of a stack, without boundary layers.
 
     Raises:
-        RecipeError: The recipe has another wavelength, no vector imaging or an alternating mask, or light behind the
-            absorber is neither in phase nor in opposite phase.
+        RecipeError: The recipe has another wavelength, no vector imaging, an anamorphic lens or an alternating mask, or
+            light behind the absorber is neither in phase nor in opposite phase.
     """
     if recipe.pupil.imaging != "vector" or recipe.mask.type == "alternating":
         raise RecipeError(
             f"Expected optics with vector imaging, which tells light along edges from light across them, and with a "
             f'binary or an attenuated mask; got {recipe.pupil.imaging} imaging and type = "{recipe.mask.type}".'
         )
+    if len(set(recipe.pupil.reductions)) > 1:
+        raise RecipeError("Expected one reduction along x and y, got an anamorphic lens; fit its axes apart.")
     if not math.isclose(recipe.pupil.wavelength_nm, stack.wavelength_nm, rel_tol=1e-3):
         raise RecipeError(
             f"Expected a stack for the recipe's wavelength, {recipe.pupil.wavelength_nm:g} nm, got one for "

@@ -84,7 +84,7 @@ def study_mask3d(
             f"Expected lines of at least {0.1 * unit_nm:.3g} nm at pitches up to {100 * unit_nm:.4g} nm, got widths "
             f"{', '.join(f'{w:g}' for w in widths)} and pitches {', '.join(f'{p:g}' for p in pitches)} nm."
         )
-    solved = diffract(stack, pitches, widths, mask.field, recipe.pupil.reduction, advance)
+    solved = diffract(stack, pitches, widths, mask.field, recipe.pupil.reductions[0], advance)
     models = {
         "thin": mask,
         "bias": mask.model_copy(update={"topography": fit_layers(recipe, mask, solved, moments=1)}),

@@ -13,6 +13,7 @@ from litho_dl.core.errors import LithoError, out_of_memory
 from litho_dl.core.memory import collect_seldom, keep_memory
 
 COMMANDS = {
+    "calibrate": "Fit a recipe to measured CDs and contours.",
     "clips": "Generate random layout clips that keep design rules, or cut clips from a layout.",
     "compare": "Compare methods, networks and masks of other programs on given layouts.",
     "completion": "Print the script that completes commands and names in a shell.",
@@ -29,6 +30,7 @@ COMMANDS = {
     "mrc": "Check a mask's least width, space, area and curvature radius.",
     "optimize": "Find the masks that print given layouts.",
     "process-window": "Sweep dose and focus: CDs, process windows, MEEF.",
+    "profile": "Show the resist's profile after exposure, bake and development: sidewall, top loss.",
     "recipes": "List and print the optics recipes, ILT methods and design rules.",
     "rectangles": "Replace any mask by at most so many rectangles, and show what that costs.",
     "report": "Show the results of a command in one HTML file.",

@@ -29,6 +29,7 @@ NOUNS: dict[Kind, str] = {
 }
 UNKNOWN_KEY, NO_CHOICE = "extra_forbidden", "literal_error"  # pydantic's names of the faults
 QUOTED = re.compile(r"'([^']*)'")
+HIDDEN_TAGS = {"<threshold>", "<chemical>"}  # of alternatives that one key chooses between; a file has none
 MOST_FAULTS, LONGEST_PART, LONGEST_MESSAGE = 8, 80, 400  # messages may quote a stranger's file
 Model = TypeVar("Model", bound=BaseModel)
 # Bounds beyond which nobody can mean a value: a misplaced exponent is refused before work starts.
@@ -268,7 +269,7 @@ def _meant(key: Any, known: Sequence[str]) -> str:
 
 
 def _explain(entry: Any, meant: str) -> str:
-    parts = (str(part)[:LONGEST_PART] for part in entry["loc"])
+    parts = (str(part)[:LONGEST_PART] for part in entry["loc"] if part not in HIDDEN_TAGS)
     where = ".".join(part if part.isprintable() else repr(part) for part in parts)
     if entry["type"] == UNKNOWN_KEY:
         if meant == entry["loc"][-1]:

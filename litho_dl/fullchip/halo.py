@@ -1,6 +1,7 @@
 """The halo: the width around a tile's core within which masks influence its image."""
 
 import math
+from dataclasses import replace
 
 import torch
 
@@ -37,7 +38,8 @@ def influence(process: ProcessModel) -> torch.Tensor:
     side = max(FIELDS * farthest, *process.field_nm)
     pixel_nm, feature_nm = PIXEL_NM * process.scale, FEATURE_NM * process.scale
     grid = Grid.of_field((side, side), pixel_nm)
-    simulator = Simulator(process.without_flare().on_field(grid.field_nm))
+    optical = replace(process.without_flare(), resist=process.resist.lumped)  # far masks act through the light
+    simulator = Simulator(optical.on_field(grid.field_nm))
     blocks, repeat = math.ceil(side / feature_nm), round(feature_nm / pixel_nm)
     random = torch.rand(2, blocks, blocks, generator=torch.Generator().manual_seed(SEED)) < 0.5
     masks = random.repeat_interleave(repeat, 1).repeat_interleave(repeat, 2)[:, : grid.shape[0], : grid.shape[1]]

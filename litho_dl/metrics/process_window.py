@@ -1,17 +1,23 @@
 """Process windows: critical dimension (CD) against focus and dose, from intensity profiles along gauges.
 
 Dose multiplies intensity, so at dose d a bright feature is where I >= t / d, for the resist's threshold t. Dose limits
-are computed from the profiles directly and do not depend on a list of sampled doses.
+are computed from the profiles directly and do not depend on a list of sampled doses. Latent images of chemical resists
+do not grow in proportion: they come at doses in small steps, between which a spline interpolates each point.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from litho_dl.core.errors import LithoError
 from litho_dl.optics.print_rule import PrintRule
+
+if TYPE_CHECKING:
+    from scipy.interpolate import CubicSpline
 
 BISECTIONS = 50
 DARKEST = 1e-6  # of the brightest intensity; keeps the search for a dose finite where a profile is dark
@@ -21,14 +27,15 @@ FOCUS_INTERVALS = 400  # of the grid on which rectangles are searched
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GaugeProfile:
-    """The intensity along one gauge through focus, at dose 1.
+    """The intensity along one gauge through focus.
 
     Attributes:
-        intensity: (F, P), one row per focus.
+        intensity: (F, P) at dose 1, one row per focus; or (F, G, P), at each of `doses`.
         positions_nm: (P,) equidistant; they include 0, the middle of the drawn feature.
         target_nm: Drawn CD.
         bright: True if the feature is where the image is bright, as a line of a dark field or a space of a clear one.
         threshold: Intensity at which the resist prints at dose 1.
+        doses: (G,) rising, at least 4; None: intensities grow in proportion to the dose.
     """
 
     intensity: np.ndarray
@@ -36,11 +43,14 @@ class GaugeProfile:
     target_nm: float
     bright: bool
     threshold: float
+    doses: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        shape, count = self.intensity.shape, len(self.positions_nm)
-        if len(shape) != 2 or shape[1] != count or not np.isfinite(self.intensity).all():
-            raise LithoError(f"Expected a finite intensity (F, {count}), got shape {shape} or NaN or infinity in it.")
+        shape = self.intensity.shape
+        wanted = (*(() if self.doses is None else (len(self.doses),)), len(self.positions_nm))
+        if len(shape) != 1 + len(wanted) or shape[1:] != wanted or not np.isfinite(self.intensity).all():
+            listed = ", ".join(map(str, wanted))
+            raise LithoError(f"Expected a finite intensity (F, {listed}), got shape {shape} or NaN or infinity in it.")
         if not (np.abs(self.positions_nm).min() < 1e-9 and self.target_nm > 0 and self.threshold > 0):
             raise LithoError(
                 f"Expected positions through 0, a positive target CD and threshold, got target {self.target_nm:g} nm "
@@ -48,7 +58,7 @@ class GaugeProfile:
             )
 
     def __repr__(self) -> str:
-        foci, samples = self.intensity.shape
+        foci, samples = len(self.intensity), len(self.positions_nm)
         side = "bright" if self.bright else "dark"
         return f"GaugeProfile({side} feature of {self.target_nm:.4g} nm, {samples} samples at {foci} foci)"
 
@@ -58,15 +68,39 @@ class GaugeProfile:
         The printed feature is the one that contains the middle of the drawn feature: its CD is 0 if the middle does not
         print, and infinite if the feature reaches the end of the profile. Linear interpolation between samples.
         """
-        rises = np.broadcast_to(doses, (len(self.intensity), np.shape(doses)[-1]))[..., None] * self.intensity[:, None]
-        above = PrintRule(self.threshold, "dark" if self.bright else "clear").excess(rises)
+        above = PrintRule(self.threshold, "dark" if self.bright else "clear").excess(self.at(doses))
         middle = int(np.abs(self.positions_nm).argmin())
         after, before = _samples_inside(above[..., middle:]), _samples_inside(above[..., middle::-1])
         return (after + before) * (self.positions_nm[1] - self.positions_nm[0])
 
-    def nils(self) -> np.ndarray:
-        """Normalised image log-slope (F,): target CD times |d ln I / dx|, the mean of both drawn edges."""
-        logarithm = np.log(np.maximum(self.intensity, DARKEST * self.intensity.max()))
+    def at(self, doses: np.ndarray) -> np.ndarray:
+        """Intensities (F, D, P) at doses (D,) or (F, D)."""
+        wanted = np.broadcast_to(doses, (len(self.intensity), np.shape(doses)[-1]))
+        if self.doses is None:
+            return wanted[..., None] * self.intensity[:, None]
+        return np.stack([spline(np.log(row)) for spline, row in zip(self._splines, wanted, strict=True)])
+
+    @cached_property
+    def _splines(self) -> "list[CubicSpline]":
+        """Intensities (D, P) by the logarithm of the dose, of each focus."""
+        from scipy.interpolate import CubicSpline  # imported here: it loads slowly
+
+        assert self.doses is not None
+        return [CubicSpline(np.log(self.doses), row) for row in self.intensity]
+
+    def dose_range(self) -> tuple[np.ndarray, np.ndarray]:
+        """The lowest and the highest dose (F,) that are worth looking at."""
+        if self.doses is not None:
+            low, high = (np.full(len(self.intensity), self.doses[end]) for end in (0, -1))
+            return low, high
+        brightest = self.intensity.max(axis=1)
+        darkest = np.maximum(self.intensity.min(axis=1), DARKEST * brightest)
+        return self.threshold / brightest / 2, 2 * self.threshold / darkest
+
+    def nils(self, dose: float = 1.0) -> np.ndarray:
+        """Normalised image log-slope (F,) at a dose: target CD times |d ln I / dx|, the mean of both drawn edges."""
+        intensity = self.at(np.array([dose]))[:, 0]
+        logarithm = np.log(np.maximum(intensity, DARKEST * intensity.max()))
         slopes = np.abs(np.gradient(logarithm, self.positions_nm, axis=1))
         half = self.target_nm / 2
         return self.target_nm * np.array([np.interp([-half, half], self.positions_nm, row).mean() for row in slopes])
@@ -126,9 +160,7 @@ def dose_window(profile: GaugeProfile, foci_nm: np.ndarray, tolerance: float = 0
 
 def _dose_at(profile: GaugeProfile, cd_nm: float) -> np.ndarray:
     """The dose (F,) at which the CD has a value, by bisection; CDs of bright features rise with dose, of dark fall."""
-    brightest = profile.intensity.max(axis=1)
-    darkest = np.maximum(profile.intensity.min(axis=1), DARKEST * brightest)
-    low, high = np.log(profile.threshold / brightest / 2), np.log(2 * profile.threshold / darkest)
+    low, high = map(np.log, profile.dose_range())
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
         cd = profile.cd_nm(np.exp(middle)[:, None])[:, 0]

@@ -13,8 +13,9 @@ from litho_dl.optics.zernike import zernike
 
 HIGHEST_NOLL = 231  # radial order 20; the explicit sum is inaccurate at much higher orders
 SMALLEST_SPOT = 0.5  # wavelength / NA; the FWHM of an Airy disc is 0.51
-NOT_OF_SPOTS = ("reduction", "obliquity", "zernike_waves", "jones", "focus_blur_nm")
+NOT_OF_SPOTS = ("reduction", "obscuration", "obliquity", "zernike_waves", "jones", "focus_blur_nm")
 EDGE_TOLERANCE = 1e-12  # a frequency exactly on the edge passes in spite of the rounding of rho
+Reduction = Annotated[float, Field(ge=1, le=100)]
 
 
 class Pupil(Settings):
@@ -24,7 +25,8 @@ class Pupil(Settings):
         wavelength_nm: Vacuum wavelength.
         na: Numerical aperture on the image side.
         immersion_index: Refractive index of the medium above the wafer.
-        reduction: Magnification from wafer to mask, for the obliquity factor.
+        reduction: Magnification from wafer to mask, for the obliquity factor; two numbers: along x and y (anamorphic).
+        obscuration: Radius of the central part of the pupil that passes no light, in units of NA.
         obliquity: Whether the pupil has the obliquity factor.
         zernike_waves: Aberrations: coefficients in waves by Noll index.
         imaging: `scalar`, or `vector`: with polarisation and the directions of the field, or `spot`: a focused laser
@@ -40,7 +42,8 @@ class Pupil(Settings):
     wavelength_nm: Annotated[float, Field(ge=1, le=100_000)]
     na: Annotated[float, Field(ge=0.001)]
     immersion_index: Annotated[float, Field(ge=1, le=4)] = 1.0
-    reduction: Annotated[float, Field(ge=1, le=100)] = 4.0
+    reduction: Reduction | tuple[Reduction, Reduction] = 4.0
+    obscuration: ProperFraction = 0.0
     obliquity: bool = True
     zernike_waves: dict[int, Annotated[float, Field(ge=-100, le=100)]] = Field(default_factory=dict)
     imaging: Literal["scalar", "vector", "spot"] = "scalar"
@@ -67,10 +70,10 @@ class Pupil(Settings):
                 f"na must be below immersion_index (a wave of larger angle does not propagate), got na = {self.na:g} "
                 f"with immersion_index = {self.immersion_index:g}; water at 193 nm has 1.44"
             )
-        if self.obliquity and self.na >= self.reduction:
+        if self.obliquity and self.na >= min(self.reductions):
             raise ValueError(
                 f"na must be below reduction, or the mask side has no such angle, got na = {self.na:g} with "
-                f"reduction = {self.reduction:g}; scanners reduce by 4"
+                f"reduction = {min(self.reductions):g}; scanners reduce by 4"
             )
         if not all(1 <= j <= HIGHEST_NOLL for j in self.zernike_waves):
             raise ValueError(
@@ -104,7 +107,14 @@ class Pupil(Settings):
         """Plain values, of a spot or of a pupil without the keys of the other, so that digests are as they were."""
         table: dict[str, Any] = dump(self)
         dropped = NOT_OF_SPOTS if self.imaging == "spot" else ("fwhm_nm",)
+        if not self.obscuration:
+            dropped = (*dropped, "obscuration")
         return {key: value for key, value in table.items() if key not in dropped}
+
+    @property
+    def reductions(self) -> tuple[float, float]:
+        """Magnification from wafer to mask along x, and along y."""
+        return self.reduction if isinstance(self.reduction, tuple) else (self.reduction, self.reduction)
 
     @property
     def rayleigh_unit_nm(self) -> float:
@@ -120,7 +130,7 @@ class Pupil(Settings):
 
 
 def pupil_function(pupil: Pupil, rho_x: Tensor, rho_y: Tensor, defocus_nm: float = 0.0) -> Tensor:
-    """P(rho) = [|rho| <= 1] R(rho) exp(2 pi i W(rho)) exp(i 2 pi/lambda z (sqrt(n^2 - NA^2 rho^2) - n)).
+    """P(rho) = [obscuration <= |rho| <= 1] R(rho) exp(2 pi i W(rho)) exp(i 2 pi/lambda z (sqrt(n^2 - NA^2 rho^2) - n)).
 
     Args:
         pupil: The lens.
@@ -135,6 +145,8 @@ def pupil_function(pupil: Pupil, rho_x: Tensor, rho_y: Tensor, defocus_nm: float
     """
     rho2 = rho_x.square() + rho_y.square()
     inside = rho2 <= 1 + EDGE_TOLERANCE
+    if pupil.obscuration:
+        inside = inside & (rho2 >= pupil.obscuration**2)
     rho2 = rho2.clamp(max=1.0)
     index, sine2 = pupil.immersion_index, pupil.na**2 * rho2
     phase = 2 * torch.pi / pupil.wavelength_nm * defocus_nm * ((index**2 - sine2).sqrt() - index)
@@ -142,7 +154,9 @@ def pupil_function(pupil: Pupil, rho_x: Tensor, rho_y: Tensor, defocus_nm: float
         phase = phase + 2 * torch.pi * waves * zernike(j, rho_x, rho_y)
     amplitude = inside.to(rho2.dtype)
     if pupil.obliquity:
-        amplitude = amplitude * ((1 - sine2 / pupil.reduction**2) / (1 - sine2 / index**2)) ** 0.25
+        at_mask_x, at_mask_y = (pupil.na * rho / m for rho, m in zip((rho_x, rho_y), pupil.reductions, strict=True))
+        at_mask2 = at_mask_x.square() + at_mask_y.square()
+        amplitude = amplitude * (torch.clamp(1 - at_mask2, min=0) / (1 - sine2 / index**2)) ** 0.25
     return torch.polar(amplitude, phase)
 
 

@@ -221,7 +221,7 @@ def edge_error(examples: Examples, kernels: SocsKernels, recipe: Recipe, grid: G
 
 def image_edge_error(found: Tensor, exact: Tensor, recipe: Recipe, grid: Grid, *, share: float = SHARE) -> float:
     """`edge_error` of images at hand: half spectra (B, 2 h_y + 1, h_x + 1) without the resist's diffusion."""
-    half, resist = (exact.shape[-2] // 2, exact.shape[-1] - 1), recipe.resist
+    half, resist = (exact.shape[-2] // 2, exact.shape[-1] - 1), recipe.resist.lumped
     back = synthesis(grid, half, dtype=torch.float64, device=exact.device)
     blur = diffusion_transfer(half, grid.field_nm, resist.diffusion_nm)
     error = synthesise((found - exact) * blur, back)

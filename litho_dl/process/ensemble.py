@@ -158,8 +158,9 @@ def optimised_masks(drawn: Tensor, grid: Grid, kernels: SocsKernels, recipe: Rec
     forward = analysis(grid, kernels.half, reference_nm=0.0, dtype=f32, device=drawn.device, blur_nm=blur_nm)
     back = synthesis(grid, (2 * half_y, 2 * half_x), dtype=f32, device=drawn.device)
     few = paired(kernels.weighted_spectra).to(torch.complex64)
-    blur = diffusion_transfer((2 * half_y, 2 * half_x), grid.field_nm, recipe.resist.diffusion_nm).float()
-    resist = recipe.resist.model_copy(update={"steepness": RESIST_STEEPNESS})
+    lumped = recipe.resist.lumped
+    blur = diffusion_transfer((2 * half_y, 2 * half_x), grid.field_nm, lumped.diffusion_nm).float()
+    resist = lumped.model_copy(update={"steepness": RESIST_STEEPNESS})
     logits, mean, square = target - 0.5, torch.zeros_like(target), torch.zeros_like(target)
     for step in range(1, STEPS + 1):
         logits.requires_grad_()

@@ -5,9 +5,9 @@ import json
 from typing import Any
 
 from litho_dl.optics.mask import MaskType
+from litho_dl.process.chemistry import AnyResist
 from litho_dl.process.model import Corner, ProcessModel, recipe_corners
 from litho_dl.process.recipe import Recipe
-from litho_dl.process.resist import Resist
 
 # Settings that recipes had not from the start: at their defaults they leave digests as they were.
 LATER = {
@@ -43,7 +43,7 @@ def recipe_digest(recipe: Recipe) -> str:
     return _digest(recipe.mask, recipe.resist, recipe_corners(recipe), recipe).hexdigest()
 
 
-def _digest(mask: MaskType, resist: Resist, corners: dict[str, Corner], recipe: Recipe | None) -> "hashlib._Hash":
+def _digest(mask: MaskType, resist: AnyResist, corners: dict[str, Corner], recipe: Recipe | None) -> "hashlib._Hash":
     described = {
         "mask": mask.model_dump(mode="json"),
         "resist": resist.model_dump(mode="json", exclude={"steepness"}),

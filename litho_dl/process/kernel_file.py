@@ -16,9 +16,9 @@ from litho_dl.core.settings import Positive
 from litho_dl.core.stored import Stored, checked, parse_json
 from litho_dl.optics.kernels import SocsKernels, Tail
 from litho_dl.optics.mask import MaskType
+from litho_dl.process.chemistry import AnyResist
 from litho_dl.process.model import Corner, ProcessModel
 from litho_dl.process.recipe import Recipe
-from litho_dl.process.resist import Resist
 
 FORMAT = "litho_dl.kernels/1"
 
@@ -107,7 +107,7 @@ class _Settings(Stored):
     ends_nm: Positive | None = None
     edge_error_nm: dict[str, float | None] = Field(default_factory=dict)
     mask: MaskType
-    resist: Resist
+    resist: AnyResist
     corners: dict[str, _Corner]
     recipe: Recipe | None
 

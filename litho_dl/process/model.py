@@ -19,8 +19,8 @@ from litho_dl.optics.source import sample_source
 from litho_dl.optics.spot import spot_fwhm_nm, spot_kernels
 from litho_dl.optics.topography import polarized_parts
 from litho_dl.process.accuracy import accurate_kernels
+from litho_dl.process.chemistry import AnyResist
 from litho_dl.process.recipe import Recipe
-from litho_dl.process.resist import Resist
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,7 +59,7 @@ class ProcessModel:
 
     kernels: dict[str, SocsKernels]
     mask: MaskType
-    resist: Resist
+    resist: AnyResist
     corners: dict[str, Corner]
     recipe: Recipe | None = None
 

@@ -13,11 +13,12 @@ from litho_dl.optics.mask import MaskType
 from litho_dl.optics.pupil import Pupil
 from litho_dl.optics.socs import SCALAR_FILM
 from litho_dl.optics.source import Conventional, Freeform, SourceSpec
-from litho_dl.process.resist import Resist
+from litho_dl.process.chemistry import AnyResist, ChemicalResist
 
 REQUIRED_CORNERS = ("nominal", "outer", "inner")
 SPOT_SOURCE = Conventional(sigma=1.0)  # stands for a spot's incoherent light
 FEWEST_SAMPLES, MOST_SAMPLES = 161, 501
+ABSORPTION_TOLERANCE = 0.02  # between the resist's and the film's, as data sheets round them
 PERIODS = 1.25  # of the field, at which source points on a square grid light a mask coherently again
 
 
@@ -70,7 +71,7 @@ class Recipe(Settings):
         pupil: Wavelength, aperture, medium and aberrations.
         source: The illumination; left out of recipes with a spot.
         mask: The mask technology.
-        resist: The resist.
+        resist: The resist: a threshold, or chemistry (`model = "chemical"`).
         corners: Process conditions by name, among them `nominal`, `outer` and `inner`; of these two, `outer` is the one
             whose dose prints more, whichever way they are named: the higher dose, in a clear field the lower.
         kernels: Numerical settings.
@@ -84,7 +85,7 @@ class Recipe(Settings):
     pupil: Pupil
     source: SourceSpec
     mask: MaskType = MaskType()
-    resist: Resist
+    resist: AnyResist
     corners: dict[FileName, RecipeCorner]
     kernels: KernelSettings
     film: Film | None = None
@@ -131,6 +132,19 @@ class Recipe(Settings):
         missing = [name for name in REQUIRED_CORNERS if name not in self.corners]
         if missing:
             raise ValueError(f"corners must hold {', '.join(REQUIRED_CORNERS)}; missing: {', '.join(missing)}")
+        return self
+
+    @model_validator(mode="after")
+    def _absorption(self) -> Self:
+        if self.film is None or not isinstance(self.resist, ChemicalResist) or self.resist.dill_b_per_um is None:
+            return self
+        dill, wavelength_nm = self.resist.dill_a_per_um + self.resist.dill_b_per_um, self.pupil.wavelength_nm
+        k = dill * wavelength_nm / (4000 * math.pi)
+        if abs(k - self.film.resist.k) > ABSORPTION_TOLERANCE * max(k, self.film.resist.k):
+            raise ValueError(
+                f"resist: Dill's A + B = {dill:g} / um absorbs as k = {k:.4g}, but the film's resist has k = "
+                f"{self.film.resist.k:g}; give both the same"
+            )
         return self
 
     @model_validator(mode="after")

@@ -10,12 +10,14 @@ from litho_dl.core.settings import Settings, Slope
 from litho_dl.optics.print_rule import MaskField, PrintRule
 
 ResistShape = Literal["line", "trench"]
+Tone = Literal["positive", "negative"]
 
 
 class Resist(Settings):
     """Constant-threshold resist, which changes where the intensity reaches `threshold`; see `optics.print_rule`.
 
     Attributes:
+        model: `threshold`; the other is `process.chemistry.ChemicalResist`.
         threshold: Intensity at which the resist prints; a clear mask has intensity 1.
         steepness: Slope of the sigmoid that replaces the threshold where gradients are needed, per unit intensity.
         diffusion_nm: Standard deviation of the Gaussian acid diffusion.
@@ -23,15 +25,17 @@ class Resist(Settings):
             decides only whether a print is a line or a trench (or hole) of resist, not where it is.
     """
 
+    model: Literal["threshold"] = "threshold"
     threshold: Annotated[float, Field(gt=0, le=100)]
     steepness: Slope = 50.0
     diffusion_nm: Annotated[float, Field(ge=0, le=1000)] = 0.0
-    tone: Literal["positive", "negative"] = "positive"
+    tone: Tone = "positive"
 
     @model_serializer(mode="wrap")
     def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Plain values, without `tone` if it is positive: digests are then those of versions without the key."""
+        """Plain values, without `model`, and `tone` if it is positive: digests are those of versions without them."""
         table: dict[str, Any] = dump(self)
+        table.pop("model", None)
         if self.tone == "positive":
             table.pop("tone", None)
         return table
@@ -47,8 +51,18 @@ class Resist(Settings):
             `line` where the resist stays: in the shapes of a dark field if it is negative, of a clear one if positive;
             `trench` where it goes, which is a hole if it is short.
         """
-        stays = (field == "clear") == (self.tone == "positive")
-        return "line" if stays == drawn else "trench"
+        return shape_of(self.tone, field, drawn=drawn)
+
+    @property
+    def lumped(self) -> "Resist":
+        """Itself; see `process.chemistry.ChemicalResist.lumped`."""
+        return self
+
+
+def shape_of(tone: Tone, field: MaskField, *, drawn: bool = True) -> ResistShape:
+    """`Resist.shape_of` of a tone."""
+    stays = (field == "clear") == (tone == "positive")
+    return "line" if stays == drawn else "trench"
 
 
 def diffusion_transfer(half: tuple[int, int], field_nm: tuple[float, float], diffusion_nm: float) -> Tensor:

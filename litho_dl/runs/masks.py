@@ -18,7 +18,8 @@ from litho_dl.layout.curves import Outlines
 from litho_dl.layout.file_pixel import file_pixel_nm
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.raster import rasterize
-from litho_dl.simulation.simulator import Simulator, mask_tensor
+from litho_dl.simulation.mask_values import mask_tensor
+from litho_dl.simulation.simulator import Simulator
 
 
 class Masks(Protocol):

@@ -30,9 +30,10 @@ from litho_dl.process.recipe import REQUIRED_CORNERS
 from litho_dl.scoring.edges import drawn_polygon_edges, edge_score, pixel_edges
 from litho_dl.scoring.protocol import Protocol
 from litho_dl.scoring.scorecard import Scorecard
+from litho_dl.simulation.mask_values import mask_tensor
 from litho_dl.simulation.other_field import other_field_nm2
 from litho_dl.simulation.prints import corner_prints, whole_image
-from litho_dl.simulation.simulator import Simulator, mask_tensor
+from litho_dl.simulation.simulator import Simulator
 
 RasterConvention = Literal["exact", "inclusive"]
 REACH_PERIODS = 5.0
@@ -181,7 +182,7 @@ def _multibeam_ms(process: ProcessModel) -> float | None:
     if process.recipe is None:
         return multibeam_ms(process.field_nm, REDUCTION)
     pupil = process.recipe.pupil
-    return None if pupil.imaging == "spot" else multibeam_ms(process.field_nm, pupil.reduction)
+    return None if pupil.imaging == "spot" else multibeam_ms(process.field_nm, math.sqrt(math.prod(pupil.reductions)))
 
 
 def _wanted(target: Layout, grid: Grid, raster: RasterConvention) -> np.ndarray:
@@ -200,12 +201,9 @@ def _images(
     mask: Tensor, pixel_nm: float, simulator: Simulator, grid: Grid, rule: PrintRule
 ) -> tuple[Tensor, dict[str, np.ndarray]]:
     """The half spectrum of the image at nominal conditions, and the prints at all corners."""
-    corners = simulator.process.corners
-    spectrum = simulator.spectrum(mask, pixel_nm)
-    foci = dict.fromkeys(corner.kernels for corner in corners.values())
-    spectra = {focus: simulator.intensity_spectrum(spectrum, focus) for focus in foci}
-    dose, focus = corners["nominal"]
-    return dose * spectra[focus], corner_prints(spectra, corners, grid, rule)
+    spectra, corners = simulator.image_spectra(mask, pixel_nm), simulator.corners
+    dose, nominal = corners["nominal"]
+    return dose * spectra[nominal], corner_prints(spectra, corners, grid, rule)
 
 
 def _require(mask: Tensor, simulator: Simulator, protocol: Protocol) -> None:

@@ -17,7 +17,7 @@ from litho_dl.optics.source import sample_source
 from litho_dl.process.recipe import Recipe
 from litho_dl.process.resist import with_flare
 from litho_dl.simulation.mask_spectrum import mask_spectrum, mask_transforms
-from litho_dl.simulation.simulator import MaskValues, mask_tensor
+from litho_dl.simulation.mask_values import MaskValues, mask_tensor
 
 
 def film_of(recipe: Recipe) -> Film:

@@ -27,11 +27,14 @@ CUT_STEP_NM = 0.5  # samples along a cut; linear interpolation is then right to 
 class Exposure:
     """Aerial images and prints of a batch of masks.
 
+    With a chemical resist, all images are latent images of one corner each, as equivalent intensities: that of even
+    light that would print alike (`process.chemistry.ChemicalResist.latent`). Their dose is in them, and corners have 1.
+
     Attributes:
-        intensity: Image in resist at dose 1, (..., H, W), of each focus, by kernel name.
+        intensity: Image in resist at dose 1, (..., H, W), of each focus, by the names that `corners` have of them.
         spectra: Half spectra of these images, (..., 4 h_y + 1, 2 h_x + 1), which determine them between the samples.
         corners: Process conditions by name.
-        resist: The resist.
+        resist: The threshold and steepness that images are compared with.
         field_nm: (height, width) of the periodic field.
         mask_field: The mask's field: whether it prints where it is bright (`dark`) or where it is dark (`clear`).
     """

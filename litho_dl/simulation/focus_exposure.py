@@ -1,7 +1,8 @@
 """Focus-exposure matrices: a mask through focus and dose, measured at gauges."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,15 +27,18 @@ from litho_dl.metrics.process_window import (
     latitude,
     mask_error_factor,
 )
-from litho_dl.process.model import ProcessModel
+from litho_dl.process.model import Corner, ProcessModel
 from litho_dl.process.resist import ResistShape
 from litho_dl.simulation.exposure import CUT_STEP_NM
+from litho_dl.simulation.mask_spectrum import MaskSpectrum
 from litho_dl.simulation.simulator import Simulator
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BIAS_NM = 1.0
+DOSE_RANGE = 2.0  # of latent images around the nominal dose: limits beyond are stated as its ends
+DOSE_RATIO = 1.04  # of neighbouring doses of latent images; interpolated CDs are then right to 0.01 nm
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -226,14 +230,15 @@ def expose_through_focus(
     """
     if process.mask.type == "alternating":
         raise MaskError("Alternating masks have three values; process windows take binary and attenuated masks.")
-    swept, at_nominal = _expose(mask, gauges, process, foci_nm, float(nominal[0]), device, advance)
+    sampled = _sampled_doses(process, doses, nominal[1])
+    swept, at_nominal = _expose(mask, gauges, process, foci_nm, float(nominal[0]), sampled, device, advance)
     resist, field = process.resist, process.mask.field
     results = []
     for gauge, sweep, trio in zip(gauges, swept, at_nominal, strict=True):
         x, drawn = gauge.positions_nm(CUT_STEP_NM * process.scale), gauge.kind == "line"
         bright = drawn == (field == "dark")
         profile, biased = (
-            GaugeProfile(intensity, x, gauge.target_nm, bright, resist.threshold) for intensity in (sweep, trio)
+            GaugeProfile(images, x, gauge.target_nm, bright, resist.threshold, sampled) for images in (sweep, trio)
         )
         window, shape = dose_window(profile, foci_nm, tolerance), resist.shape_of(field, drawn=drawn)
         bias_nm = BIAS_NM * process.scale
@@ -242,16 +247,28 @@ def expose_through_focus(
     return FocusExposure(foci_nm, doses, nominal, tuple(results), common, latitude(common, least_el_percent), tolerance)
 
 
+def _sampled_doses(process: ProcessModel, doses: np.ndarray, nominal: float) -> np.ndarray | None:
+    """Doses at which latent images are computed; None where images grow in proportion to the dose."""
+    if process.resist.model == "threshold":
+        return None
+    low, high = min(*doses, nominal / DOSE_RANGE), max(*doses, nominal * DOSE_RANGE)
+    return np.geomspace(low, high, 1 + math.ceil(math.log(high / low) / math.log(DOSE_RATIO)))
+
+
 def _expose(
     mask: Layout,
     gauges: Sequence[Gauge],
     process: ProcessModel,
     foci_nm: np.ndarray,
     nominal_nm: float,
+    doses: np.ndarray | None,
     device: torch.device | str,
     advance: Advance,
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Intensity along each gauge: (F, P) through focus; (3, P) at nominal focus, mask as drawn, grown and shrunk."""
+    """Images along each gauge: (F, P) through focus; (3, P) at nominal focus, mask as drawn, grown and shrunk.
+
+    They are intensities at dose 1; with `doses`, latent images (F, G, P) and (3, G, P) at each of these.
+    """
     wanted = list(dict.fromkeys([*map(float, foci_nm), nominal_nm]))
     if process.recipe is None:
         for focus_nm in wanted:  # refuse now what would fail later
@@ -264,13 +281,27 @@ def _expose(
     everywhere = torch.from_numpy(np.concatenate(points)).to(device)
     through: dict[float, np.ndarray] = {}
     for done, focus_nm in enumerate(wanted, start=1):
-        only = Simulator(process.at_focus(focus_nm), dtype=torch.float64).to(device)
-        images = only.intensity_spectrum(spectra if focus_nm == nominal_nm else spectra.part(slice(1)), "focus")
+        masks = spectra if focus_nm == nominal_nm else spectra.part(slice(1))
+        images = _images(process.at_focus(focus_nm), masks, doses, device)
         through[focus_nm] = synthesise_at(images, point_waves(everywhere, images, process.field_nm)).cpu().numpy()
         advance(done, len(wanted), focus_nm)
     ends = np.cumsum([len(own) for own in points])[:-1]
     swept = np.stack([through[float(focus_nm)][0] for focus_nm in foci_nm])
     return np.split(swept, ends, axis=-1), np.split(through[nominal_nm], ends, axis=-1)
+
+
+def _images(
+    process: ProcessModel, spectra: MaskSpectrum, doses: np.ndarray | None, device: torch.device | str
+) -> Tensor:
+    """Half spectra of the images of masks at the one focus of a process: (B, ...), or latent ones (B, G, ...)."""
+    if doses is not None:
+        process = replace(process, corners={f"dose-{place}": Corner(dose, "focus") for place, dose in enumerate(doses)})
+    simulator = Simulator(process, dtype=torch.float64).to(device)
+    intensity = simulator.intensity_spectrum(spectra, "focus")
+    if simulator.latent is None:
+        return intensity
+    latent = simulator.latent({"focus": intensity})
+    return torch.stack([latent[corner.kernels] for corner in simulator.corners.values()], 1)
 
 
 def _raster(mask: Layout, bias_nm: float, simulator: Simulator) -> Tensor:
@@ -303,6 +334,6 @@ def _result(
         window=window,
         latitude=latitudes,
         cd_nominal_nm=float(nominal),
-        nils=float(np.interp(best_nm, window.foci_nm, profile.nils())),
+        nils=float(np.interp(best_nm, window.foci_nm, profile.nils(nominal_dose))),
         meef=mask_error_factor(grown, shrunk, bias_nm, grows=gauge.kind == "line"),
     )

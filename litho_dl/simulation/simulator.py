@@ -1,12 +1,10 @@
 """The differentiable lithography simulator."""
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,18 +15,19 @@ from litho_dl.core.grid import Grid
 from litho_dl.optics.imaging import intensity_spectrum
 from litho_dl.optics.kernels import Tail
 from litho_dl.optics.tail import shortened, tail_image
+from litho_dl.process.chemistry import ChemicalResist
 from litho_dl.process.files import load_process
-from litho_dl.process.model import ProcessModel
+from litho_dl.process.model import Corner, ProcessModel
 from litho_dl.process.resist import diffusion_transfer, with_flare
 from litho_dl.simulation.exposure import Exposure
+from litho_dl.simulation.latent import LatentImages
 from litho_dl.simulation.mask_spectrum import MaskSpectrum, MaskTransforms, mask_spectrum, mask_transforms
+from litho_dl.simulation.mask_values import MaskValues, mask_tensor
 from litho_dl.simulation.passband import Passband, socs_passband
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-VALUE_TOLERANCE = 1e-6  # by which mask values may exceed their range
-MaskValues = Tensor | np.ndarray
 Transform = TypeVar("Transform", PartialDft, MaskTransforms)
 
 
@@ -68,6 +67,8 @@ class Simulator(nn.Module):
             raise LithoError(f"Expected torch.float32 or torch.float64, got dtype {dtype}.")
         self.process = process = process_of(optics, field_nm)
         self.passband = socs_passband(process) if passband is None else passband
+        chemical = isinstance(process.resist, ChemicalResist)
+        self.latent = LatentImages(process, self.passband.intensity_half) if chemical else None
         self._buffer_names = {name: f"kernels_{index}" for index, name in enumerate(self.passband.kernels)}
         self._transforms: dict[tuple[str, tuple[int, int], float], Any] = {}
         self._with_corners: dict[tuple, Simulator] = {}
@@ -107,6 +108,16 @@ class Simulator(nn.Module):
     def scale(self) -> float:
         """What lengths chosen for some 50 nm of resolution are multiplied by; see `process.recipe.Recipe`."""
         return self.process.scale
+
+    @property
+    def corners(self) -> dict[str, Corner]:
+        """The corners of exposures by name: the process's, or those of the latent images; see `LatentImages`."""
+        return self.process.corners if self.latent is None else self.latent.corners
+
+    @property
+    def image_half(self) -> tuple[int, int]:
+        """The highest frequencies of the images in resist: of intensities, or of latent images."""
+        return self.passband.intensity_half if self.latent is None else self.latent.half
 
     @property
     def device(self) -> torch.device:
@@ -168,7 +179,7 @@ class Simulator(nn.Module):
         return mask_spectrum(mask.to(self.device, self.dtype), self.process.mask, self._mask_transforms(pixel_nm))
 
     def intensity_spectrum(self, spectrum: MaskSpectrum, kernels: str) -> Tensor:
-        """The half spectrum of the image in resist.
+        """The half spectrum of the intensity in resist.
 
         Args:
             spectrum: The masks' spectra, as `spectrum` returns them.
@@ -238,7 +249,9 @@ class Simulator(nn.Module):
         return self.sampled(self.image_spectra(mask, pixel_nm), images_nm, self.synthesis(images_nm))
 
     def image_spectra(self, mask: Tensor, pixel_nm: float) -> dict[str, Tensor]:
-        """The images in resist of masks at each focus, as half spectra (..., 4 h_y + 1, 2 h_x + 1).
+        """The images in resist, as half spectra (..., 4 h_y + 1, 2 h_x + 1), by the names that `corners` have of them.
+
+        They are intensities at each focus; with a chemical resist, latent images of `image_half` at each corner.
 
         Args:
             mask: Real mask values (..., H, W) that fill the field.
@@ -249,7 +262,8 @@ class Simulator(nn.Module):
             GridMismatchError: The mask does not fill the kernels' field.
         """
         spectrum = self.spectrum(mask, pixel_nm)
-        return {name: self.intensity_spectrum(spectrum, name) for name in self._buffer_names}
+        intensities = {name: self.intensity_spectrum(spectrum, name) for name in self._buffer_names}
+        return intensities if self.latent is None else self.latent(intensities)
 
     def synthesis(self, pixel_nm: float, window: tuple[range, range] | None = None) -> PartialDft:
         """The transform from image spectra to images, for `sampled`.
@@ -263,7 +277,7 @@ class Simulator(nn.Module):
         """
 
         def make(grid: Grid) -> PartialDft:
-            return synthesis(grid, self.passband.intensity_half, dtype=self.dtype, device=self.device, window=window)
+            return synthesis(grid, self.image_half, dtype=self.dtype, device=self.device, window=window)
 
         return self._kept("synthesis", pixel_nm, make) if window is None else make(self.grid(pixel_nm))
 
@@ -277,7 +291,7 @@ class Simulator(nn.Module):
         """
         intensity = {name: synthesise(image, transform) for name, image in spectra.items()}
         own = self.process
-        return Exposure(intensity, spectra, own.corners, own.resist, own.field_nm, pixel_nm, own.mask.field)
+        return Exposure(intensity, spectra, self.corners, own.resist.lumped, own.field_nm, pixel_nm, own.mask.field)
 
     def in_double(self) -> "Simulator":
         """The same simulator in float64, on the same device; scores are computed with it."""
@@ -292,9 +306,14 @@ class Simulator(nn.Module):
         return self._with_corners[key]
 
     def shortened(self, count: int) -> "Simulator":
-        """A simulator with at most so many kernels for each focus, and what these lack in tails; see `optics.tail`."""
+        """A simulator with at most so many kernels for each focus, and what these lack in tails; see `optics.tail`.
+
+        Latent images are computed as coarsely; see `LatentImages.coarser`.
+        """
         kernels = {name: shortened(kernels, count) for name, kernels in self.process.kernels.items()}
-        return Simulator(replace(self.process, kernels=kernels), dtype=self.dtype).to(self.device)
+        simulator = Simulator(replace(self.process, kernels=kernels), dtype=self.dtype).to(self.device)
+        simulator.latent = None if self.latent is None else self.latent.coarser()
+        return simulator
 
     def _mask_transforms(self, pixel_nm: float) -> MaskTransforms:
         return self._kept("mask", pixel_nm, self._make_mask_transforms)
@@ -354,36 +373,3 @@ def process_of(optics: str | Path | ProcessModel, field_nm: float | None) -> Pro
     if field_nm is not None:
         next(iter(process.kernels.values())).require_field((field_nm, field_nm))
     return process
-
-
-def mask_tensor(mask: MaskValues, *, lowest: float = 0.0) -> Tensor:
-    """Checks a mask, and converts it to a tensor.
-
-    Args:
-        mask: Values (..., H, W): a tensor or array of bool or numbers.
-        lowest: The smallest valid value: 0, or -1 for an alternating mask; the largest is 1.
-
-    Returns:
-        The values, unchanged.
-
-    Raises:
-        MaskError: The mask is not an array of real numbers (..., H, W), or has NaN or values outside the range.
-    """
-    if isinstance(mask, np.ndarray) and mask.dtype.kind in "buif":
-        narrow = mask.dtype.itemsize <= (1 if mask.dtype.kind == "u" else 8)  # torch computes with these only
-        values = np.require(mask, mask.dtype.newbyteorder("=") if narrow else np.float64, ["C", "W"])
-        mask = torch.from_numpy(values)
-    if not isinstance(mask, Tensor) or mask.is_complex() or mask.ndim < 2 or not mask.numel():
-        got = f"{mask.dtype} of shape {tuple(mask.shape)}" if hasattr(mask, "dtype") else type(mask).__name__
-        raise MaskError(f"Expected a mask as a tensor or array of real numbers (..., H, W), got {got}.")
-    if mask.dtype == torch.bool:
-        return mask
-    if mask.dtype in (torch.uint16, torch.uint32, torch.uint64):  # of which torch finds no extremes
-        mask = mask.double()
-    low, high = (float(value) for value in torch.aminmax(mask.detach()))
-    if not math.isfinite(high - low):
-        raise MaskError("Expected finite mask values, got NaN or infinity.")
-    if not (lowest - VALUE_TOLERANCE <= low and high <= 1 + VALUE_TOLERANCE):
-        bytes_like = "; divide it by 255" if low >= 0 and 1 < high <= 255 else ""
-        raise MaskError(f"Expected mask values in [{lowest:g}, 1], got {low:g} to {high:g}{bytes_like}.")
-    return mask

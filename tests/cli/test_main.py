@@ -56,7 +56,8 @@ class TestMain:
         assert files_below(here) == before
 
     def test_the_nearest_command_is_suggested(self):
-        assert "Error: No such command 'simulat'; did you mean simulate? known: clips, " in litho("simulat").err
+        told = litho("simulat").err
+        assert "Error: No such command 'simulat'; did you mean simulate? known: calibrate, clips, " in told
 
     @pytest.mark.parametrize(
         ("raised", "code", "line"),

@@ -129,3 +129,23 @@ def test_zernike_keys(key):
 def test_impossible_lenses_are_refused(change, message):
     with pytest.raises(ValidationError, match=message):
         Pupil(**{**DRY, **change})
+
+
+def test_anamorphic_lenses_have_two_obliquity_factors():
+    lens, rho = {"wavelength_nm": 13.5, "na": 0.55}, torch.linspace(0, 1, 6, dtype=torch.float64)
+    nothing = torch.zeros_like(rho)
+    both, along_x, along_y = (Pupil(**lens, reduction=m) for m in ((4.0, 8.0), 4.0, 8.0))
+    torch.testing.assert_close(pupil_function(both, rho, nothing), pupil_function(along_x, rho, nothing))
+    torch.testing.assert_close(pupil_function(both, nothing, rho), pupil_function(along_y, nothing, rho))
+    assert not torch.allclose(pupil_function(both, nothing, rho), pupil_function(along_x, nothing, rho))
+    with pytest.raises(ValidationError, match="below reduction"):
+        Pupil(wavelength_nm=193, na=1.35, immersion_index=1.44, reduction=(4.0, 1.2))
+
+
+def test_a_central_obscuration_passes_no_light():
+    lens = Pupil(wavelength_nm=13.5, na=0.55, obscuration=0.2, obliquity=False)
+    rho = torch.tensor([0.0, 0.19, 0.2, 0.21, 1.0], dtype=torch.float64)
+    found = pupil_function(lens, rho, torch.zeros_like(rho)).abs()
+    torch.testing.assert_close(found, torch.tensor([0, 0, 1, 1, 1], dtype=torch.float64))
+    assert "obscuration" not in Pupil(wavelength_nm=13.5, na=0.55).model_dump()
+    assert Pupil.model_validate(lens.model_dump()) == lens

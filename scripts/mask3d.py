@@ -1,0 +1,150 @@
+"""Boundary layers of thick masks against rigorous diffraction: lines through pitch, and contacts; results/mask3d.*.
+
+    python scripts/mask3d.py --out results
+
+Layers are fitted to the orders of lines alone, one width at a time; contacts are not fitted. The light is that of the
+recipe, unpolarised, and light polarised along the lines (TE) or across them (TM).
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from litho_dl.calibration.mask3d import Diffraction, Opening, diffract, fit_layers, fitted_mask
+from litho_dl.calibration.mask3d_files import MODELS, PITCHES, WIDTH
+from litho_dl.calibration.mask3d_residuals import Imaging, Row, compared, dose_to_size
+from litho_dl.comparison.results import as_markdown
+from litho_dl.core.io import write_csv, write_text
+from litho_dl.optics.mask import MaskType
+from litho_dl.optics.rigorous import contact_orders, snapped
+from litho_dl.optics.stack import load_stack
+from litho_dl.process.recipe import Recipe, load_recipe
+from litho_dl.viz.figure import save_figure
+from litho_dl.viz.mask3d import mask3d_figure
+
+STACKS = ("chrome", "mosi")
+RECIPES = ("duv193-immersion-annular", "duv193-dry-annular")
+LIGHT = {"unpolarised": "unpolarized", "TE": "y", "TM": "x"}
+CONTACT = 1.13  # of width to the lines'
+CONTACT_PITCHES = (1.67, 2.0, 2.44)  # in contacts
+
+
+def main() -> None:
+    """Measures, and writes the tables and the picture."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("results"))
+    parser.add_argument("--contacts", type=int, default=12, metavar="N", help="Harmonics of contacts; 0: no contacts.")
+    arguments = parser.parse_args()
+    rows, tables = [], []
+    for name in RECIPES:
+        for stack in STACKS:
+            own, table = study(name, stack, arguments.contacts)
+            rows += own
+            tables += table
+            print(*table, sep="\n", flush=True)
+    write(arguments.out, rows, tables)
+
+
+def vector(name: str, polarization: str) -> Recipe:
+    """A packaged recipe with vector imaging."""
+    recipe = load_recipe(name)
+    return recipe.model_copy(
+        update={
+            "pupil": recipe.pupil.model_copy(update={"imaging": "vector"}),
+            "source": recipe.source.model_copy(update={"polarization": polarization}),
+        }
+    )
+
+
+def study(name: str, stack_name: str, harmonics: int) -> tuple[list[dict[str, object]], list[list[str]]]:
+    """The errors of one recipe and stack: rows of the CSV file, and of the table."""
+    stack, recipe = load_stack(stack_name), vector(name, "unpolarized")
+    mask = fitted_mask(recipe, stack)
+    unit_nm = recipe.pupil.wavelength_nm / recipe.pupil.na
+    width, reduction = WIDTH * unit_nm, recipe.pupil.reductions[0]
+    lines = diffract(stack, [pitch * width for pitch in PITCHES], [width], mask.field, reduction)
+    models = layered(recipe, mask, lines)
+    patterns = {"lines": lines}
+    if harmonics and name == RECIPES[0]:
+        side = CONTACT * width
+        openings = [Opening(pitch * side, snapped(side, pitch * side, reduction)) for pitch in CONTACT_PITCHES]
+        solved = [contact_orders(stack, *own, reduction=reduction, harmonics=harmonics) for own in openings]
+        patterns["contacts"] = Diffraction(tuple(openings), tuple(solved))
+    rows: list[dict[str, object]] = []
+    table = []
+    for pattern, known in patterns.items():
+        for light, polarization in LIGHT.items() if pattern == "lines" else [("unpolarised", "unpolarized")]:
+            anchor = int(np.argmin([abs(own.width_nm / own.pitch_nm - 0.5) for own in known.openings]))
+            imaging = Imaging(vector(name, polarization))
+            imaging = dose_to_size(imaging, known.openings[anchor], known.orders[anchor])
+            found = compared(imaging, models, known.openings, known.orders)
+            rows += [row_of(name, stack_name, pattern, light, row) for row in found]
+            table.append([name, stack_name, pattern, light, *summary(found)])
+    return rows, table
+
+
+def layered(recipe: Recipe, mask: MaskType, lines: Diffraction) -> dict[str, MaskType]:
+    """The mask models."""
+    fits = {"bias": 1, "layers": 3}
+    fitted = {key: fit_layers(recipe, mask, lines, moments=moments) for key, moments in fits.items()}
+    return {"thin": mask, **{key: mask.model_copy(update={"topography": layers}) for key, layers in fitted.items()}}
+
+
+def summary(rows: list[Row]) -> list[str]:
+    """Root mean square / largest CD error of each model, and the largest error of best focus of the layers."""
+    cells = []
+    for model in MODELS:
+        errors = np.array([row.error(model) for row in rows])
+        errors = errors[np.isfinite(errors)]
+        cells.append(f"{np.sqrt(np.mean(errors**2)):.2f} / {np.abs(errors).max():.2f}")
+    foci = np.array([row.focus_error("layers") for row in rows])
+    foci = np.abs(foci[np.isfinite(foci)])
+    printed = sum(np.isfinite(row.cd_nm["rigorous"]) for row in rows)
+    return [*cells, f"{foci.max():.1f}" if len(foci) else "-", f"{printed} of {len(rows)}"]
+
+
+def row_of(recipe: str, stack: str, pattern: str, light: str, row: Row) -> dict[str, object]:
+    """A row of the CSV file."""
+    table: dict[str, object] = {"recipe": recipe, "stack": stack, "pattern": pattern, "light": light}
+    table |= {"pitch_nm": f"{row.pitch_nm:.2f}", "drawn_nm": f"{row.drawn_nm:.2f}"}
+    for mask in ("rigorous", *MODELS):
+        table |= {f"cd_{mask}_nm": f"{row.cd_nm[mask]:.3f}", f"focus_{mask}_nm": f"{row.focus_nm[mask]:.2f}"}
+    return table
+
+
+def write(out: Path, rows: list[dict[str, object]], tables: list[list[str]]) -> None:
+    """Writes mask3d.csv, mask3d.md and mask3d.png."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_csv(out / "mask3d.csv", rows)
+    header = ["optics", "stack", "pattern", "light", "thin mask", "zeroth moments", "layers", "focus", "printed"]
+    text = f"""# Thick masks: boundary layers against rigorous diffraction
+
+`python scripts/mask3d.py`
+
+CD less that of the rigorous mask, root mean square / largest, in nm on the wafer; `focus`: the largest error of best
+focus of the layers, in nm. Lines of 0.56 lambda / NA at nine pitches from 1.6 to 5.5 widths, at the dose that prints
+the one nearest to equal lines and spaces as drawn; contacts of 1.13 times that at three pitches, which were not fitted.
+Truth: RCWA (`meent`), imaged by Abbe's sum with vector imaging in the medium.
+
+{as_markdown([header, *tables])}
+
+What is left is largest for TM light, whose contrast is lowest at NA 1.35 and whose orders jump where one of them begins
+to propagate behind the mask (at pitches of whole wavelengths on the mask: 145 and 193 nm on the wafer). No layer along
+an edge can follow that. Orders of contacts are not fully converged: with 10, 13 harmonics CDs differ by 0.2 to 1 nm.
+
+![Errors through pitch](mask3d.png)
+"""
+    write_text(out / "mask3d.md", text)
+    shown = {"recipe": RECIPES[0], "stack": "mosi", "pattern": "lines", "light": "unpolarised"}
+    chosen = [row for row in rows if shown.items() <= row.items()]
+    errors = {
+        model: [float(str(row[f"cd_{model}_nm"])) - float(str(row["cd_rigorous_nm"])) for row in chosen]
+        for model in MODELS
+    }
+    pitches, widths = ([float(str(row[key])) for row in chosen] for key in ("pitch_nm", "drawn_nm"))
+    save_figure(mask3d_figure(pitches, widths, errors, title="MoSi, NA 1.35, unpolarised"), out / "mask3d.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Mask stacks and their rigorous diffraction, against thin films, thin masks and themselves."""
+
+import sys
+
+import numpy as np
+import pytest
+import tmm
+from pydantic import ValidationError
+
+from litho_dl.core.errors import LithoError, RecipeError
+from litho_dl.core.settings import packaged_names
+from litho_dl.optics.rigorous import contact_orders, line_orders, snapped
+from litho_dl.optics.stack import MaskStack, StackLayer, load_stack
+
+pytest.importorskip("meent")
+MOSI = load_stack("mosi")
+
+
+def opaque(thickness_nm: float, n: float = 0.84, k: float = 1.65) -> MaskStack:
+    layer = StackLayer(name="absorber", thickness_nm=thickness_nm, n=n, k=k)
+    return MaskStack(description="one film", wavelength_nm=193, substrate_index=1.5632, layers=(layer,))
+
+
+@pytest.mark.parametrize("name", packaged_names("stacks"))
+def test_light_behind_an_unbroken_absorber_is_that_of_films(name: str) -> None:
+    stack = load_stack(name)
+    indices = [stack.substrate_index, *(complex(layer.n, layer.k) for layer in stack.layers), 1.0]
+    thicknesses = [np.inf, *(layer.thickness_nm for layer in stack.layers), np.inf]
+    through = tmm.coh_tmm("s", indices, thicknesses, 0, stack.wavelength_nm)["t"]
+    into = 2 * stack.substrate_index / (stack.substrate_index + 1)
+    clear = into * np.exp(2j * np.pi * stack.thickness_nm / stack.wavelength_nm)
+    assert stack.background == pytest.approx(through / clear)
+    closed = line_orders(stack, 120, 0.0, harmonics=2)
+    np.testing.assert_allclose(closed[:, 2], stack.background, rtol=1e-6)
+    np.testing.assert_allclose(np.delete(closed, 2, axis=1), 0, atol=1e-9)
+    opened = line_orders(stack, 120, 120.0, harmonics=2)
+    np.testing.assert_allclose(opened[:, 2], 1, rtol=1e-9)
+
+
+def test_phase_shifting_absorbers_turn_the_phase_by_180_degrees() -> None:
+    assert abs(np.degrees(np.angle(-MOSI.background))) < 1
+    assert abs(MOSI.background) ** 2 == pytest.approx(0.0512, abs=1e-4)
+
+
+def test_the_orders_of_a_vanishing_thickness_are_those_of_a_thin_mask() -> None:
+    """A metal so dense that its skin is thin: the thinner its film, the closer."""
+    errors = []
+    for thickness in (2.0, 0.5):
+        stack, n = opaque(thickness, n=1.5, k=8.0), np.arange(-60, 61)
+        width = snapped(300, 800, 4)
+        orders = line_orders(stack, 800, width, harmonics=60)
+        thin = (1 - stack.background) * width / 800 * np.sinc(n * width / 800) + stack.background * (n == 0)
+        errors.append(np.abs(orders - thin)[:, 55:66].max())
+    assert errors[1] < min(0.02, errors[0])
+
+
+def test_diffracted_light_converges_and_is_symmetric() -> None:
+    width = snapped(80, 160, 4)
+    few, many = (line_orders(MOSI, 160, width, harmonics=count) for count in (25, 60))
+    np.testing.assert_allclose(few, few[:, ::-1], atol=1e-10)
+    np.testing.assert_allclose(few[:, 20:31], many[:, 55:66], atol=2e-3)
+    te, tm = few[:, 25]
+    assert abs(te - tm) > 0.05  # what a thin mask does not tell apart
+
+
+def test_contacts_see_x_and_y_alike() -> None:
+    width = snapped(80, 140, 4)
+    jones = contact_orders(MOSI, 140, width, harmonics=4)
+    np.testing.assert_allclose(jones[0, 0], jones[1, 1].T, atol=4e-3)  # truncation treats the axes apart
+    np.testing.assert_allclose(jones[0, 1], jones[1, 0], atol=6e-3)
+    np.testing.assert_allclose(jones[0, 0], jones[0, 0][::-1, ::-1], atol=1e-9)
+    np.testing.assert_allclose(jones[0, 1, 5, 5], -jones[0, 1, 5, 3], atol=1e-9)
+    closed = contact_orders(MOSI, 140, 0.0, harmonics=2)
+    np.testing.assert_allclose(closed[:, :, 2, 2], MOSI.background * np.eye(2), atol=1e-9)
+
+
+def test_slanted_walls_are_as_wide_at_half_height() -> None:
+    slanted = MOSI.model_copy(update={"sidewall_deg": 86.0})
+    width = snapped(80, 160, 4)
+    upright, leaning = (line_orders(stack, 160, width, harmonics=30) for stack in (MOSI, slanted))
+    difference = np.abs(leaning - upright)[:, 25:36].max()
+    assert 1e-4 < difference < 0.05
+    # one film, seen from the open side: the same wall leaning the other way differs by as much, to first order
+    other = line_orders(MOSI.model_copy(update={"sidewall_deg": 94.0}), 160, width, harmonics=30)
+    np.testing.assert_allclose((other + leaning) / 2, upright, atol=0.2 * difference + 1e-3)
+
+
+def test_openings_are_solved_as_they_are_said_to_be() -> None:
+    for width, pitch in ((80, 160), (77.3, 143.1), (0.05, 100)):
+        own = snapped(width, pitch, 4)
+        assert abs(own - width) <= 0.13
+        cells = own / pitch * np.ceil(pitch * 4 / 0.5)
+        assert cells == pytest.approx(round(cells))
+
+
+def test_stacks_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(ValidationError, match="greater than 0"):
+        opaque(0.0)
+    with pytest.raises(ValidationError, match="passes less light"):
+        opaque(50.0, n=1.0, k=0.0)
+    with pytest.raises(RecipeError, match="mask stack"):
+        load_stack("silver")
+
+
+def test_a_missing_solver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "meent", None)
+    with pytest.raises(LithoError, match="extra mask3d"):
+        line_orders(MOSI, 120, 60.0)

@@ -19,6 +19,7 @@ COMMANDS = {
     "completion": "Print the script that completes commands and names in a shell.",
     "dataset": "Make, check and export data sets of (target, mask) pairs.",
     "demo": "Optimise layouts that ship with the repository; masks, pictures and a score table.",
+    "edge-noise": "Estimate edge roughness and CD uniformity from photon noise.",
     "evaluate": "Score a mask against its target.",
     "export": "Write a trained network as ONNX or torch.export, and check it.",
     "film": "Show what the films on the wafer do: reflectivity, swing curve, antireflective layer, bulk image.",

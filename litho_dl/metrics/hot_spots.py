@@ -95,7 +95,7 @@ def find_hot_spots(
 
     Widths and spaces are distances between the sides of printed polygons, as `layout.medial.narrow_places` measures
     them, at any angle and to 1 % of the limit. Whether a narrow place is a width of something drawn, or a space, is
-    decided by what is drawn there. What is broken, joined, missing or stray is found by `metrics.print_topology`.
+    decided by what is drawn there; ends of lines are edge placement, however they taper. What is broken, joined, missing or stray is found by `metrics.print_topology`.
 
     Args:
         prints: Printed polygons by corner, merged, on the field.
@@ -132,7 +132,7 @@ def _narrow(prints: Shapes, drawn: DrawnShapes, limits: PrintLimits) -> list[Los
     found = []
     kinds: tuple[tuple[bool, LostKind], ...] = ((True, "pinch"), (False, "bridge"))
     for inside, kind in kinds:
-        places = narrow_places(axis, limits.of(kind), inside=inside)
+        places = narrow_places(axis, limits.of(kind), inside=inside, tapering=False)
         centres = (places.boxes_nm[:, :2] + places.boxes_nm[:, 2:]) / 2
         on_drawn = np.zeros(len(centres), dtype=bool)
         on_drawn[drawn.tree.query(shapely.points(centres), predicate="intersects")[0]] = True

@@ -174,7 +174,7 @@ def hot_spots(
         prints[name] = exposure.contours(name, finest_nm=pixel_nm)[0].polygons
         advance(done, len(names), name)
     found = find_hot_spots(prints, clip.placed.merged().polygons, limits, simulator.field_nm)
-    corners = {name: exposure.corners[name] for name in names}
+    corners = {name: exposed.process.corners[name] for name in names}
     conditions = {name: (named_focus(corner.kernels), corner.dose) for name, corner in corners.items()}
     return HotSpots(found, limits, conditions, prints, clip)
 

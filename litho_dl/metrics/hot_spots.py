@@ -7,7 +7,7 @@ import numpy as np
 import shapely
 
 from litho_dl.core.errors import LithoError
-from litho_dl.layout.layout import Box
+from litho_dl.layout.layout import Box, Layout
 from litho_dl.layout.medial import medial_axis, narrow_places
 from litho_dl.layout.outline import sampled_outline
 from litho_dl.layout.polygon import Polygon
@@ -16,7 +16,7 @@ from litho_dl.metrics.print_topology import DrawnShapes, Lost, LostKind
 
 SAMPLES_PER_LIMIT = 10
 LARGEST_LIMIT_NM = 1e6
-REACH = 4.0  # of the larger limit: how far a periodic field is continued across its border
+REACH = 0.5  # of the field: how far it is continued across its border, where anything is near that
 SNAP_NM = 1e-6
 
 
@@ -95,7 +95,8 @@ def find_hot_spots(
 
     Widths and spaces are distances between the sides of printed polygons, as `layout.medial.narrow_places` measures
     them, at any angle and to 1 % of the limit. Whether a narrow place is a width of something drawn, or a space, is
-    decided by what is drawn there; ends of lines are edge placement, however they taper. What is broken, joined, missing or stray is found by `metrics.print_topology`.
+    decided by what is drawn there. Ends of lines are edge placement, however they taper. What is broken, joined,
+    missing or stray is found by `metrics.print_topology`.
 
     Args:
         prints: Printed polygons by corner, merged, on the field.
@@ -106,12 +107,13 @@ def find_hot_spots(
     Returns:
         The hot spots: first what is lost, by falling size, then by rising ratio of width to limit.
     """
-    reach_nm = REACH * max(limits.width_nm, limits.space_nm)
+    near_nm = max(limits.width_nm, limits.space_nm)
+    continued = _reaches_border([*drawn, *(polygon for own in prints.values() for polygon in own)], field_nm, near_nm)
     step_nm = min(limits.width_nm, limits.space_nm) / SAMPLES_PER_LIMIT
-    target = DrawnShapes(_continued(drawn, field_nm, reach_nm), step_nm)
+    target = DrawnShapes(_continued(drawn, field_nm) if continued else to_shapes(drawn), step_nm)
     found = []
     for corner, polygons in prints.items():
-        shapes = _continued(polygons, field_nm, reach_nm)
+        shapes = _continued(polygons, field_nm) if continued else to_shapes(polygons)
         for place in (*target.lost(shapes), *_narrow(shapes, target, limits)):
             spot = HotSpot(place.kind, corner, place.width_nm, place.box_nm)
             x, y = spot.centre_nm
@@ -142,19 +144,20 @@ def _narrow(prints: Shapes, drawn: DrawnShapes, limits: PrintLimits) -> list[Los
     return found
 
 
-def _continued(polygons: Sequence[Polygon], field_nm: tuple[float, float], reach_nm: float) -> Shapes:
-    """Polygons of a periodic field, those at its border continued beyond it up to a reach."""
-    shapes, (height, width) = to_shapes(polygons), field_nm
-    x0, y0, x1, y1 = shapely.total_bounds(shapes).tolist() if len(shapes) else (1.0, 1.0, 1.0, 1.0)
-    if min(x0, y0) > SNAP_NM and x1 < width - SNAP_NM and y1 < height - SNAP_NM:
-        return shapes
-    copies = [
-        shapely.transform(shapes, lambda points, by=(x * width, y * height): points + by)
-        for x in (-1, 0, 1)
-        for y in (-1, 0, 1)
-    ]
-    whole = shapely.union_all(np.concatenate(copies), grid_size=SNAP_NM)
-    return parts(np.array([shapely.clip_by_rect(whole, -reach_nm, -reach_nm, width + reach_nm, height + reach_nm)]))
+def _reaches_border(polygons: Sequence[Polygon], field_nm: tuple[float, float], near_nm: float) -> bool:
+    """Whether anything lies as near to the border of the field as half of a place may be wide."""
+    far = np.array(field_nm[::-1]) - near_nm
+    return any((loop < near_nm).any() or (loop > far).any() for loop in (polygon.hull for polygon in polygons))
+
+
+def _continued(polygons: Sequence[Polygon], field_nm: tuple[float, float]) -> Shapes:
+    """Polygons of a periodic field, continued beyond its border by `REACH` of it."""
+    height, width = field_nm
+    own = Layout("field", tuple(polygons))
+    copies = [own.translated(x * width, y * height).polygons for x in (-1, 0, 1) for y in (-1, 0, 1)]
+    whole = shapely.union_all(to_shapes([polygon for copy in copies for polygon in copy]), grid_size=SNAP_NM)
+    x, y = REACH * width, REACH * height
+    return parts(np.array([shapely.clip_by_rect(whole, -x, -y, width + x, height + y)]))
 
 
 def _numbered(spots: Sequence[HotSpot], limits: PrintLimits) -> tuple[HotSpot, ...]:

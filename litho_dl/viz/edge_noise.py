@@ -41,7 +41,8 @@ def edge_noise_figure(
     style_axes(axes)
     if len(points_nm):
         top = float(np.percentile(noise_nm, HIGHEST))
-        shown = axes.scatter(*points_nm.T, c=noise_nm, s=1.5, cmap="plasma", vmin=0, vmax=top, zorder=4)
+        x, y = points_nm.T
+        shown = axes.scatter(x, y, c=noise_nm, s=1.5, cmap="plasma", vmin=0, vmax=top, zorder=4)
         colour_bar(shown, axes, "3 sigma of the edge (nm)")
     for _, (x0, y0, x1, y1) in gauges:
         axes.plot([x0, x1], [y0, y1], color=BLACK, linewidth=1.4, marker="|", markersize=6, zorder=5)

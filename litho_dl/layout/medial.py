@@ -95,7 +95,9 @@ def medial_axis(outline: Outline, limit_nm: float) -> MedialAxis:
     return MedialAxis(outline, corners, mesh.neighbors.astype(np.int64), a + offset, radii, np.asarray(votes) >= 2)
 
 
-def narrow_places(axis: MedialAxis, limit_nm: float, *, inside: bool, slack_nm: float = 0.0) -> Places:
+def narrow_places(
+    axis: MedialAxis, limit_nm: float, *, inside: bool, slack_nm: float = 0.0, tapering: bool = True
+) -> Places:
     """Places inside the mask, or outside it, that are narrower than a limit.
 
     Three things count if they are below the limit by more than `TOLERANCE`: the shortest distance between two sides (a
@@ -107,6 +109,7 @@ def narrow_places(axis: MedialAxis, limit_nm: float, *, inside: bool, slack_nm: 
         limit_nm: The limit; > 0.
         inside: True for width, False for space.
         slack_nm: Additional length that a tapering part may have.
+        tapering: Whether tapering parts count, as the rounded end of a printed line may be one.
 
     Returns:
         The places and their narrowest distance in nm; parts closer than half the limit are one place.
@@ -115,9 +118,10 @@ def narrow_places(axis: MedialAxis, limit_nm: float, *, inside: bool, slack_nm: 
     pairs, widths = _bottlenecks(axis, limit, inside)
     small = np.flatnonzero((axis.inside == inside) & (axis.radii < limit / 2))
     widest = small[_is_widest(axis, small)]
-    tapers, tips = _tapers(
-        axis, small, np.concatenate([pairs.ravel(), axis.corners[widest].ravel()]), limit_nm, slack_nm
-    )
+    tapers, tips = np.zeros((0, 2, 2)), np.zeros(0)
+    if tapering:
+        counted = np.concatenate([pairs.ravel(), axis.corners[widest].ravel()])
+        tapers, tips = _tapers(axis, small, counted, limit_nm, slack_nm)
     points = axis.outline.points
     corners = [points[pairs], points[axis.corners[widest]], tapers]
     low, high = (np.concatenate([side(corner, axis=1) for corner in corners]) for side in (np.min, np.max))

@@ -62,21 +62,15 @@ def process_window(
     """
     require_numbers(tolerance=tolerance)
     require_sequences(cutlines_nm=cutlines_nm)
-    factors = _numbers("doses", doses)
-    bounded = factors.ndim == 1 and len(factors) and ((factors >= DOSE_RANGE[0]) & (factors <= DOSE_RANGE[1])).all()
-    if not (bounded and 0 < tolerance < 1):
-        raise LithoError(
-            f"Expected doses from {DOSE_RANGE[0]:g} to {DOSE_RANGE[1]:g} and a tolerance in (0, 1), got "
-            f"{factors.tolist()} and {tolerance:g}."
-        )
+    factors = require_doses(doses)
+    if not 0 < tolerance < 1:
+        raise LithoError(f"Expected a tolerance in (0, 1), got {tolerance:g}.")
     clips_on_field(simulator, [clip])
     process = simulator.process
-    foci = _numbers("foci", default_foci(process) if foci_nm is None else foci_nm)
-    if foci_nm is None and not len(foci):
+    default = default_foci(process)
+    if foci_nm is None and not default:
         raise LithoError("Expected foci_nm for imported kernels whose names hold no focus, got none; give them.")
-    in_range = foci.ndim == 1 and len(foci) and (np.abs(foci) <= LARGEST_DEFOCUS_NM).all()
-    if not (in_range and (np.diff(foci) > 0).all()):
-        raise LithoError(f"Expected one or more foci up to 0.1 mm, in nm, rising, got {foci.tolist()}.")
+    foci = require_foci(default if foci_nm is None else foci_nm)
     return expose_through_focus(
         masks if isinstance(masks, Layout) else mask_polygons(simulator, masks, clip),
         choose_gauges(clip, cutlines_nm),
@@ -88,6 +82,33 @@ def process_window(
         device=simulator.device,
         advance=advance,
     )
+
+
+def require_doses(doses: Sequence[float]) -> np.ndarray:
+    """Doses (D,) as an array.
+
+    Raises:
+        LithoError: There is none, or one is not within `DOSE_RANGE`.
+    """
+    factors = _numbers("doses", doses)
+    if factors.ndim != 1 or not len(factors) or not ((factors >= DOSE_RANGE[0]) & (factors <= DOSE_RANGE[1])).all():
+        raise LithoError(
+            f"Expected one or more doses from {DOSE_RANGE[0]:g} to {DOSE_RANGE[1]:g}, got {factors.tolist()}."
+        )
+    return factors
+
+
+def require_foci(foci_nm: Sequence[float]) -> np.ndarray:
+    """Foci (F,) in nm as an array.
+
+    Raises:
+        LithoError: There is none, one is beyond 0.1 mm, or they do not rise.
+    """
+    foci = _numbers("foci", foci_nm)
+    in_range = foci.ndim == 1 and len(foci) and (np.abs(foci) <= LARGEST_DEFOCUS_NM).all()
+    if not (in_range and (np.diff(foci) > 0).all()):
+        raise LithoError(f"Expected one or more foci up to 0.1 mm, in nm, rising, got {foci.tolist()}.")
+    return foci
 
 
 def _numbers(name: str, values: Sequence[float]) -> np.ndarray:

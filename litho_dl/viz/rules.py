@@ -5,12 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
-from matplotlib.path import Path
-from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from litho_dl.viz.figure import (
@@ -19,22 +15,17 @@ from litho_dl.viz.figure import (
     PURPLE,
     TICK_SIZE,
     VERMILION,
-    Extent,
     legend_below,
     new_figure,
-    scale_bar,
     style_axes,
 )
 from litho_dl.viz.images import square_around
+from litho_dl.viz.places import Loops, at_least, draw_shapes, map_extent, mark_place, number_place, show_window
 
 COLOURS = {"width": VERMILION, "space": BLUE, "area": GREEN, "radius": PURPLE}
-MASK_FILL, MASK_EDGE = "#D9D9D9", "#6E6E6E"
 WORST = 6  # number of violations enlarged
 MAP_IN, INSET_IN = 7.0, 2.3
 SMALLEST_MARKER = 1 / 60  # of the map's width
-MARGIN = 0.03  # of the map's width
-
-Loops = Sequence[NDArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,26 +67,17 @@ def rules_figure(mask: Sequence[Loops], rules: Sequence[RuleMarkers], *, title: 
     figure = new_figure(MAP_IN + INSET_IN * columns, MAP_IN + 0.6, title)
     grid = figure.add_gridspec(3, 3 + columns)
     overview = figure.add_subplot(grid[:, :3])
-    extent = _extent(mask)
-    _draw(overview, mask, extent)
+    extent = map_extent(mask)
+    draw_shapes(overview, mask, extent)
+    show_window(overview, extent)
     span = extent[1] - extent[0]
     for markers in rules:
         for box, cut in zip(markers.boxes_nm, markers.at_border, strict=True):
-            _marker(overview, _at_least(box, span * SMALLEST_MARKER), COLOURS[markers.rule], cut)
+            mark_place(overview, at_least(box, span * SMALLEST_MARKER), COLOURS[markers.rule], dashed=cut)
     for n, (markers, index) in enumerate(shown):
         box = markers.boxes_nm[index]
-        corner = _at_least(box, span * SMALLEST_MARKER)
-        overview.annotate(
-            str(n + 1),
-            (corner[2], corner[3]),
-            xytext=(1, 1),
-            textcoords="offset points",
-            fontsize=TICK_SIZE,
-            fontweight="bold",
-            color=COLOURS[markers.rule],
-            path_effects=[withStroke(linewidth=2.5, foreground="white")],
-            zorder=6,
-        )
+        corner = at_least(box, span * SMALLEST_MARKER)
+        number_place(overview, corner, n + 1, COLOURS[markers.rule])
         inset = figure.add_subplot(grid[n % 3, 3 + n // 3])
         _inset(inset, mask, markers, index, n + 1)
     legend_below(overview, [_entry(markers) for markers in rules])
@@ -121,44 +103,17 @@ def worst_places(rules: Sequence[RuleMarkers], most: int) -> list[tuple[RuleMark
     return [(rules[number], n) for *_, number, n in sorted(first)]
 
 
-def _extent(mask: Sequence[Loops]) -> Extent:
-    """A square around the mask with a margin, as x0, x1, y0, y1 in nm."""
-    if not mask:
-        return 0.0, 1.0, 0.0, 1.0
-    low, high = np.min([loops[0].min(0) for loops in mask], 0), np.max([loops[0].max(0) for loops in mask], 0)
-    side = float((high - low).max())
-    return square_around((low[0], high[0], low[1], high[1]), side * (1 + 2 * MARGIN))
-
-
-def _draw(axes: Axes, mask: Sequence[Loops], extent: Extent) -> None:
-    """Draws the mask as filled shapes inside an extent."""
-    x0, x1, y0, y1 = extent
-    paths = [
-        Path.make_compound_path(*(Path(np.vstack([loop, loop[:1]]), closed=True) for loop in loops))
-        for loops in mask
-        if loops[0][:, 0].max() > x0
-        and loops[0][:, 0].min() < x1
-        and loops[0][:, 1].max() > y0
-        and loops[0][:, 1].min() < y1
-    ]
-    shapes = PathCollection(paths, facecolor=MASK_FILL, edgecolor=MASK_EDGE, linewidth=0.5)
-    axes.add_collection(shapes, autolim=False)
-    axes.set_xlim(x0, x1)
-    axes.set_ylim(y0, y1)
-    axes.set_aspect("equal", anchor="N")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    scale_bar(axes, x1 - x0)
-
-
 def _inset(axes: Axes, mask: Sequence[Loops], markers: RuleMarkers, index: int, number: int) -> None:
     """Draws one violation enlarged, with its measured value."""
     x0, y0, x1, y1 = box = markers.boxes_nm[index]
     reach = markers.limit**0.5 if markers.rule == "area" else markers.limit
     window = square_around((x0, x1, y0, y1), max(4 * reach, 1.6 * max(x1 - x0, y1 - y0)))
     style_axes(axes)
-    _draw(axes, mask, window)
-    _marker(axes, _at_least(box, (window[1] - window[0]) / 25), COLOURS[markers.rule], markers.at_border[index])
+    draw_shapes(axes, mask, window)
+    show_window(axes, window)
+    mark_place(
+        axes, at_least(box, (window[1] - window[0]) / 25), COLOURS[markers.rule], dashed=markers.at_border[index]
+    )
     value = float(markers.values[index])
     bend = "" if markers.rule != "radius" else (" convex" if value > 0 else " concave")
     digits = 0 if markers.rule == "area" else 1
@@ -167,19 +122,6 @@ def _inset(axes: Axes, mask: Sequence[Loops], markers: RuleMarkers, index: int, 
         fontsize=TICK_SIZE,
         color=COLOURS[markers.rule],
         fontweight="bold",
-    )
-
-
-def _at_least(box: NDArray, side_nm: float) -> tuple[float, float, float, float]:
-    """The box, enlarged about its centre to at least `side_nm` a side."""
-    grow = np.maximum(side_nm - (box[2:] - box[:2]), 0) / 2
-    return (*(box[:2] - grow).tolist(), *(box[2:] + grow).tolist())
-
-
-def _marker(axes: Axes, box: tuple[float, float, float, float], colour: str, at_border: bool) -> None:
-    (x0, y0, x1, y1), line = box, "dashed" if at_border else "solid"
-    axes.add_patch(
-        Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour, linewidth=1.2, linestyle=line, zorder=5)
     )
 
 

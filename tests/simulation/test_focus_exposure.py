@@ -13,8 +13,10 @@ from litho_dl.core.errors import KernelError, MaskError
 from litho_dl.core.grid import Grid
 from litho_dl.layout.clips import place
 from litho_dl.layout.layout import Layout
+from litho_dl.layout.raster import rasterize
 from litho_dl.metrics.gauge import default_gauges, gauge_along
 from litho_dl.optics.mask import MaskType
+from litho_dl.optics.topography import Topography
 from litho_dl.process.model import build_process, kernel_name, named_focus
 from litho_dl.process.recipe import Recipe, RecipeCorner
 from litho_dl.simulation.focus_exposure import choose_gauges, expose_through_focus
@@ -85,6 +87,44 @@ class TestFocusExposure:
             grating, (gauge,), process, foci_nm=np.array([-200.0, 0.0, 300.0]), doses=np.array([dose])
         )
         assert found.gauges[0].cd_nm == pytest.approx(100.0, abs=2e-3)
+
+    @pytest.mark.parametrize("field", ["dark", "clear"])
+    def test_a_bias_of_the_recipe_is_one_of_the_mask(self, field):
+        """To first order in the bias, which leaves some 0.3 nm at 6 nm; MEEF moves the biased edges."""
+        drawn = Layout("pair", (box(50, 80, 180, 440), box(330, 120, 450, 400)))
+        gauges = default_gauges(drawn)
+        foci, doses = np.array([-80.0, 0.0, 80.0]), np.array([0.9, 1.0, 1.1])
+        biased, moved, plain = (
+            expose_through_focus(
+                mask,
+                gauges,
+                build_process(small_recipe(mask=MaskType(field=field, bias_nm=bias_nm)), field_nm=FIELD),
+                foci_nm=foci,
+                doses=doses,
+            )
+            for mask, bias_nm in ((drawn, 6.0), (drawn.biased(6.0), 0.0), (drawn, 0.0))
+        )
+        for one, other, before in zip(biased.gauges, moved.gauges, plain.gauges, strict=True):
+            assert one.cd_nm == pytest.approx(other.cd_nm, abs=0.5)
+            assert abs(one.cd_nominal_nm - before.cd_nominal_nm) > 10
+            assert one.meef == pytest.approx(other.meef, abs=0.01)
+
+    def test_phases_of_thick_edges_move_best_focus(self):
+        """The sweep sees the mask's topography: through focus it is the simulator's own, and no longer symmetric."""
+        layer = {"zeroth_nm": (-2.0, 6.0)}
+        topography = Topography.model_validate({"x": {"parallel": layer, "perpendicular": layer}})
+        pupil = small_recipe().pupil.model_copy(update={"imaging": "vector"})
+        recipe = small_recipe(pupil=pupil, mask=MaskType(topography=topography))
+        process = build_process(recipe, field_nm=FIELD)
+        line = Layout("line", (box(200, 56, 320, 456),))
+        gauge = gauge_along(line, (150, 256, 370, 256), "g1")
+        found = expose_through_focus(line, (gauge,), process, foci_nm=np.array([-60.0, 0.0, 60.0]), doses=np.ones(1))
+        coverage = torch.from_numpy(rasterize(line, Grid.of_field(FIELD, 1.0)))
+        for focus_nm, cd_nm in zip(found.foci_nm, found.gauges[0].cd_nm[:, 0], strict=True):
+            simulator = Simulator(process.at_focus(float(focus_nm)), dtype=torch.float64)
+            assert cd_nm == pytest.approx(float(simulator(coverage).cd((150, 256), (370, 256))), abs=0.01)
+        low, _, high = found.gauges[0].cd_nm[:, 0]
+        assert abs(low - high) > 0.5
 
     def test_a_wide_line_follows_its_mask(self):
         process = build_process(small_recipe(), field_nm=(1024.0, 1024.0))

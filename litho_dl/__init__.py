@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from litho_dl.pairs.dataset import PairDataset as PairDataset
     from litho_dl.process.files import load_process as load_process
     from litho_dl.process.model import ProcessModel as ProcessModel
-    from litho_dl.runs.edge_noise import edge_noise as edge_noise
-    from litho_dl.runs.hot_spots import hot_spots as hot_spots
     from litho_dl.runs.mask_rules import check_mask_rules as check_mask_rules
     from litho_dl.runs.optimize import ClipSolution as ClipSolution
     from litho_dl.runs.optimize import evaluate as evaluate
@@ -66,9 +64,7 @@ _MODULES = {
     "SourceSimulator": "simulation.source_simulator",
     "best_generator": "generators.ranking",
     "check_mask_rules": "runs.mask_rules",
-    "edge_noise": "runs.edge_noise",
     "evaluate": "runs.optimize",
-    "hot_spots": "runs.hot_spots",
     "load_clip": "layout.clips",
     "load_generator": "generators.model",
     "load_mask": "layout.clips",

@@ -103,8 +103,7 @@ def edge_noise(
         clip: The drawn layout.
         dose_mj_cm2: Dose on the wafer behind a clear mask, at the corner's dose of 1; None: that of a chemical resist.
         absorbed: Share of these photons that the resist absorbs, in (0, 1]; None: as `absorbed_share`.
-        cutlines_nm: Cutlines from (x0, y0) to (x1, y1) in the layout's own coordinates, each across one line or space;
-            empty: the narrowest lines and spaces.
+        cutlines_nm: As for `process_window`.
         corner: The process condition.
 
     Returns:
@@ -114,8 +113,7 @@ def edge_noise(
         LayoutError: A cutline does not cross exactly one line or space.
         KernelError: There is no such corner.
         MaskError: There is more than one mask.
-        LithoError: The dose or the absorbed share is missing or out of range, the process has no recipe, or the resist
-            has no blur.
+        LithoError: The dose, absorbed share, recipe or blur is missing, or one is out of range.
     """
     require_numbers(dose_mj_cm2=dose_mj_cm2, absorbed=absorbed)
     require_sequences(cutlines_nm=cutlines_nm)

@@ -9,10 +9,8 @@ recipe, unpolarised, and light polarised along the lines (TE) or across them (TM
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from litho_dl.calibration.mask3d import Diffraction, Opening, diffract, fit_layers, fitted_mask
-from litho_dl.calibration.mask3d_files import MODELS, PITCHES, WIDTH
+from litho_dl.calibration.mask3d_files import MODELS, PITCHES, WIDTH, anchor, errors_of
 from litho_dl.calibration.mask3d_residuals import Imaging, Row, compared, dose_to_size
 from litho_dl.comparison.results import as_markdown
 from litho_dl.core.io import write_csv, write_text
@@ -75,9 +73,7 @@ def study(name: str, stack_name: str, harmonics: int) -> tuple[list[dict[str, ob
     table = []
     for pattern, known in patterns.items():
         for light, polarization in LIGHT.items() if pattern == "lines" else [("unpolarised", "unpolarized")]:
-            anchor = int(np.argmin([abs(own.width_nm / own.pitch_nm - 0.5) for own in known.openings]))
-            imaging = Imaging(vector(name, polarization))
-            imaging = dose_to_size(imaging, known.openings[anchor], known.orders[anchor])
+            imaging = dose_to_size(Imaging(vector(name, polarization)), *anchor(known))
             found = compared(imaging, models, known.openings, known.orders)
             rows += [row_of(name, stack_name, pattern, light, row) for row in found]
             table.append([name, stack_name, pattern, light, *summary(found)])
@@ -92,16 +88,11 @@ def layered(recipe: Recipe, mask: MaskType, lines: Diffraction) -> dict[str, Mas
 
 
 def summary(rows: list[Row]) -> list[str]:
-    """Root mean square / largest CD error of each model, and the largest error of best focus of the layers."""
-    cells = []
-    for model in MODELS:
-        errors = np.array([row.error(model) for row in rows])
-        errors = errors[np.isfinite(errors)]
-        cells.append(f"{np.sqrt(np.mean(errors**2)):.2f} / {np.abs(errors).max():.2f}")
-    foci = np.array([row.focus_error("layers") for row in rows])
-    foci = np.abs(foci[np.isfinite(foci)])
-    printed = sum(np.isfinite(row.cd_nm["rigorous"]) for row in rows)
-    return [*cells, f"{foci.max():.1f}" if len(foci) else "-", f"{printed} of {len(rows)}"]
+    """CD errors of each model, r.m.s. / largest, the layers' largest error of best focus, and how many print."""
+    found = [errors_of(rows, model) for model in MODELS]
+    cells = [f"{own.cd_rms_nm:.2f} / {own.cd_max_nm:.2f}" for own in found]
+    focus = found[-1].focus_max_nm
+    return [*cells, "-" if focus is None else f"{focus:.1f}", f"{found[-1].printed} of {len(rows)}"]
 
 
 def row_of(recipe: str, stack: str, pattern: str, light: str, row: Row) -> dict[str, object]:

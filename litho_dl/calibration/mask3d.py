@@ -46,17 +46,19 @@ class Opening(NamedTuple):
 
 
 def fitted_mask(recipe: Recipe, stack: MaskStack) -> MaskType:
-    """The mask technology of a recipe with the transmission of a stack, without boundary layers.
+    """The mask technology of a recipe with the transmission of a stack, without boundary layers and blur.
 
     Raises:
-        RecipeError: The recipe has another wavelength, no vector imaging, an anamorphic lens or an alternating mask, or
-            light behind the absorber is neither in phase nor in opposite phase.
+        RecipeError: The recipe has another wavelength, no vector imaging, an anamorphic lens, an alternating mask or a
+            bias, or light behind the absorber is neither in phase nor in opposite phase.
     """
     if recipe.pupil.imaging != "vector" or recipe.mask.type == "alternating":
         raise RecipeError(
             f"Expected optics with vector imaging, which tells light along edges from light across them, and with a "
             f'binary or an attenuated mask; got {recipe.pupil.imaging} imaging and type = "{recipe.mask.type}".'
         )
+    if any(recipe.mask.biases_nm):
+        raise RecipeError("Expected optics without bias_nm, which boundary layers include; leave it out.")
     if len(set(recipe.pupil.reductions)) > 1:
         raise RecipeError("Expected one reduction along x and y, got an anamorphic lens; fit its axes apart.")
     if not math.isclose(recipe.pupil.wavelength_nm, stack.wavelength_nm, rel_tol=1e-3):
@@ -65,7 +67,7 @@ def fitted_mask(recipe: Recipe, stack: MaskStack) -> MaskType:
             f"{stack.wavelength_nm:g} nm; give n and k at that wavelength."
         )
     background, power = stack.background, abs(stack.background) ** 2
-    kept = {"field": recipe.mask.field, "blur_nm": recipe.mask.blur_nm}
+    kept = {"field": recipe.mask.field}
     if power < DARKEST:
         return MaskType.model_validate({"type": "binary", **kept})
     if abs(background.imag) > OFF_PHASE:

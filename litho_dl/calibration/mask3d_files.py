@@ -1,10 +1,9 @@
 """A fit of boundary layers from a recipe and a stack to files: the recipe with the layers, tables, a picture."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +23,33 @@ PITCHES = (1.6, 1.75, 1.9, 2.1, 2.3, 2.6, 3.0, 4.0, 5.5)  # unless given, in wid
 MODELS = ("thin", "bias", "layers")
 
 
+class Errors(NamedTuple):
+    """What a model leaves of some patterns.
+
+    Attributes:
+        cd_rms_nm: Root mean square of its CD errors; None: nothing prints by it and by the rigorous mask.
+        cd_max_nm: The largest.
+        focus_max_nm: The largest error of best focus; None: no pattern has one.
+        printed: How many patterns print by both.
+    """
+
+    cd_rms_nm: float | None
+    cd_max_nm: float | None
+    focus_max_nm: float | None
+    printed: int
+
+
+def errors_of(rows: Sequence[Row], model: str) -> Errors:
+    """What a model leaves of the patterns that print by it and by the rigorous mask."""
+    cds = np.array([row.error(model) for row in rows])
+    foci = np.array([row.focus_error(model) for row in rows])
+    cds, foci = cds[np.isfinite(cds)], np.abs(foci[np.isfinite(foci)])
+    focus = float(foci.max()) if len(foci) else None
+    if not len(cds):
+        return Errors(None, None, focus, 0)
+    return Errors(float(np.sqrt(np.mean(cds**2))), float(np.abs(cds).max()), focus, len(cds))
+
+
 @dataclass(frozen=True, eq=False)
 class Mask3d:
     """Boundary layers, and what they leave.
@@ -39,14 +65,9 @@ class Mask3d:
     rows: tuple[Row, ...]
     foci_nm: np.ndarray
 
-    def errors(self, model: str) -> tuple[float, float, float]:
-        """CD errors of a model in nm, root mean square and largest, and its largest error of best focus in nm."""
-        cds = np.array([row.error(model) for row in self.rows])
-        foci = np.array([row.focus_error(model) for row in self.rows])
-        cds, foci = cds[np.isfinite(cds)], np.abs(foci[np.isfinite(foci)])
-        if not len(cds):
-            return math.nan, math.nan, math.nan
-        return float(np.sqrt(np.mean(cds**2))), float(np.abs(cds).max()), float(foci.max(initial=0.0))
+    def errors(self, model: str) -> Errors:
+        """What a model leaves of the lines that print by it and by the rigorous mask."""
+        return errors_of(self.rows, model)
 
 
 def study_mask3d(
@@ -90,14 +111,15 @@ def study_mask3d(
         "bias": mask.model_copy(update={"topography": fit_layers(recipe, mask, solved, moments=1)}),
         "layers": mask.model_copy(update={"topography": fit_layers(recipe, mask, solved)}),
     }
-    imaging = dose_to_size(Imaging(recipe), *_anchor(solved))
+    imaging = dose_to_size(Imaging(recipe), *anchor(solved))
     rows = compared(imaging, models, solved.openings, solved.orders)
     described = f"{recipe.description}; mask: {stack.description}"
-    fitted = recipe.model_copy(update={"mask": models["layers"], "description": described})
+    fitted_to = models["layers"].model_copy(update={"blur_nm": recipe.mask.blur_nm})  # which lines do not show
+    fitted = recipe.model_copy(update={"mask": fitted_to, "description": described})
     return Mask3d(fitted, tuple(rows), imaging.foci_nm)
 
 
-def _anchor(solved: Diffraction) -> tuple[Opening, np.ndarray]:
+def anchor(solved: Diffraction) -> tuple[Opening, np.ndarray]:
     """The pattern that sets the dose: the one nearest to equal lines and openings."""
     duty = [abs(opening.width_nm / opening.pitch_nm - 0.5) for opening in solved.openings]
     place = int(np.argmin(duty))
@@ -131,10 +153,7 @@ def write_mask3d(study: Mask3d, out: Path, command: str, settings: dict[str, Any
     save_figure(mask3d_figure(pitches, widths, errors, title=title), files["figure"])
     topography = study.recipe.mask.topography
     assert topography is not None
-    left = {
-        model: dict(zip(("cd_rms_nm", "cd_max_nm", "focus_max_nm"), study.errors(model), strict=True))
-        for model in MODELS
-    }
+    left = {model: study.errors(model)._asdict() for model in MODELS}
     summary = {
         **settings,
         "transmission": study.recipe.mask.background**2,
@@ -164,12 +183,17 @@ def mask3d_text(summary: dict[str, Any]) -> str:
             f"Light {light:<12} {real:+.2f} {imaginary:+.2f}i nm, {first[0]:+.0f} {first[1]:+.0f}i nm2, "
             f"{second[0]:+.0f} {second[1]:+.0f}i nm3"
         )
-    names = {"thin": "thin mask", "bias": "zeroth moments", "layers": "layers"}
+    from litho_dl.viz.mask3d import NAMES
+
     lines.append(f"Left of {summary['lines']} lines through pitch against the rigorous mask:")
-    for model, name in names.items():
+    for model, name in NAMES.items():
         left = summary["left"][model]
+        if not left["printed"]:
+            lines.append(f"  {name:<15} nothing prints")
+            continue
+        focus = "none" if left["focus_max_nm"] is None else f"{left['focus_max_nm']:.1f} nm"
         lines.append(
-            f"  {name:<15} CD {left['cd_rms_nm']:.2f} nm rms, {left['cd_max_nm']:.2f} nm at most; best focus "
-            f"{left['focus_max_nm']:.1f} nm"
+            f"  {name:<15} CD {left['cd_rms_nm']:.2f} nm rms, {left['cd_max_nm']:.2f} nm at most; best focus {focus}; "
+            f"{left['printed']} print"
         )
     return "\n".join([*lines, f"Give {summary['recipe']} as --optics; see {summary['figure']}"])

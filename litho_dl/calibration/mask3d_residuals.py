@@ -60,6 +60,9 @@ class Row:
 class Imaging:
     """Images of periodic patterns by Abbe's sum, and their CDs through focus.
 
+    Of a chemical resist they have the threshold and the diffusion that come closest; flare, which is the same for all
+    masks, is left out.
+
     Attributes:
         recipe: Lens, films and resist.
         dose: Factor on the intensity.
@@ -94,7 +97,7 @@ class Imaging:
         centred = x if bright else field_nm[1] / 2 - x
         found = [self.profile(spectrum, field_nm, mask, focus_nm, centred) for focus_nm in self.foci_nm.tolist()]
         sign = self.dose if bright else -self.dose
-        threshold = self.recipe.resist.threshold if bright else -self.recipe.resist.threshold
+        threshold = self.recipe.resist.lumped.threshold if bright else -self.recipe.resist.lumped.threshold
         return np.array([_width(sign * profile - threshold, x) for profile in found])
 
     def profile(
@@ -111,7 +114,7 @@ class Imaging:
             mask=mask,
         )
         half = image.shape[0] // 2, image.shape[1] - 1
-        blurred = image * diffusion_transfer(half, field_nm, self.recipe.resist.diffusion_nm)
+        blurred = image * diffusion_transfer(half, field_nm, self.recipe.resist.lumped.diffusion_nm)
         n = np.arange(half[1] + 1)
         waves = np.where(n == 0, 1, 2)[:, None] * np.exp(2j * np.pi * n[:, None] * x_nm / field_nm[1])
         found: np.ndarray = (blurred.sum(0).numpy() @ waves).real
@@ -238,4 +241,4 @@ def dose_to_size(imaging: Imaging, opening: Opening, orders: np.ndarray) -> Imag
     )
     if not profile[0] > 0:
         raise RecipeError("Expected light at the edges of the pattern that sets the dose, got none; choose others.")
-    return replace(imaging, dose=imaging.recipe.resist.threshold / float(profile[0]))
+    return replace(imaging, dose=imaging.recipe.resist.lumped.threshold / float(profile[0]))

@@ -4,12 +4,14 @@ For coverage m with the gradient |grad m| n, the channels |grad m| n_x^2, |grad 
 densities along the edges, 1 per length of a sharp edge whichever way it runs: their first two sum to |grad m|. What a
 thin mask lacks at its edges, a bias or a boundary layer, is a multiple of them.
 
-They are taken by Scharr's operator, on pixels of at most `FINEST_PART` of the finest mask period: pixels of a finer
-raster are averaged first, so that the stairs of a slanted edge do not count as edges of their own. Across a straight
+They are taken by Scharr's operator, on pixels of at most `FINEST_PART` of the finest mask period. Pixels of a finer
+raster are averaged first, so many as divide its sides, and the stairs of a slanted edge do not count as edges of their
+own; those of a coarser one are repeated, so that its images are those of the mask that it stands for. Across a straight
 edge the operator's response is even, of integral 1, and centred on the edge, also on pixels that the edge cuts; along x
 and y, what it blurs is taken back in the spectrum.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -53,12 +55,14 @@ class EdgeTransform(NamedTuple):
 
     Attributes:
         averaged: Pixels of the grid that are averaged along each axis.
+        repeated: Pixels that one of the grid is repeated to along each axis.
         pixel_nm: The pixel that they make.
         transform: Of images on these pixels.
         sharpening: What takes back the pixel's and the operator's blur, (3, 2 h_y + 1, h_x + 1).
     """
 
     averaged: int
+    repeated: int
     pixel_nm: float
     transform: PartialDft
     sharpening: Tensor
@@ -87,14 +91,16 @@ def edge_transform(
     """
     most = FINEST_PART * finest_period_nm / grid.pixel_nm
     averaged = max(step for step in range(1, max(1, int(most)) + 1) if all(side % step == 0 for side in grid.shape))
-    coarse = Grid((grid.shape[0] // averaged, grid.shape[1] // averaged), grid.pixel_nm * averaged)
-    transform = analysis(coarse, half, reference_nm=reference_nm, dtype=dtype, device=device, blur_nm=blur_nm)
-    f_y = torch.arange(-half[0], half[0] + 1, dtype=torch.float64)[:, None] / coarse.shape[0]
-    f_x = torch.arange(half[1] + 1, dtype=torch.float64) / coarse.shape[1]
+    repeated = 2 ** max(0, math.ceil(-math.log2(most) - 1e-9))  # so that halved pixels have the same edges
+    rows, columns = (side // averaged * repeated for side in grid.shape)
+    own = Grid((rows, columns), grid.pixel_nm * averaged / repeated)
+    transform = analysis(own, half, reference_nm=reference_nm, dtype=dtype, device=device, blur_nm=blur_nm)
+    f_y = torch.arange(-half[0], half[0] + 1, dtype=torch.float64)[:, None] / rows
+    f_x = torch.arange(half[1] + 1, dtype=torch.float64) / columns
     pixel = torch.sinc(f_y) * torch.sinc(f_x)
     both = torch.cos(torch.pi * f_x).expand_as(pixel), torch.cos(torch.pi * f_y).expand_as(pixel)
-    blurs = torch.stack((*both, (both[0] * both[1]).clamp(min=0).sqrt())).clamp(min=0.5)
-    return EdgeTransform(averaged, coarse.pixel_nm, transform, (1 / (pixel * blurs)).to(device, dtype))
+    blurs = torch.stack((*both, (both[0] * both[1]).sqrt()))
+    return EdgeTransform(averaged, repeated, own.pixel_nm, transform, (1 / (pixel * blurs)).to(device, dtype))
 
 
 def edge_spectra(mask: Tensor, transform: EdgeTransform) -> Tensor:
@@ -108,6 +114,8 @@ def edge_spectra(mask: Tensor, transform: EdgeTransform) -> Tensor:
         mask = avg_pool2d(mask.reshape(-1, 1, *mask.shape[-2:]), transform.averaged).view(
             *mask.shape[:-2], *(side // transform.averaged for side in mask.shape[-2:])
         )
+    if transform.repeated > 1:
+        mask = mask.repeat_interleave(transform.repeated, -2).repeat_interleave(transform.repeated, -1)
     return analyse(edge_densities(mask, transform.pixel_nm), transform.transform) * transform.sharpening
 
 
@@ -117,18 +125,22 @@ class BiasFactors(NamedTuple):
     Attributes:
         areas: Factor of the coverage's, (2 h_y + 1, h_x + 1).
         edges: Factors in nm of the densities of edges that face along x, and along y, (2, 2 h_y + 1, h_x + 1).
+        moved: What the three densities gain of the coverage's when their edges move, (3, 2 h_y + 1, h_x + 1) in 1 / nm;
+            they are multiplied by `areas` too.
     """
 
     areas: Tensor
     edges: Tensor
+    moved: Tensor
 
 
 def bias_factors(biases_nm: Tensor, half: tuple[int, int], field_nm: tuple[float, float]) -> BiasFactors:
     """The spectrum of shapes whose edges lie b further out, from those of the shapes and of their edges.
 
     A shape with straight edges has its spectrum at f from edges that face along f. Moving them by b makes of the
-    coverage M and the edges' density D: cos(2 pi |f| b) M + b sinc(2 |f| b) D, which is exact for lines of any width
-    and angle; a convex corner lacks the area b^2.
+    coverage M and the edges' density D: cos(2 pi |f| b) M + b sinc(2 |f| b) D, and of the density itself
+    cos(2 pi |f| b) D - 2 pi |f| sin(2 pi |f| b) M. Both are exact for lines of any width and angle; a convex corner
+    lacks the area b^2.
 
     Args:
         biases_nm: (2,) b of edges that face along x, and along y; those between have b_x n_x^2 + b_y n_y^2.
@@ -142,5 +154,12 @@ def bias_factors(biases_nm: Tensor, half: tuple[int, int], field_nm: tuple[float
     f_x = torch.arange(half[1] + 1, dtype=torch.float64) / field_nm[1]
     along_x = f_x.square() / (f_x.square() + f_y.square()).clamp(min=torch.finfo(torch.float64).tiny)
     bias = biases_nm[0] * along_x + biases_nm[1] * (1 - along_x)
-    turns = bias * torch.hypot(f_x, f_y)
-    return BiasFactors(torch.cos(2 * torch.pi * turns), biases_nm[:, None, None] * torch.sinc(2 * turns))
+    radius = torch.hypot(f_x, f_y)
+    turns = bias * radius
+    across = f_x * f_y / radius.square().clamp(min=torch.finfo(torch.float64).tiny)
+    moved = -2 * torch.pi * radius * torch.sin(2 * torch.pi * turns)
+    return BiasFactors(
+        torch.cos(2 * torch.pi * turns),
+        biases_nm[:, None, None] * torch.sinc(2 * turns),
+        moved * torch.stack((along_x, 1 - along_x, across)),
+    )

@@ -35,8 +35,8 @@ def _has_small_factors(number: int) -> bool:
     return number == 1
 
 
-def paired(kernels: Tensor, tolerance: float = ENERGY_TOLERANCE) -> Tensor:
-    """The fewest kernels that give the same intensity for every real mask, exactly unless a tolerance is given.
+def paired(kernels: Tensor) -> Tensor:
+    """The fewest kernels that give exactly the same intensity for every real mask.
 
     For a real mask, the real and the imaginary part of a kernel in space are two coherent systems with real fields, and
     the intensity is the sum of their squares; any two such systems make one complex kernel. Where source and pupil are
@@ -44,9 +44,7 @@ def paired(kernels: Tensor, tolerance: float = ENERGY_TOLERANCE) -> Tensor:
     phase, and half as many kernels are enough.
 
     Args:
-        kernels: (K, 2 h_y + 1, 2 h_x + 1), each multiplied by the root of its weight; or (K, C, 2 h_y + 1, 2 h_x + 1)
-            for C real channels of a mask.
-        tolerance: Modes of less energy, as a share of the strongest mode's, are left out.
+        kernels: (K, 2 h_y + 1, 2 h_x + 1), each multiplied by the root of its weight.
 
     Returns:
         At most K kernels, complex128; the given ones if fewer do not suffice.
@@ -54,11 +52,52 @@ def paired(kernels: Tensor, tolerance: float = ENERGY_TOLERANCE) -> Tensor:
     kernels = kernels.to(torch.complex128)
     if not len(kernels):
         return kernels
+    real_fields = _real_fields(kernels)
+    turn, kept = _modes(real_fields)
+    return _in_pairs(turn[:, kept].T.flip(0).to(kernels.dtype) @ real_fields, kernels)
+
+
+def paired_channels(kernels: Tensor, lengths: Tensor, tolerance: float) -> Tensor:
+    """`paired` for the real channels of a mask, of which the first says how many kernels there are.
+
+    The real systems that image the first channel are kept, whole. What the others send through systems of their own is
+    in quadrature to it, and weak: of these systems, those above a tolerance are kept.
+
+    Args:
+        kernels: (K, C, 2 h_y + 1, 2 h_x + 1), each multiplied by the root of its weight.
+        lengths: (C,) what a channel is multiplied by where its strength is compared with the first.
+        tolerance: Of the strongest system's energy.
+
+    Returns:
+        At most K kernels, complex128; the given ones if fewer do not suffice.
+    """
+    kernels = kernels.to(torch.complex128)
+    turn, kept = _modes(_real_fields(kernels[:, 0]))
+    whole = turn.T.to(kernels.dtype) @ _real_fields(kernels)
+    modes = whole[kept].flip(0)
+    if not kept.all():
+        scaled = (whole[~kept].unflatten(1, kernels.shape[1:]) * lengths[:, None, None]).flatten(1)
+        strongest = whole[kept].unflatten(1, kernels.shape[1:])[-1, 0].abs().square().sum()
+        energies, other = torch.linalg.eigh((scaled.conj() @ scaled.T).real)
+        strong = energies > tolerance * strongest
+        modes = torch.cat((modes, other[:, strong].T.flip(0).to(kernels.dtype) @ whole[~kept]))
+    return _in_pairs(modes, kernels)
+
+
+def _real_fields(kernels: Tensor) -> Tensor:
+    """The spectra of the real and imaginary parts of kernels in space, (2 K, values)."""
     mirrored = kernels.flip(-2, -1).conj()
-    real_fields = torch.cat(((kernels + mirrored) / 2, (kernels - mirrored) / 2j)).flatten(1)
+    return torch.cat(((kernels + mirrored) / 2, (kernels - mirrored) / 2j)).flatten(1)
+
+
+def _modes(real_fields: Tensor) -> tuple[Tensor, Tensor]:
+    """The turn, in columns of ascending energy, to systems that are orthogonal, and which of them do not vanish."""
     energies, turn = torch.linalg.eigh((real_fields.conj() @ real_fields.T).real)
-    kept = energies > tolerance * energies[-1]
-    modes = turn.T[kept].flip(0).to(kernels.dtype) @ real_fields
+    return turn, energies > ENERGY_TOLERANCE * energies[-1]
+
+
+def _in_pairs(modes: Tensor, kernels: Tensor) -> Tensor:
+    """Real systems (R, values) two by two as complex kernels; the given kernels, if those are as few."""
     if len(modes) % 2:
         modes = torch.cat((modes, torch.zeros_like(modes[:1])))
     if len(modes) // 2 >= len(kernels):

@@ -72,16 +72,20 @@ class SocsKernels:
         if (self.weights < 0).any() or not ((self.weights > 0).any() or self.tail is not None):
             raise KernelError("Expected kernel weights >= 0, at least one of them positive; the file is damaged.")
         self._require_tail()
-        if self.polarized is not None and (
-            tuple(self.polarized.shape) != (shape[0], 2, *shape[1:]) or not torch.isfinite(self.polarized).all()
-        ):
-            raise KernelError(
-                f"Expected finite polarized parts of shape {(shape[0], 2, *shape[1:])}, got "
-                f"{tuple(self.polarized.shape)}; the file is damaged."
-            )
+        self._require_polarized((shape[0], 2, *shape[1:]))
         if not (all(0 < side < math.inf for side in self.field_nm) and 0 <= self.mask_pixel_nm < math.inf):
             raise KernelError(
                 f"Expected a positive field and a mask pixel >= 0, got {self.field_nm} nm and {self.mask_pixel_nm} nm."
+            )
+
+    def _require_polarized(self, shape: tuple[int, ...]) -> None:
+        parts = self.polarized
+        if parts is None:
+            return
+        if not parts.is_complex() or tuple(parts.shape) != shape or not torch.isfinite(parts).all():
+            raise KernelError(
+                f"Expected finite complex polarized parts of shape {shape}, got {parts.dtype} of shape "
+                f"{tuple(parts.shape)}; the file is damaged."
             )
 
     def _require_tail(self) -> None:

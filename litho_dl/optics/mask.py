@@ -29,8 +29,8 @@ class MaskType(Settings):
     standard deviation `blur_nm` (wafer scale). The mask itself, and so its files, shots and rules, stays as drawn.
 
     So it does where edges are displaced: drawn shapes act as if each side were drawn `bias_nm` further out (wafer
-    scale; two numbers: sides that face along x, and along y), to first order in the bias. `topography` adds boundary
-    layers along edges, complex and different for TE and TM; see `optics.topography`.
+    scale; two numbers: sides that face along x, and along y), which is exact for lines (see `optics.edges`).
+    `topography` adds boundary layers along edges, complex and different for TE and TM; see `optics.topography`.
     """
 
     type: Literal["binary", "attenuated", "alternating"] = "binary"
@@ -59,6 +59,8 @@ class MaskType(Settings):
     def _plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Plain values, without keys that earlier versions lacked if they stand at their defaults, as digests did."""
         table: dict[str, Any] = dump(self)
+        if isinstance(self.bias_nm, tuple) and len(set(self.bias_nm)) == 1:
+            table["bias_nm"] = self.bias_nm[0]
         return {key: value for key, value in table.items() if (key, value) not in LATER}
 
     def __str__(self) -> str:

@@ -37,11 +37,11 @@ def solver() -> ModuleType:
 def snapped(length_nm: float, pitch_nm: float, reduction: float) -> float:
     """The opening that is solved instead of one of a given width, both on the wafer's scale."""
     cells = _cells(pitch_nm * reduction)
-    return (2 * round(length_nm / pitch_nm * cells / 2) + cells % 2) * pitch_nm / cells
+    return 2 * round(length_nm / pitch_nm * cells / 2) * pitch_nm / cells
 
 
 def _cells(period_nm: float) -> int:
-    return math.ceil(period_nm / CELL_NM)
+    return 2 * math.ceil(period_nm / (2 * CELL_NM))
 
 
 def line_orders(
@@ -100,7 +100,8 @@ def contact_orders(
         harmonics: Orders on either side and axis that are solved for; the time grows with the sixth power.
 
     Returns:
-        (2, 2, 2 N + 1, 2 N + 1) complex, [out, in, order along y, order along x] of E_x and E_y.
+        (2, 2, 2 N + 1, 2 N + 1) complex, [out, in, order along y, order along x] of E_x and E_y: amplitudes of s and p
+        waves, turned by the order's azimuth, as they would be behind a lens that makes all orders parallel.
 
     Raises:
         LithoError: `meent` is not installed.
@@ -140,7 +141,7 @@ def contact_orders(
 
 
 def _slices(stack: MaskStack) -> tuple[list[tuple[complex, float]], list[float]]:
-    """(index, what an opening is wider by on either side) of slices of equal material, and their thicknesses."""
+    """Index, n - ik, and what an opening is wider by on either side in nm on the mask, of slices; their thicknesses."""
     slope = 1 / math.tan(math.radians(stack.sidewall_deg)) if stack.sidewall_deg != 90 else 0.0
     slices, heights, height = [], [], 0.0
     for layer in stack.layers:

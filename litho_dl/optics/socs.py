@@ -23,6 +23,10 @@ NO_COLUMNS = (
     "A spot writes without a mask and has no source or pupil to sum over; its image is that of `optics.spot`. Give a "
     'recipe with imaging = "scalar" or "vector".'
 )
+DARK = (
+    "Expected a source whose light passes the lens, got none that does: a clear mask would be dark; check the source's "
+    "sigmas and obscuration in [pupil]."
+)
 SCALAR_FILM = (
     "A film reflects the s and the p wave of a beam differently, which scalar imaging does not tell apart; "
     'set imaging = "vector" in [pupil].'
@@ -62,8 +66,8 @@ def focus_columns(
         defocus_nm: Distance of the image plane, or of the resist's top, from best focus.
 
     Raises:
-        KernelError: The field needs more memory than is allowed, there is a film in scalar imaging, or the pupil has
-            a spot.
+        KernelError: The field needs more memory than is allowed, there is a film in scalar imaging, the pupil has a
+            spot, or the lens blocks all of the source's light.
     """
     if pupil.imaging == "spot":
         raise KernelError(NO_COLUMNS)
@@ -71,6 +75,8 @@ def focus_columns(
         raise KernelError(SCALAR_FILM)
     half = passed_half(pupil, source.sigma_max, field_nm)
     _require_memory(source, half, field_nm)
+    if not float(clear_intensity(source, pupil) @ torch.from_numpy(source.weights)) > 0:
+        raise KernelError(DARK)
     return Columns(source, pupil, field_nm, half, film, defocus_nm)
 
 

@@ -59,7 +59,7 @@ class MaskStack(Settings):
 
     @property
     def background(self) -> complex:
-        """The amplitude behind the absorber, for one of 1 behind an opening of the same height; exp(-i omega t).
+        """The amplitude behind the absorber, for one of 1 behind an opening of the same height; indices are n + ik.
 
         Source: transfer matrices of thin films at normal incidence, M. Born and E. Wolf, Principles of Optics, ch. 1.6.
         """

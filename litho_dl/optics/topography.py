@@ -79,7 +79,8 @@ class Topography(Settings):
 
     Attributes:
         x: Edges that face along x, as those of vertical lines.
-        y: Edges that face along y; None: as x. They differ for masks in oblique light (EUV).
+        y: Edges that face along y; None: as x in all respects, the odd part included. They differ for masks in oblique
+            light.
     """
 
     x: EdgeLayers

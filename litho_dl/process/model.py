@@ -267,7 +267,8 @@ class ProcessModel:
         counted = settings.energy is None and all(kernels.tail is None for kernels in self.kernels.values())
         ends_nm = next(iter(self.kernels.values())).ends_nm  # if extended to a larger field: half their own
         field_nm = self.field_nm if ends_nm is None else (2 * ends_nm, 2 * ends_nm)
-        kernels = focus_kernels(self.recipe, field_nm, defocus_nm, most if counted else None)
+        recipe = self.recipe.model_copy(update={"mask": self.mask})
+        kernels = focus_kernels(recipe, field_nm, defocus_nm, most if counted else None)
         return kernels if ends_nm is None else extended(kernels, self.field_nm)
 
 
@@ -318,7 +319,7 @@ def focus_kernels(
             count=settings.count if count is None else count,
             energy=settings.energy,
         )
-    if recipe.mask.topography is None:
+    if recipe.mask.topography is None or kernels.polarized is not None:
         return kernels
     columns = focus_columns(source, recipe.pupil, field_nm, film=recipe.film, defocus_nm=defocus_nm)
     return replace(kernels, polarized=polarized_parts(columns, kernels.spectra))

@@ -19,6 +19,7 @@ REQUIRED_CORNERS = ("nominal", "outer", "inner")
 SPOT_SOURCE = Conventional(sigma=1.0)  # stands for a spot's incoherent light
 FEWEST_SAMPLES, MOST_SAMPLES = 161, 501
 ABSORPTION_TOLERANCE = 0.02  # between the resist's and the film's, as data sheets round them
+WIDEST_BIAS = 0.25  # in lambda / NA
 PERIODS = 1.25  # of the field, at which source points on a square grid light a mask coherently again
 
 
@@ -152,6 +153,12 @@ class Recipe(Settings):
         if self.pupil.imaging == "spot":
             self._require_spot()
             return self
+        widest = WIDEST_BIAS * self.pupil.wavelength_nm / self.pupil.na
+        if max(map(abs, self.mask.biases_nm)) > widest:
+            raise ValueError(
+                f"mask.bias_nm must lie within {widest:.3g} nm, a quarter of lambda / NA, got {self.mask.bias_nm}; a "
+                f"bias beyond half a shape's width has no meaning"
+            )
         if self.kernels.edge_error_nm is None and self.kernels.source_samples is None:
             raise ValueError("kernels: give edge_error_nm, or source_samples with count or energy")
         if self.pupil.imaging == "vector":

@@ -95,29 +95,39 @@ def mask_spectrum(values: Tensor, technology: MaskType, transforms: MaskTransfor
         values: Mask values (..., H, W) on the transforms' grid.
         technology: The mask technology.
         transforms: By `mask_transforms`.
+
+    Returns:
+        The spectra up to the transforms' band.
     """
     edges = None if transforms.edges is None else edge_spectra(values, transforms.edges)
-    line = technology.amplitude_of_intensity
     if not transforms.wide:
-        amplitude = analyse(technology.amplitude(values), transforms.areas)
-        amplitude = _biased(amplitude, edges, transforms.bias, technology.contrast)
+        drawn = analyse(technology.amplitude(values), transforms.areas)
+        amplitude = _biased(drawn, edges, transforms.bias, technology.contrast)
+        edges = _moved(edges, drawn / technology.contrast, transforms.bias, technology)
         return MaskSpectrum(_channels(full_spectrum(amplitude), edges, technology), None)
-    intensity = analyse(technology.transmitted(values), transforms.areas)
-    intensity = _biased(intensity, edges, transforms.bias, technology.transmitted_contrast)
-    if line is None:
-        amplitude = full_spectrum(_low(analyse(technology.amplitude(values), transforms.areas), transforms.half))
-    else:  # one analysis is enough where t is a line in |t|^2
-        amplitude = line[0] * full_spectrum(_low(intensity, transforms.half))
-        if line[1]:
-            place = torch.zeros_like(amplitude)
-            place[..., transforms.half[0], transforms.half[1]] = line[1]
-            amplitude = amplitude + place
+    drawn, contrast = analyse(technology.transmitted(values), transforms.areas), technology.transmitted_contrast
+    intensity = _biased(drawn, edges, transforms.bias, contrast)
+    amplitude = _amplitude(values, intensity, technology, transforms)
+    edges = _moved(edges, drawn / contrast, transforms.bias, technology)
     low = None if edges is None else _low(edges, transforms.half)
     if edges is not None and technology.topography is not None:
-        share = technology.transmitted_contrast / technology.contrast
+        share = contrast / technology.contrast
         along_x, along_y = (share * mean.real for mean in technology.topography.mean_nm)
         intensity = intensity + along_x * edges[..., 0, :, :] + along_y * edges[..., 1, :, :]
     return MaskSpectrum(_channels(amplitude, low, technology), intensity)
+
+
+def _amplitude(values: Tensor, intensity: Tensor, technology: MaskType, transforms: MaskTransforms) -> Tensor:
+    """The spectrum of t, without another analysis where t is a line in |t|^2."""
+    line = technology.amplitude_of_intensity
+    if line is None:
+        return full_spectrum(_low(analyse(technology.amplitude(values), transforms.areas), transforms.half))
+    amplitude = line[0] * full_spectrum(_low(intensity, transforms.half))
+    if line[1]:
+        place = torch.zeros_like(amplitude)
+        place[..., transforms.half[0], transforms.half[1]] = line[1]
+        amplitude = amplitude + place
+    return amplitude
 
 
 def _low(half_spectrum: Tensor, half: tuple[int, int]) -> Tensor:
@@ -131,6 +141,13 @@ def _biased(spectrum: Tensor, edges: Tensor | None, bias: BiasFactors | None, co
     if edges is None or bias is None:
         return spectrum
     return bias.areas * spectrum + contrast * (bias.edges * edges[..., :2, :, :]).sum(-3)
+
+
+def _moved(edges: Tensor | None, coverage: Tensor, bias: BiasFactors | None, technology: MaskType) -> Tensor | None:
+    """The densities where a bias moves edges to, for boundary layers; of the coverage, frequency 0 does not matter."""
+    if edges is None or bias is None or technology.topography is None:
+        return edges
+    return bias.areas * edges + bias.moved * coverage.unsqueeze(-3)
 
 
 def _channels(amplitude: Tensor, edges: Tensor | None, technology: MaskType) -> Tensor:

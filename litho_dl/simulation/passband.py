@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from litho_dl.core.errors import KernelError
-from litho_dl.optics.imaging import paired
+from litho_dl.optics.imaging import paired, paired_channels
 from litho_dl.optics.kernels import SocsKernels, Tail
 from litho_dl.optics.mask import MaskType
 from litho_dl.optics.topography import CHANNELS, channel_factors, with_layers
 from litho_dl.process.model import ProcessModel
 
-EDGE_SPACING = 2.0  # edges in the finest period that passes, of masks for which fields are weighed
-QUADRATURE = 1e-4  # of the strongest mode's energy; leaving out weaker ones moves edges by some 0.01 nm
+EDGE_SPACING = 2.0  # edges in the finest period that passes, of masks for which systems are compared
+QUADRATURE = 1e-4  # of the strongest system's energy; weaker ones in quadrature are left out
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,7 +57,7 @@ def socs_passband(process: ProcessModel) -> Passband:
 def _fewest(kernels: SocsKernels, mask: MaskType) -> Tensor:
     """Kernels times the roots of their weights, (K, ...), as few as suffice; with boundary layers (K, 4, ...).
 
-    The imaginary parts of boundary layers have fields of their own, in quadrature to those of areas. Few matter.
+    The imaginary parts of boundary layers have systems of their own, in quadrature to those of areas. Few matter.
     """
     areas = kernels.weighted_spectra
     if mask.topography is None:
@@ -70,8 +70,8 @@ def _fewest(kernels: SocsKernels, mask: MaskType) -> Tensor:
     roots = kernels.weights.sqrt()[:, None, None, None]
     whole = with_layers(areas, roots * kernels.polarized, _factors(kernels, mask))
     finest_nm = min(side / max(1, h) for side, h in zip(kernels.field_nm, kernels.half, strict=True))
-    densities = torch.tensor([1, *[EDGE_SPACING / finest_nm] * (CHANNELS - 1)], dtype=torch.float64)[:, None, None]
-    return paired(whole * densities, QUADRATURE) / densities
+    densities = torch.tensor([1, *[EDGE_SPACING / finest_nm] * (CHANNELS - 1)], dtype=torch.float64)
+    return paired_channels(whole, densities, QUADRATURE)
 
 
 def _factors(kernels: SocsKernels, mask: MaskType) -> Tensor:

@@ -109,7 +109,8 @@ def test_a_rigorous_mask_is_met_where_a_thin_one_is_not() -> None:
     study = study_mask3d(
         recipe(), load_stack("mosi"), widths_nm=(80.0,), pitches_nm=(140.0, 160.0, 200.0, 260.0, 400.0)
     )
-    rms, largest, focus = study.errors("layers")
+    rms, largest, focus, printed = study.errors("layers")
+    assert printed == 5
     assert rms < 0.45
     assert largest < 0.75
     assert focus < 3

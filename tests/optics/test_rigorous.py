@@ -85,12 +85,13 @@ def test_slanted_walls_are_as_wide_at_half_height() -> None:
     np.testing.assert_allclose((other + leaning) / 2, upright, atol=0.2 * difference + 1e-3)
 
 
-def test_openings_are_solved_as_they_are_said_to_be() -> None:
-    for width, pitch in ((80, 160), (77.3, 143.1), (0.05, 100)):
+@pytest.mark.parametrize("pitch", [100.0, 143.1, 160.0, 326.3])
+def test_openings_are_solved_as_they_are_said_to_be(pitch: float) -> None:
+    for width in np.linspace(0, pitch, 37):
         own = snapped(width, pitch, 4)
-        assert abs(own - width) <= 0.13
-        cells = own / pitch * np.ceil(pitch * 4 / 0.5)
-        assert cells == pytest.approx(round(cells))
+        assert abs(own - width) <= 0.125 + 1e-9
+        cells = own / pitch * 2 * np.ceil(pitch * 4)
+        assert cells == pytest.approx(2 * round(cells / 2))
 
 
 def test_stacks_that_make_no_sense_are_refused() -> None:

@@ -1,5 +1,8 @@
 """Boundary layers: kernels against Abbe's sum, and both against fields written out in numpy."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +16,8 @@ from litho_dl.optics.pupil import Pupil
 from litho_dl.optics.socs import passed_half
 from litho_dl.optics.source import Source, sample_source
 from litho_dl.optics.topography import EdgeLayers, Layer, Topography
+from litho_dl.process.identity import kernels_digest
+from litho_dl.process.kernel_file import load_kernels, save_kernels
 from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.process.recipe import Recipe
 from litho_dl.simulation import passband
@@ -211,3 +216,112 @@ def test_settings_of_thin_masks_are_as_they_were() -> None:
     assert "topography" not in MaskType().model_dump()
     assert "bias_nm" not in MaskType().model_dump()
     assert MaskType.model_validate(MASKS[0].model_dump()) == MASKS[0]
+
+
+# Whatever the pixel, the field, and the number of kernels
+
+
+@pytest.mark.parametrize("mask", [MaskType(bias_nm=4.0), MASKS[1]], ids=["bias", "layers"])
+def test_pixels_stand_for_the_same_mask_whatever_their_size(mask: MaskType) -> None:
+    simulator = Simulator(build_process(recipe("scalar", mask, count=8)), dtype=torch.float64)
+    coarse = torch.rand(24, 24, dtype=torch.float64, generator=torch.Generator().manual_seed(6))
+    images = []
+    for finer in (1, 2, 4, 16):
+        values = coarse.repeat_interleave(finer, 0).repeat_interleave(finer, 1)
+        images.append(simulator.expose(values, FIELD_NM / 24 / finer, out_pixel_nm=16.0).aerial())
+    for image in images[1:]:
+        torch.testing.assert_close(image, images[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("field", ["dark", "clear"])
+def test_layers_lie_where_a_bias_moves_edges_to(field: str) -> None:
+    def image(width: float, bias: float) -> Tensor:
+        mask = MaskType.model_validate({"type": "attenuated", "field": field, "bias_nm": bias, "topography": LAYERS})
+        line = torch.zeros(96, 96, dtype=torch.float64)
+        line[:, 48 - round(width / 16) : 48 + round(width / 16)] = 1
+        return (
+            Simulator(build_process(recipe("vector", mask, count=12)), dtype=torch.float64).expose(line, 8.0).aerial()
+        )
+
+    torch.testing.assert_close(image(96, 8.0), image(112, 0.0), rtol=0, atol=2e-3)
+    assert (image(96, 0.0) - image(112, 0.0)).abs().max() > 0.05
+
+
+@pytest.mark.parametrize(
+    ("imaging", "mask", "tolerance"),
+    [
+        ("scalar", MASKS[1], 0.006),
+        ("vector", MASKS[1], 0.012),
+        ("scalar", MaskType(type="attenuated", bias_nm=6.0), 0.006),
+        ("scalar", MaskType(type="attenuated", field="clear", bias_nm=6.0), 0.006),
+    ],
+)
+def test_tails_see_edges_as_kernels_do(imaging: str, mask: MaskType, tolerance: float) -> None:
+    own = recipe(imaging, mask)
+    own = own.model_copy(
+        update={"kernels": own.kernels.model_copy(update={"edge_error_nm": 0.5, "source_samples": None})}
+    )
+    process = build_process(own)
+    assert (process.kernels["focus"].edge_error_nm is None) == (mask.topography is not None)
+    simulator = Simulator(process, dtype=torch.float64)
+    few = simulator.shortened(12)
+    source = sample_source(own.source, own.source_samples())
+    spectrum = simulator.spectrum(shapes(), PIXEL_NM)
+    exact = abbe_intensity_spectrum(spectrum.amplitude, source, own.pupil, simulator.field_nm, mask=mask)
+    for made, allowed in ((simulator, tolerance), (few, 4 * tolerance)):
+        error = made.intensity_spectrum(made.spectrum(shapes(), PIXEL_NM), "focus") - exact
+        assert error.abs().max() < allowed
+
+
+def test_kernels_carried_to_a_larger_field_keep_their_layers() -> None:
+    """What stands in the middle of a larger field prints as on its own one, within what a thin mask's print differs."""
+    bar = torch.zeros(96, 96, dtype=torch.float64)
+    bar[36:60, 42:54] = 1
+    around = torch.nn.functional.pad(bar, (48, 48, 48, 48))
+    differences = []
+    for mask in (MaskType(), MASKS[1].model_copy(update={"type": "binary"})):
+        process = build_process(recipe("vector", mask, count=30))
+        own, large = (
+            Simulator(made, dtype=torch.float64).expose(drawn, PIXEL_NM).aerial()
+            for made, drawn in ((process, bar), (process.on_field((2 * FIELD_NM, 2 * FIELD_NM)), around))
+        )
+        differences.append(float((large[48:144, 48:144][24:72, 24:72] - own[24:72, 24:72]).abs().max()))
+    assert differences[1] < 2 * differences[0] + 1e-3
+
+
+def test_files_and_digests_hold_what_layers_need(tmp_path: Path) -> None:
+    process = build_process(recipe("vector", MASKS[1], count=6))
+    save_kernels(tmp_path / "k.safetensors", process)
+    loaded = load_kernels(tmp_path / "k.safetensors")
+    images = [Simulator(own, dtype=torch.float64).expose(shapes(), PIXEL_NM).aerial() for own in (process, loaded)]
+    torch.testing.assert_close(images[0], images[1], rtol=0, atol=0)
+    kernels = {name: replace(own, polarized=own.polarized.flip(1)) for name, own in process.kernels.items()}
+    other = replace(process, kernels=kernels)
+    assert kernels_digest(other) != kernels_digest(process)
+    with pytest.raises(KernelError, match="polarized parts"):
+        replace(process.kernels["focus"], polarized=process.kernels["focus"].polarized.real)
+
+
+def test_systems_of_areas_are_all_kept() -> None:
+    """Layers without strength leave the energy of a clear mask, and every image, as they were."""
+    nothing = MaskType(topography=Topography(x=EdgeLayers()))
+    thick, thin = (
+        Simulator(build_process(recipe("scalar", kind, energy=0.9999)), dtype=torch.float64)
+        for kind in (nothing, MaskType())
+    )
+    images = [simulator.expose(shapes(), PIXEL_NM).aerial("inner") for simulator in (thick, thin)]
+    torch.testing.assert_close(images[0], images[1], rtol=0, atol=1e-10)
+    assert len(thick.kernels("focus")) == len(thin.kernels("focus"))
+
+
+def test_biases_that_mean_nothing_are_refused() -> None:
+    with pytest.raises(ValidationError, match="a quarter of lambda"):
+        recipe("scalar", MaskType(bias_nm=(1.0, -60.0)))
+    assert MaskType(bias_nm=(0.0, 0.0)).model_dump() == MaskType().model_dump()
+
+
+def test_a_lens_that_blocks_its_source_is_refused() -> None:
+    own = recipe("scalar", MaskType(), count=6)
+    blocked = own.model_copy(update={"pupil": own.pupil.model_copy(update={"obscuration": 0.95})})
+    with pytest.raises(KernelError, match="a clear mask would be dark"):
+        build_process(blocked)

@@ -17,6 +17,7 @@ from torch import Tensor
 from litho_dl.calibration.keys import value_of, with_values
 from litho_dl.calibration.scene import Scene
 from litho_dl.core.errors import LithoError
+from litho_dl.optics.imaging import ENERGY_TOLERANCE
 from litho_dl.optics.pupil import Pupil
 from litho_dl.optics.socs import build_socs, focus_columns
 from litho_dl.optics.source import Source, sample_source
@@ -28,6 +29,7 @@ from litho_dl.process.recipe import Recipe
 from litho_dl.process.resist import Resist, diffusion_transfer, with_flare
 from litho_dl.simulation.latent import LatentImages
 from litho_dl.simulation.mask_spectrum import MaskSpectrum
+from litho_dl.simulation.passband import socs_passband
 from litho_dl.simulation.simulator import Simulator
 
 ENERGY = 1 - 1e-9  # of the kernels that are kept
@@ -197,7 +199,7 @@ class Images:
                 columns = focus_columns(source, pupil, self.field_nm, film=film, defocus_nm=focus_nm)
                 kernels = replace(kernels, polarized=polarized_parts(columns, kernels.spectra))
         process = ProcessModel({"focus": kernels}, plain.mask, plain.resist, {"nominal": Corner(1.0, "focus")}, plain)
-        return Simulator(process, dtype=torch.float64)
+        return Simulator(process, dtype=torch.float64, passband=socs_passband(process, ENERGY_TOLERANCE))
 
     def _source(self, recipe: Recipe) -> Source:
         samples = self.samples or recipe.source_samples(self.field_nm)

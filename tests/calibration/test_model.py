@@ -62,7 +62,7 @@ class TestPredictions:
     @pytest.mark.parametrize("layers", [False, True])
     @pytest.mark.parametrize("name", ["duv193-immersion-annular", "gate-45nm"])
     def test_are_the_simulators_own_cds(self, measurements, name, layers):
-        """Lines by `Exposure.cd`, in a dark and in a clear field; it interpolates between samples 0.5 nm apart."""
+        """Lines by `Exposure.cd`, which interpolates between samples; of boundary layers it leaves out weak fields."""
         recipe = quick_recipe(name, resist__diffusion_nm=6.0, pupil__flare=0.02, mask__bias_nm=1.5)
         recipe = with_topography(recipe) if layers else recipe
         lines = [own for own in measurements if own.gauge.kind == "line"]
@@ -77,7 +77,9 @@ class TestPredictions:
             out = 0.45 * np.array(own.gauge.reach_nm)[:, None]
             along = (np.array(own.gauge.end_nm) - own.gauge.start_nm) / own.gauge.target_nm
             start, end = own.gauge.start_nm - out[0] * along, own.gauge.end_nm + out[1] * along
-            assert value == pytest.approx(float(exposure.cd(tuple(start), tuple(end), "tool")), abs=0.02)
+            assert value == pytest.approx(
+                float(exposure.cd(tuple(start), tuple(end), "tool")), abs=0.05 if layers else 0.02
+            )
 
     def test_line_and_space_make_the_pitch(self, measurements):
         recipe = quick_recipe()

@@ -17,15 +17,19 @@ from torch import Tensor
 from litho_dl.calibration.keys import value_of, with_values
 from litho_dl.calibration.scene import Scene
 from litho_dl.core.errors import LithoError
+from litho_dl.optics.imaging import ENERGY_TOLERANCE
 from litho_dl.optics.pupil import Pupil
 from litho_dl.optics.socs import build_socs, focus_columns
 from litho_dl.optics.source import Source, sample_source
 from litho_dl.optics.spot import spot_kernels
 from litho_dl.optics.topography import polarized_parts
+from litho_dl.process.bake_grid import BakeGrid
 from litho_dl.process.model import Corner, ProcessModel
 from litho_dl.process.recipe import Recipe
 from litho_dl.process.resist import Resist, diffusion_transfer, with_flare
+from litho_dl.simulation.latent import LatentImages
 from litho_dl.simulation.mask_spectrum import MaskSpectrum
+from litho_dl.simulation.passband import socs_passband
 from litho_dl.simulation.simulator import Simulator
 
 ENERGY = 1 - 1e-9  # of the kernels that are kept
@@ -33,9 +37,11 @@ MOST_SIMULATORS, MOST_IMAGES = 48, 4096  # kept
 DIFFUSION, FLARE = "resist.diffusion_nm", "pupil.flare"
 EDGES = ("pupil.na", "pupil.wavelength_nm", "source.")  # keys that move the edges of pupil or source over their samples
 EDGE_STEP, ANGLE_STEP_DEG = 0.01, 2.0
-LENGTH_STEP, STEP = 1e-3, 2e-4  # of smooth keys: in wavelength / NA for lengths, and of everything else
+LAYERS, LAYER_STEP = "mask.topography.", 0.1  # images are quadratic in moments: differences are exact at any step
+LENGTH_STEP, STEP = 1e-3, 2e-4  # of smooth keys: of wavelength / NA for lengths, else of the value, or of 1
 
 Value = TypeVar("Value")
+Half = tuple[int, int]
 
 
 class Recent:
@@ -64,7 +70,11 @@ def difference_step(recipe: Recipe, key: str) -> float:
     """
     if key.startswith(EDGES):
         return ANGLE_STEP_DEG if key.endswith("_deg") else EDGE_STEP * (value_of(recipe, key) if "_nm" in key else 1.0)
-    return LENGTH_STEP * recipe.pupil.wavelength_nm / recipe.pupil.na if key.endswith("_nm") else STEP
+    if key.startswith(LAYERS):
+        return LAYER_STEP * max(1.0, abs(value_of(recipe, key)))
+    if key.endswith("_nm"):
+        return LENGTH_STEP * recipe.pupil.wavelength_nm / recipe.pupil.na
+    return STEP * max(1.0, abs(value_of(recipe, key)))
 
 
 def neighbours(recipe: Recipe, key: str, step: float) -> tuple[Recipe, Recipe, float]:
@@ -98,6 +108,7 @@ class Images:
     def __init__(self, field_nm: tuple[float, float], samples: int | None = None) -> None:
         self.field_nm, self.samples = field_nm, samples
         self._sources, self._simulators = Recent(MOST_SIMULATORS), Recent(MOST_SIMULATORS)
+        self._bakes: dict[Half, BakeGrid] = {}
         self._images, self._spectra = Recent(MOST_IMAGES), Recent(MOST_IMAGES)
 
     def aerial(self, recipe: Recipe, scene: Scene, focus_nm: float) -> Tensor:
@@ -109,6 +120,24 @@ class Images:
             )
 
         return self._images.get(self._key(recipe, scene, focus_nm), make)
+
+    def latent(self, recipe: Recipe, scene: Scene, focus_nm: float, dose: float) -> Tensor:
+        """The half spectrum of the latent image in a chemical resist.
+
+        The bake has the samples and steps of the first resist that was asked for: images are smooth in all numbers.
+        """
+        numbers = (recipe.resist.model_dump_json(), recipe.pupil.flare, dose)
+
+        def make() -> Tensor:
+            aerial, own = self.aerial(recipe, scene, focus_nm), self._simulator(recipe, focus_nm).process
+            half = aerial.shape[-2] // 2, aerial.shape[-1] - 1
+            process = replace(own, resist=recipe.resist, corners={"tool": Corner(dose, "focus")})
+            latent = LatentImages(process, half, self._bakes.get(half))
+            self._bakes[half] = latent.grid
+            spectra = {"focus": aerial * transfer(half, self.field_nm, 0.0, recipe.pupil.flare)}
+            return latent(spectra)[latent.corners["tool"].kernels]
+
+        return self._images.get((*numbers, self._key(recipe, scene, focus_nm)), make)
 
     def mask_derivative(self, recipe: Recipe, scene: Scene, focus_nm: float, key: str) -> Tensor:
         """The derivative of `aerial` in a number of the mask; exact, as the image is quadratic in the mask's spectrum.
@@ -159,7 +188,7 @@ class Images:
         return Simulator(process, dtype=torch.float64, passband=simulator.passband)
 
     def _built(self, recipe: Recipe, focus_nm: float) -> Simulator:
-        pupil, resist = recipe.pupil.model_copy(update={"flare": 0.0}), Resist(threshold=recipe.resist.threshold)
+        pupil, resist = recipe.pupil.model_copy(update={"flare": 0.0}), Resist(threshold=1.0)
         plain = recipe.model_copy(update={"pupil": pupil, "resist": resist})
         if pupil.imaging == "spot":
             kernels = spot_kernels(pupil, self.field_nm, focus_nm)
@@ -170,7 +199,7 @@ class Images:
                 columns = focus_columns(source, pupil, self.field_nm, film=film, defocus_nm=focus_nm)
                 kernels = replace(kernels, polarized=polarized_parts(columns, kernels.spectra))
         process = ProcessModel({"focus": kernels}, plain.mask, plain.resist, {"nominal": Corner(1.0, "focus")}, plain)
-        return Simulator(process, dtype=torch.float64)
+        return Simulator(process, dtype=torch.float64, passband=socs_passband(process, ENERGY_TOLERANCE))
 
     def _source(self, recipe: Recipe) -> Source:
         samples = self.samples or recipe.source_samples(self.field_nm)
@@ -191,9 +220,6 @@ def _combined(one: MaskSpectrum, other: MaskSpectrum, share: float, factor: floa
     if one.intensity is not None and other.intensity is not None:
         intensity = (one.intensity + share * other.intensity) * factor
     return MaskSpectrum((one.amplitude + share * other.amplitude) * factor, intensity)
-
-
-Half = tuple[int, int]
 
 
 @lru_cache(maxsize=64)

@@ -28,6 +28,7 @@ from litho_dl.calibration.measurement import Measurement
 from litho_dl.calibration.scene import Scene
 from litho_dl.core.dft import PointWaves, synthesise_at
 from litho_dl.optics.print_rule import PrintRule
+from litho_dl.process.chemistry import ChemicalResist
 from litho_dl.process.recipe import Recipe
 
 SAMPLE_NM = 2.0  # between samples that bracket an edge, times the recipe's scale
@@ -112,8 +113,12 @@ class Model:
         return np.bincount(self.owners, rays, len(self.measurements))
 
     def _image(self, group: _Group, recipe: Recipe) -> tuple[Tensor, float]:
-        """The half spectrum in resist of a group at dose 1, and the level at which it prints."""
-        aerial = self.images.aerial(recipe, group.scene, value_of(recipe, FOCUS) + group.defocus_nm)
+        """The half spectrum in resist of a group, and the level at which it prints."""
+        focus_nm = value_of(recipe, FOCUS) + group.defocus_nm
+        if isinstance(recipe.resist, ChemicalResist):
+            dose = value_of(recipe, DOSE) * group.dose
+            return self.images.latent(recipe, group.scene, focus_nm, dose), recipe.resist.threshold
+        aerial = self.images.aerial(recipe, group.scene, focus_nm)
         return aerial * transfer(*self._spread(aerial, recipe)), self._level(group, recipe)
 
     def _spread(self, aerial: Tensor, recipe: Recipe) -> tuple[Half, tuple[float, float], float, float]:
@@ -178,6 +183,10 @@ class Model:
         def at_points(image: Tensor) -> np.ndarray:
             return synthesise_at(image, waves_of(points, image, self.images.field_nm)).numpy()
 
+        if isinstance(recipe.resist, ChemicalResist) or not _in_closed_form(key, recipe):
+            low, high, distance = neighbours(recipe, key, difference_step(recipe, key))
+            ends = [at_points(image) - level for image, level in (self._image(group, end) for end in (low, high))]
+            return (ends[1] - ends[0]) / distance
         focus_nm, level = value_of(recipe, FOCUS) + group.defocus_nm, self._level(group, recipe)
         if key in (THRESHOLD, DOSE):
             relative = 1 / recipe.resist.threshold if key == THRESHOLD else -1 / value_of(recipe, DOSE)
@@ -185,12 +194,13 @@ class Model:
         if key in (DIFFUSION, FLARE):
             aerial = self.images.aerial(recipe, group.scene, focus_nm)
             return at_points(aerial * transfer_derivative(*self._spread(aerial, recipe), key))
-        if key.startswith("mask.") and recipe.mask.topography is None:
-            derivative = self.images.mask_derivative(recipe, group.scene, focus_nm, key)
-            return at_points(derivative * transfer(*self._spread(derivative, recipe)))
-        low, high, distance = neighbours(recipe, key, difference_step(recipe, key))
-        ends = [at_points(image) - level for image, level in (self._image(group, end) for end in (low, high))]
-        return (ends[1] - ends[0]) / distance
+        derivative = self.images.mask_derivative(recipe, group.scene, focus_nm, key)
+        return at_points(derivative * transfer(*self._spread(derivative, recipe)))
+
+
+def _in_closed_form(key: str, recipe: Recipe) -> bool:
+    """Whether the derivative of a threshold resist's image is known without differences."""
+    return key in (THRESHOLD, DOSE, DIFFUSION, FLARE) or (key.startswith("mask.") and recipe.mask.topography is None)
 
 
 def rays_of(measurement: Measurement, reach_nm: float) -> tuple[list[Ray], float]:

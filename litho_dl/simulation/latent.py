@@ -27,12 +27,13 @@ class LatentImages:
         corners: The process conditions, each with dose 1 and the name of its own latent image.
     """
 
-    def __init__(self, process: ProcessModel, intensity_half: tuple[int, int]) -> None:
+    def __init__(self, process: ProcessModel, intensity_half: tuple[int, int], grid: BakeGrid | None = None) -> None:
         """Chooses the samples and steps of the bake.
 
         Args:
             process: A process with a chemical resist.
             intensity_half: The highest frequencies of intensities.
+            grid: Samples and steps of another resist's bake, in place of its own; None: its own.
 
         Raises:
             RecipeError: The bake is too abrupt for the finest samples.
@@ -43,7 +44,7 @@ class LatentImages:
         self.corners = {name: Corner(1.0, f"{c.kernels} at {c.dose:.12g}") for name, c in process.corners.items()}
         self._period_nm = min(side / max(half, 1) for side, half in zip(self._field_nm, intensity_half, strict=True))
         self._edge_nm, self._intensity_half = EDGE_NM * process.scale, intensity_half
-        self._use(bake_grid(self.resist, self._period_nm, self._edge_nm))
+        self._use(grid or bake_grid(self.resist, self._period_nm, self._edge_nm))
 
     def _use(self, grid: BakeGrid) -> None:
         half_y, half_x = self._intensity_half

@@ -38,14 +38,18 @@ class Passband:
         return f"Passband(kernels {kernels}; half {self.half}, intensity half {self.intensity_half})"
 
 
-def socs_passband(process: ProcessModel) -> Passband:
+def socs_passband(process: ProcessModel, quadrature: float = QUADRATURE) -> Passband:
     """The kernels of a process, or fewer kernels that give the same images of real masks.
+
+    Args:
+        process: The process.
+        quadrature: Of a mask with boundary layers, fields of less energy are left out, as a share of the strongest's.
 
     Raises:
         KernelError: The mask has boundary layers, and kernels do not say how they see polarised light.
     """
     half_y, half_x = process.half
-    kernels = {name: _fewest(own, process.mask) for name, own in process.kernels.items()}
+    kernels = {name: _fewest(own, process.mask, quadrature) for name, own in process.kernels.items()}
     tails = {
         name: _tail_with_edges(own.tail, own, process.mask)
         for name, own in process.kernels.items()
@@ -54,7 +58,7 @@ def socs_passband(process: ProcessModel) -> Passband:
     return Passband(kernels, (half_y, half_x), (2 * half_y, 2 * half_x), tails)
 
 
-def _fewest(kernels: SocsKernels, mask: MaskType) -> Tensor:
+def _fewest(kernels: SocsKernels, mask: MaskType, quadrature: float) -> Tensor:
     """Kernels times the roots of their weights, (K, ...), as few as suffice; with boundary layers (K, 4, ...).
 
     The imaginary parts of boundary layers have systems of their own, in quadrature to those of areas. Few matter.
@@ -71,7 +75,7 @@ def _fewest(kernels: SocsKernels, mask: MaskType) -> Tensor:
     whole = with_layers(areas, roots * kernels.polarized, _factors(kernels, mask))
     finest_nm = min(side / max(1, h) for side, h in zip(kernels.field_nm, kernels.half, strict=True))
     densities = torch.tensor([1, *[EDGE_SPACING / finest_nm] * (CHANNELS - 1)], dtype=torch.float64)
-    return paired_channels(whole, densities, QUADRATURE)
+    return paired_channels(whole, densities, quadrature)
 
 
 def _factors(kernels: SocsKernels, mask: MaskType) -> Tensor:

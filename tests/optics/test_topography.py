@@ -20,7 +20,7 @@ from litho_dl.process.identity import kernels_digest
 from litho_dl.process.kernel_file import load_kernels, save_kernels
 from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.process.recipe import Recipe
-from litho_dl.simulation import passband
+from litho_dl.simulation.passband import socs_passband
 from litho_dl.simulation.simulator import Simulator
 
 FIELD_NM, PIXEL_NM = 768.0, 8.0
@@ -71,12 +71,12 @@ def shapes(count: int = 1) -> Tensor:
     [("scalar", "unpolarized", 1e-12), ("vector", "te", 1e-3), ("vector", "unpolarized", 3e-3)],
 )
 def test_kernels_image_boundary_layers_as_abbes_sum(
-    imaging: str, polarization: str, tolerance: float, mask: MaskType, monkeypatch: pytest.MonkeyPatch
+    imaging: str, polarization: str, tolerance: float, mask: MaskType
 ) -> None:
     """In vector imaging, what only the edges send through columns that areas do not use is left out."""
-    monkeypatch.setattr(passband, "QUADRATURE", 1e-13)
     own = recipe(imaging, mask, polarization)
-    simulator = Simulator(build_process(own), dtype=torch.float64)
+    process = build_process(own)
+    simulator = Simulator(process, dtype=torch.float64, passband=socs_passband(process, 1e-13))
     spectrum = simulator.spectrum(shapes(), PIXEL_NM)
     source = sample_source(own.source, 25)
     for name, defocus_nm in (("focus", 0.0), ("defocus+30nm", 30.0)):
@@ -90,11 +90,10 @@ def test_kernels_image_boundary_layers_as_abbes_sum(
 
 
 @pytest.mark.parametrize("imaging", ["scalar", "vector"])
-def test_fields_in_quadrature_that_are_left_out_are_small(imaging: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fields_in_quadrature_that_are_left_out_are_small(imaging: str) -> None:
     process = build_process(recipe(imaging, MASKS[1]))
     few = Simulator(process, dtype=torch.float64)
-    monkeypatch.setattr(passband, "QUADRATURE", 1e-13)
-    all_of_them = Simulator(process, dtype=torch.float64)
+    all_of_them = Simulator(process, dtype=torch.float64, passband=socs_passband(process, 1e-13))
     assert len(few.kernels("focus")) < 0.75 * len(all_of_them.kernels("focus"))
     images = [simulator.expose(shapes(), PIXEL_NM).aerial() for simulator in (few, all_of_them)]
     assert (images[0] - images[1]).abs().max() < 1.5e-3

@@ -56,7 +56,10 @@ CHECKED = {  # steps of differences of predictions, to compare derivatives with
     "pupil.zernike_waves.Z11": 1e-5,
 }
 MOVING = {"source.sigma_inner": 0.01, "source.sigma_outer": 0.01, "pupil.na": 0.01}  # edges move over source cells
-CELLS, LATITUDE = (161, 321), 0.1  # of the fit and of the reference; of the gauges that are compared
+CELLS, LATITUDE = (
+    (161, 321),
+    0.2,
+)  # of the fit and of the reference; of dose, that gauges survive whose CDs are compared
 LARGE_NM = 600.0  # field of one calibration as users do it, at the recipe's own source cells
 
 
@@ -244,6 +247,8 @@ def report(study: Study, draws: list[dict[str, float]], bounds: np.ndarray, fold
     fitted = float(np.sqrt(np.mean([row["rms_nm"] ** 2 for row in draws])))
     outliers, widened = sum(row["outliers"] for row in draws), sum(row["widened"] > 1 for row in draws)
     same, (seconds, recipes) = start_check(study, draws, Images((FIELD_NM, FIELD_NM))), timed(folder)
+    stated = np.array([[row[f"{key} sigma"] for key in study.keys] for row in draws])
+    near = int((np.abs(stated / bounds - 1) <= 0.2).all(1).sum())
     first = np.array([row["seconds"] for row in draws[:FROM_RECIPE]])
     parts = [
         "# Calibration",
@@ -255,7 +260,8 @@ def report(study: Study, draws: list[dict[str, float]], bounds: np.ndarray, fold
         f"from it, the others from the first result, which takes fewer steps; from the recipe, draw {FROM_RECIPE} "
         f"ends {same:.1e} sigmas from there.",
         table(parameter_rows(study, draws, bounds)),
-        "The Cramer-Rao bound is taken from central differences of predictions at the truth.",
+        f"The Cramer-Rao bound is taken from central differences of predictions at the truth. In {near} draws all five "
+        f"intervals are within 20 % of it.",
         f"Residuals of fitted gauges: {fitted:.3f} nm r.m.s. over all draws; of {HELD_OUT} held-out gauges a draw: "
         f"{held:.3f} nm, {held / SIGMA_NM:.3f} times the noise. Left out as outliers: {int(outliers)} of "
         f"{GAUGES * len(draws)} measurements; intervals widened in {int(widened)} draws.",
@@ -283,7 +289,7 @@ def start_errors(study: Study) -> np.ndarray:
 
 
 def draw_figure(study: Study, draws: list[dict[str, float]], bounds: np.ndarray, path: Path) -> None:
-    figure = new_figure(13, 3.4, "Estimates of 100 draws, over the Cramer-Rao bound")
+    figure = new_figure(13, 3.4, f"Estimates of {len(draws)} draws, over the Cramer-Rao bound")
     for axes, key, true, bound in zip(figure.subplots(1, len(bounds)), study.keys, study.truth, bounds, strict=True):
         values, sigmas = (np.array([row[name] for row in draws]) for name in (key, f"{key} sigma"))
         off, half = (values - true) / bound, CONFIDENCE * sigmas / bound

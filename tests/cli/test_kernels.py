@@ -49,3 +49,57 @@ class TestKernels:
         assert (report["field_nm"], report["threshold"]) == ([2048, 2048], 0.225)
         assert report["kernels"]["focus"]["open_frame"] == pytest.approx(0.9 / 35**2)
         assert load_kernels(tmp_path / "contest.safetensors").corners["outer"].dose == pytest.approx(1.02**2)
+
+
+VECTOR = """
+description = "small vector optics"
+[pupil]
+wavelength_nm = 193.0
+na = 1.35
+immersion_index = 1.44
+imaging = "vector"
+[source]
+shape = "annular"
+sigma_inner = 0.6
+sigma_outer = 0.9
+[resist]
+threshold = 0.25
+[corners]
+nominal = { dose = 1.0, defocus_nm = 0.0 }
+outer = { dose = 1.04, defocus_nm = 0.0 }
+inner = { dose = 0.96, defocus_nm = 30.0 }
+[kernels]
+field_nm = 512.0
+source_samples = 15
+count = 8
+"""
+
+
+class TestMask3d:
+    def test_the_recipe_that_it_writes_is_used(self, tmp_path):
+        pytest.importorskip("meent")
+        recipe, out = tmp_path / "vector.toml", tmp_path / "out"
+        recipe.write_text(VECTOR)
+        options = ("--stack", "mosi", "--width", 80, "--pitch", 150, "--pitch", 190, "--pitch", 300, "--out", out)
+        summary = succeeded("kernels", "mask3d", recipe, *options)
+        assert files_below(out) == {"recipe.toml", "mask3d.csv", "mask3d.png", "summary.json"}
+        assert summary["left"]["layers"]["cd_rms_nm"] < 0.5 < 5 < summary["left"]["thin"]["cd_rms_nm"]
+        assert len((out / "mask3d.csv").read_text().splitlines()) == 1 + summary["lines"] == 4
+        found = load_recipe(out / "recipe.toml")
+        assert found.mask.topography.model_dump(mode="json") == summary["topography"]
+        file = tmp_path / "k.safetensors"
+        succeeded("kernels", "build", out / "recipe.toml", "--out", file)
+        process = load_kernels(file)
+        assert process.recipe == found
+        assert process.kernels["focus"].polarized.shape == (8, 2, *process.kernels["focus"].spectra.shape[1:])
+        text = litho("kernels", "mask3d", recipe, *options).out
+        assert "Light along edges" in text
+        assert "layers" in text
+
+    def test_bad_input(self, tmp_path):
+        recipe = tmp_path / "vector.toml"
+        recipe.write_text(VECTOR)
+        out = ("--out", tmp_path / "out")
+        assert "vector imaging" in refused(litho("kernels", "mask3d", RECIPE, "--stack", "mosi", *out))
+        assert "mask stack" in refused(litho("kernels", "mask3d", recipe, "--stack", "gold", *out))
+        assert "nan" in refused(litho("kernels", "mask3d", recipe, "--stack", "mosi", "--width", "nan", *out))

@@ -13,13 +13,16 @@ from litho_dl.ilt.method import Level, Method
 from litho_dl.ilt.solve import solve_targets
 from litho_dl.optics import abbe
 from litho_dl.optics.abbe import points_intensity_spectrum
+from litho_dl.optics.mask import MaskType
 from litho_dl.optics.pupil import Pupil
 from litho_dl.optics.socs import focus_columns, shifted_pupils
 from litho_dl.optics.source import Dipole, Multipole, Pole, sample_source
+from litho_dl.optics.topography import EdgeLayers, Layer, Topography
 from litho_dl.process.files import load_process
 from litho_dl.process.freeform import save_freeform
 from litho_dl.process.model import ProcessModel, build_process
 from litho_dl.process.recipe import Recipe, load_recipe
+from litho_dl.simulation import passband
 from litho_dl.simulation.simulator import Simulator
 from litho_dl.simulation.source_simulator import SourceSimulator, fill_shift
 
@@ -144,6 +147,19 @@ def test_at_the_recipes_source_it_is_the_socs_simulator_at_full_rank(recipe, cha
     assert set(found.corners) == {"nominal", "outer", "inner"}
     for corner in found.corners:
         torch.testing.assert_close(found.aerial(corner), expected.aerial(corner), atol=1e-10, rtol=0)
+
+
+def test_thick_masks_are_imaged_with_their_edges(monkeypatch):
+    layer = Layer(zeroth_nm=(-4.0, 2.0), first_nm2=(5.0, 20.0))
+    edges = EdgeLayers(parallel=layer, perpendicular=Layer(zeroth_nm=(-2.0, 4.0)))
+    monkeypatch.setattr(passband, "QUADRATURE", 1e-13)
+    for changes, tolerance in (({}, 1e-10), ({"source": TE, "pupil": VECTOR}, 2e-3)):
+        process = full_rank(WET, mask=MaskType(bias_nm=1.5, topography=Topography(x=edges)), **changes)
+        thin = full_rank(WET, **changes)
+        found, other = (simulator(own, floor=1e-14)(random_masks(), 16.0).aerial() for own in (process, thin))
+        expected = Simulator(process, dtype=torch.float64)(random_masks(), 16.0).aerial()
+        assert (found - expected).abs().max() < tolerance
+        assert (found - other).abs().max() > 0.01
 
 
 @pytest.mark.parametrize("scale", [0.0, 3.0, 300.0])

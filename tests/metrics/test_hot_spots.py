@@ -62,12 +62,9 @@ class TestNarrow:
 
     def test_pulled_back_and_tapering_ends_are_none(self):
         angles = np.linspace(0, np.pi, 200)
-        tip = Polygon(
-            np.vstack(
-                [[(100, 100), (200, 100)], np.column_stack((150 + 50 * np.cos(angles), 200 + 220 * np.sin(angles)))]
-            )
-        )
-        assert not find_hot_spots({"nominal": [tip]}, [LEFT], LIMITS, FIELD)
+        end = np.column_stack((150 + 16 * np.cos(angles), 200 + 60 * np.sin(angles)))
+        tip = Polygon(np.vstack([[(134, 100), (166, 100)], end]))
+        assert not find_hot_spots({"nominal": [tip]}, [box(130, 100, 170, 300)], LIMITS, FIELD)
 
     def test_a_small_print_of_a_large_shape(self):
         spot = only([disc(20, 150, 300)], [LEFT])
@@ -115,6 +112,10 @@ class TestLost:
         spot = only(merged(*drawn, strip.mapped(lambda p: p + 500)), drawn)
         middle = turned([box(229 - 300, 319 - 300, 231 - 300, 321 - 300)], 30, 1e-4)[0].hull.mean(0) + 500
         assert (spot.kind, spot.width_nm, holds(spot, *middle)) == ("bridge", 0, True)
+
+    def test_a_print_that_brushes_against_a_lost_shape_is_not_its_own(self):
+        spot = only([box(100, 100, 202, 500)], [LEFT, box(200.5, 250, 260, 290)])
+        assert (spot.kind, spot.box_nm) == ("missing", (200.5, 250, 260, 290))
 
     def test_an_assist_feature_that_prints_between_lines_joins_nothing(self):
         drawn = [box(100, 100, 200, 500), box(400, 100, 500, 500)]

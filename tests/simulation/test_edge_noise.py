@@ -24,7 +24,7 @@ from litho_dl.runs.edge_noise import EdgeNoise, absorbed_share, dose_of, edge_no
 from litho_dl.simulation.edge_noise import contacts
 from litho_dl.simulation.simulator import Simulator
 
-DRAWS = 500
+DRAWS = 1000
 
 
 def dry(field: str = "dark") -> Recipe:

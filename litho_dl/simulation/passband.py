@@ -43,8 +43,8 @@ def socs_passband(process: ProcessModel, quadrature: float | None = None) -> Pas
 
     Args:
         process: The process.
-        quadrature: Of a mask with boundary layers, fields of less energy are left out, as a share of the strongest's; None:
-            `QUADRATURE`.
+        quadrature: Fields of a mask with boundary layers that have less energy, as a share of the strongest's, are left
+            out; None: `QUADRATURE`.
 
     Raises:
         KernelError: The mask has boundary layers, and kernels do not say how they see polarised light.

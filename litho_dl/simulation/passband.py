@@ -38,17 +38,19 @@ class Passband:
         return f"Passband(kernels {kernels}; half {self.half}, intensity half {self.intensity_half})"
 
 
-def socs_passband(process: ProcessModel, quadrature: float = QUADRATURE) -> Passband:
+def socs_passband(process: ProcessModel, quadrature: float | None = None) -> Passband:
     """The kernels of a process, or fewer kernels that give the same images of real masks.
 
     Args:
         process: The process.
-        quadrature: Of a mask with boundary layers, fields of less energy are left out, as a share of the strongest's.
+        quadrature: Fields of a mask with boundary layers that have less energy, as a share of the strongest's, are left
+            out; None: `QUADRATURE`.
 
     Raises:
         KernelError: The mask has boundary layers, and kernels do not say how they see polarised light.
     """
     half_y, half_x = process.half
+    quadrature = QUADRATURE if quadrature is None else quadrature
     kernels = {name: _fewest(own, process.mask, quadrature) for name, own in process.kernels.items()}
     tails = {
         name: _tail_with_edges(own.tail, own, process.mask)

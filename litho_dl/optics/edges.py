@@ -12,10 +12,11 @@ and y, what it blurs is taken back in the spectrum.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn.functional import avg_pool2d, pad
 
 from litho_dl.core.dft import PartialDft, analyse, analysis
@@ -39,15 +40,45 @@ def edge_densities(mask: Tensor, pixel_nm: float) -> Tensor:
 
     Source: H. Scharr, Optimal Operators in Digital Image Processing, thesis, Heidelberg (2000).
     """
-    around = pad(mask.flatten(0, -3).unsqueeze(1) if mask.ndim > 2 else mask[None, None], (1, 1, 1, 1), mode="circular")
-    rows, columns = around.shape[-2] - 2, around.shape[-1] - 2
-    across_x = (around[..., 2:] - around[..., :-2]) / (2 * pixel_nm)
-    across_y = (around[..., 2:, :] - around[..., :-2, :]) / (2 * pixel_nm)
-    slope_x = CENTRE * across_x[..., 1:-1, :] + SIDE * (across_x[..., :rows, :] + across_x[..., 2:, :])
-    slope_y = CENTRE * across_y[..., 1:-1] + SIDE * (across_y[..., :columns] + across_y[..., 2:])
-    steepness = (slope_x.square() + slope_y.square() + (FLAT / pixel_nm) ** 2).sqrt()
-    found = torch.cat((slope_x.square(), slope_y.square(), slope_x * slope_y), 1) / steepness
-    return found.reshape(*mask.shape[:-2], CHANNELS, *mask.shape[-2:])
+    found = _Densities.apply(mask.reshape(-1, *mask.shape[-2:]), pixel_nm)
+    return found.view(*mask.shape[:-2], CHANNELS, *mask.shape[-2:])
+
+
+class _Densities(torch.autograd.Function):
+    """`edge_densities` of (B, H, W); its gradient by hand, as every step of ILT takes it on many pixels.
+
+    With the slope g = (x, y) and r = 1 / |g|, the densities are x^2 r, y^2 r and x y r. The operator is odd, so that its
+    transpose is its negative.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, mask: Tensor, pixel_nm: float) -> Tensor:
+        x, y = _slope(mask, pixel_nm)
+        inverse = torch.full_like(x, (FLAT / pixel_nm) ** 2).addcmul_(x, x).addcmul_(y, y).rsqrt_()
+        ctx.save_for_backward(x, y, inverse)
+        ctx.pixel_nm = pixel_nm
+        along = x * inverse
+        return torch.stack((x * along, y * y * inverse, y * along), 1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        x, y, inverse = ctx.saved_tensors
+        of_xx, of_yy, of_xy = gradient.unbind(1)
+        half_x, half_y = x * of_xx, y * of_yy
+        shared = half_x.addcmul(y, of_xy).mul_(x).addcmul_(y, half_y).mul_(inverse).mul_(inverse)
+        of_x = half_x.mul_(2).addcmul_(y, of_xy).addcmul_(x, shared, value=-1).mul_(inverse)
+        of_y = half_y.mul_(2).addcmul_(x, of_xy).addcmul_(y, shared, value=-1).mul_(inverse)
+        return -(_slope(of_x, ctx.pixel_nm)[0] + _slope(of_y, ctx.pixel_nm)[1]), None
+
+
+def _slope(image: Tensor, pixel_nm: float) -> tuple[Tensor, Tensor]:
+    """Scharr's derivatives along x and y of periodic images (B, H, W)."""
+    around = pad(image.unsqueeze(1), (1, 1, 1, 1), mode="circular").squeeze(1)
+    centre, side = CENTRE / (2 * pixel_nm), SIDE / (2 * pixel_nm)
+    along_y = torch.add(around[:, :-2], around[:, 2:]).mul_(side).add_(around[:, 1:-1], alpha=centre)
+    along_x = torch.add(around[..., :-2], around[..., 2:]).mul_(side).add_(around[..., 1:-1], alpha=centre)
+    return along_y[..., 2:] - along_y[..., :-2], along_x[:, 2:] - along_x[:, :-2]
 
 
 class EdgeTransform(NamedTuple):

@@ -81,7 +81,7 @@ class HotSpots:
             MarkedPlace(
                 spot.kind,
                 np.array(spot.box_nm),
-                f"{described(spot)}, {spot.corner}",
+                f"{described(spot)}\n{spot.corner}",
                 self.limits.of(spot.kind),
                 loops[spot.corner],
             )

@@ -36,7 +36,7 @@ class MarkedPlace:
     Attributes:
         kind: pinch, bridge, missing or stray.
         box_nm: (4,) x0, y0, x1, y1.
-        title: What it says when enlarged, such as `pinch 21.3 nm, inner`.
+        title: What it says when enlarged, such as the measured width and the corner.
         limit_nm: The limit that it breaks; the scale of its enlargement.
         printed: The loops of each polygon that prints at that corner.
     """

@@ -17,7 +17,7 @@ from litho_dl.scoring.evaluate import evaluate_mask
 from litho_dl.scoring.protocol import PROTOCOLS
 
 FIELD_NM = 640.0
-MOST_NAMES = 33
+MOST_NAMES = 31
 FIRST_LINE = (-50.0, 200.0, 200.0, 200.0)
 
 

@@ -47,7 +47,7 @@ def edge_densities(mask: Tensor, pixel_nm: float) -> Tensor:
 class _Densities(torch.autograd.Function):
     """`edge_densities` of (B, H, W); its gradient by hand, as every step of ILT takes it on many pixels.
 
-    With the slope g = (x, y) and r = 1 / |g|, the densities are x^2 r, y^2 r and x y r. The operator is odd, so that its
+    With the slope g = (x, y) and r = 1 / |g|, the densities are x^2 r, y^2 r and x y r. The operator is odd, so its
     transpose is its negative.
     """
 

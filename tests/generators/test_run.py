@@ -132,7 +132,7 @@ def test_the_best_weights_are_kept_not_the_last(pair_set, tmp_path):
     assert all(torch.equal(best[name], kept[name]) for name in best)
 
 
-@pytest.mark.parametrize(("rate", "expected"), [("0.5", "supervised"), ("0.003", "litho")])
+@pytest.mark.parametrize(("rate", "expected"), [("0.5", "supervised"), ("0.001", "litho")])
 def test_the_best_stage_is_kept_not_the_last(pair_set, tmp_path, rate, expected):
     """Too fast, the second stage spoils what the first one learned."""
     chosen = load_generator_recipe(write_recipe(tmp_path, ("learning_rate = 0.001 ", f"learning_rate = {rate} ")))

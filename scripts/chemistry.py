@@ -182,7 +182,7 @@ def main() -> None:
     plain = Simulator(replace(simulator.process, resist=resist.lumped))
     parts = [
         "Written by `python scripts/chemistry.py --out results`, on one CPU thread. The equations are in "
-        "[physics](../docs/physics.md#resist-chemistry).",
+        "`docs/physics.md`.",
         "## Against independent truths",
         table(
             ["check", "largest error"],

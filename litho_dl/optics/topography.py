@@ -148,7 +148,7 @@ def with_layers(spectra: Tensor, polarized: Tensor, factors: Tensor) -> Tensor:
     """
     own_x, crossed = polarized.unbind(1)
     parts = torch.stack((own_x, spectra - own_x, crossed), 1).to(factors)
-    return torch.einsum("cpyx,kpyx->kcyx", factors, parts)
+    return torch.einsum("cpyx,kpyx->kcyx", factors, parts).contiguous()  # einsum leaves frequencies outermost
 
 
 def polarized_parts(columns: Columns, spectra: Tensor) -> Tensor:

@@ -7,12 +7,16 @@ A line of width w in a period p has the orders
 linear in the moments of `optics.topography.Layer`. They are fitted by least squares to the orders of lines through
 pitch, for light along the lines and across them, every order weighted by the share of the source that it reaches the
 wafer from.
+
+The edges of a reflective mask that face along y stand across the chief ray: one throws a shadow, the other reflects.
+They are fitted apart from those that face along x, with odd moments, and where their lines print is counted from the
+place that scanners find for all such lines: what moves all of them alike is taken out.
 """
 
 import cmath
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -49,18 +53,23 @@ def fitted_mask(recipe: Recipe, stack: MaskStack) -> MaskType:
     """The mask technology of a recipe with the transmission of a stack, without boundary layers and blur.
 
     Raises:
-        RecipeError: The recipe has another wavelength, no vector imaging, an anamorphic lens, an alternating mask or a
-            bias, or light behind the absorber is neither in phase nor in opposite phase.
+        RecipeError: The recipe has another wavelength, an alternating mask or a bias, light behind the absorber is
+            neither in phase nor in opposite phase, or, for transmission masks, there is no vector imaging or the lens
+            is anamorphic.
     """
-    if recipe.pupil.imaging != "vector" or recipe.mask.type == "alternating":
+    imaging = recipe.pupil.imaging
+    scalar = stack.mirror is not None and imaging == "scalar"  # EUV hardly tells one polarisation from the other
+    if not (imaging == "vector" or scalar) or recipe.mask.type == "alternating":
         raise RecipeError(
             f"Expected optics with vector imaging, which tells light along edges from light across them, and with a "
-            f'binary or an attenuated mask; got {recipe.pupil.imaging} imaging and type = "{recipe.mask.type}".'
+            f'binary or an attenuated mask; got {imaging} imaging and type = "{recipe.mask.type}".'
         )
     if any(recipe.mask.biases_nm):
         raise RecipeError("Expected optics without bias_nm, which boundary layers include; leave it out.")
-    if len(set(recipe.pupil.reductions)) > 1:
-        raise RecipeError("Expected one reduction along x and y, got an anamorphic lens; fit its axes apart.")
+    if len(set(recipe.pupil.reductions)) > 1 and stack.mirror is None:
+        raise RecipeError(
+            "Expected one reduction along x and y, as the mask transmits, got an anamorphic lens; fit its axes apart."
+        )
     if not math.isclose(recipe.pupil.wavelength_nm, stack.wavelength_nm, rel_tol=1e-3):
         raise RecipeError(
             f"Expected a stack for the recipe's wavelength, {recipe.pupil.wavelength_nm:g} nm, got one for "
@@ -86,10 +95,12 @@ class Diffraction:
     Attributes:
         openings: The lines, as they were solved.
         orders: (2, 2 N + 1) of each: TE and TM.
+        across: Whether they run along x, across the chief ray of a reflective mask, instead of along y.
     """
 
     openings: tuple[Opening, ...]
     orders: tuple[np.ndarray, ...]
+    across: bool = False
 
 
 def diffract(
@@ -99,6 +110,8 @@ def diffract(
     field: MaskField,
     reduction: float,
     advance: Advance | None = None,
+    *,
+    across: bool = False,
 ) -> Diffraction:
     """Solves drawn lines of every width at every pitch that leaves at least half the narrowest width between them.
 
@@ -109,6 +122,7 @@ def diffract(
         field: The mask's field.
         reduction: Mask over wafer.
         advance: Called after each.
+        across: As in `Diffraction`.
 
     Raises:
         RecipeError: No pitch leaves any room.
@@ -125,38 +139,66 @@ def diffract(
     ]
     orders = []
     for done, opening in enumerate(openings, 1):
-        orders.append(line_orders(stack, *opening, reduction=reduction))
+        orders.append(line_orders(stack, *opening, reduction=reduction, across=across))
         if advance is not None:
             advance(done, len(openings), f"pitch {opening.pitch_nm:g} nm")
-    return Diffraction(tuple(openings), tuple(orders))
+    return Diffraction(tuple(openings), tuple(orders), across)
 
 
-def fit_layers(recipe: Recipe, mask: MaskType, diffraction: Diffraction, *, moments: int = 3) -> Topography:
+def fit_layers(
+    recipe: Recipe, mask: MaskType, x: Diffraction, y: Diffraction | None = None, *, moments: int = 3
+) -> Topography:
     """The boundary layers that suit rigorous orders best.
 
     Args:
         recipe: Lens and source.
         mask: The mask technology, as `fitted_mask` gives it.
-        diffraction: The orders of lines.
+        x: The orders of lines along y, whose edges face along x.
+        y: Those of lines along x; None: the same.
         moments: How many moments are fitted, from 1 to 3.
     """
-    step, background = abs(mask.contrast), mask.background
-    layers = []
+    fitted = [None if own is None else _edge_layers(recipe, mask, own, moments) for own in (x, y)]
+    return Topography.model_validate({"x": fitted[0], "y": fitted[1]})
+
+
+def _edge_layers(recipe: Recipe, mask: MaskType, diffraction: Diffraction, moments: int) -> EdgeLayers:
+    even, odd = [], []
     for state in (0, 1):
         columns, rest = [], []
         for (pitch, width), orders in zip(diffraction.openings, diffraction.orders, strict=True):
             n = np.arange(orders.shape[1]) - orders.shape[1] // 2
             weight = math.sqrt(pitch) * light_share(recipe, n / pitch) ** 0.5
-            areas = step * width / pitch * np.sinc(n * width / pitch)
-            edges, wave = 2 / pitch * np.cos(np.pi * n * width / pitch), (2 * np.pi * n / pitch) ** 2
-            parts = np.stack((edges, -wave * areas / mask.contrast, -wave / 2 * edges), 1)[:, :moments]
-            columns.append(weight[:, None] * parts)
-            rest.append(weight * (orders[state] - areas - background * (n == 0)))
+            areas = abs(mask.contrast) * width / pitch * np.sinc(n * width / pitch)
+            edges, wave = 2 / pitch * np.cos(np.pi * n * width / pitch), 2 * np.pi * n / pitch
+            slope = areas / mask.contrast
+            parts = [edges, -(wave**2) * slope, -(wave**2) / 2 * edges][:moments]
+            if diffraction.across:
+                parts += [-1j * wave * slope, -1j * wave * edges, 0.5j * wave**3 * slope][:moments]
+            columns.append(weight[:, None] * np.stack(parts, 1))
+            rest.append(weight * (orders[state] - areas - mask.background * (n == 0)))
         solved = np.linalg.lstsq(np.concatenate(columns).astype(complex), np.concatenate(rest), rcond=None)[0]
-        found = np.concatenate((solved, np.zeros(3 - moments)))
-        names = ("zeroth_nm", "first_nm2", "second_nm3")
-        layers.append(Layer(**{name: (float(v.real), float(v.imag)) for name, v in zip(names, found, strict=True)}))
-    return Topography(x=EdgeLayers(parallel=layers[0], perpendicular=layers[1]))
+        even.append(solved[:moments])
+        odd.append(solved[moments:])
+    parallel, perpendicular = (_layer(values) for values in even)
+    return EdgeLayers(parallel=parallel, perpendicular=perpendicular, odd=_layer((odd[0] + odd[1]) / 2))
+
+
+def _layer(moments: np.ndarray) -> Layer:
+    names = ("zeroth_nm", "first_nm2", "second_nm3")
+    return Layer(**{name: (float(v.real), float(v.imag)) for name, v in zip(names, moments, strict=False)})
+
+
+def registered(recipe: Recipe, mask: MaskType, diffraction: Diffraction) -> tuple[Diffraction, float]:
+    """Lines across the chief ray, counted from where they print, and how far up y that is in nm on the wafer.
+
+    An edge that is displaced by s up the axis deviates by contrast s there, so that the odd moments tell the place.
+    """
+    shift_nm = _edge_layers(recipe, mask, diffraction, 3).odd.moments[0].real / mask.contrast
+    orders = []
+    for (pitch, _), own in zip(diffraction.openings, diffraction.orders, strict=True):
+        n = np.arange(own.shape[1]) - own.shape[1] // 2
+        orders.append(own * np.exp(2j * np.pi * n * shift_nm / pitch))
+    return replace(diffraction, orders=tuple(orders)), shift_nm
 
 
 def light_share(recipe: Recipe, frequencies: np.ndarray) -> np.ndarray:

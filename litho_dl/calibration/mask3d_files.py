@@ -1,13 +1,13 @@
 """A fit of boundary layers from a recipe and a stack to files: the recipe with the layers, tables, a picture."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from litho_dl.calibration.mask3d import Diffraction, Opening, diffract, fit_layers, fitted_mask
+from litho_dl.calibration.mask3d import Diffraction, Opening, diffract, fit_layers, fitted_mask, registered
 from litho_dl.calibration.mask3d_residuals import Imaging, Row, compared, dose_to_size
 from litho_dl.core.arguments import require_numbers
 from litho_dl.core.errors import RecipeError
@@ -18,9 +18,13 @@ from litho_dl.optics.stack import MaskStack
 from litho_dl.process.recipe import Recipe
 from litho_dl.runs.summary import write_summary
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 WIDTH = 0.56  # of openings unless given, in lambda / NA
 PITCHES = (1.6, 1.75, 1.9, 2.1, 2.3, 2.6, 3.0, 4.0, 5.5)  # unless given, in widths
 MODELS = ("thin", "bias", "layers")
+STATES = {"parallel": "light along them", "perpendicular": "light across them", "odd": "facing up less down"}
 
 
 class Errors(NamedTuple):
@@ -31,12 +35,16 @@ class Errors(NamedTuple):
         cd_max_nm: The largest.
         focus_max_nm: The largest error of best focus; None: no pattern has one.
         printed: How many patterns print by both.
+        place_max_nm: The largest error of where lines across the chief ray print, at any focus; None: there are none.
+        hv_max_nm: The largest error of the CD of lines along x less that of the same lines along y; None: likewise.
     """
 
     cd_rms_nm: float | None
     cd_max_nm: float | None
     focus_max_nm: float | None
     printed: int
+    place_max_nm: float | None = None
+    hv_max_nm: float | None = None
 
 
 def errors_of(rows: Sequence[Row], model: str) -> Errors:
@@ -47,7 +55,14 @@ def errors_of(rows: Sequence[Row], model: str) -> Errors:
     focus = float(foci.max()) if len(foci) else None
     if not len(cds):
         return Errors(None, None, focus, 0)
-    return Errors(float(np.sqrt(np.mean(cds**2))), float(np.abs(cds).max()), focus, len(cds))
+    along, across = ([row for row in rows if row.across == which] for which in (False, True))
+    place = _largest(row.place_error(model) for row in across)
+    bias = _largest(abs(x.error(model) - y.error(model)) for x, y in zip(across, along, strict=False))
+    return Errors(float(np.sqrt(np.mean(cds**2))), float(np.abs(cds).max()), focus, len(cds), place, bias)
+
+
+def _largest(values: Iterable[float]) -> float | None:
+    return max((value for value in values if np.isfinite(value)), default=None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,18 +71,28 @@ class Mask3d:
 
     Attributes:
         recipe: The recipe with the layers.
-        rows: Lines along y in the recipe's own light: rigorous, and by mask models `thin`, `bias` (zeroth moments
-            alone) and `layers`.
+        rows: Lines along y, of a reflective mask also along x, in the recipe's own light: rigorous, and by mask models
+            `thin`, `bias` (zeroth moments alone) and `layers`.
         foci_nm: The foci that best foci were searched in.
+        shift_nm: How far up y all lines along x print from where they are drawn, which scanners take out.
     """
 
     recipe: Recipe
     rows: tuple[Row, ...]
     foci_nm: np.ndarray
+    shift_nm: float
 
     def errors(self, model: str) -> Errors:
         """What a model leaves of the lines that print by it and by the rigorous mask."""
         return errors_of(self.rows, model)
+
+    def figure(self, title: str = "") -> "Figure":
+        """CD errors of all models through pitch."""
+        from litho_dl.viz.mask3d import mask3d_figure
+
+        errors = {model: [row.error(model) for row in self.rows] for model in MODELS}
+        pitches, widths, across = zip(*((row.pitch_nm, row.drawn_nm, row.across) for row in self.rows), strict=True)
+        return mask3d_figure(pitches, widths, across, errors, title=title)
 
 
 def study_mask3d(
@@ -105,18 +130,25 @@ def study_mask3d(
             f"Expected lines of at least {0.1 * unit_nm:.3g} nm at pitches up to {100 * unit_nm:.4g} nm, got widths "
             f"{', '.join(f'{w:g}' for w in widths)} and pitches {', '.join(f'{p:g}' for p in pitches)} nm."
         )
-    solved = diffract(stack, pitches, widths, mask.field, recipe.pupil.reductions[0], advance)
-    models = {
-        "thin": mask,
-        "bias": mask.model_copy(update={"topography": fit_layers(recipe, mask, solved, moments=1)}),
-        "layers": mask.model_copy(update={"topography": fit_layers(recipe, mask, solved)}),
-    }
-    imaging = dose_to_size(Imaging(recipe), *anchor(solved))
-    rows = compared(imaging, models, solved.openings, solved.orders)
+    along_y = diffract(stack, pitches, widths, mask.field, recipe.pupil.reductions[0], advance)
+    along_x, shift_nm = None, 0.0
+    if stack.mirror is not None:
+        along_x = diffract(stack, pitches, widths, mask.field, recipe.pupil.reductions[1], advance, across=True)
+        along_x, shift_nm = registered(recipe, mask, along_x)
+    fits = {"bias": 1, "layers": 3}
+    topographies = {name: fit_layers(recipe, mask, along_y, along_x, moments=moments) for name, moments in fits.items()}
+    models = {"thin": mask} | {name: mask.model_copy(update={"topography": own}) for name, own in topographies.items()}
+    imaging = dose_to_size(Imaging(recipe), *anchor(along_y))
+    rows = [
+        row
+        for solved in (along_y, along_x)
+        if solved is not None
+        for row in compared(imaging, models, solved.openings, solved.orders, across=solved.across)
+    ]
     described = f"{recipe.description}; mask: {stack.description}"
     fitted_to = models["layers"].model_copy(update={"blur_nm": recipe.mask.blur_nm})  # which lines do not show
     fitted = recipe.model_copy(update={"mask": fitted_to, "description": described})
-    return Mask3d(fitted, tuple(rows), imaging.foci_nm)
+    return Mask3d(fitted, tuple(rows), imaging.foci_nm, shift_nm)
 
 
 def anchor(solved: Diffraction) -> tuple[Opening, np.ndarray]:
@@ -143,14 +175,11 @@ def write_mask3d(study: Mask3d, out: Path, command: str, settings: dict[str, Any
         OutputError: A file cannot be written.
     """
     from litho_dl.viz.figure import save_figure
-    from litho_dl.viz.mask3d import mask3d_figure
 
     files = {"recipe": out / "recipe.toml", "csv": out / "mask3d.csv", "figure": out / "mask3d.png"}
     write_text(files["recipe"], toml_text(study.recipe.model_dump(mode="json")))
     write_csv(files["csv"], [_row(row) for row in study.rows])
-    errors = {model: [row.error(model) for row in study.rows] for model in MODELS}
-    pitches, widths = [row.pitch_nm for row in study.rows], [row.drawn_nm for row in study.rows]
-    save_figure(mask3d_figure(pitches, widths, errors, title=title), files["figure"])
+    save_figure(study.figure(title), files["figure"])
     topography = study.recipe.mask.topography
     assert topography is not None
     left = {model: study.errors(model)._asdict() for model in MODELS}
@@ -160,6 +189,7 @@ def write_mask3d(study: Mask3d, out: Path, command: str, settings: dict[str, Any
         "topography": topography.model_dump(mode="json"),
         "left": left,
         "lines": len(study.rows),
+        "shift_nm": study.shift_nm,
         **{name: str(path) for name, path in files.items()},
     }
     write_summary(out / "summary.json", command, summary)
@@ -167,22 +197,30 @@ def write_mask3d(study: Mask3d, out: Path, command: str, settings: dict[str, Any
 
 
 def _row(row: Row) -> dict[str, str]:
-    table = {"pitch_nm": f"{row.pitch_nm:.3f}", "drawn_nm": f"{row.drawn_nm:.3f}"}
+    table = {"pitch_nm": f"{row.pitch_nm:.3f}", "drawn_nm": f"{row.drawn_nm:.3f}", "along": "x" if row.across else "y"}
     for name in ("rigorous", *MODELS):
         table |= {f"cd_{name}_nm": f"{row.cd_nm[name]:.3f}", f"focus_{name}_nm": f"{row.focus_nm[name]:.2f}"}
+        if row.across:
+            first, *_, last = row.places_nm[name].tolist()
+            table |= {f"place_low_{name}_nm": f"{first:.3f}", f"place_high_{name}_nm": f"{last:.3f}"}
     return table
 
 
 def mask3d_text(summary: dict[str, Any]) -> str:
     """The summary as text."""
-    layers = summary["topography"]["x"]
-    lines = [f"{summary['transmission']:.3%} of the light passes the absorber"]
-    for light, state in (("along edges", "parallel"), ("across edges", "perpendicular")):
-        (real, imaginary), first, second = (layers[state][key] for key in ("zeroth_nm", "first_nm2", "second_nm3"))
-        lines.append(
-            f"Light {light:<12} {real:+.2f} {imaginary:+.2f}i nm, {first[0]:+.0f} {first[1]:+.0f}i nm2, "
-            f"{second[0]:+.0f} {second[1]:+.0f}i nm3"
-        )
+    lines = [f"{summary['transmission']:.3%} of the light comes through the absorber"]
+    layers = {axis: edges for axis, edges in summary["topography"].items() if edges is not None}
+    for axis, edges in layers.items():
+        for state, light in STATES.items():
+            if any(map(any, edges[state].values())):
+                facing = f"Edges facing {axis}," if len(layers) > 1 else "Edges,"
+                (real, imaginary), first, second = edges[state].values()
+                lines.append(
+                    f"{facing} {light:<19} {real:+.2f} {imaginary:+.2f}i nm, "
+                    f"{first[0]:+.0f} {first[1]:+.0f}i nm2, {second[0]:+.0f} {second[1]:+.0f}i nm3"
+                )
+    if summary["shift_nm"]:
+        lines.append(f"Lines along x print {summary['shift_nm']:+.2f} nm up y, all alike; scanners take that out")
     from litho_dl.viz.mask3d import NAMES
 
     lines.append(f"Left of {summary['lines']} lines through pitch against the rigorous mask:")
@@ -196,4 +234,6 @@ def mask3d_text(summary: dict[str, Any]) -> str:
             f"  {name:<15} CD {left['cd_rms_nm']:.2f} nm rms, {left['cd_max_nm']:.2f} nm at most; best focus {focus}; "
             f"{left['printed']} print"
         )
+        if left["place_max_nm"] is not None and left["hv_max_nm"] is not None:
+            lines[-1] += f"; H - V {left['hv_max_nm']:.2f} nm, place {left['place_max_nm']:.2f} nm at most"
     return "\n".join([*lines, f"Give {summary['recipe']} as --optics; see {summary['figure']}"])

@@ -38,14 +38,18 @@ class Row:
     Attributes:
         pitch_nm: The pitch.
         drawn_nm: Width of the drawn shapes.
+        across: Whether the lines run along x, across the chief ray of a reflective mask.
         cd_nm: CD at best focus by mask: `rigorous`, and by model; NaN where it does not print.
         focus_nm: Best focus by mask; NaN where CD hardly depends on focus.
+        places_nm: Where lines print, (FOCI,) by mask, counted from where they are drawn; NaN where they do not.
     """
 
     pitch_nm: float
     drawn_nm: float
+    across: bool
     cd_nm: dict[str, float]
     focus_nm: dict[str, float]
+    places_nm: dict[str, np.ndarray]
 
     def error(self, model: str) -> float:
         """CD of a model, less that of the rigorous mask."""
@@ -54,6 +58,11 @@ class Row:
     def focus_error(self, model: str) -> float:
         """Best focus of a model, less that of the rigorous mask."""
         return self.focus_nm[model] - self.focus_nm["rigorous"]
+
+    def place_error(self, model: str) -> float:
+        """The largest distance through focus of where a model prints from where the rigorous mask does; NaN: none."""
+        apart = np.abs(self.places_nm[model] - self.places_nm["rigorous"])
+        return float(apart[np.isfinite(apart)].max(initial=0.0)) if np.isfinite(apart).any() else math.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,29 +90,42 @@ class Imaging:
         """Foci around the nominal one."""
         return np.linspace(-1, 1, FOCI) * DEPTH * self.recipe.pupil.rayleigh_unit_nm
 
-    def cds(self, spectrum: Tensor, field_nm: tuple[float, float], mask: MaskType, bright: bool) -> np.ndarray:
-        """CDs along x of the openings, or of the absorber between them, at every focus.
+    def prints(
+        self, spectrum: Tensor, field_nm: tuple[float, float], mask: MaskType, bright: bool, across: bool = False
+    ) -> np.ndarray:
+        """CDs of the openings, or of the absorber between them, and their places, at every focus.
 
         Args:
             spectrum: Of the mask, or of its channels, with an opening at the field's corner.
             field_nm: (height, width) of the field.
             mask: The mask technology.
             bright: Whether openings are asked for.
+            across: Whether lines run along x.
 
         Returns:
-            (FOCI,); NaN where they do not print.
+            (FOCI, 2); NaN where they do not print.
         """
-        x = np.linspace(0, field_nm[1] / 2, 1 + math.ceil(4 * field_nm[1]))
-        centred = x if bright else field_nm[1] / 2 - x
-        found = [self.profile(spectrum, field_nm, mask, focus_nm, centred) for focus_nm in self.foci_nm.tolist()]
+        pitch = field_nm[0 if across else 1]
+        along = np.linspace(-pitch / 2, pitch / 2, 1 + 2 * math.ceil(4 * pitch))
         sign = self.dose if bright else -self.dose
         threshold = self.recipe.resist.lumped.threshold if bright else -self.recipe.resist.lumped.threshold
-        return np.array([_width(sign * profile - threshold, x) for profile in found])
+        centre = 0.0 if bright else pitch / 2
+        profiles = [
+            self.profile(spectrum, field_nm, mask, focus_nm, along + centre, across)
+            for focus_nm in self.foci_nm.tolist()
+        ]
+        return np.array([_printed(sign * profile - threshold, along) for profile in profiles])
 
     def profile(
-        self, spectrum: Tensor, field_nm: tuple[float, float], mask: MaskType, focus_nm: float, x_nm: np.ndarray
+        self,
+        spectrum: Tensor,
+        field_nm: tuple[float, float],
+        mask: MaskType,
+        focus_nm: float,
+        along_nm: np.ndarray,
+        across: bool = False,
     ) -> np.ndarray:
-        """The image in resist at dose 1 along x, at y = 0."""
+        """The image in resist at dose 1 along x at y = 0, or along y at x = 0 for lines along x."""
         image = abbe_intensity_spectrum(
             spectrum,
             self.source,
@@ -115,18 +137,29 @@ class Imaging:
         )
         half = image.shape[0] // 2, image.shape[1] - 1
         blurred = image * diffusion_transfer(half, field_nm, self.recipe.resist.lumped.diffusion_nm)
-        n = np.arange(half[1] + 1)
-        waves = np.where(n == 0, 1, 2)[:, None] * np.exp(2j * np.pi * n[:, None] * x_nm / field_nm[1])
-        found: np.ndarray = (blurred.sum(0).numpy() @ waves).real
+        blurred[:, 1:] *= 2  # for the other half of the spectrum
+        n = np.arange(-half[0], half[0] + 1) if across else np.arange(half[1] + 1)
+        waves = np.exp(2j * np.pi * n[:, None] * along_nm / field_nm[0 if across else 1])
+        found: np.ndarray = (blurred.sum(1 if across else 0).numpy() @ waves).real
         return found
 
 
-def _width(excess: np.ndarray, x: np.ndarray) -> float:
-    """Twice the place at which a profile first falls below 0; NaN if it does not begin above or never does."""
-    if excess[0] <= 0 or excess.min() >= 0:
-        return math.nan
+def _printed(excess: np.ndarray, along: np.ndarray) -> tuple[float, float]:
+    """Width and centre of what is above 0 around the middle; NaN if the middle is not, or all is."""
+    middle = len(along) // 2
+    if excess[middle] <= 0 or excess.min() >= 0:
+        return math.nan, math.nan
+    up, down = (_crossing(excess[side], along[side]) for side in (slice(middle, None), slice(middle, None, -1)))
+    return up - down, (up + down) / 2
+
+
+def _crossing(excess: np.ndarray, along: np.ndarray) -> float:
+    """The place at which a profile first falls below 0; NaN if it never does."""
     last = int(np.argmax(excess < 0))
-    return float(2 * (x[last - 1] + (x[last] - x[last - 1]) * excess[last - 1] / (excess[last - 1] - excess[last])))
+    if last == 0:
+        return math.nan
+    step = excess[last - 1] / (excess[last - 1] - excess[last])
+    return float(along[last - 1] + (along[last] - along[last - 1]) * step)
 
 
 def best_focus(foci_nm: np.ndarray, cds: np.ndarray) -> float:
@@ -141,7 +174,7 @@ def best_focus(foci_nm: np.ndarray, cds: np.ndarray) -> float:
 
 
 def drawn_spectrum(
-    mask: MaskType, recipe: Recipe, opening: Opening, *, contacts: bool
+    mask: MaskType, recipe: Recipe, opening: Opening, *, contacts: bool, across: bool = False
 ) -> tuple[Tensor, tuple[float, float]]:
     """The spectrum of a periodic pattern that is drawn as polygons are, and its field.
 
@@ -149,7 +182,8 @@ def drawn_spectrum(
         mask: The mask technology.
         recipe: Lens and source.
         opening: Pitch and width.
-        contacts: Whether it is a grid of squares instead of lines along y.
+        contacts: Whether it is a grid of squares instead of lines.
+        across: Whether lines run along x instead of y.
 
     Returns:
         The spectrum of the mask, or of its channels, with an opening at the field's corner; (height, width).
@@ -161,7 +195,8 @@ def drawn_spectrum(
     covered = np.clip(edges, 0, width / 2) + np.clip(edges - (pitch - width / 2), 0, None)
     line = torch.from_numpy(np.diff(covered) / pixel)
     opened = line[:, None] * line if contacts else line.expand(ROWS, -1)
-    grid = Grid((opened.shape[0], count), pixel)
+    opened = opened.T if across else opened
+    grid = Grid((opened.shape[0], opened.shape[1]), pixel)
     source = sample_source(recipe.source, SOURCE_SAMPLES)
     half = passed_half(recipe.pupil, source.sigma_max, grid.field_nm)
     transforms = mask_transforms(
@@ -171,17 +206,19 @@ def drawn_spectrum(
     return mask_spectrum(drawn, mask, transforms).amplitude, grid.field_nm
 
 
-def rigorous_spectrum(orders: np.ndarray, half: tuple[int, int]) -> Tensor:
+def rigorous_spectrum(orders: np.ndarray, half: tuple[int, int], *, across: bool = False) -> Tensor:
     """The channels of a mask whose orders are known, for the mask technology `RIGOROUS`.
 
     Args:
-        orders: (2, 2 N + 1) of lines along y, TE and TM; or (2, 2, 2 N + 1, 2 N + 1) of contacts.
+        orders: (2, 2 N + 1) of lines, TE and TM; or (2, 2, 2 N + 1, 2 N + 1) of contacts.
         half: (h_y, h_x), the highest frequencies kept; more than N are zero.
+        across: Whether lines run along x instead of y.
     """
     if orders.ndim == 2:
         te, tm = orders
-        jones = np.zeros((2, 2, 1, len(te)), dtype=complex)
-        jones[0, 0, 0], jones[1, 1, 0] = tm, te
+        jones = np.zeros((2, 2, len(te), 1) if across else (2, 2, 1, len(te)), dtype=complex)
+        flat = jones.reshape(2, 2, len(te))
+        flat[0, 0], flat[1, 1] = (te, tm) if across else (tm, te)
     else:
         jones = orders
     kept = np.zeros((2, 2, 2 * half[0] + 1, 2 * half[1] + 1), dtype=complex)
@@ -198,31 +235,40 @@ def _overlap(wanted: int, known: int) -> tuple[slice, slice]:
 
 
 def compared(
-    imaging: Imaging, models: dict[str, MaskType], openings: Sequence[Opening], orders: Sequence[np.ndarray]
+    imaging: Imaging,
+    models: dict[str, MaskType],
+    openings: Sequence[Opening],
+    orders: Sequence[np.ndarray],
+    *,
+    across: bool = False,
 ) -> list[Row]:
-    """CDs and best foci of lines along y, or of contacts, by rigorous orders and by mask models.
+    """CDs, best foci and places of lines, or of contacts, by rigorous orders and by mask models.
 
     Args:
         imaging: Lens, films, resist and dose.
         models: Mask technologies by name, all of one field.
         openings: The patterns.
         orders: Their rigorous orders.
+        across: Whether lines run along x instead of y.
     """
     rows, bright = [], next(iter(models.values())).field == "dark"
     for opening, known in zip(openings, orders, strict=True):
         through: dict[str, np.ndarray] = {}
         for name, mask in models.items():
-            spectrum, field_nm = drawn_spectrum(mask, imaging.recipe, opening, contacts=known.ndim == 4)
-            through[name] = imaging.cds(spectrum, field_nm, mask, bright)
+            contacts = known.ndim == 4
+            spectrum, field_nm = drawn_spectrum(mask, imaging.recipe, opening, contacts=contacts, across=across)
+            through[name] = imaging.prints(spectrum, field_nm, mask, bright, across)
         half = spectrum.shape[-2] // 2, spectrum.shape[-1] // 2
-        exact = imaging.cds(rigorous_spectrum(known, half), field_nm, RIGOROUS, bright)
-        through = {"rigorous": exact, **through}
+        exact = rigorous_spectrum(known, half, across=across)
+        through = {"rigorous": imaging.prints(exact, field_nm, RIGOROUS, bright, across), **through}
         rows.append(
             Row(
                 opening.pitch_nm,
                 opening.width_nm if bright else opening.pitch_nm - opening.width_nm,
-                {name: float(cds[FOCI // 2]) for name, cds in through.items()},
-                {name: best_focus(imaging.foci_nm, cds) for name, cds in through.items()},
+                across,
+                {name: float(found[FOCI // 2, 0]) for name, found in through.items()},
+                {name: best_focus(imaging.foci_nm, found[:, 0]) for name, found in through.items()},
+                {name: found[:, 1] for name, found in through.items()},
             )
         )
     return rows

@@ -93,7 +93,7 @@ def show(optics: str, field_nm: float | None, out: Path | None, as_json: bool) -
     required=True,
     metavar="NAME|FILE.toml",
     shell_complete=complete_names("stacks"),
-    help="The mask's films: chrome, mosi, or a file.",
+    help="The mask's films: chrome, mosi, euv-tabn, or a file.",
 )
 @click.option(
     "--width",
@@ -116,9 +116,10 @@ def show(optics: str, field_nm: float | None, out: Path | None, as_json: bool) -
 def mask3d(
     recipe: str, stack: str, widths_nm: tuple[float, ...], pitches_nm: tuple[float, ...], out: Path, as_json: bool
 ) -> None:
-    """Fit the boundary layers of a thick mask for the optics of RECIPE (vector imaging) to rigorous diffraction.
+    """Fit the boundary layers of a thick mask for the optics of RECIPE to rigorous diffraction.
 
-    Lines of the stack are solved through pitch; --width and --pitch may be repeated. Writes OUT/recipe.toml, the recipe
+    Lines of the stack are solved through pitch; --width and --pitch may be repeated. Masks that transmit need vector
+    imaging; those that reflect (EUV) get lines along the chief ray and across it. Writes OUT/recipe.toml, the recipe
     with [mask.topography], for --optics; OUT/mask3d.csv (CDs and best foci: rigorous, thin mask, layers), the picture
     OUT/mask3d.png and OUT/summary.json.
     """

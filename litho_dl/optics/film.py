@@ -6,6 +6,7 @@ thick absorbing layers are exact as well.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Literal, NamedTuple, Self
 
 import torch
@@ -141,28 +142,47 @@ def _interface(above: _Waves, below: _Waves) -> Tensor:
     return (above.admittance - below.admittance) / (above.admittance + below.admittance)
 
 
-class _Stack(NamedTuple):
-    """Waves of the media from the top, and u / d of each layer at its top and bottom; the first medium has no top."""
+class Recursion(NamedTuple):
+    """Waves of media from the top, and u / d of each, s and p, at its top and bottom.
+
+    Attributes:
+        waves: Of each medium.
+        tops: (2, ...) of each medium but the first, which has no top.
+        bottoms: (2, ...) of each medium but the last, which has no bottom.
+    """
 
     waves: list[_Waves]
     tops: list[Tensor]
     bottoms: list[Tensor]
 
 
-def _stack(film: Film, wavelength_nm: float, index: float, sine: Tensor) -> _Stack:
-    """The recursion from the substrate upwards."""
-    indices = [complex(index), *(complex(layer.n, layer.k) for layer in film.layers)]
-    indices.append(complex(film.substrate.n, film.substrate.k))
+def recursion(
+    indices: Sequence[complex], thicknesses_nm: Sequence[float], wavelength_nm: float, sine: Tensor
+) -> Recursion:
+    """The recursion of reflected waves from the substrate upwards.
+
+    Args:
+        indices: n + i k of the media from the top, the first and the last without end.
+        thicknesses_nm: Of those between.
+        wavelength_nm: Vacuum wavelength.
+        sine: Index times the sine of the angle (NA units), float64, any shape.
+    """
     waves = [_waves(one, sine) for one in indices]
     top = torch.zeros_like(waves[-1].admittance)
     tops, bottoms = [top], list[Tensor]()
-    for place in range(len(film.layers), -1, -1):
+    for place in range(len(thicknesses_nm), -1, -1):
         step = _interface(waves[place], waves[place + 1])
         bottoms.insert(0, (step + top) / (1 + step * top))
         if place:
-            top = bottoms[0] * _travel(waves[place], 2 * film.layers[place - 1].thickness_nm, wavelength_nm)
+            top = bottoms[0] * _travel(waves[place], 2 * thicknesses_nm[place - 1], wavelength_nm)
             tops.insert(0, top)
-    return _Stack(waves, tops, bottoms)
+    return Recursion(waves, tops, bottoms)
+
+
+def _film_recursion(film: Film, wavelength_nm: float, index: float, sine: Tensor) -> Recursion:
+    indices = [complex(index), *(complex(layer.n, layer.k) for layer in film.layers)]
+    indices.append(complex(film.substrate.n, film.substrate.k))
+    return recursion(indices, [layer.thickness_nm for layer in film.layers], wavelength_nm, sine)
 
 
 def _travel(waves: _Waves, way_nm: float | Tensor, wavelength_nm: float) -> Tensor:
@@ -182,7 +202,7 @@ def reflection(film: Film, wavelength_nm: float, index: float, sine: Tensor, *, 
     Returns:
         (2, ...) complex128: of the s and the p wave.
     """
-    return _stack(film, wavelength_nm, index, sine).bottoms[film.resist_place + 1 if inside else 0]
+    return _film_recursion(film, wavelength_nm, index, sine).bottoms[film.resist_place + 1 if inside else 0]
 
 
 def resist_response(film: Film, wavelength_nm: float, index: float, sine: Tensor, depths_nm: Tensor) -> Response:
@@ -203,7 +223,7 @@ def resist_response(film: Film, wavelength_nm: float, index: float, sine: Tensor
     Source: O. S. Heavens, Optical Properties of Thin Solid Films, ch. 4; D. G. Flagello, T. Milster, A. E. Rosenbluth,
         J. Opt. Soc. Am. A 13, 53 (1996).
     """
-    waves, tops, bottoms = _stack(film, wavelength_nm, index, sine)
+    waves, tops, bottoms = _film_recursion(film, wavelength_nm, index, sine)
     place = film.resist_place + 1
     down = torch.ones_like(bottoms[0])
     for layer in range(1, place + 1):

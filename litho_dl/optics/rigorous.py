@@ -1,11 +1,13 @@
 """Rigorous diffraction of masks: Maxwell's equations for periodic lines and contacts, by coupled waves (RCWA).
 
 The solver is `meent` (extra `mask3d`), whose factorisation of products at the absorber's walls converges for TM too
-(Li, J. Opt. Soc. Am. A 13, 1870 (1996)). Light falls onto the mask along the optical axis. Amplitudes are those of the
-electric field at the plane where the absorber ends, divided by those behind a wide opening.
+(Li, J. Opt. Soc. Am. A 13, 1870 (1996)). Light falls onto a transmission mask along the optical axis, and onto a
+reflective one along the chief ray. Amplitudes are those of the electric field at the plane where the absorber ends,
+divided by those behind a wide opening.
 """
 
 import math
+from functools import partial
 from types import ModuleType
 
 import numpy as np
@@ -16,6 +18,7 @@ from litho_dl.optics.stack import MaskStack
 CELL_NM = 0.5  # of walls, on the mask
 SLICES = 6  # of slanted walls
 PER_PERIOD = 6.0  # harmonics on either side, for each wavelength that fits in a period
+PER_PERIOD_REFLECTED = 2.5  # indices near 1 hardly scatter evanescent waves
 FEWEST = 20
 
 
@@ -45,7 +48,13 @@ def _cells(period_nm: float) -> int:
 
 
 def line_orders(
-    stack: MaskStack, pitch_nm: float, opening_nm: float, *, reduction: float = 4.0, harmonics: int | None = None
+    stack: MaskStack,
+    pitch_nm: float,
+    opening_nm: float,
+    *,
+    reduction: float = 4.0,
+    across: bool = False,
+    harmonics: int | None = None,
 ) -> np.ndarray:
     """The diffraction orders of parallel openings, one of them centred at 0.
 
@@ -54,6 +63,8 @@ def line_orders(
         pitch_nm: Their pitch on the wafer.
         opening_nm: Their width at half height on the wafer, as `snapped` gives it.
         reduction: Mask over wafer.
+        across: Whether the chief ray of a reflective mask runs across the lines, in the direction of positive orders,
+            instead of along them.
         harmonics: Orders on either side that are solved for; None: as many as converge.
 
     Returns:
@@ -62,13 +73,22 @@ def line_orders(
     Raises:
         LithoError: `meent` is not installed.
     """
-    meent, period = solver(), pitch_nm * reduction
-    most = max(FEWEST, math.ceil(PER_PERIOD * period / stack.wavelength_nm)) if harmonics is None else harmonics
+    period = pitch_nm * reduction
+    density = PER_PERIOD if stack.mirror is None else PER_PERIOD_REFLECTED
+    most = max(FEWEST, math.ceil(density * period / stack.wavelength_nm)) if harmonics is None else harmonics
     cells = _cells(period)
     x = (np.arange(cells) + 0.5) * period / cells - period / 2
     layers, heights = _slices(stack)
     rows = [np.where(np.abs(x) < opening_nm * reduction / 2 + grown, 1.0, index) for index, grown in layers]
-    found = []
+    solve = _transmitted if stack.mirror is None else partial(_reflected, across=across)
+    return solve(stack, period, rows, heights, most) * (-1.0) ** np.arange(-most, most + 1)
+
+
+def _transmitted(
+    stack: MaskStack, period_nm: float, rows: list[np.ndarray], heights: list[float], most: int
+) -> np.ndarray:
+    """Orders at normal incidence, counted from the period's edge."""
+    meent, found = solver(), []
     for pol, scale in ((0, 1.0), (1, stack.substrate_index)):  # TM amplitudes are those of the magnetic field
         solved = meent.call_mee(
             backend=0,
@@ -77,14 +97,50 @@ def line_orders(
             theta=0.0,
             pol=pol,
             fto=[most, 0],
-            period=[period, period],
+            period=[period_nm, period_nm],
             wavelength=stack.wavelength_nm,
             ucell=np.array(rows, dtype=complex)[:, None],
             thickness=heights,
             fourier_type=1,
         ).conv_solve()
         found.append(scale * np.conj((solved.res.T_p if pol else solved.res.T_s).ravel()))
-    return np.array(found) / _clear(stack) * (-1.0) ** np.arange(-most, most + 1)
+    return np.array(found) / _clear(stack)
+
+
+def _reflected(
+    stack: MaskStack, period_nm: float, rows: list[np.ndarray], heights: list[float], most: int, *, across: bool
+) -> np.ndarray:
+    """Orders of the chief ray, counted from the period's edge, as a lens that makes all orders parallel sees them."""
+    assert stack.mirror is not None
+    meent, mirror = solver(), stack.mirror.films[::-1]
+    theta = math.radians(stack.mirror.chief_ray_deg)
+    cell = [*rows[::-1], *(np.full(len(rows[0]), complex(film.n, -film.k)) for film in mirror)]
+    along = 0.0 if across else math.sin(theta)  # components of the directions along the lines, and across them
+    over = (math.sin(theta) if across else 0.0) + np.arange(-most, most + 1) * stack.wavelength_nm / period_nm
+    with np.errstate(divide="ignore"):
+        azimuth = np.arctan(along / over) if along else np.zeros_like(over)
+    clear, found = stack.reflected(), []
+    for pol in (0, 1):  # of the incident light: s, p
+        solved = meent.call_mee(
+            backend=0,
+            n_top=1.0,
+            n_bot=stack.substrate_index,
+            theta=theta,
+            phi=0.0 if across else math.pi / 2,
+            pol=pol,
+            fto=[most, 0],
+            period=[period_nm, period_nm],
+            wavelength=stack.wavelength_nm,
+            ucell=np.array(cell, dtype=complex)[:, None],
+            thickness=[*heights[::-1], *(film.thickness_nm for film in mirror)],
+            fourier_type=1,
+        ).conv_solve()
+        s, p = np.conj(solved.res.R_s.ravel()), np.conj(solved.res.R_p.ravel() / 1j)
+        te = np.sin(azimuth) * p + np.cos(azimuth) * s
+        tm = np.cos(azimuth) * p - np.sin(azimuth) * s
+        sign = 1 if across and pol == 0 else -1  # the incident s points down x if light runs along y; p is turned back
+        found.append(sign * (te if across == (pol == 0) else tm) / clear[pol])
+    return np.array(found if across else found[::-1])
 
 
 def contact_orders(

@@ -16,8 +16,9 @@ combinations of how each kernel sees light of which only the x component is let 
 light with x and y exchanged (G_xy). They are summed before the fields are transformed, so that images cost as many
 transforms as those of thin masks.
 
-Opposite edges of a shape differ under oblique light: +odd at edges that face up the axis and -odd at those facing down
-add up to the gradient of the coverage, another factor on its kernel.
+Opposite edges of a shape differ under oblique light, as that of EUV masks: edges that face up the axis gain the moments
+`odd`, and those that face down lose them. Zeroth and second ones add up to gradients of the coverage, factors on its
+kernel; first ones, whose outward directions are opposite too, are gradients of the densities of edges.
 
 Source: J. Tirapu-Azpiroz, E. Yablonovitch, Proc. SPIE 4346, 1260 (2001) and 5040, 1071 (2003): boundary layers.
 """
@@ -66,12 +67,13 @@ class EdgeLayers(Settings):
     Attributes:
         parallel: For light polarised along the edge (TE).
         perpendicular: For light polarised across it (TM).
-        odd_nm: What the zeroth moment gains at edges that face up the axis, and loses at those facing down.
+        odd: What the moments, for light of any polarisation, gain at edges that face up the axis, and lose at those
+            that face down.
     """
 
     parallel: Layer = Layer()
     perpendicular: Layer = Layer()
-    odd_nm: Amplitude = (0.0, 0.0)
+    odd: Layer = Layer()
 
 
 class Topography(Settings):
@@ -126,12 +128,16 @@ def channel_factors(
     f_y = f_y[:, None]
     square = f_x.square() + f_y.square()
     found = torch.zeros(CHANNELS, 3, *square.shape, dtype=torch.complex128)
-    found[0, :2] = 1 - 1j * (f_x * complex(*x.odd_nm) + f_y * complex(*y.odd_nm)) / contrast
+    (odd_x, first_x, second_x), (odd_y, first_y, second_y) = x.odd.moments, y.odd.moments
+    gradient = f_x * (odd_x - square / 2 * second_x) + f_y * (odd_y - square / 2 * second_y)
+    found[0, :2] = 1 - 1j * gradient / contrast
     found[0, 0] -= (f_x.square() * perp_x[1] + f_y.square() * par_y[1]) / contrast
     found[0, 1] -= (f_y.square() * perp_y[1] + f_x.square() * par_x[1]) / contrast
     found[0, 2] -= f_x * f_y * crossed[1] / contrast
     for channel, part, moments in ((1, 0, perp_x), (1, 1, par_x), (2, 0, par_y), (2, 1, perp_y), (3, 2, crossed)):
         found[channel, part] = moments[0] - square * moments[2] / 2
+    for channel, outward in ((1, f_x * first_x), (2, f_y * first_y), (3, f_x * first_y + f_y * first_x)):
+        found[channel, :2] -= 1j * outward
     return found
 
 

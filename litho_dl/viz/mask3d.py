@@ -13,6 +13,7 @@ NAMES = {"thin": "thin mask", "bias": "zeroth moments", "layers": "layers"}
 def mask3d_figure(
     pitches_nm: Sequence[float],
     widths_nm: Sequence[float],
+    across: Sequence[bool],
     errors_nm: Mapping[str, Sequence[float]],
     *,
     title: str = "",
@@ -21,7 +22,8 @@ def mask3d_figure(
 
     Args:
         pitches_nm: Pitch of each line.
-        widths_nm: Its drawn width; lines of one width are joined.
+        widths_nm: Its drawn width; lines of one width and direction are joined.
+        across: Whether it runs along x, across the chief ray of a reflective mask; such lines are dashed.
         errors_nm: CD less the rigorous one by model, `thin`, `bias` and `layers`; NaN where one does not print.
         title: Heading of the figure.
 
@@ -30,11 +32,14 @@ def mask3d_figure(
     """
     figure = new_figure(9.0, 3.6, title)
     whole, closer = figure.subplots(1, 2)
+    kinds = [(turned, round(width)) for turned, width in zip(across, widths_nm, strict=True)]
+    first = {turned: kinds.index((turned, width)) for turned, width in reversed(kinds)}  # of either direction
     for axes, names in ((whole, ("thin", "bias", "layers")), (closer, ("bias", "layers"))):
         axes.axhspan(-0.5, 0.5, color=GREY, alpha=0.15, linewidth=0)
         for name in names:
-            for index, width in enumerate(sorted({round(width) for width in widths_nm})):
-                kept = [place for place, own in enumerate(widths_nm) if round(own) == width]
+            for kind in dict.fromkeys(kinds):
+                kept = [place for place, own in enumerate(kinds) if own == kind]
+                label = NAMES[name] + (", lines along x" if kind[0] else "")
                 axes.plot(
                     [pitches_nm[place] for place in kept],
                     [errors_nm[name][place] for place in kept],
@@ -42,7 +47,8 @@ def mask3d_figure(
                     marker="o",
                     markersize=3,
                     linewidth=1.2,
-                    label=NAMES[name] if index == 0 else None,
+                    linestyle="--" if kind[0] else "-",
+                    label=label if kept[0] == first[kind[0]] else None,
                 )
         style_chart(axes, "Grey: within 0.5 nm", "pitch (nm)", "CD less rigorous CD (nm)")
         axes.legend(fontsize=LABEL_SIZE, frameon=False)

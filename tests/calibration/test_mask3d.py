@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from litho_dl.calibration.mask3d import Diffraction, Opening, diffract, fit_layers, fitted_mask
+from litho_dl.calibration.mask3d import Diffraction, Opening, diffract, fit_layers, fitted_mask, registered
 from litho_dl.calibration.mask3d_files import study_mask3d
 from litho_dl.calibration.mask3d_residuals import (
     RIGOROUS,
@@ -39,19 +39,21 @@ def recipe(polarization: str = "unpolarized", mask: MaskType | None = None, **pu
     )
 
 
-def layered(opening: Opening, mask: MaskType) -> np.ndarray:
-    """Orders of a line whose edges deviate by `LAYERS`, from delta functions and their derivatives at both edges."""
+def layered(opening: Opening, mask: MaskType, edge: EdgeLayers = LAYERS.x) -> np.ndarray:
+    """Orders of a line whose edges deviate by layers, from delta functions and their derivatives at both edges."""
     n = np.arange(-80, 81)
     wave = 2 * np.pi * n / opening.pitch_nm
     step = 1 - mask.background
     thin = step * opening.width_nm / opening.pitch_nm * np.sinc(n * opening.width_nm / opening.pitch_nm)
     found = []
     outward = 1 if mask.field == "dark" else -1  # from the drawn shape, as seen from the opening
-    for layer in (LAYERS.x.parallel, LAYERS.x.perpendicular):
+    for layer in (edge.parallel, edge.perpendicular):
         edges = 0
         for side in (-1, 1):
-            zeroth, first, second = layer.moments
             facing = side * outward
+            zeroth, first, second = (
+                even + facing * odd for even, odd in zip(layer.moments, edge.odd.moments, strict=True)
+            )
             place = np.exp(-1j * wave * side * opening.width_nm / 2) / opening.pitch_nm
             edges = edges + place * (zeroth - 1j * wave * facing * first - wave**2 / 2 * second)
         found.append(thin + mask.background * (n == 0) + edges)
@@ -66,6 +68,68 @@ def test_layers_are_found_again(field: str) -> None:
     found = fit_layers(recipe(), mask, diffraction)
     for one, other in ((found.x.parallel, LAYERS.x.parallel), (found.x.perpendicular, LAYERS.x.perpendicular)):
         np.testing.assert_allclose(one.moments, other.moments, rtol=1e-8)
+
+
+LOPSIDED = EdgeLayers(
+    parallel=Layer(zeroth_nm=(-3, 2), first_nm2=(-10, 20), second_nm3=(100, -50)),
+    perpendicular=Layer(zeroth_nm=(-2, 1), first_nm2=(5, 15), second_nm3=(-80, 90)),
+    odd=Layer(zeroth_nm=(2, -1.5), first_nm2=(-20, 12), second_nm3=(120, 150)),
+)
+
+
+@pytest.mark.parametrize("field", ["dark", "clear"])
+def test_edges_across_the_chief_ray_are_found_again(field: str) -> None:
+    mask = MaskType.model_validate({"type": "attenuated", "field": field})
+    openings = tuple(Opening(pitch, width) for pitch in (130.0, 150.0, 190.0, 300.0) for width in (60.0, 80.0))
+    along = Diffraction(openings, tuple(layered(opening, mask) for opening in openings))
+    across = Diffraction(openings, tuple(layered(opening, mask, LOPSIDED) for opening in openings), across=True)
+    found = fit_layers(recipe(), mask, along, across)
+    assert not any(found.x.odd.moments)
+    assert found.y is not None
+    for name in ("parallel", "perpendicular", "odd"):
+        np.testing.assert_allclose(getattr(found.y, name).moments, getattr(LOPSIDED, name).moments, rtol=1e-7)
+
+
+def test_what_moves_all_lines_across_the_chief_ray_alike_is_taken_out() -> None:
+    mask = MaskType(type="attenuated")
+    openings = tuple(Opening(pitch, 70.0) for pitch in (130.0, 150.0, 190.0, 300.0))
+    n = np.arange(-80, 81)
+    orders = [layered(opening, mask) for opening in openings]
+    moved = [own * np.exp(-2j * np.pi * n * 1.5 / pitch) for own, (pitch, _) in zip(orders, openings, strict=True)]
+    found, shift_nm = registered(recipe(), mask, Diffraction(openings, tuple(moved), across=True))
+    assert shift_nm == pytest.approx(1.5, abs=0.02)
+    for own, back, (pitch, _) in zip(orders, found.orders, openings, strict=True):
+        np.testing.assert_allclose(back, own * np.exp(2j * np.pi * n * (shift_nm - 1.5) / pitch), atol=1e-12)
+
+
+@pytest.mark.parametrize("field", ["dark", "clear"])
+@pytest.mark.parametrize("imaging", ["scalar", "vector"])
+def test_drawn_lines_across_the_chief_ray_print_where_their_orders_do(imaging: str, field: str) -> None:
+    thin = MaskType.model_validate({"type": "attenuated", "field": field})
+    mask = thin.model_copy(update={"topography": Topography(x=LAYERS.x, y=LOPSIDED)})
+    openings = [Opening(150.0, 70.0), Opening(240.0, 90.3)]
+    orders = [layered(opening, thin, LOPSIDED) for opening in openings]
+    own = Imaging(recipe("unpolarized", mask, imaging=imaging))
+    lines = compared(own, {"layers": mask, "thin": thin}, openings, orders, across=True)
+    for row in lines:
+        assert row.across
+        assert abs(row.error("layers")) < 0.05
+        assert row.place_error("layers") < 0.03
+        assert row.place_error("thin") > 0.5
+        assert np.ptp(row.places_nm["rigorous"]) > 0.05  # they move through focus
+        assert np.abs(row.places_nm["thin"]).max() < 1e-6
+
+
+def test_lines_of_both_directions_print_alike_under_a_round_source() -> None:
+    thin = MaskType(type="attenuated")
+    mask = thin.model_copy(update={"topography": LAYERS})
+    openings = [Opening(160.0, 70.0)]
+    orders = [layered(openings[0], thin)]
+    own = Imaging(recipe("te", mask))
+    along, across = (compared(own, {"layers": mask}, openings, orders, across=which)[0] for which in (False, True))
+    for name in ("rigorous", "layers"):
+        assert across.cd_nm[name] == pytest.approx(along.cd_nm[name], abs=1e-6)
+        assert across.focus_nm[name] == pytest.approx(along.focus_nm[name], abs=1e-4)
 
 
 @pytest.mark.parametrize("field", ["dark", "clear"])
@@ -109,17 +173,36 @@ def test_a_rigorous_mask_is_met_where_a_thin_one_is_not() -> None:
     study = study_mask3d(
         recipe(), load_stack("mosi"), widths_nm=(80.0,), pitches_nm=(140.0, 160.0, 200.0, 260.0, 400.0)
     )
-    rms, largest, focus, printed = study.errors("layers")
-    assert printed == 5
-    assert rms < 0.45
-    assert largest < 0.75
-    assert focus < 3
-    assert study.errors("thin")[0] > 8
-    assert study.errors("bias")[0] > 2 * rms
+    left = study.errors("layers")
+    assert left.printed == 5
+    assert left.cd_rms_nm < 0.45
+    assert left.cd_max_nm < 0.75
+    assert left.focus_max_nm < 3
+    assert left.place_max_nm is left.hv_max_nm is None
+    assert study.errors("thin").cd_rms_nm > 8
+    assert study.errors("bias").cd_rms_nm > 2 * left.cd_rms_nm
     assert study.recipe.mask.type == "attenuated"
     assert study.recipe.mask.transmission == pytest.approx(0.0512, abs=1e-4)
     zeroth = study.recipe.mask.topography.x.parallel.zeroth_nm
     assert -7 < zeroth[0] < -5  # openings act smaller than drawn
+
+
+def test_a_reflective_mask_is_met_along_the_chief_ray_and_across_it() -> None:
+    pytest.importorskip("meent")
+    euv = load_recipe("euv13-quasar")
+    study = study_mask3d(euv, load_stack("euv-tabn"), widths_nm=(22.0,), pitches_nm=(40.0, 48.0, 66.0))
+    thin, layers = study.errors("thin"), study.errors("layers")
+    assert [row.across for row in study.rows] == [False] * 3 + [True] * 3
+    assert layers.printed == 6
+    assert layers.cd_max_nm < 0.5 < 1.5 < thin.cd_max_nm
+    assert layers.hv_max_nm < 1 < 2 < thin.hv_max_nm
+    assert layers.place_max_nm < 0.25
+    assert study.shift_nm == pytest.approx(3.2, abs=0.3)
+    biases = [y.cd_nm["rigorous"] - x.cd_nm["rigorous"] for y, x in zip(study.rows[:3], study.rows[3:], strict=True)]
+    assert 1.5 < min(biases) < max(biases) < 4  # shadows make lines along x narrower
+    odd = study.recipe.mask.topography.y.odd
+    assert abs(odd.zeroth_nm[0]) < 0.5
+    assert any(odd.moments)
 
 
 def test_leaking_absorbers_keep_their_phase() -> None:
@@ -135,6 +218,7 @@ def test_leaking_absorbers_keep_their_phase() -> None:
         (recipe(mask=MaskType(type="alternating")), {}, "alternating"),
         (recipe(wavelength_nm=248.0, na=0.8, immersion_index=1.0), {}, "wavelength, 248 nm"),
         (recipe(), {"thickness_nm": 50.0}, "change its thickness"),
+        (recipe(reduction=(4.0, 8.0)), {}, "anamorphic"),
     ],
 )
 def test_what_does_not_fit_is_refused(own: Recipe, stack: dict[str, float], message: str) -> None:

@@ -93,8 +93,23 @@ class TestMask3d:
         assert process.recipe == found
         assert process.kernels["focus"].polarized.shape == (8, 2, *process.kernels["focus"].spectra.shape[1:])
         text = litho("kernels", "mask3d", recipe, *options).out
-        assert "Light along edges" in text
+        assert "Edges, light along them" in text
         assert "layers" in text
+
+    def test_reflective_masks_have_layers_along_x_and_y(self, tmp_path):
+        pytest.importorskip("meent")
+        out = tmp_path / "out"
+        options = ("--stack", "euv-tabn", "--width", 22, "--pitch", 40, "--pitch", 48, "--pitch", 60, "--out", out)
+        run = litho("kernels", "mask3d", "euv13-quasar", *options)
+        assert run.code == 0
+        assert "facing up less down" in run.out
+        assert "scanners take that out" in run.out
+        assert "H - V" in run.out
+        found = load_recipe(out / "recipe.toml").mask.topography
+        assert found.y != found.x
+        assert any(found.y.odd.moments)
+        header, *lines = (out / "mask3d.csv").read_text().splitlines()
+        assert [line.split(",")[header.split(",").index("along")] for line in lines] == ["y"] * 3 + ["x"] * 3
 
     def test_bad_input(self, tmp_path):
         recipe = tmp_path / "vector.toml"

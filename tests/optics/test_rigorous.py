@@ -13,7 +13,7 @@ from litho_dl.optics.rigorous import contact_orders, line_orders, snapped
 from litho_dl.optics.stack import MaskStack, StackLayer, load_stack
 
 pytest.importorskip("meent")
-MOSI = load_stack("mosi")
+MOSI, EUV = load_stack("mosi"), load_stack("euv-tabn")
 
 
 def opaque(thickness_nm: float, n: float = 0.84, k: float = 1.65) -> MaskStack:
@@ -21,7 +21,7 @@ def opaque(thickness_nm: float, n: float = 0.84, k: float = 1.65) -> MaskStack:
     return MaskStack(description="one film", wavelength_nm=193, substrate_index=1.5632, layers=(layer,))
 
 
-@pytest.mark.parametrize("name", packaged_names("stacks"))
+@pytest.mark.parametrize("name", ["chrome", "mosi"])
 def test_light_behind_an_unbroken_absorber_is_that_of_films(name: str) -> None:
     stack = load_stack(name)
     indices = [stack.substrate_index, *(complex(layer.n, layer.k) for layer in stack.layers), 1.0]
@@ -35,6 +35,59 @@ def test_light_behind_an_unbroken_absorber_is_that_of_films(name: str) -> None:
     np.testing.assert_allclose(np.delete(closed, 2, axis=1), 0, atol=1e-9)
     opened = line_orders(stack, 120, 120.0, harmonics=2)
     np.testing.assert_allclose(opened[:, 2], 1, rtol=1e-9)
+
+
+def test_packaged_stacks_are_tested() -> None:
+    assert packaged_names("stacks") == ["chrome", "euv-tabn", "mosi"]
+
+
+def test_the_mirror_of_a_reflective_mask_is_that_of_films() -> None:
+    assert EUV.mirror is not None
+    films = (*EUV.mirror.films, *EUV.layers)[::-1]
+    indices = [1.0, *(complex(film.n, film.k) for film in films), EUV.substrate_index]
+    thicknesses = [film.thickness_nm for film in films]
+    angle, bare = np.radians(6.0), len(EUV.layers)
+    height = np.exp(4j * np.pi / 13.5 * 60.0 * np.cos(angle))
+    ratios = []
+    for state in "sp":
+        opened = tmm.coh_tmm(state, [1.0, *indices[1 + bare :]], [np.inf, *thicknesses[bare:], np.inf], angle, 13.5)[
+            "r"
+        ]
+        covered = tmm.coh_tmm(state, indices, [np.inf, *thicknesses, np.inf], angle, 13.5)["r"]
+        ratios.append(covered / (opened * height))
+    assert EUV.background == pytest.approx(np.mean(ratios), abs=1e-9)
+    assert abs(EUV.background) ** 2 == pytest.approx(0.0255, abs=1e-4)
+    assert abs(EUV.reflected() ** 2) == pytest.approx([0.740, 0.732], abs=1e-3)
+    for across in (False, True):
+        closed, opened = (line_orders(EUV, 44, width, across=across, harmonics=2) for width in (0.0, 44.0))
+        np.testing.assert_allclose(closed[:, 2], ratios[:: 1 if across else -1], atol=1e-6)
+        np.testing.assert_allclose(opened[:, 2], 1, atol=1e-6)
+        np.testing.assert_allclose(np.delete(opened, 2, axis=1), 0, atol=1e-9)
+
+
+def test_lines_across_the_chief_ray_are_lopsided() -> None:
+    """A shadow on one side moves them; lines along it are symmetric; and EUV hardly tells TE from TM."""
+    width = snapped(22, 44, 4)
+    along, across = (line_orders(EUV, 44, width, across=which, harmonics=20) for which in (False, True))
+    np.testing.assert_allclose(along, along[:, ::-1], atol=1e-4)
+    assert np.abs(across - across[:, ::-1]).max() > 0.2
+    phase = (
+        np.angle(across[:, 21] / across[:, 19]) / 2
+    )  # orders +1 and -1 of a line that is displaced by s: -2 pi s / p
+    np.testing.assert_allclose(-phase / (2 * np.pi) * 44, 3.2, atol=0.3)
+    for orders in (along, across):
+        np.testing.assert_allclose(orders[0], orders[1], atol=0.03)
+        assert abs(orders[0, 20]) > 0.35
+    more = line_orders(EUV, 44, width, across=True, harmonics=45)
+    np.testing.assert_allclose(across[:, 16:25], more[:, 41:50], atol=1e-3)
+
+
+def test_light_along_the_normal_sees_x_and_y_alike() -> None:
+    assert EUV.mirror is not None
+    level = EUV.model_copy(update={"mirror": EUV.mirror.model_copy(update={"chief_ray_deg": 0.01})})
+    width = snapped(22, 44, 4)
+    along, across = (line_orders(level, 44, width, across=which, harmonics=15) for which in (False, True))
+    np.testing.assert_allclose(along, across, atol=2e-3)
 
 
 def test_phase_shifting_absorbers_turn_the_phase_by_180_degrees() -> None:

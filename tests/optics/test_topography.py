@@ -28,12 +28,12 @@ LAYERS = Topography(
     x=EdgeLayers(
         parallel=Layer(zeroth_nm=(-6, 3), first_nm2=(20, -10), second_nm3=(50, 30)),
         perpendicular=Layer(zeroth_nm=(2, 5), first_nm2=(-8, 4)),
-        odd_nm=(1, -2),
+        odd=Layer(zeroth_nm=(1, -2), first_nm2=(6, 3), second_nm3=(-30, 25)),
     ),
     y=EdgeLayers(
         parallel=Layer(zeroth_nm=(-4, 2)),
         perpendicular=Layer(zeroth_nm=(3, 1), first_nm2=(5, 9), second_nm3=(-40, 20)),
-        odd_nm=(0.5, 1),
+        odd=Layer(zeroth_nm=(0.5, 1), first_nm2=(-4, 7), second_nm3=(20, -45)),
     ),
 )
 MASKS = [
@@ -117,7 +117,9 @@ def test_abbes_sum_is_that_of_fields_written_out() -> None:
     crossed = [(a - b + c - d) / 2 for a, b, c, d in zip(perp_x, par_x, perp_y, par_y, strict=True)]
     w_x, w_y = 2 * np.pi * f_x, 2 * np.pi * f_y[:, None]
     square = w_x**2 + w_y**2
-    odd = 1 - 1j * (w_x * complex(*x.odd_nm) + w_y * complex(*y.odd_nm))
+    odd_x, odd_y = x.odd.moments, y.odd.moments
+    odd = 1 - 1j * (w_x * (odd_x[0] - square / 2 * odd_x[2]) + w_y * (odd_y[0] - square / 2 * odd_y[2]))
+    up_x, up_y, up_xy = -1j * w_x * odd_x[1], -1j * w_y * odd_y[1], -1j * (w_x * odd_y[1] + w_y * odd_x[1])
 
     def line(moments: tuple[complex, ...] | list[complex]) -> np.ndarray:
         return moments[0] - square * moments[2] / 2
@@ -128,9 +130,9 @@ def test_abbes_sum_is_that_of_fields_written_out() -> None:
             [odd - w_x**2 * perp_x[1] - w_y**2 * par_y[1], -w_x * w_y * crossed[1]],
             [-w_x * w_y * crossed[1], odd - w_y**2 * perp_y[1] - w_x**2 * par_x[1]],
         ],
-        [[line(perp_x), nothing], [nothing, line(par_x)]],
-        [[line(par_y), nothing], [nothing, line(perp_y)]],
-        [[nothing, line(crossed)], [line(crossed), nothing]],
+        [[line(perp_x) + up_x, nothing], [nothing, line(par_x) + up_x]],
+        [[line(par_y) + up_y, nothing], [nothing, line(perp_y) + up_y]],
+        [[up_xy, line(crossed)], [line(crossed), up_xy]],
     ]
     grid = np.arange(4 * half_y + 1) / (4 * half_y + 1)
     waves = [np.exp(2j * np.pi * np.outer(grid, np.arange(-h, h + 1))) for h in (half_y, half_x)]
@@ -180,6 +182,26 @@ def test_the_moments_of_a_shift_are_a_bias(imaging: str) -> None:
 
 
 @pytest.mark.parametrize("imaging", ["scalar", "vector"])
+def test_odd_moments_move_edges_that_face_up_the_axis_alone(imaging: str) -> None:
+    """Edges facing up x move out by b: half of a bias, and half of it with the sign of the direction."""
+    kind, b, fine = MaskType(type="attenuated"), 4.0, 4
+    halves = {"zeroth_nm": b / 2, "first_nm2": b**2 / 4, "second_nm3": b**3 / 6}
+    half = Layer.model_validate({key: (kind.contrast * value, 0) for key, value in halves.items()})
+    layers = Topography(x=EdgeLayers(parallel=half, perpendicular=half, odd=half), y=EdgeLayers())
+    mask = shapes()[:, :1].repeat_interleave(fine, -1).expand(-1, round(FIELD_NM / PIXEL_NM) * fine, -1)
+    moved = torch.maximum(mask, mask.roll(round(b * fine / PIXEL_NM), -1))
+    thick, thin = (
+        Simulator(build_process(recipe(imaging, one, count=12)), dtype=torch.float64)
+        for one in (kind.model_copy(update={"topography": layers}), kind)
+    )
+    image, expected, before = (
+        simulator.expose(values, PIXEL_NM / fine).aerial()
+        for simulator, values in ((thick, mask), (thin, moved), (thin, mask))
+    )
+    assert (image - expected).abs().max() < 0.003 * (expected - before).abs().max()
+
+
+@pytest.mark.parametrize("imaging", ["scalar", "vector"])
 def test_gradients_flow_through_edges(imaging: str) -> None:
     simulator = Simulator(build_process(recipe(imaging, MASKS[0], count=3)), dtype=torch.float64)
     mask = torch.rand(16, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(2)).requires_grad_()
@@ -188,7 +210,9 @@ def test_gradients_flow_through_edges(imaging: str) -> None:
 
 def test_turned_by_90_degrees_everything_turns() -> None:
     """x and y of layers, biases and images; TE light of an annular source has no direction of its own."""
-    turned = Topography(x=LAYERS.edges[1].model_copy(update={"odd_nm": (-0.5, -1.0)}), y=LAYERS.x)
+    x, y = LAYERS.edges
+    down = Layer.model_validate({key: (-re, -im) for key, (re, im) in y.odd.model_dump().items()})
+    turned = Topography(x=y.model_copy(update={"odd": down}), y=x)
     one, other = (
         Simulator(build_process(recipe("vector", kind, "te")), dtype=torch.float64)
         for kind in (MaskType(topography=LAYERS, bias_nm=(2.0, 1.0)), MaskType(topography=turned, bias_nm=(1.0, 2.0)))

@@ -51,5 +51,6 @@ def mask3d_figure(
                     label=label if kept[0] == first[kind[0]] else None,
                 )
         style_chart(axes, "Grey: within 0.5 nm", "pitch (nm)", "CD less rigorous CD (nm)")
-        axes.legend(fontsize=LABEL_SIZE, frameon=False)
+    handles, labels = whole.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=LABEL_SIZE, frameon=False)
     return figure

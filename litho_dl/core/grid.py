@@ -75,6 +75,16 @@ def require_steps(field_nm: tuple[float, float], step_nm: float, user: str) -> N
     )
 
 
+def finest_period(half: tuple[int, int], field_nm: tuple[float, float]) -> float:
+    """The finest period in nm along either axis, to the step 1 / field of frequencies.
+
+    Args:
+        half: (h_y, h_x), the highest frequencies of a field.
+        field_nm: (height, width) of the field.
+    """
+    return min(side / max(1, h) for side, h in zip(field_nm, half, strict=True))
+
+
 class HasField(Protocol):
     """Anything with a field, such as a simulator, a process model or a clip."""
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Any
 
+from litho_dl.core.grid import finest_period
 from litho_dl.optics.mask import MaskType
 from litho_dl.process.chemistry import AnyResist
 from litho_dl.process.model import Corner, ProcessModel, recipe_corners
@@ -86,4 +87,4 @@ def _add_kernels(digest: "hashlib._Hash", process: ProcessModel) -> None:
 
 def finest_period_nm(process: ProcessModel) -> float:
     """The finest mask period in nm that the kernels pass, to the step 1 / field of their frequencies."""
-    return min(side / half for side, half in zip(process.field_nm, process.half, strict=True))
+    return finest_period(process.half, process.field_nm)

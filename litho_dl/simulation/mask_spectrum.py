@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from litho_dl.core.dft import PartialDft, analyse, analysis, full_spectrum
-from litho_dl.core.grid import Grid
+from litho_dl.core.grid import Grid, finest_period
 from litho_dl.optics.edges import BiasFactors, EdgeTransform, bias_factors, edge_spectra, edge_transform
 from litho_dl.optics.mask import MaskType
 
@@ -75,7 +75,6 @@ def mask_transforms(
         bias = bias_factors(torch.tensor(technology.biases_nm, dtype=torch.float64), kept, grid.field_nm)
         bias = BiasFactors(*(part.to(device, dtype) for part in bias))
     if technology.has_edges:
-        finest_nm = min(side / max(1, h) for side, h in zip(grid.field_nm, half, strict=True))
         edges = edge_transform(
             grid,
             kept,
@@ -83,7 +82,7 @@ def mask_transforms(
             dtype=dtype,
             device=device,
             blur_nm=technology.blur_nm,
-            finest_period_nm=finest_nm,
+            finest_period_nm=finest_period(half, grid.field_nm),
         )
     return MaskTransforms(areas, edges, bias, half, wide)
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from litho_dl.core.errors import KernelError
+from litho_dl.core.grid import finest_period
 from litho_dl.optics.imaging import paired, paired_channels
 from litho_dl.optics.kernels import SocsKernels, Tail
 from litho_dl.optics.mask import MaskType
@@ -75,7 +76,7 @@ def _fewest(kernels: SocsKernels, mask: MaskType, quadrature: float) -> Tensor:
         )
     roots = kernels.weights.sqrt()[:, None, None, None]
     whole = with_layers(areas, roots * kernels.polarized, _factors(kernels, mask))
-    finest_nm = min(side / max(1, h) for side, h in zip(kernels.field_nm, kernels.half, strict=True))
+    finest_nm = finest_period(kernels.half, kernels.field_nm)
     densities = torch.tensor([1, *[EDGE_SPACING / finest_nm] * (CHANNELS - 1)], dtype=torch.float64)
     return paired_channels(whole, densities, quadrature)
 

@@ -20,7 +20,7 @@ from litho_dl.optics.rigorous import contact_orders, snapped
 from litho_dl.optics.stack import load_stack
 from litho_dl.process.recipe import Recipe, load_recipe
 from litho_dl.viz.figure import save_figure
-from litho_dl.viz.mask3d import mask3d_figure
+from litho_dl.viz.mask3d import NAMES, mask3d_figure
 
 STACKS = ("chrome", "mosi")
 RECIPES = ("duv193-immersion-annular", "duv193-dry-annular")
@@ -107,6 +107,8 @@ def row_of(recipe: str, stack: str, pattern: str, light: str, row: Row) -> dict[
     table |= {"pitch_nm": f"{row.pitch_nm:.2f}", "drawn_nm": f"{row.drawn_nm:.2f}"}
     for mask in ("rigorous", *MODELS):
         table |= {f"cd_{mask}_nm": f"{row.cd_nm[mask]:.3f}", f"focus_{mask}_nm": f"{row.focus_nm[mask]:.2f}"}
+        first, *_, last = row.places_nm[mask].tolist()
+        table |= {f"place_low_{mask}_nm": f"{first:.3f}", f"place_high_{mask}_nm": f"{last:.3f}"}
     return table
 
 
@@ -117,7 +119,7 @@ def euv_table(reflective: Mask3d) -> list[list[str]]:
         left = reflective.errors(model)
         table.append(
             [
-                {"thin": "thin mask", "bias": "zeroth moments", "layers": "layers"}[model],
+                NAMES[model],
                 f"{left.cd_rms_nm:.2f} / {left.cd_max_nm:.2f}",
                 f"{left.hv_max_nm:.2f}",
                 f"{left.place_max_nm:.2f}",
@@ -155,10 +157,10 @@ an edge can follow that. Orders of contacts are not fully converged: with 10, 13
 ## EUV: {EUV[1]} with {EUV[0]}
 
 Lines of {reflective.rows[0].drawn_nm:.0f} nm at the same pitches in widths, along y and along x; scalar imaging.
-Rigorous CDs of lines along y are {min(span):.1f} to {max(span):.1f} nm above those along x. All along x print
-{reflective.shift_nm:.2f} nm up y, taken out as scanners do. Largest errors in nm but for CD (r.m.s. / largest):
-H - V, CD of lines along x less that of those along y; place, where lines along x print, at any of
-{len(reflective.foci_nm)} foci up to {reflective.foci_nm[-1]:.0f} nm; focus, best focus.
+Rigorous CDs of lines along y are {min(span):.1f} to {max(span):.1f} nm above those along x. Taken out, as scanners do:
+{reflective.shift_nm:.2f} nm up y of all lines along x, and {reflective.focus_nm:.1f} nm of focus. Largest errors in nm,
+but for CD (r.m.s. / largest): H - V, CD of lines along x less that of those along y; place, where lines along x print,
+at any of {len(reflective.foci_nm)} foci up to {reflective.foci_nm[-1]:.0f} nm; focus, best focus.
 
 {as_markdown(euv_table(reflective))}
 

@@ -9,14 +9,15 @@ pitch, for light along the lines and across them, every order weighted by the sh
 wafer from.
 
 The edges of a reflective mask that face along y stand across the chief ray: one throws a shadow, the other reflects.
-They are fitted apart from those that face along x, with odd moments, and where their lines print is counted from the
-place that scanners find for all such lines: what moves all of them alike is taken out.
+They are fitted apart from those that face along x, with odd moments. What moves all lines alike is taken out, as
+scanners do: where lines across the chief ray print, and the focus.
 """
 
 import cmath
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ from litho_dl.process.recipe import Recipe
 DARKEST = 1e-6  # of the light; an absorber that passes less is opaque
 OFF_PHASE = 0.03  # imaginary part of the amplitude behind the absorber
 SOURCE_SAMPLES = 61
+SHIFT_STEP_NM = 1e-3
 
 
 class Opening(NamedTuple):
@@ -54,8 +56,8 @@ def fitted_mask(recipe: Recipe, stack: MaskStack) -> MaskType:
 
     Raises:
         RecipeError: The recipe has another wavelength, an alternating mask or a bias, light behind the absorber is
-            neither in phase nor in opposite phase, or, for transmission masks, there is no vector imaging or the lens
-            is anamorphic.
+            neither in phase nor in opposite phase, a reflective mask's light falls in on its way out, or, for
+            transmission masks, there is no vector imaging or the lens is anamorphic.
     """
     imaging = recipe.pupil.imaging
     scalar = stack.mirror is not None and imaging == "scalar"  # EUV hardly tells one polarisation from the other
@@ -64,6 +66,14 @@ def fitted_mask(recipe: Recipe, stack: MaskStack) -> MaskType:
             f"Expected optics with vector imaging, which tells light along edges from light across them, and with a "
             f'binary or an attenuated mask; got {imaging} imaging and type = "{recipe.mask.type}".'
         )
+    if stack.mirror is not None:
+        widest_deg = math.degrees(math.asin(recipe.pupil.na / recipe.pupil.reductions[1]))
+        if widest_deg >= stack.mirror.chief_ray_deg:
+            raise RecipeError(
+                f"Expected a chief ray that keeps light that comes from light that goes, got "
+                f"{stack.mirror.chief_ray_deg:g} degrees where the lens takes {widest_deg:.2g} to either side; see "
+                f"chief_ray_deg, na and reduction."
+            )
     if any(recipe.mask.biases_nm):
         raise RecipeError("Expected optics without bias_nm, which boundary layers include; leave it out.")
     if len(set(recipe.pupil.reductions)) > 1 and stack.mirror is None:
@@ -95,12 +105,18 @@ class Diffraction:
     Attributes:
         openings: The lines, as they were solved.
         orders: (2, 2 N + 1) of each: TE and TM.
-        across: Whether they run along x, across the chief ray of a reflective mask, instead of along y.
+        axis: The axis that their edges face along, 0 for x, 1 for y; None: they stand for both, as in light along
+            the optical axis.
     """
 
     openings: tuple[Opening, ...]
     orders: tuple[np.ndarray, ...]
-    across: bool = False
+    axis: int | None = None
+
+    @property
+    def across(self) -> bool:
+        """Whether they run along x, across the chief ray of a reflective mask."""
+        return self.axis == 1
 
 
 def diffract(
@@ -111,7 +127,7 @@ def diffract(
     reduction: float,
     advance: Advance | None = None,
     *,
-    across: bool = False,
+    axis: int | None = None,
 ) -> Diffraction:
     """Solves drawn lines of every width at every pitch that leaves at least half the narrowest width between them.
 
@@ -122,7 +138,7 @@ def diffract(
         field: The mask's field.
         reduction: Mask over wafer.
         advance: Called after each.
-        across: As in `Diffraction`.
+        axis: As in `Diffraction`.
 
     Raises:
         RecipeError: No pitch leaves any room.
@@ -139,10 +155,10 @@ def diffract(
     ]
     orders = []
     for done, opening in enumerate(openings, 1):
-        orders.append(line_orders(stack, *opening, reduction=reduction, across=across))
+        orders.append(line_orders(stack, *opening, reduction=reduction, across=axis == 1))
         if advance is not None:
             advance(done, len(openings), f"pitch {opening.pitch_nm:g} nm")
-    return Diffraction(tuple(openings), tuple(orders), across)
+    return Diffraction(tuple(openings), tuple(orders), axis)
 
 
 def fit_layers(
@@ -167,7 +183,7 @@ def _edge_layers(recipe: Recipe, mask: MaskType, diffraction: Diffraction, momen
         columns, rest = [], []
         for (pitch, width), orders in zip(diffraction.openings, diffraction.orders, strict=True):
             n = np.arange(orders.shape[1]) - orders.shape[1] // 2
-            weight = math.sqrt(pitch) * light_share(recipe, n / pitch) ** 0.5
+            weight = math.sqrt(pitch) * light_share(recipe, n / pitch, diffraction.axis) ** 0.5
             areas = abs(mask.contrast) * width / pitch * np.sinc(n * width / pitch)
             edges, wave = 2 / pitch * np.cos(np.pi * n * width / pitch), 2 * np.pi * n / pitch
             slope = areas / mask.contrast
@@ -176,9 +192,16 @@ def _edge_layers(recipe: Recipe, mask: MaskType, diffraction: Diffraction, momen
                 parts += [-1j * wave * slope, -1j * wave * edges, 0.5j * wave**3 * slope][:moments]
             columns.append(weight[:, None] * np.stack(parts, 1))
             rest.append(weight * (orders[state] - areas - mask.background * (n == 0)))
-        solved = np.linalg.lstsq(np.concatenate(columns).astype(complex), np.concatenate(rest), rcond=None)[0]
-        even.append(solved[:moments])
-        odd.append(solved[moments:])
+        system = np.concatenate(columns).astype(complex)
+        scales = np.abs(system).max(0)
+        solved, _, rank, _ = np.linalg.lstsq(system / scales, np.concatenate(rest), rcond=1e-9)
+        if rank < len(scales):
+            raise RecipeError(
+                f"Expected lines that tell {len(scales)} moments apart, got {len(diffraction.openings)}, of which some "
+                f"send no second order through the lens; give more pitches, and wider ones."
+            )
+        even.append(solved[:moments] / scales[:moments])
+        odd.append(solved[moments:] / scales[moments:])
     parallel, perpendicular = (_layer(values) for values in even)
     return EdgeLayers(parallel=parallel, perpendicular=perpendicular, odd=_layer((odd[0] + odd[1]) / 2))
 
@@ -191,22 +214,38 @@ def _layer(moments: np.ndarray) -> Layer:
 def registered(recipe: Recipe, mask: MaskType, diffraction: Diffraction) -> tuple[Diffraction, float]:
     """Lines across the chief ray, counted from where they print, and how far up y that is in nm on the wafer.
 
-    An edge that is displaced by s up the axis deviates by contrast s there, so that the odd moments tell the place.
+    An edge that is displaced by s up the axis deviates by contrast s there, so that the odd moments tell the place; the
+    step is repeated, since this holds for small s alone.
     """
-    shift_nm = _edge_layers(recipe, mask, diffraction, 3).odd.moments[0].real / mask.contrast
+    total_nm, step_nm = 0.0, math.inf
+    while abs(step_nm) > SHIFT_STEP_NM:
+        step_nm = _edge_layers(recipe, mask, diffraction, 3).odd.moments[0].real / mask.contrast
+        diffraction, total_nm = _phased(diffraction, partial(np.multiply, 2 * np.pi * step_nm)), total_nm + step_nm
+    return diffraction, total_nm
+
+
+def refocused(recipe: Recipe, diffraction: Diffraction, focus_nm: float) -> Diffraction:
+    """Lines counted from a focus: the plane that the mask is taken to lie in moves there."""
+    wavelength = recipe.pupil.wavelength_nm
+    return _phased(diffraction, lambda f: -np.pi * wavelength * focus_nm * f**2)
+
+
+def _phased(diffraction: Diffraction, phase: Callable[[np.ndarray], np.ndarray]) -> Diffraction:
+    """Lines whose orders are turned by a phase that depends on their frequency in 1 / nm on the wafer."""
     orders = []
     for (pitch, _), own in zip(diffraction.openings, diffraction.orders, strict=True):
         n = np.arange(own.shape[1]) - own.shape[1] // 2
-        orders.append(own * np.exp(2j * np.pi * n * shift_nm / pitch))
-    return replace(diffraction, orders=tuple(orders)), shift_nm
+        orders.append(own * np.exp(1j * phase(n / pitch)))
+    return replace(diffraction, orders=tuple(orders))
 
 
-def light_share(recipe: Recipe, frequencies: np.ndarray) -> np.ndarray:
-    """The share of the source that passes the lens from a mask frequency along an axis, the mean of x and y."""
+def light_share(recipe: Recipe, frequencies: np.ndarray, axis: int | None = None) -> np.ndarray:
+    """The share of the source that passes the lens from mask frequencies along x (0), along y (1), or their mean."""
     source = sample_source(recipe.source, SOURCE_SAMPLES)
     rho = frequencies[:, None] * recipe.pupil.wavelength_nm / recipe.pupil.na
     along = [
-        np.hypot(rho + source.points[:, axis], source.points[:, 1 - axis]) <= 1 + EDGE_TOLERANCE for axis in (0, 1)
+        np.hypot(rho + source.points[:, own], source.points[:, 1 - own]) <= 1 + EDGE_TOLERANCE
+        for own in ((0, 1) if axis is None else (axis,))
     ]
     share: np.ndarray = (np.mean(along, axis=0) * source.weights).sum(1)
     return share

@@ -1,19 +1,20 @@
 """A fit of boundary layers from a recipe and a stack to files: the recipe with the layers, tables, a picture."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from litho_dl.calibration.mask3d import Diffraction, Opening, diffract, fit_layers, fitted_mask, registered
+from litho_dl.calibration.mask3d import Diffraction, Opening, diffract, fit_layers, fitted_mask, refocused, registered
 from litho_dl.calibration.mask3d_residuals import Imaging, Row, compared, dose_to_size
 from litho_dl.core.arguments import require_numbers
 from litho_dl.core.errors import RecipeError
 from litho_dl.core.io import write_csv, write_text
 from litho_dl.core.progress import Advance
 from litho_dl.core.settings import toml_text
+from litho_dl.optics.mask import MaskType
 from litho_dl.optics.stack import MaskStack
 from litho_dl.process.recipe import Recipe
 from litho_dl.runs.summary import write_summary
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 WIDTH = 0.56  # of openings unless given, in lambda / NA
 PITCHES = (1.6, 1.75, 1.9, 2.1, 2.3, 2.6, 3.0, 4.0, 5.5)  # unless given, in widths
 MODELS = ("thin", "bias", "layers")
-STATES = {"parallel": "light along them", "perpendicular": "light across them", "odd": "facing up less down"}
+STATES = {"parallel": "light along them", "perpendicular": "light across them", "odd": "up less down, half"}
 
 
 class Errors(NamedTuple):
@@ -57,7 +58,9 @@ def errors_of(rows: Sequence[Row], model: str) -> Errors:
         return Errors(None, None, focus, 0)
     along, across = ([row for row in rows if row.across == which] for which in (False, True))
     place = _largest(row.place_error(model) for row in across)
-    bias = _largest(abs(x.error(model) - y.error(model)) for x, y in zip(across, along, strict=False))
+    bias = (
+        _largest(abs(x.error(model) - y.error(model)) for x, y in zip(across, along, strict=True)) if across else None
+    )
     return Errors(float(np.sqrt(np.mean(cds**2))), float(np.abs(cds).max()), focus, len(cds), place, bias)
 
 
@@ -74,13 +77,15 @@ class Mask3d:
         rows: Lines along y, of a reflective mask also along x, in the recipe's own light: rigorous, and by mask models
             `thin`, `bias` (zeroth moments alone) and `layers`.
         foci_nm: The foci that best foci were searched in.
-        shift_nm: How far up y all lines along x print from where they are drawn, which scanners take out.
+        shift_nm: How far up y all lines along x of a reflective mask print from where they are drawn, taken out.
+        focus_nm: The best focus that lines of a reflective mask share, taken out.
     """
 
     recipe: Recipe
     rows: tuple[Row, ...]
     foci_nm: np.ndarray
     shift_nm: float
+    focus_nm: float
 
     def errors(self, model: str) -> Errors:
         """What a model leaves of the lines that print by it and by the rigorous mask."""
@@ -106,7 +111,7 @@ def study_mask3d(
     """Fits the boundary layers of a stack for the optics of a recipe.
 
     Args:
-        recipe: A recipe with vector imaging.
+        recipe: A recipe; for a mask that transmits, with vector imaging.
         stack: The mask.
         widths_nm: Widths of drawn lines on the wafer; empty: `WIDTH`.
         pitches_nm: Pitches on the wafer; empty: `PITCHES`.
@@ -131,14 +136,17 @@ def study_mask3d(
             f"{', '.join(f'{w:g}' for w in widths)} and pitches {', '.join(f'{p:g}' for p in pitches)} nm."
         )
     along_y = diffract(stack, pitches, widths, mask.field, recipe.pupil.reductions[0], advance)
-    along_x, shift_nm = None, 0.0
+    imaging = dose_to_size(Imaging(recipe), *anchor(along_y))
+    along_x, shift_nm, focus_nm = None, 0.0, 0.0
     if stack.mirror is not None:
-        along_x = diffract(stack, pitches, widths, mask.field, recipe.pupil.reductions[1], advance, across=True)
+        along_y = replace(along_y, axis=0)
+        along_x = diffract(stack, pitches, widths, mask.field, recipe.pupil.reductions[1], advance, axis=1)
+        focus_nm = _common_focus(imaging, mask, along_y)
+        along_y, along_x = (refocused(recipe, solved, focus_nm) for solved in (along_y, along_x))
         along_x, shift_nm = registered(recipe, mask, along_x)
     fits = {"bias": 1, "layers": 3}
     topographies = {name: fit_layers(recipe, mask, along_y, along_x, moments=moments) for name, moments in fits.items()}
     models = {"thin": mask} | {name: mask.model_copy(update={"topography": own}) for name, own in topographies.items()}
-    imaging = dose_to_size(Imaging(recipe), *anchor(along_y))
     rows = [
         row
         for solved in (along_y, along_x)
@@ -148,7 +156,14 @@ def study_mask3d(
     described = f"{recipe.description}; mask: {stack.description}"
     fitted_to = models["layers"].model_copy(update={"blur_nm": recipe.mask.blur_nm})  # which lines do not show
     fitted = recipe.model_copy(update={"mask": fitted_to, "description": described})
-    return Mask3d(fitted, tuple(rows), imaging.foci_nm, shift_nm)
+    return Mask3d(fitted, tuple(rows), imaging.foci_nm, shift_nm, focus_nm)
+
+
+def _common_focus(imaging: Imaging, mask: MaskType, solved: Diffraction) -> float:
+    """The median best focus of rigorous lines in nm, 0 if none has any."""
+    foci = [row.focus_nm["rigorous"] for row in compared(imaging, {"thin": mask}, solved.openings, solved.orders)]
+    found = [focus for focus in foci if np.isfinite(focus)]
+    return float(np.median(found)) if found else 0.0
 
 
 def anchor(solved: Diffraction) -> tuple[Opening, np.ndarray]:
@@ -190,6 +205,7 @@ def write_mask3d(study: Mask3d, out: Path, command: str, settings: dict[str, Any
         "left": left,
         "lines": len(study.rows),
         "shift_nm": study.shift_nm,
+        "focus_nm": study.focus_nm,
         **{name: str(path) for name, path in files.items()},
     }
     write_summary(out / "summary.json", command, summary)
@@ -220,7 +236,10 @@ def mask3d_text(summary: dict[str, Any]) -> str:
                     f"{first[0]:+.0f} {first[1]:+.0f}i nm2, {second[0]:+.0f} {second[1]:+.0f}i nm3"
                 )
     if summary["shift_nm"]:
-        lines.append(f"Lines along x print {summary['shift_nm']:+.2f} nm up y, all alike; scanners take that out")
+        lines.append(
+            f"Taken out, as scanners do: {summary['shift_nm']:+.2f} nm up y of lines along x, "
+            f"{summary['focus_nm']:+.1f} nm of focus"
+        )
     from litho_dl.viz.mask3d import NAMES
 
     lines.append(f"Left of {summary['lines']} lines through pitch against the rigorous mask:")

@@ -39,7 +39,7 @@ class Row:
         pitch_nm: The pitch.
         drawn_nm: Width of the drawn shapes.
         across: Whether the lines run along x, across the chief ray of a reflective mask.
-        cd_nm: CD at best focus by mask: `rigorous`, and by model; NaN where it does not print.
+        cd_nm: CD at nominal focus by mask: `rigorous`, and by model; NaN where it does not print.
         focus_nm: Best focus by mask; NaN where CD hardly depends on focus.
         places_nm: Where lines print, (FOCI,) by mask, counted from where they are drawn; NaN where they do not.
     """

@@ -120,8 +120,8 @@ def mask3d(
 
     Lines of the stack are solved through pitch; --width and --pitch may be repeated. Masks that transmit need vector
     imaging; those that reflect (EUV) get lines along the chief ray and across it. Writes OUT/recipe.toml, the recipe
-    with [mask.topography], for --optics; OUT/mask3d.csv (CDs and best foci: rigorous, thin mask, layers), the picture
-    OUT/mask3d.png and OUT/summary.json.
+    with [mask.topography], for --optics; OUT/mask3d.csv (CDs, best foci and places: rigorous, thin mask, layers), the
+    picture OUT/mask3d.png and OUT/summary.json.
     """
     from litho_dl.calibration.mask3d_files import mask3d_text, study_mask3d, write_mask3d
     from litho_dl.optics.stack import load_stack

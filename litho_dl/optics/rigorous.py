@@ -117,9 +117,9 @@ def _reflected(
     cell = [*rows[::-1], *(np.full(len(rows[0]), complex(film.n, -film.k)) for film in mirror)]
     along = 0.0 if across else math.sin(theta)  # components of the directions along the lines, and across them
     over = (math.sin(theta) if across else 0.0) + np.arange(-most, most + 1) * stack.wavelength_nm / period_nm
-    with np.errstate(divide="ignore"):
-        azimuth = np.arctan(along / over) if along else np.zeros_like(over)
-    clear, found = stack.reflected(), []
+    with np.errstate(divide="ignore", invalid="ignore"):
+        azimuth = np.zeros_like(over) if across else np.where(over == 0, np.pi / 2, np.arctan(along / over))
+    clear, found = stack.reflected(covered=False), []
     for pol in (0, 1):  # of the incident light: s, p
         solved = meent.call_mee(
             backend=0,
@@ -160,8 +160,10 @@ def contact_orders(
         waves, turned by the order's azimuth, as they would be behind a lens that makes all orders parallel.
 
     Raises:
-        LithoError: `meent` is not installed.
+        LithoError: `meent` is not installed, or the mask is reflective.
     """
+    if stack.mirror is not None:
+        raise LithoError("Expected a stack that transmits: contacts of reflective masks are not solved, lines are.")
     meent, period = solver(), pitch_nm * reduction
     cells = _cells(period)
     x = (np.arange(cells) + 0.5) * period / cells - period / 2

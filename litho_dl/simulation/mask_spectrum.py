@@ -18,7 +18,7 @@ class MaskSpectrum(NamedTuple):
         amplitude: Of t, (..., 2 h_y + 1, 2 h_x + 1) complex, zero frequency in the centre; of a mask with boundary
             layers (..., 4, 2 h_y + 1, 2 h_x + 1), also of the three densities of edges.
         intensity: Of |t|^2 up to the band of images, half spectra (..., 4 h_y + 1, 2 h_x + 1) complex; None where no
-            kernels have a tail.
+            kernels have a tail. Odd moments are left out: edges gain and lose by them what the fit has set to nearly 0.
     """
 
     amplitude: Tensor

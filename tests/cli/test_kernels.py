@@ -102,8 +102,8 @@ class TestMask3d:
         options = ("--stack", "euv-tabn", "--width", 22, "--pitch", 40, "--pitch", 48, "--pitch", 60, "--out", out)
         run = litho("kernels", "mask3d", "euv13-quasar", *options)
         assert run.code == 0
-        assert "facing up less down" in run.out
-        assert "scanners take that out" in run.out
+        assert "up less down, half" in run.out
+        assert "as scanners do" in run.out
         assert "H - V" in run.out
         found = load_recipe(out / "recipe.toml").mask.topography
         assert found.y != found.x

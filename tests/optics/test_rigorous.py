@@ -57,7 +57,7 @@ def test_the_mirror_of_a_reflective_mask_is_that_of_films() -> None:
         ratios.append(covered / (opened * height))
     assert EUV.background == pytest.approx(np.mean(ratios), abs=1e-9)
     assert abs(EUV.background) ** 2 == pytest.approx(0.0255, abs=1e-4)
-    assert abs(EUV.reflected() ** 2) == pytest.approx([0.740, 0.732], abs=1e-3)
+    assert abs(EUV.reflected(covered=False) ** 2) == pytest.approx([0.740, 0.732], abs=1e-3)
     for across in (False, True):
         closed, opened = (line_orders(EUV, 44, width, across=across, harmonics=2) for width in (0.0, 44.0))
         np.testing.assert_allclose(closed[:, 2], ratios[:: 1 if across else -1], atol=1e-6)
@@ -82,12 +82,57 @@ def test_lines_across_the_chief_ray_are_lopsided() -> None:
     np.testing.assert_allclose(across[:, 16:25], more[:, 41:50], atol=1e-3)
 
 
-def test_light_along_the_normal_sees_x_and_y_alike() -> None:
+def tilted(chief_ray_deg: float, **changes: object) -> MaskStack:
     assert EUV.mirror is not None
-    level = EUV.model_copy(update={"mirror": EUV.mirror.model_copy(update={"chief_ray_deg": 0.01})})
+    return EUV.model_copy(update={"mirror": EUV.mirror.model_copy(update={"chief_ray_deg": chief_ray_deg}), **changes})
+
+
+@pytest.mark.parametrize("chief_ray_deg", [0.0, 0.01])
+def test_light_along_the_normal_sees_x_and_y_alike(chief_ray_deg: float) -> None:
+    level = tilted(chief_ray_deg)
     width = snapped(22, 44, 4)
     along, across = (line_orders(level, 44, width, across=which, harmonics=15) for which in (False, True))
     np.testing.assert_allclose(along, across, atol=2e-3)
+
+
+def test_reflected_orders_need_few_harmonics() -> None:
+    width = snapped(22, 126, 4)
+    few = line_orders(EUV, 126, width, across=True)
+    more = line_orders(EUV, 126, width, across=True, harmonics=round(0.75 * few.shape[1]))
+    places = np.arange(-12, 13)
+    np.testing.assert_allclose(few[:, places + few.shape[1] // 2], more[:, places + more.shape[1] // 2], atol=5e-4)
+
+
+def test_films_of_a_reflective_absorber_stand_in_order_and_its_walls_lean() -> None:
+    """Light meets the outer film first; leaning walls are the films of a staircase, cut by hand."""
+    two = (StackLayer(name="inner", thickness_nm=30, n=0.95, k=0.03), StackLayer(name="outer", thickness_nm=20, n=1.0))
+    stack = tilted(6.0, layers=two)
+    closed = line_orders(stack, 44, 0.0, across=True, harmonics=2)[0, 2]
+    covered, bare = stack.reflected(covered=True), stack.reflected(covered=False)
+    assert closed == pytest.approx(covered[0] / bare[0], abs=1e-6)
+    upright, leaning, other = (
+        line_orders(own, 44, snapped(22, 44, 4), across=True, harmonics=15)
+        for own in (EUV, tilted(6.0, sidewall_deg=84.0), tilted(6.0, sidewall_deg=96.0))
+    )
+    assert np.abs(leaning - upright).max() > 0.01
+    assert np.abs(leaning - other).max() > 0.01
+    assert abs(leaning[0, 15]) > abs(other[0, 15])  # the wide end is outside, where less shadow falls
+
+
+def test_contacts_of_reflective_masks_are_refused() -> None:
+    with pytest.raises(LithoError, match="transmits"):
+        contact_orders(EUV, 44, 22, harmonics=2)
+
+
+@pytest.mark.parametrize(
+    ("mirror", "reflected"),
+    [({"pairs": 1}, r"got [0-9.]+%"), ({"pair": (StackLayer(name="Si", thickness_nm=5, n=1.0),)}, "got")],
+)
+def test_mirrors_that_do_not_reflect_are_refused(mirror: dict[str, object], reflected: str) -> None:
+    table = EUV.model_dump()
+    table["mirror"] |= mirror
+    with pytest.raises(ValidationError, match=rf"at least 30% of the light, {reflected}"):
+        MaskStack.model_validate(table)
 
 
 def test_phase_shifting_absorbers_turn_the_phase_by_180_degrees() -> None:

@@ -68,7 +68,7 @@ def generate(
     figure: Path | None,
     as_json: bool,
 ) -> None:
-    """Generate random clips of FAMILY: metal, via, cell or structures.
+    """Generate random clips of FAMILY: metal, via, cell, structures or pads.
 
     Example: litho-dl clips generate metal --rules m1-45 --count 100 --seed 1 --extent 1280 --out runs/metal
     """

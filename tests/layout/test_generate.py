@@ -23,7 +23,7 @@ PAIRS = [
     (family, f"{'m1' if settings.layer == 'metal' else 'via'}-{number}")
     for family, settings in FAMILIES.items()
     for number in (45, 32, 28)
-]
+] + [("pads", "m1-32-dense")]
 every_pair = pytest.mark.parametrize(("family", "rules_name"), PAIRS)
 
 
@@ -111,6 +111,7 @@ FROZEN = {
     "via": ["9a075a3a6c87", "15ecb42ac983", "84d869165799"],
     "cell": ["75d93ce839b2", "94e7a7161713", "db6a4fb149c1"],
     "structures": ["791fee0feac8", "4df5aa013528", "e3c50c10c31a"],
+    "pads": ["9de3f9930e31", "114d2aba7dab", "cc776163d1d0"],
 }
 
 

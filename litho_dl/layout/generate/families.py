@@ -9,7 +9,7 @@ import numpy as np
 from litho_dl.core.errors import LayoutError
 from litho_dl.core.settings import suggestion
 from litho_dl.layout.design_rules import DesignRules, check_design, require_extent
-from litho_dl.layout.generate import cell, metal, structures, via
+from litho_dl.layout.generate import cell, metal, pads, structures, via
 from litho_dl.layout.generate.sketch import Sketch, Steps
 from litho_dl.layout.layout import Layout
 from litho_dl.layout.polygon import Polygon
@@ -41,6 +41,7 @@ FAMILIES: dict[str, Family] = {
     "structures": Family(
         "Calibration structures: gratings, ramps, tips, elbows, combs, islands", "metal", structures.STYLES
     ),
+    "pads": Family("Islands packed in both directions, some joined into bars and combs", "metal", pads.STYLES),
 }
 
 

@@ -96,6 +96,7 @@ class TestMask3d:
         assert "Edges, light along them" in text
         assert "layers" in text
 
+    @pytest.mark.slow
     def test_reflective_masks_have_layers_along_x_and_y(self, tmp_path):
         pytest.importorskip("meent")
         out = tmp_path / "out"

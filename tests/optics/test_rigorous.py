@@ -78,8 +78,6 @@ def test_lines_across_the_chief_ray_are_lopsided() -> None:
     for orders in (along, across):
         np.testing.assert_allclose(orders[0], orders[1], atol=0.03)
         assert abs(orders[0, 20]) > 0.35
-    more = line_orders(EUV, 44, width, across=True, harmonics=45)
-    np.testing.assert_allclose(across[:, 16:25], more[:, 41:50], atol=1e-3)
 
 
 def tilted(chief_ray_deg: float, **changes: object) -> MaskStack:
@@ -95,11 +93,12 @@ def test_light_along_the_normal_sees_x_and_y_alike(chief_ray_deg: float) -> None
     np.testing.assert_allclose(along, across, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_reflected_orders_need_few_harmonics() -> None:
-    width = snapped(22, 126, 4)
-    few = line_orders(EUV, 126, width, across=True)
-    more = line_orders(EUV, 126, width, across=True, harmonics=round(0.75 * few.shape[1]))
-    places = np.arange(-12, 13)
+    width = snapped(22, 60, 4)
+    few = line_orders(EUV, 60, width, across=True)
+    more = line_orders(EUV, 60, width, across=True, harmonics=round(0.75 * few.shape[1]))
+    places = np.arange(-6, 7)
     np.testing.assert_allclose(few[:, places + few.shape[1] // 2], more[:, places + more.shape[1] // 2], atol=5e-4)
 
 

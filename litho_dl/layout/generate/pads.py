@@ -12,7 +12,8 @@ COMB_TOOTH = 2  # columns from tooth to tooth: one stays free for an island
 def _spans(sketch: Sketch, longest: int, spread: int) -> Spans:
     """Intervals of random lengths along a side, most of them at the least distance of tips."""
     steps = sketch.steps
-    place, spans = sketch.integer(0, steps.pitch), []
+    spans: Spans = []
+    place = sketch.integer(0, steps.pitch)
     while True:
         length = sketch.integer(steps.width, longest)
         if place + length > sketch.size:

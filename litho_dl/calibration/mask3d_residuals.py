@@ -62,7 +62,7 @@ class Row:
     def place_error(self, model: str) -> float:
         """The largest distance through focus of where a model prints from where the rigorous mask does; NaN: none."""
         apart = np.abs(self.places_nm[model] - self.places_nm["rigorous"])
-        return float(apart[np.isfinite(apart)].max(initial=0.0)) if np.isfinite(apart).any() else math.nan
+        return float(np.nanmax(apart)) if np.isfinite(apart).any() else math.nan
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +196,7 @@ def drawn_spectrum(
     line = torch.from_numpy(np.diff(covered) / pixel)
     opened = line[:, None] * line if contacts else line.expand(ROWS, -1)
     opened = opened.T if across else opened
-    grid = Grid((opened.shape[0], opened.shape[1]), pixel)
+    grid = Grid((len(opened), opened.shape[1]), pixel)
     source = sample_source(recipe.source, SOURCE_SAMPLES)
     half = passed_half(recipe.pupil, source.sigma_max, grid.field_nm)
     transforms = mask_transforms(

@@ -47,16 +47,19 @@ def objective_inputs(
     return ObjectiveInputs(target, exposure, mask, unused, unused, *pixels_nm, rules=None, binary=False)
 
 
-def print_sums(exposure: Exposure, target: Tensor, pixel_nm: float) -> Metrics:
+def print_sums(exposure: Exposure, target: Tensor, recipe: GeneratorRecipe) -> Metrics:
     """Sums over clips of the L2 errors and PV bands of thresholded prints in nm^2, and the number of clips.
+
+    `l2_pvb_nm2` is their plain sum, `weighted_nm2` that with the recipe's `pvb_weight`, which chooses epochs.
 
     Args:
         exposure: Of binary masks.
         target: Area coverage (B, h, w).
-        pixel_nm: The pixel that areas are counted with.
+        recipe: With the pixel that areas are counted with.
     """
     prints = {corner: exposure.binary_print(corner) for corner in ("nominal", "outer", "inner")}
-    l2 = (prints["nominal"] != (target >= 0.5)).sum() * pixel_nm**2
-    pvb = (prints["outer"] != prints["inner"]).sum() * pixel_nm**2
+    l2 = (prints["nominal"] != (target >= 0.5)).sum() * recipe.pixel_nm**2
+    pvb = (prints["outer"] != prints["inner"]).sum() * recipe.pixel_nm**2
     count = torch.tensor(len(target), device=target.device)
-    return {"count": count, "l2_nm2": l2, "pvb_nm2": pvb, "l2_pvb_nm2": l2 + pvb}
+    weighted = l2 + recipe.pvb_weight * pvb
+    return {"count": count, "l2_nm2": l2, "pvb_nm2": pvb, "l2_pvb_nm2": l2 + pvb, "weighted_nm2": weighted}

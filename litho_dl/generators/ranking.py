@@ -7,7 +7,6 @@ from pathlib import Path
 
 from litho_dl.core.errors import CheckpointError
 from litho_dl.generators.model import Card, Generator, digest_and_period, load_generator, read_card
-from litho_dl.generators.task import MaskTask
 from litho_dl.generators.weights import packaged_models
 from litho_dl.process.files import Optics
 from litho_dl.process.model import ProcessModel
@@ -30,8 +29,8 @@ class PackagedNetwork:
 
     @property
     def score_nm2(self) -> float:
-        """Mean L2 + PV band of its test pairs, by which training selects weights; infinite if its card has none."""
-        score = self.card.scores.get(MaskTask.selected_by, math.inf)
+        """Mean L2 + PV band of its test pairs, infinite if its card has none."""
+        score = self.card.scores.get("l2_pvb_nm2", math.inf)
         return score if math.isfinite(score) else math.inf
 
 

@@ -81,6 +81,8 @@ class GeneratorRecipe(Settings):
             equal for a surrogate.
         training_pairs: Largest number of pairs, evenly spread over the training split; default all.
         validation_pairs: The same for the validation split.
+        pvb_weight: Weight of the PV band beside the L2 error in the validation that chooses the best epoch and stage;
+            about that of the stages' losses, or epochs are chosen that these have left behind.
         optics: Random optics to train on, for networks of `UNROLLED`; the others take those of their data sets.
         half_precision: Whether the final weights are stored as float16.
         stages: Training stages in order.
@@ -94,6 +96,7 @@ class GeneratorRecipe(Settings):
     mask_pixel_nm: Length
     training_pairs: Count | None = None
     validation_pairs: Count | None = None
+    pvb_weight: Annotated[float, Field(ge=0, le=10)] = 1.0
     optics: DrawnOptics | None = None
     half_precision: bool = True
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]

@@ -65,7 +65,7 @@ class MaskTask(StageTask):
     """
 
     kind = "mask generator"
-    selected_by = "l2_pvb_nm2"
+    selected_by = "weighted_nm2"
     larger_is_better = False
 
     def __init__(self, *parts: Any) -> None:
@@ -101,7 +101,7 @@ class MaskTask(StageTask):
         target, mask = (image / 255 for image in batch)
         logits = mask_logits(self.networks["generator"], target, self._recipe.ratio)
         exposure = exposed(self._simulator, self._recipe, (logits > 0).to(logits.dtype))
-        sums = print_sums(exposure, target[:, 0], self._recipe.pixel_nm)
+        sums = print_sums(exposure, target[:, 0], self._recipe)
         count = sums["count"]
         sums["pixel"] = count * ((logits > 0) != (mask[:, 0] >= 0.5)).float().mean()
         if len(self.turns) > 1:

@@ -29,7 +29,7 @@ class UnrolledTask(StageTask):
 
     kind = "mask generator for any optics"
     turns = ("generator",)
-    selected_by = "l2_pvb_nm2"
+    selected_by = "weighted_nm2"
     larger_is_better = False
 
     def loss(self, turn: str, batch: Batch) -> tuple[Tensor, Metrics]:
@@ -58,7 +58,7 @@ class UnrolledTask(StageTask):
         mask, each = (logits > 0).to(logits.dtype), []
         for simulator, rows in groups:
             exposure = exposed(simulator, self._recipe, mask[rows], simulator.scale)
-            each.append(print_sums(exposure, target[rows], self._recipe.pixel_nm))
+            each.append(print_sums(exposure, target[rows], self._recipe))
         return {name: torch.stack([sums[name] for sums in each]).sum() for name in each[0]}
 
     def pictures(self, batch: Batch) -> dict[str, Tensor]:

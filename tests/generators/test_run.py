@@ -139,9 +139,9 @@ def test_the_best_stage_is_kept_not_the_last(pair_set, tmp_path, rate, expected)
     chosen = chosen.model_copy(update={"half_precision": False})
     pairs, seen = load_pair_set(pair_set, chosen), []
     run = run_generator(chosen, pairs, tmp_path / "run", device=CPU, on_progress=seen.append)
-    found = {name: min(row["validation_l2_pvb_nm2"] for row in result.history) for name, result in run.stages.items()}
+    found = {name: min(row["validation_weighted_nm2"] for row in result.history) for name, result in run.stages.items()}
     assert min(found, key=found.get) == run.card.training.kept == expected
-    assert {name: stage.validation["l2_pvb_nm2"] for name, stage in run.card.training.stages.items()} == found
+    assert {name: stage.validation["weighted_nm2"] for name, stage in run.card.training.stages.items()} == found
     best, _ = read_weights(next((tmp_path / "run").glob(f"*-{expected}")) / "best.safetensors")
     kept, _ = read_weights(run.path)
     assert all(torch.equal(best[name], kept[name]) for name in best)

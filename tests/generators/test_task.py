@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from scenes.ilt import small_simulator
 from litho_dl.core.errors import MaskError
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import make_generator
+from litho_dl.generators.prints import objective_inputs
 from litho_dl.generators.recipe import MASK_TERMS
+from litho_dl.generators.terms import gross
 from litho_dl.models.registry import DISCRIMINATORS
 
 PRINTED = ("litho_l2", "litho_pvb", "litho_l2_area", "litho_pvb_area")
@@ -77,11 +80,21 @@ class TestLithoTerms:
             sum(weights[name] * values.mean() for name, values in expected.items()), rel=1e-4
         )
 
+    @pytest.mark.parametrize(("moved", "expected"), [(0, 0), (1, 0), (2, 1), (3, 2), (4, 3)])
+    def test_gross_errors_are_those_beyond_a_pixel(self, moved, expected):
+        """A line 8 pixels wide and 10 long, printed further to the right; its ends are where they should be."""
+        target = torch.zeros(1, 32, 32)
+        target[:, 11:21, 12:20] = 1.0
+        exposure = SimpleNamespace(print=lambda corner: target.roll(moved, -1))
+        inputs = objective_inputs(exposure, target, target, recipe({"litho_gross": 1.0}), steepness=None)
+        rows = 10  # missing on the left, but not at the ends, and added on the right
+        assert gross(inputs).item() == 16.0**2 * expected * ((rows - 2) + rows)
+
     def test_validation_is_of_what_would_be_written(self):
         """Faint logits print as the binary mask does, and areas are in nm^2; against the targets, not the masks."""
         logits, (targets, masks) = 1e-3 * torch.randn(2, 1, 32, 32), pairs()
         masks[..., :8, :] = 100  # less than half open
-        made = task(Given(logits), {"bce": 1.0})
+        made = task(Given(logits), {"bce": 1.0}, pvb_weight=0.25)
         sums = made.validate((targets, masks))
         binary = (mask_logits(Given(logits), logits, 2) > 0).float()
         exposure = small_simulator()(binary, 8.0, out_pixel_nm=16.0)
@@ -89,11 +102,11 @@ class TestLithoTerms:
         l2 = 256 * int((nominal != (targets[:, 0] > 127)).sum())
         pvb = 256 * int((outer != inner).sum())
         wrong = ((binary > 0) != (masks[:, 0] > 127)).float().mean((1, 2)).sum().item()
-        assert {name: value.item() for name, value in sums.items()} == pytest.approx(
-            {"count": 2, "l2_nm2": l2, "pvb_nm2": pvb, "l2_pvb_nm2": l2 + pvb, "pixel": wrong}
-        )
+        expected = {"count": 2, "l2_nm2": l2, "pvb_nm2": pvb, "pixel": wrong}
+        expected |= {"l2_pvb_nm2": l2 + pvb, "weighted_nm2": l2 + 0.25 * pvb}
+        assert {name: value.item() for name, value in sums.items()} == pytest.approx(expected)
         assert l2 > 0
-        assert made.selected_by == "l2_pvb_nm2"
+        assert made.selected_by == "weighted_nm2"
         assert not made.larger_is_better
 
     def test_pictures_are_of_what_would_be_written(self):

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     default="fast",
     show_default=True,
     shell_complete=complete_names("ilt"),
-    help="ILT method of --refine, from the middle of its first level on.",
+    help="ILT method of --refine, without its first level.",
 )
 @starts_option
 @rules_options

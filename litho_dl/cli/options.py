@@ -103,8 +103,18 @@ def stacked(*decorators: Callable[[Command], Command]) -> Callable[[Command], Co
 
 def _without_cache(context: click.Context, parameter: click.Parameter, chosen: bool) -> None:
     """Names no folder for built kernels, for this command and the processes that it starts."""
-    if chosen:
-        os.environ["LITHO_DL_CACHE"] = ""
+    if not chosen:
+        return
+    name = "LITHO_DL_CACHE"  # as `process.cache` reads it
+    before = os.environ.get(name)
+
+    def restore() -> None:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
+
+    context.call_on_close(restore)
+    os.environ[name] = ""
 
 
 no_cache_option = click.option(

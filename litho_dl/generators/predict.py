@@ -21,7 +21,8 @@ from litho_dl.runs.masks import as_clips, clips_on_field, masks_of_clips
 from litho_dl.runs.optimize import ClipSolution
 from litho_dl.simulation.simulator import Simulator
 
-START_FRACTION = 0.5  # of a method's first level, at which refinement starts; earlier steps find masks like a network's
+HASTE = 1.5  # of the learning rate of refinement's first level: a network's masks are further from good than a level's
+FLATTEST = 1e-6  # rise of logits from pixel to pixel
 BATCH_CLIPS = 16  # clips per forward pass
 
 
@@ -99,10 +100,13 @@ def refine(
     *,
     edges: Edges | None = None,
 ) -> ClipSolution:
-    """Refines a network's masks by an ILT method, starting in the middle of its first level.
+    """Refines a network's masks by an ILT method without its first level, which finds masks like a network's.
 
-    The initial mask is 1/2 + logits / s, with the level's first `mask_sharpness` s: for methods whose parameters are
-    grey masks this is the network's soft mask. A start from binary masks needs more steps.
+    The initial mask is 1/2 + g logits / s, with the first `mask_sharpness` s: for methods whose parameters are grey
+    masks this is the network's soft mask. The gain g makes edges equally steep whichever network they are of; see
+    `edge_gains`. A start from binary masks needs more steps.
+
+    Where the second level has another parameterization, or there is none, refinement starts in the middle of the first.
 
     Args:
         simulator: The process, on the device to compute on.
@@ -129,11 +133,45 @@ def refine(
     require_functions(on_step=on_step)
     clips = clips_on_field(simulator, clips)
     masks_of_clips(simulator, prediction, clips)
-    method = (method if isinstance(method, Method) else load_method(method)).in_steps(steps, START_FRACTION)
+    method = _later_levels(method if isinstance(method, Method) else load_method(method), steps)
     target_nm = method.target_nm * simulator.scale
     targets = torch.stack([clip.coverage(target_nm) for clip in clips])
-    soft = (0.5 + prediction.logits / method.levels[0].mask_sharpness[0]).clamp(0, 1)
+    gains = edge_gains(prediction.logits)[:, None, None]
+    soft = (0.5 + gains * prediction.logits / method.levels[0].mask_sharpness[0]).clamp(0, 1)
     masks = torch.stack([on_pixel(mask, prediction.pixel_nm, target_nm) for mask in soft])
     polygons = [drawn_polygons(clip) for clip in clips]
     found = solve_targets(simulator, targets, target_nm, method, on_step, init=masks, polygons=polygons, edges=edges)
     return ClipSolution.of(found, clips, simulator)
+
+
+def _later_levels(method: Method, steps: int) -> Method:
+    """The steps that refine masks."""
+    first, *others = method.levels
+    if not others or others[0].parameterization != first.parameterization:
+        return method.in_steps(steps, 0.5)
+    later = method.in_steps(steps, 1.0)
+    first, *others = later.levels
+    rates = HASTE * first.learning_rate[0], HASTE * first.learning_rate[1]
+    return later.model_copy(update={"levels": (first.model_copy(update={"learning_rate": rates}), *others)})
+
+
+def edge_gains(logits: Tensor) -> Tensor:
+    """What logits are multiplied by so that they rise by 1 from pixel to pixel at half of a mask's edges.
+
+    How steep a network's logits are is a matter of its training: by a factor of ten between those that ship.
+
+    Args:
+        logits: (B, H, W).
+
+    Returns:
+        (B,); 1 for a mask without edges.
+    """
+    gains = []
+    for image in logits:
+        steps = []
+        for axis in (-2, -1):
+            next_one = image.roll(-1, axis)
+            steps.append((image - next_one).abs()[(image > 0) != (next_one > 0)])
+        rises = torch.cat(steps)
+        gains.append(1 / rises.median().clamp(min=FLATTEST) if len(rises) else image.new_ones(()))
+    return torch.stack(gains)

@@ -372,21 +372,21 @@ class Method(Settings):
 
         Args:
             steps: Number of steps in all; at least 1.
-            begin: Progress within the first level at which to begin, in [0, 1): 0 to start from the target, more to
-                continue from masks that are nearly finished.
+            begin: How many levels are left out, at least 0 and less than all: 0 to start from the target, more to
+                continue from masks that are nearly finished; 0.5 begins in the middle of the first level.
 
         Returns:
             The changed method.
         """
         assert steps >= 1
-        assert 0 <= begin < 1
-        first = self.levels[0]
+        assert 0 <= begin < len(self.levels)
+        begin, (first, *others) = begin % 1, self.levels[floor(begin) :]
         ranges = {name: getattr(first, name) for name in ("learning_rate", "mask_sharpness", "resist_steepness")}
         rest = {name: (a ** (1 - begin) * b**begin, b) for name, (a, b) in ranges.items()}
-        shares = [(1 - begin) * first.steps, *(level.steps for level in self.levels[1:])]
+        shares = [(1 - begin) * first.steps, *(level.steps for level in others)]
         ends = [floor(steps * done / sum(shares) + 1e-9) for done in accumulate(shares)]
         counts = [end - before for before, end in pairwise((0, *ends))]
-        levels = (first.model_copy(update=rest), *self.levels[1:])
+        levels = (first.model_copy(update=rest), *others)
         chosen = (level.model_copy(update={"steps": n}) for level, n in zip(levels, counts, strict=True) if n > 0)
         return self.model_copy(update={"levels": tuple(chosen)})
 

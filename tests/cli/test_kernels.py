@@ -1,9 +1,12 @@
 """litho-dl kernels."""
 
+import os
+
 import pytest
 import torch
 from scenes.command_line import RECIPE, files_below, litho, refused, succeeded
 
+from litho_dl.process.cache import VARIABLE
 from litho_dl.process.kernel_file import load_kernels
 from litho_dl.process.recipe import load_recipe
 
@@ -24,8 +27,22 @@ class TestKernels:
         assert files_below(tmp_path) == {"new/k.safetensors", "pictures/k.focus.png", "pictures/k.defocus+30nm.png"}
         assert "corners" in litho("kernels", "show", out).out
 
+    @pytest.mark.parametrize("folder", ["kept", None])
+    def test_no_cache_ends_with_the_command(self, folder, tmp_path, monkeypatch):
+        if folder is None:
+            monkeypatch.delenv(VARIABLE)
+        else:
+            monkeypatch.setenv(VARIABLE, str(tmp_path / folder))
+        before, shown = os.environ.get(VARIABLE), ("kernels", "show", "uv405-spot", "--field", 2048)
+        succeeded(*shown, "--out", tmp_path / "pictures", "--no-cache")
+        assert os.environ.get(VARIABLE) == before
+        assert not (tmp_path / "kept").exists()
+        if folder is not None:
+            succeeded(*shown, "--out", tmp_path / "pictures")
+            assert (tmp_path / "kept").exists()
+
     def test_a_spot(self, tmp_path):
-        shown = succeeded("kernels", "show", "uv405-spot", "--field", 2048, "--out", tmp_path, "--no-cache")
+        shown = succeeded("kernels", "show", "uv405-spot", "--field", 2048, "--out", tmp_path)
         assert files_below(tmp_path) == {"uv405-spot.focus.png", "uv405-spot.defocus+300nm.png"}
         assert shown["mask"] == "none"
         assert {name: (k["count"], k["edge_error_nm"]) for name, k in shown["kernels"].items()} == {

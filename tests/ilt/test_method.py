@@ -248,6 +248,7 @@ class TestShortened:
             (9, 0.0, [4, 5]),
             (62, 0.5, [18, 44]),
             (12, 0.5, [3, 9]),
+            (20, 1.0, [20]),
             (1, 0.0, [1]),
             (2, 0.0, [2]),
             (3, 0.0, [1, 2]),
@@ -264,6 +265,9 @@ class TestShortened:
             assert getattr(half.levels[0], name) == pytest.approx((math.sqrt(first * last), last))
         assert half.levels[1] == self.METHOD.levels[1]
         assert self.METHOD.in_steps(80) == self.METHOD
+
+    def test_levels_are_left_out(self):
+        assert self.METHOD.in_steps(44, 1.0).levels == self.METHOD.levels[1:]
 
     def test_levels_without_steps_are_left_out(self):
         last = self.METHOD.in_steps(1)

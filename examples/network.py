@@ -29,7 +29,7 @@ print(prediction)
 # %% [markdown]
 # ## A few steps of ILT
 #
-# They begin in the middle of the method's first level, at the network's own soft mask.
+# They are those of the method's later levels, from the network's own soft mask.
 
 # %%
 refined = ld.refine(simulator, prediction, clip, "fast", steps=20)

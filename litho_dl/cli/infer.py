@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     default="fast",
     show_default=True,
     shell_complete=complete_names("ilt"),
-    help="ILT method of --refine, without its first level.",
+    help="ILT method of --refine: its levels after the first, or from the middle of a first one of another kind.",
 )
 @starts_option
 @rules_options

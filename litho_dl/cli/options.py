@@ -109,11 +109,11 @@ def _without_cache(context: click.Context, parameter: click.Parameter, chosen: b
     before = os.environ.get(name)
 
     def restore() -> None:
-        del os.environ[name]
+        os.environ.pop(name, None)
         if before is not None:
             os.environ[name] = before
 
-    context.call_on_close(restore)
+    context.find_root().call_on_close(restore)  # its own is not closed where another option is refused
     os.environ[name] = ""
 
 

@@ -21,8 +21,7 @@ from litho_dl.runs.masks import as_clips, clips_on_field, masks_of_clips
 from litho_dl.runs.optimize import ClipSolution
 from litho_dl.simulation.simulator import Simulator
 
-HASTE = 1.5  # of the learning rate of refinement's first level: a network's masks are further from good than a level's
-FLATTEST = 1e-6  # rise of logits from pixel to pixel
+HASTE = 1.5  # times a level's learning rate, where a network takes the place of the level before it; chosen for `fast`
 BATCH_CLIPS = 16  # clips per forward pass
 
 
@@ -34,12 +33,14 @@ class Prediction:
         mask: Binary masks, bool (B, H, W), on the CPU.
         logits: Their logits, float32 (B, H, W), positive in the mask's shapes.
         pixel_nm: Pixel of masks and logits.
+        sharpness: Slope of the mask's sigmoid at which training ended: the soft mask is sigmoid(sharpness logits).
         seconds: Wall time of the network for all clips.
     """
 
     mask: Tensor
     logits: Tensor
     pixel_nm: float
+    sharpness: float
     seconds: float
 
     def __repr__(self) -> str:
@@ -87,7 +88,8 @@ def predict(generator: Generator, clips: Clip | Sequence[Clip], device: torch.de
             f"{generator.origin}: {error} Its pixels are {generator.pixel_nm:g} nm; choose another field (--field)."
         ) from error
     logits = torch.cat(parts)
-    return Prediction(logits > 0, logits, generator.mask_pixel_nm, time.perf_counter() - started)
+    sharpness = recipe.stages[-1].mask_sharpness[1]
+    return Prediction(logits > 0, logits, generator.mask_pixel_nm, sharpness, time.perf_counter() - started)
 
 
 def refine(
@@ -102,11 +104,11 @@ def refine(
 ) -> ClipSolution:
     """Refines a network's masks by an ILT method without its first level, which finds masks like a network's.
 
-    The initial mask is 1/2 + g logits / s, with the first `mask_sharpness` s: for methods whose parameters are grey
-    masks this is the network's soft mask. The gain g makes edges equally steep whichever network they are of; see
-    `edge_gains`. A start from binary masks needs more steps.
+    Where the second level has another parameterization, or there is none, refinement begins in the middle of the first.
 
-    Where the second level has another parameterization, or there is none, refinement starts in the middle of the first.
+    The initial mask is 1/2 + g logits / s, with the network's sharpness g and the first `mask_sharpness` s: for methods
+    whose parameters are grey masks this is the soft mask that the network was trained with. A start from binary masks
+    needs more steps.
 
     Args:
         simulator: The process, on the device to compute on.
@@ -136,8 +138,8 @@ def refine(
     method = _later_levels(method if isinstance(method, Method) else load_method(method), steps)
     target_nm = method.target_nm * simulator.scale
     targets = torch.stack([clip.coverage(target_nm) for clip in clips])
-    gains = edge_gains(prediction.logits)[:, None, None]
-    soft = (0.5 + gains * prediction.logits / method.levels[0].mask_sharpness[0]).clamp(0, 1)
+    steeper = prediction.sharpness / method.levels[0].mask_sharpness[0]
+    soft = (0.5 + steeper * prediction.logits).clamp(0, 1)
     masks = torch.stack([on_pixel(mask, prediction.pixel_nm, target_nm) for mask in soft])
     polygons = [drawn_polygons(clip) for clip in clips]
     found = solve_targets(simulator, targets, target_nm, method, on_step, init=masks, polygons=polygons, edges=edges)
@@ -146,32 +148,10 @@ def refine(
 
 def _later_levels(method: Method, steps: int) -> Method:
     """The steps that refine masks."""
-    first, *others = method.levels
-    if not others or others[0].parameterization != first.parameterization:
+    kinds = [level.parameterization or method.parameterization for level in method.levels[:2]]
+    if len(kinds) == 1 or kinds[0] != kinds[1]:
         return method.in_steps(steps, 0.5)
-    later = method.in_steps(steps, 1.0)
-    first, *others = later.levels
-    rates = HASTE * first.learning_rate[0], HASTE * first.learning_rate[1]
-    return later.model_copy(update={"levels": (first.model_copy(update={"learning_rate": rates}), *others)})
-
-
-def edge_gains(logits: Tensor) -> Tensor:
-    """What logits are multiplied by so that they rise by 1 from pixel to pixel at half of a mask's edges.
-
-    How steep a network's logits are is a matter of its training: by a factor of ten between those that ship.
-
-    Args:
-        logits: (B, H, W).
-
-    Returns:
-        (B,); 1 for a mask without edges.
-    """
-    gains = []
-    for image in logits:
-        steps = []
-        for axis in (-2, -1):
-            next_one = image.roll(-1, axis)
-            steps.append((image - next_one).abs()[(image > 0) != (next_one > 0)])
-        rises = torch.cat(steps)
-        gains.append(1 / rises.median().clamp(min=FLATTEST) if len(rises) else image.new_ones(()))
-    return torch.stack(gains)
+    first, second, *others = method.levels
+    rates = HASTE * second.learning_rate[0], HASTE * second.learning_rate[1]
+    hasty = second.model_copy(update={"learning_rate": rates})
+    return method.model_copy(update={"levels": (first, hasty, *others)}).in_steps(steps, 1.0)

@@ -81,8 +81,8 @@ class GeneratorRecipe(Settings):
             equal for a surrogate.
         training_pairs: Largest number of pairs, evenly spread over the training split; default all.
         validation_pairs: The same for the validation split.
-        pvb_weight: Weight of the PV band beside the L2 error in the validation that chooses the best epoch and stage;
-            about that of the stages' losses, or epochs are chosen that these have left behind.
+        pvb_weight: Weight of the PV band beside the L2 error in the validation that chooses the best epoch and stage of
+            mask generators. One far from that of the last stage's loss chooses an early epoch of it.
         optics: Random optics to train on, for networks of `UNROLLED`; the others take those of their data sets.
         half_precision: Whether the final weights are stored as float16.
         stages: Training stages in order.
@@ -125,6 +125,8 @@ class GeneratorRecipe(Settings):
             raise ValueError(
                 f"pixel_nm must be a multiple of mask_pixel_nm, got {self.pixel_nm:g} and {self.mask_pixel_nm:g}"
             ) from None
+        if self.is_surrogate and self.pvb_weight != 1:
+            raise ValueError("pvb_weight is for mask generators; epochs of a surrogate are chosen by its prints")
         if self.is_surrogate and self.ratio > 1:
             raise ValueError(f"a surrogate's mask_pixel_nm is its pixel_nm, got {self.mask_pixel_nm:g}")
         return self

@@ -3,19 +3,19 @@
 from collections.abc import Callable
 
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, l1_loss, max_pool2d, mse_loss
+from torch.nn.functional import binary_cross_entropy_with_logits, l1_loss, max_pool2d, mse_loss, pad
 
 from litho_dl.ilt import objective
 
 
 def gross(inputs: objective.ObjectiveInputs) -> Tensor:
-    """|print - target| where the target is the same in all pixels around: lines that break, gaps that close.
+    """|print - target| where the target is the same in all pixels around: further than a pixel from its edges.
 
-    An edge that is off by a pixel costs nothing; one that violates the EPE rule costs what `objective.l2_area` does not
-    tell from many edges that are a little off.
+    `objective.l2_area` does not tell an edge that is far off, as EPE rules count them, from many that are a little off;
+    this term counts what lies beyond a pixel of the network, also where corners are rounded by more.
     """
-    target = inputs.target[:, None]
-    spread = max_pool2d(target, 3, 1, 1) + max_pool2d(-target, 3, 1, 1)
+    target = pad(inputs.target[:, None], (1, 1, 1, 1), mode="circular")
+    spread = max_pool2d(target, 3, 1) + max_pool2d(-target, 3, 1)
     wrong = (inputs.print("nominal") - inputs.target).abs() * (spread[:, 0] == 0)
     return wrong.sum((-2, -1)) * inputs.pixel_nm**2
 

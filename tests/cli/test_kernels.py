@@ -36,6 +36,8 @@ class TestKernels:
         before, shown = os.environ.get(VARIABLE), ("kernels", "show", "uv405-spot", "--field", 2048)
         succeeded(*shown, "--out", tmp_path / "pictures", "--no-cache")
         assert os.environ.get(VARIABLE) == before
+        assert litho(*shown, "--no-cache", "--colour", "red").code == 2
+        assert os.environ.get(VARIABLE) == before
         assert not (tmp_path / "kept").exists()
         if folder is not None:
             succeeded(*shown, "--out", tmp_path / "pictures")

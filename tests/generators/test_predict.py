@@ -11,7 +11,7 @@ from torch import nn
 from litho_dl.core.errors import CheckpointError, GridMismatchError, LithoError, MaskError
 from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import Card, Generator, make_generator
-from litho_dl.generators.predict import BATCH_CLIPS, HASTE, edge_gains, predict, refine
+from litho_dl.generators.predict import BATCH_CLIPS, HASTE, predict, refine
 from litho_dl.ilt.solve import solve_targets
 from litho_dl.process.identity import process_digest
 
@@ -62,41 +62,44 @@ class TestPredict:
             predict(made, CLIPS, CPU)
 
 
+LATER = changed(SIMPLE.levels[1], steps=2, learning_rate=(0.02, 0.01))
+HASTY = changed(SIMPLE.levels[1], learning_rate=(0.05 * HASTE, 0.02 * HASTE))
+EDGES = changed(LATER, learning_rate=(0.5, 0.2)).model_copy(update={"parameterization": "levelset"})
+NAMED = SIMPLE.levels[1].model_copy(update={"parameterization": "pixel"})
+
+
 class TestRefine:
     @pytest.mark.parametrize(
-        ("method", "levels"),
+        ("method", "steps", "levels"),
         [
-            (SIMPLE, [changed(SIMPLE.levels[1], steps=5, learning_rate=(0.05 * HASTE, 0.02 * HASTE))]),
-            (with_levels(SIMPLE.levels[1]), with_levels(SIMPLE.levels[1]).in_steps(5, 0.5).levels),
+            (SIMPLE, 3, [HASTY]),
+            (with_levels(SIMPLE.levels[0], NAMED), 3, [HASTY]),
+            (with_levels(*SIMPLE.levels, LATER), 5, [HASTY, LATER]),
+            (with_levels(*SIMPLE.levels, LATER), 1, [changed(LATER, steps=1)]),
+            (with_levels(SIMPLE.levels[1]), 5, with_levels(SIMPLE.levels[1]).in_steps(5, 0.5).levels),
+            (with_levels(SIMPLE.levels[0], EDGES), 4, with_levels(SIMPLE.levels[0], EDGES).in_steps(4, 0.5).levels),
         ],
-        ids=["the second level, faster", "half of an only one"],
+        ids=["the second", "the second, by name", "later ones", "the last alone", "half of one", "of another kind"],
     )
-    def test_it_runs_the_later_levels_from_the_mask(self, method, levels):
+    def test_it_runs_later_levels_from_the_soft_mask_of_training(self, method, steps, levels):
         found = predict(generator(Tracing()), CLIPS, CPU)
         simulator = small_simulator()
-        solution = refine(simulator, found, CLIPS, method, 5)
+        solution = refine(simulator, found, CLIPS, method, steps)
         targets = torch.stack([clip.coverage(8.0) for clip in CLIPS])
-        gains = edge_gains(found.logits)[:, None, None]
-        start = (0.5 + gains * found.logits / levels[0].mask_sharpness[0]).clamp(0, 1)
+        steeper = found.sharpness / levels[0].mask_sharpness[0]
+        start = (0.5 + steeper * found.logits).clamp(0, 1)
         expected = solve_targets(simulator, targets, 8.0, with_levels(*levels), init=start)
         assert torch.equal(solution.mask, expected.mask)
-        assert solution.history["objective"].shape == (5, 2)
-
-    def test_networks_are_refined_alike_however_steep_their_logits(self):
-        found, simulator = predict(generator(Tracing()), CLIPS, CPU), small_simulator()
-        steep = replace(found, logits=16 * found.logits)
-        one, other = (refine(simulator, each, CLIPS, SIMPLE, 3) for each in (found, steep))
-        assert torch.equal(one.mask, other.mask)
-        assert torch.equal(one.history["objective"], other.history["objective"])
+        assert torch.equal(solution.history["objective"], expected.history["objective"])
 
     def test_it_starts_from_the_network_s_grey_mask(self):
         found = predict(generator(Tracing()), CLIPS, CPU)
-        simulator = small_simulator()
+        assert found.sharpness == generator(Tracing()).card.recipe.stages[-1].mask_sharpness[1]
+        simulator, gentle = small_simulator(), replace(found, sharpness=0.5)  # nothing is cut off at 0 or 1
         level = changed(SIMPLE.levels[1], mask_sharpness=8, resist_steepness=50)
-        solution = refine(simulator, found, CLIPS, with_levels(level), 1)
+        solution = refine(simulator, gentle, CLIPS, with_levels(level), 1)
         targets = torch.stack([clip.coverage(8.0) for clip in CLIPS])
-        gains = edge_gains(found.logits)[:, None, None]
-        own = simulator((gains * found.logits).sigmoid(), 8.0).print("nominal")
+        own = simulator((0.5 * found.logits).sigmoid(), 8.0).print("nominal")
         first = 64 * (own - targets).square().sum((1, 2))
         torch.testing.assert_close(solution.history["l2"][0], first.to(solution.history["l2"]), rtol=1e-3, atol=0)
 
@@ -107,26 +110,6 @@ class TestRefine:
         still = SIMPLE.levels[-1].model_copy(update={"learning_rate": (1e-12, 1e-12)})
         solution = refine(small_simulator(), found, CLIPS, SIMPLE.model_copy(update={"levels": (still,)}), 1)
         assert torch.equal(solution.mask, found.mask.repeat_interleave(2, 1).repeat_interleave(2, 2))
-
-
-class TestEdgeGains:
-    def test_half_of_the_edges_rise_by_less(self):
-        """A square whose logits rise from -1 to 3, or to 1, but for one of its sides."""
-        for inside, rise in ((3.0, 4.0), (1.0, 2.0)):
-            logits = torch.full((1, 16, 16), -1.0)
-            logits[:, 4:12, 4:12] = inside
-            logits[:, 4:12, 11] = 9.0
-            assert edge_gains(logits).tolist() == [1 / rise]
-
-    def test_each_clip_has_its_own_and_an_empty_one_none(self):
-        ramp = torch.linspace(-6, 6, 16).expand(16, 16)
-        wrapped = torch.stack([ramp, 0.5 * ramp, torch.full((16, 16), -2.0)])
-        first, second, empty = edge_gains(wrapped).tolist()
-        assert second == pytest.approx(2 * first)
-        assert empty == 1
-
-    def test_the_flattest_logits_give_no_nan(self):
-        assert edge_gains(torch.zeros(1, 8, 8).index_fill(2, torch.arange(4), 1e-45)).isfinite().all()
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_the_best_weights_are_kept_not_the_last(pair_set, tmp_path):
 def test_the_best_stage_is_kept_not_the_last(pair_set, tmp_path, rate, expected):
     """Too fast, the second stage spoils what the first one learned."""
     chosen = load_generator_recipe(write_recipe(tmp_path, ("learning_rate = 0.001 ", f"learning_rate = {rate} ")))
-    chosen = chosen.model_copy(update={"half_precision": False})
+    chosen = chosen.model_copy(update={"half_precision": False, "pvb_weight": 0.25})
     pairs, seen = load_pair_set(pair_set, chosen), []
     run = run_generator(chosen, pairs, tmp_path / "run", device=CPU, on_progress=seen.append)
     found = {name: min(row["validation_weighted_nm2"] for row in result.history) for name, result in run.stages.items()}

@@ -15,7 +15,7 @@ from litho_dl.generators.mask import mask_logits
 from litho_dl.generators.model import make_generator
 from litho_dl.generators.prints import objective_inputs
 from litho_dl.generators.recipe import MASK_TERMS
-from litho_dl.generators.terms import gross
+from litho_dl.generators.terms import LITHO_TERMS
 from litho_dl.models.registry import DISCRIMINATORS
 
 PRINTED = ("litho_l2", "litho_pvb", "litho_l2_area", "litho_pvb_area")
@@ -52,6 +52,13 @@ class TestPixelTerms:
         assert found["l2"].item() == pytest.approx(share / 9 + (1 - share) * 4 / 9)
 
 
+def gross_of(target: torch.Tensor, printed: torch.Tensor) -> float:
+    """The loss `litho_gross` of a nominal print, in nm^2."""
+    exposure = SimpleNamespace(print={"nominal": printed}.__getitem__)
+    inputs = objective_inputs(exposure, target, target, recipe({"litho_gross": 1.0}), steepness=None)
+    return LITHO_TERMS["litho_gross"](inputs).item()
+
+
 def prints_by_hand(mask: torch.Tensor, steepness: float) -> dict[str, np.ndarray]:
     """Sigmoid prints (2, 32, 32) at 16 nm of masks (2, 64, 64) at 8 nm."""
     exposure = small_simulator()(mask, 8.0, out_pixel_nm=16.0)
@@ -80,15 +87,21 @@ class TestLithoTerms:
             sum(weights[name] * values.mean() for name, values in expected.items()), rel=1e-4
         )
 
+    @pytest.mark.parametrize("left", [12, 30], ids=["inside", "over the border"])
     @pytest.mark.parametrize(("moved", "expected"), [(0, 0), (1, 0), (2, 1), (3, 2), (4, 3)])
-    def test_gross_errors_are_those_beyond_a_pixel(self, moved, expected):
+    def test_gross_errors_are_those_beyond_a_pixel(self, moved, expected, left):
         """A line 8 pixels wide and 10 long, printed further to the right; its ends are where they should be."""
         target = torch.zeros(1, 32, 32)
         target[:, 11:21, 12:20] = 1.0
-        exposure = SimpleNamespace(print=lambda corner: target.roll(moved, -1))
-        inputs = objective_inputs(exposure, target, target, recipe({"litho_gross": 1.0}), steepness=None)
+        target = target.roll(left - 12, -1)
         rows = 10  # missing on the left, but not at the ends, and added on the right
-        assert gross(inputs).item() == 16.0**2 * expected * ((rows - 2) + rows)
+        assert gross_of(target, target.roll(moved, -1)) == 16.0**2 * expected * ((rows - 2) + rows)
+
+    def test_pixels_that_an_edge_cuts_are_its_own(self):
+        target = torch.zeros(1, 32, 32)
+        target[:, :, 12:20] = 1.0
+        target[:, :, 12] = 0.25
+        assert gross_of(target, 0 * target) == 16.0**2 * 32 * 5  # of eight columns, without 12, 13 and 19
 
     def test_validation_is_of_what_would_be_written(self):
         """Faint logits print as the binary mask does, and areas are in nm^2; against the targets, not the masks."""

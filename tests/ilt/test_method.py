@@ -268,6 +268,10 @@ class TestShortened:
 
     def test_levels_are_left_out(self):
         assert self.METHOD.in_steps(44, 1.0).levels == self.METHOD.levels[1:]
+        fast = load_method("fast")
+        second, third = fast.in_steps(29, 1.5).levels
+        assert second == fast.model_copy(update={"levels": fast.levels[1:2]}).in_steps(15, 0.5).levels[0]
+        assert third == fast.levels[2]
 
     def test_levels_without_steps_are_left_out(self):
         last = self.METHOD.in_steps(1)

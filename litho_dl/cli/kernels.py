@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litho_dl.cli.options import built, command_line, complete_names, json_option, no_cache_option, out_option, own
+from litho_dl.cli.no_cache import no_cache_option
+from litho_dl.cli.options import built, command_line, complete_names, json_option, out_option, own
 from litho_dl.core.errors import KernelError
 from litho_dl.core.progress import progress_bar
 from litho_dl.scoring.scorecard import as_lines

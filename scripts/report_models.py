@@ -13,7 +13,7 @@ from litho_dl.report.published import NETWORKS
 LITERATURE = {"gan_opc": "GAN-OPC", "neural_ilt": "Neural-ILT", "damo": "DAMO", "cfno": "CFNO", "unet": "U-Net"}
 HEAD = """# Mask generators
 
-Networks draw masks; a few steps of an ILT method, without its first level, refine them. Scores are means
+Networks draw masks; a few steps of an ILT method, of its levels after the first, refine them. Scores are means
 over the clips of a suite, 1 nm, exact raster: area by which the nominal print is wrong (L2) and area of the PV band
 (PVB), both in nm², EPE violations (`openilt` rule; EPE beyond 15 nm, EPE 3 nm the same sites beyond 3 nm), places that
 break the mask rules (MRC: width 20 nm, space 20 nm, area 1000 nm²), and shots (rectangles of klayout's trapezoid
